@@ -1,0 +1,1 @@
+"""Windows of keypoints and the feature pipeline; numpy only at import."""

@@ -1,0 +1,1 @@
+"""How media, clips and keypoint sequences come into the database."""

@@ -1,0 +1,1 @@
+"""Pose labelling: backends, the streaming engine, tracking."""

@@ -1,0 +1,56 @@
+"""What every pose backend offers, and the register of backends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.errors import InputError
+from posemill.pose.skeleton import Skeleton
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """One person in one frame.
+
+    xy          (K, 2) float32, pixels of the given picture, origin top-left; NaN = not seen.
+    confidence  (K,) float32, 0..1; 0 where not seen.
+    person_confidence  0..1, the backend's own figure for the whole person.
+    """
+
+    xy: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    person_confidence: float
+
+
+class PoseBackend(Protocol):
+    """Finds the people in pictures."""
+
+    skeleton: Skeleton
+
+    def describe(self) -> dict[str, Any]:
+        """Everything that changes keypoints (backend, checkpoint digest, runtime, parameters), as JSON values."""
+        ...
+
+    def poses(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Pose]]:
+        """Poses for every picture. images: (H, W, 3) uint8 RGB, any size."""
+        ...
+
+
+# name -> "module:factory"; a factory takes the label section of params.yaml
+BACKENDS: Mapping[str, str] = MappingProxyType({"openpifpaf": "posemill.labelling.openpifpaf:load"})
+
+
+def load_backend(name: str, params: Any) -> PoseBackend:
+    """The backend of that name, imported now; an unknown name lists the known ones."""
+    if name not in BACKENDS:
+        raise InputError(f"unknown pose backend {name!r}; known are {', '.join(BACKENDS)}")
+    module, factory = BACKENDS[name].split(":")
+    backend: PoseBackend = getattr(import_module(module), factory)(params)
+    return backend

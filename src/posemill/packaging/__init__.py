@@ -1,0 +1,1 @@
+"""A trained network becomes ONNX, a model card and a bento."""

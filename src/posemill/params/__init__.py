@@ -1,0 +1,45 @@
+"""params.yaml, parsed: one section a stage, unknown keys refused, every fault reported at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from posemill.errors import ParamsError
+from posemill.params.evaluate import EvaluateParams
+from posemill.params.ingest import IngestParams
+from posemill.params.label import LabelParams
+from posemill.params.package import PackageParams
+from posemill.params.prepare import PrepareParams
+from posemill.params.section import Section
+from posemill.params.snapshot import SnapshotParams
+from posemill.params.train import TrainParams
+from posemill.params.validate import ValidateParams
+
+
+class Params(Section):
+    """The whole of params.yaml, one section a stage."""
+
+    snapshot: SnapshotParams = SnapshotParams()
+    ingest: IngestParams = IngestParams()
+    label: LabelParams = LabelParams()
+    validate: ValidateParams = ValidateParams()
+    prepare: PrepareParams = PrepareParams()
+    train: TrainParams = TrainParams()
+    evaluate: EvaluateParams = EvaluateParams()
+    package: PackageParams = PackageParams()
+
+
+def load(path: Path) -> Params:
+    """Parse params.yaml; ParamsError lists every fault with file and key."""
+    try:
+        return Params.model_validate(yaml.safe_load(path.read_text()) or {})
+    except FileNotFoundError:
+        raise ParamsError(f"no {path}: run posemill in a workspace (a folder with params.yaml and dvc.yaml)") from None
+    except yaml.YAMLError as exc:
+        raise ParamsError(f"{path} is not YAML: {exc}") from exc
+    except ValidationError as exc:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in exc.errors())
+        raise ParamsError(f"{path}: {faults}") from exc

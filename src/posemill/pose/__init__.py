@@ -1,0 +1,1 @@
+"""Keypoints, skeletons, tracks and their geometry. numpy only."""

@@ -1,0 +1,1 @@
+"""Great Expectations suites over clips, tracks and windows, and the exploration report."""

@@ -1,0 +1,1 @@
+"""The BentoML services in front of a client."""

@@ -1,0 +1,43 @@
+"""Addresses and secrets, from the environment only (POSEMILL_…). Tunables are in params.yaml."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from posemill.errors import InputError
+
+KNOWN = {
+    "POSEMILL_HOME": "folder of the embedded database and store; default .posemill in the workspace",
+    "POSEMILL_DATABASE_URL": "postgresql://user:password@host:port/name; default: embedded server",
+    "POSEMILL_STORE_URL": "any fsspec URL for media and tracks; default: <home>/store",
+    "POSEMILL_WORKSPACE": "folder with params.yaml and dvc.yaml; default: the current folder",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are. `database_url` None means the embedded PostgreSQL under `home`."""
+
+    workspace: Path
+    home: Path
+    database_url: str | None = field(default=None, repr=False)  # carries a password
+    store_url: str = ""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
+        """Read POSEMILL_… variables; an unknown one is refused, since a typing slip would go unseen."""
+        env = os.environ if env is None else env
+        unknown = sorted(k for k in env if k.startswith("POSEMILL_") and k not in KNOWN)
+        if unknown:
+            raise InputError(f"unknown setting {', '.join(unknown)}; known are {', '.join(sorted(KNOWN))}")
+        workspace = Path(env.get("POSEMILL_WORKSPACE") or ".").resolve()
+        home = Path(env.get("POSEMILL_HOME") or workspace / ".posemill").resolve()
+        return cls(
+            workspace=workspace,
+            home=home,
+            database_url=env.get("POSEMILL_DATABASE_URL") or None,
+            store_url=env.get("POSEMILL_STORE_URL") or str(home / "store"),
+        )

@@ -1,0 +1,27 @@
+"""Where every stage reads and writes: the one place that knows the folder names in dvc.yaml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+STAGES = ("snapshot", "ingest", "label", "validate", "prepare", "train", "evaluate", "package")
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A folder with params.yaml and dvc.yaml; stage outputs are under build/."""
+
+    root: Path
+
+    @property
+    def params(self) -> Path:
+        return self.root / "params.yaml"
+
+    @property
+    def expectations(self) -> Path:
+        return self.root / "expectations"
+
+    def output(self, stage: str) -> Path:
+        """The folder that `stage` writes, and the stages after it read."""
+        return self.root / "build" / stage

@@ -1,0 +1,1 @@
+"""PostgreSQL, the content-addressed media store and track files."""

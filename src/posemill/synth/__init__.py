@@ -1,0 +1,1 @@
+"""Rendered people with exact keypoints."""
