@@ -1,0 +1,55 @@
+# Everything is installed into .venv; nothing outside the repository is changed.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+# silence for machines without internet, and no analytics from anywhere
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY := false
+export PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS := false
+export DVC_NO_ANALYTICS := 1
+export BENTOML_DO_NOT_TRACK := True
+export GX_ANALYTICS_ENABLED := false
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help setup demo test lint types contracts unit serve deploy lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.installed  ## install everything into .venv
+
+$(VENV)/.installed: requirements.lock pyproject.toml tools/preflight.sh
+	@PYTHON=$(PYTHON) sh tools/preflight.sh
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install -q 'uv>=0.9,<1'; }
+	$(BIN)/uv pip sync -q --python $(BIN)/python requirements.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+demo: setup  ## the whole main job on a synthetic corpus, then how to serve it
+	@$(BIN)/posemill demo
+
+test: setup lint types contracts unit  ## lint, types, import rules and all tests
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+contracts: setup
+	$(BIN)/lint-imports
+
+unit: setup
+	$(BIN)/pytest
+
+serve: setup  ## serve the newest bento on 127.0.0.1:3000
+	@$(BIN)/posemill serve
+
+lock:  ## resolve again and write requirements.lock (no host names)
+	$(BIN)/uv lock
+	$(BIN)/uv export -q --format requirements-txt --no-emit-project --no-header --no-annotate -o requirements.lock > /dev/null
+
+clean:  ## remove stage outputs and caches, keep database and store
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,5 @@
+"""`python -m posemill` is `posemill`."""
+
+from posemill.cli import main
+
+main()
