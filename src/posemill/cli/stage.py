@@ -25,7 +25,7 @@ def stage(name: str, quiet: bool, as_json: bool) -> None:
     from posemill.settings import Settings
 
     workspace = Workspace(Settings.from_env().workspace)
-    section = getattr(params.load(workspace.params), name)
+    section = params.load(workspace.params).section(name)
     outputs = workspace.output(name)
     outputs.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from posemill.errors import ParamsError
 from posemill.params.evaluate import EvaluateParams
@@ -25,11 +25,16 @@ class Params(Section):
     snapshot: SnapshotParams = SnapshotParams()
     ingest: IngestParams = IngestParams()
     label: LabelParams = LabelParams()
-    validate: ValidateParams = ValidateParams()
+    validate_: ValidateParams = Field(ValidateParams(), alias="validate")  # BaseModel has a method of that name
     prepare: PrepareParams = PrepareParams()
     train: TrainParams = TrainParams()
     evaluate: EvaluateParams = EvaluateParams()
     package: PackageParams = PackageParams()
+
+    def section(self, stage: str) -> Section:
+        """The section of one stage."""
+        section: Section = getattr(self, "validate_" if stage == "validate" else stage)
+        return section
 
 
 def load(path: Path) -> Params:
