@@ -1,7 +1,13 @@
-"""The `validate` section of params.yaml."""
+"""The `validate` section of params.yaml. Limits that judge data are in expectations/, as reviewed JSON."""
+
+from pydantic import Field
 
 from posemill.params.section import Section
 
 
 class ValidateParams(Section):
-    """Tunables of the validate stage."""
+    """How facts about tracks are measured, and how much the exploration report shows."""
+
+    image_tolerance: float = Field(0.1, ge=0, le=1)  # of the picture's side; a keypoint beyond it is outside
+    bone_jump_ratio: float = Field(2.0, gt=1)  # a bone this many times longer or shorter than its median has jumped
+    contact_sheet_clips: int = Field(6, ge=1, le=24)  # drawn clips an activity in exploration.html
