@@ -8,6 +8,6 @@ from posemill.params.section import Section
 class ValidateParams(Section):
     """How facts about tracks are measured, and how much the exploration report shows."""
 
-    image_tolerance: float = Field(0.1, ge=0, le=1)  # of the picture's side; a keypoint beyond it is outside
-    bone_jump_ratio: float = Field(2.0, gt=1)  # a bone this many times longer or shorter than its median has jumped
-    contact_sheet_clips: int = Field(6, ge=1, le=24)  # drawn clips an activity in exploration.html
+    image_tolerance: float = Field(default=0.1, ge=0, le=1)  # of the picture's side; a keypoint beyond it is outside
+    bone_jump_ratio: float = Field(default=2.0, gt=1)  # a bone this many times longer or shorter than its median has jumped
+    contact_sheet_clips: int = Field(default=6, ge=1, le=24)  # drawn clips an activity in exploration.html

@@ -44,5 +44,5 @@ def test_a_gate_of_none_is_off_and_a_limit_itself_passes() -> None:
 
 
 def test_the_optional_gate_judges_the_weakest_class() -> None:
-    with pytest.raises(GateError, match="class recall is 0.6"):
+    with pytest.raises(GateError, match=r"class recall is 0\.6"):
         gates.require(GOOD, Gates(min_class_recall=0.7))
