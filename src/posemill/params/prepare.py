@@ -1,7 +1,52 @@
 """The `prepare` section of params.yaml."""
 
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
 from posemill.params.section import Section
 
 
+class WindowParams(Section):
+    """How tracks become windows; see posemill.pose.window.WindowSpec for what each figure does."""
+
+    sampling: Literal["time", "clip"] = "time"
+    duration_s: float = Field(2.0, gt=0)
+    stride_s: float = Field(1.0, gt=0)
+    rate_hz: float = Field(24.0, gt=0)
+    clip_frames: int = Field(64, ge=4)
+    scales: tuple[float, ...] = (1.0,)
+    gap_s: float = Field(0.5, gt=0)
+    smooth_s: float = Field(0.0, ge=0)
+    min_seen: float = Field(0.3, ge=0, le=1)
+
+
+class SplitParams(Section):
+    """Shares of the subjects; a dataset with an official split gets its validation from the official train part."""
+
+    validation: float = Field(0.15, gt=0, lt=0.5)
+    test: float = Field(0.25, gt=0, lt=0.5)
+    seed: int = 0
+
+
 class PrepareParams(Section):
-    """Tunables of the prepare stage."""
+    """Tunables of the prepare stage.
+
+    skeleton  of the windows; a track of another skeleton is converted by name.
+    activities  the classes, in output order; empty = all activities of the clips, sorted by name.
+    """
+
+    skeleton: str = "body-12"
+    activities: tuple[str, ...] = ()
+    window: WindowParams = WindowParams()
+    split: SplitParams = SplitParams()
+
+    @model_validator(mode="after")
+    def _known_skeleton(self) -> PrepareParams:
+        from posemill.pose.skeleton import SKELETONS
+
+        if self.skeleton not in SKELETONS:
+            raise ValueError(f"unknown skeleton {self.skeleton!r}; known are {', '.join(SKELETONS)}")
+        return self

@@ -1,7 +1,49 @@
 """The `train` section of params.yaml."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
 from posemill.params.section import Section
 
 
+class AugmentParams(Section):
+    """What is done to normalised windows in training; see posemill.features.augment for each. 0 switches one off."""
+
+    rotate_rad: float = Field(0.3, ge=0)
+    scale: float = Field(0.2, ge=0, lt=1)
+    shear: float = Field(0.1, ge=0)
+    mirror: float = Field(0.5, ge=0, le=1)
+    swap_sides: float = Field(0.0, ge=0, le=1)
+    jitter: float = Field(0.02, ge=0)
+    drift: float = Field(0.03, ge=0)
+    drop_frames: float = Field(0.05, ge=0, le=1)
+    drop_clip: float = Field(0.1, ge=0, le=1)
+    drop_limb: float = Field(0.1, ge=0, le=1)
+    crop: float = Field(0.75, gt=0, le=1)
+
+
 class TrainParams(Section):
-    """Tunables of the train stage."""
+    """Tunables of the train stage.
+
+    network, hyper  name in posemill.models.NETWORKS and its hyper-parameters.
+    windows_per_clip  windows drawn from every train clip an epoch; 0 = all windows of all clips.
+    patience        epochs without a better validation accuracy before training stops.
+    threads         of torch; results depend on it in the last digits.
+    """
+
+    network: str = "tcn"
+    hyper: dict[str, Any] = {}
+    epochs: int = Field(40, ge=1)
+    batch: int = Field(64, ge=2)
+    windows_per_clip: int = Field(0, ge=0)
+    learning_rate: float = Field(2e-3, gt=0)
+    weight_decay: float = Field(0.02, ge=0)
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
+    mixup: float = Field(0.2, ge=0)
+    patience: int = Field(15, ge=1)
+    seed: int = 0
+    threads: int = Field(2, ge=1)
+    augment: AugmentParams = AugmentParams()

@@ -1,0 +1,182 @@
+"""The one preprocessing of tracks: windows in pixels, then centred, scaled and without gaps.
+
+Fitted on the train split, saved as `features.json` and used by training, evaluation and every runtime. Fields of the
+file are described in `FeaturePipeline.to_json`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.errors import CheckpointError, InputError
+from posemill.pose.geometry import fill_in_time, seen, sides
+from posemill.pose.skeleton import Skeleton, skeleton
+from posemill.pose.track import PoseTrack
+from posemill.pose.window import WindowSpec, cut
+
+FORMAT = "posemill-features-1"
+EXTENT_QUANTILE = 0.95
+_TRUNK = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeaturePipeline:
+    """Tracks → windows → network input. Frozen: `fit` returns the fitted pipeline.
+
+    skeleton   keypoints of the windows; tracks of other skeletons are converted by name.
+    window     how tracks are cut, see WindowSpec.
+    mean_pose  (K, 2) float32, normalised: where a keypoint goes that a window never shows; None until fitted.
+    spread     typical normalised distance from the centre, so that inputs have unit size; None until fitted.
+    """
+
+    skeleton: Skeleton
+    window: WindowSpec
+    mean_pose: NDArray[np.float32] | None = None
+    spread: float | None = None
+
+    @property
+    def fitted(self) -> bool:
+        """Whether `transform` can be used."""
+        return self.mean_pose is not None and self.spread is not None
+
+    def spans(self, track: PoseTrack, start_s: float | None = None, end_s: float | None = None) -> NDArray[np.float64]:
+        """(N, 2) start and end, seconds, of the windows that `windows` returns, row by row."""
+        return self._cut(track, start_s, end_s)[1]
+
+    def windows(
+        self, track: PoseTrack, start_s: float | None = None, end_s: float | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Windows of one person's track between two times (None or NaN = from the first, to the last pose).
+
+        Returns (N, T, K, 3) float32: x_px, y_px, confidence, NaN = not seen; and their starts (N,) float64 seconds.
+        N is 0 where the person is hardly seen.
+        """
+        windows, spans = self._cut(track, start_s, end_s)
+        return windows, spans[:, 0]
+
+    def _cut(
+        self, track: PoseTrack, start_s: float | None, end_s: float | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        track = track.to(self.skeleton)
+        if len(track) == 0:
+            return np.zeros((0, self.window.frames, len(self.skeleton), 3), np.float32), np.zeros((0, 2))
+        step = float(np.median(np.diff(track.time_s))) if len(track) > 1 else 0.0
+        start = track.time_s[0] if start_s is None or np.isnan(start_s) else start_s
+        end = track.time_s[-1] + step if end_s is None or np.isnan(end_s) else end_s
+        spans = self.window.spans(float(start), float(end))
+        windows = cut(track, spans, self.window)
+        keep = seen(windows[..., :2]).any(-1).mean(-1) >= self.window.min_seen if len(spans) else np.zeros(0, bool)
+        return windows[keep], spans[keep]
+
+    def fit(self, windows: NDArray[np.float32]) -> FeaturePipeline:
+        """The pipeline with its state learnt from the train split's windows (N, T, K, 3)."""
+        self._check(windows)
+        if not len(windows) or not seen(windows[..., :2]).any():
+            raise InputError("features are fitted on train windows with keypoints; none came: look at the splits")
+        xy = _centre_and_scale(windows[..., :2], self.skeleton)
+        known = seen(xy)[..., None]
+        total = np.where(known, xy, 0).sum((0, 1), np.float64)
+        mean_pose = total / np.maximum(known.sum((0, 1)), 1)  # a keypoint that is never seen sits at the centre
+        spread = np.sqrt((np.where(known, xy, 0).astype(np.float64) ** 2).sum() / (2 * known.sum()))
+        return replace(self, mean_pose=mean_pose.astype(np.float32), spread=max(float(spread), 1e-6))
+
+    def transform(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Network input (N, T, K, 3) float32 without NaN: x and y centred and scaled a window, channel 2 always 0.
+
+        Gaps are interpolated in time; a keypoint that is never seen takes its place in the mean pose. Confidence is
+        left out on purpose: which keypoints are missing tells the annotator's habit, not the activity.
+        """
+        self._check(windows)
+        if self.mean_pose is None or self.spread is None:
+            raise InputError("this feature pipeline is not fitted; use what fit() returns or load features.json")
+        xy = fill_in_time(_centre_and_scale(windows[..., :2], self.skeleton))
+        full = np.where(np.isnan(xy), self.mean_pose, xy) / self.spread
+        return np.concatenate([full, np.zeros_like(full[..., :1])], -1).astype(np.float32)
+
+    def _check(self, windows: NDArray[np.float32]) -> None:
+        wanted = (self.window.frames, len(self.skeleton), 3)
+        if windows.ndim != 4 or windows.shape[1:] != wanted:
+            raise InputError(
+                f"windows should be (N, {wanted[0]}, {wanted[1]}, 3) for skeleton {self.skeleton.name}, "
+                f"came as {windows.shape}"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """What features.json holds.
+
+        format         "posemill-features-1".
+        skeleton       name, and keypoints in array order.
+        window         the fields of WindowSpec, and `frames` (T).
+        normalisation  trunk (keypoints whose mean a frame, median a window, is the centre), extent_quantile (over a
+                       window's frames, of the longer side of the pose's box: what x and y are divided by), mean_pose
+                       (K pairs) and spread (what the result is divided by at the end).
+        """
+        return {
+            "format": FORMAT,
+            "skeleton": {"name": self.skeleton.name, "keypoints": list(self.skeleton.keypoints)},
+            "window": {**asdict(self.window), "frames": self.window.frames},
+            "normalisation": {
+                "trunk": [k for k in _TRUNK if k in self.skeleton.keypoints],
+                "extent_quantile": EXTENT_QUANTILE,
+                "mean_pose": None if self.mean_pose is None else [[float(v) for v in row] for row in self.mean_pose],
+                "spread": self.spread,
+            },
+        }
+
+    def save(self, path: Path) -> None:
+        """Write features.json."""
+        path.write_text(json.dumps(self.to_json(), indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> FeaturePipeline:
+        """Read features.json; CheckpointError when it is of another format or skeleton."""
+        try:
+            fields = json.loads(path.read_text())
+            if fields["format"] != FORMAT or fields["normalisation"]["extent_quantile"] != EXTENT_QUANTILE:
+                raise CheckpointError(f"{path}: expected format {FORMAT}, came {fields['format']!r}; train again")
+            body = skeleton(fields["skeleton"]["name"])
+            if list(body.keypoints) != fields["skeleton"]["keypoints"]:
+                raise CheckpointError(f"{path}: skeleton {body.name} has other keypoints here; train again")
+            window: dict[str, Any] = {
+                k: tuple(v) if k == "scales" else v for k, v in fields["window"].items() if k != "frames"
+            }
+            pose = fields["normalisation"]["mean_pose"]
+            return cls(
+                body, WindowSpec(**window), None if pose is None else np.array(pose, np.float32),
+                fields["normalisation"]["spread"],
+            )  # fmt: skip
+        except (KeyError, TypeError, json.JSONDecodeError) as exc:
+            raise CheckpointError(f"{path} is not a features.json of posemill: {exc!r}; write it again") from exc
+
+
+def _centre_and_scale(xy: NDArray[np.float32], body: Skeleton) -> NDArray[np.float32]:
+    """(N, T, K, 2) pixels → the same, centred on the window's median trunk and divided by its extent; NaN stays."""
+    trunk = [body.index(k) for k in _TRUNK if k in body.keypoints] or list(range(len(body)))
+    middle = _median(_mean_of_seen(xy[:, :, trunk]))
+    middle = np.where(np.isnan(middle), _median(_mean_of_seen(xy)), middle)
+    extent = sides(xy).max(-1)
+    size = np.quantile(extent, EXTENT_QUANTILE, axis=1) if extent.size else np.zeros(len(xy))
+    return np.asarray((xy - middle[:, None, None]) / np.maximum(size, 1e-3)[:, None, None, None], np.float32)
+
+
+def _mean_of_seen(xy: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(..., K, 2) → (..., 2), NaN where no keypoint is seen."""
+    known = seen(xy)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(known[..., None], xy, 0).sum(-2) / known.sum(-1)[..., None], np.float32)
+
+
+def _median(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Median over time of (N, T, 2), leaving NaN out; NaN where all are NaN. Sorting puts NaN last."""
+    order = np.sort(points, axis=1)
+    count = (~np.isnan(points)).sum(1)
+    low, high = np.maximum(count - 1, 0) // 2, count // 2
+    high = np.minimum(high, np.maximum(count - 1, 0))
+    pick = [np.take_along_axis(order, i[:, None], axis=1)[:, 0] for i in (low, high)]
+    return np.asarray((pick[0] + pick[1]) / 2, np.float32)

@@ -1,0 +1,52 @@
+"""From window probabilities to one verdict a clip, or to probabilities along time."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from posemill.errors import InputError
+
+
+def clip_probabilities(window_probs: NDArray[np.float32], weights: ArrayLike | None = None) -> NDArray[np.float32]:
+    """One clip's probabilities: the normalised geometric mean of its windows'.
+
+    window_probs  (N, C) float32, every row sums to 1; N > 0.
+    weights       (N,) >= 0, such as window durations; None = all alike.
+    Returns       (C,) float32, sums to 1.
+    """
+    if window_probs.ndim != 2 or not len(window_probs):
+        raise InputError(f"a verdict needs window probabilities (N, C) with N > 0, came {window_probs.shape}")
+    w = np.ones(len(window_probs)) if weights is None else np.asarray(weights, np.float64)
+    if w.shape != (len(window_probs),) or (w < 0).any() or not w.sum() > 0:
+        raise InputError(f"a verdict needs {len(window_probs)} weights from 0 up, not all 0; came {w}")
+    logs = (np.log(np.maximum(window_probs.astype(np.float64), 1e-6)) * (w / w.sum())[:, None]).sum(0)
+    e = np.exp(logs - logs.max())
+    return np.asarray(e / e.sum(), np.float32)
+
+
+def grouped_probabilities(
+    window_probs: NDArray[np.float32], group: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """`clip_probabilities` for many clips: (M,) the group numbers in ascending order, (M, C) their probabilities."""
+    names, at = np.unique(group, return_inverse=True)
+    logs = np.zeros((len(names), window_probs.shape[1]))
+    np.add.at(logs, at, np.log(np.maximum(window_probs.astype(np.float64), 1e-6)))
+    logs /= np.bincount(at, minlength=len(names))[:, None]
+    e = np.exp(logs - logs.max(1, keepdims=True))
+    return names, np.asarray(e / e.sum(1, keepdims=True), np.float32)
+
+
+def timeline(
+    window_probs: NDArray[np.float32], spans: NDArray[np.float64], at_s: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Probabilities at moments: the verdict of the windows that cover each.
+
+    window_probs (N, C), spans (N, 2) seconds (FeaturePipeline.spans), at_s (M,) seconds.
+    Returns (M, C) float32; NaN at moments that no window covers.
+    """
+    covers = (at_s[:, None] >= spans[:, 0]) & (at_s[:, None] < spans[:, 1])
+    out = np.full((len(at_s), window_probs.shape[1]), np.nan, np.float32)
+    for m in np.flatnonzero(covers.any(1)):
+        out[m] = clip_probabilities(window_probs[covers[m]])
+    return out

@@ -1,0 +1,114 @@
+"""Networks by name, and trained networks on disk: network.safetensors beside network.json."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from posemill.errors import CheckpointError, InputError
+from posemill.pose.skeleton import Skeleton, skeleton
+
+if TYPE_CHECKING:
+    from torch import nn
+
+# name -> "module:class"; a class takes (skeleton, classes, **hyper)
+NETWORKS: Mapping[str, str] = MappingProxyType(
+    {"tcn": "posemill.models.tcn:TCN", "stgcn": "posemill.models.stgcn:STGCN"}
+)
+WEIGHTS, CARD = "network.safetensors", "network.json"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkCard:
+    """What is needed to build a trained network again and to refuse wrong input.
+
+    name      in NETWORKS.
+    hyper     its hyper-parameters, JSON values.
+    skeleton  name of the skeleton of its windows.
+    classes   activities in output order.
+    frames    T of its windows.
+    """
+
+    name: str
+    hyper: dict[str, Any]
+    skeleton: str
+    classes: tuple[str, ...]
+    frames: int
+
+
+def build(name: str, body: Skeleton, classes: int, **hyper: Any) -> nn.Module:
+    """A fresh network (B, T, K, 3) → (B, classes); an unknown name or hyper-parameter lists the known ones."""
+    if name not in NETWORKS:
+        raise InputError(f"unknown network {name!r}; known are {', '.join(NETWORKS)}")
+    import inspect
+
+    module, cls = NETWORKS[name].split(":")
+    network = getattr(import_module(module), cls)
+    known = [p for p in inspect.signature(network).parameters if p not in ("skeleton", "classes")]
+    if unknown := sorted(set(hyper) - set(known)):
+        raise InputError(f"network {name} has no {', '.join(unknown)}; it has {', '.join(known)}")
+    built: nn.Module = network(body, classes, **{k: tuple(v) if isinstance(v, list) else v for k, v in hyper.items()})
+    return built
+
+
+def save(folder: Path, network: nn.Module, card: NetworkCard) -> None:
+    """Write weights and card into `folder`; the card carries the digest of the weights."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({k: v.detach().contiguous() for k, v in network.state_dict().items()}, folder / WEIGHTS)
+    fields = {**asdict(card), "classes": list(card.classes), "sha256": _sha256(folder / WEIGHTS)}
+    (folder / CARD).write_text(json.dumps(fields, indent=1) + "\n")
+
+
+def load(
+    folder: Path, classes: Sequence[str] | None = None, body: Skeleton | None = None
+) -> tuple[nn.Module, NetworkCard]:
+    """A trained network in eval mode, with its card.
+
+    classes, body  what the caller works with; CheckpointError where the network was trained for others.
+    Errors: CheckpointError too for missing files, a wrong digest or weights of another shape.
+    """
+    from safetensors.torch import load_file
+
+    card, digest = _read_card(folder)
+    if classes is not None and tuple(classes) != card.classes:
+        raise CheckpointError(
+            f"{folder}: trained for classes {list(card.classes)}, wanted {list(classes)}; train again"
+        )
+    if body is not None and body.name != card.skeleton:
+        raise CheckpointError(f"{folder}: trained for skeleton {card.skeleton}, wanted {body.name}; train again")
+    if (found := _sha256(folder / WEIGHTS)) != digest:
+        raise CheckpointError(
+            f"{folder / WEIGHTS}: SHA-256 should be {digest[:12]}…, is {found[:12]}…; train again or restore both files"
+        )
+    network = build(card.name, skeleton(card.skeleton), len(card.classes), **card.hyper)
+    try:
+        network.load_state_dict(load_file(folder / WEIGHTS))
+    except RuntimeError as exc:
+        raise CheckpointError(f"{folder}: weights do not fit network {card.name} {card.hyper}; train again") from exc
+    return network.eval(), card
+
+
+def _read_card(folder: Path) -> tuple[NetworkCard, str]:
+    try:
+        fields = json.loads((folder / CARD).read_text())
+        digest = fields.pop("sha256")
+        return NetworkCard(**{**fields, "classes": tuple(fields["classes"])}), digest
+    except FileNotFoundError as exc:
+        raise CheckpointError(f"no trained network in {folder}: run `posemill stage train`") from exc
+    except (KeyError, TypeError, json.JSONDecodeError) as exc:
+        raise CheckpointError(f"{folder / CARD} is not a network card of posemill: {exc!r}; train again") from exc
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError as exc:
+        raise CheckpointError(f"no weights {path}: run `posemill stage train`") from exc

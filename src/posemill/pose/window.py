@@ -1,0 +1,122 @@
+"""Windows: fixed-length stretches of a track, resampled by time so that the camera's frame rate does not matter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.errors import InputError
+from posemill.pose.track import PoseTrack
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSpec:
+    """How a stretch of a track becomes windows of T = `frames` poses.
+
+    sampling    `time`: windows of duration_s every stride_s; `clip`: one window over the whole stretch.
+    duration_s  length of a window, seconds; `rate_hz` poses a second, so T = duration_s · rate_hz (sampling `time`).
+    stride_s    from one window's start to the next one's.
+    clip_frames T for sampling `clip`.
+    scales      sampling `time` also cuts windows of scale · duration_s every scale · stride_s, all with T poses, so
+                that fast and slow repetitions both fill a window.
+    gap_s       a keypoint is interpolated between two sightings at most this far apart, otherwise it is NaN.
+    smooth_s    standard deviation of the Gaussian that calms jitter before resampling; 0 = none.
+    min_seen    a window in which fewer than this share of the T poses has a keypoint is not made.
+
+    A stretch shorter than a scale's window gives one window over all of it (once, whatever the number of scales
+    that are too long), down to half of the shortest scale; below that it gives none.
+    """
+
+    sampling: Literal["time", "clip"] = "time"
+    duration_s: float = 2.0
+    stride_s: float = 1.0
+    rate_hz: float = 24.0
+    clip_frames: int = 64
+    scales: tuple[float, ...] = (1.0,)
+    gap_s: float = 0.5
+    smooth_s: float = 0.0
+    min_seen: float = 0.3
+
+    def __post_init__(self) -> None:
+        positive = (self.duration_s, self.stride_s, self.rate_hz, self.gap_s, *self.scales)
+        if self.sampling not in ("time", "clip") or not self.scales or not all(v > 0 for v in positive):
+            raise InputError(f"window: sampling is time or clip, all durations, rates and scales are above 0: {self}")
+        if self.frames < 4 or self.smooth_s < 0 or not 0 <= self.min_seen <= 1:
+            raise InputError(f"window: at least 4 poses, smooth_s from 0, min_seen from 0 to 1: {self}")
+
+    @property
+    def frames(self) -> int:
+        """T, the number of poses in every window."""
+        return self.clip_frames if self.sampling == "clip" else round(self.duration_s * self.rate_hz)
+
+    def spans(self, start_s: float, end_s: float) -> NDArray[np.float64]:
+        """(N, 2) float64: start and end of every window in the stretch, seconds; short scales first."""
+        length = end_s - start_s
+        if self.sampling == "clip":
+            return np.array([[start_s, end_s]] if length > 0 else []).reshape(-1, 2)
+        rows: list[tuple[float, float]] = []
+        for scale in sorted(self.scales):
+            duration = scale * self.duration_s
+            if length < duration:
+                if length >= min(self.scales) * self.duration_s / 2:
+                    rows.append((start_s, end_s))
+                break
+            rows += [(s, s + duration) for s in _starts(start_s, end_s - duration, scale * self.stride_s)]
+        return np.array(rows, np.float64).reshape(-1, 2)
+
+
+def _starts(first: float, last: float, stride: float) -> list[float]:
+    """Starts every `stride`; the last window ends with the stretch, so that its end is not lost."""
+    starts = list(np.arange(first, last + 1e-9, stride))
+    return [*starts, last] if last - starts[-1] > stride / 2 else starts
+
+
+def cut(track: PoseTrack, spans: NDArray[np.float64], spec: WindowSpec) -> NDArray[np.float32]:
+    """Resample a track at the middle of T equal parts of every span.
+
+    spans    (N, 2) seconds.
+    Returns  (N, T, K, 3) float32: x_px, y_px, confidence; NaN (confidence 0) = not seen. Windows are not dropped here.
+    """
+    parts = (np.arange(spec.frames) + 0.5) / spec.frames
+    at_s = spans[:, :1] + (spans[:, 1:] - spans[:, :1]) * parts
+    out = np.full((len(spans), spec.frames, len(track.skeleton), 3), np.nan, np.float32)
+    out[..., 2] = 0
+    values = np.concatenate([track.xy, track.confidence[..., None]], -1)
+    for k in range(len(track.skeleton)):
+        known = ~np.isnan(track.xy[:, k, 0])
+        if known.any():
+            out[:, :, k] = _resample(track.time_s[known], values[known, k], at_s, spec)
+    return out
+
+
+def _resample(
+    time_s: NDArray[np.float64], values: NDArray[np.float32], at_s: NDArray[np.float64], spec: WindowSpec
+) -> NDArray[np.float32]:
+    """One keypoint's (S, 3) sightings at other times (N, T) → (N, T, 3), NaN and 0 inside gaps and past the ends."""
+    if spec.smooth_s > 0:
+        values = _smooth(time_s, values, spec.smooth_s)
+    step = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
+    right = np.searchsorted(time_s, at_s).clip(1, max(len(time_s) - 1, 1))
+    left = right - 1
+    right = right.clip(max=len(time_s) - 1)
+    width = time_s[right] - time_s[left]
+    weight = ((at_s - time_s[left]) / np.where(width > 0, width, 1)).clip(0, 1)[..., None]
+    mixed = values[left] * (1 - weight) + values[right] * weight
+    # a track ends half a frame after its last pose, so the clamped ends reach one step out
+    outside = (at_s < time_s[0] - step) | (at_s > time_s[-1] + step)
+    unseen = outside | ((width > max(spec.gap_s, 1.5 * step)) & (weight[..., 0] > 0) & (weight[..., 0] < 1))
+    return np.where(unseen[..., None], np.array([np.nan, np.nan, 0]), mixed).astype(np.float32)
+
+
+def _smooth(time_s: NDArray[np.float64], values: NDArray[np.float32], sigma_s: float) -> NDArray[np.float32]:
+    """Gaussian mean over time of sightings (S, 3), by their real distances in time; confidence is kept."""
+    low, high = np.searchsorted(time_s, [time_s - 3 * sigma_s, time_s + 3 * sigma_s])
+    reach = int((high - low).max())
+    near = (np.arange(len(time_s))[:, None] + np.arange(-reach, reach + 1)).clip(0, len(time_s) - 1)
+    inside = np.abs(np.arange(len(time_s))[:, None] + np.arange(-reach, reach + 1) - near) == 0
+    weight = np.exp(-0.5 * ((time_s[near] - time_s[:, None]) / sigma_s) ** 2) * inside
+    xy = (values[near, :2] * weight[..., None]).sum(1) / weight.sum(1, keepdims=True)
+    return np.concatenate([xy, values[:, 2:]], -1).astype(np.float32)
