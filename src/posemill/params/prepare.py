@@ -13,21 +13,21 @@ class WindowParams(Section):
     """How tracks become windows; see posemill.pose.window.WindowSpec for what each figure does."""
 
     sampling: Literal["time", "clip"] = "time"
-    duration_s: float = Field(2.0, gt=0)
-    stride_s: float = Field(1.0, gt=0)
-    rate_hz: float = Field(24.0, gt=0)
-    clip_frames: int = Field(64, ge=4)
+    duration_s: float = Field(default=2.0, gt=0)
+    stride_s: float = Field(default=1.0, gt=0)
+    rate_hz: float = Field(default=24.0, gt=0)
+    clip_frames: int = Field(default=64, ge=4)
     scales: tuple[float, ...] = (1.0,)
-    gap_s: float = Field(0.5, gt=0)
-    smooth_s: float = Field(0.0, ge=0)
-    min_seen: float = Field(0.3, ge=0, le=1)
+    gap_s: float = Field(default=0.5, gt=0)
+    smooth_s: float = Field(default=0.0, ge=0)
+    min_seen: float = Field(default=0.3, ge=0, le=1)
 
 
 class SplitParams(Section):
     """Shares of the subjects; a dataset with an official split gets its validation from the official train part."""
 
-    validation: float = Field(0.15, gt=0, lt=0.5)
-    test: float = Field(0.25, gt=0, lt=0.5)
+    validation: float = Field(default=0.15, gt=0, lt=0.5)
+    test: float = Field(default=0.25, gt=0, lt=0.5)
     seed: int = 0
 
 

@@ -12,17 +12,17 @@ from posemill.params.section import Section
 class AugmentParams(Section):
     """What is done to normalised windows in training; see posemill.features.augment for each. 0 switches one off."""
 
-    rotate_rad: float = Field(0.3, ge=0)
-    scale: float = Field(0.2, ge=0, lt=1)
-    shear: float = Field(0.1, ge=0)
-    mirror: float = Field(0.5, ge=0, le=1)
-    swap_sides: float = Field(0.0, ge=0, le=1)
-    jitter: float = Field(0.02, ge=0)
-    drift: float = Field(0.03, ge=0)
-    drop_frames: float = Field(0.05, ge=0, le=1)
-    drop_clip: float = Field(0.1, ge=0, le=1)
-    drop_limb: float = Field(0.1, ge=0, le=1)
-    crop: float = Field(0.75, gt=0, le=1)
+    rotate_rad: float = Field(default=0.3, ge=0)
+    scale: float = Field(default=0.2, ge=0, lt=1)
+    shear: float = Field(default=0.1, ge=0)
+    mirror: float = Field(default=0.5, ge=0, le=1)
+    swap_sides: float = Field(default=0.0, ge=0, le=1)
+    jitter: float = Field(default=0.02, ge=0)
+    drift: float = Field(default=0.03, ge=0)
+    drop_frames: float = Field(default=0.05, ge=0, le=1)
+    drop_clip: float = Field(default=0.1, ge=0, le=1)
+    drop_limb: float = Field(default=0.1, ge=0, le=1)
+    crop: float = Field(default=0.75, gt=0, le=1)
 
 
 class TrainParams(Section):
@@ -35,15 +35,15 @@ class TrainParams(Section):
     """
 
     network: str = "tcn"
-    hyper: dict[str, Any] = {}
-    epochs: int = Field(40, ge=1)
-    batch: int = Field(64, ge=2)
-    windows_per_clip: int = Field(0, ge=0)
-    learning_rate: float = Field(2e-3, gt=0)
-    weight_decay: float = Field(0.02, ge=0)
-    label_smoothing: float = Field(0.1, ge=0, lt=1)
-    mixup: float = Field(0.2, ge=0)
-    patience: int = Field(15, ge=1)
+    hyper: dict[str, Any] = Field(default_factory=dict)
+    epochs: int = Field(default=40, ge=1)
+    batch: int = Field(default=64, ge=2)
+    windows_per_clip: int = Field(default=0, ge=0)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    weight_decay: float = Field(default=0.02, ge=0)
+    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    mixup: float = Field(default=0.2, ge=0)
+    patience: int = Field(default=15, ge=1)
     seed: int = 0
-    threads: int = Field(2, ge=1)
+    threads: int = Field(default=2, ge=1)
     augment: AugmentParams = AugmentParams()
