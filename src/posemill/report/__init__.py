@@ -1,1 +1,1 @@
-"""HTML pages with inline plots."""
+"""HTML pages with inline plots: `page.Page` builds one file that needs nothing else, offline and on a phone."""

@@ -1,0 +1,35 @@
+"""Facts about a table as a whole, written beside every row, so that suites can judge them as columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def with_clip_columns(clips: pd.DataFrame, rejected_share: float) -> pd.DataFrame:
+    """A copy with: activity_clips (clips of the row's activity, NaN for unlabelled ones), activity_share (of the
+    labelled clips), subject_splits (official splits in which the row's subject occurs) and rejected_share."""
+    counts = clips["activity"].map(clips["activity"].value_counts()).astype("float64")
+    return clips.assign(
+        activity_clips=counts,
+        activity_share=counts / max(int(clips["activity"].notna().sum()), 1),
+        subject_splits=_splits_of(clips, "subject"),
+        rejected_share=rejected_share,
+    )
+
+
+def with_window_columns(index: pd.DataFrame) -> pd.DataFrame:
+    """A copy with: subject_splits and clip_splits (splits in which the row's subject or clip occurs), and
+    activity_train_windows, activity_test_windows (windows of the row's activity in that split)."""
+    per_split = {
+        f"activity_{split}_windows": (index["split"] == split).groupby(index["activity"]).transform("sum").astype(float)
+        for split in ("train", "test")
+    }
+    return index.assign(subject_splits=_splits_of(index, "subject"), clip_splits=_splits_of(index, "clip"), **per_split)
+
+
+def _splits_of(table: pd.DataFrame, key: str) -> pd.Series:
+    """How many splits the row's key occurs in; NaN where the key is null."""
+    return table[key].map(table.groupby(key)["split"].nunique()).astype("float64")

@@ -1,0 +1,176 @@
+"""Runs suites with Great Expectations on pandas tables.
+
+The context in expectations/ is copied before use, so it never changes; Data Docs go where the caller says.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from posemill.errors import QualityError
+from posemill.quality import balance, suites
+from posemill.quality.outcome import Level, Outcome, QualityReport, SuiteOutcome
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ROW = "row_number"  # the index of the judged table, as a column, so that faults are found exactly
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One row that fails one expectation. `row` counts from 0 in the table that was judged."""
+
+    row: int
+    outcome: Outcome
+
+
+@dataclass(slots=True)
+class Judge:
+    """Judges tables by the suites in a folder, in one Great Expectations context."""
+
+    folder: Path
+    context: Any
+    _runs: list[str] = field(default_factory=list)
+
+    def rows(self, name: str, table: pd.DataFrame) -> tuple[list[Outcome], list[Fault]]:
+        """The suite's expectations of level row on `table`: their outcomes, and every row that fails one."""
+        judged = self._run(name, "row", table)
+        faults = [Fault(row, outcome) for outcome, rows in judged for row in rows]
+        return [outcome for outcome, _ in judged], faults
+
+    def set(self, name: str, table: pd.DataFrame) -> list[Outcome]:
+        """The suite's expectations of level set on `table`, usually the rows that passed."""
+        return [outcome for outcome, _ in self._run(name, "set", table)]
+
+    def _run(self, name: str, level: Level, table: pd.DataFrame) -> list[tuple[Outcome, list[int]]]:
+        suite = suites.load(self.folder, name)
+        wanted = suite.of(level)
+        if not wanted:
+            return []
+        table = table.reset_index(drop=True)
+        results = _validate(self.context, f"{name}_{level}", wanted, table.assign(**{_ROW: range(len(table))}))
+        if len(results) != len(wanted):
+            raise QualityError(f"suite {name}: {len(wanted)} expectations of level {level}, {len(results)} ran")
+        self._runs.append(f"{name}_{level}")
+        return [_outcome(name, e, r, table) for e, r in zip(wanted, results, strict=True)]
+
+
+@contextmanager
+def judge(folder: Path, docs: Path) -> Iterator[Judge]:
+    """A judge for the suites in `folder`; on leaving, Data Docs of all its runs are written to `docs`."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read when great_expectations is imported
+    import great_expectations as gx
+
+    with tempfile.TemporaryDirectory(prefix="posemill-quality-") as scratch:
+        root = Path(scratch) / "context"
+        (root / "expectations").mkdir(parents=True)
+        shutil.copy(folder / "great_expectations.yml", root)
+        judge = Judge(folder, gx.get_context(mode="file", context_root_dir=str(root)))
+        yield judge
+        judge.context.build_data_docs()
+        shutil.rmtree(docs, ignore_errors=True)
+        shutil.copytree(root / "uncommitted" / "docs", docs)
+
+
+def check_windows(index: pd.DataFrame, expectations: Path, docs: Path) -> QualityReport:
+    """Judge prepare's index (columns of index.parquet) by the suite `windows`; Data Docs are written to `docs`.
+
+    expectations  the folder expectations/ of the workspace.
+    Errors: QualityError, see `require`.
+    """
+    with judge(expectations, docs) as judged:
+        outcomes = judged.set("windows", balance.with_window_columns(index))
+    report = QualityReport(suites=[SuiteOutcome(suite="windows", rows=len(index), rejected=0, outcomes=outcomes)])
+    require(report)
+    return report
+
+
+def require(report: QualityReport) -> None:
+    """QualityError with one sentence a failure of level set, or when nothing was judged at all."""
+    empty = [suite.suite for suite in report.suites if not suite.outcomes]
+    if empty or not report.suites:
+        raise QualityError(f"no expectation ran in {', '.join(empty) or 'any suite'}: look at expectations/")
+    if report.set_faults:
+        raise QualityError(". ".join(fault.sentence() for fault in report.set_faults))
+
+
+def _validate(context: Any, name: str, wanted: list[suites.Expectation], table: pd.DataFrame) -> list[Any]:
+    import great_expectations as gx
+
+    configured = [e.model_dump(include={"type", "kwargs", "meta"}, exclude_none=True) for e in wanted]
+    try:
+        suite = context.suites.add_or_update(gx.ExpectationSuite(name=name, expectations=configured))
+    except Exception as exc:  # Great Expectations lets the validation errors of pydantic 1 through
+        raise QualityError(f"suite {name}: an expectation has wrong arguments: {_short(str(exc))}") from exc
+    source = context.data_sources.add_or_update_pandas("tables")
+    batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("whole")
+    definition = context.validation_definitions.add_or_update(
+        gx.ValidationDefinition(name=name, data=batch, suite=suite)
+    )
+    result = definition.run(
+        batch_parameters={"dataframe": table},
+        result_format={"result_format": "COMPLETE", "unexpected_index_column_names": [_ROW]},
+    )
+    return list(result.results)
+
+
+def _outcome(
+    suite: str, expectation: suites.Expectation, result: Any, table: pd.DataFrame
+) -> tuple[Outcome, list[int]]:
+    if raised := _exception(result.exception_info):
+        raise QualityError(f"suite {suite}: {expectation.type}({expectation.column}) could not be judged: {raised}")
+    rows = sorted({int(at[_ROW]) for at in result.result.get("unexpected_index_list") or []})
+    passed = bool(result.success)
+    outcome = Outcome(
+        suite=suite, expectation=expectation.type, column=expectation.column, **_about(expectation),
+        passed=passed, faults=len(rows) or int(not passed), allowed=expectation.allowed,
+        observed=_observed(result.result, rows, len(table)) + ("" if passed else _witness(expectation, result, table)),
+    )  # fmt: skip
+    return outcome, rows
+
+
+def _about(expectation: suites.Expectation) -> dict[str, Any]:
+    return expectation.meta.model_dump(include={"level", "says", "advice"})
+
+
+def _observed(result: dict[str, Any], rows: list[int], judged: int) -> str:
+    if "observed_value" in result:
+        value = result["observed_value"]
+        return f"{value:.4g}" if isinstance(value, float) else _short(str(value))
+    if not rows:
+        return f"all of {judged} rows as expected"
+    values = result.get("unexpected_list") or []
+    examples = ", ".join(dict.fromkeys(_short(str(v), 40) for v in values[:_EXAMPLES]))
+    return f"{len(rows)} of {judged} rows" + (f" ({examples}{', …' if len(values) > _EXAMPLES else ''})")
+
+
+def _witness(expectation: suites.Expectation, result: Any, table: pd.DataFrame) -> str:
+    """Names whom the observed extreme belongs to, such as the activity with too few clips."""
+    witness, column = expectation.meta.witness, expectation.kwargs.get("column")
+    if witness is None or column is None or "observed_value" not in result.result:
+        return ""
+    low, high = expectation.kwargs.get("min_value"), expectation.kwargs.get("max_value")
+    wrong = (table[column] < low if low is not None else False) | (table[column] > high if high is not None else False)
+    names = sorted({str(v) for v in table.loc[wrong, witness].dropna()})
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return f" for {witness} {', '.join(names[:6])}{more}" if names else ""
+
+
+def _exception(info: dict[str, Any]) -> str:
+    """The first exception's message; it comes flat, or one a metric."""
+    each = [info] if "raised_exception" in info else list(info.values())
+    return next((_short(str(e.get("exception_message"))) for e in each if e.get("raised_exception")), "")
+
+
+def _short(text: str, limit: int = 300) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,100 @@
+"""Suites as reviewed JSON: read strictly, since Great Expectations drops an expectation that it does not know."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from posemill.errors import QualityError
+from posemill.quality.outcome import Level
+
+
+class About(BaseModel):
+    """The house's own part of an expectation, its "meta"."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    level: Level
+    says: str = Field(min_length=1)
+    advice: str = ""
+    witness: str | None = None
+
+
+class Expectation(BaseModel):
+    """One expectation: a type of Great Expectations with its arguments."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: str
+    kwargs: dict[str, Any]
+    meta: About
+    id: str | None = None
+    severity: str | None = None
+
+    @property
+    def column(self) -> str:
+        """The column or columns that are judged; empty for the table as a whole."""
+        columns = self.kwargs.get("column") or self.kwargs.get("column_list") or ""
+        return columns if isinstance(columns, str) else ", ".join(columns)
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, for people."""
+        limits = {k: v for k, v in self.kwargs.items() if k not in ("column", "column_list")}
+        words = {"min_value": "from", "max_value": "to", "value_set": "of", "regex": "matching"}
+        text = " ".join(f"{words[k]} {_plain(v)}" for k, v in limits.items() if k in words)
+        return text or self.type.removeprefix("expect_").replace("_", " ")
+
+
+class Suite(BaseModel):
+    """A named list of expectations."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    expectations: list[Expectation]
+    meta: dict[str, Any] = {}
+    id: str | None = None
+    notes: Any = None
+
+    def of(self, level: Level) -> list[Expectation]:
+        """The expectations of one level, in the order of the file."""
+        return [e for e in self.expectations if e.meta.level == level]
+
+
+def load(folder: Path, name: str) -> Suite:
+    """Read `<folder>/expectations/<name>.json`.
+
+    Errors: QualityError when it is missing, malformed, empty, or names an expectation that does not exist.
+    """
+    path = folder / "expectations" / f"{name}.json"
+    try:
+        suite = Suite.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise QualityError(f"no suite {path}: restore it from version control") from None
+    except ValidationError as exc:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors())
+        raise QualityError(f"suite {path} cannot be read: {faults}") from exc
+    if not suite.expectations:
+        raise QualityError(f"suite {path} has no expectation: validation would pass without looking; add some")
+    _require_known(suite, path)
+    return suite
+
+
+def _require_known(suite: Suite, path: Path) -> None:
+    import great_expectations.expectations.core  # noqa: F401 (registers the expectations)
+    from great_expectations.expectations.registry import list_registered_expectation_implementations
+
+    known = list_registered_expectation_implementations()
+    for expectation in suite.expectations:
+        if expectation.type not in known:
+            near = get_close_matches(expectation.type, known, n=1)
+            hint = f"; did you mean {near[0]}" if near else ""
+            raise QualityError(f"suite {path} names {expectation.type}, which Great Expectations does not have{hint}")
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,92 @@
+"""Drawn poses: strips of one person over time and sheets of many, as vectors, without any picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.pose.skeleton import Skeleton
+from posemill.report import plots
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Strip:
+    """Some poses of one person, in the order of time.
+
+    xy       (T, K, 2) float, pixels, y downwards; NaN = not seen.
+    caption  one short line.
+    """
+
+    xy: NDArray[np.float32]
+    caption: str
+
+
+def pick(length: int, count: int) -> NDArray[np.int64]:
+    """At most `count` positions, evenly spread over `length`, each once."""
+    return np.unique(np.linspace(0, max(length - 1, 0), min(count, length)).round().astype(np.int64))
+
+
+def sheet(strips: Sequence[Strip], skeleton: Skeleton, columns: int = 2) -> str:
+    """All strips as one SVG data: URI. The person's left is orange, the right blue, as in every posemill picture."""
+    rows = -(-len(strips) // columns)
+    figure, cells = plots.axes(4.2 * columns, 1.55 * rows, rows, columns)
+    for cell, strip in zip(cells, strips, strict=False):
+        _draw(cell, strip, skeleton)
+    for cell in cells:
+        cell.set_axis_off()
+    return plots.svg(figure)
+
+
+def _draw(ax: Axes, strip: Strip, skeleton: Skeleton) -> None:
+    ax.set_title(strip.caption, fontsize=8.5, color=plots.SOFT)
+    ax.set_aspect("equal")
+    ax.invert_yaxis()
+    if not np.isfinite(strip.xy).any():
+        ax.text(0.5, 0.5, "nobody seen", ha="center", va="center", transform=ax.transAxes, color=plots.SOFT)
+        return
+    placed = _side_by_side(strip.xy)
+    for pose in placed:
+        _pose(ax, pose, skeleton)
+    low, high = np.nanmin(placed, (0, 1)), np.nanmax(placed, (0, 1))
+    pad = 0.06 * max(high - low)
+    ax.set_xlim(low[0] - pad, high[0] + pad)
+    ax.set_ylim(high[1] + pad, low[1] - pad)
+
+
+def _side_by_side(xy: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The poses moved apart, each in a cell as wide as the widest; heights are kept, so a fall is seen. Same shape."""
+    seen = np.asarray(np.isfinite(xy).all(-1))[..., None]
+    low = np.where(seen, xy, np.inf).min(1)
+    high = np.where(seen, xy, -np.inf).max(1)
+    found = np.isfinite(low[:, 0])
+    cell = max(float((high - low)[found, 0].max()), 0.45 * float((high - low)[found, 1].max()), 1.0) * 1.15
+    moved = xy.astype(np.float64).copy()
+    centre = np.where(found, (low[:, 0] + high[:, 0]) / 2, 0.0)
+    moved[..., 0] += (np.arange(len(xy)) * cell - centre)[:, None]
+    return moved
+
+
+def _pose(ax: Axes, xy: NDArray[np.float64], skeleton: Skeleton) -> None:
+    from matplotlib.collections import LineCollection
+
+    colors = keypoint_colors(skeleton)
+    drawn = np.asarray(np.isfinite(xy).all(-1))
+    edges = [(a, b) for a, b in skeleton.edge_index.tolist() if drawn[a] and drawn[b]]
+    lines = [colors[b] if colors[a] == colors[b] else plots.MIDDLE for a, b in edges]
+    ax.add_collection(LineCollection([xy[[a, b]] for a, b in edges], colors=lines, linewidths=1.5, capstyle="round"))
+    ax.scatter(xy[drawn, 0], xy[drawn, 1], s=3, color=[colors[k] for k in np.flatnonzero(drawn)], zorder=3)
+
+
+def keypoint_colors(skeleton: Skeleton) -> list[str]:
+    """Colour of every keypoint, by its side."""
+    sides = dict.fromkeys(skeleton.keypoints, plots.MIDDLE)
+    for left, right in skeleton.pairs:
+        sides[left], sides[right] = plots.LEFT, plots.RIGHT
+    return list(sides.values())
