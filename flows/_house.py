@@ -1,0 +1,102 @@
+"""The house's way with Prefect: retries, time limits, names and logs, once for every flow and task."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import prefect
+from prefect.tasks import exponential_backoff
+
+from flows._dvc import StageFailed, StageRun, one_at_a_time
+from flows._dvc import run_stage as _run_stage
+from posemill.errors import PosemillError
+from posemill.settings import Settings
+from posemill.stages.workspace import Workspace
+
+__all__ = [
+    "StageFailed",
+    "StageRun",
+    "flow",
+    "root",
+    "run_acceptance",
+    "run_stage",
+    "stage_task",
+    "task",
+    "whole_workspace",
+]
+
+HOUR_S = 3600.0
+TIME_LIMITS_S = {"label": 48 * HOUR_S, "train": 24 * HOUR_S}  # the others take minutes on any machine
+OTHERS_S = 4 * HOUR_S
+WAIT_S = 600.0  # for another run in the same workspace
+
+
+def is_retryable(_task: Any, _run: Any, state: Any) -> bool:
+    """Whether what failed says of itself that trying again may help; a fault in the program never does."""
+    try:
+        state.result()
+    except PosemillError as exc:
+        return exc.retryable
+    except Exception:
+        return False
+    return False
+
+
+TASK: dict[str, Any] = {
+    "retries": 3,
+    "retry_delay_seconds": exponential_backoff(backoff_factor=15),
+    "retry_jitter_factor": 0.3,
+    "retry_condition_fn": is_retryable,
+    "timeout_seconds": OTHERS_S,
+    "log_prints": True,
+}
+# a flow that tried again as a whole would only repeat what its tasks gave up
+FLOW: dict[str, Any] = {"retries": 0, "log_prints": True, "validate_parameters": True}
+
+
+def task(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """`@task` with the house's defaults; what is given wins."""
+    return prefect.task(function, **{**TASK, **options})
+
+
+def flow(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """`@flow` with the house's defaults; what is given wins."""
+    return prefect.flow(function, **{**FLOW, **options})
+
+
+def root() -> Path:
+    """The workspace of this process."""
+    return Settings.from_env().workspace
+
+
+def run_stage(stage: str) -> StageRun:
+    """One stage of dvc.yaml in this process's workspace; its output goes to the run's log."""
+    return _run_stage(stage, root(), tell=print)
+
+
+def whole_workspace(who: str, wait_s: float) -> Any:
+    """Context: this run has the workspace to itself; waits for another run, then fails with a sentence."""
+    return one_at_a_time(root(), who, wait_s, tell=print)
+
+
+def stage_task(stage: str) -> Any:
+    """The Prefect task of one stage."""
+    limit_s = TIME_LIMITS_S.get(stage, OTHERS_S)
+    return task(run_stage, name=stage, task_run_name=stage, timeout_seconds=limit_s)
+
+
+def run_acceptance() -> StageRun:
+    """Starts the bento and sends it held-out clips, as a client would."""
+    from posemill import params
+    from posemill.stages import accept
+
+    workspace = Workspace(root())
+    folder = workspace.output("accept")
+    folder.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    result = accept.run(params.load(workspace.params).section("package"), workspace, folder)
+    result.write(folder)
+    return StageRun("accept", "ran", time.monotonic() - started, result.summary())

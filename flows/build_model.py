@@ -1,0 +1,24 @@
+"""From the database to an accepted bento: the graph of dvc.yaml, then acceptance as a client sees it.
+
+    python -m flows.build_model
+
+Run again after a crash: DVC skips what is finished.
+"""
+
+from flows._graph import run_tasks, stage_tasks
+from flows._house import WAIT_S, StageRun, flow, run_acceptance, task
+from posemill.stages.workspace import STAGES
+
+accept = task(run_acceptance, name="accept", task_run_name="accept")
+
+
+@flow(name="build-model")
+def build_model(wait_s: float = WAIT_S) -> list[StageRun]:
+    """The whole graph and acceptance. `wait_s`: how long to wait for another run in this workspace."""
+    return run_tasks("build-model", [*stage_tasks(STAGES), ("accept", accept)], wait_s)
+
+
+if __name__ == "__main__":
+    from flows._main import main
+
+    main(build_model, (*STAGES, "accept"))
