@@ -1,1 +1,1 @@
-"""A trained network becomes ONNX, a model card and a bento."""
+"""From a trained network to a bento: ONNX, parity, card, digests."""

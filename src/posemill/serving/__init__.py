@@ -1,1 +1,1 @@
-"""The BentoML services in front of a client."""
+"""The BentoML services, what they answer, and a client."""

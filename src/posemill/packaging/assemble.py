@@ -1,0 +1,70 @@
+"""The folder that is a model: network, features, classes, calibration, labeller and the digests of all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.errors import CheckpointError
+from posemill.features.pipeline import FeaturePipeline
+from posemill.packaging.digests import of_files
+from posemill.packaging.export import to_onnx
+from posemill.packaging.parity import require_parity
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from posemill.models import NetworkCard
+
+FILES = {
+    "model": "activity.onnx",
+    "features": "features.json",
+    "classes": "classes.json",
+    "calibration": "calibration.json",
+    "labeller": "labeller.json",
+}
+
+
+def assemble(
+    folder: Path,
+    network: nn.Module,
+    card: NetworkCard,
+    features: FeaturePipeline,
+    windows: NDArray[np.float32],
+    temperature: float,
+    labeller: Mapping[str, Any],
+    origin: Mapping[str, str | None],
+) -> float:
+    """Write the files of a package into `folder`; returns the largest difference of logits (see parity.py).
+
+    windows      (N, T, K, 3) pixels, NaN = not seen; real ones, on which ONNX is compared with the network.
+    temperature  > 0, of the calibration.
+    labeller     what poses videos for this model, see docs/architecture.md.
+    origin       further digests (snapshot, parameters, code …), noted beside those of the files.
+    Errors: CheckpointError where network and features do not fit, or the export differs.
+    """
+    if (card.skeleton, card.frames) != (features.skeleton.name, features.window.frames):
+        raise CheckpointError(
+            f"the network takes {card.frames} poses of {card.skeleton}, the features make {features.window.frames} of "
+            f"{features.skeleton.name}: run `posemill stage train` after `posemill stage prepare`"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    to_onnx(network, card.frames, features.skeleton, folder / FILES["model"])
+    difference = require_parity(folder / FILES["model"], network, features.transform(windows))
+    features.save(folder / FILES["features"])
+    write_json(folder / FILES["classes"], list(card.classes))
+    write_json(folder / FILES["calibration"], {"temperature": temperature})
+    write_json(folder / FILES["labeller"], dict(labeller))
+    digests = of_files({key: folder / name for key, name in FILES.items()})
+    write_json(folder / "digests.json", {**digests, **origin})
+    return difference
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Equal content gives equal bytes."""
+    path.write_text(json.dumps(content, indent=1) + "\n")

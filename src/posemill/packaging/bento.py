@@ -1,0 +1,115 @@
+"""Files of a package → BentoML's model store → bentos. Runs as a process of its own.
+
+BentoML reads BENTOML_HOME once a process and imports the service to build it; in a process of its own neither reaches
+the caller. The store is `<POSEMILL_HOME>/bentoml` unless BENTOML_HOME is set: a workspace finds its bentos wherever it
+is, and nothing is written into a person's own store unasked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from posemill.errors import InputError, PosemillError
+from posemill.packaging.digests import of_files, of_tree
+
+MODEL = "posemill-activity"
+BENTOFILES: Mapping[str, str] = {"activity": "bentofile.yaml", "analysis": "bentofile.analysis.yaml"}
+QUIET = {"DO_NOT_TRACK": "1", "BENTOML_DO_NOT_TRACK": "True"}
+TIMEOUT_S = 300.0
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Environment of every BentoML process that is started for this workspace; `home` is Settings.home."""
+    return {**os.environ, **QUIET, "BENTOML_HOME": os.environ.get("BENTOML_HOME") or str(home / "bentoml")}
+
+
+def build(package: Path, workspace: Path, home: Path) -> dict[str, str]:
+    """Tags of the stored model ("model") and of the bentos built from it ("activity", "analysis").
+
+    package    folder with the files of build/package/; workspace has the bentofiles.
+    The version of each is a digest of what is in it, so building the same again finds what is there.
+    Errors: InputError without a bentofile, PosemillError with BentoML's own words when it fails.
+    """
+    for name in BENTOFILES.values():
+        if not (workspace / name).is_file():
+            raise InputError(f"no {workspace / name}: copy it from posemill's repository into the workspace")
+    command = [sys.executable, "-m", "posemill.packaging.bento", str(package), str(workspace)]
+    try:
+        done = subprocess.run(command, env=environment(home), capture_output=True, text=True, timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired as exc:
+        raise PosemillError(f"building the bento took more than {TIMEOUT_S:.0f} s and was stopped") from exc
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise PosemillError(f"the bento was not built: {reason}")
+    tags: dict[str, str] = json.loads(done.stdout.strip().splitlines()[-1])
+    return tags
+
+
+def main() -> None:
+    """Store the model, build both bentos, print their tags as one line of JSON."""
+    parser = argparse.ArgumentParser(description="Store a packaged model and build its bentos.")
+    parser.add_argument("package", type=Path)
+    parser.add_argument("workspace", type=Path)
+    arguments = parser.parse_args()
+    tags = {"model": _store(arguments.package)}
+    for service, name in BENTOFILES.items():
+        tags[service] = _build(arguments.workspace / name, tags["model"])
+    print(json.dumps(tags))
+
+
+def _store(package: Path) -> str:
+    """Copy the package's files into the model store, unless they are there."""
+    import bentoml
+    from bentoml.exceptions import NotFound
+
+    files = sorted(p for p in package.iterdir() if p.is_file() and p.name not in ("bento.json", "result.json"))
+    tag = f"{MODEL}:{_version(of_files({p.name: p for p in files}))}"
+    try:
+        bentoml.models.get(tag)
+    except NotFound:
+        with bentoml.models.create(tag, labels={"product": "posemill"}) as model:
+            for path in files:
+                shutil.copy(path, model.path_of(path.name))
+    return tag
+
+
+def _build(bentofile: Path, model: str) -> str:
+    """Build from `bentofile` with exactly this model, unless the same was built before."""
+    import bentoml
+    import yaml
+    from bentoml.exceptions import NotFound
+
+    import posemill
+
+    sources = Path(posemill.__file__).parents[1]
+    config = yaml.safe_load(bentofile.read_text())
+    config["models"] = [{**entry, "tag": model} for entry in config["models"]]
+    code = of_tree(sources / "posemill")
+    version = _version({"config": json.dumps(config, sort_keys=True), "code": code})
+    tag = f"{config['name']}:{version}"
+    try:
+        bentoml.bentos.get(tag)
+    except NotFound:
+        with tempfile.TemporaryDirectory(prefix="posemill-bentofile-") as folder:
+            pinned = Path(folder) / "bentofile.yaml"
+            pinned.write_text(yaml.safe_dump(config))
+            bentoml.bentos.build_bentofile(str(pinned), version=version, build_ctx=str(sources))
+    return tag
+
+
+def _version(content: Mapping[str, str | None]) -> str:
+    import hashlib
+
+    return hashlib.sha256(json.dumps(dict(content), sort_keys=True).encode()).hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""What a model was made of, as SHA-256 digests: its files, its data, its parameters, its code."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def of_file(path: Path) -> str | None:
+    """SHA-256 of a file's bytes, hex; None where there is no such file."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def of_files(files: Mapping[str, Path]) -> dict[str, str | None]:
+    """Name → digest, see of_file."""
+    return {name: of_file(path) for name, path in files.items()}
+
+
+def of_tree(root: Path) -> str:
+    """One digest of all files under `root` by relative name and content, leaving out Python's caches."""
+    total = hashlib.sha256()
+    for path in sorted(p for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+        total.update(f"{path.relative_to(root).as_posix()} {of_file(path)}\n".encode())
+    return total.hexdigest()
+
+
+def commit(root: Path) -> str | None:
+    """The git commit of `root`, with "-changed" where tracked files differ from it; None outside a repository."""
+    try:
+        head = _git(root, "rev-parse", "HEAD")
+        return f"{head}-changed" if _git(root, "status", "--porcelain", "--untracked-files=no") else head
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", root, *arguments], capture_output=True, text=True, check=True, timeout=30)
+    return done.stdout.strip()

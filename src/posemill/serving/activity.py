@@ -1,0 +1,19 @@
+"""The small service: ONNX Runtime and the feature pipeline, nothing of torch or OpenPifPaf. It can ship alone."""
+
+from __future__ import annotations
+
+import bentoml
+
+from posemill.serving.endpoints import ActivityEndpoints
+from posemill.serving.http import BodyLimit, ErrorSentences
+
+BODY_LIMIT = 32 * 2**20  # bytes; 500 windows of 48 poses of 17 keypoints are about 12 MiB of JSON
+
+
+@bentoml.service(name="posemill_activity", threads=2, workers=1, traffic={"timeout": 60})
+class ActivityService(ActivityEndpoints):
+    """Keypoints → activities."""
+
+
+ActivityService.add_asgi_middleware(BodyLimit, limit_bytes=BODY_LIMIT)
+ActivityService.add_asgi_middleware(ErrorSentences)

@@ -1,0 +1,88 @@
+"""Arrays out of requests: shape, finiteness and range, each with one sentence of what was expected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.errors import InputError
+from posemill.pose.skeleton import Skeleton, skeleton
+from posemill.pose.track import PoseTrack, State
+from posemill.serving.schema import TrackRequest
+
+
+def windows_array(nested: Any, frames: int, body: Skeleton) -> NDArray[np.float32]:
+    """(N, T, K, 3) float32, NaN = not seen, confidence 0 there. InputError for any other shape or range."""
+    wanted = f"windows should be (N, {frames}, {len(body)}, 3) numbers for skeleton {body.name}"
+    windows = _numbers(nested, wanted)
+    if windows.ndim != 4 or windows.shape[1:] != (frames, len(body), 3) or not len(windows):
+        raise InputError(f"{wanted}, came as {windows.shape}; a window has {frames} poses")
+    out = windows.astype(np.float32)
+    out[..., 2] = _confidence(windows[..., 2], _seen(windows[..., :2], "windows"))
+    return out
+
+
+def track_of(request: TrackRequest) -> PoseTrack:
+    """The request as a track. InputError or SkeletonError say what does not fit."""
+    body = _body(request)
+    times = _numbers(request.time_s, "time_s should be (T,) numbers")
+    if times.ndim != 1 or np.isnan(times).any():
+        raise InputError(f"time_s should be (T,) numbers without gaps, came as {times.shape}")
+    t, k = len(times), len(body)
+    xy = _shaped(request.xy, (t, k, 2), "xy", body)
+    seen = _seen(xy, "xy")
+    given = seen.astype(np.float32) if request.confidence is None else request.confidence
+    confidence = _confidence(_shaped(given, (t, k), "confidence", body), seen)
+    if (np.diff(times) <= 0).any():
+        raise InputError(f"time_s should strictly increase, but row {int(np.argmax(np.diff(times) <= 0)) + 1} does not")
+    return PoseTrack(
+        body, 0, np.arange(t, dtype=np.int32), times, xy.astype(np.float32), confidence,
+        np.full(t, State.PREDICTED, np.uint8),
+    )  # fmt: skip
+
+
+def _body(request: TrackRequest) -> Skeleton:
+    """A known skeleton, or one made of the given names: a conversion by name needs nothing else."""
+    if (request.skeleton is None) == (request.keypoints is None):
+        raise InputError("give either `skeleton` (a known name, such as coco-17) or `keypoints` (names in array order)")
+    if request.skeleton is not None:
+        return skeleton(request.skeleton)
+    names = tuple(request.keypoints or ())
+    return Skeleton("of the request", names, (), (), (0.1,) * len(names))
+
+
+def _numbers(nested: Any, wanted: str) -> NDArray[np.float64]:
+    """Nested lists as float64; null becomes NaN. Ragged lists and things that are no numbers are refused."""
+    try:
+        array = np.array(nested, np.float64)
+    except (ValueError, TypeError, OverflowError):
+        raise InputError(f"{wanted}; the lists that came differ in length or hold something else") from None
+    if np.isinf(array).any() or (np.abs(np.nan_to_num(array)) > 1e9).any():
+        raise InputError(f"{wanted}, all finite; a number that came is not")
+    return array
+
+
+def _shaped(nested: Any, shape: tuple[int, ...], name: str, body: Skeleton) -> NDArray[np.float64]:
+    wanted = f"{name} should be {shape} numbers for these times and skeleton {body.name}"
+    array = _numbers(nested, wanted)
+    if not array.size and not shape[0]:
+        return np.zeros(shape)
+    if array.shape != shape:
+        raise InputError(f"{wanted}, came as {array.shape}")
+    return array
+
+
+def _seen(xy: NDArray[np.float64], name: str) -> NDArray[np.bool_]:
+    missing = np.isnan(xy)
+    if (missing.any(-1) != missing.all(-1)).any():
+        raise InputError(f"{name}: a keypoint has both x and y, or null for both")
+    return np.asarray(~missing.any(-1))
+
+
+def _confidence(confidence: NDArray[np.float64], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """As given where seen, 0 elsewhere."""
+    if not ((confidence >= 0) & (confidence <= 1))[seen].all():
+        raise InputError("confidence should be from 0 to 1 for every keypoint that is seen")
+    return np.where(seen, confidence, 0).astype(np.float32)

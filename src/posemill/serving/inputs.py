@@ -1,0 +1,73 @@
+"""How requests are read: JSON without NaN, and uploads that are files, never addresses to fetch."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import bentoml
+from bentoml.exceptions import InvalidArgument
+from pydantic import Field
+from pydantic_core import from_json
+
+from posemill.serving.schema import TrackRequest, WindowsRequest
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+
+class _StrictJson(bentoml.IODescriptor):
+    """JSON has no NaN and no Infinity; Python's json writes them, and a client that does so is told."""
+
+    @classmethod
+    async def from_http_request(cls, request: Request, serde: Any) -> Self:
+        """Parse the body. Errors: 400 for JSON that is none, ValidationError for missing or unknown fields."""
+        try:
+            fields = from_json(await request.body(), allow_inf_nan=False)
+        except ValueError as exc:
+            raise InvalidArgument(f"the body is not JSON ({exc}); a keypoint that was not seen is null, not NaN") from exc
+        return cls.model_validate(fields)
+
+
+class WindowsInput(_StrictJson, WindowsRequest):
+    """Body of /predict_windows."""
+
+
+class TrackInput(_StrictJson, TrackRequest):
+    """Body of /predict_track."""
+
+
+class VideoInput(bentoml.IODescriptor):
+    """Form of /analyse_video. BentoML would fetch an address given in place of a file; here only files count."""
+
+    video: Path = Field(description="the video file")
+    tracks: bool = Field(False, description="also answer with every person's keypoints")
+
+    @classmethod
+    async def from_http_request(cls, request: Request, serde: Any) -> Self:
+        """Store the upload in a folder of its own, which the endpoint removes."""
+        from anyio.to_thread import run_sync
+        from starlette.datastructures import UploadFile
+
+        if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+            raise InvalidArgument("send a form (multipart/form-data) with the file in the field `video`")
+        form = await request.form(max_files=1, max_fields=8)
+        upload = form.get("video")
+        if not isinstance(upload, UploadFile):
+            raise InvalidArgument("the form has no file in its field `video`")
+        tracks = str(form.get("tracks", "false")).lower() in ("1", "true", "yes", "on")
+        return cls(video=await run_sync(_store, upload), tracks=tracks)
+
+
+def _store(upload: Any) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="posemill-upload-"))
+    try:
+        path = folder / (Path(upload.filename or "video").name or "video")
+        with path.open("wb") as file:
+            shutil.copyfileobj(upload.file, file, 2**20)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return path

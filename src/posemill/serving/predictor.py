@@ -1,0 +1,93 @@
+"""Windows or tracks → probabilities: ONNX Runtime and the feature pipeline, nothing else.
+
+The services, acceptance and an edge device use this one; it needs neither BentoML nor torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.errors import CheckpointError
+from posemill.features.pipeline import FeaturePipeline
+from posemill.pose.track import PoseTrack
+
+MODEL, FEATURES, CLASSES, DIGESTS, CALIBRATION = (
+    "activity.onnx", "features.json", "classes.json", "digests.json", "calibration.json",
+)  # fmt: skip
+BATCH = 256  # windows a run, so that memory does not grow with the length of a track
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ActivityPredictor:
+    """A packaged model, ready to answer.
+
+    features     the fitted feature pipeline: its skeleton and window are what the model takes.
+    classes      activities in output order, C of them.
+    temperature  > 0; logits are divided by it, so that probabilities mean what they say.
+    digests      of the packaged files, see packaging/digests.py.
+    """
+
+    features: FeaturePipeline
+    classes: tuple[str, ...]
+    temperature: float
+    digests: dict[str, Any]
+    session: Any
+
+    @classmethod
+    def load(cls, folder: Path, threads: int = 1) -> ActivityPredictor:
+        """From a folder as the package stage writes it. CheckpointError where a file is missing or was changed."""
+        import onnxruntime
+
+        digests = _read(folder / DIGESTS)
+        for key, name in (("model", MODEL), ("features", FEATURES), ("classes", CLASSES)):
+            _verify(folder / name, digests.get(key))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = threads
+        options.log_severity_level = 3
+        session = onnxruntime.InferenceSession(folder / MODEL, options, providers=["CPUExecutionProvider"])
+        classes = tuple(_read(folder / CLASSES))
+        if (outputs := session.get_outputs()[0].shape[-1]) != len(classes):
+            raise CheckpointError(f"{folder}: the model has {outputs} outputs for {len(classes)} classes; package again")
+        temperature = float(_read(folder / CALIBRATION)["temperature"])
+        return cls(FeaturePipeline.load(folder / FEATURES), classes, temperature, digests, session)
+
+    def logits(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, T, K, 3) windows in pixels (NaN = not seen) → (N, C) float32."""
+        prepared = self.features.transform(windows)
+        name = self.session.get_inputs()[0].name
+        parts = [self.session.run(None, {name: prepared[i : i + BATCH]})[0] for i in range(0, len(prepared), BATCH)]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.classes)), np.float32)
+
+    def probabilities(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, T, K, 3) windows in pixels (NaN = not seen) → (N, C) float32; every row sums to 1."""
+        z = self.logits(windows).astype(np.float64) / self.temperature
+        e = np.exp(z - z.max(-1, keepdims=True, initial=-np.inf))
+        return np.asarray(e / e.sum(-1, keepdims=True), np.float32)
+
+    def track(self, track: PoseTrack) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """(N, 2) spans in seconds and (N, C) probabilities of a track of any skeleton and frame rate; N may be 0."""
+        windows, _ = self.features.windows(track)
+        return self.features.spans(track), self.probabilities(windows)
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError) as exc:
+        raise CheckpointError(f"{path} is missing or not JSON: package the model again (`posemill stage package`)") from exc
+
+
+def _verify(path: Path, digest: str | None) -> None:
+    if not path.is_file():
+        raise CheckpointError(f"no {path}: package the model again (`posemill stage package`)")
+    if (found := hashlib.sha256(path.read_bytes()).hexdigest()) != digest:
+        raise CheckpointError(
+            f"{path}: SHA-256 should be {str(digest)[:12]}…, is {found[:12]}…; it was changed after packaging"
+        )

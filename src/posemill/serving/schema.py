@@ -1,0 +1,160 @@
+"""What the services take and answer: pydantic models, without BentoML, so that a client can use them too."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, WithJsonSchema
+
+
+def _nested(depth: int, leaf: dict[str, Any]) -> WithJsonSchema:
+    """A list in a list in a list … of numbers, for OpenAPI; shape and finiteness are checked in checks.py."""
+    schema = leaf
+    for _ in range(depth):
+        schema = {"type": "array", "items": schema}
+    return WithJsonSchema(schema)
+
+
+# pydantic would visit every number one by one; numpy checks them all at once, see checks.py
+_NUMBER = {"type": "number", "nullable": True}
+Nested4 = Annotated[SkipValidation[Any], _nested(4, _NUMBER)]
+Nested3 = Annotated[SkipValidation[Any], _nested(3, _NUMBER)]
+Nested2 = Annotated[SkipValidation[Any], _nested(2, _NUMBER)]
+Nested1 = Annotated[SkipValidation[Any], _nested(1, _NUMBER)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class WindowsRequest(_Strict):
+    """Windows as the prepare stage cuts them: (N, T, K, 3) x_px, y_px, confidence; null = not seen."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"windows": [[[[312.5, 120.0, 0.9], [None, None, 0.0]]]]}]}
+    )
+
+    windows: Nested4 = Field(description="(N, T, K, 3): x_px, y_px, confidence; x and y null = not seen")
+
+
+class TrackRequest(_Strict):
+    """One person's keypoints over time, at any frame rate, in any skeleton that has the model's keypoints by name."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "skeleton": "coco-17",
+                    "time_s": [0.0, 0.04],
+                    "xy": [[[310.0, 80.0], [None, None]], [[311.0, 81.0], [305.0, 76.0]]],
+                    "confidence": [[0.9, 0.0], [0.9, 0.7]],
+                }
+            ]
+        }
+    )
+
+    skeleton: str | None = Field(None, description="name of a known skeleton, such as coco-17")
+    keypoints: list[str] | None = Field(None, max_length=512, description="instead: the names, in array order")
+    time_s: Nested1 = Field(description="(T,) seconds, strictly increasing")
+    xy: Nested3 = Field(description="(T, K, 2) pixels, origin top-left; null = not seen")
+    confidence: Nested2 | None = Field(None, description="(T, K) 0..1; left out = 1 where seen")
+
+
+class Receipt(_Strict):
+    """Which files answered: SHA-256 digests, so that an answer can be traced to its model and data."""
+
+    bento: str | None = Field(description="tag of the bento, null outside one")
+    model: str
+    features: str
+    classes: str
+    labeller: str | None = None
+    snapshot: str | None = None
+
+
+class Verdict(_Strict):
+    """The most probable activity of a person over everything that was seen."""
+
+    activity: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+class Segment(_Strict):
+    """A stretch of time with one most probable activity."""
+
+    start_s: float
+    end_s: float
+    activity: str
+    probability: float
+
+
+class Window(Segment):
+    """One window of the track and the probabilities of all activities."""
+
+    probabilities: dict[str, float]
+
+
+class WindowsAnswer(_Strict):
+    """One row a window, in the order of the request."""
+
+    classes: list[str]
+    activities: list[str]
+    probabilities: list[list[float]]
+    receipt: Receipt
+
+
+class TrackAnswer(_Strict):
+    """The verdict over the whole track, and what was when. `verdict` is null where nothing could be judged."""
+
+    verdict: Verdict | None
+    segments: list[Segment]
+    windows: list[Window]
+    note: str | None = None
+    receipt: Receipt
+
+
+class TrackPoints(_Strict):
+    """Keypoints of a person as they were found: (T,) times, (T, K, 2) pixels (null = not seen), (T, K) confidence."""
+
+    time_s: list[float]
+    xy: list[list[list[float | None]]]
+    confidence: list[list[float]]
+
+
+class Person(_Strict):
+    """One person in shot, from the first to the last pose."""
+
+    person: int
+    start_s: float
+    end_s: float
+    poses: int
+    verdict: Verdict | None
+    segments: list[Segment]
+    track: TrackPoints | None = None
+
+
+class VideoFacts(_Strict):
+    """What was looked at."""
+
+    width_px: int
+    height_px: int
+    frames: int
+    duration_s: float
+    skeleton: str
+
+
+class VideoAnswer(_Strict):
+    """People and their activities. `acting_person` is the one that the verdict speaks of, null without people."""
+
+    video: VideoFacts
+    verdict: Verdict | None
+    acting_person: int | None
+    people: list[Person]
+    note: str | None = None
+    receipt: Receipt
+
+
+class Problem(_Strict):
+    """Every answer with a status of 400 or more: one sentence."""
+
+    error: str

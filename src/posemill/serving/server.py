@@ -1,0 +1,85 @@
+"""A bento served in a process of its own on loopback: started, waited for, always stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from posemill.errors import Unavailable
+from posemill.serving.client import Client
+
+START_S = 120.0
+STOP_S = 15.0
+
+
+def command(bento: str, port: int, host: str = "127.0.0.1") -> list[str]:
+    """The command line that serves a bento (a tag, or a folder)."""
+    return [sys.executable, "-m", "bentoml", "serve", bento, "--host", host, "--port", str(port)]
+
+
+@contextmanager
+def serving(bento: str, env: Mapping[str, str], start_s: float = START_S) -> Iterator[Client]:
+    """Serve `bento` on a free loopback port; yields a client once it is ready.
+
+    env      of the server process, see packaging.bento.environment.
+    start_s  how long it may take to be ready.
+    Errors: Unavailable with the server's last words when it does not come up. It is stopped in every case.
+    """
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="posemill-serve-") as folder:
+        log = Path(folder) / "server.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                command(bento, port), env=dict(env), cwd=folder, stdout=out, stderr=out, start_new_session=True
+            )
+        try:
+            client = Client(f"http://127.0.0.1:{port}")
+            _wait(client, process, log, start_s)
+            yield client
+        finally:
+            stop(process)
+
+
+def free_port() -> int:
+    """A loopback port that nobody uses now."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port: int = s.getsockname()[1]
+        return port
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End the server and its workers (its own process group): asked first, then forced."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            pass
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+def _wait(client: Client, process: subprocess.Popen[bytes], log: Path, start_s: float) -> None:
+    until = time.monotonic() + start_s
+    while not client.ready():
+        if process.poll() is not None or time.monotonic() > until:
+            how = "ended" if process.poll() is not None else f"was not ready after {start_s:.0f} s"
+            raise Unavailable(f"the service {how}; it said: {_last_words(log)}")
+        time.sleep(0.1)
+
+
+def _last_words(log: Path) -> str:
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return " / ".join(lines[-3:]) or "nothing"

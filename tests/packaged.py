@@ -1,0 +1,56 @@
+"""A small package (random weights, fitted features) and tracks for it, for tests of packaging and serving."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from posemill.features import FeaturePipeline, WindowSpec
+from posemill.pose.skeleton import BODY_12, Skeleton
+from posemill.pose.track import PoseTrack
+
+CLASSES = ("rest", "squat", "wave")
+SPEC = WindowSpec(duration_s=1.0, stride_s=0.5, rate_hz=12.0)
+
+
+def walking_track(body: Skeleton = BODY_12, fps: float = 25.0, seconds: float = 3.0, seed: int = 0) -> PoseTrack:
+    """A person whose keypoints swing around a standing pose; pixels."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(round(fps * seconds)) / fps
+    rest = rng.uniform([250, 100], [390, 420], (len(body), 2))
+    swing = rng.uniform(-30, 30, (len(body), 2))
+    xy = (rest + np.sin(2 * np.pi * t)[:, None, None] * swing).astype(np.float32)
+    shape = (len(t), len(body))
+    return PoseTrack(
+        body, 0, np.arange(len(t), dtype=np.int32), t, xy, np.full(shape, 0.9, np.float32), np.zeros(len(t), np.uint8)
+    )
+
+
+def some_windows(n: int = 16) -> NDArray[np.float32]:
+    """(n, T, K, 3) windows of different people, some keypoints not seen."""
+    fitted = FeaturePipeline(BODY_12, SPEC)
+    windows = np.concatenate([fitted.windows(walking_track(seed=i))[0][:1] for i in range(n)])
+    windows[::3, :, 2] = (np.nan, np.nan, 0)
+    return windows
+
+
+def fitted_features() -> FeaturePipeline:
+    return FeaturePipeline(BODY_12, SPEC).fit(some_windows())
+
+
+def write_package(folder: Path, labeller: dict[str, object] | None = None) -> float:
+    """A whole package folder; returns the measured difference between ONNX and the network."""
+    import torch
+    from posemill.models import NetworkCard, build
+    from posemill.packaging.assemble import assemble
+
+    torch.manual_seed(7)
+    hyper = {"width": 16, "dilations": (1, 2)}
+    network = build("tcn", BODY_12, len(CLASSES), **hyper).eval()
+    with torch.no_grad():
+        network.head[1].weight *= 20  # random weights hardly tell people apart; these do
+    card = NetworkCard("tcn", hyper, BODY_12.name, CLASSES, SPEC.frames)
+    return assemble(
+        folder, network, card, fitted_features(), some_windows(), 1.5, labeller or {}, {"snapshot": "0" * 64}
+    )
