@@ -37,7 +37,7 @@ class Account:
             return True
         return all(p.stat().st_mode & 0o001 for p in path.resolve().parents if p.exists())
 
-    def run(self, command: Sequence[str | Path], log: Path, timeout_s: float = 120) -> int:
+    def run(self, command: Sequence[object], log: Path, timeout_s: float = 120) -> int:
         """Run a command as this user, its output appended to `log`; returns the exit code."""
         who = {"user": self.uid, "group": self.gid, "extra_groups": []} if self.switch else {}
         env = {k: v for k, v in os.environ.items() if not k.startswith("PG")} | {"LC_ALL": "C"}

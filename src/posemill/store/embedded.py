@@ -90,7 +90,7 @@ class EmbeddedServer:
             return False
         with _locked(self.folder / "lock"):
             account = server_account(self.data)
-            stop = [self._tool("pg_ctl"), "stop", "-D", self.data, "-m", "fast", "-w", "-t", "60"]
+            stop: list[object] = [self._tool("pg_ctl"), "stop", "-D", self.data, "-m", "fast", "-w", "-t", "60"]
             return account.run(stop, self.log) == 0
 
     def describe(self) -> dict[str, Any]:
@@ -138,7 +138,15 @@ class EmbeddedServer:
         account.own(fresh)
         account.own(pwfile)
         try:
-            command = [self._tool("initdb"), "-D", fresh, "-U", USER, f"--pwfile={pwfile}", "--no-instructions"]
+            command: list[object] = [
+                self._tool("initdb"),
+                "-D",
+                fresh,
+                "-U",
+                USER,
+                f"--pwfile={pwfile}",
+                "--no-instructions",
+            ]
             if account.run([*command, *_CLUSTER], self.log) != 0:
                 raise Unavailable(f"the embedded database could not be made in {data}: {_last_line(self.log)}")
         finally:
@@ -152,7 +160,19 @@ class EmbeddedServer:
             _drop_stale_pid(data)
             port = self._port(attempt)
             options = f"-p {port} -c unix_socket_directories='{_socket_folder(data)}'"
-            start = [self._tool("pg_ctl"), "start", "-D", data, "-w", "-t", "60", "-l", self.log, "-o", options]
+            start: list[object] = [
+                self._tool("pg_ctl"),
+                "start",
+                "-D",
+                data,
+                "-w",
+                "-t",
+                "60",
+                "-l",
+                self.log,
+                "-o",
+                options,
+            ]
             if account.run(start, self.log) == 0:
                 self._write_record(data, port)
                 self._make_database()

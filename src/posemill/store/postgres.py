@@ -70,7 +70,8 @@ def revision(connection: Connection) -> str | None:
     """The migration that the database is at; None for an empty one."""
     try:
         with connection.begin_nested():
-            return connection.scalar(text("SELECT version_num FROM alembic_version"))
+            found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+            return found
     except ProgrammingError:
         return None
 
@@ -117,8 +118,11 @@ def _as_frame(rows: pl.DataFrame | pa.Table | Iterable[Mapping[str, Any]]) -> pl
 def _copy_csv(connection: Connection, table: str, columns: Sequence[str], csv: str) -> None:
     quote = connection.dialect.identifier_preparer.quote
     names = ", ".join(quote(c) for c in columns)
-    with connection.connection.cursor() as cursor:
-        cursor.copy_expert(f"COPY {quote(table)} ({names}) FROM STDIN WITH (FORMAT csv)", io.StringIO(csv))  # type: ignore[attr-defined]
+    cursor: Any = connection.connection.cursor()
+    try:
+        cursor.copy_expert(f"COPY {quote(table)} ({names}) FROM STDIN WITH (FORMAT csv)", io.StringIO(csv))
+    finally:
+        cursor.close()
 
 
 def _away(url: URL, exc: OperationalError) -> str:

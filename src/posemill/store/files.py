@@ -1,0 +1,43 @@
+"""Writing files so that a name is final only when its bytes are complete."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from posemill.errors import PosemillError, Unavailable
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write `content` under a temporary name, wait until it is on the disk, then move it to `path`.
+
+    Errors: Unavailable when the disk is full or away; `path` is then as it was.
+    """
+    with as_unavailable(f"{path} cannot be written"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f"{path.name}.{uuid4().hex[:8]}.part")
+        try:
+            with fresh.open("wb") as out:
+                out.write(content)
+                out.flush()
+                os.fsync(out.fileno())
+            fresh.replace(path)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def as_unavailable(what: str) -> Iterator[None]:
+    """An operating-system or network error becomes one sentence that says whether to free space or to repeat."""
+    try:
+        yield
+    except PosemillError:
+        raise
+    except OSError as exc:
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Unavailable(f"{what}: the disk is full; free space, then repeat") from exc
+        raise Unavailable(f"{what}: {exc}") from exc

@@ -1,0 +1,132 @@
+"""The media store: files by the SHA-256 of their bytes, on any fsspec URL.
+
+A name is final only when its bytes are complete and checked: writing goes to a temporary name beside it first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from posemill.errors import InputError, Unavailable
+from posemill.store.files import as_unavailable
+
+_BLOCK = 1 << 20
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+class MediaStore:
+    """`put` a file, `fetch` it back by digest. Putting the same bytes twice changes nothing."""
+
+    def __init__(self, url: str, cache: Path | None = None) -> None:
+        import fsspec
+
+        self.url = url
+        self._fs, root = fsspec.core.url_to_fs(url)
+        self._root = root.rstrip("/")
+        self._local = "file" in _protocols(self._fs)
+        self._cache = cache or Path(tempfile.gettempdir()) / f"posemill-cache-{os.getuid()}"
+
+    def put(self, path: Path) -> str:
+        """Store a file and return its digest.
+
+        Errors: Unavailable when the store is full or away; nothing is then under the final name.
+        """
+        digest = digest_of(path)
+        if not self.has(digest):
+            target = self.place(digest)
+            with as_unavailable(f"{path} cannot be stored in {self.url}"):
+                self._fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+                self._write(path, target, digest)
+        return digest
+
+    def has(self, digest: str) -> bool:
+        """Whether the store holds that digest."""
+        with as_unavailable(f"the store {self.url} does not answer"):
+            return bool(self._fs.exists(self.place(digest)))
+
+    def fetch(self, digest: str, verify: bool = True) -> Path:
+        """A local file with that digest: the stored file itself, or a checked copy of a remote one.
+
+        Errors: InputError when the store lacks it, or its bytes have another digest.
+        """
+        path = Path(self.place(digest)) if self._local else self._copy_here(digest)
+        if not path.exists():
+            raise InputError(f"the store {self.url} has no file {digest}: add the medium again")
+        if verify and self._local:
+            _check(path, digest, self.url)
+        return path
+
+    def place(self, digest: str) -> str:
+        """Where the bytes are, as the file system of the store names it."""
+        if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
+            raise InputError(f"{digest!r} is no SHA-256 in hex")
+        return f"{self._root}/media/{digest[:2]}/{digest}"
+
+    def _write(self, path: Path, target: str, digest: str) -> None:
+        fresh = f"{target}.{uuid4().hex[:8]}.part"
+        try:
+            if self._local:
+                copy_durably(path, Path(fresh))
+                _check(Path(fresh), digest, str(path))  # the source may have changed while it was copied
+                os.replace(fresh, target)
+            else:
+                self._fs.put_file(str(path), fresh)
+                if self._fs.size(fresh) != path.stat().st_size:
+                    raise Unavailable(f"{path} did not arrive whole in {self.url}: repeat")
+                self._fs.mv(fresh, target)
+        except BaseException:
+            _remove(self._fs, fresh)
+            raise
+
+    def _copy_here(self, digest: str) -> Path:
+        path = self._cache / digest[:2] / digest
+        if path.exists() and digest_of(path) == digest:
+            return path
+        if not self.has(digest):
+            return path.with_name(f"{digest}.absent")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f"{digest}.{uuid4().hex[:8]}.part")
+        try:
+            with as_unavailable(f"the store {self.url} does not answer"):
+                self._fs.get_file(self.place(digest), str(fresh))
+            _check(fresh, digest, self.url)
+            fresh.replace(path)
+        finally:
+            fresh.unlink(missing_ok=True)
+        return path
+
+
+def copy_durably(source: Path, target: Path) -> None:
+    """Copy a file's bytes and wait until they are on the disk."""
+    with source.open("rb") as reader, target.open("wb") as writer:
+        shutil.copyfileobj(reader, writer, _BLOCK)
+        writer.flush()
+        os.fsync(writer.fileno())
+
+
+def _check(path: Path, digest: str, where: str) -> None:
+    found = digest_of(path)
+    if found != digest:
+        raise InputError(f"{where}: expected digest {digest[:16]}…, the bytes have {found[:16]}…: the file was changed")
+
+
+def _remove(fs: Any, path: str) -> None:
+    try:
+        fs.rm_file(path)
+    except OSError:
+        return
+
+
+def _protocols(fs: Any) -> tuple[str, ...]:
+    return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)

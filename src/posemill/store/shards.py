@@ -1,0 +1,113 @@
+"""Shards: the tracks of many media in few files, since versioning thousands of small files is slow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from posemill.errors import InputError
+from posemill.pose.skeleton import Skeleton
+from posemill.pose.track import MediumTracks
+from posemill.store.files import replace_file
+from posemill.store.track_file import about, described, from_table, open_parquet, to_bytes, to_table
+
+SHARD_ROWS = 200_000  # about 45 MB of keypoints in memory
+
+
+@dataclass(frozen=True, slots=True)
+class ShardEntry:
+    """Where a medium's tracks went, and how many they are."""
+
+    medium: str
+    shard: str
+    frames: int
+    persons: int
+    poses: int
+
+
+@dataclass(slots=True)
+class _Buffer:
+    points: Skeleton
+    number: int = 0
+    rows: int = 0
+    tables: list[pa.Table] = field(default_factory=list)
+    media: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"tracks-{self.points.name}-{self.number}.parquet"
+
+    def add(self, tracks: MediumTracks) -> ShardEntry:
+        if tracks.medium in self.media:
+            raise InputError(f"medium {tracks.medium} comes twice")
+        table = to_table(tracks)
+        self.media[tracks.medium] = about(tracks) | {"row": self.rows, "rows": table.num_rows}
+        self.tables.append(table)
+        self.rows += table.num_rows
+        persons = sum(len(t) > 0 for t in tracks.tracks)
+        return ShardEntry(tracks.medium, self.name, tracks.frames, persons, table.num_rows)
+
+    def flush(self, folder: Path) -> None:
+        if self.media:
+            replace_file(folder / self.name, to_bytes(self.tables, self.points, self.media))
+            self.number, self.rows, self.tables, self.media = self.number + 1, 0, [], {}
+
+
+def write_shards(folder: Path, media: Iterable[MediumTracks], shard_rows: int = SHARD_ROWS) -> list[ShardEntry]:
+    """Write `tracks-<skeleton>-<n>.parquet`, one skeleton a shard, at most one shard of each in memory.
+
+    Shards of an earlier call in this folder are replaced. Errors: InputError when a medium comes twice in a shard.
+    """
+    for stale in folder.glob("tracks-*.parquet"):
+        stale.unlink()
+    buffers: dict[str, _Buffer] = {}
+    entries = []
+    for tracks in media:
+        buffer = buffers.setdefault(tracks.skeleton.name, _Buffer(tracks.skeleton))
+        entries.append(buffer.add(tracks))
+        if buffer.rows >= shard_rows:
+            buffer.flush(folder)
+    for buffer in buffers.values():
+        buffer.flush(folder)
+    return entries
+
+
+def shard_paths(folder: Path) -> list[Path]:
+    """The shards of a folder, by skeleton and number."""
+    return sorted(folder.glob("tracks-*.parquet"), key=lambda p: (len(p.name), p.name))
+
+
+def read_shards(folder: Path) -> Iterator[MediumTracks]:
+    """Every medium of every shard, in the order written, one shard in memory at a time."""
+    for path in shard_paths(folder):
+        file = open_parquet(path, str(path))
+        points, media = described(file, str(path))
+        table = file.read()
+        for medium, entry in sorted(media.items(), key=lambda item: item[1]["row"]):
+            yield from_table(table.slice(entry["row"], entry["rows"]), medium, points, entry)
+
+
+def read_shard_medium(path: Path, medium: str) -> MediumTracks:
+    """One medium of one shard, reading only the row groups that hold it.
+
+    Errors: InputError when the shard does not have it.
+    """
+    file = open_parquet(path, str(path))
+    points, media = described(file, str(path))
+    if medium not in media:
+        raise InputError(f"{path} has no medium {medium}; it holds {len(media)} others")
+    entry = media[medium]
+    wanted: list[int] = []
+    first = seen = 0
+    for group in range(file.num_row_groups):
+        size = file.metadata.row_group(group).num_rows
+        if seen < entry["row"] + entry["rows"] and seen + size > entry["row"]:
+            first = first if wanted else seen
+            wanted.append(group)
+        seen += size
+    table = file.read_row_groups(wanted) if wanted else file.schema_arrow.empty_table()
+    return from_table(table.slice(entry["row"] - first, entry["rows"]), medium, points, entry)

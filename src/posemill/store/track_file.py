@@ -1,0 +1,138 @@
+"""Track files: the keypoints of one medium (label store) or of many (shards), as docs/architecture.md says.
+
+NaN stays NaN. A track without a single row cannot be told from no track, and is not kept.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from posemill.errors import InputError
+from posemill.pose.skeleton import Skeleton, skeleton
+from posemill.pose.track import MediumTracks, PoseTrack
+from posemill.store.files import replace_file
+
+_KEY = b"posemill"
+_ABOUT = ("labeller", "width_px", "height_px", "frames", "duration_s")
+
+
+def schema_of(points: Skeleton) -> pa.Schema:
+    """The columns of a track file: xy is x then y, keypoint by keypoint."""
+    return pa.schema(
+        [
+            ("medium", pa.string()), ("person", pa.int32()), ("frame", pa.int32()), ("time_s", pa.float64()),
+            ("xy", pa.list_(pa.float32(), 2 * len(points))), ("confidence", pa.list_(pa.float32(), len(points))),
+            ("state", pa.uint8()),
+        ]
+    )  # fmt: skip
+
+
+def about(tracks: MediumTracks) -> dict[str, Any]:
+    """What a file's metadata says of one medium."""
+    return {name: getattr(tracks, name) for name in _ABOUT}
+
+
+def to_table(tracks: MediumTracks) -> pa.Table:
+    """Rows of one medium, by person and frame, without metadata."""
+    rows = sorted((t for t in tracks.tracks if len(t)), key=lambda t: t.person)
+    k = len(tracks.skeleton)
+
+    def column(name: str, dtype: Any) -> NDArray[Any]:
+        return np.concatenate([np.empty(0, dtype), *(getattr(t, name).reshape(-1) for t in rows)])
+
+    person = np.repeat(np.array([t.person for t in rows], np.int32), [len(t) for t in rows])
+    return pa.Table.from_arrays(
+        [
+            pa.repeat(pa.scalar(tracks.medium, pa.string()), len(person)), pa.array(person),
+            pa.array(column("frame", np.int32)), pa.array(column("time_s", np.float64)),
+            pa.FixedSizeListArray.from_arrays(pa.array(column("xy", np.float32)), 2 * k),
+            pa.FixedSizeListArray.from_arrays(pa.array(column("confidence", np.float32)), k),
+            pa.array(column("state", np.uint8)),
+        ],
+        schema=schema_of(tracks.skeleton),
+    )  # fmt: skip
+
+
+def to_bytes(tables: Sequence[pa.Table], points: Skeleton, media: Mapping[str, Mapping[str, Any]]) -> bytes:
+    """A whole track file. Equal tracks are equal bytes (with one version of pyarrow)."""
+    described = json.dumps({"skeleton": points.name, "media": media}, sort_keys=True)
+    table = pa.concat_tables([schema_of(points).empty_table(), *tables]).replace_schema_metadata({_KEY: described})
+    sink = io.BytesIO()
+    pq.write_table(
+        table.combine_chunks(), sink, compression="zstd", row_group_size=16_384, use_dictionary=["medium", "state"]
+    )
+    return sink.getvalue()
+
+
+def medium_bytes(tracks: MediumTracks) -> bytes:
+    """The track file of one medium."""
+    return to_bytes([to_table(tracks)], tracks.skeleton, {tracks.medium: about(tracks)})
+
+
+def write_medium(path: Path, tracks: MediumTracks) -> None:
+    """Write the track file of one medium; a killed or failed write leaves nothing under `path`."""
+    replace_file(path, medium_bytes(tracks))
+
+
+def read_medium(path: Path) -> MediumTracks:
+    """Read the track file of one medium. Errors: InputError when it is not one."""
+    return medium_from(path.read_bytes(), str(path))
+
+
+def medium_from(content: bytes, where: str) -> MediumTracks:
+    """`read_medium` of bytes; `where` is for the message."""
+    file = open_parquet(io.BytesIO(content), where)
+    points, media = described(file, where)
+    if len(media) != 1:
+        raise InputError(f"{where}: expected the tracks of one medium, found {len(media)}: read it as a shard")
+    ((medium, entry),) = media.items()
+    return from_table(file.read(), medium, points, entry)
+
+
+def open_parquet(source: Any, where: str) -> pq.ParquetFile:
+    """A Parquet file; InputError with its place when it is none."""
+    try:
+        return pq.ParquetFile(source)
+    except (pa.ArrowInvalid, OSError) as exc:
+        raise InputError(f"{where} is not a readable Parquet file: {exc}") from exc
+
+
+def described(file: pq.ParquetFile, where: str) -> tuple[Skeleton, dict[str, dict[str, Any]]]:
+    """Skeleton and, per medium, what the metadata says."""
+    raw = (file.schema_arrow.metadata or {}).get(_KEY)
+    if raw is None:
+        raise InputError(f"{where} is no track file: its schema metadata has no key {_KEY.decode()!r}")
+    head = json.loads(raw)
+    points = skeleton(head["skeleton"])
+    if not file.schema_arrow.remove_metadata().equals(schema_of(points)):
+        raise InputError(f"{where}: columns do not fit skeleton {points.name}: {file.schema_arrow.names}")
+    return points, dict(head["media"])
+
+
+def from_table(table: pa.Table, medium: str, points: Skeleton, entry: Mapping[str, Any]) -> MediumTracks:
+    """Tracks of one medium from its rows, in whatever order those are."""
+    column = {name: table.column(name).to_numpy() for name in ("person", "frame", "time_s", "state")}
+    for name in ("xy", "confidence"):
+        column[name] = np.asarray(table.column(name).combine_chunks().flatten(), np.float32)
+    column["xy"] = column["xy"].reshape(-1, len(points), 2)
+    column["confidence"] = column["confidence"].reshape(-1, len(points))
+    order = np.lexsort((column["frame"], column["person"]))
+    if (np.diff(order) != 1).any():
+        column = {name: values[order] for name, values in column.items()}
+    person = column.pop("person")
+    bounds = [*np.flatnonzero(np.diff(person, prepend=-1)), len(person)]
+    tracks = tuple(
+        PoseTrack(skeleton=points, person=int(person[a]), **{name: v[a:b] for name, v in column.items()})
+        for a, b in itertools.pairwise(bounds)
+    )
+    return MediumTracks(medium=medium, skeleton=points, tracks=tracks, **{name: entry[name] for name in _ABOUT})

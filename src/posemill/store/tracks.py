@@ -1,0 +1,22 @@
+"""Tracks on disk: one file a medium, shards of many media, and the label store."""
+
+from posemill.store.label_store import TrackStore
+from posemill.store.shards import (
+    ShardEntry,
+    read_shard_medium,
+    read_shards,
+    shard_paths,
+    write_shards,
+)
+from posemill.store.track_file import read_medium, write_medium
+
+__all__ = [
+    "ShardEntry",
+    "TrackStore",
+    "read_medium",
+    "read_shard_medium",
+    "read_shards",
+    "shard_paths",
+    "write_medium",
+    "write_shards",
+]

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from posemill.errors import InputError
+from posemill.pose.skeleton import COCO_17, PENN_13, SKELETONS, Skeleton
+from posemill.pose.track import MediumTracks, PoseTrack
+from posemill.store.tracks import (
+    TrackStore,
+    read_medium,
+    read_shard_medium,
+    read_shards,
+    shard_paths,
+    write_medium,
+    write_shards,
+)
+
+
+def a_track(person: int, length: int, seed: int, points: Skeleton = COCO_17, unseen: float = 0.3) -> PoseTrack:
+    rng = np.random.default_rng(seed)
+    frame = np.sort(rng.choice(10 * length + 1, length, replace=False)).astype(np.int32)
+    xy = rng.uniform(-50, 2000, (length, len(points), 2)).astype(np.float32)
+    confidence = rng.uniform(0, 1, (length, len(points))).astype(np.float32)
+    hidden = rng.uniform(0, 1, (length, len(points))) < unseen
+    xy[hidden], confidence[hidden] = np.nan, 0
+    state = rng.integers(0, 3, length).astype(np.uint8)
+    return PoseTrack(points, person, frame, frame / 29.97, xy, confidence, state)
+
+
+def a_medium(seed: int, lengths: list[int], points: Skeleton = COCO_17, unseen: float = 0.3) -> MediumTracks:
+    tracks = tuple(a_track(p, n, seed * 100 + p, points, unseen) for p, n in enumerate(lengths))
+    return MediumTracks(f"{seed:064x}", "abc-1", points, 640, 360, 100 + seed, 4.25, tracks)
+
+
+def assert_same(one: MediumTracks, other: MediumTracks) -> None:
+    for name in ("medium", "labeller", "skeleton", "width_px", "height_px", "frames", "duration_s"):
+        assert getattr(one, name) == getattr(other, name)
+    kept = sorted((t for t in one.tracks if len(t)), key=lambda t: t.person)
+    assert [t.person for t in kept] == [t.person for t in other.tracks]
+    for a, b in zip(kept, other.tracks, strict=True):
+        for name in ("frame", "time_s", "xy", "confidence", "state"):
+            assert getattr(a, name).dtype == getattr(b, name).dtype
+            np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+
+
+media = st.builds(
+    a_medium,
+    seed=st.integers(0, 10_000),
+    lengths=st.lists(st.integers(0, 12), max_size=4),
+    points=st.sampled_from(list(SKELETONS.values())),
+    unseen=st.sampled_from([0.0, 0.5, 1.0]),
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(tracks=media)
+def test_a_medium_comes_back_as_it_went(tracks: MediumTracks, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("tracks") / "one.parquet"
+    write_medium(path, tracks)
+    assert_same(tracks, read_medium(path))
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    many=st.lists(media, max_size=6, unique_by=lambda m: m.medium),
+    shard_rows=st.integers(1, 40),
+)
+def test_shards_hold_every_medium_once(
+    many: list[MediumTracks], shard_rows: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("shards")
+    entries = write_shards(folder, many, shard_rows)
+    back = {m.medium: m for m in read_shards(folder)}
+    assert set(back) == {m.medium for m in many} == {e.medium for e in entries}
+    for tracks, entry in zip(many, entries, strict=True):
+        assert_same(tracks, back[tracks.medium])
+        assert_same(tracks, read_shard_medium(folder / entry.shard, tracks.medium))
+        assert tracks.skeleton.name in entry.shard
+        assert entry.poses == sum(len(t) for t in tracks.tracks)
+
+
+def test_shards_are_written_while_media_come(tmp_path: Path) -> None:
+    seen_while_writing: list[int] = []
+
+    def coming() -> Iterator[MediumTracks]:
+        for seed in range(6):
+            seen_while_writing.append(len(shard_paths(tmp_path)))
+            yield a_medium(seed, [10])
+
+    write_shards(tmp_path, coming(), shard_rows=20)
+    assert seen_while_writing == [0, 0, 1, 1, 2, 2]
+    assert [p.name for p in shard_paths(tmp_path)] == [f"tracks-coco-17-{n}.parquet" for n in range(3)]
+
+
+def test_fewer_shards_leave_no_stale_ones(tmp_path: Path) -> None:
+    write_shards(tmp_path, (a_medium(s, [10]) for s in range(4)), shard_rows=10)
+    write_shards(tmp_path, [a_medium(9, [3], PENN_13)])
+    assert [m.medium for m in read_shards(tmp_path)] == [f"{9:064x}"]
+
+
+def test_a_medium_across_row_groups_is_read_alone(tmp_path: Path) -> None:
+    many = [a_medium(1, [9_000]), a_medium(2, [9_000, 9_000]), a_medium(3, []), a_medium(4, [5])]
+    (shard,) = {e.shard for e in write_shards(tmp_path, many)}
+    for tracks in many:
+        assert_same(tracks, read_shard_medium(tmp_path / shard, tracks.medium))
+
+
+def test_equal_tracks_are_equal_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_medium(tmp_path / name, a_medium(3, [20, 5]))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_wrong_files_are_refused_by_name(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    (tmp_path / "noise").write_bytes(b"PAR1 no")
+    pq.write_table(pa.table({"medium": ["x"]}), tmp_path / "other")
+    with pytest.raises(InputError, match="noise is not a readable Parquet"):
+        read_medium(tmp_path / "noise")
+    with pytest.raises(InputError, match="no key 'posemill'"):
+        read_medium(tmp_path / "other")
+    write_shards(tmp_path, [a_medium(1, [2]), a_medium(2, [2])])
+    with pytest.raises(InputError, match="found 2"):
+        read_medium(shard_paths(tmp_path)[0])
+    with pytest.raises(InputError, match="has no medium"):
+        read_shard_medium(shard_paths(tmp_path)[0], "f" * 64)
+
+
+@pytest.mark.parametrize("scheme", ["{tmp}", "memory://labels-{name}"])
+def test_label_store_lists_what_it_has(tmp_path: Path, scheme: str) -> None:
+    store = TrackStore(scheme.format(tmp=tmp_path, name=tmp_path.name))
+    tracks = a_medium(5, [4, 2])
+    assert not store.has(tracks.medium, "abc-1")
+    assert store.media("abc-1") == set()
+    store.put(tracks)
+    store.put(tracks)
+    assert store.media("abc-1") == {tracks.medium}
+    assert store.media("other") == set()
+    assert_same(tracks, store.get(tracks.medium, "abc-1"))
+    with pytest.raises(InputError, match="has no tracks"):
+        store.get(tracks.medium, "other")
+    with pytest.raises(InputError, match="cannot be part of a file name"):
+        store.get(tracks.medium, "../up")
