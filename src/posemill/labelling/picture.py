@@ -1,0 +1,58 @@
+"""A picture of any size becomes the network's input; poses found there go back to its own pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MULTIPLE = 16  # sides of 16n + 1 put cell centres on both borders
+_MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # ImageNet's, which OpenPifPaf's networks expect
+_STD = np.array([0.229, 0.224, 0.225], np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How a picture lies in the network's input: pixel p of the picture is at p * scale + offset.
+
+    sides   height and width of the input, 16n + 1 each.
+    inner   height and width of the scaled picture in it.
+    offset  x, y of its top-left pixel.
+    """
+
+    height_px: int
+    width_px: int
+    sides: tuple[int, int]
+    inner: tuple[int, int]
+    offset: tuple[int, int]
+
+    @property
+    def scale(self) -> NDArray[np.float64]:
+        """(2,) x, y: border pixels go to border pixels, as in OpenPifPaf."""
+        return np.array([(self.inner[1] - 1) / (self.width_px - 1), (self.inner[0] - 1) / (self.height_px - 1)])
+
+    def back(self, xy: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(..., 2) pixels of the input to pixels of the picture."""
+        return np.asarray((xy - np.array(self.offset)) / self.scale, np.float32)
+
+
+def place(height_px: int, width_px: int, long_edge_px: int) -> Placement:
+    """The longer side becomes `long_edge_px`, proportions stay, the rest is padded evenly. Sides must be > 1."""
+    factor = long_edge_px / max(height_px, width_px)
+    inner = max(2, round(height_px * factor)), max(2, round(width_px * factor))
+    sides = tuple(-(-(side - 1) // MULTIPLE) * MULTIPLE + 1 for side in inner)
+    offset = (sides[1] - inner[1]) // 2, (sides[0] - inner[0]) // 2
+    return Placement(height_px, width_px, (sides[0], sides[1]), inner, offset)
+
+
+def network_input(image: NDArray[np.uint8], placement: Placement) -> NDArray[np.float32]:
+    """(H, W, 3) uint8 RGB to (1, 3, sides) float32, ImageNet-normalised; padding is the mean colour."""
+    import cv2
+
+    (height, width), (left, top) = placement.inner, placement.offset
+    resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    out = np.zeros((1, 3, *placement.sides), np.float32)
+    normal = resized.astype(np.float32) * (1 / (255 * _STD)) - _MEAN / _STD
+    out[0, :, top : top + height, left : left + width] = normal.transpose(2, 0, 1)
+    return out
