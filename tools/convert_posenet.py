@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import nn
 
-from posemill.labelling.posenet import WEIGHTS, PoseNet
+from posemill.labelling.posenet import WEIGHTS, PoseNet, SeparableConv
 
 SOURCE = {
     "posenet.json": "a0070d53d9e2b085a9df22be217658f9416df055770a020ee0bef9bfa44ff0d4",
@@ -76,6 +76,8 @@ def fill(network: PoseNet, nodes: dict[str, Any], weights: Arrays) -> None:
 
     put(network.stem, *kernel_and_bias(f"{LAYER}0/Relu6"), (3, 2, 0, 1))
     for i, block in enumerate(network.blocks, 1):
+        if not isinstance(block, SeparableConv):
+            raise TypeError(block)
         put(block.depthwise, *kernel_and_bias(f"{LAYER}{i}_depthwise/BatchNorm/batchnorm/add_1/conv"), (2, 3, 0, 1))
         put(block.pointwise, *kernel_and_bias(f"{LAYER}{i}_pointwise/Relu6"), (3, 2, 0, 1))
     parts = [kernel_and_bias(f"MobilenetV1/{name}/BiasAdd") for name in FIELD_LAYERS]

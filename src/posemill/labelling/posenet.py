@@ -5,6 +5,7 @@ Google's model for many people in one picture: Papandreou et al., PersonLab (ECC
 
 from __future__ import annotations
 
+import hashlib
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from torch.nn.functional import relu6
 from posemill.errors import CheckpointError
 
 WEIGHTS = Path(__file__).parent / "weights" / "posenet-mobilenetv1-075.safetensors"
+EMBEDDED_SHA256 = "523cd2f0e245fead591ae64a99649dbc6be7fc1b0a7b88f095ba3f53d0a9facc"
 
 # The tree along which displacements are given: (parent, child), positions in COCO's 17 keypoints.
 TREE = (
@@ -60,6 +62,21 @@ class PoseNet(nn.Module):
         """See the class."""
         out: Tensor = self.fields(self.blocks(relu6(self.stem(x))))
         return out
+
+
+def embedded_digest() -> str:
+    """SHA-256 of the embedded weights as they lie on the disk."""
+    return hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
+
+
+def verify_embedded() -> None:
+    """CheckpointError when the embedded weights are not the published ones."""
+    digest = embedded_digest()
+    if digest != EMBEDDED_SHA256:
+        raise CheckpointError(
+            f"{WEIGHTS}: SHA-256 should be {EMBEDDED_SHA256}, came as {digest}; the installation is damaged: "
+            "run `make setup` again"
+        )
 
 
 def load_posenet(path: Path = WEIGHTS) -> PoseNet:

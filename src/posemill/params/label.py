@@ -12,41 +12,27 @@ from posemill.params.section import Section
 class TrackingParams(Section):
     """How poses of successive frames become people."""
 
-    min_oks: float = Field(
-        default=0.3, gt=0, lt=1, description="similarity from which two poses may be the same person"
-    )
+    min_oks: float = Field(default=0.3, gt=0, lt=1, description="similarity from which poses may be the same person")
     max_gap_s: float = Field(default=1.0, ge=0, description="a person not found for longer comes back as a new one")
     min_duration_s: float = Field(default=0.3, ge=0, description="shorter tracks are dropped")
-    min_poses: int = Field(
-        default=3, ge=1, description="tracks of fewer poses are dropped, unless the medium has fewer frames"
-    )
+    min_poses: int = Field(default=3, ge=1, description="tracks of fewer poses are dropped")
 
 
 class LabelParams(Section):
     """Tunables of the label stage; all but `threads` and `batch_frames` change keypoints."""
 
     backend: str = Field(default="openpifpaf", description="name in the register of pose backends")
-    checkpoint: str = Field(
-        default="posenet", description="`posenet` (embedded), an official OpenPifPaf name, or a file"
-    )
-    checkpoint_sha256: str | None = Field(
-        default=None, pattern="^[0-9a-f]{64}$", description="digest that a file must have"
-    )
-    runtime: Literal["eager", "openvino"] = Field(
-        default="openvino", description="openvino in 32-bit floats; same keypoints"
-    )
+    checkpoint: str = Field(default="posenet", description="`posenet` (embedded), an official name, or a file")
+    checkpoint_sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", description="the digest it must have")
+    runtime: Literal["eager", "openvino"] = Field(default="openvino", description="both give the same keypoints")
     threads: int = Field(default=2, ge=1, le=64, description="processor cores used by network and decoder")
-    batch_frames: int = Field(default=8, ge=1, le=64, description="frames held in memory at a time")
+    batch_frames: int = Field(default=8, ge=1, le=64, description="frames worked on at a time")
     long_edge_px: int = Field(default=385, ge=129, le=2049, description="longer side given to the network; 16n + 1")
     frame_stride: int = Field(default=1, ge=1, le=30, description="label every n-th frame")
-    force_complete: bool = Field(default=True, description="guess the keypoints that the picture does not show well")
-    instance_threshold: float = Field(default=0.15, ge=0, le=1, description="people with less confidence are dropped")
-    keypoint_threshold: float = Field(
-        default=0.0, ge=0, le=1, description="keypoints with less confidence are not seen"
-    )
-    seed_threshold: float = Field(
-        default=0.2, gt=0, le=1, description="confidence that a person's first keypoint needs"
-    )
+    force_complete: bool = Field(default=True, description="guess keypoints that the picture does not show well")
+    instance_threshold: float = Field(default=0.15, ge=0, le=1, description="people less sure are dropped")
+    keypoint_threshold: float = Field(default=0.0, ge=0, le=1, description="keypoints less sure are not seen")
+    seed_threshold: float = Field(default=0.2, gt=0, le=1, description="confidence of a person's first keypoint")
     tracking: TrackingParams = TrackingParams()
 
     @field_validator("long_edge_px")

@@ -20,10 +20,9 @@ import torch
 from posemill.errors import CheckpointError, Unavailable
 from posemill.labelling.openpifpaf.fields import posenet_shell
 from posemill.labelling.openpifpaf.library import openpifpaf
-from posemill.labelling.posenet import WEIGHTS, load_posenet
+from posemill.labelling.posenet import EMBEDDED_SHA256, WEIGHTS, load_posenet
 
 EMBEDDED = "posenet"
-EMBEDDED_SHA256 = "523cd2f0e245fead591ae64a99649dbc6be7fc1b0a7b88f095ba3f53d0a9facc"
 # Those for COCO's 17 keypoints whose file name carries the start of its digest.
 OFFICIAL = ("shufflenetv2k16", "shufflenetv2k30", "mobilenetv2", "mobilenetv3small", "mobilenetv3large", "resnet50")
 TIMEOUT_S = 60
@@ -73,7 +72,7 @@ def _checked(path: Path, expected: str | None) -> str:
 
 def _download(name: str, cache: Path) -> Path:
     """The official checkpoint, in the cache; fetched once, under its name only when it is whole."""
-    url = openpifpaf.CHECKPOINT_URLS[name]
+    url: str = openpifpaf.CHECKPOINT_URLS[name]
     path = cache / url.rsplit("/", 1)[1]
     if not path.is_file():
         part = path.with_name(f"{path.name}.{os.getpid()}.part")

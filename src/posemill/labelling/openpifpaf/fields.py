@@ -57,7 +57,7 @@ class _Votes:
     def __init__(self, raw: Tensor) -> None:
         batch, _, height, width = raw.shape
         cells = _cells(height, width, raw)
-        _, offsets, forward, backward = torch.split(raw, (KEYPOINTS, 2 * KEYPOINTS, 2 * EDGES, 2 * EDGES), 1)
+        _, offsets, forward, backward = torch.split(raw, [KEYPOINTS, 2 * KEYPOINTS, 2 * EDGES, 2 * EDGES], 1)
 
         def vectors(field: Tensor, count: int) -> Tensor:
             return field.view(batch, 2, count, height, width).flip(1).transpose(1, 2) / STRIDE  # y, x to x, y
