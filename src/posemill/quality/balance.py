@@ -31,5 +31,5 @@ def with_window_columns(index: pd.DataFrame) -> pd.DataFrame:
 
 
 def _splits_of(table: pd.DataFrame, key: str) -> pd.Series:
-    """How many splits the row's key occurs in; NaN where the key is null."""
-    return table[key].map(table.groupby(key)["split"].nunique()).astype("float64")
+    """How many splits the row's key occurs in; 0 where the key is null, since nothing is known to be shared."""
+    return table[key].map(table.groupby(key)["split"].nunique()).astype("float64").fillna(0)

@@ -144,13 +144,12 @@ def _about(expectation: suites.Expectation) -> dict[str, Any]:
 
 def _observed(result: dict[str, Any], rows: list[int], judged: int) -> str:
     if "observed_value" in result:
-        value = result["observed_value"]
-        return f"{value:.4g}" if isinstance(value, float) else _short(str(value))
+        return _plain(result["observed_value"])
     if not rows:
-        return f"all of {judged} rows as expected"
+        return f"all {judged} as expected"
     values = result.get("unexpected_list") or []
-    examples = ", ".join(dict.fromkeys(_short(str(v), 40) for v in values[:_EXAMPLES]))
-    return f"{len(rows)} of {judged} rows" + (f" ({examples}{', …' if len(values) > _EXAMPLES else ''})")
+    examples = ", ".join(dict.fromkeys(_plain(v) for v in values[:_EXAMPLES]))
+    return f"{len(rows)} of {judged}" + (f" ({examples}{', …' if len(values) > _EXAMPLES else ''})")
 
 
 def _witness(expectation: suites.Expectation, result: Any, table: pd.DataFrame) -> str:
@@ -169,6 +168,10 @@ def _exception(info: dict[str, Any]) -> str:
     """The first exception's message; it comes flat, or one a metric."""
     each = [info] if "raised_exception" in info else list(info.values())
     return next((_short(str(e.get("exception_message"))) for e in each if e.get("raised_exception")), "")
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else _short(str(value), 60)
 
 
 def _short(text: str, limit: int = 300) -> str:

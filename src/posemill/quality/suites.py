@@ -43,10 +43,13 @@ class Expectation(BaseModel):
     @property
     def allowed(self) -> str:
         """What is allowed, for people."""
-        limits = {k: v for k, v in self.kwargs.items() if k not in ("column", "column_list")}
-        words = {"min_value": "from", "max_value": "to", "value_set": "of", "regex": "matching"}
-        text = " ".join(f"{words[k]} {_plain(v)}" for k, v in limits.items() if k in words)
-        return text or self.type.removeprefix("expect_").replace("_", " ")
+        low, high = self.kwargs.get("min_value"), self.kwargs.get("max_value")
+        if low is not None or high is not None:
+            return f"at most {high}" if low is None else f"at least {low}" if high is None else f"{low} to {high}"
+        if "value_set" in self.kwargs:
+            exclude = "anything but " if "not_be_in_set" in self.type else ""
+            return exclude + ", ".join(map(str, self.kwargs["value_set"]))
+        return f"text like {self.kwargs['regex']}" if "regex" in self.kwargs else "no such row"
 
 
 class Suite(BaseModel):
@@ -94,7 +97,3 @@ def _require_known(suite: Suite, path: Path) -> None:
             near = get_close_matches(expectation.type, known, n=1)
             hint = f"; did you mean {near[0]}" if near else ""
             raise QualityError(f"suite {path} names {expectation.type}, which Great Expectations does not have{hint}")
-
-
-def _plain(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

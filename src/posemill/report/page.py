@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-Tone = Literal["plain", "good", "bad"]
+Tone = Literal["plain", "good", "warn", "bad"]
 
 
 @dataclass(frozen=True, slots=True)

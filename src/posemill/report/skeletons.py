@@ -25,6 +25,7 @@ class Strip:
     """
 
     xy: NDArray[np.float32]
+    skeleton: Skeleton
     caption: str
 
 
@@ -33,18 +34,19 @@ def pick(length: int, count: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, max(length - 1, 0), min(count, length)).round().astype(np.int64))
 
 
-def sheet(strips: Sequence[Strip], skeleton: Skeleton, columns: int = 2) -> str:
+def sheet(strips: Sequence[Strip], columns: int = 2) -> str:
     """All strips as one SVG data: URI. The person's left is orange, the right blue, as in every posemill picture."""
     rows = -(-len(strips) // columns)
-    figure, cells = plots.axes(4.2 * columns, 1.55 * rows, rows, columns)
+    figure, cells = plots.axes(4.2 * columns, 1.55 * rows, rows, columns, layout="none")
+    figure.subplots_adjust(0.005, 0.01, 0.995, 1 - 0.2 / (1.55 * rows), 0.03, 0.25)
     for cell, strip in zip(cells, strips, strict=False):
-        _draw(cell, strip, skeleton)
+        _draw(cell, strip)
     for cell in cells:
         cell.set_axis_off()
     return plots.svg(figure)
 
 
-def _draw(ax: Axes, strip: Strip, skeleton: Skeleton) -> None:
+def _draw(ax: Axes, strip: Strip) -> None:
     ax.set_title(strip.caption, fontsize=8.5, color=plots.SOFT)
     ax.set_aspect("equal")
     ax.invert_yaxis()
@@ -53,7 +55,7 @@ def _draw(ax: Axes, strip: Strip, skeleton: Skeleton) -> None:
         return
     placed = _side_by_side(strip.xy)
     for pose in placed:
-        _pose(ax, pose, skeleton)
+        _pose(ax, pose, strip.skeleton)
     low, high = np.nanmin(placed, (0, 1)), np.nanmax(placed, (0, 1))
     pad = 0.06 * max(high - low)
     ax.set_xlim(low[0] - pad, high[0] + pad)

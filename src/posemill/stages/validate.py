@@ -1,0 +1,75 @@
+"""validate: is the data fit to train on? Faulty rows are left out with a reason; a faulty set stops the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from posemill.params.validate import ValidateParams
+from posemill.stages.result import StageResult
+from posemill.stages.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from posemill.quality import dataset
+
+
+class ValidateResult(StageResult):
+    """What passed, and why the rest did not."""
+
+    stage: str = "validate"
+    clips: int
+    clips_rejected: int
+    tracks: int
+    tracks_rejected: int
+    activities: int
+    expectations: int
+    report: str = "build/validate/exploration.html"
+    reasons: dict[str, int]
+
+
+def run(
+    params: ValidateParams,
+    inputs: Workspace,
+    outputs: Path,
+    record: Callable[[pd.DataFrame], None] | None = None,
+) -> ValidateResult:
+    """Judge the tables of ingest and label by the suites in expectations/.
+
+    Writes clips.parquet, rejected.parquet, quality.json, docs/ and exploration.html, also when the set fails.
+    record  takes the rejected rows to the quarantine table; None leaves them in rejected.parquet alone.
+    Errors: QualityError, one sentence a failure of the set; InputError for a track file that is not one.
+    """
+    import pandas as pd
+
+    from posemill.quality import dataset, exploration
+    from posemill.quality.run import require
+    from posemill.store.shards import read_shards
+
+    ingest, label = inputs.output("ingest"), inputs.output("label")
+    tables = dataset.Tables(
+        media=pd.read_parquet(ingest / "media.parquet"),
+        clips=pd.read_parquet(ingest / "clips.parquet"),
+        labelled=pd.read_parquet(label / "media.parquet"),
+    )
+    verdict = dataset.validate(tables, read_shards(label), params, inputs.expectations, outputs / "docs")
+    verdict.accepted.to_parquet(outputs / "clips.parquet", index=False)
+    verdict.rejected.to_parquet(outputs / "rejected.parquet", index=False)
+    (outputs / "quality.json").write_text(verdict.report.model_dump_json(indent=2) + "\n")
+    exploration.page(verdict.exploration).write(outputs / "exploration.html")
+    if record is not None:
+        record(verdict.rejected)
+    require(verdict.report)
+    return _result(verdict)
+
+
+def _result(verdict: dataset.Verdict) -> ValidateResult:
+    clips, tracks = verdict.report.suites
+    reasons = verdict.rejected["reason"].value_counts().head(20)
+    return ValidateResult(
+        clips=clips.rows - clips.rejected, clips_rejected=clips.rejected, tracks=tracks.rows - tracks.rejected,
+        tracks_rejected=tracks.rejected, activities=int(verdict.accepted["activity"].nunique()),
+        expectations=verdict.report.expectations, reasons={str(k): int(v) for k, v in reasons.items()},
+    )  # fmt: skip
