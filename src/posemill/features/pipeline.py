@@ -122,7 +122,7 @@ class FeaturePipeline:
             "skeleton": {"name": self.skeleton.name, "keypoints": list(self.skeleton.keypoints)},
             "window": {**asdict(self.window), "frames": self.window.frames},
             "normalisation": {
-                "trunk": [k for k in _TRUNK if k in self.skeleton.keypoints],
+                "trunk": [self.skeleton.keypoints[i] for i in trunk_of(self.skeleton)],
                 "extent_quantile": EXTENT_QUANTILE,
                 "mean_pose": None if self.mean_pose is None else [[float(v) for v in row] for row in self.mean_pose],
                 "spread": self.spread,
@@ -155,10 +155,14 @@ class FeaturePipeline:
             raise CheckpointError(f"{path} is not a features.json of posemill: {exc!r}; write it again") from exc
 
 
+def trunk_of(body: Skeleton) -> list[int]:
+    """Array positions of the keypoints whose mean is a window's centre; all of them where there is no trunk."""
+    return [body.index(k) for k in _TRUNK if k in body.keypoints] or list(range(len(body)))
+
+
 def _centre_and_scale(xy: NDArray[np.float32], body: Skeleton) -> NDArray[np.float32]:
     """(N, T, K, 2) pixels → the same, centred on the window's median trunk and divided by its extent; NaN stays."""
-    trunk = [body.index(k) for k in _TRUNK if k in body.keypoints] or list(range(len(body)))
-    middle = _median(_mean_of_seen(xy[:, :, trunk]))
+    middle = _median(_mean_of_seen(xy[:, :, trunk_of(body)]))
     middle = np.where(np.isnan(middle), _median(_mean_of_seen(xy)), middle)
     extent = sides(xy).max(-1)
     size = np.quantile(extent, EXTENT_QUANTILE, axis=1) if extent.size else np.zeros(len(xy))

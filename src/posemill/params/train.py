@@ -19,6 +19,7 @@ class AugmentParams(Section):
     swap_sides: float = Field(default=0.0, ge=0, le=1)
     jitter: float = Field(default=0.02, ge=0)
     drift: float = Field(default=0.03, ge=0)
+    jumps: float = Field(default=0.02, ge=0, le=1)
     drop_frames: float = Field(default=0.05, ge=0, le=1)
     drop_clip: float = Field(default=0.1, ge=0, le=1)
     drop_limb: float = Field(default=0.1, ge=0, le=1)

@@ -1,0 +1,135 @@
+"""Windows for training: memory-mapped, gathered a batch at a time, augmented a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from posemill.errors import InputError
+from posemill.features.augment import Augmentation
+from posemill.features.pipeline import FeaturePipeline
+from posemill.params.train import TrainParams
+
+CHUNK = 4096
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowIndex:
+    """What is known about every window, row by row: target (N,) class number, clip (N,) number, split (N,) name."""
+
+    target: NDArray[np.int64]
+    clip: NDArray[np.int64]
+    split: NDArray[np.str_]
+
+    def rows(self, split: str) -> NDArray[np.int64]:
+        """Positions of the windows of one split."""
+        return np.flatnonzero(self.split == split)
+
+
+class _Batches(Dataset[tuple[Tensor, Tensor, Tensor]]):
+    """`dataset[rows]` is a whole batch: windows (B, T, K, 3), targets (B,), clips (B,)."""
+
+    def __init__(self, windows: NDArray[np.float32], index: WindowIndex) -> None:
+        self.windows, self.index = windows, index
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
+        return (
+            torch.from_numpy(np.ascontiguousarray(self.windows[rows])),
+            torch.from_numpy(self.index.target[rows]),
+            torch.from_numpy(self.index.clip[rows]),
+        )
+
+
+class _Rows(Sampler[NDArray[np.int64]]):
+    """Row numbers of one epoch, cut into batches."""
+
+    def __init__(self, rows: NDArray[np.int64], batch: int, drop_last: bool) -> None:
+        count = len(rows) // batch if drop_last else -(-len(rows) // batch)
+        self.batches = [rows[i * batch : (i + 1) * batch] for i in range(count)]
+
+    def __iter__(self) -> Iterator[NDArray[np.int64]]:
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+
+class WindowData(pl.LightningDataModule):
+    """Train and validation batches of transformed windows. What an epoch draws depends only on seed and epoch."""
+
+    def __init__(
+        self, windows: NDArray[np.float32], index: WindowIndex, augmentation: Augmentation, params: TrainParams
+    ) -> None:
+        super().__init__()
+        self.dataset, self.index, self.augmentation, self.params = _Batches(windows, index), index, augmentation, params
+        self.generator = torch.Generator()
+
+    def epoch_rows(self, epoch: int) -> NDArray[np.int64]:
+        """The train rows of an epoch in random order: all, or `windows_per_clip` of every clip."""
+        random = np.random.default_rng([self.params.seed, epoch])
+        rows = random.permutation(self.index.rows("train"))
+        if not self.params.windows_per_clip:
+            return rows
+        order = np.argsort(self.index.clip[rows], kind="stable")
+        clips = self.index.clip[rows][order]
+        nth = np.arange(len(rows)) - np.searchsorted(clips, clips)
+        return random.permutation(rows[order][nth < self.params.windows_per_clip])
+
+    def steps_per_epoch(self) -> int:
+        """Batches an epoch; every epoch has the same number."""
+        return max(len(self.epoch_rows(0)) // self.batch, 1)
+
+    @property
+    def batch(self) -> int:
+        """The batch size, or all rows where there are fewer."""
+        return min(self.params.batch, len(self.epoch_rows(0)))
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Batches of the trainer's current epoch."""
+        epoch = self.trainer.current_epoch if self.trainer else 0
+        self.generator.manual_seed(self.params.seed * 100_003 + epoch)
+        return self._loader(self.epoch_rows(epoch), self.batch, drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """All validation windows, in order."""
+        return self._loader(self.index.rows("validation"), 256, drop_last=False)
+
+    def _loader(self, rows: NDArray[np.int64], batch: int, drop_last: bool) -> DataLoader[Any]:
+        return DataLoader(self.dataset, sampler=_Rows(rows, batch, drop_last), batch_size=None)
+
+    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor, Tensor], dataloader_idx: int) -> Any:
+        """Augment train batches."""
+        if self.trainer is None or not self.trainer.training:
+            return batch
+        return self.augmentation(batch[0], self.generator), *batch[1:]
+
+
+def transformed(windows: NDArray[np.float32], pipeline: FeaturePipeline, path: Path) -> NDArray[np.float32]:
+    """Network input for all windows, written once to `path` and memory-mapped."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    out = np.lib.format.open_memmap(path, "w+", np.float32, windows.shape)
+    for i in range(0, len(windows), CHUNK):
+        out[i : i + CHUNK] = pipeline.transform(np.asarray(windows[i : i + CHUNK]))
+    out.flush()
+    return np.asarray(np.load(path, mmap_mode="r"))
+
+
+def check_index(index: WindowIndex, classes: list[str]) -> None:
+    """InputError, in one sentence that says what to do, for data that cannot train a model."""
+    if len(classes) < 2:
+        raise InputError(f"training needs at least 2 activities, came {classes}: add clips of another activity")
+    for split in ("train", "validation"):
+        if not len(index.rows(split)):
+            raise InputError(f"no window in the {split} split: add clips of more subjects or change prepare.split")
+    trained = set(index.target[index.rows("train")].tolist())
+    if missing := [c for i, c in enumerate(classes) if i not in trained]:
+        raise InputError(f"no train window of {', '.join(missing)}: add clips of it by other subjects or leave it out")

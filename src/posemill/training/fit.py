@@ -1,0 +1,144 @@
+"""One training from windows to the best network, repeatable under a seed and resumable after a kill."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from torch import nn
+
+from posemill import models
+from posemill.features.augment import Augmentation
+from posemill.features.pipeline import FeaturePipeline
+from posemill.models import NetworkCard
+from posemill.params.train import TrainParams
+from posemill.training import sanity
+from posemill.training.datamodule import WindowData, WindowIndex, check_index, transformed
+from posemill.training.module import ActivityModule
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FitResult:
+    """The network with the best validation score, in eval mode, and how it came about.
+
+    history  one row an epoch: epoch, train.loss, validation.accuracy, validation.loss.
+    resumed_from_epoch  0 unless a killed training was continued.
+    """
+
+    network: nn.Module
+    card: NetworkCard
+    history: list[dict[str, float]]
+    sanity: dict[str, float]
+    best_epoch: int
+    validation_accuracy: float
+    seconds: float
+    windows_per_s: float
+    resumed_from_epoch: int
+
+
+class _History(Callback):
+    """One row an epoch; part of the checkpoint, so a resumed training has all of it."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        figures = {k: float(v) for k, v in trainer.callback_metrics.items() if k != "validation.score"}
+        self.rows.append({"epoch": trainer.current_epoch, **figures})
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = list(state_dict["rows"])
+
+
+def fit(
+    params: TrainParams,
+    windows: NDArray[np.float32],
+    index: WindowIndex,
+    pipeline: FeaturePipeline,
+    classes: list[str],
+    scratch: Path,
+    live: Path | None = None,
+    progress: bool = False,
+) -> FitResult:
+    """Train on the `train` windows, choose by the `validation` windows.
+
+    windows  (N, T, K, 3) px and confidence, NaN = not seen (may be memory-mapped); index has N rows.
+    scratch  folder of checkpoints: a training that was killed continues from its last.ckpt. Emptied at the end.
+    live     folder for DVCLive's figures; None = none.
+    Errors: InputError for data that cannot train a model, a failed sanity check or a loss that is not a number.
+    """
+    check_index(index, classes)
+    torch.set_num_threads(params.threads)
+    torch.manual_seed(params.seed)
+    network = models.build(params.network, pipeline.skeleton, len(classes), **params.hyper)
+    data = WindowData(
+        transformed(windows, pipeline, scratch / "windows.npy"), index, Augmentation(pipeline, params.augment), params
+    )
+    checked = sanity.check(network, *data.dataset[index.rows("train")[:: max(len(index.rows("train")) // 512, 1)]][:2],
+                           len(classes))  # fmt: skip
+    module = ActivityModule(network, params, params.epochs * data.steps_per_epoch())
+    best, history = _checkpoints(scratch), _History()
+    last = scratch / "last.ckpt"
+    resumed = int(torch.load(last, weights_only=True)["epoch"]) + 1 if last.exists() else 0
+    started = time.monotonic()
+    _train(module, data, [best, history, *_stopping(params)], last if resumed else None, live, progress, params)
+    seconds = time.monotonic() - started
+    network.load_state_dict(_weights_of(Path(best.best_model_path)))
+    card = NetworkCard(params.network, params.hyper, pipeline.skeleton.name, tuple(classes), pipeline.window.frames)
+    chosen = max(history.rows, key=lambda r: r["validation.accuracy"] - 0.01 * r["validation.loss"])
+    seen = (len(history.rows) - resumed) * data.steps_per_epoch() * data.batch
+    shutil.rmtree(scratch)
+    return FitResult(
+        network.eval(), card, history.rows, checked, int(chosen["epoch"]), chosen["validation.accuracy"], seconds,
+        seen / max(seconds, 1e-9), resumed,
+    )  # fmt: skip
+
+
+def _checkpoints(scratch: Path) -> ModelCheckpoint:
+    return ModelCheckpoint(
+        scratch, filename="best", monitor="validation.score", mode="max", save_last=True, enable_version_counter=False
+    )
+
+
+def _stopping(params: TrainParams) -> list[Callback]:
+    return [EarlyStopping("validation.score", mode="max", patience=params.patience)]
+
+
+def _train(
+    module: ActivityModule, data: WindowData, callbacks: list[Callback], last: Path | None, live: Path | None,
+    progress: bool, params: TrainParams,
+) -> None:  # fmt: skip
+    """Run the trainer; a resumed one must not be told of workers and folders that are as they should be."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="pytorch_lightning")
+        trainer = pl.Trainer(
+            max_epochs=params.epochs, accelerator="cpu", devices=1, logger=_logger(live, last is not None),
+            callbacks=callbacks, enable_progress_bar=progress, enable_model_summary=False, deterministic=True,
+            gradient_clip_val=5.0, num_sanity_val_steps=0, reload_dataloaders_every_n_epochs=1, log_every_n_steps=1,
+        )  # fmt: skip
+        trainer.fit(module, data, ckpt_path=None if last is None else str(last), weights_only=True)
+
+
+def _logger(live: Path | None, resume: bool) -> Any:
+    if live is None:
+        return False
+    from dvclive.lightning import DVCLiveLogger
+
+    return DVCLiveLogger(dir=str(live), save_dvc_exp=False, dvcyaml=None, report=None, resume=resume)
+
+
+def _weights_of(checkpoint: Path) -> dict[str, torch.Tensor]:
+    state = torch.load(checkpoint, weights_only=True)["state_dict"]
+    return {k.removeprefix("network."): v for k, v in state.items()}

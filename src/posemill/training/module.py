@@ -1,0 +1,79 @@
+"""The LightningModule: loss, mixup, optimiser and figures around a plain network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from posemill.errors import InputError
+from posemill.features.verdict import grouped_probabilities
+from posemill.params.train import TrainParams
+
+
+class ActivityModule(pl.LightningModule):
+    """Trains one network; validation accuracy is counted a clip, by the verdict that evaluation and service use."""
+
+    def __init__(self, network: nn.Module, params: TrainParams, steps: int) -> None:
+        super().__init__()
+        self.network, self.params, self.steps = network, params, steps
+        self.judged: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def on_train_epoch_start(self) -> None:
+        """Seed by epoch, so that a training that was killed continues as if it had not been."""
+        torch.manual_seed(self.params.seed * 100_003 + self.current_epoch)
+
+    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Cross-entropy with label smoothing, on mixtures of two windows."""
+        x, target, _ = batch
+        loss = self._mixed(x, target) if self.params.mixup > 0 else self._plain(x, target)
+        if not torch.isfinite(loss):
+            raise InputError(
+                f"the training loss became {loss.item()} in epoch {self.current_epoch}: lower train.learning_rate "
+                f"(now {self.params.learning_rate})"
+            )
+        self.log("train.loss", loss, on_step=False, on_epoch=True, batch_size=len(x))
+        return loss
+
+    def _plain(self, x: Tensor, target: Tensor) -> Tensor:
+        return functional.cross_entropy(self.network(x), target, label_smoothing=self.params.label_smoothing)
+
+    def _mixed(self, x: Tensor, target: Tensor) -> Tensor:
+        share = float(torch.distributions.Beta(self.params.mixup, self.params.mixup).sample())
+        other = torch.randperm(len(x))
+        logits = self.network(share * x + (1 - share) * x[other])
+        smoothing = self.params.label_smoothing
+        loss = share * functional.cross_entropy(logits, target, label_smoothing=smoothing)
+        return loss + (1 - share) * functional.cross_entropy(logits, target[other], label_smoothing=smoothing)
+
+    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> None:
+        """Keep the probabilities until the clips are complete."""
+        x, target, clip = batch
+        self.judged.append((self.network(x).softmax(-1), target, clip))
+
+    def on_validation_epoch_end(self) -> None:
+        """Accuracy and loss a clip; the score orders epochs by accuracy, equal ones by loss."""
+        probs, target, clip = (torch.cat(part).cpu().numpy() for part in zip(*self.judged, strict=True))
+        self.judged.clear()
+        names, verdicts = grouped_probabilities(probs, clip)
+        truth = target[np.unique(clip, return_index=True)[1]]
+        accuracy = float((verdicts.argmax(1) == truth).mean())
+        loss = float(-np.log(verdicts[np.arange(len(names)), truth].clip(1e-6)).mean())
+        self.log("validation.accuracy", accuracy)
+        self.log("validation.loss", loss)
+        self.log("validation.score", accuracy - 0.01 * loss)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW without decay on biases and norms, one cycle of the learning rate."""
+        decayed = [p for p in self.network.parameters() if p.ndim > 1]
+        plain = [p for p in self.network.parameters() if p.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": self.params.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        optimizer = torch.optim.AdamW(groups, lr=self.params.learning_rate)
+        cycle = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, self.params.learning_rate, total_steps=self.steps, pct_start=0.25
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
