@@ -1,0 +1,62 @@
+"""Register a file: its bytes in the store, its rows in the database. The one way in for every source."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from posemill.pose.track import MediumTracks
+from posemill.store import catalog
+from posemill.store.media import MediaStore
+from posemill.store.track_file import medium_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What registering one file did. conflicts: what it says otherwise than what is known, see catalog.add_clips."""
+
+    medium: str
+    new: bool
+    clips_added: int
+    clips_completed: int
+    conflicts: tuple[str, ...]
+
+
+def register_video(
+    conn: Connection, store: MediaStore, path: Path, *, dataset: str, source: str, activity: str | None = None,
+    subject: str | None = None, camera: str | None = None, split: str | None = None, start_s: float | None = None,
+    end_s: float | None = None, said_by: str, truth: MediumTracks | None = None,
+) -> str:  # fmt: skip
+    """Store a video, add its medium and one clip (the whole of it, or start_s..end_s); returns its digest.
+
+    truth: its exact keypoints; `medium` in it is replaced by the digest. The same file again changes nothing.
+    """
+    digest = store.put(path)
+    catalog.add_medium(conn, catalog.MediumRow(digest, dataset, source, said_by))
+    clip = catalog.ClipRow(digest, said_by, start_s or 0.0, end_s, activity, subject, camera, split)
+    catalog.add_clip(conn, clip)
+    if truth is not None:
+        register_truth(conn, store, digest, truth, origin=dataset, said_by=said_by)
+    return digest
+
+
+def register_truth(
+    conn: Connection, store: MediaStore, medium: str, truth: MediumTracks, *, origin: str, said_by: str
+) -> str:
+    """Store exact keypoints of a medium as a track file; returns that file's digest."""
+    from dataclasses import replace
+
+    digest = put_bytes(store, medium_bytes(replace(truth, medium=medium)))
+    catalog.add_truth(conn, medium, digest, truth.skeleton.name, origin, said_by)
+    return digest
+
+
+def put_bytes(store: MediaStore, content: bytes) -> str:
+    """Put bytes that are no file yet into the store; returns their digest."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "content"
+        path.write_bytes(content)
+        return store.put(path)

@@ -1,0 +1,64 @@
+"""What is known, written and read: plain functions over a connection. The caller opens and commits the transaction.
+
+Everything is idempotent: saying the same thing twice changes nothing.
+"""
+
+from posemill.store.clips import ClipRow, Outcome, add_clip, add_clips, clips, correct_clip, remove_clip
+from posemill.store.faults import open_quarantine, quarantine, quarantine_medium, resolve_quarantine
+from posemill.store.holdings import Holdings, holdings
+from posemill.store.media_rows import (
+    MediumRow,
+    add_dataset,
+    add_media,
+    add_medium,
+    add_truth,
+    dataset_names,
+    fill_digest,
+    find_medium,
+    media,
+    medium_id,
+    record_probe,
+    truths,
+)
+from posemill.store.versions import (
+    latest_acceptance,
+    latest_model_version,
+    log_prediction,
+    model_versions,
+    record_acceptance,
+    record_model_version,
+)
+
+__all__ = [
+    "ClipRow",
+    "Holdings",
+    "MediumRow",
+    "Outcome",
+    "add_clip",
+    "add_clips",
+    "add_dataset",
+    "add_media",
+    "add_medium",
+    "add_truth",
+    "clips",
+    "correct_clip",
+    "dataset_names",
+    "fill_digest",
+    "find_medium",
+    "holdings",
+    "latest_acceptance",
+    "latest_model_version",
+    "log_prediction",
+    "media",
+    "medium_id",
+    "model_versions",
+    "open_quarantine",
+    "quarantine",
+    "quarantine_medium",
+    "record_acceptance",
+    "record_model_version",
+    "record_probe",
+    "remove_clip",
+    "resolve_quarantine",
+    "truths",
+]

@@ -1,0 +1,53 @@
+"""What the database holds, in one cheap query: the same answer as long as nothing relevant changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+
+from sqlalchemy import Connection, RowMapping, text
+
+# What ingest writes back (digests behind a uri, probes, its quarantine) is left out, or a run would make the next
+# one necessary. What a person says counts: clips, their ends, media, things taken out of quarantine.
+_DATASETS = text("""
+    SELECT m.dataset, count(DISTINCT m.id) AS media, count(c.id) AS clips, count(c.activity) AS labelled_clips,
+           count(DISTINCT c.activity) AS activities, count(DISTINCT c.subject) AS subjects,
+           greatest(max(m.added_at), max(c.said_at)) AS newest
+    FROM medium m LEFT JOIN clip c ON c.medium_id = m.id AND c.ended_at IS NULL
+    WHERE m.duplicate_of IS NULL AND (:all OR m.dataset = ANY(:datasets))
+    GROUP BY m.dataset ORDER BY m.dataset
+""")
+_DIGEST = text("""
+    WITH listed AS (
+        SELECT m.id AS medium_id, coalesce(c.id, 0) AS clip_id,
+               md5(row(c.id, coalesce(m.uri, m.digest), m.kind, m.dataset, m.source, c.start_s, c.end_s, c.activity,
+                       c.subject, c.camera, c.split, c.said_by)::text) AS line
+        FROM medium m LEFT JOIN clip c ON c.medium_id = m.id AND c.ended_at IS NULL
+        WHERE (m.duplicate_of IS NULL) AND (:all OR m.dataset = ANY(:datasets))
+    )
+    SELECT encode(sha256(convert_to(coalesce(string_agg(line, '' ORDER BY medium_id, clip_id), ''), 'UTF8')), 'hex'),
+           greatest((SELECT max(c.ended_at) FROM clip c JOIN medium m ON c.medium_id = m.id
+                     WHERE :all OR m.dataset = ANY(:datasets)),
+                    (SELECT max(q.resolved_at) FROM quarantine q JOIN medium m ON q.medium_id = m.id
+                     WHERE :all OR m.dataset = ANY(:datasets))) AS newest
+    FROM listed
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """Per dataset counts (rows), digest of all current clips and their media, and when anything last changed (ISO)."""
+
+    datasets: tuple[RowMapping, ...]
+    digest: str
+    newest_change: str | None
+
+
+def holdings(connection: Connection, datasets: Sequence[str] = ()) -> Holdings:
+    """What these datasets (none named means all) hold now."""
+    values = {"all": not datasets, "datasets": list(datasets)}
+    rows = tuple(connection.execute(_DATASETS, values).mappings())
+    digest, changed = connection.execute(_DIGEST, values).one()
+    newest = max((t for t in (changed, *(row["newest"] for row in rows)) if t is not None), default=None)
+    return Holdings(rows, digest, newest.astimezone(UTC).isoformat() if newest else None)

@@ -1,0 +1,142 @@
+"""Media, datasets and truths in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from posemill.errors import InputError
+from posemill.store import schema
+from posemill.store.postgres import copy_rows
+
+_STAGED = "digest, dataset, source, added_by, kind, width_px, height_px, fps, frames, duration_s, probed_at"
+
+
+@dataclass(frozen=True, slots=True)
+class MediumRow:
+    """A medium to add. Its figures are known for keypoints, and left to the ingest stage's probe for videos."""
+
+    digest: str
+    dataset: str
+    source: str
+    added_by: str
+    kind: str = "video"
+    width_px: int | None = None
+    height_px: int | None = None
+    fps: float | None = None
+    frames: int | None = None
+    duration_s: float | None = None
+
+
+def add_dataset(connection: Connection, name: str, added_by: str, origin: str | None = None) -> None:
+    """Make a dataset known; one that exists is left as it is."""
+    row = {"name": name, "added_by": added_by, "origin": origin}
+    connection.execute(insert(schema.dataset).values(row).on_conflict_do_nothing())
+
+
+def dataset_names(connection: Connection) -> list[str]:
+    """All datasets, by name."""
+    return list(connection.scalars(select(schema.dataset.c.name).order_by(schema.dataset.c.name)))
+
+
+def add_medium(connection: Connection, row: MediumRow) -> bool:
+    """Add a medium (and its dataset); returns whether it is new. A known digest changes nothing."""
+    return add_media(connection, [row]) == 1
+
+
+def add_media(connection: Connection, rows: Sequence[MediumRow]) -> int:
+    """Add many media (and their datasets) at once; returns how many are new. Known digests change nothing."""
+    for name, added_by in {row.dataset: row.added_by for row in rows}.items():
+        add_dataset(connection, name, added_by)
+    connection.execute(text(f"CREATE TEMP TABLE IF NOT EXISTS incoming_medium ON COMMIT DROP AS SELECT {_STAGED} "
+                            "FROM medium LIMIT 0"))  # fmt: skip
+    connection.execute(text("TRUNCATE incoming_medium"))
+    copy_rows(connection, "incoming_medium", (asdict(row) for row in rows))
+    connection.execute(text("UPDATE incoming_medium SET probed_at = now() WHERE duration_s IS NOT NULL"))
+    done = connection.execute(
+        text(f"INSERT INTO medium ({_STAGED}) SELECT {_STAGED} FROM incoming_medium ON CONFLICT (digest) DO NOTHING")
+    )
+    return int(done.rowcount)
+
+
+def find_medium(connection: Connection, digest: str) -> RowMapping:
+    """The medium with that digest, or with that unique beginning of one (at least 6 digits).
+
+    Errors: InputError when there is none, or more than one.
+    """
+    table = schema.medium
+    found = connection.execute(select(table).where(table.c.digest.startswith(digest)).limit(2)).mappings().all()
+    if len(found) != 1 or len(digest) < 6:
+        what = "no medium has" if not found else "more than one medium has"
+        raise InputError(f"{what} a digest that begins with {digest!r}: see `posemill media` for the digests")
+    return found[0]
+
+
+def medium_id(connection: Connection, digest: str) -> int:
+    """The number of the medium with that whole digest. Errors: InputError when it was never added."""
+    found = connection.scalar(select(schema.medium.c.id).where(schema.medium.c.digest == digest))
+    if found is None:
+        raise InputError(f"no medium has digest {digest}: add it first")
+    return int(found)
+
+
+def media(connection: Connection, datasets: Sequence[str] = ()) -> list[RowMapping]:
+    """All media (of these datasets; none named means all) but duplicates, in the order they were added."""
+    query = select(schema.medium).where(schema.medium.c.duplicate_of.is_(None)).order_by(schema.medium.c.id)
+    if datasets:
+        query = query.where(schema.medium.c.dataset.in_(datasets))
+    return list(connection.execute(query).mappings())
+
+
+def fill_digest(connection: Connection, row_id: int, digest: str) -> str:
+    """Record what was found behind a row's `uri`. Bytes that are already known make the row a duplicate, and its
+    clips go to the medium that has them (where it has such a clip already, the duplicate's is ended).
+
+    Returns `filled` or `duplicate`.
+    """
+    known = connection.scalar(select(schema.medium.c.id).where(schema.medium.c.digest == digest))
+    change: dict[str, Any] = {"digest": digest} if known is None else {"duplicate_of": known}
+    connection.execute(update(schema.medium).where(schema.medium.c.id == row_id).values(change))
+    if known is None:
+        return "filled"
+    values = {"row": row_id, "known": known}
+    connection.execute(
+        text(
+            "UPDATE clip c SET ended_at = now(), ended_by = current_user, superseded_by = k.id FROM clip k "
+            "WHERE c.medium_id = :row AND c.ended_at IS NULL AND k.medium_id = :known AND k.ended_at IS NULL "
+            "AND k.start_s = c.start_s AND coalesce(k.end_s, 'Infinity') = coalesce(c.end_s, 'Infinity')"
+        ),
+        values,
+    )
+    connection.execute(text("UPDATE clip SET medium_id = :known WHERE medium_id = :row"), values)
+    return "duplicate"
+
+
+def record_probe(connection: Connection, row_id: int, figures: dict[str, Any]) -> None:
+    """Write what the probe found: width_px, height_px, fps, frames, duration_s, codec."""
+    values = {**figures, "probed_at": func.now()}
+    connection.execute(update(schema.medium).where(schema.medium.c.id == row_id).values(values))
+
+
+def add_truth(
+    connection: Connection, medium: str, track_digest: str, skeleton: str, origin: str, added_by: str
+) -> bool:
+    """Say where a medium's exact keypoints are; returns whether that is new. One truth a medium and origin."""
+    row = {
+        "medium_id": medium_id(connection, medium), "track_digest": track_digest, "skeleton": skeleton,
+        "origin": origin, "added_by": added_by,
+    }  # fmt: skip
+    return connection.execute(insert(schema.truth).values(row).on_conflict_do_nothing()).rowcount == 1
+
+
+def truths(connection: Connection, datasets: Sequence[str] = ()) -> list[RowMapping]:
+    """medium (digest), track_digest, skeleton, origin of every truth."""
+    m, t = schema.medium, schema.truth
+    query = select(m.c.digest.label("medium"), t.c.track_digest, t.c.skeleton, t.c.origin).join(m).order_by(t.c.id)
+    if datasets:
+        query = query.where(m.c.dataset.in_(datasets))
+    return list(connection.execute(query).mappings())
