@@ -34,6 +34,9 @@ class StageFailed(PosemillError):
         super().__init__(f"stage {stage} failed: {reason}")
         self.stage, self.reason, self.retryable = stage, reason, retryable
 
+    def __reduce__(self) -> tuple[type[StageFailed], tuple[str, str, bool]]:
+        return StageFailed, (self.stage, self.reason, self.retryable)  # Prefect may pickle what a task raised
+
 
 @dataclass(frozen=True, slots=True)
 class StageRun:
@@ -93,7 +96,7 @@ def _environment(root: Path) -> dict[str, str]:
 
 def _repro(stage: str, root: Path, lock: int, tell: Callable[[str], object]) -> tuple[int, list[str]]:
     """Exit code and lines of `dvc repro`. At a terminal stderr is left to it, so that progress bars are bars."""
-    process = subprocess.Popen(
+    command = subprocess.Popen(
         [sys.executable, "-m", "dvc", "repro", "--single-item", stage],
         cwd=root,
         env=_environment(root),
@@ -103,26 +106,28 @@ def _repro(stage: str, root: Path, lock: int, tell: Callable[[str], object]) -> 
         pass_fds=(lock,),  # if this process is killed, the orphan still counts as running
         process_group=0,  # so that the whole tree can be stopped
     )
-    try:
-        lines = list(_told(process.stdout, tell)) if process.stdout else []
-        return process.wait(), lines
-    except BaseException:
-        _stop(process)
-        raise
+    with command as process:
+        try:
+            lines = list(_told(process.stdout, tell)) if process.stdout else []
+            return process.wait(), lines
+        except BaseException:
+            _stop(process)
+            raise
 
 
 def _told(stream: IO[bytes], tell: Callable[[str], object]) -> Iterator[str]:
     """Every line, told as it comes; of a progress bar (lines that end with a carriage return) one now and then."""
     next_bar = 0.0
-    for piece in TextIOWrapper(stream, errors="replace", newline=""):
-        line = piece.rstrip()
-        if piece.endswith("\r"):
-            if time.monotonic() < next_bar:
-                continue
-            next_bar = time.monotonic() + BAR_EVERY_S
-        if line and not line.startswith(HINTS):
-            tell(line)
-        yield line
+    with TextIOWrapper(stream, errors="replace", newline="") as text:
+        for piece in text:
+            line = piece.rstrip()
+            if piece.endswith("\r"):
+                if time.monotonic() < next_bar:
+                    continue
+                next_bar = time.monotonic() + BAR_EVERY_S
+            if line and not line.startswith(HINTS):
+                tell(line)
+            yield line
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

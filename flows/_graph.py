@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from prefect.artifacts import create_markdown_artifact
 
-from flows._house import StageRun, root, stage_task, whole_workspace
+from flows._dvc import StageRun
+from flows._house import root, stage_task, whole_workspace
 from flows._report import markdown
 from posemill.errors import PosemillError
 from posemill.stages.workspace import Workspace
@@ -32,7 +34,7 @@ def run_tasks(name: str, tasks: Sequence[tuple[str, Callable[[], StageRun]]], wa
 
 def stage_tasks(stages: Sequence[str]) -> list[tuple[str, Callable[[], StageRun]]]:
     """One Prefect task a stage of dvc.yaml."""
-    return [(stage, lambda stage=stage: stage_task(stage)(stage)) for stage in stages]
+    return [(stage, partial(stage_task(stage), stage)) for stage in stages]
 
 
 def _timed(stage: str, call: Callable[[], StageRun], runs: list[StageRun]) -> StageRun:

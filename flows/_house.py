@@ -10,23 +10,11 @@ from typing import Any
 import prefect
 from prefect.tasks import exponential_backoff
 
-from flows._dvc import StageFailed, StageRun, one_at_a_time
+from flows._dvc import StageRun, one_at_a_time
 from flows._dvc import run_stage as _run_stage
 from posemill.errors import PosemillError
 from posemill.settings import Settings
 from posemill.stages.workspace import Workspace
-
-__all__ = [
-    "StageFailed",
-    "StageRun",
-    "flow",
-    "root",
-    "run_acceptance",
-    "run_stage",
-    "stage_task",
-    "task",
-    "whole_workspace",
-]
 
 HOUR_S = 3600.0
 TIME_LIMITS_S = {"label": 48 * HOUR_S, "train": 24 * HOUR_S}  # the others take minutes on any machine

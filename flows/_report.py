@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows._dvc import StageRun
+from flows._dvc import StageRun, figures
 from posemill.stages.workspace import Workspace
 
 # what a reader opens, in the order of the graph
@@ -33,25 +32,17 @@ def markdown(runs: Sequence[StageRun], workspace: Workspace) -> str:
     return "\n".join([*rows, "", *links, ""])
 
 
-def plain(figures: dict[str, Any]) -> str:
+def plain(named: dict[str, Any]) -> str:
     """`clips 96, accuracy 0.938`: figures as one line."""
-    return ", ".join(f"{key.replace('_', ' ')} {_number(figure)}" for key, figure in figures.items())
+    return ", ".join(f"{key.replace('_', ' ')} {_number(figure)}" for key, figure in named.items())
 
 
 def final_table(workspace: Workspace, stages: Iterable[str]) -> str:
     """Every stage with the figures of its result.json, and where the reports are, for the terminal."""
-    rows = []
-    for stage in stages:
-        path = workspace.output(stage) / "result.json"
-        if path.exists():
-            rows.append((stage, plain(_figures(json.loads(path.read_text())))))
+    rows = [(stage, plain(found)) for stage in stages if (found := figures(workspace, stage))]
     rows += [(name, str(path.relative_to(workspace.root))) for name, path in reports(workspace).items()]
     width = max((len(name) for name, _ in rows), default=0)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
-
-
-def _figures(result: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in result.items() if k != "stage" and isinstance(v, str | int | float)}
 
 
 def _number(figure: Any) -> str:

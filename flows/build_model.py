@@ -5,8 +5,9 @@
 Run again after a crash: DVC skips what is finished.
 """
 
+from flows._dvc import StageRun
 from flows._graph import run_tasks, stage_tasks
-from flows._house import WAIT_S, StageRun, flow, run_acceptance, task
+from flows._house import WAIT_S, flow, run_acceptance, task
 from posemill.stages.workspace import STAGES
 
 accept = task(run_acceptance, name="accept", task_run_name="accept")

@@ -3,8 +3,9 @@
 python -m flows.label_backlog
 """
 
+from flows._dvc import StageRun
 from flows._graph import run_tasks, stage_tasks
-from flows._house import WAIT_S, StageRun, flow
+from flows._house import WAIT_S, flow
 
 STAGES = ("snapshot", "ingest", "label")
 
