@@ -1,0 +1,65 @@
+"""An iterator that works ahead in a thread of its own, by a bounded number of items."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _End(Generic[T]):
+    """What the thread puts last: the error that ended it, if any."""
+
+    error: BaseException | None
+
+
+def prefetched(items: Iterable[T], depth: int) -> Iterator[T]:
+    """The same items in the same order; at most `depth` wait. An error of `items` is raised here, in its place.
+
+    Closing the iterator ends the thread.
+    """
+    waiting: queue.Queue[T | _End[T]] = queue.Queue(maxsize=depth)
+    stopped = threading.Event()
+
+    def put(item: T | _End[T]) -> bool:
+        while not stopped.is_set():
+            try:
+                waiting.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        error: BaseException | None = None
+        try:
+            for item in items:
+                if not put(item):
+                    return
+        except BaseException as exc:  # raised again where the items are used
+            error = exc
+        put(_End(error))
+
+    thread = threading.Thread(target=work, name="posemill-prefetch", daemon=True)
+    thread.start()
+    try:
+        while not isinstance(item := waiting.get(), _End):
+            yield item
+        if item.error is not None:
+            raise item.error
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of `size` items; the last one may be shorter."""
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch
