@@ -23,14 +23,16 @@ def stage(name: str, quiet: bool, as_json: bool) -> None:
     """
     from posemill import params
     from posemill.settings import Settings
+    from posemill.stages.failure import attempt
 
     workspace = Workspace(Settings.from_env().workspace)
-    section = params.load(workspace.params).section(name)
     outputs = workspace.output(name)
-    outputs.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    result = import_module(f"posemill.stages.{name}").run(section, workspace, outputs)
-    result.write(outputs)
+    with attempt(workspace, name):
+        section = params.load(workspace.params).section(name)
+        outputs.mkdir(parents=True, exist_ok=True)
+        result = import_module(f"posemill.stages.{name}").run(section, workspace, outputs)
+        result.write(outputs)
     if as_json:
         click.echo(result.model_dump_json())
     elif not quiet:
