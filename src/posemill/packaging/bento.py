@@ -16,9 +16,10 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from posemill.errors import InputError, PosemillError
-from posemill.packaging.digests import of_files, of_tree
+from posemill.packaging.digests import of_files
 
 MODEL = "posemill-activity"
 BENTOFILES: Mapping[str, str] = {"activity": "bentofile.yaml", "analysis": "bentofile.analysis.yaml"}
@@ -27,8 +28,12 @@ TIMEOUT_S = 300.0
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Environment of every BentoML process that is started for this workspace; `home` is Settings.home."""
-    return {**os.environ, **QUIET, "BENTOML_HOME": os.environ.get("BENTOML_HOME") or str(home / "bentoml")}
+    """Environment of every BentoML process that is started for this workspace; `home` is Settings.home.
+
+    A bento runs in its own folder, so the pose backend's cache must not depend on the current one.
+    """
+    store = os.environ.get("BENTOML_HOME") or str(home / "bentoml")
+    return {**os.environ, **QUIET, "BENTOML_HOME": store, "POSEMILL_HOME": str(home)}
 
 
 def build(package: Path, workspace: Path, home: Path) -> dict[str, str]:
@@ -51,6 +56,13 @@ def build(package: Path, workspace: Path, home: Path) -> dict[str, str]:
         raise PosemillError(f"the bento was not built: {reason}")
     tags: dict[str, str] = json.loads(done.stdout.strip().splitlines()[-1])
     return tags
+
+
+def stored(tags: Mapping[str, str], home: Path) -> bool:
+    """Whether the store holds the model and both bentos. Looks at files, since importing BentoML takes seconds."""
+    store = Path(environment(home)["BENTOML_HOME"])
+    kinds = {"model": ("models", "model.yaml"), **dict.fromkeys(BENTOFILES, ("bentos", "bento.yaml"))}
+    return all((store / kinds[k][0] / tag.replace(":", "/") / kinds[k][1]).is_file() for k, tag in tags.items())
 
 
 def main() -> None:
@@ -92,8 +104,8 @@ def _build(bentofile: Path, model: str) -> str:
     sources = Path(posemill.__file__).parents[1]
     config = yaml.safe_load(bentofile.read_text())
     config["models"] = [{**entry, "tag": model} for entry in config["models"]]
-    code = of_tree(sources / "posemill")
-    version = _version({"config": json.dumps(config, sort_keys=True), "code": code})
+    code = of_files({str(p.relative_to(sources)): p for p in _included(sources, config)})
+    version = _version({"config": json.dumps(config, sort_keys=True), **code})
     tag = f"{config['name']}:{version}"
     try:
         bentoml.bentos.get(tag)
@@ -103,6 +115,15 @@ def _build(bentofile: Path, model: str) -> str:
             pinned.write_text(yaml.safe_dump(config))
             bentoml.bentos.build_bentofile(str(pinned), version=version, build_ctx=str(sources))
     return tag
+
+
+def _included(sources: Path, config: Mapping[str, Any]) -> list[Path]:
+    """The files that BentoML will copy for these `include` and `exclude` patterns."""
+    found: set[Path] = set()
+    for pattern in config["include"]:
+        found.update(sources.glob(f"{pattern}**/*" if pattern.endswith("/") else pattern))
+    left_out = tuple(str(sources / pattern) for pattern in config.get("exclude", ()))
+    return sorted(p for p in found if p.is_file() and "__pycache__" not in p.parts and not str(p).startswith(left_out))
 
 
 def _version(content: Mapping[str, str | None]) -> str:

@@ -21,14 +21,6 @@ def of_files(files: Mapping[str, Path]) -> dict[str, str | None]:
     return {name: of_file(path) for name, path in files.items()}
 
 
-def of_tree(root: Path) -> str:
-    """One digest of all files under `root` by relative name and content, leaving out Python's caches."""
-    total = hashlib.sha256()
-    for path in sorted(p for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
-        total.update(f"{path.relative_to(root).as_posix()} {of_file(path)}\n".encode())
-    return total.hexdigest()
-
-
 def commit(root: Path) -> str | None:
     """The git commit of `root`, with "-changed" where tracked files differ from it; None outside a repository."""
     try:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import bentoml
 
-from posemill.serving.endpoints import ActivityEndpoints
-from posemill.serving.http import BodyLimit, ErrorSentences
+from posemill.serving.endpoints import ActivityEndpoints, house_rules
 
 BODY_LIMIT = 32 * 2**20  # bytes; 500 windows of 48 poses of 17 keypoints are about 12 MiB of JSON
 
@@ -15,5 +14,4 @@ class ActivityService(ActivityEndpoints):
     """Keypoints → activities."""
 
 
-ActivityService.add_asgi_middleware(BodyLimit, limit_bytes=BODY_LIMIT)
-ActivityService.add_asgi_middleware(ErrorSentences)
+house_rules(ActivityService, BODY_LIMIT)

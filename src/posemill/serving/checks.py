@@ -43,6 +43,14 @@ def track_of(request: TrackRequest) -> PoseTrack:
     )  # fmt: skip
 
 
+def with_nulls(array: NDArray[np.float32]) -> list[Any]:
+    """Nested lists for JSON, NaN as null; the way back is windows_array and track_of."""
+    out = array.astype(object)
+    out[np.isnan(array)] = None
+    nested: list[Any] = out.tolist()
+    return nested
+
+
 def _body(request: TrackRequest) -> Skeleton:
     """A known skeleton, or one made of the given names: a conversion by name needs nothing else."""
     if (request.skeleton is None) == (request.keypoints is None):

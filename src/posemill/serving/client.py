@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from posemill.errors import InputError, PosemillError, Unavailable
 from posemill.pose.track import PoseTrack
+from posemill.serving.checks import with_nulls
 from posemill.serving.schema import TrackAnswer, VideoAnswer, WindowsAnswer
 
 CHUNK = 2**20
@@ -42,12 +43,12 @@ class Client:
 
     def predict_windows(self, windows: NDArray[np.float32]) -> WindowsAnswer:
         """(N, T, K, 3) pixels, NaN = not seen, as build/prepare/windows.npy holds them."""
-        return WindowsAnswer.model_validate(self.post("/predict_windows", {"windows": _nulls(windows)}))
+        return WindowsAnswer.model_validate(self.post("/predict_windows", {"windows": with_nulls(windows)}))
 
     def predict_track(self, track: PoseTrack) -> TrackAnswer:
         """One person's track. Keypoints go by name, so that any skeleton with the model's keypoints works."""
         body = {
-            "keypoints": list(track.skeleton.keypoints), "time_s": track.time_s.tolist(), "xy": _nulls(track.xy),
+            "keypoints": list(track.skeleton.keypoints), "time_s": track.time_s.tolist(), "xy": with_nulls(track.xy),
             "confidence": track.confidence.tolist(),
         }  # fmt: skip
         return TrackAnswer.model_validate(self.post("/predict_track", body))
@@ -92,12 +93,6 @@ def _read(status: int, text: str, address: str) -> Any:
     if status in (429, 503):
         raise Unavailable(f"{address} cannot answer now: {says}")
     raise (InputError if status < 500 else PosemillError)(f"{address} answered {status}: {says}")
-
-
-def _nulls(array: NDArray[np.float32]) -> list[Any]:
-    """Nested lists, NaN as null."""
-    nested: list[Any] = np.where(np.isnan(array), None, array.astype(object)).tolist()
-    return nested
 
 
 def _form(name: str, tracks: bool, boundary: str) -> tuple[bytes, bytes]:

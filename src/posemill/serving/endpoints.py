@@ -11,6 +11,7 @@ import bentoml
 
 from posemill.errors import InputError, PosemillError
 from posemill.serving import checks, timeline
+from posemill.serving.http import BodyLimit, ErrorSentences
 from posemill.serving.inputs import TrackInput, WindowsInput
 from posemill.serving.predictor import ActivityPredictor
 from posemill.serving.schema import Receipt, TrackAnswer, WindowsAnswer
@@ -31,6 +32,12 @@ def errors_are_sentences(endpoint: Callable[..., Any]) -> Callable[..., Any]:
             return JSONResponse({"error": str(exc)}, 422 if isinstance(exc, InputError) else 503)
 
     return answer
+
+
+def house_rules(service: Any, body_limit: int) -> None:
+    """Put the body limit (bytes) and the form of errors before every endpoint of a BentoML service."""
+    service.add_asgi_middleware(BodyLimit, limit_bytes=body_limit)
+    service.add_asgi_middleware(ErrorSentences)
 
 
 class ActivityEndpoints:

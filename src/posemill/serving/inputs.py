@@ -27,7 +27,8 @@ class _StrictJson(bentoml.IODescriptor):
         try:
             fields = from_json(await request.body(), allow_inf_nan=False)
         except ValueError as exc:
-            raise InvalidArgument(f"the body is not JSON ({exc}); a keypoint that was not seen is null, not NaN") from exc
+            says = f"the body is not JSON ({exc}); a keypoint that was not seen is null, not NaN"
+            raise InvalidArgument(says) from exc
         return cls.model_validate(fields)
 
 

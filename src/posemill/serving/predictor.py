@@ -54,7 +54,7 @@ class ActivityPredictor:
         session = onnxruntime.InferenceSession(folder / MODEL, options, providers=["CPUExecutionProvider"])
         classes = tuple(_read(folder / CLASSES))
         if (outputs := session.get_outputs()[0].shape[-1]) != len(classes):
-            raise CheckpointError(f"{folder}: the model has {outputs} outputs for {len(classes)} classes; package again")
+            raise CheckpointError(f"{folder}: the model has {outputs} outputs, classes.json {len(classes)} names")
         temperature = float(_read(folder / CALIBRATION)["temperature"])
         return cls(FeaturePipeline.load(folder / FEATURES), classes, temperature, digests, session)
 
@@ -81,12 +81,12 @@ def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
     except (FileNotFoundError, json.JSONDecodeError) as exc:
-        raise CheckpointError(f"{path} is missing or not JSON: package the model again (`posemill stage package`)") from exc
+        raise CheckpointError(f"{path} is missing or not JSON: run `posemill stage package` again") from exc
 
 
 def _verify(path: Path, digest: str | None) -> None:
     if not path.is_file():
-        raise CheckpointError(f"no {path}: package the model again (`posemill stage package`)")
+        raise CheckpointError(f"no {path}: run `posemill stage package` again")
     if (found := hashlib.sha256(path.read_bytes()).hexdigest()) != digest:
         raise CheckpointError(
             f"{path}: SHA-256 should be {str(digest)[:12]}…, is {found[:12]}…; it was changed after packaging"

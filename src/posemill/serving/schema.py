@@ -30,9 +30,7 @@ class _Strict(BaseModel):
 class WindowsRequest(_Strict):
     """Windows as the prepare stage cuts them: (N, T, K, 3) x_px, y_px, confidence; null = not seen."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"windows": [[[[312.5, 120.0, 0.9], [None, None, 0.0]]]]}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"example": {"windows": [[[[312.5, 120.0, 0.9], [None, None, 0.0]]]]}})
 
     windows: Nested4 = Field(description="(N, T, K, 3): x_px, y_px, confidence; x and y null = not seen")
 
@@ -42,14 +40,12 @@ class TrackRequest(_Strict):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [
-                {
-                    "skeleton": "coco-17",
-                    "time_s": [0.0, 0.04],
-                    "xy": [[[310.0, 80.0], [None, None]], [[311.0, 81.0], [305.0, 76.0]]],
-                    "confidence": [[0.9, 0.0], [0.9, 0.7]],
-                }
-            ]
+            "example": {
+                "keypoints": ["left_wrist", "right_wrist"],
+                "time_s": [0.0, 0.04],
+                "xy": [[[310.0, 80.0], [None, None]], [[311.0, 81.0], [305.0, 76.0]]],
+                "confidence": [[0.9, 0.0], [0.9, 0.7]],
+            }
         }
     )
 

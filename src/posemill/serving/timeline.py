@@ -20,9 +20,7 @@ def verdict(probabilities: NDArray[np.float32], classes: Sequence[str]) -> Verdi
     return Verdict(activity=classes[best], probability=float(of_clip[best]), probabilities=_named(of_clip, classes))
 
 
-def windows(
-    spans: NDArray[np.float64], probabilities: NDArray[np.float32], classes: Sequence[str]
-) -> list[Window]:
+def windows(spans: NDArray[np.float64], probabilities: NDArray[np.float32], classes: Sequence[str]) -> list[Window]:
     """One row a window, as (N, 2) seconds and (N, C) probabilities give it."""
     return [
         Window(
@@ -33,9 +31,7 @@ def windows(
     ]  # fmt: skip
 
 
-def segments(
-    spans: NDArray[np.float64], probabilities: NDArray[np.float32], classes: Sequence[str]
-) -> list[Segment]:
+def segments(spans: NDArray[np.float64], probabilities: NDArray[np.float32], classes: Sequence[str]) -> list[Segment]:
     """Stretches with one most probable activity: windows overlap, so every moment gets the verdict of its windows.
 
     spans (N, 2) seconds, probabilities (N, C). Moments that no window covers are left out.

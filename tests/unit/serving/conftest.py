@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from packaged import write_package
 from posemill.serving.predictor import ActivityPredictor
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from packaged import CLASSES, some_windows, walking_track
 from posemill.errors import CheckpointError
 from posemill.pose.skeleton import COCO_17, PENN_13

@@ -1,0 +1,115 @@
+"""`posemill serve` and `posemill try`: put the newest bento behind an API, and ask it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from posemill.errors import InputError, PosemillError, Unavailable
+
+if TYPE_CHECKING:
+    from posemill.serving.client import Client
+
+ADDRESS = "http://127.0.0.1:3000"
+
+
+@click.command()
+@click.option("--bento", help="Tag of another bento; default: the newest of this workspace.")
+@click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 = all.")
+@click.option("--small", is_flag=True, help="Only the small service: keypoints, no videos, no OpenPifPaf.")
+def serve(bento: str | None, port: int, host: str, small: bool) -> None:
+    """Serve the newest bento of this workspace until Ctrl-C.
+
+    \b
+    Endpoints: POST /predict_windows, /predict_track and (unless --small) /analyse_video; / describes them.
+      posemill serve
+      posemill serve --small --port 3100
+      curl -F video=@clip.mp4 http://127.0.0.1:3000/analyse_video
+    """
+    from posemill.packaging.bento import environment
+    from posemill.serving.server import command, port_is_free
+    from posemill.settings import Settings
+    from posemill.stages.accept import package_tags
+    from posemill.stages.workspace import Workspace
+
+    settings = Settings.from_env()
+    tag = bento or package_tags(Workspace(settings.workspace), settings)["activity" if small else "analysis"]
+    if not port_is_free(port, host):
+        raise Unavailable(f"port {port} of {host} is taken: choose another with --port, or stop what listens there")
+    click.echo(f"{tag} on http://{host}:{port} (Ctrl-C stops it)", err=True)
+    line = command(tag, port, host)
+    os.execve(line[0], line, environment(settings.home))
+
+
+@click.command("try")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--url", default=ADDRESS, show_default=True, help="Where the service is.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a file, with all that the service answered.")
+def try_(files: tuple[Path, ...], url: str, as_json: bool) -> None:
+    """Send videos to a running service and show what it answers.
+
+    \b
+    A .npy file is taken as windows (N, T, K, 3) in pixels; anything else is sent as a video.
+      posemill try clip.mp4 other.mov
+      posemill try build/prepare/windows.npy --json
+    """
+    from posemill.serving.client import Client
+
+    client = Client(url)
+    if not client.ready():
+        raise Unavailable(f"no service is ready at {url}: start one with `posemill serve`")
+    failed = 0
+    if not as_json:
+        click.echo(f"{'file':32}  {'activity':20}  probability  seconds")
+    for file in files:
+        started = time.monotonic()
+        try:
+            answer = _ask(client, file)
+        except (InputError, PosemillError) as exc:
+            failed += 1
+            answer = {"activity": None, "probability": None, "note": str(exc)}
+        answer = {"file": str(file), "seconds": round(time.monotonic() - started, 2), **answer}
+        click.echo(json.dumps(answer) if as_json else _row(answer))
+    if failed:
+        raise SystemExit(1)
+
+
+def _ask(client: Client, file: Path) -> dict[str, Any]:
+    if file.suffix == ".npy":
+        return _ask_windows(client, file)
+    answer = client.analyse_video(file)
+    top: dict[str, Any] = {"activity": None, "probability": None, "note": answer.note}
+    if answer.verdict is not None:
+        top |= {"activity": answer.verdict.activity, "probability": answer.verdict.probability}
+    return {**top, "answer": answer.model_dump(mode="json")}
+
+
+def _ask_windows(client: Client, file: Path) -> dict[str, Any]:
+    """The most frequent answer over all windows of the file."""
+    import numpy as np
+
+    try:
+        windows = np.load(file, allow_pickle=False)
+    except (ValueError, OSError) as exc:
+        raise InputError(f"{file} is not a file of windows that numpy reads: {exc}") from exc
+    answer = client.predict_windows(windows)
+    counts = {a: answer.activities.count(a) for a in answer.classes}
+    activity = max(counts, key=lambda a: counts[a])
+    mean = np.mean([p[answer.classes.index(activity)] for p in answer.probabilities])
+    note = f"{counts[activity]} of {len(answer.activities)} windows"
+    return {
+        "activity": activity, "probability": float(mean), "note": note, "answer": answer.model_dump(mode="json"),
+    }  # fmt: skip
+
+
+def _row(answer: dict[str, Any]) -> str:
+    probability = "" if answer["probability"] is None else f"{answer['probability']:.2f}"
+    note = f"  {answer['note']}" if answer["note"] else ""
+    name = Path(answer["file"]).name
+    return f"{name[:32]:32}  {(answer['activity'] or '-')[:20]:20}  {probability:>11}  {answer['seconds']:7.2f}{note}"

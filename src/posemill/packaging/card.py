@@ -1,0 +1,139 @@
+"""The model card: what the model is, what it was made of, how good it is, and where it should not be trusted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LICENCES = """\
+The activity model and the small service (`posemill-activity`) are Apache-2.0, like posemill itself.
+Posing videos uses OpenPifPaf, which is **AGPL-3.0**: whoever offers `posemill-analysis` over a network must offer its
+source, and that of changes to it. The embedded PoseNet weights are Apache-2.0. Videos and labels keep their owners'
+licences."""
+
+LIMITS = """\
+- It knows the activities above and no others: whatever a person does, one of them is answered. Look at the probability.
+- It was judged on the held-out subjects above. Other cameras, angles, ages, clothes or ways of moving may do worse.
+- It sees keypoints only: no objects, no surroundings. Keypoints of another labeller differ from those it learnt.
+- `analyse_video` answers for everybody in shot, and gives its verdict over the person who moves and is most in view.
+- It is no medical or safety device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the card is written from.
+
+    subjects  split → activity → (clips, subjects).
+    metrics   metrics.json of evaluate; labeller, digests and classes are those of the package.
+    """
+
+    classes: Sequence[str]
+    subjects: Mapping[str, Mapping[str, tuple[int, int]]]
+    datasets: Sequence[str]
+    metrics: Mapping[str, Any]
+    gates: Sequence[str]
+    temperature: float
+    labeller: Mapping[str, Any]
+    network: Mapping[str, Any]
+    features: Mapping[str, Any]
+    digests: Mapping[str, str | None]
+
+    @classmethod
+    def gather(cls, build: Path, package: Path, metrics: Mapping[str, Any], gates: Sequence[str]) -> Facts:
+        """From the stages' folders under `build` and the files of the package."""
+        import pandas as pd
+
+        index = pd.read_parquet(build / "prepare" / "index.parquet")
+        clips = pd.read_parquet(build / "validate" / "clips.parquet")
+        counted = index.groupby(["split", "activity"])[["clip", "subject"]].nunique()
+        subjects: dict[str, dict[str, tuple[int, int]]] = {}
+        for (split, activity), row in counted.iterrows():
+            subjects.setdefault(str(split), {})[str(activity)] = (int(row["clip"]), int(row["subject"]))
+        return cls(
+            classes=_json(package / "classes.json"),
+            subjects=subjects,
+            datasets=sorted(clips["dataset"].dropna().unique()) if "dataset" in clips else [],
+            metrics=metrics,
+            gates=gates,
+            temperature=_json(package / "calibration.json")["temperature"],
+            labeller=_json(package / "labeller.json"),
+            network=_json(build / "train" / "network.json"),
+            features=_json(package / "features.json"),
+            digests=_json(package / "digests.json"),
+        )
+
+
+def markdown(facts: Facts) -> str:
+    """The card, as Markdown."""
+    window = facts.features["window"]
+    length = "whole clips" if window["sampling"] == "clip" else f"windows of {window['duration_s']:g} s"
+    takes = f"{length}, {window['frames']} poses of `{facts.features['skeleton']['name']}` each"
+    parts = [
+        f"# Activity model {str(facts.digests.get('model'))[:12]}",
+        f"Says which of {len(facts.classes)} activities a person does, from keypoints over time. It takes {takes}; "
+        f"the network is `{facts.network['name']}`, run by ONNX Runtime.",
+        f"**Activities:** {', '.join(facts.classes)}",
+        "## Data",
+        f"Datasets: {', '.join(facts.datasets) or 'not named'}. No subject is in two splits.",
+        _data_table(facts),
+        "## Figures on the test split",
+        _table(["figure", "value", "95 % interval"], figures(facts.metrics)),
+        "## Gates",
+        "\n".join(f"- {says}" for says in facts.gates) or "None was switched on.",
+        "## Calibration",
+        f"Logits are divided by {facts.temperature:.3g}, found on the validation split, before they become "
+        "probabilities.",
+        "## Keypoints",
+        _labeller(facts.labeller),
+        "## Limits",
+        LIMITS,
+        "## Licences",
+        LICENCES,
+        "## Digests (SHA-256)",
+        _table(["what", "digest"], [[k, f"`{v}`"] for k, v in facts.digests.items() if v]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def figures(metrics: Mapping[str, Any]) -> list[list[str]]:
+    """Rows of the plain figures; an interval is found under `<figure>_interval` or `intervals.<figure>`."""
+    intervals = metrics.get("intervals") if isinstance(metrics.get("intervals"), Mapping) else {}
+    rows = []
+    for name, value in metrics.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        between = metrics.get(f"{name}_interval") or (intervals or {}).get(name)
+        shown = f"{value:.3f}" if isinstance(value, float) else str(value)
+        rows.append([name.replace("_", " "), shown, " – ".join(f"{v:.3f}" for v in between) if between else ""])
+    return rows
+
+
+def _data_table(facts: Facts) -> str:
+    splits = [s for s in ("train", "validation", "test") if s in facts.subjects]
+    rows = [
+        [activity, *(_clips_of(facts.subjects[split].get(activity)) for split in splits)] for activity in facts.classes
+    ]
+    return _table(["activity", *splits], rows)
+
+
+def _clips_of(counted: tuple[int, int] | None) -> str:
+    return f"{counted[0]} clips, {counted[1]} subjects" if counted else "none"
+
+
+def _labeller(labeller: Mapping[str, Any]) -> str:
+    how = f"`{labeller.get('backend')}` with checkpoint `{labeller.get('checkpoint')}`"
+    if labeller.get("describes") is None:
+        return f"Keypoints of the training data came with it. Videos are posed by {how}, on which it was not trained."
+    return f"Training data and videos are posed by {how}, fingerprint `{str(labeller.get('fingerprint'))[:16]}`."
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text())

@@ -1,0 +1,194 @@
+"""accept: the served bento is tried with held-out clips, as a client would. No stage of dvc.yaml: it needs a server."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from posemill.errors import InputError, PosemillError
+from posemill.params.package import PackageParams
+from posemill.stages.result import StageResult
+from posemill.stages.workspace import Workspace
+
+if TYPE_CHECKING:
+    from posemill.serving.client import Client
+    from posemill.serving.schema import VideoAnswer
+    from posemill.settings import Settings
+
+CLIENT = "acceptance"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """One clip of the test split. `end_s` NaN = to the end; `person` as prepare chose it (keypoint data only)."""
+
+    clip: int
+    medium: str
+    kind: str
+    start_s: float
+    end_s: float
+    person: int
+    activity: str
+
+
+class AcceptResult(StageResult):
+    """How the bento answered. `rows` has every clip: activity, answer, probability, seconds."""
+
+    stage: str = "accept"
+    bento: str
+    passed: bool
+    clips: int
+    right: int
+    share_right: float
+    needed: float
+    ready_s: float
+    says: str
+    rows: list[dict[str, Any]]
+
+
+def run(params: PackageParams, inputs: Workspace, outputs: Path) -> AcceptResult:
+    """Serve the packaged bento, send it held-out clips, record whether enough answers were right, stop it.
+
+    params  the `package` section (its `acceptance`).
+    Writes accept.json. A failed acceptance is a result, not an error: look at `passed`.
+    Errors: InputError without a package or test clips; Unavailable when the service does not come up.
+    """
+    from posemill.packaging import bento
+    from posemill.serving.server import serving
+    from posemill.settings import Settings
+
+    settings = Settings.from_env()
+    clips = choose(held_out(inputs), params.acceptance.clips)
+    tags = package_tags(inputs, settings)
+    served = tags["analysis" if any(c.kind == "video" for c in clips) else "activity"]
+    started = time.monotonic()
+    with serving(served, bento.environment(settings.home), params.acceptance.start_s) as client:
+        ready_s = time.monotonic() - started
+        rows = list(_try(client, clips, inputs, settings))
+    result = judge(params, served, rows, ready_s)
+    outputs.mkdir(parents=True, exist_ok=True)
+    (outputs / "accept.json").write_text(result.model_dump_json(indent=2) + "\n")
+    _record(settings, tags["activity"], result)
+    return result
+
+
+def package_tags(inputs: Workspace, settings: Settings) -> dict[str, str]:
+    """Tags of build/package/bento.json, whose bentos are built again where the store lacks them (a fresh clone)."""
+    from posemill.packaging import bento
+
+    folder = inputs.output("package")
+    if not (folder / "bento.json").is_file():
+        raise InputError(f"no package in {folder}: run `dvc repro` (or `make demo`) first")
+    tags: dict[str, str] = json.loads((folder / "bento.json").read_text())
+    return tags if bento.stored(tags, settings.home) else bento.build(folder, inputs.root, settings.home)
+
+
+def held_out(inputs: Workspace) -> list[HeldOut]:
+    """The clips of the test split, in order of their number, as prepare and ingest wrote them."""
+    import pandas as pd
+
+    index = pd.read_parquet(inputs.output("prepare") / "index.parquet")
+    test = index[index["split"] == "test"].drop_duplicates("clip")[["clip", "medium", "person", "activity"]]
+    clips = pd.read_parquet(inputs.output("ingest") / "clips.parquet")[["clip", "start_s", "end_s"]]
+    media = pd.read_parquet(inputs.output("ingest") / "media.parquet")[["medium", "kind"]].drop_duplicates("medium")
+    joined = test.merge(clips, on="clip").merge(media, on="medium").sort_values("clip")
+    if not len(joined):
+        raise InputError(f"no clip of the test split in {inputs.output('prepare')}: label more subjects")
+    return [HeldOut(**row) for row in joined[list(HeldOut.__slots__)].to_dict("records")]
+
+
+def choose(clips: list[HeldOut], count: int) -> list[HeldOut]:
+    """At most `count` clips: one of every activity in turn, spread over each activity's clips."""
+    piles: dict[str, list[HeldOut]] = {}
+    for clip in clips:
+        piles.setdefault(clip.activity, []).append(clip)
+    share = -(-count // len(piles))
+    picked = {
+        a: [pile[i] for i in np.unique(np.linspace(0, len(pile) - 1, min(share, len(pile))).round().astype(int))]
+        for a, pile in sorted(piles.items())
+    }
+    turns = [pile[i] for i in range(share) for pile in picked.values() if i < len(pile)]
+    return turns[:count]
+
+
+def _try(client: Client, clips: list[HeldOut], inputs: Workspace, settings: Settings) -> Iterator[dict[str, Any]]:
+    """One row a clip. A refused clip is a wrong answer with its reason."""
+    for clip in clips:
+        started = time.monotonic()
+        try:
+            answer, probability = _ask(client, clip, inputs, settings)
+            reason = None
+        except PosemillError as exc:
+            if exc.retryable:
+                raise
+            answer, probability, reason = None, 0.0, str(exc)
+        yield {
+            "clip": clip.clip, "activity": clip.activity, "answer": answer, "probability": round(probability, 4),
+            "right": answer == clip.activity, "seconds": round(time.monotonic() - started, 3), "reason": reason,
+        }  # fmt: skip
+
+
+def _ask(client: Client, clip: HeldOut, inputs: Workspace, settings: Settings) -> tuple[str | None, float]:
+    from posemill.store.media import MediaStore
+    from posemill.store.tracks import read_shard_medium
+
+    if clip.kind == "video":
+        return answer_between(client.analyse_video(MediaStore(settings.store_url).fetch(clip.medium)), clip)
+    import pandas as pd
+
+    label = inputs.output("label")
+    shards = pd.read_parquet(label / "media.parquet").set_index("medium")["shard"]
+    tracks = read_shard_medium(label / str(shards[clip.medium]), clip.medium)
+    track = next(t for t in tracks.tracks if t.person == clip.person)
+    end_s = clip.end_s if np.isfinite(clip.end_s) else np.inf
+    verdict = client.predict_track(track.between(clip.start_s, end_s)).verdict
+    return (verdict.activity, verdict.probability) if verdict else (None, 0.0)
+
+
+def answer_between(answer: VideoAnswer, clip: HeldOut) -> tuple[str | None, float]:
+    """What the service says of a clip: its verdict for a whole medium, else what the acting person does most in it."""
+    whole = clip.start_s <= 0 and not clip.end_s < answer.video.duration_s - 0.1
+    if whole or not answer.people:
+        return (answer.verdict.activity, answer.verdict.probability) if answer.verdict else (None, 0.0)
+    person = next(p for p in answer.people if p.person == answer.acting_person)
+    end_s = clip.end_s if np.isfinite(clip.end_s) else answer.video.duration_s
+    seconds: dict[str, float] = {}
+    for s in person.segments:
+        overlap = min(s.end_s, end_s) - max(s.start_s, clip.start_s)
+        seconds[s.activity] = seconds.get(s.activity, 0.0) + max(0.0, overlap) * s.probability
+    best = max(seconds, key=lambda a: seconds[a], default=None)
+    return (best, seconds[best] / (end_s - clip.start_s)) if best and seconds[best] > 0 else (None, 0.0)
+
+
+def judge(params: PackageParams, served: str, rows: list[dict[str, Any]], ready_s: float) -> AcceptResult:
+    """Enough right answers, or not, and one sentence that says so."""
+    right, needed = sum(row["right"] for row in rows), params.acceptance.min_right
+    share = right / len(rows)
+    passed = share >= needed
+    verb = "accepted" if passed else "rejected"
+    says = f"{served} is {verb}: {right} of {len(rows)} held-out clips right ({share:.0%}), {needed:.0%} needed"
+    return AcceptResult(
+        bento=served, passed=passed, clips=len(rows), right=right, share_right=round(share, 4), needed=needed,
+        ready_s=round(ready_s, 2), says=says, rows=rows,
+    )  # fmt: skip
+
+
+def _record(settings: Settings, tag: str, result: AcceptResult) -> None:
+    from posemill.store.catalog import record_acceptance
+    from posemill.store.postgres import open_engine
+
+    engine = open_engine(settings)
+    try:
+        with engine.begin() as connection:
+            record_acceptance(
+                connection, bento_tag=tag, passed=result.passed, client=CLIENT, report=result.model_dump(mode="json"),
+                added_by="stage accept", reason=None if result.passed else result.says,
+            )  # fmt: skip
+    finally:
+        engine.dispose()

@@ -1,0 +1,131 @@
+"""package: a network that passed its gates → ONNX, model card, digests, bentos, and a row in the database."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.errors import InputError
+from posemill.params.package import PackageParams
+from posemill.stages.result import StageResult
+from posemill.stages.workspace import Workspace
+
+if TYPE_CHECKING:
+    from posemill.params import Params
+
+
+class PackageResult(StageResult):
+    """What was packaged. `bento` ships alone; `analysis` also takes videos."""
+
+    stage: str = "package"
+    bento: str
+    analysis: str
+    model: str
+    classes: int
+    onnx_mb: float
+    parity: float
+    model_version: int
+
+
+def run(params: PackageParams, inputs: Workspace, outputs: Path) -> PackageResult:
+    """Judge by the gates, export, compare, write build/package/, build both bentos, record the model version.
+
+    Errors: GateError when a figure is on the wrong side of its gate (nothing is written); CheckpointError when the
+    export differs from the network; Unavailable when the database is away (the bentos are then found again).
+    """
+    from posemill import params as parameters
+    from posemill.evaluation.gates import check, require_passed
+    from posemill.packaging import bento, card
+    from posemill.settings import Settings
+
+    metrics = _json(inputs.output("evaluate") / "metrics.json", "evaluate")
+    everything = parameters.load(inputs.params)
+    outcomes = check(metrics, everything.evaluate.gates)
+    require_passed(outcomes)
+    parity = _assemble(params, inputs, outputs, everything)
+    digests = _json(outputs / "digests.json", "package")
+    facts = card.Facts.gather(inputs.root / "build", outputs, metrics, [outcome.says for outcome in outcomes])
+    (outputs / "card.md").write_text(card.markdown(facts))
+    settings = Settings.from_env()
+    tags = bento.build(outputs, inputs.root, settings.home)
+    (outputs / "bento.json").write_text(json.dumps(tags, indent=1) + "\n")
+    classes = _json(outputs / "classes.json", "package")
+    return PackageResult(
+        bento=tags["activity"],
+        analysis=tags["analysis"],
+        model=digests["model"],
+        classes=len(classes),
+        onnx_mb=round((outputs / "activity.onnx").stat().st_size / 1e6, 2),
+        parity=parity,
+        model_version=_record(settings, tags["activity"], digests, metrics, classes),
+    )
+
+
+def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, everything: Params) -> float:
+    from posemill import models
+    from posemill.features.pipeline import FeaturePipeline
+    from posemill.packaging.assemble import assemble
+    from posemill.packaging.digests import commit, of_files
+
+    prepare, train = inputs.output("prepare"), inputs.output("train")
+    features = FeaturePipeline.load(prepare / "features.json")
+    network, network_card = models.load(train, _json(prepare / "classes.json", "prepare"), features.skeleton)
+    temperature = float(_json(inputs.output("evaluate") / "calibration.json", "evaluate")["temperature"])
+    origin = of_files(
+        {
+            "snapshot": inputs.output("snapshot") / "snapshot.json",
+            "clips": inputs.output("validate") / "clips.parquet",
+            "windows_index": prepare / "index.parquet",
+            "weights": train / "network.safetensors",
+            "metrics": inputs.output("evaluate") / "metrics.json",
+            "params": inputs.params,
+        }
+    )
+    return assemble(
+        outputs, network, network_card, features, _some_windows(prepare / "windows.npy", params.parity_windows),
+        temperature, _labeller(inputs, everything), {**origin, "code": commit(inputs.root)},
+    )  # fmt: skip
+
+
+def _some_windows(path: Path, count: int) -> NDArray[np.float32]:
+    """At most `count` windows, spread over the file."""
+    if not path.is_file():
+        raise InputError(f"no {path}: run `posemill stage prepare`")
+    windows = np.load(path, mmap_mode="r")
+    rows = np.unique(np.linspace(0, len(windows) - 1, min(count, len(windows))).round().astype(int))
+    return np.array(windows[rows], np.float32)
+
+
+def _labeller(inputs: Workspace, everything: Params) -> dict[str, Any]:
+    """What poses videos for this model: the labeller of the training data, or the parameters where it was imported."""
+    path = inputs.output("label") / "labeller.json"
+    found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    if found.get("describes") is not None:
+        return found
+    now = everything.label.model_dump(mode="json")
+    return {**found, "backend": now["backend"], "checkpoint": now["checkpoint"], "params": now, "describes": None}
+
+
+def _record(settings: Any, tag: str, digests: dict[str, Any], metrics: dict[str, Any], classes: list[str]) -> int:
+    from posemill.store.catalog import record_model_version
+    from posemill.store.postgres import open_engine
+
+    engine = open_engine(settings)
+    try:
+        with engine.begin() as connection:
+            return record_model_version(
+                connection, bento_tag=tag, digests={k: v for k, v in digests.items() if v}, metrics=metrics,
+                added_by="stage package", classes=classes, origin=digests.get("code"),
+            )  # fmt: skip
+    finally:
+        engine.dispose()
+
+
+def _json(path: Path, stage: str) -> Any:
+    if not path.is_file():
+        raise InputError(f"no {path}: run `posemill stage {stage}` (or `dvc repro`)")
+    return json.loads(path.read_text())

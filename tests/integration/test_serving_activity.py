@@ -1,0 +1,189 @@
+"""A real BentoML server with the small activity service, built from bentofile.yaml. One server for all tests.
+
+Slow: only a real server shows what BentoML does to a body before our code sees it (reshaping, NaN, no size limit,
+errors as lists); 15 s for all of it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+
+from packaged import CLASSES, SPEC, some_windows, walking_track, write_package
+from posemill.errors import InputError
+from posemill.packaging import bento
+from posemill.pose.skeleton import BODY_12, COCO_17
+from posemill.serving.client import Client
+from posemill.serving.predictor import ActivityPredictor
+from posemill.serving.server import serving
+
+pytestmark = pytest.mark.slow
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path, dict[str, str]]]:
+    """Package folder, home and tags; BENTOML_HOME of the person who runs the tests is never touched."""
+    root = tmp_path_factory.mktemp("bento")
+    write_package(root / "package")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("BENTOML_HOME", raising=False)
+        yield root / "package", root / "home", bento.build(root / "package", REPOSITORY, root / "home")
+
+
+@pytest.fixture(scope="module")
+def client(built: tuple[Path, Path, dict[str, str]]) -> Iterator[Client]:
+    _, home, tags = built
+    with serving(tags["activity"], bento.environment(home)) as running:
+        yield running
+
+
+def send(client: Client, route: str, body: bytes | Iterator[bytes], **headers: str) -> tuple[int, object]:
+    connection = http.client.HTTPConnection(urlsplit(client.url).netloc, timeout=30)
+    try:
+        connection.request("POST", route, body, {"Content-Type": "application/json", **headers})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+def test_building_again_finds_the_same_bento(built: tuple[Path, Path, dict[str, str]]) -> None:
+    package, home, tags = built
+    before = sorted(p.stat().st_mtime_ns for p in (home / "bentoml").rglob("bento.yaml"))
+    assert bento.build(package, REPOSITORY, home) == tags
+    assert sorted(p.stat().st_mtime_ns for p in (home / "bentoml").rglob("bento.yaml")) == before
+
+
+def test_the_activity_bento_carries_only_what_it_needs(built: tuple[Path, Path, dict[str, str]]) -> None:
+    _, home, tags = built
+    source = home / "bentoml" / "bentos" / tags["activity"].replace(":", "/") / "src" / "posemill"
+    assert {p.name for p in source.iterdir() if p.is_dir()} == {"pose", "features", "serving"}
+    requirements = (source.parents[1] / "env" / "python" / "requirements.txt").read_text()
+    assert "onnxruntime" in requirements
+    assert "torch" not in requirements
+    assert "openpifpaf" not in requirements
+
+
+def test_windows_get_the_predictors_answer(built: tuple[Path, Path, dict[str, str]], client: Client) -> None:
+    predictor = ActivityPredictor.load(built[0])
+    windows = some_windows()
+    answer = client.predict_windows(windows)
+    wanted = predictor.probabilities(windows)
+    np.testing.assert_allclose(answer.probabilities, wanted, atol=1e-5)
+    assert answer.activities == [CLASSES[i] for i in wanted.argmax(1)]
+    assert len(set(answer.activities)) > 1  # otherwise a constant would pass
+    assert answer.receipt.bento == built[2]["activity"]
+    assert answer.receipt.model == predictor.digests["model"]
+
+
+@pytest.mark.parametrize("fps", [12.5, 60.0])
+def test_a_track_of_another_skeleton_and_rate(
+    built: tuple[Path, Path, dict[str, str]], client: Client, fps: float
+) -> None:
+    track = walking_track(COCO_17, fps=fps, seconds=4.0)
+    answer = client.predict_track(track)
+    _, wanted = ActivityPredictor.load(built[0]).track(track)
+    assert [w.probability for w in answer.windows] == pytest.approx(wanted.max(1), abs=1e-5)
+    assert answer.verdict is not None
+    assert answer.segments[0].start_s == pytest.approx(0.0)
+    assert answer.segments[-1].end_s == pytest.approx(4.0, abs=0.1)
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2, 700])
+def test_tracks_of_any_length(client: Client, frames: int) -> None:
+    track = walking_track(seconds=frames / 25.0)
+    answer = client.predict_track(track)
+    assert (answer.verdict is None) == (frames < 12)
+    assert (answer.note is not None) == (frames < 12)
+
+
+@pytest.mark.parametrize(
+    ("shape", "says"),
+    [((2, SPEC.frames, 17, 3), "came as"), ((SPEC.frames, 12, 3), "came as"), ((2, 12, SPEC.frames + 1, 3), "came as"),
+     ((0,), "came as"), ((2, 3, SPEC.frames, 12), "came as")],
+)  # fmt: skip
+def test_wrong_shapes_are_never_reshaped(client: Client, shape: tuple[int, ...], says: str) -> None:
+    with pytest.raises(InputError, match=rf"422: windows should be \(N, {SPEC.frames}, 12, 3\).*{says}"):
+        client.predict_windows(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        (b'{"windows": [[[[NaN, 1, 1]]]]}', 400, "null, not NaN"),
+        (b'{"windows": [[[[1e999, 1, 1]]]]}', 422, "finite"),
+        (b'{"windows": [[1, 2], [3]]}', 422, "differ in length"),
+        (b'{"windows": [[["a"]]]}', 422, "something else"),
+        (b'{"windows": {"a": 1}}', 422, "something else"),
+        (b'{"windows": 3', 400, "not JSON"),
+        (b"", 400, "not JSON"),
+        (b"[1]", 400, ""),
+        (b"{}", 400, "windows: Field required"),
+        (b'{"windows": [], "window": 1}', 400, "window: Extra inputs"),
+    ],
+)
+def test_every_refusal_is_one_sentence(client: Client, body: bytes, status: int, says: str) -> None:
+    got, answer = send(client, "/predict_windows", body)
+    assert got == status, answer
+    assert isinstance(answer, dict)
+    assert list(answer) == ["error"]
+    assert says in answer["error"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"skeleton": "coco-18", "keypoints": None}, "unknown skeleton 'coco-18'; known are coco-17"),
+        ({"keypoints": ["nose", *BODY_12.keypoints[1:]]}, "cannot become body-12: it has no left_shoulder"),
+        ({"keypoints": None}, "either `skeleton`"),
+        ({"time_s": [0.0, 0.0]}, "strictly increase"),
+        ({"time_s": [0.0, None]}, "without gaps"),
+        ({"xy": [[[1.0, None]] * 12] * 2}, "null for both"),
+        ({"xy": [[[1.0, 2.0]] * 11] * 2}, "xy should be (2, 12, 2)"),
+        ({"confidence": [[2.0] * 12] * 2}, "from 0 to 1"),
+    ],
+)
+def test_tracks_that_do_not_fit(client: Client, change: dict[str, object], says: str) -> None:
+    body = {"keypoints": list(BODY_12.keypoints), "time_s": [0.0, 0.1], "xy": [[[1.0, 2.0]] * 12] * 2, **change}
+    status, answer = send(client, "/predict_track", json.dumps(body).encode())
+    assert status == 422
+    assert isinstance(answer, dict)
+    assert says in answer["error"]
+
+
+def test_a_huge_body_is_refused_with_and_without_a_length(client: Client) -> None:
+    status, answer = send(client, "/predict_windows", b"x", **{"Content-Length": str(2**40)})
+    assert status == 413
+    assert "larger than 32 MiB" in str(answer)
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(40):
+            yield b"x" * 2**20
+
+    try:
+        status, answer = send(client, "/predict_windows", endless())
+        assert status == 413, answer
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # the server hung up while we were still sending, which is as good
+    assert client.ready()
+
+
+def test_unknown_address_and_method(client: Client) -> None:
+    assert send(client, "/nothing", b"{}") == (404, {"error": "there is nothing at /nothing; see / for what there is"})
+
+
+def test_many_at_once_each_get_their_own(built: tuple[Path, Path, dict[str, str]], client: Client) -> None:
+    windows = some_windows(16)
+    wanted = ActivityPredictor.load(built[0]).probabilities(windows)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda i: client.predict_windows(windows[i : i + 1]), range(16)))
+    np.testing.assert_allclose([a.probabilities[0] for a in answers], wanted, atol=1e-5)
