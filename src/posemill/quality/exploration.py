@@ -80,7 +80,7 @@ def _top(page: Page, data: Exploration) -> None:
 def _outcomes(page: Page, data: Exploration) -> None:
     page.section(
         "Every expectation",
-        "In the words of its suite. Rows that fail are left out; a failure of the set stops the run.",
+        "In the words of its suite. Rows that fail are left out; a fault of the set stops the run.",
     )
     for suite in data.report.suites:
         rows = [(o.says, _OF[o.level], o.allowed, o.observed, _verdict(o)) for o in suite.outcomes]
@@ -89,9 +89,7 @@ def _outcomes(page: Page, data: Exploration) -> None:
 
 
 def _left_out(page: Page, data: Exploration) -> None:
-    page.section(
-        "Left out", "Clips and tracks that failed a check, and media that could not be read. The rest goes on."
-    )
+    page.section("Left out", "Clips and tracks that failed a check, or whose medium could not be read.")
     if not len(data.rejected):
         page.text("Nothing was left out.")
         return

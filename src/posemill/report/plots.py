@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,18 +26,15 @@ _STYLE: Any = {
 
 
 def axes(
-    width_in: float = 8.0,
-    height_in: float = 3.2,
-    rows: int = 1,
-    columns: int = 1,
-    layout: Literal["constrained", "none"] = "constrained",
+    width_in: float = 8.0, height_in: float = 3.2, rows: int = 1, columns: int = 1, *, labelled: bool = True
 ) -> tuple[Figure, list[Axes]]:
-    """A figure in the house style and its axes, row by row. Layout `none` is for many axes without labels, where it is faster."""
+    """A figure in the house style and its axes, row by row. Not `labelled`: no room for labels is looked for, which
+    is much faster for many axes."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     with rc_context(_STYLE):
-        figure = Figure(figsize=(width_in, height_in), layout=layout)
+        figure = Figure(figsize=(width_in, height_in), layout="constrained" if labelled else None)
         grid = figure.subplots(rows, columns, squeeze=False)
     return figure, list(grid.flat)
 

@@ -37,7 +37,7 @@ def pick(length: int, count: int) -> NDArray[np.int64]:
 def sheet(strips: Sequence[Strip], columns: int = 2) -> str:
     """All strips as one SVG data: URI. The person's left is orange, the right blue, as in every posemill picture."""
     rows = -(-len(strips) // columns)
-    figure, cells = plots.axes(4.2 * columns, 1.55 * rows, rows, columns, layout="none")
+    figure, cells = plots.axes(4.2 * columns, 1.55 * rows, rows, columns, labelled=False)
     figure.subplots_adjust(0.005, 0.01, 0.995, 1 - 0.2 / (1.55 * rows), 0.03, 0.25)
     for cell, strip in zip(cells, strips, strict=False):
         _draw(cell, strip)

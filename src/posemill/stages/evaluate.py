@@ -1,0 +1,102 @@
+"""evaluate: what the trained network is worth on the test split. Gates are judged here and enforced by package."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.errors import InputError
+from posemill.params.evaluate import EvaluateParams
+from posemill.stages.result import StageResult
+from posemill.stages.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from posemill.evaluation.gates import GateOutcome
+    from posemill.evaluation.predict import Features
+    from posemill.features.pipeline import FeaturePipeline
+
+
+class EvaluateResult(StageResult):
+    """The figures a person asks for first; the rest is in metrics.json."""
+
+    stage: str = "evaluate"
+    accuracy: float
+    macro_f1: float
+    window_accuracy: float
+    ece: float
+    clips: int
+    gates_passed: bool
+    report: str = "build/evaluate/report.html"
+    gates: list[str]
+
+
+def run(params: EvaluateParams, inputs: Workspace, outputs: Path) -> EvaluateResult:
+    """Predict the validation and test splits and judge.
+
+    Writes metrics.json, calibration.json, predictions.parquet, plots/*.csv and report.html. A failing gate is
+    recorded, not raised, so that the report is there to look at; package refuses with the sentence.
+    Errors: InputError for an empty test split, CheckpointError for weights that do not belong to these classes.
+    """
+    from posemill import models
+    from posemill.features.pipeline import FeaturePipeline
+
+    prepare, train = inputs.output("prepare"), inputs.output("train")
+    features = FeaturePipeline.load(prepare / "features.json")
+    classes: list[str] = json.loads((prepare / "classes.json").read_text())
+    network, card = models.load(train, classes, features.skeleton)
+    return judge(params, prepare, outputs, network, features, classes, f"network {card.name}")
+
+
+def judge(
+    params: EvaluateParams, prepare: Path, outputs: Path, network: Any, features: FeaturePipeline,
+    classes: list[str], about: str,
+) -> EvaluateResult:  # fmt: skip
+    """As run, for a network that is at hand: (B, T, K, 3) → logits (B, C)."""
+    import pandas as pd
+
+    from posemill.evaluation import gates, report, tables
+    from posemill.evaluation.judge import judge as put_together
+
+    index = pd.read_parquet(prepare / "index.parquet")
+    windows = _windows(prepare / "windows.npy", len(index))
+    said = {
+        split: _predict(network, features, windows, index[index["split"] == split], len(classes), params.batch_size)
+        for split in ("validation", "test")
+    }
+    judged = put_together(said["test"][0], classes, said["validation"], said["test"][1], params.reliability_bins)
+    outcomes = gates.check(judged.figures(), params.gates)
+    tables.write(outputs, judged, outcomes)
+    page = report.page(judged, outcomes, windows, features.skeleton, params.mistakes_shown, about)
+    page.write(outputs / "report.html")
+    return _result(judged.figures(), outcomes)
+
+
+def _predict(
+    network: Any, features: Features, windows: NDArray[np.float32], index: pd.DataFrame, classes: int, batch_size: int
+) -> tuple[pd.DataFrame, NDArray[np.float32]]:
+    from posemill.evaluation.predict import logits
+
+    said = logits(network, features, windows, index["window"].to_numpy(np.int64), batch_size)
+    return index, said if len(index) else np.zeros((0, classes), np.float32)
+
+
+def _windows(path: Path, rows: int) -> NDArray[np.float32]:
+    windows: NDArray[np.float32] = np.load(path, mmap_mode="r")
+    if len(windows) != rows:
+        raise InputError(f"{path} has {len(windows)} windows, index.parquet has {rows}; run prepare again")
+    return windows
+
+
+def _result(figures: dict[str, Any], outcomes: list[GateOutcome]) -> EvaluateResult:
+    return EvaluateResult(
+        **{key: round(figures[key], 4) for key in ("accuracy", "macro_f1", "window_accuracy", "ece")},
+        clips=figures["clips"],
+        gates_passed=all(o.passed for o in outcomes),
+        gates=[o.says for o in outcomes],
+    )
