@@ -99,24 +99,29 @@ def markdown(facts: Facts) -> str:
 
 
 def figures(metrics: Mapping[str, Any]) -> list[list[str]]:
-    """Rows of the plain figures; an interval is found under `<figure>_interval` or `intervals.<figure>`."""
-    intervals = metrics.get("intervals") if isinstance(metrics.get("intervals"), Mapping) else {}
+    """Rows of the plain figures; `<figure>_low` and `<figure>_high` are the ends of its interval."""
     rows = []
     for name, value in metrics.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or name.endswith(("_low", "_high")):
             continue
-        between = metrics.get(f"{name}_interval") or (intervals or {}).get(name)
-        shown = f"{value:.3f}" if isinstance(value, float) else str(value)
-        rows.append([name.replace("_", " "), shown, " – ".join(f"{v:.3f}" for v in between) if between else ""])
+        ends = [metrics.get(f"{name}_{side}") for side in ("low", "high")]
+        between = f"{ends[0]:.3f} – {ends[1]:.3f}" if None not in ends else ""
+        rows.append([name.replace("_", " "), f"{value:.3f}" if isinstance(value, float) else str(value), between])
     return rows
 
 
 def _data_table(facts: Facts) -> str:
     splits = [s for s in ("train", "validation", "test") if s in facts.subjects]
+    recall = facts.metrics.get("recall", {})
     rows = [
-        [activity, *(_clips_of(facts.subjects[split].get(activity)) for split in splits)] for activity in facts.classes
+        [
+            activity,
+            *(_clips_of(facts.subjects[split].get(activity)) for split in splits),
+            f"{recall[activity]:.2f}" if recall.get(activity) is not None else "not measured",
+        ]
+        for activity in facts.classes
     ]
-    return _table(["activity", *splits], rows)
+    return _table(["activity", *splits, "found in the test split"], rows)
 
 
 def _clips_of(counted: tuple[int, int] | None) -> str:

@@ -41,7 +41,10 @@ class AnalysisService(ActivityEndpoints):
 
         people = [self._person(track, with_points) for track in tracks.tracks]
         acting = acting_person(tracks)
-        verdict = None if acting is None else self._person(acting, False).verdict
+        verdict = None
+        if acting is not None:  # over the whole video, as the prepare stage cuts clips
+            _, probabilities = self.predictor.track(acting, 0.0, tracks.duration_s)
+            verdict = timeline.verdict(probabilities, self.predictor.classes)
         return VideoAnswer(
             video=VideoFacts(
                 width_px=tracks.width_px, height_px=tracks.height_px, frames=tracks.frames,

@@ -81,5 +81,5 @@ class ActivityEndpoints:
 def _receipt(digests: dict[str, Any]) -> Receipt:
     """Digests of the packaged files, and the tag of the bento that this process serves."""
     name, version = bentoml.server_context.bento_name, bentoml.server_context.bento_version
-    fields = {key: digests.get(key) for key in ("model", "features", "classes", "labeller", "snapshot")}
+    fields: dict[str, Any] = {key: digests.get(key) for key in ("model", "features", "classes", "labeller", "snapshot")}
     return Receipt(bento=f"{name}:{version}" if version not in (None, "not available") else None, **fields)

@@ -71,10 +71,15 @@ class ActivityPredictor:
         e = np.exp(z - z.max(-1, keepdims=True, initial=-np.inf))
         return np.asarray(e / e.sum(-1, keepdims=True), np.float32)
 
-    def track(self, track: PoseTrack) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """(N, 2) spans in seconds and (N, C) probabilities of a track of any skeleton and frame rate; N may be 0."""
-        windows, _ = self.features.windows(track)
-        return self.features.spans(track), self.probabilities(windows)
+    def track(
+        self, track: PoseTrack, start_s: float | None = None, end_s: float | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """(N, 2) spans in seconds and (N, C) probabilities of a track of any skeleton and frame rate; N may be 0.
+
+        start_s, end_s  the stretch that is cut into windows; None = from the first to the last pose.
+        """
+        windows, _ = self.features.windows(track, start_s, end_s)
+        return self.features.spans(track, start_s, end_s), self.probabilities(windows)
 
 
 def _read(path: Path) -> Any:

@@ -26,14 +26,13 @@ CLIENT = "acceptance"
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """One clip of the test split. `end_s` NaN = to the end; `person` as prepare chose it (keypoint data only)."""
+    """One clip of the test split; `kind` of its medium is video or keypoints, `end_s` NaN = to the end."""
 
     clip: int
     medium: str
     kind: str
     start_s: float
     end_s: float
-    person: int
     activity: str
 
 
@@ -94,7 +93,7 @@ def held_out(inputs: Workspace) -> list[HeldOut]:
     import pandas as pd
 
     index = pd.read_parquet(inputs.output("prepare") / "index.parquet")
-    test = index[index["split"] == "test"].drop_duplicates("clip")[["clip", "medium", "person", "activity"]]
+    test = index[index["split"] == "test"].drop_duplicates("clip")[["clip", "medium", "activity"]]
     clips = pd.read_parquet(inputs.output("ingest") / "clips.parquet")[["clip", "start_s", "end_s"]]
     media = pd.read_parquet(inputs.output("ingest") / "media.parquet")[["medium", "kind"]].drop_duplicates("medium")
     joined = test.merge(clips, on="clip").merge(media, on="medium").sort_values("clip")
@@ -135,6 +134,7 @@ def _try(client: Client, clips: list[HeldOut], inputs: Workspace, settings: Sett
 
 
 def _ask(client: Client, clip: HeldOut, inputs: Workspace, settings: Settings) -> tuple[str | None, float]:
+    from posemill.features.acting import acting_person
     from posemill.store.media import MediaStore
     from posemill.store.tracks import read_shard_medium
 
@@ -145,9 +145,8 @@ def _ask(client: Client, clip: HeldOut, inputs: Workspace, settings: Settings) -
     label = inputs.output("label")
     shards = pd.read_parquet(label / "media.parquet").set_index("medium")["shard"]
     tracks = read_shard_medium(label / str(shards[clip.medium]), clip.medium)
-    track = next(t for t in tracks.tracks if t.person == clip.person)
-    end_s = clip.end_s if np.isfinite(clip.end_s) else np.inf
-    verdict = client.predict_track(track.between(clip.start_s, end_s)).verdict
+    track = acting_person(tracks, clip.start_s, clip.end_s)
+    verdict = None if track is None else client.predict_track(track).verdict
     return (verdict.activity, verdict.probability) if verdict else (None, 0.0)
 
 

@@ -118,11 +118,20 @@ def _record(settings: Any, tag: str, digests: dict[str, Any], metrics: dict[str,
     try:
         with engine.begin() as connection:
             return record_model_version(
-                connection, bento_tag=tag, digests={k: v for k, v in digests.items() if v}, metrics=metrics,
+                connection, bento_tag=tag, digests={k: v for k, v in digests.items() if v}, metrics=_finite(metrics),
                 added_by="stage package", classes=classes, origin=digests.get("code"),
             )  # fmt: skip
     finally:
         engine.dispose()
+
+
+def _finite(value: Any) -> Any:
+    """NaN as null: PostgreSQL's JSON has no NaN."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _json(path: Path, stage: str) -> Any:

@@ -1,0 +1,159 @@
+"""Requests and answers survive JSON, and what does not fit is refused with a sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from packaged import walking_track
+from posemill.errors import InputError, SkeletonError
+from posemill.pose.skeleton import BODY_12, COCO_17
+from posemill.serving.checks import track_of, windows_array, with_nulls
+from posemill.serving.http import BodyLimit, ErrorSentences, sentence
+from posemill.serving.schema import (
+    Person,
+    Receipt,
+    Segment,
+    TrackPoints,
+    TrackRequest,
+    Verdict,
+    VideoAnswer,
+    VideoFacts,
+)
+
+
+@given(st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_windows_survive_json(n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    windows = rng.uniform(0, 1, (n, 5, 12, 3)).astype(np.float32)
+    windows[rng.random((n, 5, 12)) < 0.3] = (np.nan, np.nan, 0)
+    back = windows_array(json.loads(json.dumps(with_nulls(windows), allow_nan=False)), 5, BODY_12)
+    np.testing.assert_array_equal(back, windows)
+
+
+def test_confidence_of_what_is_not_seen_is_nothing() -> None:
+    windows = np.full((1, 5, 12, 3), 0.7, np.float32)
+    nested = with_nulls(windows)
+    nested[0][0][0] = [None, None, 0.7]
+    assert windows_array(nested, 5, BODY_12)[0, 0, 0, 2] == 0
+
+
+def test_a_track_survives_json() -> None:
+    track = walking_track(COCO_17)
+    track.xy[3, 4] = np.nan
+    track.confidence[3, 4] = 0
+    request = {"skeleton": "coco-17", "time_s": track.time_s.tolist(), "xy": with_nulls(track.xy)}
+    request["confidence"] = track.confidence.tolist()
+    back = track_of(TrackRequest.model_validate(json.loads(json.dumps(request))))
+    np.testing.assert_array_equal(back.xy, track.xy)
+    np.testing.assert_array_equal(back.confidence, track.confidence)
+    assert back.skeleton == COCO_17
+
+
+def test_confidence_may_be_left_out() -> None:
+    back = track_of(TrackRequest(keypoints=["nose"], time_s=[0, 1], xy=[[[1, 2]], [[None, None]]]))
+    assert back.confidence.tolist() == [[1.0], [0.0]]
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"keypoints": ["nose", "nose"], "time_s": [], "xy": []}, "keypoint names repeat"),
+        ({"skeleton": "stick", "time_s": [], "xy": []}, "unknown skeleton"),
+        ({"keypoints": ["nose"], "time_s": [0.0], "xy": [[[float("inf"), 0]]]}, "finite"),
+        ({"keypoints": ["nose"], "time_s": "soon", "xy": []}, "time_s should be"),
+    ],
+)
+def test_tracks_that_do_not_fit(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises((InputError, SkeletonError), match=says):
+        track_of(TrackRequest(**fields))
+
+
+def test_an_answer_survives_json() -> None:
+    verdict = Verdict(activity="wave", probability=0.8, probabilities={"wave": 0.8, "rest": 0.2})
+    segment = Segment(start_s=0, end_s=1.5, activity="wave", probability=0.8)
+    points = TrackPoints(time_s=[0.0], xy=[[[1.0, 2.0], [None, None]]], confidence=[[0.9, 0.0]])
+    person = Person(person=3, start_s=0, end_s=1.5, poses=1, verdict=verdict, segments=[segment], track=points)
+    facts = VideoFacts(width_px=4, height_px=2, frames=1, duration_s=1.5, skeleton="coco-17")
+    receipt = Receipt(bento=None, model="a", features="b", classes="c")
+    answer = VideoAnswer(video=facts, verdict=verdict, acting_person=3, people=[person], receipt=receipt)
+    assert VideoAnswer.model_validate_json(answer.model_dump_json()) == answer
+
+
+def test_the_examples_are_valid_requests() -> None:
+    from posemill.serving.schema import WindowsRequest
+
+    track = TrackRequest.model_json_schema()["example"]
+    assert len(track_of(TrackRequest.model_validate(track))) == 2
+    windows = WindowsRequest.model_json_schema()["example"]["windows"]
+    assert np.array(windows, float).shape[-1] == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "says"),
+    [
+        (400, b'[{"error": "no"}]', "no"),
+        (400, b'{"error": "x", "detail": [{"loc": ["time_s"], "msg": "Field required"}]}', "time_s: Field required"),
+        (503, b"busy", "busy"),
+        (502, b"", "the request failed with status 502"),
+        (405, b"Method Not Allowed", "/p does not take this method; predictions are POST"),
+    ],
+)
+def test_every_error_is_a_sentence(status: int, body: bytes, says: str) -> None:
+    assert sentence(status, body, "/p") == says
+
+
+class Sent(list[Any]):
+    async def __call__(self, message: Any) -> None:
+        self.append(message)
+
+
+def drive(app: Any, pieces: list[bytes], headers: list[tuple[bytes, bytes]] | None = None) -> tuple[int, bytes]:
+    """Status and body of one request whose body comes in pieces."""
+    queue = [{"type": "http.request", "body": p, "more_body": i < len(pieces) - 1} for i, p in enumerate(pieces)]
+
+    async def receive() -> Any:
+        return queue.pop(0)
+
+    sent = Sent()
+    asyncio.run(app({"type": "http", "headers": headers or [], "path": "/p"}, receive, sent))
+    assert [m["type"] for m in sent] == ["http.response.start", "http.response.body"]
+    return sent[0]["status"], sent[1]["body"]
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Answers 200 with the length of the body, and like BentoML 500 when the client hangs up."""
+    total, message = 0, {"more_body": True}
+    while message.get("more_body"):
+        message = await receive()
+        total += len(message.get("body", b""))
+    status = 500 if message["type"] == "http.disconnect" else 200
+    await send({"type": "http.response.start", "status": status, "headers": []})
+    await send({"type": "http.response.body", "body": str(total).encode()})
+
+
+def test_a_body_within_the_limit_passes() -> None:
+    assert drive(BodyLimit(echo, 10), [b"12345", b"67890"]) == (200, b"10")
+
+
+@pytest.mark.parametrize("headers", [[], [(b"content-length", b"11")], [(b"content-length", b"-1")]])
+def test_a_body_above_the_limit_is_refused(headers: list[tuple[bytes, bytes]]) -> None:
+    status, body = drive(BodyLimit(echo, 10), [b"12345", b"678901"], headers)
+    assert status == 413
+    assert "larger than" in json.loads(body)["error"]
+
+
+def test_errors_are_rewritten_and_answers_are_not() -> None:
+    async def fails(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 400, "headers": []})
+        await send({"type": "http.response.body", "body": b'[{"er', "more_body": True})
+        await send({"type": "http.response.body", "body": b'ror": "no"}]'})
+
+    assert drive(ErrorSentences(fails), [b""]) == (400, b'{"error": "no"}')
+    assert drive(ErrorSentences(echo), [b"123"]) == (200, b"3")
