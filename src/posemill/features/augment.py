@@ -67,7 +67,7 @@ class Augmentation:
 
         seen = (~hidden)[..., None]
         trunk = seen[:, :, self.trunk]
-        use_all = ~trunk.any(dim=2).any(dim=1)[:, None]
+        use_all = ~trunk.any(dim=2).any(dim=1)
         of_trunk = _median_point(xy[:, :, self.trunk], trunk)
         middle = torch.where(use_all, _median_point(xy, seen), of_trunk) if bool(use_all.any()) else of_trunk
         low = xy.masked_fill(~seen, float("inf")).amin(2)

@@ -29,7 +29,7 @@ def check(network: nn.Module, x: Tensor, target: Tensor, classes: int) -> dict[s
             f"the network should answer ({len(x)}, {classes}) finite numbers, came {tuple(logits.shape)}; look at "
             f"prepare's windows and train.hyper"
         )
-    first, expected = float(functional.cross_entropy(logits, target)), math.log(classes)
+    first, expected = float(functional.cross_entropy(logits.detach(), target)), math.log(classes)
     if not 0.5 * expected < first < 2 * expected + 1:
         raise InputError(
             f"before training the loss should be near ln {classes} = {expected:.2f}, is {first:.2f}: the network "
@@ -46,7 +46,7 @@ def check(network: nn.Module, x: Tensor, target: Tensor, classes: int) -> dict[s
 
 def _few(x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Up to PER_CLASS windows of every class, AT_MOST in all."""
-    rows = torch.cat([torch.nonzero(target == c)[:PER_CLASS, 0] for c in target.unique()])[:AT_MOST]
+    rows = torch.cat([torch.nonzero(target == c)[:PER_CLASS, 0] for c in sorted(set(target.tolist()))])[:AT_MOST]
     return x[rows], target[rows]
 
 
@@ -63,6 +63,7 @@ def _learn_by_heart(network: nn.Module, x: Tensor, target: Tensor) -> float:
         if accuracy == 1.0:
             break
         optimizer.zero_grad()
-        functional.cross_entropy(logits, target).backward()
+        loss: Tensor = functional.cross_entropy(logits, target)
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return accuracy

@@ -1,0 +1,87 @@
+"""Splits by subject: nobody is in two of them, and every activity is in each where the subjects allow it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """One clip as far as splitting goes. official is `train`, `test` or None."""
+
+    subject: str
+    activity: str
+    official: str | None = None
+
+
+def split_subjects(clips: Sequence[Labelled], validation: float, test: float, seed: int) -> dict[str, str]:
+    """subject → `train`, `validation` or `test`, the same for the same clips and seed.
+
+    validation, test  shares of the clips of every activity, as nearly as whole subjects allow. A subject with an
+                      official test clip is test; one with official train clips is train or validation, never test.
+    """
+    official = _official(clips)
+    subjects = sorted({c.subject for c in clips})
+    activities = sorted({c.activity for c in clips})
+    counts = _counts(clips, subjects, activities)
+    random = np.random.default_rng(seed)
+    free = [int(i) for i in random.permutation(len(subjects)) if official.get(subjects[i]) is None]
+    trained = [int(i) for i in random.permutation(len(subjects)) if official.get(subjects[i]) == "train"]
+    split = {s: official.get(s, "train") for s in subjects}
+    for i in _pick(counts, free, counts[free].sum(0) * test):
+        split[subjects[i]] = "test"
+        free.remove(i)
+    rest = free + trained
+    for i in _pick(counts, rest, counts[rest].sum(0) * validation / (1 - (0 if trained else test))):
+        split[subjects[i]] = "validation"
+    return split
+
+
+def _official(clips: Sequence[Labelled]) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for clip in clips:
+        if clip.official and found.get(clip.subject) != "test":
+            found[clip.subject] = clip.official
+    return found
+
+
+def _counts(clips: Sequence[Labelled], subjects: list[str], activities: list[str]) -> NDArray[np.float64]:
+    """(subjects, activities) clips."""
+    number = Counter((c.subject, c.activity) for c in clips)
+    return np.array([[number[s, a] for a in activities] for s in subjects], np.float64).reshape(
+        len(subjects), len(activities)
+    )
+
+
+def _pick(counts: NDArray[np.float64], pool: list[int], wanted: NDArray[np.float64]) -> list[int]:
+    """Subjects from the pool that together come nearest to the wanted clips of every activity.
+
+    Greedy: each step takes the subject that closes most of what is wanted, an activity that is not there yet first;
+    an activity's last subject stays in the pool.
+    """
+    left, chosen = list(pool), []
+    have = np.zeros_like(wanted)
+    while left:
+        gains = np.array([_gain(counts[i], wanted - have, have, counts[left].sum(0) - counts[i]) for i in left])
+        best = int(gains.argmax())
+        if gains[best] <= 0:
+            break
+        have += counts[left[best]]
+        chosen.append(left.pop(best))
+    return chosen
+
+
+def _gain(
+    own: NDArray[np.float64], missing: NDArray[np.float64], have: NDArray[np.float64], rest: NDArray[np.float64]
+) -> float:
+    """What taking a subject with `own` clips is worth; minus infinity when it is the last one of an activity."""
+    if ((own > 0) & (rest <= 0)).any():
+        return float("-inf")
+    closer = np.abs(missing) - np.abs(missing - own)
+    new = ((own > 0) & (have == 0) & (missing > 0)).sum()
+    return float(closer.sum() + 1e3 * new)

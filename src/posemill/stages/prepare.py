@@ -1,0 +1,176 @@
+"""prepare: clips and tracks become windows with a split, and the feature pipeline is fitted on the train split."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from posemill.errors import InputError
+from posemill.features.acting import acting_person
+from posemill.features.pipeline import FeaturePipeline
+from posemill.features.splits import Labelled, split_subjects
+from posemill.params.prepare import PrepareParams
+from posemill.pose.skeleton import skeleton
+from posemill.pose.track import MediumTracks
+from posemill.pose.window import WindowSpec
+from posemill.stages.result import StageResult
+from posemill.stages.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNLABELLED, NOT_WANTED = "the clip has no activity", "the activity is not in prepare.activities"
+NO_TRACKS, NOBODY = "the medium has no tracks", "nobody was found in the clip"
+FIT_WINDOWS = 20_000  # enough for a mean pose, and never more memory than that
+HARDLY_SEEN = "the acting person is seen too little, or the clip is too short, for one window"
+
+
+class PrepareResult(StageResult):
+    """Windows in each split, and why clips gave none (number a reason; clip by clip in dropped.parquet)."""
+
+    stage: str = "prepare"
+    windows: int
+    train: int
+    validation: int
+    test: int
+    clips: int
+    clips_dropped: int
+    activities: int
+    classes: list[str]
+    dropped: dict[str, int]
+
+
+def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResult:
+    """Write windows.npy, index.parquet, features.json, classes.json, dropped.parquet and docs/ (suite `windows`).
+
+    Errors: InputError when no clip gives a window; QualityError when the suite says so.
+    """
+    from posemill.quality.run import check_windows
+
+    validated = inputs.output("validate")
+    clips, dropped = _usable(_clips(validated / "clips.parquet"), params)
+    pipeline = FeaturePipeline(skeleton(params.skeleton), WindowSpec(**params.window.model_dump()))
+    index, windowless = _cut(pipeline, clips, inputs.output("label"), _rejected(validated), outputs)
+    dropped |= windowless
+    if not len(index):
+        reasons = "; ".join(f"{n} times: {r}" for r, n in Counter(dropped.values()).items())
+        raise InputError(f"no clip gave a window ({reasons or 'there are no clips'}): add labelled clips")
+    index["split"] = _splits(index, clips, params)
+    index.to_parquet(outputs / "index.parquet", index=False)
+    _write_dropped(dropped, outputs)
+    classes = [a for a in params.activities or sorted(set(index["activity"])) if a in set(index["activity"])]
+    (outputs / "classes.json").write_text(json.dumps(classes, indent=1) + "\n")
+    check_windows(index, inputs.expectations, outputs / "docs")
+    rows = np.flatnonzero(index["split"] == "train")
+    some = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), FIT_WINDOWS)).round().astype(int))]
+    pipeline.fit(np.load(outputs / "windows.npy", mmap_mode="r")[some]).save(outputs / "features.json")
+    number = Counter(index["split"])
+    return PrepareResult(
+        windows=len(index), train=number["train"], validation=number["validation"], test=number["test"],
+        clips=index["clip"].nunique(), clips_dropped=len(dropped), activities=len(classes), classes=classes,
+        dropped=dict(Counter(dropped.values())),
+    )  # fmt: skip
+
+
+def _clips(path: Path) -> pd.DataFrame:
+    """clips.parquet; a clip without a subject gets its medium as one, so that a medium stays in one split."""
+    import pandas as pd
+
+    if not path.is_file():
+        raise InputError(f"no {path}: run `posemill stage validate` (or `dvc repro`) first")
+    clips = pd.read_parquet(path).sort_values("clip")
+    clips["subject"] = clips["subject"].where(clips["subject"].notna(), "medium-" + clips["medium"].str[:12])
+    return clips
+
+
+def _usable(clips: pd.DataFrame, params: PrepareParams) -> tuple[pd.DataFrame, dict[int, str]]:
+    """Clips with a wanted activity, and the others with the reason."""
+    unlabelled = clips["activity"].isna()
+    unwanted = ~unlabelled & (~clips["activity"].isin(params.activities) if params.activities else False)
+    dropped = dict.fromkeys(clips.loc[unlabelled, "clip"].astype(int), UNLABELLED)
+    dropped |= dict.fromkeys(clips.loc[unwanted, "clip"].astype(int), NOT_WANTED)
+    return clips[~unlabelled & ~unwanted], dropped
+
+
+def _rejected(validated: Path) -> set[tuple[str, int]]:
+    """(medium, person) of the tracks that validation turned down."""
+    import pandas as pd
+
+    rows = pd.read_parquet(validated / "rejected.parquet")
+    rows = rows[(rows["what"] == "track") & rows["person"].notna()]
+    return {(str(m), int(p)) for m, p in zip(rows["medium"], rows["person"], strict=True)}
+
+
+def _cut(
+    pipeline: FeaturePipeline, clips: pd.DataFrame, label: Path, rejected: set[tuple[str, int]], outputs: Path
+) -> tuple[pd.DataFrame, dict[int, str]]:
+    """Write windows.npy medium by medium; returns its index (without split) and the clips without a window."""
+    import pandas as pd
+
+    from posemill.store.tracks import read_shards
+
+    wanted = dict(list(clips.groupby("medium")))
+    rows: list[dict[str, Any]] = []
+    dropped = dict.fromkeys(clips["clip"].astype(int), NO_TRACKS)
+    raw = outputs / "windows.raw"
+    with raw.open("wb") as file:
+        for tracks in read_shards(label):
+            if tracks.medium in wanted:
+                fine = tuple(t for t in tracks.tracks if (tracks.medium, t.person) not in rejected)
+                kept = replace(tracks, tracks=fine)
+                for clip in wanted[tracks.medium].to_dict("records"):
+                    reason = _cut_clip(pipeline, kept, clip, rows, file)
+                    dropped.pop(int(clip["clip"])) if reason is None else dropped.update({int(clip["clip"]): reason})
+    _as_npy(raw, outputs / "windows.npy", (len(rows), pipeline.window.frames, len(pipeline.skeleton), 3))
+    return pd.DataFrame(rows), dropped
+
+
+def _cut_clip(
+    pipeline: FeaturePipeline, tracks: MediumTracks, clip: dict[str, Any], rows: list[dict[str, Any]], file: IO[bytes]
+) -> str | None:
+    """Append one clip's windows and their rows; returns the reason where there are none."""
+    actor = acting_person(tracks, clip["start_s"], clip["end_s"])
+    if actor is None:
+        return NOBODY
+    end_s = min(float(np.nan_to_num(clip["end_s"], nan=np.inf)), max(tracks.duration_s, clip["start_s"]))
+    windows, starts = pipeline.windows(actor, clip["start_s"], end_s)
+    if not len(windows):
+        return HARDLY_SEEN
+    file.write(windows.tobytes())
+    same = {k: clip[k] for k in ("clip", "medium", "activity", "subject", "camera")}
+    first = len(rows)
+    rows += [{"window": first + i, **same, "person": actor.person, "start_s": float(s)} for i, s in enumerate(starts)]
+    return None
+
+
+def _as_npy(raw: Path, path: Path, shape: tuple[int, ...]) -> None:
+    """Put numpy's header before raw float32 numbers; the count is only known at the end."""
+    out = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+    numbers = np.fromfile(raw, np.float32, 0) if not shape[0] else np.memmap(raw, np.float32, "r", shape=shape)
+    for i in range(0, shape[0], 4096):
+        out[i : i + 4096] = numbers[i : i + 4096]
+    out.flush()
+    raw.unlink()
+
+
+def _splits(index: pd.DataFrame, clips: pd.DataFrame, params: PrepareParams) -> Any:
+    """The split of every window, by its subject."""
+    used = clips[clips["clip"].isin(index["clip"])]
+    official = used["split"].where(used["split"].notna(), None)
+    labelled = [
+        Labelled(str(s), str(a), o) for s, a, o in zip(used["subject"], used["activity"], official, strict=True)
+    ]
+    split = split_subjects(labelled, params.split.validation, params.split.test, params.split.seed)
+    return index["subject"].astype(str).map(split)
+
+
+def _write_dropped(dropped: dict[int, str], outputs: Path) -> None:
+    import pandas as pd
+
+    table = pd.DataFrame({"clip": sorted(dropped), "reason": [dropped[c] for c in sorted(dropped)]})
+    table.astype({"clip": "int64", "reason": "str"}).to_parquet(outputs / "dropped.parquet", index=False)

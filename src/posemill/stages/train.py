@@ -1,0 +1,99 @@
+"""train: windows become a trained network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from posemill.errors import InputError
+from posemill.features.pipeline import FeaturePipeline
+from posemill.params.train import TrainParams
+from posemill.stages.result import StageResult
+from posemill.stages.workspace import Workspace
+
+if TYPE_CHECKING:
+    from posemill.training.datamodule import WindowIndex
+
+
+class TrainResult(StageResult):
+    """The chosen network and what its training took."""
+
+    stage: str = "train"
+    network: str
+    parameters: int
+    epochs: int
+    best_epoch: int
+    validation_accuracy: float
+    seconds: float
+    windows_per_s: float
+    resumed_from_epoch: int
+
+
+def run(params: TrainParams, inputs: Workspace, outputs: Path) -> TrainResult:
+    """Write network.safetensors, network.json, history.json and dvclive/ (figures by epoch for `dvc plots`).
+
+    A training that was killed goes on from its last epoch, as long as data and parameters are the same.
+    Errors: InputError for data that cannot train a model, with what to do.
+    """
+    from posemill import models
+    from posemill.training.fit import fit
+
+    prepared = inputs.output("prepare")
+    classes: list[str] = json.loads(_needed(prepared / "classes.json").read_text())
+    pipeline = FeaturePipeline.load(_needed(prepared / "features.json"))
+    windows = np.load(_needed(prepared / "windows.npy"), mmap_mode="r")
+    result = fit(
+        params, windows, _index(prepared, classes), pipeline, classes, _scratch(params, inputs, prepared),
+        live=outputs / "dvclive", progress=sys.stderr.isatty(),
+    )  # fmt: skip
+    models.save(outputs, result.network, result.card)
+    history = {"sanity": result.sanity, "epochs": result.history}
+    (outputs / "history.json").write_text(json.dumps(history, indent=1) + "\n")
+    return TrainResult(
+        network=params.network, parameters=sum(p.numel() for p in result.network.parameters()),
+        epochs=len(result.history), best_epoch=result.best_epoch,
+        validation_accuracy=round(result.validation_accuracy, 4), seconds=round(result.seconds, 1),
+        windows_per_s=round(result.windows_per_s, 1), resumed_from_epoch=result.resumed_from_epoch,
+    )  # fmt: skip
+
+
+def _needed(path: Path) -> Path:
+    if not path.is_file():
+        raise InputError(f"no {path}: run `posemill stage prepare` (or `dvc repro`) first")
+    return path
+
+
+def _index(prepared: Path, classes: list[str]) -> WindowIndex:
+    import pandas as pd
+
+    from posemill.training.datamodule import WindowIndex
+
+    table = pd.read_parquet(_needed(prepared / "index.parquet"))
+    number = {name: i for i, name in enumerate(classes)}
+    if unknown := sorted(set(table["activity"]) - set(number)):
+        raise InputError(f"{prepared}: windows of {', '.join(unknown)} are not in classes.json; run prepare again")
+    return WindowIndex(
+        target=table["activity"].map(number).to_numpy(np.int64, copy=True),
+        clip=table["clip"].to_numpy(np.int64, copy=True),
+        split=table["split"].to_numpy(str),
+    )
+
+
+def _scratch(params: TrainParams, inputs: Workspace, prepared: Path) -> Path:
+    """Where checkpoints live, outside build/train, which DVC empties before a stage; those of other data go away."""
+    digest = hashlib.sha256(params.model_dump_json().encode())
+    for name in ("windows.npy", "index.parquet", "features.json", "classes.json"):
+        with (prepared / name).open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    home = inputs.root / "build" / ".resume"
+    mine = home / f"train-{digest.hexdigest()[:16]}"
+    for other in home.glob("train-*"):
+        if other != mine:
+            shutil.rmtree(other)
+    return mine

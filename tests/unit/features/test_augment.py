@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+import torch
+
+from posemill.features import FeaturePipeline, WindowSpec
+from posemill.features.augment import Augmentation, branches, fill, noise, stretch_time, turn
+from posemill.params.train import AugmentParams
+from posemill.pose.geometry import fill_in_time
+from posemill.pose.skeleton import BODY_12
+
+OFF = AugmentParams(
+    rotate_rad=0, scale=0, shear=0, mirror=0, swap_sides=0, jitter=0, drift=0, jumps=0, drop_frames=0, drop_clip=0,
+    drop_limb=0, crop=1,
+)  # fmt: skip
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def pipeline() -> FeaturePipeline:
+    spec = WindowSpec(duration_s=1.0, rate_hz=24.0)
+    return FeaturePipeline(BODY_12, spec).fit(people())
+
+
+def people() -> np.ndarray:
+    """(8, 24, 12, 3) people whose keypoints move on straight lines, in pixels."""
+    random = np.random.default_rng(0)
+    pose, speed = random.normal(0, 60, (2, 8, 1, 12, 2))
+    xy = 300 + pose + speed * np.linspace(0, 0.3, 24)[None, :, None, None]
+    return np.concatenate([xy, np.ones((8, 24, 12, 1))], -1).astype(np.float32)
+
+
+def test_everything_off_changes_only_uneven_times(pipeline: FeaturePipeline) -> None:
+    x = torch.from_numpy(pipeline.transform(people()))
+    out = Augmentation(pipeline, OFF)(x, generator())
+    assert out.shape == x.shape
+    assert (out - x).abs().max() < 0.12
+
+
+def test_the_same_generator_gives_the_same_batch(pipeline: FeaturePipeline) -> None:
+    x = torch.from_numpy(pipeline.transform(people()))
+    augmentation = Augmentation(pipeline, AugmentParams())
+    torch.testing.assert_close(augmentation(x, generator(1)), augmentation(x, generator(1)), rtol=0, atol=0)
+    assert (augmentation(x, generator(1)) - augmentation(x, generator(2))).abs().max() > 0.1
+
+
+def test_no_nan_even_when_nearly_everything_is_hidden(pipeline: FeaturePipeline) -> None:
+    x = torch.from_numpy(pipeline.transform(people()))
+    hiding = AugmentParams(drop_frames=0.9, drop_clip=1.0, drop_limb=1.0)
+    for seed in range(10):
+        assert torch.isfinite(Augmentation(pipeline, hiding)(x, generator(seed))).all()
+
+
+def test_mirroring_exchanges_left_and_right() -> None:
+    x = torch.randn(4, 6, 12, 2)
+    flip = torch.from_numpy(BODY_12.flip_index)
+    out = turn(x, OFF.model_copy(update={"mirror": 1.0}), flip, generator())
+    torch.testing.assert_close(out, x[:, :, flip] * torch.tensor([-1.0, 1.0]))
+
+
+def test_rotation_keeps_distances() -> None:
+    x = torch.randn(4, 6, 12, 2)
+    out = turn(x, OFF.model_copy(update={"rotate_rad": 1.0}), torch.arange(12), generator())
+    torch.testing.assert_close(out.norm(dim=-1), x.norm(dim=-1))
+    assert (out - x).abs().max() > 0.1
+
+
+def test_a_stretched_line_stays_a_line() -> None:
+    line = torch.linspace(0, 1, 24)[None, :, None, None].expand(5, 24, 12, 2).contiguous()
+    out = stretch_time(line, 0.5, generator())
+    assert (out[:, 1:] >= out[:, :-1]).all()
+    assert ((out[:, -1] - out[:, 0]) > 0.4).all()
+
+
+def test_drift_is_slow_and_jitter_is_not() -> None:
+    shape = (50, 48, 12, 2)
+    still, shaking = OFF.model_copy(update={"drift": 0.1}), OFF.model_copy(update={"jitter": 0.1})
+
+    def step_share(params: AugmentParams) -> float:
+        n = noise(shape, params, generator())
+        return float((n[:, 1:] - n[:, :-1]).std() / n.std())
+
+    assert step_share(still) < 0.5 < step_share(shaking)
+
+
+def test_hidden_keypoints_are_filled_as_the_pipeline_does() -> None:
+    x = torch.randn(3, 20, 12, 2)
+    hidden = torch.rand(3, 20, 12, generator=generator()) < 0.4
+    wanted = fill_in_time(torch.where(hidden[..., None], torch.nan, x).numpy())
+    np.testing.assert_allclose(fill(x, hidden).numpy(), wanted, atol=1e-6)
+
+
+def test_renormalising_is_what_the_pipeline_does(pipeline: FeaturePipeline) -> None:
+    windows = people()
+    hidden = torch.zeros(8, 24, 12, dtype=torch.bool)
+    hidden[:, :, [8, 9, 10, 11]] = True
+    whole = torch.from_numpy(pipeline.transform(windows))[..., :2]
+    windows[:, :, [8, 9, 10, 11]] = np.nan
+    wanted = pipeline.transform(windows)[:, :, :8, :2]
+    got = Augmentation(pipeline, OFF)._normalise(whole, hidden)[:, :, :8]
+    np.testing.assert_allclose(got.numpy(), wanted, atol=0.02)
+
+
+def test_a_branch_is_a_keypoint_and_what_hangs_on_it() -> None:
+    rows = branches(BODY_12)
+    elbow = [k for k, inside in zip(BODY_12.keypoints, rows[BODY_12.index("left_elbow")], strict=True) if inside]
+    assert elbow == ["left_elbow", "left_wrist"]
+    assert sum(rows[BODY_12.index("left_hip")]) == 3
