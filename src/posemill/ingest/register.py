@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -12,17 +11,6 @@ from posemill.pose.track import MediumTracks
 from posemill.store import catalog
 from posemill.store.media import MediaStore
 from posemill.store.track_file import medium_bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """What registering one file did. conflicts: what it says otherwise than what is known, see catalog.add_clips."""
-
-    medium: str
-    new: bool
-    clips_added: int
-    clips_completed: int
-    conflicts: tuple[str, ...]
 
 
 def register_video(
@@ -47,16 +35,6 @@ def register_truth(
     conn: Connection, store: MediaStore, medium: str, truth: MediumTracks, *, origin: str, said_by: str
 ) -> str:
     """Store exact keypoints of a medium as a track file; returns that file's digest."""
-    from dataclasses import replace
-
-    digest = put_bytes(store, medium_bytes(replace(truth, medium=medium)))
+    digest = store.put_bytes(medium_bytes(replace(truth, medium=medium)))
     catalog.add_truth(conn, medium, digest, truth.skeleton.name, origin, said_by)
     return digest
-
-
-def put_bytes(store: MediaStore, content: bytes) -> str:
-    """Put bytes that are no file yet into the store; returns their digest."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "content"
-        path.write_bytes(content)
-        return store.put(path)

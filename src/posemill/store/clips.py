@@ -18,7 +18,7 @@ CHANGEABLE = ("start_s", "end_s", "activity", "subject", "camera", "split")
 _CLAIMS = ("activity", "subject", "camera", "split")
 _STAGED = (
     "medium text, start_s float8, end_s float8, activity text, subject text, camera text, split text, said_by text, "
-    "medium_id int8, known_id int8, old_id int8"
+    "medium_id int8, known_id int8, old_id int8, place int8 GENERATED ALWAYS AS IDENTITY"
 )
 
 
@@ -60,7 +60,7 @@ def add_clips(connection: Connection, rows: Sequence[ClipRow]) -> Outcome:
     _stage(connection, rows)
     conflicts = _conflicts(connection)
     completed = _complete(connection)
-    added = connection.execute(text(_INSERT + " AND i.old_id IS NULL ON CONFLICT DO NOTHING")).rowcount
+    added = connection.execute(text(_INSERT + " AND i.old_id IS NULL ORDER BY i.place ON CONFLICT DO NOTHING")).rowcount
     return Outcome(added, completed, conflicts)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from posemill.errors import InputError, Unavailable
-from posemill.store.files import as_unavailable
+from posemill.store.files import as_unavailable, replace_file
 
 _BLOCK = 1 << 20
 
@@ -48,6 +48,20 @@ class MediaStore:
             with as_unavailable(f"{path} cannot be stored in {self.url}"):
                 self._fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
                 self._write(path, target, digest)
+        return digest
+
+    def put_bytes(self, content: bytes) -> str:
+        """`put` for bytes that are no file yet."""
+        digest = hashlib.sha256(content).hexdigest()
+        if not self.has(digest):
+            target = self.place(digest)
+            if self._local:
+                replace_file(Path(target), content)
+            else:
+                with as_unavailable(f"the store {self.url} does not take a file"):
+                    self._fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+                    self._fs.pipe_file(fresh := f"{target}.{uuid4().hex[:8]}.part", content)
+                    self._fs.mv(fresh, target)
         return digest
 
     def has(self, digest: str) -> bool:

@@ -1,0 +1,72 @@
+"""Media that ingest has not seen yet: bytes behind a `uri` into the store, figures of a video by probing it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from posemill.errors import InputError, UnreadableMedia
+from posemill.store.files import as_unavailable
+from posemill.store.media import MediaStore
+from posemill.store.track_file import read_medium
+
+
+def fetch_uri(uri: str, store: MediaStore) -> str:
+    """Bring the bytes behind any fsspec URL into the store; returns their digest.
+
+    Errors: UnreadableMedia when there is nothing there, or the address cannot be; Unavailable when it does not answer.
+    """
+    import fsspec
+
+    with tempfile.TemporaryDirectory() as folder, as_unavailable(f"{uri} does not answer"):
+        local = Path(folder) / "medium"
+        try:
+            with fsspec.open(uri, "rb") as source, local.open("wb") as target:
+                shutil.copyfileobj(source, target, 1 << 20)
+        except (FileNotFoundError, IsADirectoryError, PermissionError) as exc:
+            raise UnreadableMedia(f"{uri}: {type(exc).__name__}: there is no file that can be read") from exc
+        except (ValueError, ImportError) as exc:  # an unknown protocol, or one whose package is not installed
+            raise UnreadableMedia(f"{uri} is no address that can be fetched: {exc}") from exc
+        return store.put(local)
+
+
+def figures(kind: str, digest: str, store: MediaStore) -> dict[str, Any]:
+    """width_px, height_px, fps, frames, duration_s and codec of a stored medium, its digest checked.
+
+    Errors: UnreadableMedia when the store lacks it, its bytes were changed, or they cannot be decoded.
+    """
+    path = checked(digest, store)
+    if kind == "keypoints":
+        return _keypoint_figures(path)
+    from posemill.video.probe import probe
+
+    try:
+        found = asdict(probe(path))
+    except UnreadableMedia as exc:
+        raise UnreadableMedia(str(exc).replace(path.name, "the file")) from exc  # in the store its name is its digest
+    found.pop("rotation")
+    return found
+
+
+def checked(digest: str, store: MediaStore) -> Path:
+    """The stored file, its digest checked. Errors: UnreadableMedia when it is absent or was changed."""
+    try:
+        return store.fetch(digest, verify=True)
+    except InputError as exc:
+        raise UnreadableMedia(str(exc)) from exc
+
+
+def _keypoint_figures(path: Path) -> dict[str, Any]:
+    try:
+        tracks = read_medium(path)
+    except InputError as exc:
+        raise UnreadableMedia(str(exc).replace(str(path), "the file")) from exc
+    if not tracks.frames or not tracks.duration_s:
+        raise UnreadableMedia("the file holds no frame")
+    return {
+        "width_px": tracks.width_px, "height_px": tracks.height_px, "fps": tracks.frames / tracks.duration_s,
+        "frames": tracks.frames, "duration_s": tracks.duration_s, "codec": None,
+    }  # fmt: skip

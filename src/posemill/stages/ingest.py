@@ -1,0 +1,159 @@
+"""ingest: the database's media and clips as tables, every medium there, checked and probed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from posemill.errors import InputError, UnreadableMedia
+from posemill.params.ingest import IngestParams
+from posemill.settings import Settings
+from posemill.stages.result import StageResult
+from posemill.stages.workspace import Workspace
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine, RowMapping
+
+    from posemill.store.media import MediaStore
+
+STAGE = "ingest"
+BATCH = 64  # media whose findings are committed together: a killed run loses at most these
+
+
+class IngestResult(StageResult):
+    """What the run goes on with, and what was set aside."""
+
+    stage: str = STAGE
+    media: int
+    clips: int
+    labelled_clips: int
+    fetched: int
+    probed: int
+    quarantined: int
+    reasons: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What looking at one medium gave: its digest and figures, or the reason why it is set aside."""
+
+    row: RowMapping
+    digest: str | None = None
+    figures: dict[str, Any] | None = None
+    reason: str | None = None
+
+
+def run(params: IngestParams, inputs: Workspace, outputs: Path, settings: Settings | None = None) -> IngestResult:
+    """Write media.parquet and clips.parquet for the datasets of the snapshot.
+
+    Bytes behind a `uri` are fetched, digests checked, videos probed once. What cannot be used goes into quarantine
+    with a reason, with its clips, and the run goes on. Errors: Unavailable for a database or store that is away or
+    full; InputError when nothing is left.
+    """
+    from posemill.store.catalog import clips, media, open_quarantine
+    from posemill.store.media import MediaStore
+    from posemill.store.postgres import open_engine
+
+    settings = settings or Settings.from_env()
+    datasets = _selected(inputs.output("snapshot") / "snapshot.json")
+    engine, store = open_engine(settings), MediaStore(settings.store_url)
+    try:
+        with engine.connect() as connection:
+            rows = media(connection, datasets)
+            aside = {row["medium_id"] for row in open_quarantine(connection, [STAGE]) if row["what"] == "medium"}
+        todo = [row for row in rows if row["id"] not in aside and (params.verify == "all" or not row["probed_at"])]
+        findings = _look_at(engine, store, todo, params.threads)
+        with engine.connect() as connection:
+            rows = media(connection, datasets)
+            faults = {r["medium_id"]: r for r in open_quarantine(connection, [STAGE]) if r["what"] == "medium"}
+            stretches = clips(connection, datasets)
+    finally:
+        engine.dispose()
+    good = [row for row in rows if row["id"] not in faults and row["probed_at"]]
+    kept = {row["id"] for row in good}
+    stretches = [row for row in stretches if row["medium_id"] in kept]
+    if not good:
+        raise InputError(f"all {len(rows)} media are in quarantine: see `posemill quarantine list` for the reasons")
+    _write_tables(outputs, good, stretches)
+    reasons = {_name(r): r["reason"] for r in faults.values() if r["medium_id"] in {row["id"] for row in rows}}
+    return IngestResult(
+        media=len(good), clips=len(stretches), labelled_clips=sum(r["activity"] is not None for r in stretches),
+        fetched=sum(f.digest is not None and f.row["digest"] is None for f in findings),
+        probed=sum(f.figures is not None for f in findings), quarantined=len(reasons), reasons=reasons,
+    )  # fmt: skip
+
+
+def _selected(path: Path) -> list[str]:
+    if not path.is_file():
+        raise InputError(f"no {path}: run `posemill stage snapshot` (or `dvc repro`)")
+    return list(json.loads(path.read_text())["selected"])
+
+
+def _look_at(engine: Engine, store: MediaStore, rows: Sequence[RowMapping], threads: int) -> list[_Finding]:
+    findings: list[_Finding] = []
+    with ThreadPoolExecutor(threads) as pool:
+        for start in range(0, len(rows), BATCH):
+            batch = list(pool.map(lambda row: _examine(row, store), rows[start : start + BATCH]))
+            _record(engine, batch)
+            findings += batch
+    return findings
+
+
+def _examine(row: RowMapping, store: MediaStore) -> _Finding:
+    from posemill.ingest.fetch import checked, fetch_uri, figures
+
+    digest = row["digest"]
+    try:
+        digest = digest or fetch_uri(row["uri"], store)
+        if row["probed_at"]:
+            checked(digest, store)
+            return _Finding(row, digest)
+        return _Finding(row, digest, figures(row["kind"], digest, store))
+    except UnreadableMedia as exc:
+        return _Finding(row, digest, reason=str(exc))
+
+
+def _record(engine: Engine, batch: Sequence[_Finding]) -> None:
+    from posemill.store.catalog import fill_digest, quarantine, record_probe
+
+    with engine.begin() as connection:
+        for finding in batch:
+            number, fresh = finding.row["id"], finding.row["digest"] is None and finding.digest
+            if fresh and fill_digest(connection, number, fresh) == "duplicate":
+                continue
+            if finding.figures:
+                record_probe(connection, number, finding.figures)
+            if finding.reason:
+                quarantine(
+                    connection, "medium", stage=STAGE, reason=finding.reason, added_by="stage ingest", medium_row=number
+                )
+
+
+def _name(row: RowMapping) -> str:
+    return str(row["source"] or row["uri"] or row["medium"])
+
+
+def _write_tables(outputs: Path, media: Sequence[RowMapping], clips: Sequence[RowMapping]) -> None:
+    """Rows in the order they were added, so that equal contents are equal bytes."""
+    import polars as pl
+
+    outputs.mkdir(parents=True, exist_ok=True)
+    text, number, real = pl.String, pl.Int64, pl.Float64
+    pl.DataFrame(
+        [{**row, "medium": row["digest"], "source": row["source"] or row["uri"]} for row in media],
+        schema={
+            "medium": text, "kind": text, "dataset": text, "source": text, "width_px": number, "height_px": number,
+            "fps": real, "frames": number, "duration_s": real,
+        },
+    ).write_parquet(outputs / "media.parquet")  # fmt: skip
+    pl.DataFrame(
+        [{**row, "end_s": float("nan") if row["end_s"] is None else row["end_s"]} for row in clips],
+        schema={
+            "clip": number, "medium": text, "start_s": real, "end_s": real, "activity": text, "subject": text,
+            "camera": text, "split": text, "dataset": text, "said_by": text,
+        },
+    ).write_parquet(outputs / "clips.parquet")  # fmt: skip

@@ -1,0 +1,58 @@
+"""snapshot: what the database holds now, in one small file that only changes when something relevant does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from posemill.errors import InputError
+from posemill.params.snapshot import SnapshotParams
+from posemill.settings import Settings
+from posemill.stages.result import StageResult
+from posemill.stages.workspace import Workspace
+
+
+class SnapshotResult(StageResult):
+    """What there is to work on."""
+
+    stage: str = "snapshot"
+    datasets: int
+    media: int
+    clips: int
+    labelled_clips: int
+    digest: str
+
+
+def run(params: SnapshotParams, inputs: Workspace, outputs: Path, settings: Settings | None = None) -> SnapshotResult:
+    """Write snapshot.json: per dataset counts, the newest change, the digest of all clips and their media.
+
+    The input is the database of the settings. Equal contents give equal bytes, so an unchanged database stops the
+    graph here. Errors: InputError for a dataset that does not exist, and for an empty database.
+    """
+    from posemill.store.catalog import dataset_names, holdings
+    from posemill.store.postgres import open_engine
+
+    engine = open_engine(settings or Settings.from_env())
+    try:
+        with engine.connect() as connection:
+            known = dataset_names(connection)
+            unknown = sorted(set(params.datasets) - set(known))
+            if unknown:
+                raise InputError(f"snapshot.datasets names {', '.join(unknown)}; the database has {', '.join(known)}")
+            held = holdings(connection, params.datasets)
+    finally:
+        engine.dispose()
+    datasets = [{k: v for k, v in row.items() if k != "newest"} for row in held.datasets]
+    if not datasets:
+        raise InputError("the database holds no media: add some with `posemill add`, `import` or `synth`")
+    listed = list(params.datasets) or [row["dataset"] for row in datasets]
+    content = {"selected": listed, "datasets": datasets, "newest_change": held.newest_change, "digest": held.digest}
+    _write(outputs / "snapshot.json", content)
+    total = {key: sum(int(row[key]) for row in datasets) for key in ("media", "clips", "labelled_clips")}
+    return SnapshotResult(datasets=len(datasets), digest=held.digest, **total)
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
