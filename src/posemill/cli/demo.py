@@ -1,0 +1,90 @@
+"""`posemill demo` and `posemill summary`: the main job as a newcomer meets it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import click
+
+from posemill.settings import Settings
+from posemill.stages.workspace import Workspace
+
+NEXT = """
+Look at it:    posemill tracks MEDIUM (posemill media lists them), the reports above
+Serve it:      make serve, then posemill try some.mp4
+Your videos:   posemill add videos/ --activity squat, then dvc repro
+"""
+
+
+@click.command()
+@click.option("--quiet", is_flag=True, help="No progress, only the table at the end.")
+@click.option("--json", "as_json", is_flag=True, help="The table as one line of JSON.")
+def demo(quiet: bool, as_json: bool) -> None:
+    """Run the whole main job; an empty database is first given a synthetic corpus.
+
+    \b
+    This is what `make demo` runs; a second run finds nothing to do:
+      posemill demo
+    """
+    from posemill.stages.change import unchanged
+
+    settings = Settings.from_env()
+    workspace = Workspace(settings.workspace)
+    _seed(settings, quiet)
+    if unchanged(workspace):
+        if not quiet:
+            click.echo("nothing has changed since the last run")
+    else:
+        _run_flow(workspace, quiet)
+    _show(workspace, as_json)
+    if not (quiet or as_json):
+        click.echo(NEXT)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As one line of JSON.")
+def summary(as_json: bool) -> None:
+    """The figures of the last run, and where its reports are.
+
+    \b
+    Example:
+      posemill summary --json
+    """
+    _show(Workspace(Settings.from_env().workspace), as_json)
+
+
+def _seed(settings: Settings, quiet: bool) -> None:
+    """Fill an empty database with the synthetic corpus; one that holds anything is left alone."""
+    from posemill.store import catalog
+    from posemill.store.postgres import open_engine
+
+    with open_engine(settings).connect() as connection:
+        empty = catalog.is_empty(connection)
+    if empty:
+        subprocess.run([sys.executable, "-m", "posemill", "synth", *(["--quiet"] if quiet else [])], check=True)
+
+
+def _run_flow(workspace: Workspace, quiet: bool) -> None:
+    """The flow of production, in a process of its own: prefect stays in flows/."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "flows.build_model"],
+        cwd=workspace.root,
+        stdout=subprocess.DEVNULL if quiet else None,
+        check=False,
+    )
+    if ended.returncode:
+        raise SystemExit(ended.returncode)
+
+
+def _show(workspace: Workspace, as_json: bool) -> None:
+    from posemill.stages.figures import figures, short_table
+    from posemill.stages.workspace import STAGES
+
+    if as_json:
+        click.echo(json.dumps({stage: figures(workspace, stage) for stage in (*STAGES, "accept")}))
+        return
+    rows = short_table(workspace)
+    width = max((len(what) for what, _ in rows), default=0)
+    click.echo("\n" + "\n".join(f"{what:<{width}}  {figure}" for what, figure in rows) if rows else "nothing ran yet")

@@ -1,0 +1,57 @@
+"""Whether a run would find anything to do, asked without running it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from posemill.stages.workspace import Workspace
+
+
+def unchanged(workspace: Workspace) -> bool:
+    """True when the database, the code and the parameters are those of the last accepted run.
+
+    The snapshot stage always runs under DVC, so its one query is made here and compared with what it wrote before;
+    every other stage is what `dvc status` says.
+    """
+    return _accepted(workspace) and _same_database(workspace) and _same_files(workspace)
+
+
+def _accepted(workspace: Workspace) -> bool:
+    """Whether the acceptance on record is that of the bento that lies there."""
+    try:
+        accepted = json.loads((workspace.output("accept") / "result.json").read_text())
+        packaged = json.loads((workspace.output("package") / "result.json").read_text())
+    except FileNotFoundError:
+        return False
+    return bool(accepted["bento"] == packaged["analysis"] or accepted["bento"] == packaged["bento"])
+
+
+def _same_database(workspace: Workspace) -> bool:
+    from posemill import params
+    from posemill.stages import snapshot
+
+    before = workspace.output("snapshot") / "snapshot.json"
+    if not before.is_file():
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        snapshot.run(params.load(workspace.params).snapshot, workspace, Path(folder))
+        return (Path(folder) / "snapshot.json").read_bytes() == before.read_bytes()
+
+
+def _same_files(workspace: Workspace) -> bool:
+    status = subprocess.run(
+        [sys.executable, "-m", "dvc", "status", "--json"],
+        cwd=workspace.root,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "DVC_NO_ANALYTICS": "1"},
+    )
+    if status.returncode:
+        return False
+    return set(json.loads(status.stdout)) <= {"snapshot"}
