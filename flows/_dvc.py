@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -159,5 +160,7 @@ def _failed(workspace: Workspace, stage: str, lines: list[str]) -> PosemillError
             f"stage {stage} cannot start: `dvc` is at work in this workspace, started by hand; wait until it has "
             f"finished or stop it, then run again"
         )
+    if told := re.findall(r"^posemill: (error|retryable): (.*)$", said, re.MULTILINE):  # before the stage began
+        return StageFailed(stage, told[-1][1], told[-1][0] == "retryable")
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     return StageFailed(stage, errors[-1] if errors else "dvc ended with an error; its lines are above")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from prefect.tasks import exponential_backoff
 
 from flows._dvc import StageRun, one_at_a_time
 from flows._dvc import run_stage as _run_stage
-from posemill.errors import PosemillError
+from posemill.errors import GateError, PosemillError
 from posemill.settings import Settings
 from posemill.stages.workspace import Workspace
 
@@ -65,7 +66,7 @@ def run_stage(stage: str) -> StageRun:
     return _run_stage(stage, root(), tell=print)
 
 
-def whole_workspace(who: str, wait_s: float) -> Any:
+def whole_workspace(who: str, wait_s: float) -> AbstractContextManager[int]:
     """Context: this run has the workspace to itself; waits for another run, then fails with a sentence."""
     return one_at_a_time(root(), who, wait_s, tell=print)
 
@@ -77,7 +78,7 @@ def stage_task(stage: str) -> Any:
 
 
 def run_acceptance() -> StageRun:
-    """Starts the bento and sends it held-out clips, as a client would."""
+    """Starts the bento and sends it held-out clips, as a client would; GateError when too few answers are right."""
     from posemill import params
     from posemill.stages import accept
 
@@ -87,4 +88,6 @@ def run_acceptance() -> StageRun:
     started = time.monotonic()
     result = accept.run(params.load(workspace.params).section("package"), workspace, folder)
     result.write(folder)
+    if not result.passed:
+        raise GateError(result.says)
     return StageRun("accept", "ran", time.monotonic() - started, result.summary())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -16,9 +17,18 @@ from posemill.stages.workspace import Workspace
 def main(flow: Any, stages: Sequence[str]) -> None:
     """Run the flow; exit code 1 on an error, 75 when trying again may help, as `posemill` does."""
     print(f"{flow.name}: starting Prefect (the first start takes up to a minute)", flush=True)
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).addFilter(_sentence_only)
     try:
         flow()
     except PosemillError as exc:
         print(f"posemill: {'retryable' if exc.retryable else 'error'}: {exc}", file=sys.stderr)
         sys.exit(os.EX_TEMPFAIL if exc.retryable else 1)
     print(final_table(Workspace(root()), stages))
+
+
+def _sentence_only(record: logging.LogRecord) -> bool:
+    """A fault that was told in a sentence needs no traceback; a fault in the program keeps it."""
+    if record.exc_info and isinstance(record.exc_info[1], PosemillError):
+        record.exc_info = None
+    return True

@@ -11,6 +11,7 @@ import yaml
 
 from posemill.stages.workspace import STAGES
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 STAGE = """
 import os, signal, sys, time
 from pathlib import Path

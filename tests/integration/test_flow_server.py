@@ -1,0 +1,194 @@
+"""Deployments on a real Prefect server with a real worker, once a session.
+
+Slow (about two minutes) and worth it: with a wrong version of fastapi or sqlalchemy Prefect starts, says nothing,
+and its schedules never fire. Nothing else notices.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from toy_workspace import REPOSITORY, attempts, toy_workspace, wish
+
+pytestmark = pytest.mark.slow
+
+LOST = ("PREFECT_", "POSEMILL_")  # settings of whoever runs the tests
+QUICK = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+    "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",
+    "PREFECT_WORKER_QUERY_SECONDS": "2",
+    "COLUMNS": "200",  # a narrow table shortens names
+}
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server and a worker of the toy workspace."""
+
+    url: str
+    workspace: Path
+    env: dict[str, str]
+
+    def post(self, path: str, **body: Any) -> Any:
+        answer = httpx.post(f"{self.url}{path}", json=body, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+    def table(self, key: str) -> str:
+        """The newest Markdown artifact of that key."""
+        return str(httpx.get(f"{self.url}/artifacts/{key}/latest", timeout=30).json()["data"])
+
+    def pause(self) -> dict[str, str]:
+        """No more scheduled runs, and none at work; deployments by name."""
+        found = {d["name"]: d["id"] for d in self.post("/deployments/filter")}
+        for deployment in found.values():
+            httpx.post(f"{self.url}/deployments/{deployment}/pause_deployment", timeout=30).raise_for_status()
+        at_work = {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}
+        wait_for(lambda: not self.post("/flow_runs/filter", flow_runs=at_work), 60)
+        return found
+
+    def prefect(self, *arguments: str) -> str:
+        command = [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
+        done = subprocess.run(command, cwd=self.workspace, env=self.env, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("prefect")
+    workspace = toy_workspace(folder / "workspace")
+    shutil.copytree(REPOSITORY / "flows", workspace / "flows", ignore=shutil.ignore_patterns("__pycache__"))
+    every_minute = (REPOSITORY / "prefect.yaml").read_text().replace("15 * * * *", "* * * * *")
+    assert "* * * * *" in every_minute
+    (workspace / "prefect.yaml").write_text(every_minute)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    env = {k: v for k, v in os.environ.items() if not k.startswith(LOST)} | QUICK
+    env |= {"PREFECT_HOME": str(folder / "home"), "PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+    server = ("server", "start", "--host", "127.0.0.1", "--port", str(port))
+    worker = ("worker", "start", "--pool", "posemill", "--type", "process", "--name", "toy")
+    running = Running(env["PREFECT_API_URL"], workspace, env)
+    with background(running, server, folder / "server.log"):
+        wait_for(lambda: healthy(running.url), 90, folder / "server.log")
+        running.prefect("work-pool", "create", "posemill", "--type", "process")
+        running.prefect("deploy", "--all")
+        with background(running, worker, folder / "worker.log"):
+            yield running
+
+
+class background:
+    """A server for the length of a `with`; stopped by its own number."""
+
+    def __init__(self, running: Running, arguments: tuple[str, ...], log: Path) -> None:
+        self.command = [sys.executable, "-m", "prefect", *arguments]
+        self.running, self.log = running, log
+
+    def __enter__(self) -> None:
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                self.command, cwd=self.running.workspace, env=self.running.env, stdout=log, stderr=log
+            )
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def test_both_deployments_are_registered_with_their_schedules(running: Running) -> None:
+    found = {d["name"]: d for d in running.post("/deployments/filter")}
+    assert set(found) == {"hourly", "nightly"}
+    assert found["hourly"]["entrypoint"] == "flows/label_backlog.py:label_backlog"
+    assert found["nightly"]["entrypoint"] == "flows/build_model.py:build_model"
+    for deployment in found.values():
+        assert [s["active"] for s in deployment["schedules"]] == [True]
+        assert deployment["work_pool_name"] == "posemill"
+
+
+def test_the_schedule_makes_runs_and_a_worker_executes_one(running: Running) -> None:
+    def completed() -> list[dict[str, Any]]:
+        runs = running.post("/flow_runs/filter", sort="EXPECTED_START_TIME_ASC")
+        return [r for r in runs if r["auto_scheduled"] and r["state_type"] in ("COMPLETED", "FAILED", "CRASHED")]
+
+    wait_for(lambda: len(completed()) > 0, 150)
+    first = completed()[0]
+    assert first["state_type"] == "COMPLETED", first["state"]
+    assert attempts(running.workspace)[:3] == ["snapshot", "ingest", "label"]
+    assert "label-backlog" in running.prefect("flow-run", "ls")  # its client reads null fields: the other pin
+    table = running.table("label-backlog")
+    assert "| snapshot | ran |" in table
+    assert "clips 12" in table
+
+
+def test_a_failing_stage_ends_in_a_failed_run_that_names_it(running: Running) -> None:
+    nightly = running.pause()["nightly"]
+    wish(running.workspace, validate={"error": "only one activity has clips: squat; add clips of another"})
+    started = running.post(f"/deployments/{nightly}/create_flow_run")
+
+    def run() -> dict[str, Any]:
+        found: dict[str, Any] = httpx.get(f"{running.url}/flow_runs/{started['id']}", timeout=30).json()
+        return found
+
+    wait_for(lambda: run()["state_type"] in ("COMPLETED", "FAILED", "CRASHED"), 120)
+    assert run()["state_type"] == "FAILED"
+    assert "stage validate failed: only one activity has clips: squat" in run()["state"]["message"]
+    assert "| validate | failed |" in running.table("build-model")
+    assert "train" not in attempts(running.workspace)
+
+
+def test_a_killed_run_goes_on_where_it_stopped(running: Running) -> None:
+    running.pause()
+    wish(running.workspace, label={"sleep_s": 5, "text": "new"})
+    before = len(attempts(running.workspace))
+
+    def flow() -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "flows.label_backlog"]
+        return subprocess.Popen(
+            command, cwd=running.workspace, env=running.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    with flow() as first:
+        wait_for(lambda: attempts(running.workspace)[before:][-1:] == ["label"], 60)
+        first.kill()  # DVC and the stage under it live on, and hold the workspace
+        with flow() as second:
+            said = second.communicate(timeout=120)[0]
+    assert second.returncode == 0, said
+    assert "label-backlog waits up to 600 s for label-backlog (process" in said
+    assert "Stage 'ingest' didn't change, skipping" in said
+    assert said.splitlines()[-1] == "label     clips 12"
+    assert attempts(running.workspace)[before:][:3] == ["snapshot", "label", "snapshot"]
+    assert "label new" in (running.workspace / "build" / "label" / "toy.txt").read_text()
+
+
+def healthy(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def wait_for(condition: Callable[[], bool], limit_s: float, log: Path | None = None) -> None:
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, f"nothing in {limit_s:.0f} s: {log.read_text()[-2000:] if log else ''}"
+        time.sleep(1)
