@@ -1,0 +1,138 @@
+"""`posemill segments`: what stretches of media show, and who said so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from posemill.cli.output import table
+from posemill.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+BY = click.option("--by", help="Who says so; default: user@host.")
+
+
+@click.group()
+def segments() -> None:
+    """List and correct activity segments. What was said before is kept, with who and when.
+
+    \b
+      posemill segments list --medium 3fa9c1
+      posemill segments set 3fa9c1 --start 2 --end 7.5 --activity squat
+      posemill segments correct 17 --activity lunge
+      posemill segments list --history
+    """
+
+
+@segments.command("list")
+@click.option("--medium", help="Only this medium: the beginning of its digest.")
+@click.option("--dataset", help="Only this dataset.")
+@click.option("--history", is_flag=True, help="Also what was said before.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def list_(medium: str | None, dataset: str | None, history: bool, as_json: bool) -> None:
+    """List segments."""
+    from posemill.ingest import segments as known
+
+    with _transaction() as connection:
+        rows = known.listed(connection, medium=medium, dataset=dataset, history=history)
+    names = [
+        "clip",
+        "medium",
+        "start_s",
+        "end_s",
+        "activity",
+        "subject",
+        "camera",
+        "split",
+        "dataset",
+        "said_by",
+        "said_at",
+    ]
+    names += ["ended_at", "ended_by", "superseded_by"] if history else []
+    table(rows, names, as_json, "no segments: add some with `posemill add` or `posemill segments set`")
+
+
+@segments.command("set")
+@click.argument("medium")
+@click.option("--start", "start_s", default=0.0, show_default=True, help="Seconds from the medium's start.")
+@click.option("--end", "end_s", type=float, help="Seconds; default: the medium's end.")
+@click.option("--activity", help="What it shows.")
+@click.option("--subject", help="Who is in it.")
+@click.option("--camera", help="Which camera took it.")
+@BY
+def set_(
+    medium: str, start_s: float, end_s: float | None, activity: str | None, subject: str | None, camera: str | None,
+    by: str | None,
+) -> None:  # fmt: skip
+    """Say what a stretch of a medium shows (MEDIUM: the beginning of its digest).
+
+    \b
+      posemill segments set 3fa9c1 --start 2 --end 7.5 --activity squat
+    """
+    from posemill.ingest import segments as known
+    from posemill.ingest.who import who
+
+    claims = {"activity": activity, "subject": subject, "camera": camera}
+    with _transaction() as connection:
+        click.echo(known.set_segment(connection, medium, start_s=start_s, end_s=end_s, said_by=by or who(), **claims))
+
+
+@segments.command("correct")
+@click.argument("clip", type=int)
+@click.option("--activity", help="What it shows.")
+@click.option("--start", "start_s", type=float, help="Seconds from the medium's start.")
+@click.option("--end", "end_s", type=float, help="Seconds from the medium's start.")
+@click.option("--subject", help="Who is in it.")
+@click.option("--camera", help="Which camera took it.")
+@click.option("--unlabelled", is_flag=True, help="Take its activity away.")
+@BY
+def correct(clip: int, unlabelled: bool, by: str | None, **given: Any) -> None:
+    """Correct a segment (CLIP: its number in `posemill segments list`). The old row is kept.
+
+    \b
+      posemill segments correct 17 --activity lunge --by anna
+      posemill segments correct 17 --start 1.5 --end 6
+    """
+    from posemill.ingest import segments as known
+    from posemill.ingest.who import who
+
+    changes = {name: value for name, value in given.items() if value is not None}
+    if unlabelled:
+        changes["activity"] = None
+    with _transaction() as connection:
+        number = known.correct(connection, clip, by or who(), **changes)
+    click.echo(f"clip {clip} is unchanged" if number == clip else f"clip {number} takes the place of {clip}")
+
+
+@segments.command("remove")
+@click.argument("clip", type=int)
+@BY
+def remove(clip: int, by: str | None) -> None:
+    """Say that a segment is none (its row is kept, ended).
+
+    \b
+      posemill segments remove 17
+    """
+    from posemill.ingest.who import who
+    from posemill.store import catalog
+
+    with _transaction() as connection:
+        catalog.remove_clip(connection, clip, by or who())
+    click.echo(f"clip {clip} is ended")
+
+
+@contextmanager
+def _transaction() -> Iterator[Connection]:
+    from posemill.store.postgres import open_engine
+
+    engine = open_engine(Settings.from_env())
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()

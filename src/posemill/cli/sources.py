@@ -1,0 +1,224 @@
+"""`posemill add`, `capture`, `import`: how media come in. `media`, `quarantine`, `segments`: what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from posemill.cli.output import modes, progress, say, table
+from posemill.cli.segments import segments
+from posemill.errors import InputError
+from posemill.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from posemill.store.media import MediaStore
+
+__all__ = ["add", "capture", "import_", "media", "quarantine", "segments"]
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--activity", help="What the videos show.")
+@click.option("--activity-from-folder", is_flag=True, help="The folder of a video names its activity.")
+@click.option("--subject", help="Who is in them; people are never split between training and test.")
+@click.option("--camera", help="Which camera took them.")
+@click.option("--split", type=click.Choice(["train", "test"]), help="The official split, where there is one.")
+@click.option("--dataset", default="own", show_default=True, help="The dataset they belong to.")
+@modes
+def add(
+    paths: tuple[Path, ...], activity: str | None, activity_from_folder: bool, subject: str | None,
+    camera: str | None, split: str | None, dataset: str, quiet: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Add videos: files, folders, or a manifest of segments (.csv or .parquet).
+
+    A manifest has the column path and any of start_s, end_s, activity, subject, camera, split. Adding the same file
+    again changes nothing; what is missing is filled in, and a contradiction is listed and left as it was.
+
+    \b
+      posemill add squat.mp4 --activity squat --subject anna
+      posemill add videos/ --activity-from-folder
+      posemill add segments.csv --dataset gym
+    """
+    from dataclasses import asdict
+
+    from posemill.ingest.entry import add_entries
+    from posemill.ingest.folder import entries
+    from posemill.ingest.who import who
+
+    if activity and activity_from_folder:
+        raise InputError("give --activity or --activity-from-folder, not both")
+    found = entries(
+        paths, activity=activity, subject=subject, camera=camera, split=split, activity_from_folder=activity_from_folder
+    )
+    files = len({entry.path for entry in found})
+    with _opened() as (engine, store), progress("adding", files, quiet or as_json) as step:
+        added = asdict(add_entries(engine, store, found, dataset=dataset, said_by=who(), advance=step))
+    conflicts = added.pop("conflicts")
+    say({**added, "conflicts": list(conflicts) if as_json else len(conflicts)}, quiet, as_json)
+    if not as_json:
+        for conflict in conflicts:
+            click.echo(conflict, err=True)
+
+
+@click.command()
+@click.argument("source")
+@click.option("--seconds", default=10.0, show_default=True, help="How long to record.")
+@click.option("--activity", help="What is shown.")
+@click.option("--subject", help="Who is in it.")
+@click.option("--camera", help="Name of the camera; default: the source, without user and password.")
+@click.option("--dataset", default="own", show_default=True, help="The dataset it belongs to.")
+@click.option("--keep", type=click.Path(path_type=Path, dir_okay=False), help="Keep the recording here as well.")
+@modes
+def capture(
+    source: str, seconds: float, activity: str | None, subject: str | None, camera: str | None, dataset: str,
+    keep: Path | None, quiet: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Record from a camera (its number), a stream (its URL) or a file, and add the recording.
+
+    \b
+      posemill capture 0 --seconds 20 --activity squat --subject anna
+      posemill capture rtsp://camera.local/stream --seconds 60
+    """
+    import tempfile
+    from datetime import UTC, datetime
+
+    from posemill.ingest.camera import public_name, record
+    from posemill.ingest.register import register_video
+    from posemill.ingest.who import who
+
+    name = public_name(source)
+    with tempfile.TemporaryDirectory() as folder, progress("recording, frames", None, quiet or as_json) as step:
+        target = keep or Path(folder) / "capture.mp4"
+        frames = record(source, target, seconds, lambda _: step())
+        taken = f"capture {name} {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        with _opened() as (engine, store), engine.begin() as connection:
+            medium = register_video(
+                connection, store, target, dataset=dataset, source=taken, activity=activity, subject=subject,
+                camera=camera or name, said_by=who(),
+            )  # fmt: skip
+    say({"medium": medium if as_json else medium[:12], "frames": frames}, quiet, as_json)
+
+
+@click.group("import")
+def import_() -> None:
+    """Import keypoint sequences with their labels and splits.
+
+    \b
+      posemill import penn-action Penn_Action/
+    """
+
+
+@import_.command("penn-action")
+@click.argument("path", type=click.Path(path_type=Path, exists=True))
+@click.option("--fps", default=30.0, show_default=True, type=click.FloatRange(1, 240), help="Not in the data; assumed.")
+@modes
+def penn_action(path: Path, fps: float, quiet: bool, as_json: bool) -> None:
+    """Penn Action: a folder with labels/*.mat, or labels.tar.gz.
+
+    Left and right are put right (Penn's files exchange them), hidden keypoints are unseen. Importing the same files
+    again changes nothing; files that cannot be read are listed, and the others are imported.
+
+    \b
+      posemill import penn-action Penn_Action/
+      posemill import penn-action labels.tar.gz
+    """
+    from posemill.ingest.datasets.penn_action import count_files, read_files
+    from posemill.ingest.keypoints import import_penn_action
+    from posemill.ingest.who import who
+
+    with (
+        _opened() as (engine, store),
+        progress("importing", count_files(path), quiet or as_json) as step,
+        engine.begin() as connection,
+    ):
+        done = import_penn_action(connection, store, read_files(path), said_by=who(), fps=fps, advance=step)
+    figures = {name: getattr(done, name) for name in ("sequences", "frames", "media_added", "clips_added")}
+    say({**figures, "faults": list(done.faults) if as_json else len(done.faults)}, quiet, as_json)
+    if done.faults:
+        raise InputError(f"{len(done.faults)} files were left out, the others are in: {'; '.join(done.faults[:10])}")
+
+
+@click.command()
+@click.option("--dataset", help="Only this dataset.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def media(dataset: str | None, as_json: bool) -> None:
+    """List media: what is stored, how long it is, where it came from.
+
+    \b
+      posemill media --dataset own
+    """
+    from posemill.store import catalog
+
+    with _opened() as (engine, _), engine.connect() as connection:
+        rows = catalog.media(connection, [dataset] if dataset else ())
+    names = [
+        "digest",
+        "kind",
+        "dataset",
+        "source",
+        "width_px",
+        "height_px",
+        "fps",
+        "frames",
+        "duration_s",
+        "added_at",
+        "added_by",
+    ]
+    table(rows, names, as_json, "no media: add some with `posemill add`, `posemill import` or `posemill synth`")
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def quarantine(context: click.Context) -> None:
+    """What was set aside, by which stage and why.
+
+    \b
+      posemill quarantine
+      posemill quarantine release 3      the stage looks at it again
+    """
+    if context.invoked_subcommand is None:
+        context.invoke(listed)
+
+
+@quarantine.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def listed(as_json: bool = False) -> None:
+    """List what is in quarantine now."""
+    from posemill.store import catalog
+
+    with _opened() as (engine, _), engine.connect() as connection:
+        rows = catalog.open_quarantine(connection)
+    names = ["id", "what", "medium", "source", "clip", "person", "stage", "reason", "added_at"]
+    table(rows, names, as_json, "nothing is in quarantine")
+
+
+@quarantine.command("release")
+@click.argument("number", type=int)
+def release(number: int) -> None:
+    """Take something out of quarantine, once its cause is gone; the stage looks at it again."""
+    from posemill.ingest.who import who
+    from posemill.store import catalog
+
+    with _opened() as (engine, _), engine.begin() as connection:
+        catalog.resolve_quarantine(connection, number, who())
+    click.echo(f"{number} is out of quarantine; run `dvc repro`")
+
+
+@contextmanager
+def _opened() -> Iterator[tuple[Engine, MediaStore]]:
+    """The database and the store of the settings."""
+    from posemill.store.media import MediaStore
+    from posemill.store.postgres import open_engine
+
+    settings = Settings.from_env()
+    engine = open_engine(settings)
+    try:
+        yield engine, MediaStore(settings.store_url)
+    finally:
+        engine.dispose()

@@ -1,0 +1,86 @@
+"""Videos in files and folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from posemill.errors import InputError
+from posemill.ingest.entry import Entry
+from posemill.ingest.manifest import MANIFESTS, read_manifest
+
+VIDEOS = frozenset(
+    [
+        ".3gp",
+        ".avi",
+        ".flv",
+        ".m2ts",
+        ".m4v",
+        ".mjpeg",
+        ".mkv",
+        ".mov",
+        ".mp4",
+        ".mpeg",
+        ".mpg",
+        ".mts",
+        ".ogv",
+        ".ts",
+        ".webm",
+        ".wmv",
+    ]
+)
+
+
+def entries(
+    paths: Sequence[Path], *, activity: str | None = None, subject: str | None = None, camera: str | None = None,
+    split: str | None = None, activity_from_folder: bool = False,
+) -> list[Entry]:  # fmt: skip
+    """What these files, folders and manifests ask to add.
+
+    A folder gives its videos at any depth, by extension, without hidden files; `source` is their path within it, the
+    folder's name first. A manifest (.csv, .parquet) says itself what its rows are, and the options fill its gaps.
+    Errors: InputError that lists every path that is missing, empty of videos or of an unknown kind.
+    """
+    said = {"activity": activity, "subject": subject, "camera": camera, "split": split}
+    found: list[Entry] = []
+    faults: list[str] = []
+    for path in paths:
+        try:
+            found += _of(path, said, activity_from_folder)
+        except InputError as exc:
+            faults.append(str(exc))
+    if faults:
+        raise InputError("; ".join(faults))
+    return found
+
+
+def _of(path: Path, said: dict[str, Any], activity_from_folder: bool) -> list[Entry]:
+    if path.is_dir():
+        files = sorted(videos(path))
+        if not files:
+            raise InputError(f"{path} holds no video ({', '.join(VIDEOS)}); hidden files are skipped")
+        base = path.resolve()
+        pairs = [(file, f"{base.name}/{file.relative_to(path)}") for file in files]
+    elif not path.exists():
+        raise InputError(f"{path} does not exist")
+    elif path.suffix.lower() in MANIFESTS:
+        return read_manifest(path, said)
+    elif path.suffix.lower() in VIDEOS:
+        pairs = [(path, path.name)]
+    else:
+        raise InputError(f"{path} is neither a video ({', '.join(VIDEOS)}) nor a manifest (.csv, .parquet)")
+    return [
+        Entry(file.resolve(), source, **(said | ({"activity": file.parent.name} if activity_from_folder else {})))
+        for file, source in pairs
+    ]
+
+
+def videos(folder: Path) -> Iterator[Path]:
+    """Video files at any depth, without hidden files and folders; links to folders are not followed."""
+    for base, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in files:
+            if not name.startswith(".") and Path(name).suffix.lower() in VIDEOS:
+                yield Path(base) / name

@@ -1,0 +1,103 @@
+"""A manifest: a CSV or Parquet table that says which stretch of which file shows what."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from posemill.errors import InputError
+from posemill.ingest.entry import Entry
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MANIFESTS = (".csv", ".parquet")
+COLUMNS = ("path", "start_s", "end_s", "activity", "subject", "camera", "split")
+SPLITS = ("train", "test")
+SHOWN = 20  # faults in one message
+
+
+def read_manifest(path: Path, fill: Mapping[str, str | None] | None = None) -> list[Entry]:
+    """The rows of a manifest. Paths are relative to its folder; an empty cell is not known.
+
+    fill: what to take for an empty activity, subject, camera or split.
+    Errors: InputError that lists every fault with its row (in a CSV the header is row 1).
+    """
+    table = _read(path)
+    unknown = sorted(set(table.columns) - set(COLUMNS))
+    if unknown or "path" not in table.columns:
+        what = f"unknown column {', '.join(unknown)}" if unknown else "no column 'path'"
+        raise InputError(f"{path}: {what}; a manifest has path and any of {', '.join(COLUMNS[1:])}")
+    first = 2 if path.suffix.lower() == ".csv" else 1
+    faults: list[str] = []
+    entries = []
+    for number, row in enumerate(table.iter_rows(named=True), first):
+        clean = {name: (value or "").strip() or (fill or {}).get(name) for name, value in row.items()}
+        entry, wrong = _entry(path.parent, {**(fill or {}), **clean})
+        faults += [f"row {number}: {fault}" for fault in wrong]
+        entries.append((number, entry))
+    faults += _contradictions([(n, e) for n, e in entries if e])
+    if not entries:
+        faults = ["it has no rows"]
+    if faults:
+        more = f" and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+        raise InputError(f"{path}: nothing was added: {'; '.join(faults[:SHOWN])}{more}")
+    return list(dict.fromkeys(entry for _, entry in entries if entry))
+
+
+def _read(path: Path) -> pl.DataFrame:
+    import polars as pl
+    from polars.exceptions import PolarsError
+
+    try:
+        table = pl.read_parquet(path) if path.suffix.lower() == ".parquet" else pl.read_csv(path, infer_schema=False)
+        return table.rename({name: name.strip() for name in table.columns}).cast(pl.String)
+    except (PolarsError, OSError, UnicodeDecodeError) as exc:
+        raise InputError(f"{path} is not a readable {path.suffix} table: {str(exc).splitlines()[0]}") from exc
+
+
+def _entry(folder: Path, row: Mapping[str, str | None]) -> tuple[Entry | None, list[str]]:
+    """The entry of a row, or what is wrong with it."""
+    faults = []
+    name = row.get("path")
+    file = (folder / name).resolve() if name else None
+    if file is None:
+        faults.append("no path")
+    elif not file.is_file():
+        faults.append(f"no file {name}")
+    start_s, end_s = _seconds(row, "start_s", faults), _seconds(row, "end_s", faults)
+    if start_s is not None and end_s is not None and end_s <= start_s:
+        faults.append(f"end_s {end_s:g} is not after start_s {start_s:g}")
+    if row.get("split") not in (None, *SPLITS):
+        faults.append(f"split {row['split']!r} is none of {', '.join(SPLITS)}")
+    if faults or file is None:
+        return None, faults
+    said = {key: row.get(key) for key in ("activity", "subject", "camera", "split")}
+    return Entry(file, str(name), start_s or 0.0, end_s, **said), []
+
+
+def _seconds(row: Mapping[str, str | None], key: str, faults: list[str]) -> float | None:
+    value = row.get(key)
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        faults.append(f"{key} {value!r} is not a number of seconds from 0")
+        return None
+    return seconds
+
+
+def _contradictions(rows: list[tuple[int, Entry]]) -> list[str]:
+    """Rows that say different things about the same stretch of the same file."""
+    seen: dict[tuple[Path, float, float | None], tuple[int, Entry]] = {}
+    faults = []
+    for number, entry in rows:
+        other, said = seen.setdefault((entry.path, entry.start_s, entry.end_s), (number, entry))
+        if said != entry:
+            faults.append(f"rows {other} and {number} say different things about the same stretch of {entry.source}")
+    return faults

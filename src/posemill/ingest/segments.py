@@ -1,0 +1,45 @@
+"""Activity segments as people see them: listed, added to a medium, corrected, removed; always with who and when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping
+
+from posemill.errors import InputError
+from posemill.store import catalog
+
+
+def listed(
+    conn: Connection, *, medium: str | None = None, dataset: str | None = None, history: bool = False
+) -> list[RowMapping]:
+    """Clips of one medium (by the beginning of its digest), of a dataset, or all; with `history` also ended ones."""
+    digest = catalog.find_medium(conn, medium)["digest"] if medium else None
+    return catalog.clips(conn, [dataset] if dataset else (), medium=digest, history=history)
+
+
+def set_segment(
+    conn: Connection, medium: str, *, start_s: float, end_s: float | None, said_by: str, **claims: str | None
+) -> str:
+    """Say what a stretch of a medium shows; returns `added`, `completed` or `known`.
+
+    Errors: InputError when something else was said about the same stretch.
+    """
+    digest = catalog.find_medium(conn, medium)["digest"]
+    _check_stretch(start_s, end_s)
+    outcome = catalog.add_clip(conn, catalog.ClipRow(digest, said_by, start_s, end_s, **claims))
+    if outcome.conflicts:
+        raise InputError(outcome.conflicts[0])
+    return "added" if outcome.added else "completed" if outcome.completed else "known"
+
+
+def correct(conn: Connection, clip: int, said_by: str, **changes: Any) -> int:
+    """Say something else about a clip; returns the number of the clip that now holds. See catalog.correct_clip."""
+    if not changes:
+        raise InputError("nothing to correct: give at least one of --activity, --start, --end, --subject, --camera")
+    return catalog.correct_clip(conn, clip, said_by, **changes)
+
+
+def _check_stretch(start_s: float, end_s: float | None) -> None:
+    if start_s < 0 or (end_s is not None and end_s <= start_s):
+        raise InputError(f"a stretch needs 0 <= start < end, came {start_s:g} to {end_s}")
