@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,8 +196,3 @@ def _rng(plan: Plan, stream: str) -> np.random.Generator:
     if stream != "subject":
         key += [list(ACTIVITIES).index(plan.activity), plan.take]
     return np.random.default_rng(key)
-
-
-def processes() -> int:
-    """How many processes rendering may use: one a core."""
-    return max(1, len(os.sched_getaffinity(0)))

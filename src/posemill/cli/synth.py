@@ -1,0 +1,98 @@
+"""`posemill synth`: a corpus of rendered people, for demos, tests and activities that nobody can film."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from posemill.synth.corpus import Plan
+    from posemill.synth.pool import Rendered
+
+
+@click.command()
+@click.option("--subjects", default=12, show_default=True, type=click.IntRange(1), help="Different people.")
+@click.option("--activities", default="all", show_default=True, help="Names with commas between, or all.")
+@click.option("--clips-per", default=1, show_default=True, type=click.IntRange(1), help="Takes of each by each.")
+@click.option("--seed", default=7, show_default=True, type=click.IntRange(0), help="The same seed, the same corpus.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write files here, register nothing.")
+@click.option("--quiet", is_flag=True, help="Only errors.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def synth(
+    subjects: int, activities: str, clips_per: int, seed: int, out: Path | None, quiet: bool, as_json: bool
+) -> None:
+    """Render people doing activities, as MP4 files with exact keypoints, and add them to the database.
+
+    The same command again changes nothing; stopped early, it goes on where it was.
+
+    \b
+    Examples:
+      posemill synth
+      posemill synth --subjects 4 --activities squat,fall --clips-per 2
+      posemill synth --subjects 2 --out rendered/
+    """
+    from posemill.stages import synth as stage
+    from posemill.synth.activities import ACTIVITIES
+    from posemill.synth.corpus import plan
+
+    names = list(ACTIVITIES) if activities == "all" else [a.strip() for a in activities.split(",") if a.strip()]
+    plans = plan(seed, subjects, names, clips_per)
+    silent = quiet or as_json
+    if out is not None:
+        with _progress(plans, silent) as report:
+            stage.write_files(plans, out, report)
+        _say({"rendered": len(plans), "frames": report.frames, "folder": str(out)}, quiet, as_json)
+        return
+    new = _register(plans, silent)
+    _say({"clips": len(plans), "new": new[0], "frames": new[1]}, quiet, as_json)
+
+
+def _register(plans: list[Plan], silent: bool) -> tuple[int, int]:
+    """Render and register what is missing; number of new clips and of their frames."""
+    from posemill.settings import Settings
+    from posemill.stages import synth as stage
+    from posemill.store.media import MediaStore
+    from posemill.store.postgres import open_engine
+
+    settings = Settings.from_env()
+    engine = open_engine(settings)
+    new = stage.missing(plans, engine)
+    with _progress(new, silent) as report:
+        stage.register(new, engine, MediaStore(settings.store_url), report)
+    return len(new), report.frames
+
+
+class _Report:
+    """Counts what is rendered, and moves the bar."""
+
+    def __init__(self, advance: Callable[[], None]) -> None:
+        self.frames, self._advance = 0, advance
+
+    def __call__(self, clip: Rendered) -> None:
+        self.frames += clip.truth.frames
+        self._advance()
+
+
+@contextmanager
+def _progress(plans: list[Plan], silent: bool) -> Iterator[_Report]:
+    """A bar on the terminal (nothing where there is none)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TextColumn("clips,"), TimeRemainingColumn()
+    with Progress(*columns, console=console, disable=silent or not plans or not console.is_terminal) as bar:
+        task = bar.add_task("rendering", total=len(plans))
+        yield _Report(lambda: bar.advance(task))
+
+
+def _say(figures: dict[str, object], quiet: bool, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(figures))
+    elif not quiet:
+        click.echo(", ".join(f"{name} {value}" for name, value in figures.items()))
