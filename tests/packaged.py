@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,11 @@ from numpy.typing import NDArray
 from posemill.features import FeaturePipeline, WindowSpec
 from posemill.pose.skeleton import BODY_12, Skeleton
 from posemill.pose.track import PoseTrack
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from posemill.models import NetworkCard
 
 CLASSES = ("rest", "squat", "wave")
 SPEC = WindowSpec(duration_s=1.0, stride_s=0.5, rate_hz=12.0)
@@ -40,20 +47,27 @@ def fitted_features() -> FeaturePipeline:
     return FeaturePipeline(BODY_12, SPEC).fit(some_windows())
 
 
-def write_package(folder: Path, labeller: dict[str, object] | None = None) -> float:
-    """A whole package folder; returns the measured difference between ONNX and the network."""
+def hold_network() -> tuple[nn.Module, NetworkCard]:
+    """A small network with fixed random weights that tells people apart, and its card."""
     import torch
 
     from posemill.models import NetworkCard, build
-    from posemill.packaging.assemble import assemble
 
     torch.manual_seed(7)
-    hyper = {"width": 16, "dilations": (1, 2)}
+    hyper = {"width": 16, "dilations": [1, 2]}
     network = build("tcn", BODY_12, len(CLASSES), **hyper).eval()
     with torch.no_grad():  # random weights hardly tell people apart; these do
-        network.head[1].weight *= 20
-        network.head[1].bias -= network(torch.from_numpy(fitted_features().transform(some_windows()))).mean(0)
-    card = NetworkCard("tcn", hyper, BODY_12.name, CLASSES, SPEC.frames)
+        head = network.get_submodule("head.1")
+        head.weight *= 20
+        head.bias -= network(torch.from_numpy(fitted_features().transform(some_windows()))).mean(0)
+    return network, NetworkCard("tcn", hyper, BODY_12.name, CLASSES, SPEC.frames)
+
+
+def write_package(folder: Path, labeller: Mapping[str, Any] | None = None) -> float:
+    """A whole package folder; returns the measured difference between ONNX and the network."""
+    from posemill.packaging.assemble import assemble
+
+    network, card = hold_network()
     return assemble(
         folder, network, card, fitted_features(), some_windows(), 1.5, labeller or {}, {"snapshot": "0" * 64}
     )

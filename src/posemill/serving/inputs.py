@@ -51,10 +51,15 @@ class VideoInput(bentoml.IODescriptor):
         """Store the upload in a folder of its own, which the endpoint removes."""
         from anyio.to_thread import run_sync
         from starlette.datastructures import UploadFile
+        from starlette.exceptions import HTTPException
+        from starlette.formparsers import MultiPartException
 
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
             raise InvalidArgument("send a form (multipart/form-data) with the file in the field `video`")
-        form = await request.form(max_files=1, max_fields=8)
+        try:
+            form = await request.form(max_files=1, max_fields=8)
+        except (HTTPException, MultiPartException, KeyError, ValueError) as exc:
+            raise InvalidArgument("the form cannot be read: it is cut off, or its boundary is missing") from exc
         upload = form.get("video")
         if not isinstance(upload, UploadFile):
             raise InvalidArgument("the form has no file in its field `video`")

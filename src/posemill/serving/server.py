@@ -16,7 +16,7 @@ from pathlib import Path
 from posemill.errors import Unavailable
 from posemill.serving.client import Client
 
-START_S = 120.0
+START_S = 180.0
 STOP_S = 15.0
 
 

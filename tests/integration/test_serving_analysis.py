@@ -1,0 +1,173 @@
+"""A real BentoML server that poses videos with the real labeller and answers for people.
+
+Slow: only here can be shown that the service finds the very keypoints that labelled the training data, and that what
+it stores of an upload always goes. One server for all tests; about a minute, most of it loading torch and OpenPifPaf.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+
+from packaged import some_windows, write_package
+from posemill.errors import InputError
+from posemill.features.acting import acting_person
+from posemill.labelling.base import PoseBackend, load_backend
+from posemill.labelling.engine import label_medium
+from posemill.labelling.fingerprint import labeller
+from posemill.packaging import bento
+from posemill.params.label import LabelParams
+from posemill.serving import timeline
+from posemill.serving.client import Client
+from posemill.serving.predictor import ActivityPredictor
+from posemill.serving.server import serving
+from posemill.video.encode import VideoWriter
+
+pytestmark = [
+    pytest.mark.slow,
+    # OpenPifPaf's own plots, at its import, use what matplotlib will take away
+    pytest.mark.filterwarnings("ignore:The set_(bad|over|under) function:PendingDeprecationWarning"),
+]
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PARAMS = LabelParams(runtime="eager", long_edge_px=257, frame_stride=4, threads=1)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    path = tmp_path_factory.mktemp("analysis")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("BENTOML_HOME", raising=False)
+        patch.setenv("POSEMILL_HOME", str(path / "home"))
+        yield path
+
+
+@pytest.fixture(scope="module")
+def backend(root: Path) -> PoseBackend:
+    return load_backend(PARAMS.backend, PARAMS)
+
+
+@pytest.fixture(scope="module")
+def client(root: Path, backend: PoseBackend) -> Iterator[Client]:
+    write_package(root / "package", labeller(backend, PARAMS))
+    tags = bento.build(root / "package", REPOSITORY, root / "home")
+    with serving(tags["analysis"], bento.environment(root / "home"), start_s=400) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def person(root: Path) -> Path:
+    """A rendered person who waves."""
+    from posemill.synth import corpus
+
+    return corpus.write(corpus.stage(corpus.plan(seed=3, subjects=1, activities=["wave"])[0]), root)
+
+
+@pytest.fixture(scope="module")
+def nobody(root: Path) -> Path:
+    """A rectangle that moves before a plain wall."""
+    path = root / "nobody.mp4"
+    with VideoWriter(path, 10.0, 160, 120) as video:
+        for i in range(20):
+            image = np.full((120, 160, 3), 90, np.uint8)
+            image[40:60, 4 * i : 4 * i + 20] = 200
+            video.write(image)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _no_upload_stays(client: Client) -> Iterator[None]:
+    def uploads() -> set[Path]:
+        return set(Path(tempfile.gettempdir()).glob("posemill-upload-*"))
+
+    before = uploads()
+    yield
+    assert uploads() <= before
+
+
+def form(client: Client, body: bytes, kind: str = "multipart/form-data; boundary=x") -> tuple[int, dict[str, str]]:
+    connection = http.client.HTTPConnection(urlsplit(client.url).netloc, timeout=60)
+    try:
+        connection.request("POST", "/analyse_video", body, {"Content-Type": kind})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+def test_the_service_sees_what_the_labeller_saw(client: Client, backend: PoseBackend, root: Path, person: Path) -> None:
+    answer = client.analyse_video(person, tracks=True)
+    tracks = label_medium(person, "0" * 64, backend, PARAMS)
+    assert [p.person for p in answer.people] == [t.person for t in tracks.tracks]
+    for got, wanted in zip(answer.people, tracks.tracks, strict=True):
+        assert got.track is not None
+        np.testing.assert_array_equal(np.array(got.track.xy, np.float32), wanted.xy)
+        assert got.poses == len(wanted)
+    predictor = ActivityPredictor.load(root / "package")
+    actor = acting_person(tracks)
+    assert actor is not None
+    assert answer.acting_person == actor.person
+    wanted = timeline.verdict(predictor.track(actor, 0.0, tracks.duration_s)[1], predictor.classes)
+    assert wanted is not None
+    assert answer.verdict is not None
+    assert answer.verdict.probability == pytest.approx(wanted.probability, abs=1e-5)
+    assert (answer.video.frames, answer.video.skeleton) == (tracks.frames, "coco-17")
+    assert answer.receipt.labeller == predictor.digests["labeller"]
+
+
+def test_a_video_without_people_is_no_error(client: Client, nobody: Path) -> None:
+    answer = client.analyse_video(nobody)
+    assert (answer.people, answer.verdict, answer.acting_person) == ([], None, None)
+    assert answer.note == "nobody was found in this video"
+
+
+def test_a_corrupt_upload_says_why(client: Client, person: Path, tmp_path: Path) -> None:
+    cut, text, empty = tmp_path / "cut.mp4", tmp_path / "notes.mp4", tmp_path / "empty.mp4"
+    cut.write_bytes(person.read_bytes()[: person.stat().st_size // 2])
+    text.write_text("no video")
+    empty.touch()
+    for path, says in ((cut, "cut.mp4"), (text, "notes.mp4 is not a video"), (empty, "empty.mp4 is empty")):
+        with pytest.raises(InputError, match=f"422: {says}"):
+            client.analyse_video(path)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "says"),
+    [
+        (b'--x\r\nContent-Disposition: form-data; name="video"\r\n\r\nhttp://127.0.0.1:9/a.mp4\r\n--x--\r\n',
+         "multipart/form-data; boundary=x", "no file"),
+        (b"--x--\r\n", "multipart/form-data; boundary=x", "no file"),
+        (b'{"video": "http://127.0.0.1:9/a.mp4"}', "application/json", "send a form"),
+        (b"rubbish", "multipart/form-data", "form cannot be read"),
+        (b"rubbish", "multipart/form-data; boundary=x", "form cannot be read"),
+    ],
+)  # fmt: skip
+def test_only_files_count(client: Client, body: bytes, kind: str, says: str) -> None:
+    status, answer = form(client, body, kind)
+    assert status == 400, answer
+    assert list(answer) == ["error"]
+    assert says in answer["error"]
+
+
+def test_a_file_name_cannot_leave_its_folder(client: Client, nobody: Path) -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="video"; filename="../../../tmp/posemill-escaped.mp4"\r\n\r\n'
+    status, _ = form(client, head + nobody.read_bytes() + b"\r\n--x--\r\n")
+    assert status == 200
+    assert not Path("/tmp/posemill-escaped.mp4").exists()
+
+
+def test_keypoints_are_answered_while_videos_are_posed(client: Client, root: Path, nobody: Path) -> None:
+    wanted = ActivityPredictor.load(root / "package").probabilities(some_windows(1))
+    with ThreadPoolExecutor(3) as pool:
+        videos = [pool.submit(client.analyse_video, nobody) for _ in range(2)]
+        windows = pool.submit(client.predict_windows, some_windows(1))
+        np.testing.assert_allclose(windows.result().probabilities, wanted, atol=1e-5)
+        assert {v.result().note for v in videos} == {"nobody was found in this video"}
