@@ -12,7 +12,7 @@ from posemill.evaluation.gates import GateOutcome
 from posemill.evaluation.judge import Judgement
 from posemill.pose.skeleton import Skeleton
 from posemill.report import plots, skeletons
-from posemill.report.page import Cell, Figure, Page
+from posemill.report.page import Cell, Figure, Page, percent
 
 _STRIP_POSES = 8
 _LISTED = 40
@@ -53,11 +53,11 @@ def _top(page: Page, judged: Judgement, outcomes: Sequence[GateOutcome]) -> None
         page.banner(f"Not good enough to package: {'; '.join(failed)}.", "bad")
     elif outcomes:
         page.banner(f"All {len(outcomes)} gates hold: this model may be packaged.", "good")
-    interval = f"95 % interval {figures['accuracy_low']:.0%} to {figures['accuracy_high']:.0%}"
+    interval = f"95 % interval {percent(figures['accuracy_low'])} to {percent(figures['accuracy_high'])}"
     page.figures([
-        Figure("Accuracy of clips", _percent(figures["accuracy"]), interval),
+        Figure("Accuracy, clips", _percent(figures["accuracy"]), interval),
         Figure("Macro F1", _percent(figures["macro_f1"]), "all activities count alike"),
-        Figure("Accuracy of windows", _percent(figures["window_accuracy"]), f"{figures['windows']} windows"),
+        Figure("Accuracy, windows", _percent(figures["window_accuracy"]), f"{figures['windows']} windows"),
         Figure("Calibration error", _percent(figures["ece"]), f"uncalibrated {_percent(figures['ece_uncalibrated'])}"),
         Figure("Test clips", str(figures["clips"]), f"{figures['subjects'] or 'unnamed'} subjects"),
         Figure("Activities", str(len(judged.classes)), f"weakest recall {_percent(figures['class_recall'])}"),
@@ -95,7 +95,7 @@ def _classes(page: Page, judged: Judgement) -> None:
     scores = sorted(metrics.class_scores(judged.clips.counts, judged.classes), key=lambda s: (s.f1, s.activity))
     shown = [s for s in scores if np.isfinite(s.f1)]
     figure, (ax,) = plots.axes(8, 0.6 + 0.3 * max(len(shown), 1))
-    plots.bars(ax, [s.activity for s in shown], [s.f1 for s in shown], [f"F1 {s.f1:.0%}" for s in shown])
+    plots.bars(ax, [s.activity for s in shown], [s.f1 for s in shown], [f"F1 {percent(s.f1)}" for s in shown])
     ax.set_xlim(0, 1.16)
     page.picture(plots.svg(figure), "Bars: F1 of every activity, weakest first")
     rows = [(s.activity, s.count, _percent(s.precision), _percent(s.recall), _percent(s.f1)) for s in scores]
@@ -112,7 +112,7 @@ def _slices(page: Page, judged: Judgement) -> None:
     for what in ("subject", "camera"):
         scores = metrics.slices(clips.index[what].to_list(), clips.right)
         known += len(scores)
-        rows = [(s.name, s.count, _percent(s.accuracy), f"{s.low:.0%} – {s.high:.0%}") for s in scores[:_LISTED]]
+        rows = [(s.name, s.count, _percent(s.accuracy), _span(s.low, s.high)) for s in scores[:_LISTED]]
         if rows:
             more = f", the weakest {_LISTED} of {len(scores)}" if len(scores) > _LISTED else ""
             page.table([what.capitalize(), "Clips", "Accuracy", "95 % interval"], rows, f"By {what}{more}")
@@ -133,13 +133,13 @@ def _calibration(page: Page, judged: Judgement) -> None:
             [b.confidence for b in bins], [b.accuracy for b in bins], "o-", color=color, markersize=4, label=name
         )
     curve.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="confidence", ylabel="accuracy", aspect="equal")
-    curve.legend(frameon=False, fontsize=9, loc="upper left")
+    curve.legend(frameon=False, fontsize=9, loc="upper left", labelcolor=plots.SOFT)
     centre = [(b.low + b.high) / 2 for b in judged.bins]
     width = 0.85 * (judged.bins[0].high - judged.bins[0].low) if judged.bins else 0.1
     amount.bar(centre, [b.count for b in judged.bins], width=width, color=plots.ACCENT)
     amount.set(xlim=(0, 1.02), xlabel="confidence, calibrated", ylabel="windows")
     page.picture(plots.svg(figure), "Reliability diagram of the test windows, and how many have which confidence")
-    rows = [(f"{b.low:.0%} – {b.high:.0%}", b.count, _percent(b.confidence), _percent(b.accuracy)) for b in judged.bins]
+    rows = [(_span(b.low, b.high), b.count, _percent(b.confidence), _percent(b.accuracy)) for b in judged.bins]
     page.table(["Confidence", "Windows", "Mean confidence", "Accuracy"], rows, "Calibrated")
 
 
@@ -178,4 +178,8 @@ def _strip(judged: Judgement, row: int, windows: NDArray[np.float32], skeleton: 
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %" if np.isfinite(share) else "–"
+    return percent(share, 1)
+
+
+def _span(low: float, high: float) -> str:
+    return f"{percent(low)} – {percent(high)}"

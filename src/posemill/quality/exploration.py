@@ -11,7 +11,7 @@ import pandas as pd
 from posemill.quality.outcome import Outcome, QualityReport
 from posemill.quality.survey import BINS, KeypointCounts, Survey
 from posemill.report import plots, skeletons
-from posemill.report.page import Cell, Figure, Page
+from posemill.report.page import Cell, Figure, Page, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +72,7 @@ def _top(page: Page, data: Exploration) -> None:
             Figure("Media", str(len(data.labelled)), _quarantined(data.labelled)),
             Figure("Video", _duration(float(data.media["duration_s"].sum())), _frames(data.labelled)),
             Figure("Tracks", str(len(data.tracks)), f"{bad_tracks} rejected"),
-            Figure("Keypoints seen", f"{_share_seen(data.survey):.0%}", "of all in the poses found"),
+            Figure("Keypoints seen", percent(_share_seen(data.survey)), "of all in the poses found"),
         ]
     )
 
@@ -162,7 +162,7 @@ def _keypoints(page: Page, counts: KeypointCounts) -> None:
     names = [k.replace("_", " ") for k in counts.skeleton.keypoints]
     figure, (left, right) = plots.axes(9, 0.9 + 0.24 * len(names), 1, 2)
     share = counts.seen / max(counts.poses, 1)
-    plots.bars(left, names, share.tolist(), [f"{s:.0%}" for s in share])
+    plots.bars(left, names, share.tolist(), [percent(s) for s in share])
     left.set_title("seen")
     _confidence(right, counts)
     page.picture(plots.svg(figure), f"Share of poses in which each keypoint of {name} is seen, and its confidence")

@@ -5,7 +5,6 @@ The context in expectations/ is copied before use, so it never changes; Data Doc
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from posemill.errors import QualityError
 from posemill.quality import balance, suites
+from posemill.quality.engine import great_expectations
 from posemill.quality.outcome import Level, Outcome, QualityReport, SuiteOutcome
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _ROW = "row_number"  # the index of the judged table, as a column, so that faults are found exactly
+_NUMBER = "number"
 _EXAMPLES = 3
 
 
@@ -61,15 +62,13 @@ class Judge:
         if len(results) != len(wanted):
             raise QualityError(f"suite {name}: {len(wanted)} expectations of level {level}, {len(results)} ran")
         self._runs.append(f"{name}_{level}")
-        return [_outcome(name, e, r, table) for e, r in zip(wanted, results, strict=True)]
+        return [_outcome(name, e, results[number], table) for number, e in enumerate(wanted)]
 
 
 @contextmanager
 def judge(folder: Path, docs: Path) -> Iterator[Judge]:
     """A judge for the suites in `folder`; on leaving, Data Docs of all its runs are written to `docs`."""
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read when great_expectations is imported
-    import great_expectations as gx
-
+    gx = great_expectations()
     with tempfile.TemporaryDirectory(prefix="posemill-quality-") as scratch:
         root = Path(scratch) / "context"
         (root / "expectations").mkdir(parents=True)
@@ -103,10 +102,13 @@ def require(report: QualityReport) -> None:
         raise QualityError(". ".join(fault.sentence() for fault in report.set_faults))
 
 
-def _validate(context: Any, name: str, wanted: list[suites.Expectation], table: pd.DataFrame) -> list[Any]:
-    import great_expectations as gx
-
-    configured = [e.model_dump(include={"type", "kwargs", "meta"}, exclude_none=True) for e in wanted]
+def _validate(context: Any, name: str, wanted: list[suites.Expectation], table: pd.DataFrame) -> dict[int, Any]:
+    gx = great_expectations()
+    # results come in an order of their own, so every expectation carries its number
+    configured = [
+        {"type": e.type, "kwargs": e.kwargs, "meta": {**e.meta.model_dump(exclude_none=True), _NUMBER: number}}
+        for number, e in enumerate(wanted)
+    ]
     try:
         suite = context.suites.add_or_update(gx.ExpectationSuite(name=name, expectations=configured))
     except Exception as exc:  # Great Expectations lets the validation errors of pydantic 1 through
@@ -120,7 +122,7 @@ def _validate(context: Any, name: str, wanted: list[suites.Expectation], table: 
         batch_parameters={"dataframe": table},
         result_format={"result_format": "COMPLETE", "unexpected_index_column_names": [_ROW]},
     )
-    return list(result.results)
+    return {int(r.expectation_config.meta[_NUMBER]): r for r in result.results}
 
 
 def _outcome(

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from posemill.errors import QualityError
+from posemill.quality.engine import great_expectations
 from posemill.quality.outcome import Level
 
 
@@ -88,10 +89,7 @@ def load(folder: Path, name: str) -> Suite:
 
 
 def _require_known(suite: Suite, path: Path) -> None:
-    import great_expectations.expectations.core  # noqa: F401 (registers the expectations)
-    from great_expectations.expectations.registry import list_registered_expectation_implementations
-
-    known = list_registered_expectation_implementations()
+    known = great_expectations().expectations.registry.list_registered_expectation_implementations()
     for expectation in suite.expectations:
         if expectation.type not in known:
             near = get_close_matches(expectation.type, known, n=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -110,6 +111,11 @@ class Page:
             raise ValueError("a page needs a section before its first table, text or picture")
         self._sections[-1][2].append(html)
         return self
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """0.913 as `91 %`, which never breaks; a dash where nothing was measured."""
+    return f"{100 * share:.{digits}f}\N{NARROW NO-BREAK SPACE}%" if math.isfinite(share) else "–"
 
 
 def _style() -> str:

@@ -64,14 +64,14 @@ def _draw(ax: Axes, strip: Strip) -> None:
 
 def _side_by_side(xy: NDArray[np.float32]) -> NDArray[np.float64]:
     """The poses moved apart, each in a cell as wide as the widest; heights are kept, so a fall is seen. Same shape."""
-    seen = np.asarray(np.isfinite(xy).all(-1))[..., None]
-    low = np.where(seen, xy, np.inf).min(1)
-    high = np.where(seen, xy, -np.inf).max(1)
-    found = np.isfinite(low[:, 0])
-    cell = max(float((high - low)[found, 0].max()), 0.45 * float((high - low)[found, 1].max()), 1.0) * 1.15
-    moved = xy.astype(np.float64).copy()
-    centre = np.where(found, (low[:, 0] + high[:, 0]) / 2, 0.0)
-    moved[..., 0] += (np.arange(len(xy)) * cell - centre)[:, None]
+    seen = np.asarray(np.isfinite(xy).all(-1))
+    found = seen.any(1)
+    low = np.where(seen[..., None], xy, np.inf).min(1)[found]
+    high = np.where(seen[..., None], xy, -np.inf).max(1)[found]
+    wide, tall = (high - low).max(0)
+    cell = 1.15 * max(float(wide), 0.45 * float(tall), 1.0)
+    moved = xy.astype(np.float64)
+    moved[found, :, 0] += (np.flatnonzero(found) * cell - (low + high)[:, 0] / 2)[:, None]
     return moved
 
 

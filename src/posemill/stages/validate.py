@@ -30,17 +30,32 @@ class ValidateResult(StageResult):
     reasons: dict[str, int]
 
 
+def to_quarantine(rejected: pd.DataFrame) -> None:
+    """Bring the quarantine table of the database that the settings name in line with `rejected`."""
+    from posemill.quality import quarantine
+    from posemill.settings import Settings
+    from posemill.store.postgres import open_engine
+
+    engine = open_engine(Settings.from_env())
+    try:
+        with engine.begin() as connection:
+            quarantine.update(connection, rejected)
+    finally:
+        engine.dispose()
+
+
 def run(
     params: ValidateParams,
     inputs: Workspace,
     outputs: Path,
-    record: Callable[[pd.DataFrame], None] | None = None,
+    record: Callable[[pd.DataFrame], None] = to_quarantine,
 ) -> ValidateResult:
     """Judge the tables of ingest and label by the suites in expectations/.
 
     Writes clips.parquet, rejected.parquet, quality.json, docs/ and exploration.html, also when the set fails.
-    record  takes the rejected rows to the quarantine table; None leaves them in rejected.parquet alone.
-    Errors: QualityError, one sentence a failure of the set; InputError for a track file that is not one.
+    record  takes the rows of rejected.parquet to where people look at them.
+    Errors: QualityError, one sentence a failure of the set; InputError for a track file that is not one; Unavailable
+    when the database is away (all files are written by then).
     """
     import pandas as pd
 
@@ -59,8 +74,7 @@ def run(
     verdict.rejected.to_parquet(outputs / "rejected.parquet", index=False)
     (outputs / "quality.json").write_text(verdict.report.model_dump_json(indent=2) + "\n")
     exploration.page(verdict.exploration).write(outputs / "exploration.html")
-    if record is not None:
-        record(verdict.rejected)
+    record(verdict.rejected)
     require(verdict.report)
     return _result(verdict)
 

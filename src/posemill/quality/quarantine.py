@@ -1,0 +1,36 @@
+"""The quarantine table, brought in line with what validation leaves out now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from posemill.store import catalog
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sqlalchemy import Connection
+
+STAGE = "validate"
+BY = "stage validate"
+
+
+def update(connection: Connection, rejected: pd.DataFrame) -> int:
+    """One open row a rejected clip or track, with all of its reasons; rows of clips and tracks that pass now are
+    resolved. Returns how many are new.
+
+    rejected  rows of rejected.parquet. Clips and media are those of this database.
+    """
+    reasons: dict[tuple[str, int | None, str, int | None], list[str]] = {}
+    for row in rejected.astype(object).where(rejected.notna(), None).itertuples(index=False):
+        reasons.setdefault((row.what, row.clip, row.medium, row.person), []).append(row.reason)
+    for known in catalog.open_quarantine(connection, [STAGE]):
+        key = known["what"], known["clip"], known["medium"], known["person"]
+        if key not in reasons:
+            catalog.resolve_quarantine(connection, known["id"], BY)
+    return sum(
+        catalog.quarantine(
+            connection, what, stage=STAGE, reason="; ".join(why), added_by=BY,
+            medium_row=catalog.medium_id(connection, medium), clip=clip, person=person,
+        )
+        for (what, clip, medium, person), why in reasons.items()
+    )  # fmt: skip
