@@ -181,9 +181,10 @@ class EmbeddedServer:
         raise Unavailable(f"the embedded database in {data} does not start: {_last_line(self.log)} (log: {self.log})")
 
     def _port(self, attempt: int) -> int:
-        """The recorded port, so that addresses stay valid, unless something else took it."""
-        recorded = self._recorded().get("port")
-        return int(recorded) if recorded and attempt % 2 == 0 and _is_free(int(recorded)) else _free_port()
+        """The recorded port, so that addresses stay valid, unless something else holds it (not only for a moment)."""
+        recorded = int(self._recorded().get("port") or 0)
+        keep = recorded and (_is_free(recorded) or attempt < START_ATTEMPTS // 2)
+        return recorded if keep else _free_port()
 
     def _make_database(self) -> None:
         import psycopg2
