@@ -55,7 +55,7 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> AcceptResult
     """Serve the packaged bento, send it held-out clips, record whether enough answers were right, stop it.
 
     params  the `package` section (its `acceptance`).
-    Writes accept.json. A failed acceptance is a result, not an error: look at `passed`.
+    Writes result.json. A failed acceptance is a result, not an error: look at `passed`.
     Errors: InputError without a package or test clips; Unavailable when the service does not come up.
     """
     from posemill.packaging import bento
@@ -72,7 +72,7 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> AcceptResult
         rows = list(_try(client, clips, inputs, settings))
     result = judge(params, served, rows, ready_s)
     outputs.mkdir(parents=True, exist_ok=True)
-    (outputs / "accept.json").write_text(result.model_dump_json(indent=2) + "\n")
+    result.write(outputs)
     _record(settings, tags["activity"], result)
     return result
 

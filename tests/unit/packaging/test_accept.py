@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posemill.params.package import AcceptanceParams, PackageParams
@@ -30,6 +30,7 @@ def answer(*segments: tuple[float, float, str, float], verdict: str | None = "wa
     )  # fmt: skip
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=40), st.integers(1, 20))
 def test_choice_is_spread_over_activities(activities: list[str], count: int) -> None:
     clips = [clip(i, a) for i, a in enumerate(activities)]

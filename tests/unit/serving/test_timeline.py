@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posemill.serving import timeline
@@ -47,6 +47,7 @@ def test_verdict_is_the_geometric_mean() -> None:
     assert sum(verdict.probabilities.values()) == pytest.approx(1, abs=1e-5)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.lists(st.tuples(st.floats(0, 50), st.floats(0.2, 5), st.floats(0.01, 0.99)), min_size=1, max_size=20))
 def test_segments_cover_exactly_what_windows_cover(rows: list[tuple[float, float, float]]) -> None:
     spans = np.array([[s, s + d] for s, d, _ in rows])
