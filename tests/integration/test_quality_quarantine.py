@@ -26,7 +26,7 @@ def test_rows_are_opened_once_with_all_reasons_and_resolved_when_they_pass(engin
     """Slow: needs a real PostgreSQL, since what makes a row unique is an index of the database."""
     with engine.begin() as connection:
         add_medium(connection, MediumRow(DIGEST, "d", "a.mp4", "test"))
-        add_clip(connection, ClipRow(medium=DIGEST, start_s=0.0, end_s=None, activity="walk", added_by="test"))
+        add_clip(connection, ClipRow(DIGEST, "test", activity="walk"))
         clip = int(connection.exec_driver_sql("select id from clip").scalar_one())
         faults = rejected(
             ("clip", clip, None, "too short"), ("clip", clip, None, "nobody"), ("track", None, 2, "jumps")

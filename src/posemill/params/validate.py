@@ -9,5 +9,5 @@ class ValidateParams(Section):
     """How facts about tracks are measured, and how much the exploration report shows."""
 
     image_tolerance: float = Field(default=0.1, ge=0, le=1)  # of the picture's side; a keypoint beyond it is outside
-    bone_jump_ratio: float = Field(default=2.0, gt=1)  # a bone this many times longer or shorter than its median has jumped
+    bone_jump_ratio: float = Field(default=2.0, gt=1)  # longer or shorter than in the pose before
     contact_sheet_clips: int = Field(default=6, ge=1, le=24)  # drawn clips an activity in exploration.html
