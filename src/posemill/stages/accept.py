@@ -5,35 +5,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from posemill.errors import InputError, PosemillError
 from posemill.params.package import PackageParams
+from posemill.stages.held_out import HeldOut, answer_between, choose, held_out
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
     from posemill.serving.client import Client
-    from posemill.serving.schema import VideoAnswer
     from posemill.settings import Settings
 
 CLIENT = "acceptance"
-
-
-@dataclass(frozen=True, slots=True)
-class HeldOut:
-    """One clip of the test split; `kind` of its medium is video or keypoints, `end_s` NaN = to the end."""
-
-    clip: int
-    medium: str
-    kind: str
-    start_s: float
-    end_s: float
-    activity: str
 
 
 class AcceptResult(StageResult):
@@ -73,7 +58,7 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> AcceptResult
     result = judge(params, served, rows, ready_s)
     outputs.mkdir(parents=True, exist_ok=True)
     result.write(outputs)
-    _record(settings, tags["activity"], result)
+    _record(inputs, settings, tags["activity"], result)
     return result
 
 
@@ -86,34 +71,6 @@ def package_tags(inputs: Workspace, settings: Settings) -> dict[str, str]:
         raise InputError(f"no package in {folder}: run `dvc repro` (or `make demo`) first")
     tags: dict[str, str] = json.loads((folder / "bento.json").read_text())
     return tags if bento.stored(tags, settings.home) else bento.build(folder, inputs.root, settings.home)
-
-
-def held_out(inputs: Workspace) -> list[HeldOut]:
-    """The clips of the test split, in order of their number, as prepare and ingest wrote them."""
-    import pandas as pd
-
-    index = pd.read_parquet(inputs.output("prepare") / "index.parquet")
-    test = index[index["split"] == "test"].drop_duplicates("clip")[["clip", "medium", "activity"]]
-    clips = pd.read_parquet(inputs.output("ingest") / "clips.parquet")[["clip", "start_s", "end_s"]]
-    media = pd.read_parquet(inputs.output("ingest") / "media.parquet")[["medium", "kind"]].drop_duplicates("medium")
-    joined = test.merge(clips, on="clip").merge(media, on="medium").sort_values("clip")
-    if not len(joined):
-        raise InputError(f"no clip of the test split in {inputs.output('prepare')}: label more subjects")
-    return [HeldOut(**row) for row in joined[list(HeldOut.__slots__)].to_dict("records")]
-
-
-def choose(clips: list[HeldOut], count: int) -> list[HeldOut]:
-    """At most `count` clips: one of every activity in turn, spread over each activity's clips."""
-    piles: dict[str, list[HeldOut]] = {}
-    for clip in clips:
-        piles.setdefault(clip.activity, []).append(clip)
-    share = -(-count // len(piles))
-    picked = {
-        a: [pile[i] for i in np.unique(np.linspace(0, len(pile) - 1, min(share, len(pile))).round().astype(int))]
-        for a, pile in sorted(piles.items())
-    }
-    turns = [pile[i] for i in range(share) for pile in picked.values() if i < len(pile)]
-    return turns[:count]
 
 
 def _try(client: Client, clips: list[HeldOut], inputs: Workspace, settings: Settings) -> Iterator[dict[str, Any]]:
@@ -150,21 +107,6 @@ def _ask(client: Client, clip: HeldOut, inputs: Workspace, settings: Settings) -
     return (verdict.activity, verdict.probability) if verdict else (None, 0.0)
 
 
-def answer_between(answer: VideoAnswer, clip: HeldOut) -> tuple[str | None, float]:
-    """What the service says of a clip: its verdict for a whole medium, else what the acting person does most in it."""
-    whole = clip.start_s <= 0 and not clip.end_s < answer.video.duration_s - 0.1
-    if whole or not answer.people:
-        return (answer.verdict.activity, answer.verdict.probability) if answer.verdict else (None, 0.0)
-    person = next(p for p in answer.people if p.person == answer.acting_person)
-    end_s = clip.end_s if np.isfinite(clip.end_s) else answer.video.duration_s
-    seconds: dict[str, float] = {}
-    for s in person.segments:
-        overlap = min(s.end_s, end_s) - max(s.start_s, clip.start_s)
-        seconds[s.activity] = seconds.get(s.activity, 0.0) + max(0.0, overlap) * s.probability
-    best = max(seconds, key=lambda a: seconds[a], default=None)
-    return (best, seconds[best] / (end_s - clip.start_s)) if best and seconds[best] > 0 else (None, 0.0)
-
-
 def judge(params: PackageParams, served: str, rows: list[dict[str, Any]], ready_s: float) -> AcceptResult:
     """Enough right answers, or not, and one sentence that says so."""
     right, needed = sum(row["right"] for row in rows), params.acceptance.min_right
@@ -178,16 +120,19 @@ def judge(params: PackageParams, served: str, rows: list[dict[str, Any]], ready_
     )  # fmt: skip
 
 
-def _record(settings: Settings, tag: str, result: AcceptResult) -> None:
+def _record(inputs: Workspace, settings: Settings, tag: str, result: AcceptResult) -> None:
+    """The acceptance, and its model version where this database does not know it yet (a fresh clone)."""
+    from posemill.stages.package import connected, record_version
     from posemill.store.catalog import record_acceptance
-    from posemill.store.postgres import open_engine
 
-    engine = open_engine(settings)
-    try:
-        with engine.begin() as connection:
-            record_acceptance(
-                connection, bento_tag=tag, passed=result.passed, client=CLIENT, report=result.model_dump(mode="json"),
-                added_by="stage accept", reason=None if result.passed else result.says,
-            )  # fmt: skip
-    finally:
-        engine.dispose()
+    with connected(settings) as connection:
+        record_version(connection, inputs, inputs.output("package"), tag)
+        record_acceptance(
+            connection,
+            bento_tag=tag,
+            passed=result.passed,
+            client=CLIENT,
+            report=result.model_dump(mode="json"),
+            added_by="stage accept",
+            reason=None if result.passed else result.says,
+        )

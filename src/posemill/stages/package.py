@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,10 @@ from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from posemill.params import Params
+    from posemill.settings import Settings
 
 
 class PackageResult(StageResult):
@@ -47,21 +52,21 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> PackageResul
     outcomes = check(metrics, everything.evaluate.gates)
     require_passed(outcomes)
     parity = _assemble(params, inputs, outputs, everything)
-    digests = _json(outputs / "digests.json", "package")
     facts = card.Facts.gather(inputs.root / "build", outputs, metrics, [outcome.says for outcome in outcomes])
     (outputs / "card.md").write_text(card.markdown(facts))
     settings = Settings.from_env()
     tags = bento.build(outputs, inputs.root, settings.home)
     (outputs / "bento.json").write_text(json.dumps(tags, indent=1) + "\n")
-    classes = _json(outputs / "classes.json", "package")
+    with connected(settings) as connection:
+        version = record_version(connection, inputs, outputs, tags["activity"])
     return PackageResult(
         bento=tags["activity"],
         analysis=tags["analysis"],
-        model=digests["model"],
-        classes=len(classes),
+        model=_json(outputs / "digests.json", "package")["model"],
+        classes=len(_json(outputs / "classes.json", "package")),
         onnx_mb=round((outputs / "activity.onnx").stat().st_size / 1e6, 2),
         parity=parity,
-        model_version=_record(settings, tags["activity"], digests, metrics, classes),
+        model_version=version,
     )
 
 
@@ -110,19 +115,33 @@ def _labeller(inputs: Workspace, everything: Params) -> dict[str, Any]:
     return {**found, "backend": now["backend"], "checkpoint": now["checkpoint"], "params": now, "describes": None}
 
 
-def _record(settings: Any, tag: str, digests: dict[str, Any], metrics: dict[str, Any], classes: list[str]) -> int:
-    from posemill.store.catalog import record_model_version
+@contextmanager
+def connected(settings: Settings) -> Iterator[Connection]:
+    """A transaction on the workspace's database."""
     from posemill.store.postgres import open_engine
 
     engine = open_engine(settings)
     try:
         with engine.begin() as connection:
-            return record_model_version(
-                connection, bento_tag=tag, digests={k: v for k, v in digests.items() if v}, metrics=_finite(metrics),
-                added_by="stage package", classes=classes, origin=digests.get("code"),
-            )  # fmt: skip
+            yield connection
     finally:
         engine.dispose()
+
+
+def record_version(connection: Connection, inputs: Workspace, package: Path, tag: str) -> int:
+    """The number of the model version with this bento tag, recorded now unless it was before."""
+    from posemill.store.catalog import record_model_version
+
+    digests = _json(package / "digests.json", "package")
+    return record_model_version(
+        connection,
+        bento_tag=tag,
+        digests={k: v for k, v in digests.items() if v},
+        metrics=_finite(_json(inputs.output("evaluate") / "metrics.json", "evaluate")),
+        added_by="stage package",
+        classes=_json(package / "classes.json", "package"),
+        origin=digests.get("code"),
+    )
 
 
 def _finite(value: Any) -> Any:

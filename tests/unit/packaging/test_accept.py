@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from posemill.params.package import AcceptanceParams, PackageParams
 from posemill.serving.schema import Person, Receipt, Segment, Verdict, VideoAnswer, VideoFacts
-from posemill.stages.accept import HeldOut, answer_between, choose, judge
+from posemill.stages.accept import judge
+from posemill.stages.held_out import HeldOut, answer_between, choose
 
 NAN = float("nan")
 

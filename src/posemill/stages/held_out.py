@@ -1,0 +1,69 @@
+"""Clips of the test split that a client would send, and what an answer says of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from posemill.errors import InputError
+from posemill.stages.workspace import Workspace
+
+if TYPE_CHECKING:
+    from posemill.serving.schema import VideoAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """One clip of the test split; `kind` of its medium is video or keypoints, `end_s` NaN = to the end."""
+
+    clip: int
+    medium: str
+    kind: str
+    start_s: float
+    end_s: float
+    activity: str
+
+
+def held_out(inputs: Workspace) -> list[HeldOut]:
+    """The clips of the test split, in order of their number, as prepare and ingest wrote them."""
+    import pandas as pd
+
+    index = pd.read_parquet(inputs.output("prepare") / "index.parquet")
+    test = index[index["split"] == "test"].drop_duplicates("clip")[["clip", "medium", "activity"]]
+    clips = pd.read_parquet(inputs.output("ingest") / "clips.parquet")[["clip", "start_s", "end_s"]]
+    media = pd.read_parquet(inputs.output("ingest") / "media.parquet")[["medium", "kind"]].drop_duplicates("medium")
+    joined = test.merge(clips, on="clip").merge(media, on="medium").sort_values("clip")
+    if not len(joined):
+        raise InputError(f"no clip of the test split in {inputs.output('prepare')}: label more subjects")
+    return [HeldOut(**row) for row in joined[list(HeldOut.__slots__)].to_dict("records")]
+
+
+def choose(clips: list[HeldOut], count: int) -> list[HeldOut]:
+    """At most `count` clips: one of every activity in turn, spread over each activity's clips."""
+    piles: dict[str, list[HeldOut]] = {}
+    for clip in clips:
+        piles.setdefault(clip.activity, []).append(clip)
+    share = -(-count // len(piles))
+    picked = {
+        a: [pile[i] for i in np.unique(np.linspace(0, len(pile) - 1, min(share, len(pile))).round().astype(int))]
+        for a, pile in sorted(piles.items())
+    }
+    turns = [pile[i] for i in range(share) for pile in picked.values() if i < len(pile)]
+    return turns[:count]
+
+
+def answer_between(answer: VideoAnswer, clip: HeldOut) -> tuple[str | None, float]:
+    """What the service says of a clip: its verdict for a whole medium, else what the acting person does most in it."""
+    whole = clip.start_s <= 0 and not clip.end_s < answer.video.duration_s - 0.1
+    if whole or not answer.people:
+        return (answer.verdict.activity, answer.verdict.probability) if answer.verdict else (None, 0.0)
+    person = next(p for p in answer.people if p.person == answer.acting_person)
+    end_s = clip.end_s if np.isfinite(clip.end_s) else answer.video.duration_s
+    seconds: dict[str, float] = {}
+    for s in person.segments:
+        overlap = min(s.end_s, end_s) - max(s.start_s, clip.start_s)
+        seconds[s.activity] = seconds.get(s.activity, 0.0) + max(0.0, overlap) * s.probability
+    best = max(seconds, key=lambda a: seconds[a], default=None)
+    return (best, seconds[best] / (end_s - clip.start_s)) if best and seconds[best] > 0 else (None, 0.0)
