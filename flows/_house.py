@@ -86,7 +86,7 @@ def run_acceptance() -> StageRun:
     folder = workspace.output("accept")
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    result = accept.run(params.load(workspace.params).section("package"), workspace, folder)
+    result = accept.run(params.load(workspace.params).package, workspace, folder)
     result.write(folder)
     if not result.passed:
         raise GateError(result.says)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 from flows._house import root
-from flows._report import final_table
+from flows._report import columns
 from posemill.errors import PosemillError
 from posemill.stages.workspace import Workspace
 
 
-def main(flow: Any, stages: Sequence[str]) -> None:
-    """Run the flow; exit code 1 on an error, 75 when trying again may help, as `posemill` does."""
+def main(flow: Any, rows: Callable[[Workspace], list[tuple[str, str]]]) -> None:
+    """Run the flow and print its table; exit code 1 on an error, 75 when trying again may help, as `posemill` does."""
     print(f"{flow.name}: starting Prefect (the first start takes up to a minute)", flush=True)
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(_sentence_only)
@@ -24,7 +24,7 @@ def main(flow: Any, stages: Sequence[str]) -> None:
     except PosemillError as exc:
         print(f"posemill: {'retryable' if exc.retryable else 'error'}: {exc}", file=sys.stderr)
         sys.exit(os.EX_TEMPFAIL if exc.retryable else 1)
-    print(final_table(Workspace(root()), stages))
+    print("\n" + columns(rows(Workspace(root()))))
 
 
 def _sentence_only(record: logging.LogRecord) -> bool:

@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from flows._dvc import StageRun, figures
+from posemill.stages.figures import reports
 from posemill.stages.workspace import Workspace
-
-# what a reader opens, in the order of the graph
-REPORTS = {
-    "Exploration of the data": "validate/exploration.html",
-    "Validation (Data Docs)": "validate/docs/index.html",
-    "Evaluation": "evaluate/report.html",
-    "Model card": "package/card.md",
-}
-
-
-def reports(workspace: Workspace) -> dict[str, Path]:
-    """The reports that exist, by name."""
-    found = {name: workspace.root / "build" / path for name, path in REPORTS.items()}
-    return {name: path for name, path in found.items() if path.exists()}
 
 
 def markdown(runs: Sequence[StageRun], workspace: Workspace) -> str:
@@ -37,10 +23,14 @@ def plain(named: dict[str, Any]) -> str:
     return ", ".join(f"{key.replace('_', ' ')} {_number(figure)}" for key, figure in named.items())
 
 
-def final_table(workspace: Workspace, stages: Iterable[str]) -> str:
-    """Every stage with the figures of its result.json, and where the reports are, for the terminal."""
+def stage_rows(workspace: Workspace, stages: Iterable[str]) -> list[tuple[str, str]]:
+    """(stage, its figures) of every stage that has run, then (report, path)."""
     rows = [(stage, plain(found)) for stage in stages if (found := figures(workspace, stage))]
-    rows += [(name, str(path.relative_to(workspace.root))) for name, path in reports(workspace).items()]
+    return [*rows, *((name, str(path.relative_to(workspace.root))) for name, path in reports(workspace).items())]
+
+
+def columns(rows: Sequence[tuple[str, str]]) -> str:
+    """Two columns for the terminal."""
     width = max((len(name) for name, _ in rows), default=0)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
 

@@ -21,5 +21,6 @@ def build_model(wait_s: float = WAIT_S) -> list[StageRun]:
 
 if __name__ == "__main__":
     from flows._main import main
+    from posemill.stages.figures import short_table
 
-    main(build_model, (*STAGES, "accept"))
+    main(build_model, short_table)

@@ -17,6 +17,9 @@ def label_backlog(wait_s: float = WAIT_S) -> list[StageRun]:
 
 
 if __name__ == "__main__":
-    from flows._main import main
+    from functools import partial
 
-    main(label_backlog, STAGES)
+    from flows._main import main
+    from flows._report import stage_rows
+
+    main(label_backlog, partial(stage_rows, stages=STAGES))

@@ -59,7 +59,7 @@ class Running:
         for deployment in found.values():
             httpx.post(f"{self.url}/deployments/{deployment}/pause_deployment", timeout=30).raise_for_status()
         at_work = {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}
-        wait_for(lambda: not self.post("/flow_runs/filter", flow_runs=at_work), 60)
+        wait_for(lambda: not self.post("/flow_runs/filter", flow_runs=at_work), 120)
         return found
 
     def prefect(self, *arguments: str) -> str:
@@ -86,7 +86,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     worker = ("worker", "start", "--pool", "posemill", "--type", "process", "--name", "toy")
     running = Running(env["PREFECT_API_URL"], workspace, env)
     with background(running, server, folder / "server.log"):
-        wait_for(lambda: healthy(running.url), 90, folder / "server.log")
+        wait_for(lambda: healthy(running.url), 150, folder / "server.log")
         running.prefect("work-pool", "create", "posemill", "--type", "process")
         running.prefect("deploy", "--all")
         with background(running, worker, folder / "worker.log"):
@@ -130,7 +130,7 @@ def test_the_schedule_makes_runs_and_a_worker_executes_one(running: Running) -> 
         runs = running.post("/flow_runs/filter", sort="EXPECTED_START_TIME_ASC")
         return [r for r in runs if r["auto_scheduled"] and r["state_type"] in ("COMPLETED", "FAILED", "CRASHED")]
 
-    wait_for(lambda: len(completed()) > 0, 150)
+    wait_for(lambda: len(completed()) > 0, 240)
     first = completed()[0]
     assert first["state_type"] == "COMPLETED", first["state"]
     assert attempts(running.workspace)[:3] == ["snapshot", "ingest", "label"]
@@ -149,7 +149,7 @@ def test_a_failing_stage_ends_in_a_failed_run_that_names_it(running: Running) ->
         found: dict[str, Any] = httpx.get(f"{running.url}/flow_runs/{started['id']}", timeout=30).json()
         return found
 
-    wait_for(lambda: run()["state_type"] in ("COMPLETED", "FAILED", "CRASHED"), 120)
+    wait_for(lambda: run()["state_type"] in ("COMPLETED", "FAILED", "CRASHED"), 240)
     assert run()["state_type"] == "FAILED"
     assert "stage validate failed: only one activity has clips: squat" in run()["state"]["message"]
     assert "| validate | failed |" in running.table("build-model")
@@ -168,10 +168,10 @@ def test_a_killed_run_goes_on_where_it_stopped(running: Running) -> None:
         )
 
     with flow() as first:
-        wait_for(lambda: attempts(running.workspace)[before:][-1:] == ["label"], 60)
+        wait_for(lambda: attempts(running.workspace)[before:][-1:] == ["label"], 180)
         first.kill()  # DVC and the stage under it live on, and hold the workspace
         with flow() as second:
-            said = second.communicate(timeout=120)[0]
+            said = second.communicate(timeout=240)[0]
     assert second.returncode == 0, said
     assert "label-backlog waits up to 600 s for label-backlog (process" in said
     assert "Stage 'ingest' didn't change, skipping" in said

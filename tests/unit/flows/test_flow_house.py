@@ -7,7 +7,7 @@ import pickle
 from pathlib import Path
 
 from flows._dvc import StageFailed, StageRun, _told
-from flows._report import final_table, markdown
+from flows._report import columns, markdown, stage_rows
 
 from posemill.errors import PosemillError, Unavailable
 from posemill.stages.workspace import STAGES, Workspace
@@ -40,10 +40,10 @@ def test_tables_show_every_stage_its_figures_and_the_reports(tmp_path: Path) -> 
     table = markdown(runs, workspace)
     assert "| evaluate | ran | 2.3 | accuracy 0.9375, clips 96 |" in table
     assert "| package | failed | 0.5 | stage package failed: a \\| b |" in table
-    assert f"- [Evaluation]({(tmp_path / 'build/evaluate/report.html').as_uri()})" in table
-    assert "Model card" not in table
-    lines = final_table(workspace, STAGES).splitlines()
-    assert lines == ["evaluate    accuracy 0.9375, clips 96", "Evaluation  build/evaluate/report.html"]
+    assert f"- [evaluation]({(tmp_path / 'build/evaluate/report.html').as_uri()})" in table
+    assert "model card" not in table
+    lines = columns(stage_rows(workspace, STAGES)).splitlines()
+    assert lines == ["evaluate    accuracy 0.9375, clips 96", "evaluation  build/evaluate/report.html"]
 
 
 def test_only_what_says_so_is_tried_again() -> None:

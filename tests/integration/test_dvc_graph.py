@@ -1,0 +1,154 @@
+"""The graph of dvc.yaml with the real DVC: its lines, and what users of DVC do with it.
+
+Slow (a second or two for every `dvc`): only DVC itself can say that it reads this graph, and that a push, a pull, an
+experiment and plots work on it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from posemill.stages.workspace import STAGES
+from toy_workspace import REPOSITORY
+
+pytestmark = pytest.mark.slow
+
+# stands for `posemill`: takes the real graph's lines, writes every output that dvc.yaml asks of it
+POSEMILL = """#!{python}
+import json, sys
+from pathlib import Path
+import yaml
+stage = yaml.safe_load(Path("dvc.yaml").read_text())["stages"][sys.argv[2]]
+params = yaml.safe_load(Path("params.yaml").read_text())
+with Path("attempts.txt").open("a") as file:
+    file.write(sys.argv[2] + "\\n")
+wanted = ["build/ingest/media.parquet", "build/ingest/clips.parquet", "build/label/labeller.json",
+    "build/validate/clips.parquet", "build/validate/rejected.parquet", "build/snapshot/snapshot.json",
+    *("build/prepare/" + n for n in ("windows.npy", "index.parquet", "features.json", "classes.json")),
+    *("build/train/" + n for n in ("network.safetensors", "network.json")), "build/evaluate/predictions.parquet",
+    "build/evaluate/report.html", "build/evaluate/calibration.json", "build/package/card.md"]
+for path in map(Path, wanted):
+    if path.parts[1] == sys.argv[2]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(params[sys.argv[2]]))
+folder = Path("build") / sys.argv[2]
+(folder / "result.json").write_text("{{}}")
+if sys.argv[2] == "train":
+    curves = folder / "dvclive" / "plots" / "metrics" / "train"
+    curves.mkdir(parents=True, exist_ok=True)
+    (curves / "loss.tsv").write_text("step\\tloss\\n0\\t2.0\\n1\\t1.0\\n")
+if sys.argv[2] == "evaluate":
+    network = json.loads(Path("build/train/network.json").read_text()).get("network")
+    (folder / "metrics.json").write_text(json.dumps({{"accuracy": 0.9 if network == "stgcn" else 0.8}}))
+    (folder / "plots").mkdir(exist_ok=True)
+    (folder / "plots" / "confusion.csv").write_text("actual,predicted\\nsquat,squat\\nwave,squat\\n")
+"""
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real dvc.yaml, params.yaml and code in a repository of its own, every stage done once."""
+    root = tmp_path_factory.mktemp("graph") / "workspace"
+    ignored = shutil.ignore_patterns("__pycache__", "tmp", "cache", "config.local")
+    for folder in (".dvc", "src", "expectations"):
+        shutil.copytree(REPOSITORY / folder, root / folder, ignore=ignored)
+    for file in ("dvc.yaml", ".dvcignore", ".gitignore", "bentofile.yaml", "bentofile.analysis.yaml"):
+        shutil.copy(REPOSITORY / file, root / file)
+    params = {stage: {} for stage in STAGES} | {"train": {"network": "tcn"}}
+    (root / "params.yaml").write_text(yaml.safe_dump(params))
+    program = root / "bin" / "posemill"
+    program.parent.mkdir()
+    program.write_text(POSEMILL.format(python=sys.executable))
+    program.chmod(0o755)
+    (root / ".git" / "info").mkdir(parents=True)
+    git(root, "init", "-q")
+    (root / ".git" / "info" / "exclude").write_text("attempts.txt\n")
+    dvc(root, "repro")
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "all stages")
+    return root
+
+
+def test_the_graph_has_the_stages_in_their_order() -> None:
+    stages = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+    assert tuple(stages) == STAGES
+    for name, stage in stages.items():
+        assert stage["cmd"] == f"posemill stage {name}"
+        assert name in stage["params"]
+        code = [path for path in stage.get("deps", []) if not path.startswith("build/")]
+        assert [path for path in code if not (REPOSITORY / path).exists()] == []
+
+
+def test_an_unchanged_database_runs_nothing_but_the_snapshot(workspace: Path) -> None:
+    assert attempts(workspace) == list(STAGES)
+    dvc(workspace, "repro")
+    assert attempts(workspace)[len(STAGES) :] == ["snapshot"]
+
+
+def test_git_has_the_lock_and_the_metrics_and_nothing_else_of_a_run(workspace: Path) -> None:
+    tracked = git(workspace, "ls-files").split()
+    assert "dvc.lock" in tracked
+    assert [path for path in tracked if path.startswith("build/")] == ["build/evaluate/metrics.json"]
+
+
+def test_what_was_pushed_can_be_pulled(workspace: Path, tmp_path: Path) -> None:
+    dvc(workspace, "remote", "add", "--local", "-d", "elsewhere", str(tmp_path / "remote"))
+    dvc(workspace, "push")
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", str(workspace), str(clone))
+    dvc(clone, "remote", "add", "--local", "-d", "elsewhere", str(tmp_path / "remote"))
+    dvc(clone, "pull")
+    for path in ("train/network.safetensors", "package/card.md", "evaluate/metrics.json"):
+        assert (clone / "build" / path).read_bytes() == (workspace / "build" / path).read_bytes()
+
+
+def test_an_experiment_runs_what_depends_on_it_and_is_shown(workspace: Path) -> None:
+    before = len(attempts(workspace))
+    dvc(workspace, "exp", "run", "-n", "graph-network", "-S", "train.network=stgcn")
+    assert attempts(workspace)[before:] == ["snapshot", "train", "evaluate", "package"]
+    shown = json.loads(dvc(workspace, "exp", "show", "--json"))
+    found = {e["name"]: e["revs"][0]["data"] for e in shown[1]["experiments"]}
+    assert accuracy(found["graph-network"]) == 0.9
+    assert accuracy(shown[1]["data"]) == 0.8
+
+
+def test_plots_are_drawn(workspace: Path, tmp_path: Path) -> None:
+    dvc(workspace, "plots", "show", "-o", str(tmp_path / "plots"))
+    page = (tmp_path / "plots" / "index.html").read_text()
+    for what in ("confusion", "squat", "loss.tsv"):
+        assert what in page
+
+
+def accuracy(shown: dict[str, Any]) -> float:
+    return float(shown["metrics"]["build/evaluate/metrics.json"]["data"]["accuracy"])
+
+
+def attempts(root: Path) -> list[str]:
+    return (root / "attempts.txt").read_text().split()
+
+
+def dvc(root: Path, *arguments: str) -> str:
+    path = os.pathsep.join((str(root / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]))
+    return called(root, [sys.executable, "-m", "dvc", *arguments], {"PATH": path, "SHELL": "/bin/sh"})
+
+
+def git(root: Path, *arguments: str) -> str:
+    return called(root, ["git", *arguments], {})
+
+
+def called(root: Path, command: list[str], env: dict[str, str]) -> str:
+    who = {f"GIT_{role}_{what}": "toy@localhost" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    done = subprocess.run(
+        command, cwd=root, env={**os.environ, "DVC_NO_ANALYTICS": "1", **who, **env}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
