@@ -61,7 +61,7 @@ def annotated(folder: Path, source: Path, content: Any) -> Iterator[Photo]:
         return
     people = defaultdict(list)
     for annotation in content["annotations"]:
-        if len(annotation.get("keypoints", ())) == 3 * len(names) and not annotation.get("iscrowd"):
+        if annotation.get("keypoints") and not annotation.get("iscrowd"):
             people[annotation["image_id"]].append(person(annotation, names))
     for image in content["images"]:
         found = [p for p in people[image["id"]] if np.isfinite(p[0][:, 0]).sum() >= MIN_KEYPOINTS]
@@ -72,10 +72,10 @@ def annotated(folder: Path, source: Path, content: Any) -> Iterator[Photo]:
 
 
 def person(annotation: dict[str, Any], names: list[str]) -> tuple[NDArray[np.float32], float]:
-    """(17, 2) pixels by COCO's names, and the area."""
+    """(17, 2) pixels by COCO's names, and the area. Human-Art names more keypoints than this list has."""
     points = np.array(annotation["keypoints"], np.float32).reshape(-1, 3)
     xy = np.full((len(COCO_17), 2), np.nan, np.float32)
-    for name, (x, y, visible) in zip(names, points, strict=True):
+    for name, (x, y, visible) in zip(names, points, strict=False):
         if visible > 0 and name in COCO_17.keypoints:
             xy[COCO_17.index(name)] = x, y
     box = annotation.get("bbox")
@@ -100,7 +100,7 @@ def measure(backend: PoseBackend, every: list[Photo]) -> dict[str, dict[str, flo
     counts: dict[str, list[int]] = defaultdict(list)
     seconds: dict[str, float] = defaultdict(float)
     for photo in every:
-        image = np.ascontiguousarray(cv2.imread(str(photo.path))[:, :, ::-1])
+        image = read_picture(photo.path)
         backend.poses([image])  # a new size is compiled once; that is not what is measured
         started = time.perf_counter()
         (poses,) = backend.poses([image])
@@ -112,6 +112,14 @@ def measure(backend: PoseBackend, every: list[Photo]) -> dict[str, dict[str, flo
             counts[group].append(len(poses))
             seconds[group] += spent
     return {group: figures(np.concatenate(oks), counts[group], seconds[group]) for group, oks in similarity.items()}
+
+
+def read_picture(path: Path) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB."""
+    picture = cv2.imread(str(path))
+    if picture is None:
+        raise SystemExit(f"{path} is no picture that OpenCV reads")
+    return np.ascontiguousarray(picture[:, :, ::-1], np.uint8)
 
 
 def figures(oks: NDArray[np.float64], counts: list[int], seconds: float) -> dict[str, float]:

@@ -45,16 +45,18 @@ class Thresholds:
 
 
 class Decoder:
-    """Fields of one picture to people. Not for two threads at once: it keeps its buffers."""
+    """Fields of one picture to people. Not for two threads at once."""
 
     def __init__(self, shell: Any) -> None:
         cif, caf = shell.head_metas[:2]
-        self._heads = cif.head_index, caf.head_index
         self._decode = openpifpaf.decoder.CifCaf(
             [cif], [caf], cif_visualizers=[], cifhr_visualizers=[], caf_visualizers=[]
         )
+        self._size, self._edges = cif.n_fields, torch.tensor(caf.skeleton) - 1
 
     def __call__(self, fields: list[torch.Tensor]) -> list[tuple[NDArray[np.float32], float]]:
         """(K, 3) x, y in pixels of the network's input and confidence, and the person's own; surest first."""
+        # a used decoder adds a running number to its buffers, so that keypoints would depend on what it saw before
+        self._decode.cpp_decoder = torch.classes.openpifpaf_decoder.CifCaf(self._size, self._edges)
         people = [(found.data, float(found.score)) for found in self._decode(fields)]
         return sorted(people, key=lambda person: -person[1])

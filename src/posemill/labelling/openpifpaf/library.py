@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import matplotlib
 import matplotlib.cm
 
@@ -14,7 +16,10 @@ def _get_cmap(name: str) -> matplotlib.colors.Colormap:
 if not hasattr(matplotlib.cm, "get_cmap"):
     matplotlib.cm.get_cmap = _get_cmap  # type: ignore[attr-defined]
 
-import openpifpaf  # noqa: E402
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", "The set_bad function", PendingDeprecationWarning)
+    import openpifpaf
+
 import torch  # noqa: E402
 
 torch.ops.openpifpaf.set_quiet(True)  # its C++ code announces every buffer that it enlarges
