@@ -35,7 +35,11 @@ def segments() -> None:
 @click.option("--history", is_flag=True, help="Also what was said before.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_(medium: str | None, dataset: str | None, history: bool, as_json: bool) -> None:
-    """List segments."""
+    """List segments: what holds now, and with --history what was said before.
+
+    \b
+      posemill segments list --medium 3fa9c1 --history
+    """
     from posemill.ingest import segments as known
 
     with _transaction() as connection:
