@@ -72,30 +72,9 @@ def test_media_are_probed_once_and_an_unchanged_database_changes_no_byte(
     assert (first.media, first.clips, first.labelled_clips, first.probed, first.quarantined) == (2, 3, 2, 2, 0)
     named = ["medium", "kind", "dataset", "source", "width_px", "height_px", "fps", "frames", "duration_s"]
     assert media.columns == named
-        "medium",
-        "kind",
-        "dataset",
-        "source",
-        "width_px",
-        "height_px",
-        "fps",
-        "frames",
-        "duration_s",
-    ]
     assert media.rows()[1][1:] == ("video", "own", "b.mp4", 64, 48, 10.0, 15, 1.5)
     named = ["clip", "medium", "start_s", "end_s", "activity", "subject", "camera", "split", "dataset", "said_by"]
     assert clips.columns == named
-        "clip",
-        "medium",
-        "start_s",
-        "end_s",
-        "activity",
-        "subject",
-        "camera",
-        "split",
-        "dataset",
-        "said_by",
-    ]
     assert clips.rows()[0][2:] == (0.0, 0.5, "squat", "s1", "c1", "test", "own", "ann")
     assert np.isnan(clips["end_s"].to_list()[1])
     again = run()
