@@ -47,6 +47,11 @@ unit: setup
 serve: setup  ## serve the newest bento on 127.0.0.1:3000
 	@$(BIN)/posemill serve
 
+deploy: setup  ## register the scheduled deployments of prefect.yaml on a running Prefect server
+	$(BIN)/prefect work-pool inspect posemill > /dev/null 2>&1 || $(BIN)/prefect work-pool create posemill --type process
+	$(BIN)/prefect --no-prompt deploy --all
+	@echo "now: prefect worker start --pool posemill"
+
 lock:  ## resolve again and write requirements.lock (no host names)
 	$(BIN)/uv lock
 	$(BIN)/uv export -q --format requirements-txt --no-emit-project --no-header --no-annotate -o requirements.lock > /dev/null
