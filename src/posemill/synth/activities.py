@@ -249,16 +249,15 @@ def high_knees(motion: Motion, style: Style, rng: np.random.Generator) -> None:
     height = rng.uniform(68, 95) * style.amplitude
     for side, own in zip(SIDES, (phase, phase + np.pi), strict=True):
         u = np.clip(np.sin(own), 0, 1) ** 0.9
-        motion.add(
-            **{
-                f"{side}_hip_flex": height * u,
-                f"{side}_knee": 5 + 92 * u,
-                f"{side}_toe_point": 22 * u,
-                f"{side}_arm_flex": -8 - 32 * np.sin(own),
-                f"{side}_elbow": rng.uniform(60, 90),
-                f"{side}_arm_abduct": 8,
-            }
-        )
+        leg: dict[str, Floats | float] = {
+            f"{side}_hip_flex": height * u,
+            f"{side}_knee": 5 + 92 * u,
+            f"{side}_toe_point": 22 * u,
+            f"{side}_arm_flex": -8 - 32 * np.sin(own),
+            f"{side}_elbow": float(rng.uniform(60, 90)),
+            f"{side}_arm_abduct": 8,
+        }
+        motion.add(**leg)
     motion.add(hip_abduct=2, hip_twist=3)
     motion.held_left = 0.5 - 0.5 * np.tanh(3 * np.sin(phase))  # the standing foot stays
 

@@ -138,7 +138,7 @@ _TOUCHING = {
 
 def _lowest(points: dict[str, Floats], height: float, parts: tuple[str, ...]) -> Floats:
     """(T,) the lowest place of the skin of these parts, either side."""
-    return np.min([points[f"{s}_{p}"][:, 1] - _TOUCHING[p] * height for p in parts for s in SIDES], axis=0)
+    return np.asarray(np.min([points[f"{s}_{p}"][:, 1] - _TOUCHING[p] * height for p in parts for s in SIDES], axis=0))
 
 
 def _tilt(free: Rig) -> Floats:
@@ -146,7 +146,7 @@ def _tilt(free: Rig) -> Floats:
     hands = np.min([free.points[f"{s}_{p}"][:, 1] for p in ("wrist", "elbow") for s in SIDES], axis=0)
     toes = np.min([free.points[f"{s}_toe"][:, 1] for s in SIDES], axis=0)
     ahead = np.abs(free.points["neck"][:, 2] - free.points["left_toe"][:, 2])
-    return np.arctan2(hands - toes, np.maximum(ahead, 0.3))
+    return np.asarray(np.arctan2(hands - toes, np.maximum(ahead, 0.3)))
 
 
 def _on_the_floor(body: Body, motion: Motion, free: Rig) -> Rig:

@@ -99,18 +99,23 @@ def _fits(camera: Camera, points: Floats, fill: float) -> bool:
     return bool((off <= fill * (camera.middle + 0.5)).all())
 
 
-def random_view(rng: np.random.Generator, on_the_floor: bool) -> View:
-    """From the front, obliquely, from a side; seldom from behind. Lying people are seen from a side or obliquely."""
+def random_view(rng: np.random.Generator, lying: bool = False, walking: bool = False) -> View:
+    """From the front, obliquely, from a side; seldom from behind. Lying people are seen obliquely or from a side.
+
+    Walking people are seen from farther away, through a longer lens, so that they do not shrink too much.
+    """
     side = rng.choice([-1, 1])
-    if on_the_floor:
-        azimuth = side * rng.uniform(40, 125)
+    if lying:
+        azimuth = side * rng.uniform(42, 100)
     else:
-        kind = rng.choice(4, p=(0.42, 0.36, 0.16, 0.06))
-        azimuth = side * rng.uniform(*((0, 25), (25, 65), (65, 105), (140, 180))[kind])
+        kind = rng.choice(4, p=(0.42, 0.42, 0.13, 0.03))
+        azimuth = side * rng.uniform(*((0, 25), (25, 65), (65, 100), (150, 180))[kind])
     return View(
         azimuth_deg=azimuth,
-        height_m=rng.uniform(0.8, 1.9),
-        field_deg=rng.uniform(42, 68),
-        fill=rng.uniform(0.78, 0.95) if rng.uniform() < 0.92 else rng.uniform(1.0, 1.12),
+        height_m=rng.uniform(0.4, 1.1) if lying else rng.uniform(0.9, 1.8),
+        field_deg=rng.uniform(26, 38) if walking else rng.uniform(40, 60),
+        fill=rng.uniform(*((0.40, 0.58) if lying else (0.64, 0.88)))
+        if rng.uniform() < 0.93
+        else rng.uniform(0.95, 1.08),
         roll_deg=rng.normal(0, 1.2),
     )

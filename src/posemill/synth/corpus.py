@@ -151,7 +151,7 @@ def truth_track(posed: Rig, camera: Camera, backdrop: room.Backdrop, time_s: NDA
     """The exact keypoints in the picture, see SynthClip.truth."""
     xy, depth = camera.project(posed.keypoints())
     size = np.array([camera.width_px, camera.height_px])
-    inside = (np.isfinite(xy) & (xy >= 0) & (xy <= size - 1)).all(-1)
+    inside = np.asarray((np.isfinite(xy) & (xy >= 0) & (xy <= size - 1)).all(-1))
     pixel = np.where(inside[..., None], xy, 0).round().astype(int)
     hidden = backdrop.furniture[pixel[..., 1], pixel[..., 0]] < depth - 0.05
     return PoseTrack(
@@ -167,7 +167,7 @@ def truth_track(posed: Rig, camera: Camera, backdrop: room.Backdrop, time_s: NDA
 
 def _film(plan: Plan, posed: Rig) -> tuple[View, Camera]:
     rng = _rng(plan, "camera")
-    view = random_view(rng, plan.activity in _ON_THE_FLOOR)
+    view = random_view(rng, plan.activity in _ON_THE_FLOOR, plan.activity == "walk")
     points = np.concatenate(list(posed.points.values()))
     top = posed.points["head"] + (0, 0.12, 0)
     points = np.concatenate([points, top])

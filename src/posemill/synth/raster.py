@@ -93,7 +93,8 @@ def draw(canvas: Canvas, seen: Seen, frame: int, light: Light) -> None:
     capsules = seen.ends.shape[1]
     for part in seen.order[frame].tolist():
         if part < capsules:
-            _capsule(canvas, *seen.ends[frame, part].tolist(), seen.focal_px, seen.colours[part], light)
+            start, end = seen.ends[frame, part].tolist()
+            _capsule(canvas, start, end, seen.focal_px, seen.colours[part], light)
         else:
             number = part - capsules
             _ellipsoid(
@@ -111,13 +112,13 @@ def _capsule(canvas: Canvas, a: list[float], b: list[float], focal_px: float, co
     dx, dy = bx - ax, by - ay
     px, py = canvas.columns[:, window[1]] - np.float32(ax), canvas.rows[window[0]] - np.float32(ay)
     scale = 1 / max(dx * dx + dy * dy, 1e-6)
-    along = np.clip(px * np.float32(dx * scale) + py * np.float32(dy * scale), 0, 1)
+    along: Float32 = np.clip(px * np.float32(dx * scale) + py * np.float32(dy * scale), 0, 1)
     qx, qy = px - along * np.float32(dx), py - along * np.float32(dy)
     radius = along * np.float32(br - ar) + np.float32(ar)
     off2 = qx * qx + qy * qy
     alpha = radius - np.sqrt(off2) + np.float32(0.5)
     out = np.sqrt(np.maximum(radius * radius - off2, 0))
-    depth = along * np.float32(bz - az) + np.float32(az) - out * np.float32((az + bz) / 2 / focal_px)
+    depth: Float32 = along * np.float32(bz - az) + np.float32(az) - out * np.float32((az + bz) / 2 / focal_px)
     _blend(canvas, window, alpha, depth, (qx / radius, qy / radius, -out / radius), colour, light)
 
 
@@ -133,13 +134,15 @@ def _ellipsoid(canvas: Canvas, centre: Floats, form: Floats, focal_px: float, co
     px, py = canvas.columns[:, window[1]] - np.float32(x), canvas.rows[window[0]] - np.float32(y)
     inside = np.maximum(px * px * np.float32(sx) + px * py * np.float32(2 * sxy) + py * py * np.float32(sy), 1e-6)
     root = np.sqrt(inside)
-    alpha = np.sqrt(px * px + py * py + np.float32(1e-6)) * (1 - root) / root + np.float32(0.5)
+    alpha: Float32 = np.sqrt(px * px + py * py + np.float32(1e-6)) * (1 - root) / root + np.float32(0.5)
     mx, my = px * np.float32(to_m), py * np.float32(to_m)
-    dz = -(mx * np.float32(c / f) + my * np.float32(e / f)) - np.sqrt(np.maximum(1 - inside, 0) * np.float32(1 / f))
+    dz: Float32 = -(mx * np.float32(c / f) + my * np.float32(e / f)) - np.sqrt(
+        np.maximum(1 - inside, 0) * np.float32(1 / f)
+    )
     nx = mx * np.float32(a) + my * np.float32(b) + dz * np.float32(c)
     ny = mx * np.float32(b) + my * np.float32(d) + dz * np.float32(e)
     nz = mx * np.float32(c) + my * np.float32(e) + dz * np.float32(f)
-    size = 1 / np.sqrt(nx * nx + ny * ny + nz * nz + np.float32(1e-9))
+    size: Float32 = 1 / np.sqrt(nx * nx + ny * ny + nz * nz + np.float32(1e-9))
     _blend(canvas, window, alpha, dz + np.float32(z), (nx * size, ny * size, nz * size), colour, light)
 
 
