@@ -133,7 +133,8 @@ def _sheets(page: Page, data: Exploration) -> None:
         if clip in accepted and (medium[clip], person) not in bad:
             strips.setdefault(activity[clip], []).append(strip)
     for name in sorted(strips):
-        page.picture(skeletons.sheet(strips[name]), f"Drawn skeletons of {len(strips[name])} clips of {name}", name)
+        page.heading(name)
+        page.picture(skeletons.sheet(strips[name]), f"Drawn skeletons of {len(strips[name])} clips of {name}")
 
 
 def _media(page: Page, data: Exploration) -> None:

@@ -54,8 +54,7 @@ def _draw(ax: Axes, strip: Strip) -> None:
         ax.text(0.5, 0.5, "nobody seen", ha="center", va="center", transform=ax.transAxes, color=plots.SOFT)
         return
     placed = _side_by_side(strip.xy)
-    for pose in placed:
-        _pose(ax, pose, strip.skeleton)
+    _poses(ax, placed, strip.skeleton)
     low, high = np.nanmin(placed, (0, 1)), np.nanmax(placed, (0, 1))
     pad = 0.06 * max(high - low)
     ax.set_xlim(low[0] - pad, high[0] + pad)
@@ -75,15 +74,20 @@ def _side_by_side(xy: NDArray[np.float32]) -> NDArray[np.float64]:
     return moved
 
 
-def _pose(ax: Axes, xy: NDArray[np.float64], skeleton: Skeleton) -> None:
+def _poses(ax: Axes, xy: NDArray[np.float64], skeleton: Skeleton) -> None:
+    """All poses (T, K, 2) in two artists, since drawing time goes by artists."""
     from matplotlib.collections import LineCollection
 
-    colors = keypoint_colors(skeleton)
-    drawn = np.asarray(np.isfinite(xy).all(-1))
-    edges = [(a, b) for a, b in skeleton.edge_index.tolist() if drawn[a] and drawn[b]]
-    lines = [colors[b] if colors[a] == colors[b] else plots.MIDDLE for a, b in edges]
-    ax.add_collection(LineCollection([xy[[a, b]] for a, b in edges], colors=lines, linewidths=1.5, capstyle="round"))
-    ax.scatter(xy[drawn, 0], xy[drawn, 1], s=3, color=[colors[k] for k in np.flatnonzero(drawn)], zorder=3)
+    colors = np.array(keypoint_colors(skeleton))
+    edges = skeleton.edge_index
+    of_edge = np.where(colors[edges[:, 0]] == colors[edges[:, 1]], colors[edges[:, 1]], plots.MIDDLE)
+    lines = xy[:, edges]
+    drawn = np.asarray(np.isfinite(lines).all((2, 3)))
+    line_colors = np.broadcast_to(of_edge, drawn.shape)[drawn].tolist()
+    ax.add_collection(LineCollection(list(lines[drawn]), colors=line_colors, linewidths=1.5, capstyle="round"))
+    seen = np.asarray(np.isfinite(xy).all(-1))
+    point_colors = np.broadcast_to(colors, seen.shape)[seen].tolist()
+    ax.scatter(xy[seen][:, 0], xy[seen][:, 1], s=3, color=point_colors, zorder=3)
 
 
 def keypoint_colors(skeleton: Skeleton) -> list[str]:
