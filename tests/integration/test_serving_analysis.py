@@ -109,7 +109,7 @@ def test_the_service_sees_what_the_labeller_saw(client: Client, backend: PoseBac
     assert [p.person for p in answer.people] == [t.person for t in tracks.tracks]
     for got, wanted in zip(answer.people, tracks.tracks, strict=True):
         assert got.track is not None
-        np.testing.assert_array_equal(np.array(got.track.xy, np.float32), wanted.xy)
+        np.testing.assert_allclose(np.array(got.track.xy, np.float32), wanted.xy, atol=0.01)  # pixels
         assert got.poses == len(wanted)
     predictor = ActivityPredictor.load(root / "package")
     actor = acting_person(tracks)
@@ -118,7 +118,7 @@ def test_the_service_sees_what_the_labeller_saw(client: Client, backend: PoseBac
     wanted = timeline.verdict(predictor.track(actor, 0.0, tracks.duration_s)[1], predictor.classes)
     assert wanted is not None
     assert answer.verdict is not None
-    assert answer.verdict.probability == pytest.approx(wanted.probability, abs=1e-5)
+    assert answer.verdict.probability == pytest.approx(wanted.probability, abs=1e-3)
     assert (answer.video.frames, answer.video.skeleton) == (tracks.frames, "coco-17")
     assert answer.receipt.labeller == predictor.digests["labeller"]
 

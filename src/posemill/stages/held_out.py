@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,17 +42,18 @@ def held_out(inputs: Workspace) -> list[HeldOut]:
 
 
 def choose(clips: list[HeldOut], count: int) -> list[HeldOut]:
-    """At most `count` clips: one of every activity in turn, spread over each activity's clips."""
+    """At most `count` clips: the activities in turn, spread over each activity's clips."""
     piles: dict[str, list[HeldOut]] = {}
     for clip in clips:
         piles.setdefault(clip.activity, []).append(clip)
-    share = -(-count // len(piles))
-    picked = {
-        a: [pile[i] for i in np.unique(np.linspace(0, len(pile) - 1, min(share, len(pile))).round().astype(int))]
-        for a, pile in sorted(piles.items())
-    }
-    turns = [pile[i] for i in range(share) for pile in picked.values() if i < len(pile)]
-    return turns[:count]
+    turns = [(i, activity) for activity, pile in piles.items() for i in range(len(pile))]
+    quota = Counter(activity for _, activity in sorted(turns)[:count])
+    return [piles[a][i] for a in sorted(quota) for i in _spread(len(piles[a]), quota[a])]
+
+
+def _spread(length: int, count: int) -> list[int]:
+    """`count` different places out of `length`, first and last among them where there are two or more."""
+    return [round(i * (length - 1) / max(count - 1, 1)) for i in range(count)]
 
 
 def answer_between(answer: VideoAnswer, clip: HeldOut) -> tuple[str | None, float]:
