@@ -66,6 +66,10 @@ class Page:
         """A paragraph in the current section."""
         return self._add(f"<p>{escape(text)}</p>")
 
+    def heading(self, text: str) -> Page:
+        """A small heading in the current section, above what it names."""
+        return self._add(f"<h3>{escape(text)}</h3>")
+
     def table(
         self, columns: Sequence[str], rows: Sequence[Sequence[str | int | float | Cell]], caption: str = ""
     ) -> Page:
