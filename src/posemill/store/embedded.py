@@ -6,22 +6,17 @@ the user that must run the server cannot reach it; then data lies under /var/lib
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
-import secrets
 import shutil
-import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from posemill.errors import Unavailable
 from posemill.store.account import Account, server_account
+from posemill.store.machine import drop_stale_pid, free_port, is_free, last_line, locked, secret, socket_folder
 
 USER = "posemill"
 STATE_ROOT = Path("/var/lib")
@@ -51,7 +46,7 @@ class EmbeddedServer:
         if server_account(own).can_reach(own):
             return own
         # the password is part of the name: a new home at an old path does not meet the old home's database
-        token = hashlib.sha256(f"{self.folder} {_secret(self._password)}".encode()).hexdigest()[:12]
+        token = hashlib.sha256(f"{self.folder} {secret(self._password)}".encode()).hexdigest()[:12]
         return self._state_root / f"posemill-{token}" / "data"
 
     @property
@@ -78,7 +73,7 @@ class EmbeddedServer:
         """
         if not self.running():
             self.folder.mkdir(parents=True, exist_ok=True)
-            with _locked(self.folder / "lock"):
+            with locked(self.folder / "lock"):
                 if not self.running():
                     self._create()
                     self._launch()
@@ -88,7 +83,7 @@ class EmbeddedServer:
         """Stop it after its work is written; False when it did not run."""
         if not self._recorded() or not (self.data / "postmaster.pid").exists():
             return False
-        with _locked(self.folder / "lock"):
+        with locked(self.folder / "lock"):
             account = server_account(self.data)
             stop: list[object] = [self._tool("pg_ctl"), "stop", "-D", self.data, "-m", "fast", "-w", "-t", "60"]
             return account.run(stop, self.log) == 0
@@ -125,11 +120,11 @@ class EmbeddedServer:
         account.own(self.log)
         _provide_binaries(data.parent, account)
         self._init_cluster(data, account)
-        self._write_record(data, _free_port())
+        self._write_record(data, free_port())
 
     def _init_cluster(self, data: Path, account: Account) -> None:
         """initdb into a temporary name, then move: a killed first start leaves no half cluster."""
-        password = _secret(self._password)
+        password = secret(self._password)
         fresh, pwfile = data.with_name("data.new"), data.with_name("pwfile")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
@@ -148,7 +143,7 @@ class EmbeddedServer:
                 "--no-instructions",
             ]
             if account.run([*command, *_CLUSTER], self.log) != 0:
-                raise Unavailable(f"the embedded database could not be made in {data}: {_last_line(self.log)}")
+                raise Unavailable(f"the embedded database could not be made in {data}: {last_line(self.log)}")
         finally:
             pwfile.unlink()
         fresh.rename(data)
@@ -157,9 +152,9 @@ class EmbeddedServer:
         data = self.data
         account = server_account(data)
         for attempt in range(START_ATTEMPTS):
-            _drop_stale_pid(data)
+            drop_stale_pid(data)
             port = self._port(attempt)
-            options = f"-p {port} -c unix_socket_directories='{_socket_folder(data)}'"
+            options = f"-p {port} -c unix_socket_directories='{socket_folder(data)}'"
             start: list[object] = [
                 self._tool("pg_ctl"),
                 "start",
@@ -178,13 +173,13 @@ class EmbeddedServer:
                 self._make_database()
                 return
             time.sleep(0.25 * (attempt + 1))
-        raise Unavailable(f"the embedded database in {data} does not start: {_last_line(self.log)} (log: {self.log})")
+        raise Unavailable(f"the embedded database in {data} does not start: {last_line(self.log)} (log: {self.log})")
 
     def _port(self, attempt: int) -> int:
         """The recorded port, so that addresses stay valid, unless something else holds it (not only for a moment)."""
         recorded = int(self._recorded().get("port") or 0)
-        keep = recorded and (_is_free(recorded) or attempt < START_ATTEMPTS // 2)
-        return recorded if keep else _free_port()
+        keep = recorded and (is_free(recorded) or attempt < START_ATTEMPTS // 2)
+        return recorded if keep else free_port()
 
     def _make_database(self) -> None:
         import psycopg2
@@ -227,15 +222,6 @@ def _provide_binaries(folder: Path, account: Account) -> None:
     fresh.rename(target)
 
 
-def _secret(path: Path) -> str:
-    """The password in `path`, made on first use and never readable by others."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-            out.write(secrets.token_urlsafe(24) + "\n")
-    return path.read_text().strip()
-
-
 def _answers(url: str, database: str) -> bool:
     import psycopg2
 
@@ -244,50 +230,3 @@ def _answers(url: str, database: str) -> bool:
     except psycopg2.OperationalError:
         return False
     return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def _socket_folder(data: Path) -> str:
-    """A socket's path may have 107 bytes; a deep home goes without and uses TCP alone."""
-    return str(data) if len(str(data)) < 85 and "'" not in str(data) and " " not in str(data) else ""
-
-
-def _drop_stale_pid(data: Path) -> None:
-    """After a crash another program may have the server's old number, which PostgreSQL takes for itself running."""
-    pid_file = data / "postmaster.pid"
-    try:
-        name = Path("/proc", pid_file.read_text().split("\n")[0].strip(), "comm").read_text().strip()
-    except OSError:
-        return
-    if name != "postgres":
-        pid_file.unlink(missing_ok=True)
-
-
-def _last_line(log: Path) -> str:
-    lines = [
-        line for line in log.read_text(errors="replace").splitlines() if "FATAL" in line or "error" in line.lower()
-    ]
-    return lines[-1] if lines else "no reason was logged"
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """One process at a time; the lock goes with the process, so a killed one blocks nobody."""
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
