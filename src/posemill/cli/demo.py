@@ -34,10 +34,10 @@ def demo(quiet: bool, as_json: bool) -> None:
     workspace = Workspace(settings.workspace)
     _seed(settings, quiet)
     if unchanged(workspace):
-        if not quiet:
+        if not (quiet or as_json):
             click.echo("nothing has changed since the last run")
     else:
-        _run_flow(workspace, quiet)
+        _run_flow(workspace, silent=quiet or as_json)
     _show(workspace, as_json)
     if not (quiet or as_json):
         click.echo(NEXT)
@@ -66,12 +66,12 @@ def _seed(settings: Settings, quiet: bool) -> None:
         subprocess.run([sys.executable, "-m", "posemill", "synth", *(["--quiet"] if quiet else [])], check=True)
 
 
-def _run_flow(workspace: Workspace, quiet: bool) -> None:
+def _run_flow(workspace: Workspace, silent: bool) -> None:
     """The flow of production, in a process of its own: prefect stays in flows/."""
     ended = subprocess.run(
         [sys.executable, "-m", "flows.build_model"],
         cwd=workspace.root,
-        stdout=subprocess.DEVNULL if quiet else None,
+        stdout=subprocess.DEVNULL if silent else None,
         check=False,
     )
     if ended.returncode:
