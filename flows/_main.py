@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from flows._house import root
-from flows._report import columns
 from posemill.errors import PosemillError
+from posemill.stages.figures import columns
 from posemill.stages.workspace import Workspace
 
 

@@ -29,12 +29,6 @@ def stage_rows(workspace: Workspace, stages: Iterable[str]) -> list[tuple[str, s
     return [*rows, *((name, str(path.relative_to(workspace.root))) for name, path in reports(workspace).items())]
 
 
-def columns(rows: Sequence[tuple[str, str]]) -> str:
-    """Two columns for the terminal."""
-    width = max((len(name) for name, _ in rows), default=0)
-    return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
-
-
 def _number(figure: Any) -> str:
     return f"{figure:.4g}" if isinstance(figure, float) else str(figure)
 

@@ -33,13 +33,15 @@ def demo(quiet: bool, as_json: bool) -> None:
     settings = Settings.from_env()
     workspace = Workspace(settings.workspace)
     _seed(settings, quiet)
-    if unchanged(workspace):
-        if not (quiet or as_json):
-            click.echo("nothing has changed since the last run")
+    silent = quiet or as_json
+    if not unchanged(workspace):
+        _run_flow(workspace, silent)  # it ends with the table
+    elif not silent:
+        click.echo("nothing has changed since the last run\n")
+        _show(workspace, as_json)
+    if silent:
+        _show(workspace, as_json)
     else:
-        _run_flow(workspace, silent=quiet or as_json)
-    _show(workspace, as_json)
-    if not (quiet or as_json):
         click.echo(NEXT)
 
 
@@ -79,12 +81,10 @@ def _run_flow(workspace: Workspace, silent: bool) -> None:
 
 
 def _show(workspace: Workspace, as_json: bool) -> None:
-    from posemill.stages.figures import figures, short_table
+    from posemill.stages.figures import columns, figures, short_table
     from posemill.stages.workspace import STAGES
 
     if as_json:
         click.echo(json.dumps({stage: figures(workspace, stage) for stage in (*STAGES, "accept")}))
         return
-    rows = short_table(workspace)
-    width = max((len(what) for what, _ in rows), default=0)
-    click.echo("\n" + "\n".join(f"{what:<{width}}  {figure}" for what, figure in rows) if rows else "nothing ran yet")
+    click.echo(columns(short_table(workspace)) or "nothing ran yet: `make demo` or `dvc repro`")

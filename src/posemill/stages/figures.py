@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,12 @@ def short_table(workspace: Workspace) -> list[tuple[str, str]]:
         *((name, str(path.relative_to(workspace.root))) for name, path in reports(workspace).items()),
     ]
     return [(what, figure) for what, figure in rows if figure]
+
+
+def columns(rows: Sequence[tuple[str, str]]) -> str:
+    """Two columns for the terminal."""
+    width = max((len(name) for name, _ in rows), default=0)
+    return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
 
 
 def _clips(validate: dict[str, Any]) -> str:
