@@ -32,7 +32,7 @@ def demo(quiet: bool, as_json: bool) -> None:
 
     settings = Settings.from_env()
     workspace = Workspace(settings.workspace)
-    _seed(settings, quiet)
+    _seed(settings, quiet or as_json)
     silent = quiet or as_json
     if not unchanged(workspace):
         _run_flow(workspace, silent)  # it ends with the table
@@ -59,11 +59,11 @@ def summary(as_json: bool) -> None:
 
 def _seed(settings: Settings, quiet: bool) -> None:
     """Fill an empty database with the synthetic corpus; one that holds anything is left alone."""
-    from posemill.store import catalog
+    from posemill.store import media_rows
     from posemill.store.postgres import open_engine
 
     with open_engine(settings).connect() as connection:
-        empty = catalog.is_empty(connection)
+        empty = not media_rows.media(connection)
     if empty:
         subprocess.run([sys.executable, "-m", "posemill", "synth", *(["--quiet"] if quiet else [])], check=True)
 
