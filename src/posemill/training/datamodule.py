@@ -64,7 +64,10 @@ class _Rows(Sampler[NDArray[np.int64]]):
 
 
 class WindowData(pl.LightningDataModule):
-    """Train and validation batches of transformed windows. What an epoch draws depends only on seed and epoch."""
+    """Train and validation batches of transformed windows. What an epoch draws depends only on seed and epoch.
+
+    first_epoch  to be set when a training is resumed.
+    """
 
     def __init__(
         self, windows: NDArray[np.float32], index: WindowIndex, augmentation: Augmentation, params: TrainParams
@@ -72,6 +75,7 @@ class WindowData(pl.LightningDataModule):
         super().__init__()
         self.dataset, self.index, self.augmentation, self.params = _Batches(windows, index), index, augmentation, params
         self.generator = torch.Generator()
+        self.first_epoch = 0
 
     def epoch_rows(self, epoch: int) -> NDArray[np.int64]:
         """The train rows of an epoch in random order: all, or `windows_per_clip` of every clip."""
@@ -95,7 +99,8 @@ class WindowData(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Batches of the trainer's current epoch."""
-        epoch = self.trainer.current_epoch if self.trainer else 0
+        # the trainer still counts the epoch before when it resumes
+        epoch = max(self.trainer.current_epoch if self.trainer else 0, self.first_epoch)
         self.generator.manual_seed(self.params.seed * 100_003 + epoch)
         return self._loader(self.epoch_rows(epoch), self.batch, drop_last=True)
 
@@ -104,7 +109,10 @@ class WindowData(pl.LightningDataModule):
         return self._loader(self.index.rows("validation"), 256, drop_last=False)
 
     def _loader(self, rows: NDArray[np.int64], batch: int, drop_last: bool) -> DataLoader[Any]:
-        return DataLoader(self.dataset, sampler=_Rows(rows, batch, drop_last), batch_size=None)
+        # a loader takes a number from its generator; from the global one it would change what dropout and mixup draw
+        return DataLoader(
+            self.dataset, sampler=_Rows(rows, batch, drop_last), batch_size=None, generator=torch.Generator()
+        )
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor, Tensor], dataloader_idx: int) -> Any:
         """Augment train batches."""

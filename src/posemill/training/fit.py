@@ -89,11 +89,20 @@ def fit(
     checked = sanity.check(network, *data.dataset[index.rows("train")[:: max(len(index.rows("train")) // 512, 1)]][:2],
                            len(classes))  # fmt: skip
     module = ActivityModule(network, params, params.epochs * data.steps_per_epoch())
-    best, history = _checkpoints(scratch), _History()
+    best, history = _best(scratch), _History()
     last = scratch / "last.ckpt"
     resumed = int(torch.load(last, weights_only=True)["epoch"]) + 1 if last.exists() else 0
+    data.first_epoch = resumed
     started = time.monotonic()
-    _train(module, data, [best, history, *_stopping(params)], last if resumed else None, live, progress, params)
+    _train(
+        module,
+        data,
+        [best, history, *_stopping(params), _last(scratch)],
+        last if resumed else None,
+        live,
+        progress,
+        params,
+    )
     seconds = time.monotonic() - started
     network.load_state_dict(_weights_of(Path(best.best_model_path)))
     card = NetworkCard(params.network, params.hyper, pipeline.skeleton.name, tuple(classes), pipeline.window.frames)
@@ -106,10 +115,15 @@ def fit(
     )  # fmt: skip
 
 
-def _checkpoints(scratch: Path) -> ModelCheckpoint:
+def _best(scratch: Path) -> ModelCheckpoint:
     return ModelCheckpoint(
-        scratch, filename="best", monitor="validation.score", mode="max", save_last=True, enable_version_counter=False
+        scratch, filename="best", monitor="validation.score", mode="max", enable_version_counter=False
     )
+
+
+def _last(scratch: Path) -> ModelCheckpoint:
+    """Every epoch, whether better or not; Lightning's own `save_last` only follows the best."""
+    return ModelCheckpoint(scratch, filename="last", enable_version_counter=False)
 
 
 def _stopping(params: TrainParams) -> list[Callback]:

@@ -1,0 +1,165 @@
+"""Training on analytic motion: who sways sideways, who up and down, who not at all."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from posemill.errors import InputError
+from posemill.features import FeaturePipeline, WindowSpec
+from posemill.features.augment import Augmentation
+from posemill.params.train import TrainParams
+from posemill.pose.skeleton import BODY_12
+from posemill.training import fit as training
+from posemill.training import sanity
+from posemill.training.datamodule import WindowData, WindowIndex, transformed
+from posemill.training.fit import fit
+from posemill.training.module import ActivityModule
+
+CLASSES = ["nod", "still", "sway"]
+PARAMS = TrainParams(network="tcn", hyper={"width": 16, "dilations": (1, 2)}, epochs=5, batch=16, threads=1, learning_rate=8e-3)
+Data = tuple[np.ndarray, WindowIndex, FeaturePipeline]
+
+
+def swaying(count: int = 240) -> Data:
+    """(N, 16, 12, 3) windows whose class is the direction of a sine; every fourth window is for validation."""
+    random = np.random.default_rng(0)
+    target = np.arange(count) % 3
+    phase = np.linspace(0, 2 * np.pi, 16)[None, :] + random.uniform(0, 6, (count, 1))
+    wave = 40 * np.sin(phase)
+    xy = 200 + random.normal(0, 40, (1, 1, 12, 2)) + random.normal(0, 2, (count, 16, 12, 2))
+    xy[target == 2, :, 2:6, 0] += wave[target == 2, :, None]
+    xy[target == 0, :, 2:6, 1] += wave[target == 0, :, None]
+    windows = np.concatenate([xy, np.ones((count, 16, 12, 1))], -1).astype(np.float32)
+    split = np.where(np.arange(count) // 3 % 4 == 0, "validation", "train")
+    pipeline = FeaturePipeline(BODY_12, WindowSpec(duration_s=1.0, rate_hz=16.0)).fit(windows)
+    return windows, WindowIndex(target, np.arange(count), split), pipeline
+
+
+@pytest.fixture(scope="module")
+def data() -> Data:
+    return swaying()
+
+
+def test_it_learns_what_is_there_and_repeats_under_a_seed(data: Data, tmp_path: Path) -> None:
+    first = fit(PARAMS, *data, CLASSES, tmp_path / "a")
+    second = fit(PARAMS, *data, CLASSES, tmp_path / "b")
+    assert first.validation_accuracy > 0.9
+    assert [r["epoch"] for r in first.history] == list(range(5))
+    assert first.history[-1]["train.loss"] < first.history[0]["train.loss"]
+    assert not first.network.training
+    assert first.card.classes == tuple(CLASSES)
+    assert first.card.frames == 16
+    for a, b in zip(first.network.state_dict().values(), second.network.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_a_killed_training_ends_as_if_it_had_not_been(
+    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = fit(PARAMS, *data, CLASSES, tmp_path / "whole")
+    end_of_epoch = training._History.on_train_epoch_end
+
+    def killed(self: object, trainer: object, module: object) -> None:
+        if getattr(trainer, "current_epoch", 0) == 3:
+            raise MemoryError("killed")
+        end_of_epoch(self, trainer, module)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training._History, "on_train_epoch_end", killed)
+        with pytest.raises(MemoryError):
+            fit(PARAMS, *data, CLASSES, tmp_path / "part")
+    resumed = fit(PARAMS, *data, CLASSES, tmp_path / "part")
+    assert resumed.resumed_from_epoch == 3
+    assert [r["epoch"] for r in resumed.history] == list(range(5))
+    assert resumed.history == whole.history
+    for a, b in zip(whole.network.state_dict().values(), resumed.network.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+    assert not (tmp_path / "part").exists()
+
+
+def test_the_stgcn_learns_too(data: Data, tmp_path: Path) -> None:
+    params = PARAMS.model_copy(update={"network": "stgcn", "hyper": {"widths": (15, 15)}, "epochs": 5, "batch": 8})
+    assert fit(params, *data, CLASSES, tmp_path / "a").validation_accuracy > 0.8
+
+
+def test_figures_go_to_dvclive(data: Data, tmp_path: Path) -> None:
+    params = PARAMS.model_copy(update={"epochs": 2})
+    fit(params, *data, CLASSES, tmp_path / "a", live=tmp_path / "live")
+    rows = (tmp_path / "live/plots/metrics/validation.accuracy.tsv").read_text().splitlines()
+    assert len(rows) == 3
+
+
+def relabelled(data: Data, change: Callable[[WindowIndex], WindowIndex]) -> Data:
+    return data[0], change(data[1]), data[2]
+
+
+def test_one_activity_only_is_refused(data: Data, tmp_path: Path) -> None:
+    single = relabelled(data, lambda i: WindowIndex(np.zeros_like(i.target), i.clip, i.split))
+    with pytest.raises(InputError, match=r"at least 2 activities, came .*still.*: add clips"):
+        fit(PARAMS, *single, ["still"], tmp_path)
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_an_empty_split_is_refused(data: Data, split: str, tmp_path: Path) -> None:
+    empty = relabelled(data, lambda i: WindowIndex(i.target, i.clip, np.where(i.split == split, "test", i.split)))
+    with pytest.raises(InputError, match=f"no window in the {split} split: add clips of more subjects"):
+        fit(PARAMS, *empty, CLASSES, tmp_path)
+
+
+def test_an_activity_without_train_windows_is_refused(data: Data, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no train window of fall"):
+        fit(PARAMS, *data, [*CLASSES, "fall"], tmp_path)
+
+
+def test_a_loss_that_is_no_number_stops_with_advice(data: Data) -> None:
+    broken = torch.nn.Module()
+    broken.forward = lambda x: x.flatten(1)[:, :3] * float("nan")  # type: ignore[assignment]
+    module = ActivityModule(broken, PARAMS, 10)
+    batch = (torch.from_numpy(data[0][:8]), torch.from_numpy(data[1].target[:8]), torch.zeros(8))
+    with pytest.raises(InputError, match=r"loss became nan in epoch 0: lower train.learning_rate"):
+        module.training_step(batch, 0)
+
+
+def test_an_epoch_draws_so_many_windows_of_every_clip(data: Data, tmp_path: Path) -> None:
+    windows, index, pipeline = data
+    grouped = WindowIndex(index.target, np.arange(len(windows)) // 6, index.split)
+    params = PARAMS.model_copy(update={"windows_per_clip": 2})
+    module = WindowData(
+        transformed(windows, pipeline, tmp_path / "w.npy"), grouped, Augmentation(pipeline, params.augment), params
+    )
+    rows = module.epoch_rows(0)
+    assert set(np.bincount(grouped.clip[rows])) <= {0, 2}
+    assert (grouped.split[rows] == "train").all()
+    assert sorted(rows) != sorted(module.epoch_rows(1))
+    np.testing.assert_array_equal(rows, module.epoch_rows(0))
+
+
+def test_sanity_accepts_a_fitting_network_and_leaves_it_alone(data: Data) -> None:
+    from posemill import models
+
+    x = torch.from_numpy(data[2].transform(data[0]))
+    network = models.build("tcn", BODY_12, 3, width=16, dilations=(1, 2))
+    before = {k: v.clone() for k, v in network.state_dict().items()}
+    found = sanity.check(network, x, torch.from_numpy(data[1].target), 3)
+    assert found["learnt_accuracy"] > 0.9
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+
+
+def test_sanity_finds_contradicting_labels_and_wrong_shapes(data: Data) -> None:
+    from posemill import models
+
+    x = torch.from_numpy(data[2].transform(data[0]))
+    target = torch.from_numpy(data[1].target)
+    network = models.build("tcn", BODY_12, 3, width=16, dilations=(1, 2), dropout=0.0)
+    with pytest.raises(InputError, match="equal windows with different activities"):
+        sanity.check(network, x[:1].expand_as(x), target, 3)
+    with pytest.raises(InputError, match=r"should answer \(6, 4\)"):
+        sanity.check(network, x, target, 4)
+    prejudiced = models.build("tcn", BODY_12, 3, width=16, dilations=(1, 2))
+    torch.nn.init.constant_(prejudiced.head[1].bias[:1], 50.0)
+    with pytest.raises(InputError, match=r"near ln 3 = 1.10"):
+        sanity.check(prejudiced, x, target, 3)
