@@ -18,7 +18,6 @@ from posemill.errors import PosemillError
 from posemill.stages.turn import turn
 from posemill.stages.workspace import Workspace
 
-
 KILLED = "it was killed before it could say why (often: out of memory, or somebody stopped it); run again"
 
 

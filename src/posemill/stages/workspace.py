@@ -16,10 +16,12 @@ class Workspace:
 
     @property
     def params(self) -> Path:
+        """The tunables."""
         return self.root / "params.yaml"
 
     @property
     def expectations(self) -> Path:
+        """Great Expectations' suites."""
         return self.root / "expectations"
 
     def output(self, stage: str) -> Path:
