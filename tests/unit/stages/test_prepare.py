@@ -1,0 +1,149 @@
+"""prepare and train on analytic motion, from the files that label and validate write."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from posemill.errors import InputError
+from posemill.features import FeaturePipeline
+from posemill.params.prepare import PrepareParams
+from posemill.params.train import TrainParams
+from posemill.pose.skeleton import COCO_17
+from posemill.pose.track import MediumTracks, PoseTrack
+from posemill.stages import prepare, train
+from posemill.stages.workspace import Workspace
+from posemill.store.tracks import write_shards
+
+PARAMS = PrepareParams.model_validate(
+    {"window": {"duration_s": 1.0, "stride_s": 0.5, "rate_hz": 16.0}, "split": {"validation": 0.2, "test": 0.2}}
+)
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def person(number: int, activity: str, seconds: float = 3.0, seed: int = 0) -> PoseTrack:
+    """Someone whose wrists swing sideways (`sway`) or up and down (`nod`) once a second; `still` stands."""
+    random = np.random.default_rng(seed)
+    time_s = np.arange(round(seconds * 25)) / 25
+    body = np.random.default_rng(0).normal(0, 40, (1, 17, 2))
+    xy = 200 + body + random.normal(0, 1, (len(time_s), 17, 2))
+    axis = {"sway": 0, "nod": 1}.get(activity)
+    if axis is not None:
+        xy[:, 9:11, axis] += 40 * np.sin(2 * np.pi * time_s + random.uniform(0, 6))[:, None]
+    return PoseTrack(
+        COCO_17, number, np.arange(len(time_s), dtype=np.int32), time_s, xy.astype(np.float32),
+        np.full((len(time_s), 17), 0.5, np.float32), np.zeros(len(time_s), np.uint8),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """Ten subjects doing two things each, one unlabelled clip, one nobody is in, one with a rejected track."""
+    workspace = Workspace(tmp_path)
+    shutil.copytree(REPOSITORY / "expectations", tmp_path / "expectations")
+    rows: list[dict[str, Any]] = []
+    media: list[MediumTracks] = []
+
+    def add(activity: str | None, subject: str | None, *people: PoseTrack) -> None:
+        medium = f"{len(rows):064x}"
+        media.append(MediumTracks(medium, "test", COCO_17, 400, 400, 75, 3.0, people))
+        rows.append(
+            {"clip": len(rows) + 1, "medium": medium, "start_s": 0.0, "end_s": np.nan, "activity": activity,
+             "subject": subject, "camera": None, "split": None, "dataset": "d", "said_by": "test"}
+        )  # fmt: skip
+
+    for s in range(10):
+        for activity in ("nod", "sway"):
+            add(activity, f"subject-{s}", person(0, activity, seed=len(rows)))
+    add(None, "subject-1", person(0, "sway"))
+    add("sway", "subject-2")
+    add("nod", "subject-3", person(0, "nod"))
+    for stage in ("label", "validate", "prepare", "train"):
+        workspace.output(stage).mkdir(parents=True)
+    write_shards(workspace.output("label"), media)
+    validated = workspace.output("validate")
+    pd.DataFrame(rows).to_parquet(validated / "clips.parquet", index=False)
+    rejected = {
+        "what": "track",
+        "clip": None,
+        "medium": rows[-1]["medium"],
+        "person": 0,
+        "expectation": "e",
+        "reason": "",
+    }
+    pd.DataFrame([rejected]).to_parquet(validated / "rejected.parquet", index=False)
+    return workspace
+
+
+def test_windows_index_and_features_fit_together(workspace: Workspace) -> None:
+    out = workspace.output("prepare")
+    result = prepare.run(PARAMS, workspace, out)
+    windows = np.load(out / "windows.npy")
+    index = pd.read_parquet(out / "index.parquet")
+    assert windows.shape == (len(index), 16, 12, 3) == (100, 16, 12, 3)
+    assert windows.dtype == np.float32
+    assert index["window"].tolist() == list(range(100))
+    assert (index.groupby("subject")["split"].nunique() == 1).all()
+    assert (index.groupby("split")["activity"].nunique() == 2).all()
+    assert index.groupby("split").size().to_dict() == {"test": 20, "train": 60, "validation": 20}
+    assert (result.windows, result.train, result.validation, result.test) == (100, 60, 20, 20)
+    assert json.loads((out / "classes.json").read_text()) == ["nod", "sway"]
+    assert not (out / "windows.raw").exists()
+    row = index.iloc[7]
+    truth = person(0, row["activity"], seed=int(row["clip"]) - 1)
+    again, starts = FeaturePipeline.load(out / "features.json").windows(truth, 0.0, 3.0)
+    np.testing.assert_array_equal(windows[7], again[starts.tolist().index(row["start_s"])])
+
+
+def test_clips_without_windows_are_named_with_the_reason(workspace: Workspace) -> None:
+    out = workspace.output("prepare")
+    result = prepare.run(PARAMS, workspace, out)
+    dropped = pd.read_parquet(out / "dropped.parquet").set_index("clip")["reason"].to_dict()
+    assert dropped == {21: prepare.UNLABELLED, 22: prepare.NOBODY, 23: prepare.NOBODY}
+    assert result.clips_dropped == 3
+    assert result.dropped == {prepare.UNLABELLED: 1, prepare.NOBODY: 2}
+
+
+def test_only_wanted_activities_and_an_official_split(workspace: Workspace) -> None:
+    path = workspace.output("validate") / "clips.parquet"
+    clips = pd.read_parquet(path)
+    clips["split"] = np.where(clips["subject"].isin(["subject-0", "subject-5"]), "test", "train")
+    clips.to_parquet(path)
+    wanted = PARAMS.model_copy(update={"activities": ("sway", "nod")})
+    prepare.run(wanted, workspace, workspace.output("prepare"))
+    index = pd.read_parquet(workspace.output("prepare") / "index.parquet")
+    assert set(index.loc[index["split"] == "test", "subject"]) == {"subject-0", "subject-5"}
+    assert json.loads((workspace.output("prepare") / "classes.json").read_text()) == ["sway", "nod"]
+
+
+def test_no_window_at_all_says_why(workspace: Workspace) -> None:
+    strange = PARAMS.model_copy(update={"activities": ("fly",)})
+    with pytest.raises(InputError, match=r"22 times: the activity is not in prepare\.activities"):
+        prepare.run(strange, workspace, workspace.output("prepare"))
+
+
+def test_prepared_windows_train_a_network_that_tells_them_apart(workspace: Workspace) -> None:
+    from posemill import models
+
+    prepare.run(PARAMS, workspace, workspace.output("prepare"))
+    params = TrainParams(
+        hyper={"width": 16, "dilations": [1, 2]}, epochs=8, batch=12, threads=1, learning_rate=8e-3
+    )  # fmt: skip
+    out = workspace.output("train")
+    result = train.run(params, workspace, out)
+    assert result.validation_accuracy >= 0.75
+    network, card = models.load(out, ["nod", "sway"])
+    assert card.frames == 16
+    assert sum(p.numel() for p in network.parameters()) == result.parameters
+    history = json.loads((out / "history.json").read_text())
+    assert len(history["epochs"]) == 8
+    assert not list((workspace.root / "build" / ".resume").glob("*"))
+
+
+def test_train_before_prepare_says_what_to_do(workspace: Workspace) -> None:
+    with pytest.raises(InputError, match="posemill stage prepare"):
+        train.run(TrainParams(), workspace, workspace.output("train"))
