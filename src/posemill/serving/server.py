@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from posemill.errors import Unavailable
+from posemill.errors import PosemillError, Unavailable
 from posemill.serving.client import Client
 
 START_S = 180.0
@@ -31,7 +32,8 @@ def serving(bento: str, env: Mapping[str, str], start_s: float = START_S) -> Ite
 
     env      of the server process, see packaging.bento.environment.
     start_s  how long it may take to be ready.
-    Errors: Unavailable with the server's last words when it does not come up. It is stopped in every case.
+    Errors: PosemillError with the reason when the service refuses to start (a changed file, another labeller),
+    Unavailable with the server's last words when it does not come up. It is stopped in every case.
     """
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="posemill-serve-") as folder:
@@ -81,10 +83,19 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 def _wait(client: Client, process: subprocess.Popen[bytes], log: Path, start_s: float) -> None:
     until = time.monotonic() + start_s
     while not client.ready():
+        if says := _refusal(log):  # BentoML would start its worker again and again
+            raise PosemillError(f"the service does not start: {says}")
         if process.poll() is not None or time.monotonic() > until:
             how = "ended" if process.poll() is not None else f"was not ready after {start_s:.0f} s"
             raise Unavailable(f"the service {how}; it said: {_last_words(log)}")
         time.sleep(0.1)
+
+
+def _refusal(log: Path) -> str | None:
+    """The sentence of our own error with which a worker gave up, if it did."""
+    text = log.read_text(errors="replace")
+    found = re.findall(r"^posemill\.errors\.\w+: (.+)$", text, re.MULTILINE)
+    return found[-1] if found and "Application startup failed" in text else None
 
 
 def _last_words(log: Path) -> str:
