@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("house", deadline=None)  # a loaded machine is no fault
+settings.load_profile("house")
 MATERIAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

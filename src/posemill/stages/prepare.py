@@ -161,7 +161,7 @@ def _as_npy(raw: Path, path: Path, shape: tuple[int, ...]) -> None:
 def _splits(index: pd.DataFrame, clips: pd.DataFrame, params: PrepareParams) -> Any:
     """The split of every window, by its subject."""
     used = clips[clips["clip"].isin(index["clip"])]
-    official = used["split"].where(used["split"].notna(), None)
+    official = used["split"].astype(object).where(used["split"].notna(), None)
     labelled = [
         Labelled(str(s), str(a), o) for s, a, o in zip(used["subject"], used["activity"], official, strict=True)
     ]
