@@ -33,6 +33,13 @@ class LabelParams(Section):
     instance_threshold: float = Field(default=0.15, ge=0, le=1, description="people less sure are dropped")
     keypoint_threshold: float = Field(default=0.0, ge=0, le=1, description="keypoints less sure are not seen")
     seed_threshold: float = Field(default=0.2, gt=0, le=1, description="confidence of a person's first keypoint")
+    second_look: float = Field(
+        default=0.45,
+        ge=0,
+        le=1,
+        description="a picture without anybody as sure as this is looked at turned to both"
+        " sides too: people who lie; 0 = never",
+    )
     tracking: TrackingParams = TrackingParams()
 
     @field_validator("long_edge_px")

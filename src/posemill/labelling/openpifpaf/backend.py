@@ -18,8 +18,8 @@ from posemill.labelling.openpifpaf import fields
 from posemill.labelling.openpifpaf.checkpoints import Checkpoint
 from posemill.labelling.openpifpaf.decoder import Decoder, Thresholds
 from posemill.labelling.openpifpaf.library import openpifpaf
-from posemill.labelling.picture import Placement, network_input, place
 from posemill.labelling.runtime import OpenVino, load_runtime
+from posemill.labelling.views import View, smaller, without_doubles
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
 
@@ -59,28 +59,41 @@ class OpenPifPafBackend:
             "instance_threshold": params.instance_threshold,
             "keypoint_threshold": params.keypoint_threshold,
             "seed_threshold": params.seed_threshold,
+            "second_look": params.second_look,
         }
 
     def poses(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Pose]]:
         """See PoseBackend."""
-        placements = [place(image.shape[0], image.shape[1], self._params.long_edge_px) for image in images]
-        if isinstance(self._runtime, OpenVino):
-            for sides in {placement.sides for placement in placements}:
-                self._runtime.prepare((1, 3, *sides))
+        views = [View(image, 0, self._params.long_edge_px) for image in images]
         with self._thresholds.in_force():
-            return list(self._pool.map(self._one, images, placements))
+            found = self._look(views)
+            again = [i for i, poses in enumerate(found) if self._unsure(poses)]
+            turned = [View(images[i], turns, smaller(self._params.long_edge_px)) for i in again for turns in (1, 3)]
+            more = self._look(turned)
+        for number, i in enumerate(again):
+            found[i] = without_doubles([*found[i], *more[2 * number], *more[2 * number + 1]])
+        return found
 
-    def _one(self, image: NDArray[np.uint8], placement: Placement) -> list[Pose]:
+    def _unsure(self, poses: Sequence[Pose]) -> bool:
+        return all(pose.person_confidence < self._params.second_look for pose in poses)
+
+    def _look(self, views: Sequence[View]) -> list[list[Pose]]:
+        if isinstance(self._runtime, OpenVino):
+            for sides in {view.placement.sides for view in views}:
+                self._runtime.prepare((1, 3, *sides))
+        return list(self._pool.map(self._one, views))
+
+    def _one(self, view: View) -> list[Pose]:
         if not hasattr(self._own, "decoder"):
             self._own.decoder = Decoder(self._checkpoint.shell)
-        found = self._own.decoder(self._runtime(network_input(image, placement)))
-        return [self._pose(points, confidence, placement) for points, confidence in found]
+        found = self._own.decoder(self._runtime(view.network_input()))
+        return [self._pose(points, confidence, view) for points, confidence in found]
 
-    def _pose(self, points: NDArray[np.float32], confidence: float, placement: Placement) -> Pose:
+    def _pose(self, points: NDArray[np.float32], confidence: float, view: View) -> Pose:
         """Keypoints that are not sure enough, or outside the picture, are not seen."""
-        xy = placement.back(points[:, :2])
+        xy = view.back(points[:, :2])
         sure = points[:, 2].clip(0, 1).astype(np.float32)
-        last = np.array([placement.width_px - 1, placement.height_px - 1], np.float32)
+        last = np.array([view.image.shape[1] - 1, view.image.shape[0] - 1], np.float32)
         margin = BORDER * float(last.max())
         seen = (sure > 0) & (sure >= self._params.keypoint_threshold)
         seen &= (xy >= -margin).all(-1) & (xy <= last + margin).all(-1)
