@@ -30,7 +30,7 @@ def test_same_fields_as_tensorflow_js() -> None:
         found, wanted = fields[:, y, x].numpy(), np.array(expected)
         # 16-bit weights: a hundredth of a logit, and of the pixels a small part of the field's own spread
         assert np.abs(found[:17] - wanted[:17]).max() < 0.05
-        assert np.abs(found[17:] - wanted[17:]).max() < 0.01 * np.abs(wanted[17:]).max()
+        assert np.abs(found[17:] - wanted[17:]).max() < 0.5  # pixels of 385
 
 
 def test_the_embedded_file_is_the_published_one() -> None:
