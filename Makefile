@@ -22,7 +22,7 @@ setup: $(VENV)/.installed  ## install everything into .venv
 $(VENV)/.installed: requirements.lock pyproject.toml tools/preflight.sh
 	@PYTHON=$(PYTHON) sh tools/preflight.sh
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install -q 'uv>=0.9,<1'; }
-	$(BIN)/uv pip sync -q --python $(BIN)/python requirements.lock
+	$(BIN)/uv pip sync -q --compile-bytecode --python $(BIN)/python requirements.lock
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
 	@touch $@
 
