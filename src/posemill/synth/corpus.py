@@ -23,6 +23,7 @@ from posemill.synth.render import Sensor, frames
 LABELLER = "synthetic-truth"
 HIDDEN = 0.5  # confidence of a keypoint behind furniture: known exactly, but not to be seen
 _ON_THE_FLOOR = ("push_up", "plank", "fall")
+_RATE_SHARE = (1 / np.array(RATES)) / (1 / np.array(RATES)).sum()  # every rate gets the same number of frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +124,8 @@ def stage(plan: Plan) -> SynthClip:
     skin, hair = SKINS[person.integers(len(SKINS))], HAIRS[person.integers(len(HAIRS))]
     look_rng, rng = _rng(plan, "look"), _rng(plan, "motion")
     look = Look.random(look_rng, skin, hair, bool(person.uniform() < 0.4))
-    fps = RATES[rng.integers(len(RATES))]
-    time_s = np.arange(round(rng.uniform(2.9, 3.9) * fps)) / fps
+    fps = float(rng.choice(RATES, p=_RATE_SHARE))
+    time_s = np.arange(round(rng.uniform(2.2, 2.9) * fps)) / fps
     motion = move(plan.activity, time_s, style, rng)
     posed = rig(body, motion)
     view, camera = _film(plan, posed)
