@@ -83,9 +83,11 @@ class OpenVino:
         return self._core.read_model(path)
 
     def _export(self, shape: tuple[int, ...], path: Path) -> Any:
-        with warnings.catch_warnings():  # tracing warns of sizes that become constants: here they are
+        with warnings.catch_warnings(), torch.no_grad():  # tracing warns of sizes that become constants: here they are
             warnings.simplefilter("ignore")
-            exported = _openvino().convert_model(self._network, example_input=torch.zeros(shape), input=list(shape))
+            # traced once: OpenPifPaf keeps its grid of cells between calls, so that a second trace looks different
+            traced = torch.jit.trace(self._network, torch.zeros(shape), check_trace=False)  # type: ignore[no-untyped-call]
+            exported = _openvino().convert_model(traced, input=list(shape))
         # whole or not there: written aside, then renamed; a run beside this one may have been quicker
         try:
             path.parent.parent.mkdir(parents=True, exist_ok=True)
