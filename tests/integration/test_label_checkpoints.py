@@ -32,7 +32,7 @@ def official(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_official_form_is_loaded_and_exported_exactly(official: Path, tmp_path: Path) -> None:
-    """Earns its time: this form cannot be downloaded in a test, and exported in place its fields shift silently."""
+    """Earns its time: official files are downloads, and a second trace of such a network fails to export."""
     params = LabelParams(checkpoint=str(official), long_edge_px=129)
     checkpoint = load_checkpoint(params.checkpoint, None, tmp_path)
     backend = OpenPifPafBackend(checkpoint, params, tmp_path)

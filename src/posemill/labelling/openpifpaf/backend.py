@@ -33,7 +33,7 @@ class OpenPifPafBackend:
 
     def __init__(self, checkpoint: Checkpoint, params: LabelParams, cache: Path) -> None:
         self._params, self._checkpoint = params, checkpoint
-        # in place, an exported network silently shifts its fields by many cells; the other way is as exact
+        # ONNX exports of the in-place form are silently wrong; OpenVINO takes both, the other way is as exact
         openpifpaf.network.heads.CompositeField4.inplace_ops = False
         content = checkpoint.sha256 + _digest_of_code()
         self._runtime = load_runtime(params.runtime, checkpoint.shell, content, cache / "networks", params.threads)
