@@ -49,6 +49,7 @@ class Judgement:
     """Everything that is reported.
 
     bins, raw_bins  reliability of windows with the temperature and without.
+    unanswered      clips of the test split that gave no window, so that the model was never asked.
     """
 
     classes: list[str]
@@ -57,6 +58,7 @@ class Judgement:
     temperature: float
     bins: list[calibration.Bin]
     raw_bins: list[calibration.Bin]
+    unanswered: int = 0
 
     def figures(self) -> dict[str, Any]:
         """metrics.json: plain figures by name. The short names are of clips; `window_…` are of windows."""
@@ -70,6 +72,8 @@ class Judgement:
             "ece": calibration.expected_error(self.bins), "ece_uncalibrated": calibration.expected_error(self.raw_bins),
             "temperature": self.temperature, "window_accuracy": metrics.accuracy(windows),
             "window_macro_f1": metrics.macro_f1(windows), "windows": int(windows.sum()),
+            "clips_unanswered": self.unanswered,
+            "accuracy_counting_unanswered": float(np.trace(counts) / (counts.sum() + self.unanswered)),
             "subjects": int(self.clips.index["subject"].nunique()),
             "recall": {s.activity: s.recall for s in scores if s.count},
         }  # fmt: skip
@@ -77,7 +81,7 @@ class Judgement:
 
 def judge(
     index: pd.DataFrame, classes: list[str], validation: tuple[pd.DataFrame, NDArray[np.float32]],
-    test_logits: NDArray[np.float32], bins: int,
+    test_logits: NDArray[np.float32], bins: int, unanswered: int = 0,
 ) -> Judgement:  # fmt: skip
     """Put the figures together.
 
@@ -94,7 +98,7 @@ def judge(
     return Judgement(
         classes=classes, windows=windows, clips=by_clip(windows, classes), temperature=temperature,
         bins=calibration.reliability(probabilities, actual, bins),
-        raw_bins=calibration.reliability(calibration.softmax(test_logits), actual, bins),
+        raw_bins=calibration.reliability(calibration.softmax(test_logits), actual, bins), unanswered=unanswered,
     )  # fmt: skip
 
 

@@ -60,6 +60,8 @@ def _top(page: Page, judged: Judgement, outcomes: Sequence[GateOutcome]) -> None
         Figure("Accuracy, windows", _percent(figures["window_accuracy"]), f"{figures['windows']} windows"),
         Figure("Calibration error", _percent(figures["ece"]), f"uncalibrated {_percent(figures['ece_uncalibrated'])}"),
         Figure("Test clips", str(figures["clips"]), f"{figures['subjects'] or 'unnamed'} subjects"),
+        Figure("Unanswered clips", str(figures["clips_unanswered"]),
+               f"nobody usable in them; counted as wrong: {_percent(figures['accuracy_counting_unanswered'])}"),
         Figure("Activities", str(len(judged.classes)), f"weakest recall {_percent(figures['class_recall'])}"),
     ])  # fmt: skip
 

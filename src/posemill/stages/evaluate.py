@@ -31,6 +31,7 @@ class EvaluateResult(StageResult):
     window_accuracy: float
     ece: float
     clips: int
+    clips_unanswered: int
     gates_passed: bool
     report: str = "build/evaluate/report.html"
     gates: list[str]
@@ -50,12 +51,22 @@ def run(params: EvaluateParams, inputs: Workspace, outputs: Path) -> EvaluateRes
     features = FeaturePipeline.load(prepare / "features.json")
     classes: list[str] = json.loads((prepare / "classes.json").read_text())
     network, card = models.load(train, classes, features.skeleton)
-    return judge(params, prepare, outputs, network, features, classes, f"network {card.name}")
+    unanswered = _unanswered(inputs, classes)
+    return judge(params, prepare, outputs, network, features, classes, f"network {card.name}", unanswered)
+
+
+def _unanswered(inputs: Workspace, classes: list[str]) -> int:
+    import pandas as pd
+
+    from posemill.evaluation import unanswered
+
+    clips = pd.read_parquet(inputs.output("ingest") / "clips.parquet")
+    return unanswered.count(clips, pd.read_parquet(inputs.output("prepare") / "index.parquet"), classes)
 
 
 def judge(
     params: EvaluateParams, prepare: Path, outputs: Path, network: Any, features: FeaturePipeline,
-    classes: list[str], about: str,
+    classes: list[str], about: str, unanswered: int = 0,
 ) -> EvaluateResult:  # fmt: skip
     """As run, for a network that is at hand: (B, T, K, 3) → logits (B, C)."""
     import pandas as pd
@@ -69,7 +80,9 @@ def judge(
         split: _predict(network, features, windows, index[index["split"] == split], len(classes), params.batch_size)
         for split in ("validation", "test")
     }
-    judged = put_together(said["test"][0], classes, said["validation"], said["test"][1], params.reliability_bins)
+    judged = put_together(
+        said["test"][0], classes, said["validation"], said["test"][1], params.reliability_bins, unanswered
+    )
     outcomes = gates.check(judged.figures(), params.gates)
     tables.write(outputs, judged, outcomes)
     page = report.page(judged, outcomes, windows, features.skeleton, params.mistakes_shown, about)
@@ -97,6 +110,7 @@ def _result(figures: dict[str, Any], outcomes: list[GateOutcome]) -> EvaluateRes
     return EvaluateResult(
         **{key: round(figures[key], 4) for key in ("accuracy", "macro_f1", "window_accuracy", "ece")},
         clips=figures["clips"],
+        clips_unanswered=figures["clips_unanswered"],
         gates_passed=all(o.passed for o in outcomes),
         gates=[o.says for o in outcomes],
     )

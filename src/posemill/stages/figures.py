@@ -97,7 +97,10 @@ def _network(train: dict[str, Any]) -> str:
 def _accuracy(evaluate: dict[str, Any]) -> str:
     if not evaluate:
         return ""
-    return f"{evaluate['accuracy']:.1%} of {evaluate['clips']} clips, macro-F1 {evaluate['macro_f1']:.3f}"
+    return (
+        f"{evaluate['accuracy']:.1%} of {evaluate['clips']} clips, macro-F1 {evaluate['macro_f1']:.3f}; "
+        f"{evaluate['clips_unanswered']} more had nobody usable in them"
+    )
 
 
 def _acceptance(accept: dict[str, Any]) -> str:

@@ -155,7 +155,13 @@ def test_the_stage_with_a_real_network(prepare: Path, tmp_path: Path) -> None:
     models.save(workspace.output("train"), models.build("tcn", BODY_12, 2), card)
     outputs = workspace.output("evaluate")
     outputs.mkdir()
+    workspace.output("ingest").mkdir()
+    index = pd.read_parquet(workspace.output("prepare") / "index.parquet")
+    clips = index.drop_duplicates("clip")[["clip", "activity", "subject"]].assign(split=None)
+    lost = clips[clips["subject"].isin(index.loc[index["split"] == "test", "subject"])].head(1).assign(clip=999)
+    pd.concat([clips, lost]).to_parquet(workspace.output("ingest") / "clips.parquet")
     first = evaluate.run(EvaluateParams(), workspace, outputs)
+    assert first.clips_unanswered == 1
     written = (outputs / "metrics.json").read_bytes()
     assert first.clips == 4
     assert evaluate.run(EvaluateParams(batch_size=2), workspace, outputs).accuracy == first.accuracy

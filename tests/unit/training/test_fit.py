@@ -19,7 +19,9 @@ from posemill.training.fit import fit
 from posemill.training.module import ActivityModule
 
 CLASSES = ["nod", "still", "sway"]
-PARAMS = TrainParams(network="tcn", hyper={"width": 16, "dilations": (1, 2)}, epochs=5, batch=16, threads=1, learning_rate=8e-3)
+PARAMS = TrainParams(
+    network="tcn", hyper={"width": 16, "dilations": (1, 2)}, epochs=5, batch=16, threads=1, learning_rate=8e-3
+)
 Data = tuple[np.ndarray, WindowIndex, FeaturePipeline]
 
 
