@@ -65,6 +65,8 @@ def _seed(settings: Settings, quiet: bool) -> None:
     with open_engine(settings).connect() as connection:
         empty = not media_rows.media(connection)
     if empty:
+        if not quiet:
+            click.echo("the database is empty: rendering people who move, with exact keypoints (a minute or two)")
         subprocess.run([sys.executable, "-m", "posemill", "synth", *(["--quiet"] if quiet else [])], check=True)
 
 

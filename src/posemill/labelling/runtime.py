@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 Fields = list[torch.Tensor]
-_COMPILED = 6  # networks for as many picture sizes stay in memory
+_COMPILED = 32  # networks for as many picture sizes stay in memory, some 20 MB each
 
 
 class Runtime(Protocol):
