@@ -84,7 +84,7 @@ def _clips(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"no {path}: run `posemill stage validate` (or `dvc repro`) first")
     clips = pd.read_parquet(path).sort_values("clip")
-    clips["subject"] = clips["subject"].where(clips["subject"].notna(), "medium-" + clips["medium"].str[:12])
+    clips["subject"] = clips["subject"].where(clips["subject"].notna(), "medium-" + clips["medium"])
     return clips
 
 

@@ -120,6 +120,15 @@ def test_only_wanted_activities_and_an_official_split(workspace: Workspace) -> N
     assert json.loads((workspace.output("prepare") / "classes.json").read_text()) == ["sway", "nod"]
 
 
+def test_without_subjects_every_medium_is_its_own(workspace: Workspace) -> None:
+    path = workspace.output("validate") / "clips.parquet"
+    pd.read_parquet(path).assign(subject=None).to_parquet(path)
+    prepare.run(PARAMS, workspace, workspace.output("prepare"))
+    index = pd.read_parquet(workspace.output("prepare") / "index.parquet")
+    assert index["subject"].nunique() == 20
+    assert set(index["split"]) == {"train", "validation", "test"}
+
+
 def test_no_window_at_all_says_why(workspace: Workspace) -> None:
     strange = PARAMS.model_copy(update={"activities": ("fly",)})
     with pytest.raises(InputError, match=r"22 times: the activity is not in prepare\.activities"):
