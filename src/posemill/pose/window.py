@@ -61,7 +61,8 @@ class WindowSpec:
         for scale in sorted(self.scales):
             duration = scale * self.duration_s
             if length < duration:
-                if length >= min(self.scales) * self.duration_s / 2:
+                shorter = rows[-1][1] - rows[-1][0] if rows else min(self.scales) * self.duration_s / 2 - 2e-6
+                if length > shorter + 1e-6:
                     rows.append((start_s, end_s))
                 break
             rows += [(s, s + duration) for s in _starts(start_s, end_s - duration, scale * self.stride_s)]
