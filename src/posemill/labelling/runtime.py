@@ -6,6 +6,7 @@ import hashlib
 import os
 import sys
 import tempfile
+import threading
 import warnings
 from collections import OrderedDict
 from pathlib import Path
@@ -55,6 +56,7 @@ class OpenVino:
         self._network, self._content, self._cache = network, content, cache
         self._core = _openvino().Core()
         self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+        self._own = threading.local()
 
     def prepare(self, shape: tuple[int, ...]) -> None:
         """Export and compile for that input shape, before threads ask for it."""
@@ -71,9 +73,20 @@ class OpenVino:
 
     def __call__(self, picture: NDArray[np.float32]) -> Fields:
         """See Runtime; `prepare` must have seen the shape."""
-        request = self._compiled[picture.shape].create_infer_request()
-        outputs = request.infer([picture], share_inputs=True)
+        outputs = self._request(picture.shape).infer([picture], share_inputs=False)
         return [torch.from_numpy(np.array(outputs[i][0])) for i in range(len(outputs))]
+
+    def _request(self, shape: tuple[int, ...]) -> Any:
+        """This thread's own request for that shape, made once.
+
+        A request a picture was seen to hang: destroying one waits for OpenVINO while it holds Python's lock, which the
+        other thread's request waits for. For the same reason the input is copied, not shared.
+        """
+        network = self._compiled[shape]
+        kept: OrderedDict[tuple[int, ...], tuple[Any, Any]] = self._own.__dict__.setdefault("requests", OrderedDict())
+        if shape not in kept or kept[shape][0] is not network:
+            kept[shape] = (network, network.create_infer_request())
+        return kept[shape][1]
 
     def _exported(self, shape: tuple[int, ...]) -> Any:
         name = hashlib.sha256(f"{self._content} {_openvino().__version__}".encode()).hexdigest()[:20]

@@ -7,9 +7,10 @@ import pickle
 from pathlib import Path
 
 from flows._dvc import StageFailed, StageRun, _told
-from flows._report import columns, markdown, stage_rows
+from flows._report import markdown, stage_rows
 
 from posemill.errors import PosemillError, Unavailable
+from posemill.stages.figures import columns
 from posemill.stages.workspace import STAGES, Workspace
 
 
