@@ -58,7 +58,7 @@ def test_an_error_is_one_sentence(
     def fail(**_: object) -> None:
         raise error("the reason")
 
-    monkeypatch.setattr("posemill.cli.main.cli", fail)
+    monkeypatch.setattr(sys.modules["posemill.cli.main"], "cli", fail)
     with pytest.raises(SystemExit) as stop:
         entry()
     assert stop.value.code == code
