@@ -79,8 +79,8 @@ class OpenVino:
     def _request(self, shape: tuple[int, ...]) -> Any:
         """This thread's own request for that shape, made once.
 
-        A request a picture was seen to hang: destroying one waits for OpenVINO while it holds Python's lock, which the
-        other thread's request waits for. For the same reason the input is copied, not shared.
+        A new request for every picture was seen to hang, likely since destroying one waits for OpenVINO while it holds
+        Python's lock, which the other thread needs. For the same reason the input is copied, not shared.
         """
         network = self._compiled[shape]
         kept: OrderedDict[tuple[int, ...], tuple[Any, Any]] = self._own.__dict__.setdefault("requests", OrderedDict())
