@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -18,6 +17,7 @@ from typing import IO, Any
 
 from posemill.errors import PosemillError, Unavailable
 from posemill.stages.failure import failure_file, last_failure
+from posemill.stages.figures import figures as result
 from posemill.stages.turn import turn
 from posemill.stages.workspace import Workspace
 
@@ -81,10 +81,7 @@ def run_stage(stage: str, root: Path, tell: Callable[[str], object] = print, wai
 
 def figures(workspace: Workspace, stage: str) -> dict[str, Any]:
     """The plain figures of a stage's result.json; none before it ran."""
-    try:
-        found = json.loads((workspace.output(stage) / "result.json").read_text())
-    except FileNotFoundError:
-        return {}
+    found = result(workspace, stage)
     return {k: v for k, v in found.items() if k != "stage" and isinstance(v, str | int | float)}
 
 

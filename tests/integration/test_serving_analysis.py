@@ -157,11 +157,14 @@ def test_only_files_count(client: Client, body: bytes, kind: str, says: str) -> 
     assert says in answer["error"]
 
 
-def test_a_file_name_cannot_leave_its_folder(client: Client, nobody: Path) -> None:
-    head = b'--x\r\nContent-Disposition: form-data; name="video"; filename="../../../tmp/posemill-escaped.mp4"\r\n\r\n'
+@pytest.mark.parametrize("way", ["", "../" * 12], ids=["absolute", "upwards"])
+def test_a_file_name_cannot_leave_its_folder(client: Client, nobody: Path, tmp_path: Path, way: str) -> None:
+    target = tmp_path / "escaped.mp4"
+    name = f"{way}{str(target).lstrip('/') if way else target}"
+    head = f'--x\r\nContent-Disposition: form-data; name="video"; filename="{name}"\r\n\r\n'.encode()
     status, _ = form(client, head + nobody.read_bytes() + b"\r\n--x--\r\n")
     assert status == 200
-    assert not Path("/tmp/posemill-escaped.mp4").exists()
+    assert not target.exists()
 
 
 def test_keypoints_are_answered_while_videos_are_posed(client: Client, root: Path, nobody: Path) -> None:
