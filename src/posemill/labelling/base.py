@@ -29,6 +29,27 @@ class Pose:
     person_confidence: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FramePoses:
+    """Everybody found in one frame of a video, before anybody is followed.
+
+    frame   number of the frame in the video, from 0.
+    time_s  seconds from the first frame.
+    """
+
+    frame: int
+    time_s: float
+    poses: Sequence[Pose]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSpan:
+    """Frames of a video from `start` to before `end` (None: to its end)."""
+
+    start: int = 0
+    end: int | None = None
+
+
 class PoseBackend(Protocol):
     """Finds the people in pictures."""
 
