@@ -1,4 +1,4 @@
-"""A video becomes poses, streaming: frames are decoded ahead in a thread while the backend works. Poses become tracks."""
+"""A video becomes poses, streaming: frames are decoded ahead in a thread. Poses become tracks."""
 
 from __future__ import annotations
 
