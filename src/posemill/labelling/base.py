@@ -1,17 +1,15 @@
-"""What every pose backend offers, and the register of backends."""
+"""What every pose backend offers, and how one is loaded by its name."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.errors import InputError
+from posemill.labelling.register import find_backend
 from posemill.pose.skeleton import Skeleton
 
 
@@ -64,14 +62,7 @@ class PoseBackend(Protocol):
         ...
 
 
-# name -> "module:factory"; a factory takes the label section of params.yaml
-BACKENDS: Mapping[str, str] = MappingProxyType({"openpifpaf": "posemill.labelling.openpifpaf:load"})
-
-
 def load_backend(name: str, params: Any) -> PoseBackend:
     """The backend of that name, imported now; an unknown name lists the known ones."""
-    if name not in BACKENDS:
-        raise InputError(f"unknown pose backend {name!r}; known are {', '.join(BACKENDS)}")
-    module, factory = BACKENDS[name].split(":")
-    backend: PoseBackend = getattr(import_module(module), factory)(params)
+    backend: PoseBackend = find_backend(name).load(params)
     return backend

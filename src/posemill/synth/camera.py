@@ -99,16 +99,17 @@ def _fits(camera: Camera, points: Floats, fill: float) -> bool:
     return bool((off <= fill * (camera.middle + 0.5)).all())
 
 
-def random_view(rng: np.random.Generator, lying: bool = False, walking: bool = False) -> View:
+def random_view(rng: np.random.Generator, lying: bool = False, walking: bool = False, addressed: bool = False) -> View:
     """From the front, obliquely, from a side; seldom from behind. Lying people are seen obliquely or from a side.
 
-    Walking people are seen from farther away, through a longer lens, so that they do not shrink too much.
+    Who addresses somebody is seen by that one, from the front or obliquely. Walking people are seen from farther away,
+    through a longer lens, so that they do not shrink too much.
     """
     side = rng.choice([-1, 1])
     if lying:
         azimuth = side * rng.uniform(42, 100)
     else:
-        kind = rng.choice(4, p=(0.42, 0.42, 0.13, 0.03))
+        kind = rng.choice(4, p=(0.5, 0.5, 0, 0) if addressed else (0.42, 0.42, 0.13, 0.03))
         azimuth = side * rng.uniform(*((0, 25), (25, 65), (65, 100), (150, 180))[kind])
     return View(
         azimuth_deg=azimuth,

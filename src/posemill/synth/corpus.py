@@ -168,7 +168,7 @@ def truth_track(posed: Rig, camera: Camera, backdrop: room.Backdrop, time_s: NDA
 
 def _film(plan: Plan, posed: Rig) -> tuple[View, Camera]:
     rng = _rng(plan, "camera")
-    view = random_view(rng, plan.activity in _ON_THE_FLOOR, plan.activity == "walk")
+    view = random_view(rng, plan.activity in _ON_THE_FLOOR, plan.activity == "walk", plan.activity == "wave")
     points = np.concatenate(list(posed.points.values()))
     top = posed.points["head"] + (0, 0.12, 0)
     points = np.concatenate([points, top])

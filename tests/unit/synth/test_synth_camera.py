@@ -42,3 +42,9 @@ def test_everything_is_in_the_picture_where_it_should_be(seed: int, lying: bool,
 )
 def test_views_have_names(azimuth: float, name: str) -> None:
     assert View(azimuth, 1.5, 50, 0.9, 0).name == name
+
+
+@given(seed=st.integers(0, 10_000))
+def test_somebody_who_is_addressed_sees_the_gesture(seed: int) -> None:
+    view = random_view(np.random.default_rng(seed), addressed=True)
+    assert view.name in ("frontal", "oblique")
