@@ -7,15 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from posemill.params.section import Section
-
-
-class TrackingParams(Section):
-    """How poses of successive frames become people."""
-
-    min_oks: float = Field(default=0.3, gt=0, lt=1, description="similarity from which poses may be the same person")
-    max_gap_s: float = Field(default=1.0, ge=0, description="a person not found for longer comes back as a new one")
-    min_duration_s: float = Field(default=0.3, ge=0, description="shorter tracks are dropped")
-    min_poses: int = Field(default=3, ge=1, description="tracks of fewer poses are dropped")
+from posemill.params.tracking import TrackingParams
 
 
 class LabelParams(Section):
