@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 
 from posemill.errors import SkeletonError
-from posemill.pose.skeleton import BODY_12, COCO_17, PENN_13, SKELETONS, Skeleton, conversion_index, skeleton
+from posemill.pose.skeleton import (
+    BLAZEPOSE_33,
+    BODY_12,
+    BODY_25,
+    COCO_17,
+    MPII_15,
+    OPENPOSE_18,
+    PENN_13,
+    SKELETONS,
+    Skeleton,
+    conversion_index,
+    skeleton,
+)
 
 
 @pytest.mark.parametrize("s", SKELETONS.values(), ids=SKELETONS)
@@ -25,6 +37,43 @@ def test_coco_order_is_cocos() -> None:
     assert COCO_17.keypoints[5:11] == (
         "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
     )  # fmt: skip
+
+
+def test_openposes_orders_are_openposes() -> None:
+    """Positions from OpenPose's own documentation of its output."""
+    assert [OPENPOSE_18.index(k) for k in ("neck", "right_wrist", "left_wrist", "left_ankle", "left_ear")] == [
+        1, 4, 7, 13, 17,
+    ]  # fmt: skip
+    wanted = {"mid_hip": 8, "right_hip": 9, "left_ankle": 14, "right_eye": 15, "left_ear": 18}
+    wanted |= {"left_big_toe": 19, "left_small_toe": 20, "left_heel": 21, "right_big_toe": 22, "right_heel": 24}
+    assert {name: BODY_25.index(name) for name in wanted} == wanted
+    assert [MPII_15.index(k) for k in ("head_top", "right_shoulder", "left_wrist", "right_hip", "chest")] == [
+        0, 2, 7, 8, 14,
+    ]  # fmt: skip
+
+
+def test_blazepose_order_is_its_own() -> None:
+    wanted = {"left_eye": 2, "right_eye": 5, "right_mouth": 10, "left_shoulder": 11, "right_wrist": 16}
+    wanted |= {"left_pinky": 17, "right_index": 20, "left_thumb": 21, "left_hip": 23, "right_ankle": 28}
+    wanted |= {"left_heel": 29, "right_foot_index": 32}
+    assert {name: BLAZEPOSE_33.index(name) for name in wanted} == wanted
+
+
+@pytest.mark.parametrize("s", SKELETONS.values(), ids=SKELETONS)
+def test_both_sides_have_the_same_edges_and_sigmas(s: Skeleton) -> None:
+    other = [s.keypoints[i] for i in s.flip_index]
+    mirrored = {frozenset(other[s.index(k)] for k in edge) for edge in s.edges}
+    assert mirrored == {frozenset(edge) for edge in s.edges}
+    assert [s.sigmas[i] for i in s.flip_index] == list(s.sigmas)
+
+
+@pytest.mark.parametrize("s", SKELETONS.values(), ids=SKELETONS)
+def test_edges_join_all_keypoints(s: Skeleton) -> None:
+    reached, before = {s.keypoints[0]}, 0
+    while len(reached) > before:
+        before = len(reached)
+        reached |= {k for edge in s.edges if reached & set(edge) for k in edge}
+    assert reached == set(s.keypoints)
 
 
 def test_conversion_is_by_name() -> None:

