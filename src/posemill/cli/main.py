@@ -20,7 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "segments": ("posemill.cli.sources:segments", "List and correct activity segments."),
     "quarantine": ("posemill.cli.sources:quarantine", "List what was set aside, and why."),
     "label": ("posemill.cli.label:label", "Label the poses of everything that is new."),
-    "tracks": ("posemill.cli.label:tracks", "Draw the tracks of a medium as overlay video and contact sheet."),
+    "tracks": ("posemill.cli.tracks:tracks", "Draw the tracks of a medium as overlay video and contact sheet."),
     "stage": ("posemill.cli.stage:stage", "Run one stage of dvc.yaml."),
     "demo": ("posemill.cli.demo:demo", "The whole main job; seeds a synthetic corpus when the database is empty."),
     "summary": ("posemill.cli.demo:summary", "The figures of the last run, and where its reports are."),

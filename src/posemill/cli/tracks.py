@@ -1,0 +1,91 @@
+"""`posemill tracks`: pictures of what was found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from posemill.errors import InputError
+
+if TYPE_CHECKING:
+    from posemill.labelling.backlog import Labeller
+    from posemill.pose.track import MediumTracks
+    from posemill.settings import Settings
+
+
+@click.command()
+@click.argument("which")
+@click.option("--out", "folder", type=click.Path(path_type=Path, file_okay=False), help="Default: tracks/.")
+@click.option("--pictures", default=12, show_default=True, help="Pictures on the contact sheet.")
+def tracks(which: str, folder: Path | None, pictures: int) -> None:
+    """Draw the tracks of WHICH: a medium (the beginning of its digest) or a clip (its number).
+
+    \b
+    Writes a video with skeletons and a contact sheet; look whether the skeletons sit on the people:
+      posemill tracks 5c7fd90a
+      posemill tracks 12 --out pictures/
+    """
+    from posemill.settings import Settings
+    from posemill.store.media import MediaStore
+
+    settings = Settings.from_env()
+    medium, start_s, end_s = _find(settings, which)
+    if medium["kind"] != "video":
+        raise InputError(f"medium {medium['digest'][:12]} has keypoints only: there is no picture to draw them on")
+    digest, folder = medium["digest"], folder or Path("tracks")
+    labeller = _labeller(settings)
+    if labeller.missing([digest]):
+        raise InputError(f"medium {digest[:12]} is not labelled with the parameters of params.yaml: `posemill label`")
+    found = labeller.labelled(digest)
+    _draw(MediaStore(settings.store_url).fetch(digest), found, folder / digest[:12], start_s, end_s, pictures)
+    people = ", ".join(f"person {t.person}: {len(t)} poses" for t in found.tracks) or "nobody was found"
+    click.echo(f"{folder / digest[:12]}.mp4 and .png: {people}")
+
+
+def _labeller(settings: Settings) -> Labeller:
+    from posemill import params
+    from posemill.labelling.backlog import Labeller
+    from posemill.labelling.base import load_backend
+    from posemill.store.media import MediaStore
+    from posemill.store.tracks import TrackStore
+
+    section = params.load(settings.workspace / "params.yaml").label
+    backend = load_backend(section.backend, section)
+    return Labeller(backend, section, MediaStore(settings.store_url), TrackStore(settings.store_url))
+
+
+def _find(settings: Settings, which: str) -> tuple[Any, float, float]:
+    """Row of the medium, and the stretch of the clip (all of it for a medium)."""
+    from posemill.store.catalog import clips, find_medium
+    from posemill.store.postgres import open_engine
+
+    with open_engine(settings).connect() as connection:
+        if which.isdigit() and len(which) < 6:
+            row = next((row for row in clips(connection) if row["clip"] == int(which)), None)
+            if row is None:
+                raise InputError(f"there is no clip {which}: see `posemill segments list`")
+            end_s = float("inf") if row["end_s"] is None else row["end_s"]
+            return find_medium(connection, row["medium"]), row["start_s"], end_s
+        return find_medium(connection, which), 0.0, float("inf")
+
+
+def _draw(path: Path, found: MediumTracks, target: Path, start_s: float, end_s: float, pictures: int) -> None:
+    """Write `target`.mp4 and `target`.png."""
+    from posemill.labelling.overlay import Overlay
+    from posemill.video.draw import contact_sheet, write_png
+    from posemill.video.encode import VideoWriter
+    from posemill.video.probe import probe
+
+    facts = probe(path)
+    span_s = min(end_s, facts.duration_s) - start_s
+    every, kept = max(1, round(span_s * facts.fps / max(1, pictures))), []
+    with VideoWriter(target.with_suffix(".mp4"), facts.fps, facts.width_px, facts.height_px) as writer:
+        for number, (frame, people) in enumerate(Overlay(found).frames(path, start_s, end_s)):
+            writer.write(frame.image, frame.time_s - start_s)
+            if number % every == every // 2:
+                kept.append((frame.image, f"{frame.time_s:.1f} s: {', '.join(map(str, people)) or 'nobody'}"))
+    cell = 320, round(320 * facts.height_px / facts.width_px)
+    sheet = contact_sheet([i for i, _ in kept], 4, [caption for _, caption in kept], cell_px=cell)
+    write_png(target.with_suffix(".png"), sheet)
