@@ -140,7 +140,8 @@ BLAZEPOSE_33 = Skeleton(
             (f"{side}_{a}" if a != "nose" else a, f"{side}_{b}")
             for side in ("left", "right")
             for a, b in (
-                ("nose", "shoulder"), ("nose", "mouth"), ("nose", "eye_inner"), ("eye_inner", "eye"), ("eye", "eye_outer"), ("eye_outer", "ear"),
+                ("nose", "shoulder"), ("nose", "mouth"), ("nose", "eye_inner"), ("eye_inner", "eye"),
+                ("eye", "eye_outer"), ("eye_outer", "ear"),
                 ("wrist", "pinky"), ("wrist", "index"), ("wrist", "thumb"), ("pinky", "index"),
                 ("ankle", "heel"), ("heel", "foot_index"), ("ankle", "foot_index"),
             )

@@ -1,0 +1,97 @@
+"""Poses from one layout of keypoints to another, by name, saying what is lost and what is derived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.errors import SkeletonError
+from posemill.pose.topology import Skeleton
+
+# What is by definition the middle of two others; nothing else is ever derived.
+MIDDLES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {"neck": ("left_shoulder", "right_shoulder"), "mid_hip": ("left_hip", "right_hip")}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What becomes of keypoints on the way from `source` to `target`.
+
+    copied   names that both have.
+    derived  names of the target that are the middle of two of the source's, in the target's order.
+    lost     names of the source that the target has no place for.
+    """
+
+    source: Skeleton
+    target: Skeleton
+    copied: tuple[str, ...]
+    derived: tuple[str, ...]
+    lost: tuple[str, ...]
+
+    def __call__(
+        self, xy: NDArray[np.float32], confidence: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """xy (..., K_source, 2) pixels and confidence (..., K_source) to those of the target.
+
+        A derived keypoint is NaN where one of its two is, and never surer than the less sure of them.
+        """
+        if xy.shape[-2:] != (len(self.source), 2) or confidence.shape != xy.shape[:-1]:
+            raise SkeletonError(
+                f"{self.source.name} needs keypoints (..., {len(self.source)}, 2) and as many confidences; came "
+                f"{xy.shape} and {confidence.shape}"
+            )
+        ends = np.array([[self.source.index(end) for end in self._ends(name)] for name in self.target.keypoints])
+        first, second = ends.T
+        points = np.asarray(xy[..., first, :], np.float32)
+        middle = first != second
+        points[..., middle, :] = points[..., middle, :] * 0.5 + xy[..., second[middle], :] * 0.5
+        return points, np.asarray(np.minimum(confidence[..., first], confidence[..., second]) * _seen(points))
+
+    def _ends(self, name: str) -> tuple[str, str]:
+        return MIDDLES[name] if name in self.derived else (name, name)
+
+
+def conversion(source: Skeleton, target: Skeleton) -> Conversion:
+    """What a conversion does. SkeletonError where the target has a keypoint that cannot be had from the source."""
+    known = set(source.keypoints)
+    new = [name for name in target.keypoints if name not in known]
+    derived = tuple(name for name in new if known.issuperset(MIDDLES.get(name, ("nowhere",))))
+    unknown = [name for name in new if name not in derived]
+    if unknown:
+        raise SkeletonError(
+            f"{source.name} cannot become {target.name}: it has no {', '.join(unknown)}, and nothing that says where "
+            f"they are; choose a skeleton of its own keypoints, and of {' and '.join(MIDDLES)}, which are derived"
+        )
+    copied = tuple(name for name in target.keypoints if name in known)
+    lost = tuple(name for name in source.keypoints if name not in target.keypoints)
+    return Conversion(source, target, copied, derived, lost)
+
+
+def convert(
+    xy: NDArray[np.float32], confidence: NDArray[np.float32], source: Skeleton, target: Skeleton
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """xy (..., K, 2) pixels, NaN = not seen, and confidence (..., K) in another layout; see Conversion."""
+    return conversion(source, target)(xy, confidence)
+
+
+def common(first: Skeleton, second: Skeleton) -> Skeleton:
+    """The keypoints that both have, in the first's order: what can be compared. SkeletonError without any."""
+    kept = tuple(name for name in first.keypoints if name in second.keypoints)
+    if not kept:
+        raise SkeletonError(f"{first.name} and {second.name} have no keypoint in common: they cannot be compared")
+    return Skeleton(
+        name=f"{first.name} and {second.name}",
+        keypoints=kept,
+        edges=tuple(edge for edge in first.edges if set(edge) <= set(kept)),
+        pairs=tuple(pair for pair in first.pairs if set(pair) <= set(kept)),
+        sigmas=tuple(first.sigmas[first.index(name)] for name in kept),
+    )
+
+
+def _seen(xy: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return np.asarray(~np.isnan(xy).any(-1))
