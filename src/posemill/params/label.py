@@ -11,7 +11,7 @@ from posemill.params.tracking import TrackingParams
 
 
 class LabelParams(Section):
-    """Tunables of the label stage; all but `threads` and `batch_frames` change keypoints."""
+    """Tunables of the label stage; all but those of fingerprint.UNRELATED change keypoints."""
 
     backend: str = Field(default="openpifpaf", description="name in the register of pose backends")
     checkpoint: str = Field(default="posenet", description="`posenet` (embedded), an official name, or a file")
@@ -32,6 +32,8 @@ class LabelParams(Section):
         description="a picture without anybody as sure as this is looked at turned to both"
         " sides too: people who lie; 0 = never",
     )
+    chunk_s: float = Field(default=60.0, gt=0, description="longer videos are labelled in pieces of about this length")
+    attempts: int = Field(default=3, ge=1, le=20, description="after so many failures a medium goes to quarantine")
     tracking: TrackingParams = TrackingParams()
 
     @field_validator("long_edge_px")
