@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from posemill.errors import InputError, SkeletonError
+from posemill.pose.skeleton import COCO_17, PENN_13, Skeleton
+from posemill.store.pose_file import ChunkPoses, chunk_bytes, chunk_from
+from posemill.store.pose_store import PoseStore
+
+ARRAYS = ("frame", "time_s", "people", "person_confidence", "xy", "confidence")
+FACTS = ("medium", "fingerprint", "start", "end", "skeleton", "width_px", "height_px", "duration_s")
+
+
+def poses(
+    people: list[int], seed: int = 0, points: Skeleton = COCO_17, start: int = 0, end: int | None = None
+) -> ChunkPoses:
+    rng = np.random.default_rng(seed)
+    n, k = sum(people), len(points)
+    frame = start + np.arange(len(people), dtype=np.int32)
+    xy = rng.uniform(-5, 2000, (n, k, 2)).astype(np.float32)
+    confidence = rng.uniform(0, 1, (n, k)).astype(np.float32)
+    hidden = rng.uniform(size=(n, k)) < 0.3
+    xy[hidden], confidence[hidden] = np.nan, 0
+    return ChunkPoses(
+        f"{seed:064x}", "abc", start, end, points, 640, 360, 12.5, frame, frame / 29.97, np.array(people, np.int32),
+        rng.uniform(size=n), xy, confidence,
+    )  # fmt: skip
+
+
+def assert_same(one: ChunkPoses, other: ChunkPoses) -> None:
+    for name in FACTS:
+        assert getattr(one, name) == getattr(other, name)
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), strict=True)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.integers(0, 4), max_size=12), st.integers(0, 9), st.sampled_from([COCO_17, PENN_13]))
+def test_poses_come_back_as_they_went(people: list[int], seed: int, points: Skeleton) -> None:
+    chunk = poses(people, seed, points, start=seed * 10, end=seed * 10 + 12)
+    assert_same(chunk, chunk_from(chunk_bytes(chunk), "here"))
+    assert chunk_bytes(chunk) == chunk_bytes(chunk)
+
+
+def test_frames_without_anybody_were_looked_at_all_the_same() -> None:
+    back = chunk_from(chunk_bytes(poses([0, 0, 1, 0])), "here")
+    assert back.frame.tolist() == [0, 1, 2, 3]
+    assert back.people.tolist() == [0, 0, 1, 0]
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(SkeletonError, match=r"within 0\.\.2"):
+        poses([1, 1, 1], start=0, end=2)
+    with pytest.raises(InputError, match="here is not a readable Parquet"):
+        chunk_from(b"PAR1", "here")
+
+
+@pytest.mark.parametrize("scheme", ["{tmp}", "memory://poses-{name}"])
+def test_the_store_lists_stretches_by_medium(tmp_path: Path, scheme: str) -> None:
+    store = PoseStore(scheme.format(tmp=tmp_path, name=tmp_path.name))
+    assert store.stretches("abc") == {}
+    last, first, other = poses([1], 1, start=300), poses([2, 0], 1, end=300), poses([], 2)
+    for chunk in (last, first, other, first):
+        store.put(chunk)
+    assert store.stretches("abc") == {first.medium: [(0, 300), (300, None)], other.medium: [(0, None)]}
+    assert store.stretches("other") == {}
+    assert store.has(first.medium, "abc", (0, 300))
+    assert not store.has(first.medium, "abc", (0, None))
+    assert_same(first, store.get(first.medium, "abc", (0, 300)))
+    with pytest.raises(InputError, match="has no poses"):
+        store.get(other.medium, "abc", (0, 4))
+
+
+def test_a_half_written_file_is_no_poses(tmp_path: Path) -> None:
+    store = PoseStore(str(tmp_path))
+    store.put(poses([1]))
+    (file,) = tmp_path.rglob("*.parquet")
+    file.rename(file.with_name(f"{file.name}.1234.part"))
+    assert store.stretches("abc") == {}
