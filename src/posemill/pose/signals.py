@@ -15,7 +15,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.pose.geometry import bone_lengths, seen, sides
+from posemill.pose.geometry import sides
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import PoseTrack
 
@@ -81,16 +81,16 @@ def signals(track: PoseTrack, usual_confidence: float | None = None, limits: Lim
 
 def body_px(xy: NDArray[np.float32]) -> Values:
     """(T, K, 2) → (T,) size of the body, pixels: what the box's longer side mostly reaches around that time."""
-    longer = sides(xy).max(-1).astype(np.float64)
+    longer = np.asarray(sides(xy).max(-1), np.float64)
     if not len(longer):
         return longer
     near = np.lib.stride_tricks.sliding_window_view(np.pad(longer, AROUND, mode="edge"), 2 * AROUND + 1)
-    return np.maximum(np.quantile(near, 0.8, axis=-1), SMALLEST_BODY_PX)
+    return np.asarray(np.maximum(np.quantile(near, 0.8, axis=-1), SMALLEST_BODY_PX))
 
 
 def bone_jumps(xy: Values, time_s: Values, body: Values, skeleton: Skeleton) -> Values:
     """(T,) largest change of a bone's length from pose to pose, body sizes."""
-    lengths = bone_lengths(xy, skeleton).astype(np.float64)
+    lengths = _lengths(xy, skeleton)
     change = _least(lambda back: np.abs(lengths[back:] - lengths[:-back]), lengths.shape, time_s)
     return _largest(change / body[:, None])
 
@@ -132,7 +132,7 @@ def low_confidence(confidence: NDArray[np.floating], usual: float | None = None)
 
 def identity_switches(xy: Values, time_s: Values, body: Values, skeleton: Skeleton, limits: Limits = DEFAULT) -> Values:
     """(T,) in limits: most keypoints are elsewhere than a body can get to, or most bones have another length."""
-    lengths = bone_lengths(xy, skeleton).astype(np.float64)
+    lengths = _lengths(xy, skeleton)
 
     def moved(back: int) -> Values:
         far = _middle(np.linalg.norm(xy[back:] - xy[:-back], axis=-1)) / body[back:]
@@ -141,10 +141,17 @@ def identity_switches(xy: Values, time_s: Values, body: Values, skeleton: Skelet
     def grown(back: int) -> Values:
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.log(lengths[back:] / lengths[:-back])
-        return np.abs(_middle(np.where(np.isfinite(ratio), ratio, np.nan))) / np.log(limits.grown)
+        middle = np.abs(_middle(np.where(np.isfinite(ratio), ratio, np.nan)))
+        return np.asarray(middle / np.log(limits.grown))
 
-    whole = [_least(each, (len(xy),), time_s, np.inf) for each in (moved, grown)]
-    return np.maximum(_clean(whole[0]), _clean(whole[1]))
+    whole = [_clean(_least(each, (len(xy),), time_s, np.inf)) for each in (moved, grown)]
+    return np.asarray(np.maximum(*whole))
+
+
+def _lengths(xy: Values, skeleton: Skeleton) -> Values:
+    """(T, E) lengths of the edges, pixels."""
+    edges = skeleton.edge_index
+    return np.asarray(np.linalg.norm(xy[:, edges[:, 1]] - xy[:, edges[:, 0]], axis=-1))
 
 
 def _least(
@@ -155,7 +162,7 @@ def _least(
     for back in range(1, min(BACK, len(time_s) - 1) + 1):
         apart_s = (time_s[back:] - time_s[:-back]).reshape(-1, *[1] * (len(shape) - 1))
         least[back:] = np.fmin(least[back:], np.where(apart_s <= near_s * back, difference(back), np.nan))
-    return np.maximum(least, 0)
+    return np.asarray(np.maximum(least, 0))
 
 
 def _gain(left: Values, right: Values, left_before: Values, right_before: Values) -> Values:
@@ -179,7 +186,7 @@ def _largest(values: Values) -> Values:
 
 
 def _clean(values: Values) -> Values:
-    return np.maximum(np.nan_to_num(values, nan=0.0), 0)
+    return np.asarray(np.maximum(np.nan_to_num(values, nan=0.0), 0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from datetime import UTC
 from sqlalchemy import Connection, RowMapping, text
 
 # What ingest writes back (digests behind a uri, probes, its quarantine) is left out, or a run would make the next
-# one necessary. What a person says counts: clips, their ends, media, things taken out of quarantine.
+# one necessary. What a person says counts: clips, their ends, corrected keypoints,
+# media, things taken out of quarantine.
 _DATASETS = text("""
     SELECT m.dataset, count(DISTINCT m.id) AS media, count(c.id) AS clips, count(c.activity) AS labelled_clips,
            count(DISTINCT c.activity) AS activities, count(DISTINCT c.subject) AS subjects,
@@ -25,9 +26,17 @@ _DIGEST = text("""
                        c.subject, c.camera, c.split, c.said_by)::text) AS line
         FROM medium m LEFT JOIN clip c ON c.medium_id = m.id AND c.ended_at IS NULL
         WHERE (m.duplicate_of IS NULL) AND (:all OR m.dataset = ANY(:datasets))
+    ), corrected AS (
+        SELECT k.id, k.said_at, k.ended_at,
+               md5(row(m.digest, k.labeller, k.person, k.frame, k.keypoint, k.x_px, k.y_px)::text) AS line
+        FROM keypoint_correction k JOIN medium m ON k.medium_id = m.id
+        WHERE :all OR m.dataset = ANY(:datasets)
     )
-    SELECT encode(sha256(convert_to(coalesce(string_agg(line, '' ORDER BY medium_id, clip_id), ''), 'UTF8')), 'hex'),
-           greatest((SELECT max(c.ended_at) FROM clip c JOIN medium m ON c.medium_id = m.id
+    SELECT encode(sha256(convert_to(coalesce(string_agg(line, '' ORDER BY medium_id, clip_id), '')
+                  || coalesce((SELECT string_agg(line, '' ORDER BY id) FROM corrected WHERE ended_at IS NULL), ''),
+                  'UTF8')), 'hex'),
+           greatest((SELECT greatest(max(said_at), max(ended_at)) FROM corrected),
+                    (SELECT max(c.ended_at) FROM clip c JOIN medium m ON c.medium_id = m.id
                      WHERE :all OR m.dataset = ANY(:datasets)),
                     (SELECT max(q.resolved_at) FROM quarantine q JOIN medium m ON q.medium_id = m.id
                      WHERE :all OR m.dataset = ANY(:datasets))) AS newest
@@ -37,7 +46,8 @@ _DIGEST = text("""
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """Per dataset counts (rows), digest of all current clips and their media, and when anything last changed (ISO)."""
+    """Per dataset counts (rows), digest of all current clips, corrections and their media, and when anything last
+    changed (ISO)."""
 
     datasets: tuple[RowMapping, ...]
     digest: str

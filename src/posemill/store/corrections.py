@@ -1,0 +1,167 @@
+"""What people say about single keypoints. It wins over what a labeller found, and over what was said before.
+
+A correction never changes a row: it ends it (`ended_at`, `ended_by`), and a new row says what holds now. It belongs to
+a labeller, since another one numbers people anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, RowMapping, func, insert, select, text, update
+
+from posemill.errors import InputError
+from posemill.pose.track import MediumTracks, PoseTrack, State
+from posemill.store import schema
+
+COLUMNS = ("medium", "labeller", "skeleton", "person", "frame", "keypoint", "x_px", "y_px")
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """Where one keypoint of one person is in one frame, pixels; None in both: it is not to be seen."""
+
+    medium: str
+    labeller: str
+    skeleton: str
+    person: int
+    frame: int
+    keypoint: str
+    x_px: float | None
+    y_px: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """What became of corrections: new ones, ones that took another's place, ones that say what was said already."""
+
+    added: int
+    changed: int
+    known: int
+
+
+def add_corrections(connection: Connection, rows: Sequence[Correction], said_by: str) -> Corrected:
+    """Write corrections. Saying the same again changes nothing.
+
+    Errors: InputError when a medium was never added, or a keypoint is named twice with different places.
+    """
+    wanted = {_key(row): row for row in rows}
+    if any(wanted[_key(row)] != row for row in rows):
+        raise InputError("the corrections name the same keypoint of a person and frame twice, at different places")
+    numbers = _numbers(connection, {row.medium for row in rows})
+    # two people at once: the second waits, and sees what the first said
+    connection.execute(text("LOCK TABLE keypoint_correction IN SHARE ROW EXCLUSIVE MODE"))
+    now = {_key(row): row for row in corrections(connection, media=list(numbers))}
+    known = {key for key, row in wanted.items() if key in now and _says_same(now[key], row)}
+    old = [now[key]["correction"] for key in wanted if key in now and key not in known]
+    c = schema.keypoint_correction
+    if old:
+        connection.execute(update(c).where(c.c.id.in_(old)).values(ended_at=func.now(), ended_by=said_by))
+    fresh = [_row(row, numbers[row.medium], said_by) for key, row in wanted.items() if key not in known]
+    if fresh:
+        connection.execute(insert(c), fresh)
+    return Corrected(len(fresh) - len(old), len(old), len(known))
+
+
+def end_corrections(connection: Connection, numbers: Sequence[int], said_by: str) -> int:
+    """Say that corrections do not hold: what the labeller found counts again. Returns how many held."""
+    c = schema.keypoint_correction
+    query = update(c).where(c.c.id.in_(numbers), c.c.ended_at.is_(None))
+    return int(connection.execute(query.values(ended_at=func.now(), ended_by=said_by)).rowcount)
+
+
+def corrections(
+    connection: Connection, datasets: Sequence[str] = (), *, media: Sequence[str] | None = None,
+    labeller: str | None = None, history: bool = False,
+) -> list[RowMapping]:  # fmt: skip
+    """What holds now (with `history` also what was said before), by medium, person, frame and keypoint.
+
+    Columns: correction, medium, labeller, skeleton, person, frame, keypoint, x_px, y_px, said_by, said_at, ended_at,
+    ended_by.
+    """
+    c, m = schema.keypoint_correction.c, schema.medium.c
+    query = (
+        select(
+            c.id.label("correction"), m.digest.label("medium"), c.labeller, c.skeleton, c.person, c.frame, c.keypoint,
+            c.x_px, c.y_px, c.said_by, c.said_at, c.ended_at, c.ended_by,
+        )
+        .join_from(schema.keypoint_correction, schema.medium, c.medium_id == m.id)
+        .order_by(m.digest, c.labeller, c.person, c.frame, c.keypoint, c.id)
+    )  # fmt: skip
+    for given, column in ((datasets or None, m.dataset), (media, m.digest)):
+        query = query if given is None else query.where(column.in_(given))
+    if labeller is not None:
+        query = query.where(c.labeller == labeller)
+    return list(connection.execute(query if history else query.where(c.ended_at.is_(None))).mappings())
+
+
+def apply(tracks: MediumTracks, rows: Iterable[Mapping[str, Any]]) -> MediumTracks:
+    """The tracks with what people said in place: confidence 1, or unseen, and the pose's state CORRECTED.
+
+    rows  mappings with COLUMNS; those of other media and labellers are passed over.
+    Errors: InputError, naming every row that does not fit the tracks.
+    """
+    mine = [row for row in rows if (row["medium"], row["labeller"]) == (tracks.medium, tracks.labeller)]
+    if not mine:
+        return tracks
+    by_person: dict[int, list[Mapping[str, Any]]] = {}
+    for row in mine:
+        by_person.setdefault(row["person"], []).append(row)
+    faults = unfitting(tracks, mine)
+    if faults:
+        raise InputError(f"corrections of medium {tracks.medium[:12]} do not fit its tracks: {'; '.join(faults)}")
+    return replace(tracks, tracks=tuple(_applied(t, by_person.get(t.person, [])) for t in tracks.tracks))
+
+
+def unfitting(tracks: MediumTracks, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """One phrase for every row that names a person, frame or keypoint that the tracks do not have."""
+    frames = {track.person: set(track.frame.tolist()) for track in tracks.tracks}
+    faults: dict[str, None] = {}  # each once, in order
+    for row in rows:
+        if row["person"] not in frames:
+            faults[f"no person {row['person']}"] = None
+        elif row["frame"] not in frames[row["person"]]:
+            faults[f"person {row['person']} has no pose in frame {row['frame']}"] = None
+        if row["keypoint"] not in tracks.skeleton.keypoints:
+            faults[f"skeleton {tracks.skeleton.name} has no keypoint {row['keypoint']!r}"] = None
+    return list(faults)
+
+
+def _applied(track: PoseTrack, rows: Sequence[Mapping[str, Any]]) -> PoseTrack:
+    if not rows:
+        return track
+    xy, confidence, state = track.xy.copy(), track.confidence.copy(), track.state.copy()
+    pose = np.searchsorted(track.frame, [row["frame"] for row in rows])
+    keypoint = [track.skeleton.index(row["keypoint"]) for row in rows]
+    place = np.array([(row["x_px"], row["y_px"]) for row in rows], np.float32)  # None becomes NaN
+    xy[pose, keypoint] = place
+    confidence[pose, keypoint] = ~np.isnan(place[:, 0])
+    state[pose] = State.CORRECTED
+    return replace(track, xy=xy, confidence=confidence, state=state)
+
+
+def _numbers(connection: Connection, media: set[str]) -> dict[str, int]:
+    m = schema.medium.c
+    found = connection.execute(select(m.digest, m.id).where(m.digest.in_(media)))
+    numbers = {str(row.digest): int(row.id) for row in found}
+    absent = sorted(media - set(numbers))
+    if absent:
+        raise InputError(f"no medium has digest {', '.join(absent)}: add it before its corrections")
+    return numbers
+
+
+def _key(row: Correction | RowMapping) -> tuple[Any, ...]:
+    names = ("medium", "labeller", "person", "frame", "keypoint")
+    return tuple(getattr(row, name) if isinstance(row, Correction) else row[name] for name in names)
+
+
+def _says_same(row: RowMapping, other: Correction) -> bool:
+    return (row["x_px"], row["y_px"]) == (other.x_px, other.y_px)
+
+
+def _row(row: Correction, number: int, said_by: str) -> dict[str, Any]:
+    values = {name: getattr(row, name) for name in COLUMNS if name != "medium"}
+    return values | {"medium_id": number, "said_by": said_by}

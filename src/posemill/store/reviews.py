@@ -1,0 +1,136 @@
+"""Review: the stretches of tracks that a person should look at, and what became of each.
+
+A stretch is known by its medium, person, start and end. Queued again it stays what it is; one that is not found any
+more (other labels, corrected keypoints) is dismissed by the queue itself, and opened again should it come back. What a
+person has answered stays answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, insert, null, select, text, update
+
+from posemill.errors import InputError
+from posemill.store import schema
+from posemill.store.media_rows import medium_id
+
+GONE = {"gone": True}  # the queue's own answer
+_LOCK = 0x706F7376
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewItem:
+    """A stretch to look at; seconds of the medium, to the millisecond."""
+
+    medium: str
+    person: int
+    start_s: float
+    end_s: float
+    reason: str
+    priority: float
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """What queueing did: new items, known ones that are still open, ones answered before, ones not found any more."""
+
+    added: int
+    known: int
+    answered: int
+    gone: int
+
+
+def queue(
+    connection: Connection, items: Sequence[ReviewItem], *, added_by: str, found: Collection[ReviewItem] | None = None
+) -> Queued:
+    """Make these the open items, beside open ones that were `found` again but are not among the worst this time.
+
+    found  everything that looks wrong now; None: just the items.
+    """
+    connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _LOCK})  # two at once would add items twice
+    known = {_key(row): row for row in connection.execute(_query()).mappings()}
+    still = {_place(item) for item in (items if found is None else found)}
+    gone = [row["item"] for key, row in known.items() if row["state"] == "open" and key not in still]
+    _set(connection, gone, state="dismissed", answer=GONE, answered_by=added_by, answered_at=func.now())
+    counts = {"added": 0, "known": 0, "answered": 0}
+    for item in items:
+        counts[_queue_one(connection, item, known.get(_place(item)), added_by)] += 1
+    return Queued(**counts, gone=len(gone))
+
+
+def _queue_one(connection: Connection, item: ReviewItem, known: RowMapping | None, added_by: str) -> str:
+    if known is None:
+        row = {name: value for name, value in asdict(item).items() if name != "medium"}
+        row |= {"medium_id": medium_id(connection, item.medium), "added_by": added_by}
+        connection.execute(insert(schema.review_item).values(row))
+        return "added"
+    if known["state"] != "open" and known["answer"] != GONE:
+        return "answered"
+    values: dict[str, Any] = {"priority": item.priority, "reason": item.reason}
+    if known["state"] != "open":  # the queue itself had closed it
+        values |= {"state": "open", "answer": null(), "answered_by": None, "answered_at": None}
+    _set(connection, [known["item"]], **values)
+    return "known" if known["state"] == "open" else "added"
+
+
+def review_items(
+    connection: Connection, *, state: str | None = "open", limit: int | None = None, media: Sequence[str] = ()
+) -> list[RowMapping]:
+    """Items, the worst first: item, medium, source, person, start_s, end_s, reason, priority, state, answer, …
+
+    state  `open`, `done`, `dismissed`; None: all.
+    """
+    query, r, m = _query(), schema.review_item.c, schema.medium.c
+    query = query.order_by(r.priority.desc(), m.digest, r.start_s, r.id)
+    if state is not None:
+        query = query.where(r.state == state)
+    if media:
+        query = query.where(m.digest.in_(media))
+    return list(connection.execute(query.limit(limit)).mappings())
+
+
+def review_item(connection: Connection, item: int) -> RowMapping:
+    """One item. Errors: InputError when there is none of that number."""
+    found = connection.execute(_query().where(schema.review_item.c.id == item)).mappings().first()
+    if found is None:
+        raise InputError(f"there is no review item {item}: see `posemill review list`")
+    return found
+
+
+def answer(connection: Connection, items: Sequence[int], state: str, *, said_by: str, said: Any = None) -> int:
+    """Close open items as `done` or `dismissed`, with who and when; returns how many were open."""
+    values = {
+        "state": state,
+        "answer": null() if said is None else said,
+        "answered_by": said_by,
+        "answered_at": func.now(),
+    }
+    return _set(connection, items, only_open=True, **values)
+
+
+def _set(connection: Connection, items: Sequence[int], only_open: bool = False, **values: Any) -> int:
+    if not items:
+        return 0
+    query = update(schema.review_item).where(schema.review_item.c.id.in_(items))
+    if only_open:
+        query = query.where(schema.review_item.c.state == "open")
+    return int(connection.execute(query.values(values)).rowcount)
+
+
+def _query() -> Any:
+    r, m = schema.review_item.c, schema.medium.c
+    return select(
+        r.id.label("item"), m.digest.label("medium"), m.source, r.person, r.start_s, r.end_s, r.reason, r.priority,
+        r.state, r.answer, r.added_at, r.added_by, r.answered_at, r.answered_by,
+    ).join_from(schema.review_item, schema.medium, r.medium_id == m.id)  # fmt: skip
+
+
+def _key(row: RowMapping) -> tuple[Any, ...]:
+    return row["medium"], row["person"], row["start_s"], row["end_s"]
+
+
+def _place(item: ReviewItem) -> tuple[Any, ...]:
+    return item.medium, item.person, item.start_s, item.end_s
