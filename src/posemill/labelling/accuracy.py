@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.pose.interpolate import found_only
 from posemill.pose.oks import box_area, oks
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks
@@ -84,10 +85,10 @@ def _frames_looked_at(found: MediumTracks, truth: MediumTracks) -> range:
 
 
 def _by_frame(tracks: MediumTracks, skeleton: Skeleton) -> dict[int, NDArray[np.float32]]:
-    """(P, K, 2) of every frame that has people."""
+    """(P, K, 2) of every frame that has people; interpolated poses are nobody's finding and are left out."""
     frames: dict[int, list[NDArray[np.float32]]] = {}
-    for track in tracks.tracks:
-        for frame, xy in zip(track.frame.tolist(), track.to(skeleton).xy, strict=True):
+    for track in (found_only(t.to(skeleton)) for t in tracks.tracks):
+        for frame, xy in zip(track.frame.tolist(), track.xy, strict=True):
             if not np.isnan(xy).all():
                 frames.setdefault(frame, []).append(xy)
     return {frame: np.stack(poses) for frame, poses in frames.items()}

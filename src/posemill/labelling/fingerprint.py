@@ -9,7 +9,7 @@ from typing import Any
 from posemill.labelling.base import PoseBackend
 from posemill.params.label import LabelParams
 
-TRACKER = 1  # counts changes of tracking that change tracks
+TRACKER = 2  # counts changes of tracking that change tracks
 
 
 def fingerprint(describes: dict[str, Any], params: LabelParams) -> str:

@@ -14,3 +14,9 @@ class TrackingParams(Section):
     max_gap_s: float = Field(default=1.0, ge=0, description="a person not found for longer comes back as a new one")
     min_duration_s: float = Field(default=0.3, ge=0, description="shorter tracks are dropped")
     min_poses: int = Field(default=3, ge=1, description="tracks of fewer poses are dropped")
+    interpolate_s: float = Field(
+        default=0.2, ge=0, description="gaps up to this are filled with rows marked as interpolated; 0 = none"
+    )
+    double_oks: float = Field(
+        default=0.5, gt=0, le=1, description="poses of one frame this similar show one body; 1 = never"
+    )

@@ -1,4 +1,4 @@
-"""Poses of successive frames become people: by similarity (OKS) to where each person is expected."""
+"""The first tracker of posemill, frame by frame with a velocity: what the present one is compared with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.labelling.base import Pose
-from posemill.params.label import TrackingParams
+from posemill.params.tracking import TrackingParams
 from posemill.pose.oks import box_area, oks
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import PoseTrack, State
@@ -49,7 +49,7 @@ class _Person:
         return float(sum(np.sqrt(box_area(pose.xy)) for pose in self.poses))
 
 
-class Tracker:
+class FrameByFrame:
     """Feed it every frame in order, then ask for `tracks`."""
 
     def __init__(self, skeleton: Skeleton, params: TrackingParams) -> None:
