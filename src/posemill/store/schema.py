@@ -110,15 +110,21 @@ truth = Table(
 
 label_job = Table(
     "label_job", metadata, _id(), _medium(),
-    Column("fingerprint", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),  # of what finds poses; tracks are put together from them
+    Column("start_frame", Integer, nullable=False, server_default="0"),
+    Column("end_frame", Integer),  # null: to the end of the medium
     Column("state", Text, nullable=False, server_default="queued"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("leased_by", Text), _at("leased_until", now=False),
+    Column("lease_key", Integer),  # of the advisory lock that whoever has the lease holds as long as it lives
     Column("reason", Text),
+    Column("frames", Integer), Column("poses", Integer), Column("seconds", Float),  # what was done, and how fast
     _at(), _at("changed_at"), _by(),
-    UniqueConstraint("medium_id", "fingerprint"),
+    UniqueConstraint("medium_id", "fingerprint", "start_frame"),
     CheckConstraint("state in ('queued', 'leased', 'done', 'failed')", name="state"),
+    CheckConstraint("start_frame >= 0 and (end_frame is null or end_frame > start_frame)", name="stretch"),
 )  # fmt: skip
+Index("label_job_open_idx", label_job.c.fingerprint, label_job.c.state, label_job.c.changed_at)
 
 quarantine = Table(
     "quarantine", metadata, _id(),
