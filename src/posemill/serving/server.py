@@ -16,6 +16,7 @@ from pathlib import Path
 
 from posemill.errors import PosemillError, Unavailable
 from posemill.serving.client import Client
+from posemill.serving.leash import leashed
 
 START_S = 180.0
 STOP_S = 15.0
@@ -33,15 +34,17 @@ def serving(bento: str, env: Mapping[str, str], start_s: float = START_S) -> Ite
     env      of the server process, see packaging.bento.environment.
     start_s  how long it may take to be ready.
     Errors: PosemillError with the reason when the service refuses to start (a changed file, another labeller),
-    Unavailable with the server's last words when it does not come up. It is stopped in every case.
+    Unavailable with the server's last words when it does not come up. It is stopped in every case, also when this
+    process is killed.
     """
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="posemill-serve-") as folder:
         log = Path(folder) / "server.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                command(bento, port), env=dict(env), cwd=folder, stdout=out, stderr=out, start_new_session=True
-            )
+                leashed(command(bento, port)), env=dict(env), cwd=folder,
+                stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True,
+            )  # fmt: skip
         try:
             client = Client(f"http://127.0.0.1:{port}")
             _wait(client, process, log, start_s)
@@ -78,6 +81,8 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    if process.stdin:
+        process.stdin.close()
 
 
 def _wait(client: Client, process: subprocess.Popen[bytes], log: Path, start_s: float) -> None:
