@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError, InputError
 from posemill.pose.geometry import fill_in_time, seen, sides
+from posemill.pose.interpolate import found_only
 from posemill.pose.skeleton import Skeleton, skeleton
 from posemill.pose.track import PoseTrack
 from posemill.pose.window import WindowSpec, cut
@@ -63,7 +64,7 @@ class FeaturePipeline:
     def _cut(
         self, track: PoseTrack, start_s: float | None, end_s: float | None
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        track = track.to(self.skeleton)
+        track = found_only(track.to(self.skeleton))  # windows have their own rule for gaps, WindowSpec.gap_s
         if len(track) == 0:
             return np.zeros((0, self.window.frames, len(self.skeleton), 3), np.float32), np.zeros((0, 2))
         step = float(np.median(np.diff(track.time_s))) if len(track) > 1 else 0.0

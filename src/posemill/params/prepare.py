@@ -21,6 +21,7 @@ class WindowParams(Section):
     gap_s: float = Field(default=0.5, gt=0)
     smooth_s: float = Field(default=0.0, ge=0)
     min_seen: float = Field(default=0.3, ge=0, le=1)
+    smoothing: Literal["gaussian", "butterworth", "kalman", "one_euro"] = "gaussian"
 
 
 class SplitParams(Section):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
+from posemill.pose.smooth import Method, smooth
 from posemill.pose.track import PoseTrack
 
 
@@ -23,7 +24,9 @@ class WindowSpec:
     scales      sampling `time` also cuts windows of scale · duration_s every scale · stride_s, all with T poses, so
                 that fast and slow repetitions both fill a window.
     gap_s       a keypoint is interpolated between two sightings at most this far apart, otherwise it is NaN.
-    smooth_s    standard deviation of the Gaussian that calms jitter before resampling; 0 = none.
+    smooth_s    how strongly jitter is calmed before resampling: standard deviation of the Gaussian, or what damps as
+                much with another method; 0 = not.
+    smoothing   the method, see posemill.pose.smooth.
     min_seen    a window in which fewer than this share of the T poses has a keypoint is not made.
 
     A stretch shorter than a scale's window gives one window over all of it (once, whatever the number of scales
@@ -39,11 +42,14 @@ class WindowSpec:
     gap_s: float = 0.5
     smooth_s: float = 0.0
     min_seen: float = 0.3
+    smoothing: Method = "gaussian"
 
     def __post_init__(self) -> None:
         positive = (self.duration_s, self.stride_s, self.rate_hz, self.gap_s, *self.scales)
         if self.sampling not in ("time", "clip") or not self.scales or not all(v > 0 for v in positive):
             raise InputError(f"window: sampling is time or clip, all durations, rates and scales are above 0: {self}")
+        if self.smoothing not in get_args(Method):
+            raise InputError(f"window: smoothing is one of {', '.join(get_args(Method))}, came {self.smoothing!r}")
         if self.frames < 4 or self.smooth_s < 0 or not 0 <= self.min_seen <= 1:
             raise InputError(f"window: at least 4 poses, smooth_s from 0, min_seen from 0 to 1: {self}")
 
@@ -85,7 +91,8 @@ def cut(track: PoseTrack, spans: NDArray[np.float64], spec: WindowSpec) -> NDArr
     at_s = spans[:, :1] + (spans[:, 1:] - spans[:, :1]) * parts
     out = np.full((len(spans), spec.frames, len(track.skeleton), 3), np.nan, np.float32)
     out[..., 2] = 0
-    values = np.concatenate([track.xy, track.confidence[..., None]], -1)
+    xy = smooth(spec.smoothing, track.time_s, track.xy, spec.smooth_s, spec.gap_s)
+    values = np.concatenate([xy, track.confidence[..., None]], -1)
     for k in range(len(track.skeleton)):
         known = ~np.isnan(track.xy[:, k, 0])
         if known.any():
@@ -97,8 +104,6 @@ def _resample(
     time_s: NDArray[np.float64], values: NDArray[np.float32], at_s: NDArray[np.float64], spec: WindowSpec
 ) -> NDArray[np.float32]:
     """One keypoint's (S, 3) sightings at other times (N, T) → (N, T, 3), NaN and 0 inside gaps and past the ends."""
-    if spec.smooth_s > 0:
-        values = _smooth(time_s, values, spec.smooth_s)
     step = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
     right = np.searchsorted(time_s, at_s).clip(1, max(len(time_s) - 1, 1))
     left = right - 1
@@ -110,14 +115,3 @@ def _resample(
     outside = (at_s < time_s[0] - step) | (at_s > time_s[-1] + step)
     unseen = outside | ((width > max(spec.gap_s, 1.5 * step)) & (weight[..., 0] > 0) & (weight[..., 0] < 1))
     return np.where(unseen[..., None], np.array([np.nan, np.nan, 0]), mixed).astype(np.float32)
-
-
-def _smooth(time_s: NDArray[np.float64], values: NDArray[np.float32], sigma_s: float) -> NDArray[np.float32]:
-    """Gaussian mean over time of sightings (S, 3), by their real distances in time; confidence is kept."""
-    low, high = np.searchsorted(time_s, [time_s - 3 * sigma_s, time_s + 3 * sigma_s])
-    reach = int((high - low).max())
-    near = (np.arange(len(time_s))[:, None] + np.arange(-reach, reach + 1)).clip(0, len(time_s) - 1)
-    inside = np.abs(np.arange(len(time_s))[:, None] + np.arange(-reach, reach + 1) - near) == 0
-    weight = np.exp(-0.5 * ((time_s[near] - time_s[:, None]) / sigma_s) ** 2) * inside
-    xy = (values[near, :2] * weight[..., None]).sum(1) / weight.sum(1, keepdims=True)
-    return np.concatenate([xy, values[:, 2:]], -1).astype(np.float32)
