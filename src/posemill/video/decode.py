@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import UnreadableMedia
-from posemill.video.probe import Extent, open_video, probe, rotation
+from posemill.video.clock import Clock
+from posemill.video.container import Extent, open_video
+from posemill.video.probe import first_frame, probe, rotation
+from posemill.video.seek import enter, list_pictures
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 DAMAGED = 0.01  # share of packets that may fail to decode before a video counts as corrupt
-GLUED_S = 1.0  # a clock that jumps back by more than this starts again: videos glued together
+MOST_THREADS = 4  # each of them holds a picture of its own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,45 +40,84 @@ class Frame:
     image: NDArray[np.uint8]
 
 
-def read_frames(path: Path, stride: int = 1) -> Iterator[Frame]:
-    """Every `stride`-th frame, decoded as it is asked for (memory stays flat).
+def read_frames(path: Path, stride: int = 1, start: int = 0, end: int | None = None) -> Iterator[Frame]:
+    """The frames start <= index < end whose index is a multiple of `stride`, decoded as they are asked for.
+
+    Index, time and picture are those of a reading from the beginning, also where a seek saved decoding what comes
+    before `start`. Memory stays flat.
 
     Errors: UnreadableMedia at once when nothing decodes; after the last good frame when the file is cut off or
-    more than a hundredth of its packets are damaged.
+    more than a hundredth of its packets are damaged, in a reading that comes to its end.
     """
-    if stride < 1:
-        raise ValueError(f"stride should be 1 or more, came as {stride}")
+    if stride < 1 or start < 0:
+        raise ValueError(f"stride should be 1 or more and start 0 or more, came as {stride} and {start}")
+    if end is not None and end <= start:
+        return
+    upright: _Upright | None = None
+    for index, time_s, frame in _numbered(path, start, end):
+        upright = upright or _Upright(*_first_size(path, frame, index))
+        if index >= start and index % stride == 0:
+            yield Frame(index, time_s, upright(frame))
+
+
+def _numbered(path: Path, start: int, end: int | None) -> Iterator[tuple[int, float, VideoFrame]]:
+    """Frames with index and time, from `start` where the container can seek, else from the beginning."""
+    pictures = list_pictures(path) if start else None
+    if pictures is not None:
+        with open_video(path) as (container, stream, extent):
+            _use_threads(stream)
+            frames = enter(container, stream, _decoded(container, stream, extent), pictures, start)
+            if frames is not None and not extent.damaged:
+                clock = Clock(stream)
+                for stamp in pictures.stamps[:start].tolist():
+                    clock.of(stamp, pictures.time_base)
+                pictures.extent.damaged = extent.damaged
+                yield from _timed(frames, clock, start, end, pictures.extent)
+                return
     with open_video(path) as (container, stream, extent):
-        stream.thread_type = "AUTO"
-        clock, size, index = _Clock(stream), None, -1
-        for index, frame in enumerate(_decoded(container, stream, extent)):
-            time_s = clock.of(frame)
-            if index % stride == 0:
-                size = size or (frame.width, frame.height)
-                yield Frame(index, time_s, _upright(frame, size))
-        _check(extent, index + 1)
+        _use_threads(stream)
+        yield from _timed(_decoded(container, stream, extent), Clock(stream), 0, end, extent)
 
 
-class _Clock:
-    """Seconds since the first frame. Where a timestamp is missing, one frame after the last one."""
+def _timed(
+    frames: Iterator[VideoFrame], clock: Clock, index: int, end: int | None, extent: Extent
+) -> Iterator[tuple[int, float, VideoFrame]]:
+    for frame in frames:
+        yield index, clock.of(frame.pts, frame.time_base), frame
+        index += 1
+        if index == end:
+            return
+    _check(extent, index)
 
-    def __init__(self, stream: VideoStream) -> None:
-        self.step_s = 1 / float(stream.average_rate or stream.guessed_rate or 25)
-        self.zero_s: float | None = None
-        self.last_s = -self.step_s
 
-    def of(self, frame: VideoFrame) -> float:
-        at = None if frame.pts is None or frame.time is None else float(frame.time)
-        follows_s = self.last_s + self.step_s
-        if at is None:
-            time_s = follows_s
-        elif self.zero_s is None or at - self.zero_s < self.last_s - GLUED_S:
-            time_s, self.zero_s = follows_s, at - follows_s
-        else:  # old AVI files exchange neighbouring timestamps; half a frame on, the next true one fits again
-            time_s = at - self.zero_s
-            time_s = time_s if time_s > self.last_s else self.last_s + self.step_s / 2
-        self.last_s = time_s
-        return time_s
+def _use_threads(stream: VideoStream) -> None:
+    stream.thread_type = "AUTO"
+    stream.codec_context.thread_count = min(MOST_THREADS, os.cpu_count() or 1)
+
+
+def _first_size(path: Path, frame: VideoFrame, index: int) -> tuple[int, int]:
+    """Width and height of the first frame: a stream may change its size on the way, and that one holds for all."""
+    first = frame if index == 0 else first_frame(path)
+    return first.width, first.height
+
+
+class _Upright:
+    """Frames to (H, W, 3) uint8 RGB, upright, all of one stored size."""
+
+    def __init__(self, width: int, height: int) -> None:
+        from av.video.reformatter import VideoReformatter
+
+        self.width, self.height = width, height
+        self.reformatter = VideoReformatter()
+
+    def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        import cv2
+
+        # one thread: PyAV would start and end several for every picture
+        rgb = self.reformatter.reformat(frame, self.width, self.height, "rgb24", threads=1).to_ndarray()
+        turns = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+        turn = turns.get(rotation(frame))
+        return np.ascontiguousarray(rgb if turn is None else cv2.rotate(rgb, turn), np.uint8)
 
 
 def _decoded(container: InputContainer, stream: VideoStream, extent: Extent) -> Iterator[VideoFrame]:
@@ -112,12 +155,6 @@ def _check(extent: Extent, frames: int) -> None:
     extent.check()
 
 
-def _upright(frame: VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB. A stream may change its size on the way; the first frame's holds for all."""
-    image = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
-    return np.ascontiguousarray(np.rot90(image, -rotation(frame) // 90), np.uint8)
-
-
 def read_frame(path: Path, time_s: float) -> Frame:
     """The frame shown at `time_s`, found by seeking; its index is counted from the mean rate. For pictures."""
     found = probe(path)
@@ -148,4 +185,4 @@ def _seek(path: Path, time_s: float, fps: float) -> Frame:
         if best is None:
             raise UnreadableMedia(f"{path.name} has no frame that decodes at {time_s:.2f} s")
         at = max(0.0, (best.time or 0.0) - zero_s)
-        return Frame(round(at * fps), at, _upright(best, (best.width, best.height)))
+        return Frame(round(at * fps), at, _Upright(best.width, best.height)(best))

@@ -1,0 +1,38 @@
+"""The time of a frame: seconds since the first one, whatever the file's timestamps do."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from av.video.stream import VideoStream
+
+GLUED_S = 1.0  # a clock that jumps back by more than this starts again: videos glued together
+
+
+class Clock:
+    """Seconds since the first frame, strictly increasing. Where a timestamp is missing, one frame after the last."""
+
+    def __init__(self, stream: VideoStream) -> None:
+        self.step_s = 1 / float(stream.average_rate or stream.guessed_rate or 25)
+        self.zero_s: float | None = None
+        self.last_s = -self.step_s
+
+    def of(self, stamp: int | None, time_base: Fraction | None) -> float:
+        """The time of the next frame. stamp: its timestamp, in units of `time_base` seconds."""
+        follows_s = self.last_s + self.step_s
+        if stamp is None or not time_base:
+            time_s = follows_s
+        else:
+            time_s = self._on_axis(stamp * time_base.numerator / time_base.denominator, follows_s)
+        self.last_s = time_s
+        return time_s
+
+    def _on_axis(self, at: float, follows_s: float) -> float:
+        if self.zero_s is None or at - self.zero_s < self.last_s - GLUED_S:
+            self.zero_s = at - follows_s
+            return follows_s
+        # old AVI files exchange neighbouring timestamps; half a frame on, the next true one fits again
+        time_s = at - self.zero_s
+        return time_s if time_s > self.last_s else self.last_s + self.step_s / 2

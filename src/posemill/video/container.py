@@ -1,0 +1,159 @@
+"""Opening a video that a stranger made: one regular file, formats on a list, nothing else is ever opened."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from posemill.errors import UnreadableMedia
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+# what folders of videos are made of, and sound, so that its owner is told that it is sound; no playlists, no
+# picture lists, no subtitles and no session descriptions: those name other files and addresses
+FORMATS = (
+    "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "m4v", "mjpeg", "flv", "asf", "ogg", "wav", "mp3", "flac",
+)  # fmt: skip
+MOST_PIXELS = 8192 * 8192  # 8K and its full domes; a picture is then 200 MB of RGB at most
+MOST_STREAMS = 64
+ANSWER_S = 30.0  # for one reading of the file; a disk that is asleep wakes in less
+COMPLETE = 0.95  # containers count a little wrongly (dropped frames in AVI); less than this is a cut-off file
+
+_KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a named pipe"), (stat.S_ISSOCK, "a socket"))
+_REFUSALS = {
+    errno.ENOENT: "is not a file: it was moved or deleted",
+    errno.ELOOP: "is not a file: its links lead in a circle",
+    errno.EACCES: "may not be read by this user: check its permissions",
+    errno.EPERM: "may not be read by this user: check its permissions",
+    errno.ENXIO: "is not a file but a socket or an unused pipe",
+    errno.ENAMETOOLONG: "is not a file: its name is too long",
+}
+
+
+@dataclass(slots=True)
+class Extent:
+    """How far into a file its packets reached; tells a complete file from a cut-off one."""
+
+    path: Path
+    declared_frames: int
+    declared_s: float
+    packets: int = 0
+    first_s: float = float("inf")
+    last_s: float = float("-inf")
+    end_s: float = 0.0
+    damaged: list[str] = field(default_factory=list)
+
+    def add(self, packet: Any, stream: VideoStream) -> bool:
+        """Count a packet; True when it carries a picture of `stream`."""
+        stamp = packet.dts if packet.pts is None else packet.pts
+        at = None if stamp is None else float(stamp * packet.time_base)
+        if at is not None:
+            self.end_s = max(self.end_s, at + float((packet.duration or 0) * packet.time_base))
+        if packet.stream.index != stream.index or not packet.size:
+            return False
+        self.packets += 1
+        if at is not None:
+            self.first_s, self.last_s = min(self.first_s, at), max(self.last_s, at)
+        return True
+
+    def check(self) -> None:
+        """UnreadableMedia for a file that ended before its header said it would."""
+        if self.packets < COMPLETE * self.declared_frames:
+            raise UnreadableMedia(
+                f"{self.path.name} is truncated: it announces {self.declared_frames} frames and holds {self.packets}"
+            )
+        if self.end_s < COMPLETE * self.declared_s - 1:
+            raise UnreadableMedia(
+                f"{self.path.name} is truncated: it announces {self.declared_s:.1f} s and ends at {self.end_s:.1f} s"
+            )
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[int]:
+    """The descriptor of a regular file, open for reading. A pipe is refused, not waited for.
+
+    Errors: UnreadableMedia that says why there is no file that can be read.
+    """
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as exc:
+        says = "is a link to nothing" if exc.errno == errno.ENOENT and path.is_symlink() else None
+        says = says or _REFUSALS.get(exc.errno or 0) or f"cannot be opened: {exc.strerror}"
+        raise UnreadableMedia(f"{path} {says}") from exc
+    try:
+        mode = os.fstat(number).st_mode
+        if not stat.S_ISREG(mode):
+            kind = next((name for test, name in _KINDS if test(mode)), "a device")
+            raise UnreadableMedia(f"{path} is not a file but {kind}")
+        yield number
+    finally:
+        os.close(number)
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream, Extent]]:
+    """The opened file, its first video stream and an Extent to count into. UnreadableMedia where there is none."""
+    import av
+
+    with open_file(path) as number, _opened(number, path) as container:
+        stream = next((s for s in container.streams.video if not _is_cover(s)), None)
+        if stream is None:
+            what = "only audio" if container.streams.audio else "no video stream"
+            raise UnreadableMedia(f"{path.name} has {what}")
+        if stream.codec_context is None:
+            raise UnreadableMedia(f"{path.name} holds pictures in an encoding that cannot be decoded here")
+        width, height = stream.codec_context.width, stream.codec_context.height
+        if width * height > MOST_PIXELS:
+            raise UnreadableMedia(
+                f"{path.name} announces pictures of {width}x{height}, more than {MOST_PIXELS // 10**6} million pixels"
+            )
+        stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}  # the pictures may say something else
+        seconds = max(0, container.duration or 0) / av.time_base
+        yield container, stream, Extent(path, stream.frames, seconds)
+
+
+def _opened(number: int, path: Path) -> InputContainer:
+    """The container behind a descriptor. Given no name, and no other protocol, it can open nothing else."""
+    import av
+
+    if os.fstat(number).st_size == 0:
+        raise UnreadableMedia(f"{path.name} is empty (0 bytes)")
+    allowed = {"fd": str(number), "protocol_whitelist": "fd", "format_whitelist": ",".join(FORMATS)}
+    try:
+        return av.open(
+            "fd:",
+            container_options=allowed | {"max_streams": str(MOST_STREAMS)},
+            options={"max_pixels": str(MOST_PIXELS)},
+            timeout=ANSWER_S,
+            metadata_errors="ignore",  # tags in old encodings are common and nothing here reads them
+        )
+    except av.error.FFmpegError as exc:
+        raise UnreadableMedia(f"{path.name} {_why(exc)}") from exc
+
+
+def _why(exc: Exception) -> str:
+    """What an error of opening means."""
+    from av import error
+
+    if isinstance(exc, error.ArgumentError):
+        return f"is not a video in a format that is read here ({', '.join(FORMATS[:11])})"
+    if isinstance(exc, error.MemoryError):
+        return f"is not a usual video: it asks for too much memory, or for more than {MOST_STREAMS} streams"
+    if isinstance(exc, error.ExitError):
+        return f"cannot be read: its storage did not answer within {ANSWER_S:g} s"
+    return f"is not a video, or its header is cut off: {getattr(exc, 'strerror', exc)}"
+
+
+def _is_cover(stream: VideoStream) -> bool:
+    """Music files carry their cover as a video stream of one picture."""
+    from av.stream import Disposition
+
+    return bool(stream.disposition & Disposition.attached_pic)
