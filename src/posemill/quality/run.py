@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from posemill.errors import QualityError
 from posemill.quality import balance, suites
+from posemill.quality.docs import Run, stand_alone
 from posemill.quality.engine import great_expectations
 from posemill.quality.outcome import Level, Outcome, QualityReport, SuiteOutcome
 
@@ -40,7 +41,7 @@ class Judge:
 
     folder: Path
     context: Any
-    _runs: list[str] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
 
     def rows(self, name: str, table: pd.DataFrame) -> tuple[list[Outcome], list[Fault]]:
         """The suite's expectations of level row on `table`: their outcomes, and every row that fails one."""
@@ -61,8 +62,10 @@ class Judge:
         results = _validate(self.context, f"{name}_{level}", wanted, table.assign(**{_ROW: range(len(table))}))
         if len(results) != len(wanted):
             raise QualityError(f"suite {name}: {len(wanted)} expectations of level {level}, {len(results)} ran")
-        self._runs.append(f"{name}_{level}")
-        return [_outcome(name, e, results[number], table) for number, e in enumerate(wanted)]
+        outcomes = [_outcome(name, e, results[number], table) for number, e in enumerate(wanted)]
+        unmet = sum(not outcome.passed for outcome, _ in outcomes)
+        self.runs.append(Run(f"{name}_{level}", len(outcomes), unmet))
+        return outcomes
 
 
 @contextmanager
@@ -78,6 +81,7 @@ def judge(folder: Path, docs: Path) -> Iterator[Judge]:
         judge.context.build_data_docs()
         shutil.rmtree(docs, ignore_errors=True)
         shutil.copytree(root / "uncommitted" / "docs", docs)
+        stand_alone(docs, judge.runs)
 
 
 def check_windows(index: pd.DataFrame, expectations: Path, docs: Path) -> QualityReport:
@@ -119,6 +123,7 @@ def _validate(context: Any, name: str, wanted: list[suites.Expectation], table: 
         gx.ValidationDefinition(name=name, data=batch, suite=suite)
     )
     result = definition.run(
+        run_id=gx.RunIdentifier(run_name=f"posemill-{name}"),
         batch_parameters={"dataframe": table},
         result_format={"result_format": "COMPLETE", "unexpected_index_column_names": [_ROW]},
     )

@@ -27,10 +27,11 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A table cell that needs a tone; other cells are plain strings and numbers."""
+    """A table cell that needs a tone or leads somewhere (`href`); other cells are plain strings and numbers."""
 
     text: str
     tone: Tone = "plain"
+    href: str = ""
 
 
 @dataclass(slots=True)
@@ -150,6 +151,8 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str | int | float | C
 def _cell(cell: str | int | float | Cell, right: bool, heads: bool) -> str:
     tone = cell.tone if isinstance(cell, Cell) else "plain"
     text = escape(_text(cell))
+    if isinstance(cell, Cell) and cell.href:
+        text = f'<a href="{escape(cell.href)}">{text}</a>'
     if heads:
         return f'<th scope="row"{_classes(right, tone)}>{text}</th>'
     return f"<td{_classes(right, tone)}>{text}</td>"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,17 @@ def test_good_windows_pass_and_data_docs_are_written_elsewhere(tmp_path: Path) -
     assert "windows_set" in (tmp_path / "docs" / "index.html").read_text()
     assert list((tmp_path / "docs" / "validations").rglob("*.html"))
     assert digest(FOLDER) == before
+
+
+def test_data_docs_fetch_nothing_and_every_link_of_the_index_leads_somewhere(tmp_path: Path) -> None:
+    check(FOLDER, tmp_path)
+    docs = tmp_path / "docs"
+    pages = list(docs.rglob("*.html"))
+    fetched = re.compile(r"<(script|img|link|iframe)[^>]*(src|href)=.?https?:|url\(.?https?:")
+    assert [page.name for page in pages if fetched.search(page.read_text())] == []
+    links = re.findall(r'<a href="([^"#]+)"', (docs / "index.html").read_text())
+    assert len(links) == 2
+    assert all((docs / link).is_file() for link in links)
 
 
 def test_a_person_in_two_splits_is_named(tmp_path: Path) -> None:
