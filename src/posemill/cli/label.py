@@ -3,57 +3,76 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from posemill.labelling.backlog import Labeller
+    from posemill.labelling.plan import Plan
 
 
 @click.command()
-@click.option("--plan", is_flag=True, help="Only say what would be done.")
+@click.option("--plan", "only_plan", is_flag=True, help="Only say what would be done, and how long it would take.")
 @click.option("--quiet", is_flag=True, help="Only errors.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def label(plan: bool, quiet: bool, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="JSON lines: one object a finished chunk, a summary last.")
+def label(only_plan: bool, quiet: bool, as_json: bool) -> None:
     """Label the poses of everything that is new in the database.
 
     \b
-    The label stage of `dvc repro` then finds the work done. Stopped at any time, it goes on where it was:
+    The label stage of `dvc repro` then finds the work done. Stopped at any time, it goes on where it was; several at
+    once, also on other machines with the same database and store, share the work:
       posemill label --plan
       posemill label
     """
-    from posemill.cli.tracks import _labeller
+    from posemill import params
+    from posemill.labelling.plan import survey
+    from posemill.labelling.room import open_room
     from posemill.settings import Settings
-    from posemill.store.catalog import media, open_quarantine, quarantine_medium
-    from posemill.store.postgres import open_engine
 
     settings = Settings.from_env()
-    engine = open_engine(settings)
-    with engine.connect() as connection:
-        videos = [row["digest"] for row in media(connection) if row["kind"] == "video" and row["digest"]]
-        aside = {row["medium"] for row in open_quarantine(connection) if row["what"] == "medium"}
-    labeller = _labeller(settings)
-    new = [medium for medium in labeller.missing(videos) if medium not in aside]
-    figures = {"new": len(new), "cached": len([v for v in videos if v not in aside]) - len(new)}
-    figures["quarantined"] = len(aside & set(videos))
-    if not plan:
-        unreadable = _label(labeller, new, quiet or as_json)
-        with engine.begin() as connection:
-            for digest, reason in unreadable.items():
-                quarantine_medium(connection, digest, stage="label", reason=reason, added_by="posemill label")
-        figures = {"labelled": len(new) - len(unreadable), "cached": figures["cached"]}
-        figures["quarantined"] = len(aside & set(videos)) + len(unreadable)
+    section = params.load(settings.workspace / "params.yaml").label
+    with open_room(section, settings) as room:
+        plan = survey(room.labeller, room.ledger, room.videos, len(room.aside))
+        if only_plan:
+            _say(asdict(plan), _planned(plan), quiet, as_json)
+            return
+        figures = _label(room, plan, quiet, as_json)
+    _say({"event": "summary", **figures}, _line(figures), quiet, as_json)
+
+
+def _label(room: Any, plan: Plan, quiet: bool, as_json: bool) -> dict[str, int]:
+    from posemill.labelling.progress import progress
+    from posemill.labelling.work import label_backlog
+
+    with progress(quiet, as_json) as report:
+        label_backlog(room.labeller, room.ledger, room.videos, report)
+    fresh = len(room.set_aside().keys() & {row["digest"] for row in room.videos})
+    return {"labelled": plan.new - fresh, "cached": plan.cached, "quarantined": plan.quarantined + fresh}
+
+
+def _planned(plan: Plan) -> str:
+    """Two lines: media and chunks, then frames and time."""
+    from posemill.labelling.progress import duration
+
+    media = {"new": plan.new, "cached": plan.cached, "quarantined": plan.quarantined}
+    chunks = f"chunks: new {plan.chunks}, cached {plan.chunks_cached}"
+    tracks = f"; tracks to put together without the network: {plan.to_track}" if plan.to_track else ""
+    frames = f"{plan.frames} frames" + (f" and {plan.unmeasured} videos of unknown length" if plan.unmeasured else "")
+    rate, seconds = plan.frames_per_second, plan.seconds
+    took = "no rate measured yet"
+    if rate is not None and seconds is not None:
+        took = f"about {duration(seconds)} at {rate:.1f} frames/s, one worker"
+    return f"{_line(media)}; {chunks}{tracks}\n{frames} to do: {took}"
+
+
+def _line(figures: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in figures.items())
+
+
+def _say(machine: Mapping[str, Any], people: str, quiet: bool, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(figures))
+        click.echo(json.dumps(machine))
     elif not quiet:
-        click.echo(", ".join(f"{name} {number}" for name, number in figures.items()))
-
-
-def _label(labeller: Labeller, new: list[str], quiet: bool) -> dict[str, str]:
-    from posemill.stages.label import progress_bar
-
-    if quiet:
-        return labeller.label(new)
-    with progress_bar(len(new), 0) as report:
-        return labeller.label(new, report)
+        click.echo(people)

@@ -46,14 +46,9 @@ def tracks(which: str, folder: Path | None, pictures: int) -> None:
 
 def _labeller(settings: Settings) -> Labeller:
     from posemill import params
-    from posemill.labelling.backlog import Labeller
-    from posemill.labelling.base import load_backend
-    from posemill.store.media import MediaStore
-    from posemill.store.tracks import TrackStore
+    from posemill.labelling.backlog import open_labeller
 
-    section = params.load(settings.workspace / "params.yaml").label
-    backend = load_backend(section.backend, section)
-    return Labeller(backend, section, MediaStore(settings.store_url), TrackStore(settings.store_url))
+    return open_labeller(params.load(settings.workspace / "params.yaml").label, settings)
 
 
 def _find(settings: Settings, which: str) -> tuple[Any, float, float]:

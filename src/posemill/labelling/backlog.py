@@ -1,73 +1,109 @@
-"""What is not labelled yet gets labelled, one medium at a time, straight into the label store.
-
-A medium that is in the store is finished: killing the work at any time loses at most the medium in hand.
-"""
+"""What a labeller has found, in its stores: poses, which cost a network, and the tracks made of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-from posemill.errors import UnreadableMedia
-from posemill.labelling.base import PoseBackend
-from posemill.labelling.engine import label_medium
-from posemill.labelling.fingerprint import fingerprint
+from posemill.errors import InputError
+from posemill.labelling.base import FramePoses, PoseBackend
+from posemill.labelling.chunks import chain, frames_of
+from posemill.labelling.engine import follow
+from posemill.labelling.fingerprint import fingerprint, pose_fingerprint
 from posemill.params.label import LabelParams
 from posemill.pose.track import MediumTracks
+from posemill.settings import Settings
 from posemill.store.media import MediaStore
+from posemill.store.pose_file import ChunkPoses
+from posemill.store.pose_store import PoseStore, Stretch
 from posemill.store.tracks import TrackStore, read_medium
 
 IMPORTED = "imported"
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """Progress of the backlog: `frames` more were done, in the medium with this digest."""
-
-    medium: str
-    frames: int
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Labeller:
     """A backend with the stores that it works on."""
 
     backend: PoseBackend
     params: LabelParams
     media: MediaStore
+    poses: PoseStore
     tracks: TrackStore
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """Names what this labeller finds; see fingerprint.fingerprint."""
+        """Names the tracks of this labeller; see fingerprint.fingerprint."""
         return fingerprint(self.backend.describe(), self.params)
 
-    def missing(self, media: Iterable[str]) -> list[str]:
-        """Those that this labeller has not labelled, in the same order."""
-        done = self.tracks.media(self.fingerprint)
-        return [medium for medium in media if medium not in done]
+    @cached_property
+    def pose_fingerprint(self) -> str:
+        """Names the poses of this labeller; see fingerprint.pose_fingerprint."""
+        return pose_fingerprint(self.backend.describe(), self.params)
 
-    def label(self, media: Iterable[str], report: Callable[[Work], object] = lambda _: None) -> dict[str, str]:
-        """Label these media into the store. Returns medium to reason for those that cannot be decoded."""
-        unreadable = {}
-        for medium in media:
-            path = self.media.fetch(medium)
-            try:
-                self.tracks.put(label_medium(path, medium, self.backend, self.params, _reporter(report, medium)))
-            except UnreadableMedia as exc:
-                unreadable[medium] = str(exc).replace(path.name, "the file")  # in the store its name is its digest
-        return unreadable
+    def missing(self, media: Iterable[str]) -> list[str]:
+        """Those of which this labeller has not found all poses, in the same order."""
+        tracked, stored = self.tracks.media(self.fingerprint), self.poses.stretches(self.pose_fingerprint)
+        return [medium for medium in media if medium not in tracked and not chain(stored.get(medium, ()))]
 
     def labelled(self, medium: str) -> MediumTracks:
-        """The tracks of a medium that is in the store."""
-        return self.tracks.get(medium, self.fingerprint)
+        """The tracks of a medium whose poses are all in the store. Errors: InputError when they are not."""
+        if self.tracks.has(medium, self.fingerprint):
+            return self.tracks.get(medium, self.fingerprint)
+        return self.track(medium, self.poses.stretches(self.pose_fingerprint, medium).get(medium, []))
+
+    def untracked(self, media: Iterable[str]) -> dict[str, list[Stretch]]:
+        """Stretches of those media whose poses are all there and whose tracks are not."""
+        tracked, stored = self.tracks.media(self.fingerprint), self.poses.stretches(self.pose_fingerprint)
+        return {m: stored[m] for m in media if m not in tracked and m in stored and chain(stored[m])}
+
+    def track(self, medium: str, stretches: Iterable[Stretch]) -> MediumTracks:
+        """Put tracks together from stored poses, without any network, and store them."""
+        parts = chain(stretches)
+        if not parts:
+            raise InputError(f"the store {self.poses.url} lacks poses of {medium}: run `posemill label`")
+        first = self.poses.get(medium, self.pose_fingerprint, parts[0])
+        looked_at = _Counted(self._frames(medium, first, parts[1:]))
+        people = follow(looked_at, first.skeleton, self.params)
+        tracks = MediumTracks(
+            medium=medium,
+            labeller=self.fingerprint,
+            skeleton=first.skeleton,
+            width_px=first.width_px,
+            height_px=first.height_px,
+            frames=looked_at.frames,
+            duration_s=max(first.duration_s, looked_at.last_s),
+            tracks=people,
+        )
+        self.tracks.put(tracks)
+        return tracks
+
+    def _frames(self, medium: str, first: ChunkPoses, others: Iterable[Stretch]) -> Iterator[FramePoses]:
+        yield from frames_of(first)
+        for stretch in others:
+            yield from frames_of(self.poses.get(medium, self.pose_fingerprint, stretch))
 
 
-def _reporter(report: Callable[[Work], object], medium: str) -> Callable[[int], None]:
-    def say(frames: int) -> None:
-        report(Work(medium, frames))
+class _Counted:
+    """Frames as they go by; a medium of hours need not be in memory to know how many they were."""
 
-    return say
+    def __init__(self, frames: Iterable[FramePoses]) -> None:
+        self._frames = frames
+        self.frames, self.last_s = 0, 0.0
+
+    def __iter__(self) -> Iterator[FramePoses]:
+        for frame in self._frames:
+            self.frames, self.last_s = self.frames + 1, frame.time_s
+            yield frame
+
+
+def open_labeller(params: LabelParams, settings: Settings) -> Labeller:
+    """The labeller of these parameters, with its backend loaded, on the stores of these settings."""
+    from posemill.labelling.base import load_backend
+
+    url = settings.store_url
+    return Labeller(load_backend(params.backend, params), params, MediaStore(url), PoseStore(url), TrackStore(url))
 
 
 def imported(store: MediaStore, medium: str) -> MediumTracks:

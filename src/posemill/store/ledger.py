@@ -186,6 +186,17 @@ class Ledger:
             {"medium": medium_id, "fingerprint": self.fingerprint, "reason": reason},
         )
 
+    def unfinished(self, media: Collection[str]) -> list[int]:
+        """Numbers of the jobs of these media that are queued or leased, in the order to do them."""
+        query = (
+            "SELECT j.id, m.digest FROM label_job j JOIN medium m ON m.id = j.medium_id "
+            "WHERE j.fingerprint = :fingerprint AND j.state IN ('queued', 'leased') "
+            "ORDER BY j.attempts, j.medium_id, j.start_frame"
+        )
+        with database(self.engine) as connection:
+            found = connection.execute(text(query), {"fingerprint": self.fingerprint})
+            return [number for number, digest in found if digest in media]
+
     def rate(self) -> float | None:
         """Frames a second of one worker over the chunks that were done last; None when nothing was measured yet."""
         with database(self.engine) as connection:

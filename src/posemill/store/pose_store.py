@@ -38,12 +38,12 @@ class PoseStore:
             raise InputError(f"the store {self.url} has no poses {name} by {fingerprint}: run `posemill label`")
         return chunk_from(content, self._shelf.place(fingerprint, name))
 
-    def stretches(self, fingerprint: str) -> dict[str, list[Stretch]]:
-        """All stretches by medium, in order; one listing of the store."""
+    def stretches(self, fingerprint: str, medium: str = "") -> dict[str, list[Stretch]]:
+        """All stretches (of one medium, where it is given) by medium, in order; one listing of the store."""
         found: defaultdict[str, list[Stretch]] = defaultdict(list)
-        for name in self._shelf.names(fingerprint):
-            medium, start, end = name.rsplit("-", 2)
-            found[medium].append((int(start), None if end == "end" else int(end)))
+        for name in self._shelf.names(fingerprint, medium):
+            digest, start, end = name.rsplit("-", 2)
+            found[digest].append((int(start), None if end == "end" else int(end)))
         for stretches in found.values():
             stretches.sort(key=lambda s: s[0])
         return dict(found)

@@ -1,0 +1,100 @@
+"""A long video in pieces: which stretches of frames to label, and their poses as the pose store keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from posemill.labelling.base import FramePoses, Pose
+from posemill.pose.skeleton import Skeleton
+from posemill.store.pose_file import ChunkPoses
+from posemill.store.pose_store import Stretch
+
+SHORTEST = 0.5  # of a chunk; a shorter rest belongs to the chunk before it
+
+
+def chunk_frames(chunk_s: float, fps: float) -> int:
+    """Frames of a chunk."""
+    return max(1, round(chunk_s * fps))
+
+
+def grid(frames: int, size: int, start: int = 0) -> list[Stretch]:
+    """Stretches of `size` frames from `start` on; the last has no end, since frames may be counted a little wrong."""
+    cuts = list(range(start, max(start + 1, frames), size))
+    if len(cuts) > 1 and frames - cuts[-1] < SHORTEST * size:
+        cuts.pop()
+    return list(zip(cuts, [*cuts[1:], None], strict=True))
+
+
+def chain(stretches: Iterable[Stretch]) -> list[Stretch]:
+    """Stretches that follow one another from the first frame to the end; empty when some are missing."""
+    onward: dict[int, Stretch] = {}  # by its first frame, a stretch from which the end can be reached
+    for stretch in sorted(stretches, key=lambda s: (-s[0], -_end(s))):
+        if stretch[1] is None or stretch[1] in onward:
+            onward.setdefault(stretch[0], stretch)
+    found: list[Stretch] = []
+    at: int | None = 0
+    while at is not None:
+        if at not in onward:
+            return []
+        found.append(onward[at])
+        at = onward[at][1]
+    return found
+
+
+def cover(stored: Iterable[Stretch], frames: int, size: int) -> list[tuple[Stretch, bool]]:
+    """A medium from its first frame to its end: what is stored already (True), and what to label in between (False).
+
+    Stretches may have been cut with another size.
+    """
+    by_start = {stretch[0]: stretch for stretch in sorted(stored, key=_end)}
+    covered: list[tuple[Stretch, bool]] = []
+    at: int | None = 0
+    while at is not None:
+        if at in by_start:
+            covered.append((by_start[at], True))
+        else:
+            following = min((start for start in by_start if start > at), default=None)
+            gap = grid(frames if following is None else following, size, at)
+            gap[-1] = (gap[-1][0], following)
+            covered += [(stretch, False) for stretch in gap]
+        at = covered[-1][0][1]
+    return covered
+
+
+def poses_of(
+    found: Sequence[FramePoses], medium: str, fingerprint: str, stretch: Stretch, points: Skeleton,
+    size_px: tuple[int, int], duration_s: float,
+) -> ChunkPoses:  # fmt: skip
+    """Poses as the store keeps them. size_px: width and height of the medium; duration_s: of all of it."""
+    each, k = [pose for frame in found for pose in frame.poses], len(points)
+    return ChunkPoses(
+        medium=medium,
+        fingerprint=fingerprint,
+        start=stretch[0],
+        end=stretch[1],
+        skeleton=points,
+        width_px=size_px[0],
+        height_px=size_px[1],
+        duration_s=duration_s,
+        frame=np.array([frame.frame for frame in found], np.int32),
+        time_s=np.array([frame.time_s for frame in found], np.float64),
+        people=np.array([len(frame.poses) for frame in found], np.int32),
+        person_confidence=np.array([pose.person_confidence for pose in each], np.float64),
+        xy=np.array([pose.xy for pose in each], np.float32).reshape(-1, k, 2),
+        confidence=np.array([pose.confidence for pose in each], np.float32).reshape(-1, k),
+    )
+
+
+def frames_of(chunk: ChunkPoses) -> Iterator[FramePoses]:
+    """`poses_of` backwards: what the engine gave."""
+    first = np.concatenate([[0], np.cumsum(chunk.people)])
+    for number, (frame, time_s) in enumerate(zip(chunk.frame.tolist(), chunk.time_s.tolist(), strict=True)):
+        people = range(first[number], first[number + 1])
+        sure = chunk.person_confidence
+        yield FramePoses(frame, time_s, [Pose(chunk.xy[n], chunk.confidence[n], float(sure[n])) for n in people])
+
+
+def _end(stretch: Stretch) -> float:
+    return float("inf") if stretch[1] is None else stretch[1]

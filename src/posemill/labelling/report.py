@@ -1,0 +1,40 @@
+"""What labelling tells of itself while it works; progress.py shows it to people and machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from posemill.store.pose_store import Stretch
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One finished chunk. `seconds`: how long it took; None where it was found done in the store."""
+
+    medium: str
+    stretch: Stretch
+    frames: int
+    poses: int
+    seconds: float | None
+
+
+class Report:
+    """Every call says that something happened; this one tells nobody."""
+
+    def begin(self, chunks: int, frames: int | None) -> None:
+        """So much is to be done; frames None: unknown, since some media were not looked at yet."""
+
+    def frame(self, medium: str, people: int) -> None:
+        """One more frame was looked at, with so many people in it."""
+
+    def done(self, chunk: Done) -> None:
+        """A chunk is in the store."""
+
+    def failed(self, medium: str, reason: str, again: bool) -> None:
+        """A chunk failed; its medium goes to quarantine, unless it is tried `again`."""
+
+    def waiting(self, chunks: int) -> None:
+        """The chunks that are left are other workers'."""
+
+    def tracked(self, medium: str) -> None:
+        """Tracks of a medium were put together."""
