@@ -1,0 +1,143 @@
+"""Networks that come as a graph file (ONNX, or TensorFlow's frozen .pb), run by OpenVINO, ONNX Runtime or OpenCV.
+
+All three compute in 32-bit floats and give the same outputs; picture and outputs are channels first whatever the file's
+own order is. A graph may be called from several threads: each has its own request (see runtime.py for why).
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.errors import CheckpointError, InputError
+
+Arrays = list[NDArray[np.float32]]
+SUFFIXES = (".onnx", ".pb")
+_COMPILED = 16  # networks for as many picture sizes stay in memory
+
+
+class Graph(Protocol):
+    """A network read from a file."""
+
+    def __call__(self, picture: NDArray[np.float32]) -> Arrays:
+        """(1, 3, H, W) float32 to its outputs, (1, C, h, w) float32 each."""
+        ...
+
+
+class OpenVinoGraph:
+    """OpenVINO, one thread a request, compiled once for every picture size."""
+
+    def __init__(self, path: Path, streams: int) -> None:
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it calls a host of its own
+        import openvino
+
+        self._core = openvino.Core()
+        self._model = self._core.read_model(path)
+        sides = self._model.inputs[0].partial_shape
+        self._channels_last = sides[3].is_static and sides[3].get_length() == 3
+        self._config = {
+            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_NUM_THREADS": streams,
+            "NUM_STREAMS": streams,
+        }
+        self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+        self._compiling, self._own = threading.Lock(), threading.local()
+
+    def __call__(self, picture: NDArray[np.float32]) -> Arrays:
+        """See Graph."""
+        given = np.ascontiguousarray(picture.transpose(0, 2, 3, 1)) if self._channels_last else picture
+        outputs = self._request(given.shape).infer([given], share_inputs=False)
+        made = [np.array(outputs[i], np.float32) for i in range(len(outputs))]
+        return [np.ascontiguousarray(a.transpose(0, 3, 1, 2)) for a in made] if self._channels_last else made
+
+    def _request(self, shape: tuple[int, ...]) -> Any:
+        network = self._network(shape)
+        kept: OrderedDict[tuple[int, ...], tuple[Any, Any]] = self._own.__dict__.setdefault("requests", OrderedDict())
+        if shape not in kept or kept[shape][0] is not network:
+            kept[shape] = (network, network.create_infer_request())
+            while len(kept) > _COMPILED:
+                kept.popitem(last=False)
+        return kept[shape][1]
+
+    def _network(self, shape: tuple[int, ...]) -> Any:
+        with self._compiling:
+            if shape not in self._compiled:
+                self._model.reshape(list(shape))
+                self._compiled[shape] = self._core.compile_model(self._model, "CPU", self._config)
+                while len(self._compiled) > _COMPILED:
+                    self._compiled.popitem(last=False)
+            self._compiled.move_to_end(shape)
+            return self._compiled[shape]
+
+
+class OnnxRuntimeGraph:
+    """ONNX Runtime; one session serves all threads, each call on its own."""
+
+    def __init__(self, path: Path, streams: int) -> None:
+        import onnxruntime
+
+        if path.suffix != ".onnx":
+            raise InputError(f"{path}: ONNX Runtime reads .onnx files only; choose label.runtime: openvino")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self._input = self._session.get_inputs()[0].name
+
+    def __call__(self, picture: NDArray[np.float32]) -> Arrays:
+        """See Graph."""
+        return [np.asarray(a, np.float32) for a in self._session.run(None, {self._input: picture})]
+
+
+class OpenCvGraph:
+    """OpenCV's own networks, a copy for every thread. OpenCV's threads are one setting for the process: not touched."""
+
+    def __init__(self, path: Path, streams: int) -> None:
+        self._path, self._own = path, threading.local()
+        self._net()
+
+    def __call__(self, picture: NDArray[np.float32]) -> Arrays:
+        """See Graph."""
+        net = self._net()
+        net.setInput(picture)
+        return [np.array(a, np.float32) for a in net.forward(net.getUnconnectedOutLayersNames())]
+
+    def _net(self) -> Any:
+        import cv2
+
+        if not hasattr(self._own, "net"):
+            read = cv2.dnn.readNetFromONNX if self._path.suffix == ".onnx" else cv2.dnn.readNetFromTensorflow
+            self._own.net = read(str(self._path))
+        return self._own.net
+
+
+RUNTIMES: Mapping[str, type[OpenVinoGraph] | type[OnnxRuntimeGraph] | type[OpenCvGraph]] = MappingProxyType(
+    {"openvino": OpenVinoGraph, "onnxruntime": OnnxRuntimeGraph, "opencv": OpenCvGraph}
+)
+
+
+def open_graph(path: Path, runtime: str, streams: int = 1) -> Graph:
+    """The network in a file, for up to `streams` threads at a time.
+
+    Errors: InputError for a runtime that runs no graph files; CheckpointError for a file that it cannot read.
+    """
+    if runtime not in RUNTIMES:
+        raise InputError(
+            f"label.runtime {runtime!r} runs no graph files, and {path.name} is one; choose {', '.join(RUNTIMES)}"
+        )
+    if path.suffix not in SUFFIXES or not path.is_file():
+        raise CheckpointError(f"{path} should be a file that ends in {' or '.join(SUFFIXES)}")
+    try:
+        return RUNTIMES[runtime](path, streams)
+    except InputError:
+        raise
+    except Exception as exc:  # each runtime has its own errors, all of them over a damaged or foreign file
+        raise CheckpointError(f"{path} is no network that {runtime} reads: {str(exc).strip()[:200]}") from exc

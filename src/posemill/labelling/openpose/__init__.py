@@ -1,0 +1,16 @@
+"""OpenPose as a pose backend: part affinity fields (Cao et al., 2017), decoded here; no code of OpenPose's own."""
+
+from __future__ import annotations
+
+from posemill.labelling.base import PoseBackend
+from posemill.params.label import LabelParams
+from posemill.settings import Settings
+
+
+def load(params: LabelParams) -> PoseBackend:
+    """The backend with the weights and parameters of the label section; see weights.find_network."""
+    from posemill.labelling.openpose.backend import OpenPoseBackend
+    from posemill.labelling.openpose.weights import find_network
+
+    network = find_network(params.checkpoint, params.checkpoint_sha256, Settings.from_env().home / "cache" / "networks")
+    return OpenPoseBackend(network, params)
