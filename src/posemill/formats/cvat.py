@@ -1,0 +1,143 @@
+"""CVAT's XML 1.1: written as `CVAT for images` with a skeleton a person; `CVAT for video` is read as well.
+
+The person's number is the skeleton's attribute `person`. A keypoint that is not seen is `outside`; one that is placed,
+but less sure, is `occluded`, which says nothing when it comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from xml.etree import ElementTree as Xml
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.errors import InputError
+from posemill.formats.pictures import VISIBLE_FROM, Answers, Person, Picture
+from posemill.pose.skeleton import Skeleton
+
+LARGEST = 1 << 30  # bytes
+
+
+def write_cvat(
+    path: Path, shown: Iterable[Picture], points: Skeleton, name: str, visible_from: float = VISIBLE_FROM
+) -> None:
+    """annotations.xml of a task of these frames' JPEGs: make the task of them, then upload it as annotations."""
+    root = Xml.Element("annotations")
+    _text(root, "version", "1.1")
+    images = list(shown)
+    task = Xml.SubElement(Xml.SubElement(root, "meta"), "task")
+    for tag, value in (("name", name), ("size", str(len(images))), ("mode", "annotation")):
+        _text(task, tag, value)
+    _labels(Xml.SubElement(task, "labels"), points)
+    for number, picture in enumerate(images):
+        image = Xml.SubElement(
+            root, "image", id=str(number), name=picture.file_name, width=str(picture.width_px),
+            height=str(picture.height_px),
+        )  # fmt: skip
+        for person in picture.people:
+            _skeleton(image, person, points, visible_from)
+    Xml.indent(root)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Xml.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _labels(labels: Xml.Element, points: Skeleton) -> None:
+    person = Xml.SubElement(labels, "label")
+    _text(person, "name", "person")
+    _text(person, "type", "skeleton")
+    attribute = Xml.SubElement(Xml.SubElement(person, "attributes"), "attribute")
+    for tag, value in (("name", "person"), ("mutable", "False"), ("input_type", "number"), ("default_value", "0"),
+                       ("values", "0\n999\n1")):  # fmt: skip
+        _text(attribute, tag, value)
+    _text(person, "svg", _drawing(points))
+    for name in points.keypoints:
+        label = Xml.SubElement(labels, "label")
+        for tag, value in (("name", name), ("type", "points"), ("attributes", ""), ("parent", "person")):
+            _text(label, tag, value)
+
+
+def _drawing(points: Skeleton) -> str:
+    """The template that CVAT shows: keypoints on a grid, edges between them, numbered from 1."""
+    at = [(10 + 80 * (k % 5) / 4, 10 + 80 * (k // 5) / max((len(points) - 1) // 5, 1)) for k in range(len(points))]
+    lines = [
+        f'<line x1="{at[a][0]:.1f}" y1="{at[a][1]:.1f}" x2="{at[b][0]:.1f}" y2="{at[b][1]:.1f}" stroke="black" '
+        f'data-type="edge" data-node-from="{a + 1}" data-node-to="{b + 1}" stroke-width="0.5"></line>'
+        for a, b in points.edge_index.tolist()
+    ]
+    circles = [
+        f'<circle r="1.5" stroke="black" fill="#b3b3b3" cx="{x:.1f}" cy="{y:.1f}" data-type="element node" '
+        f'data-element-id="{k + 1}" data-node-id="{k + 1}" data-label-name="{points.keypoints[k]}"></circle>'
+        for k, (x, y) in enumerate(at)
+    ]
+    return "".join(lines + circles)
+
+
+def _skeleton(image: Xml.Element, person: Person, points: Skeleton, visible_from: float) -> None:
+    element = Xml.SubElement(image, "skeleton", label="person", source="auto", occluded="0", z_order="0")
+    middle = np.nanmean(person.xy, 0) if person.seen.any() else np.zeros(2)
+    for k, flag in enumerate(person.visibility(visible_from).tolist()):
+        x, y = person.xy[k] if flag else middle  # CVAT wants a place of an outside point too
+        Xml.SubElement(
+            element, "points", label=points.keypoints[k], source="auto", outside=str(int(flag == 0)),
+            occluded=str(int(flag == 1)), points=f"{x:.3f},{y:.3f}",
+        )  # fmt: skip
+    _text(element, "attribute", str(person.person)).set("name", "person")
+
+
+def _text(parent: Xml.Element, tag: str, value: str) -> Xml.Element:
+    element = Xml.SubElement(parent, tag)
+    element.text = value
+    return element
+
+
+def read_answers(path: Path, points: Skeleton) -> Answers:
+    """What annotators made of the images (or, in a video task, of its frames: its source is then `<digest>.mp4`)."""
+    root, answers = _load(path), Answers(points)
+    for image in root.iter("image"):
+        shown = answers.picture(image.get("name", ""))
+        if shown is not None:
+            for element in image.iter("skeleton"):
+                _read(element, _number(element), shown, answers)
+    tracks = list(root.iter("track"))
+    if tracks:
+        digest = Path(root.findtext("meta/task/source") or root.findtext("meta/source") or "").stem
+        for track in tracks:
+            for element in track.iter("skeleton"):
+                shown = answers.picture(f"{digest}-{int(element.get('frame', -1)):06d}.jpg")
+                if shown is not None and element.get("outside", "0") == "0":
+                    number = _number(element)
+                    _read(element, _number(track) if number is None else number, shown, answers)
+    return answers
+
+
+def _number(element: Xml.Element) -> int | None:
+    said = next((a.text for a in element.findall("attribute") if a.get("name") == "person"), None)
+    return int(said) if said and said.strip().isdigit() else None
+
+
+def _read(element: Xml.Element, number: int | None, shown: dict[int, NDArray[np.float32]], answers: Answers) -> None:
+    if number is None:
+        answers.faults.append(f"a skeleton {element.get('label')!r} has no attribute `person`")
+        return
+    place = answers.place(shown, number)
+    for point in element.iter("points"):
+        name = point.get("label", "")
+        if name not in answers.skeleton.keypoints:
+            answers.faults.append(f"skeleton {answers.skeleton.name} has no keypoint {name!r}")
+        elif point.get("outside", "0") == "0":
+            place[answers.skeleton.index(name)] = [float(v) for v in point.get("points", "").split(";")[0].split(",")]
+
+
+def _load(path: Path) -> Xml.Element:
+    content = path.read_bytes() if path.stat().st_size < LARGEST else b""
+    if b"<!DOCTYPE" in content or b"<!ENTITY" in content or not content:  # entities may grow without end
+        raise InputError(f"{path} is no export of CVAT: it is empty, above {LARGEST} bytes, or declares entities")
+    try:
+        root = Xml.fromstring(content)
+    except Xml.ParseError as exc:
+        raise InputError(f"{path} is not readable as XML: {exc}") from exc
+    if root.tag != "annotations":
+        raise InputError(f"{path} is no export of CVAT 1.1: it begins with <{root.tag}>, expected <annotations>")
+    return root

@@ -1,0 +1,92 @@
+"""OpenPose's JSON: one file a frame, BODY-25 or COCO-18. Three zeros are a keypoint that was not found."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.errors import InputError
+from posemill.formats.pictures import Person, Picture, Source, assemble, looked_at, pictures, triples
+from posemill.pose.conversion import MIDDLES
+from posemill.pose.skeleton import BODY_25, OPENPOSE_18, Skeleton
+from posemill.pose.track import MediumTracks
+
+LAYOUTS = {"openpose-body25": BODY_25, "openpose-coco18": OPENPOSE_18}
+LEAST = 1e-6  # confidence of a keypoint that was found: 0 means that it was not
+_FILE = re.compile(r"_(\d{12})_keypoints\.json$")
+_EMPTY = (
+    "face_keypoints_2d", "hand_left_keypoints_2d", "hand_right_keypoints_2d", "pose_keypoints_3d", "face_keypoints_3d",
+    "hand_left_keypoints_3d", "hand_right_keypoints_3d",
+)  # fmt: skip
+
+
+def write_openpose(folder: Path, tracks: MediumTracks, target: Skeleton) -> int:
+    """`<medium>_<frame>_keypoints.json` for every frame looked at, also those without people; returns how many.
+
+    Neck and middle of the hips are derived; what our skeleton does not have (feet, often) is not found.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    place = arranged(tracks.skeleton, target)
+    shown = pictures(tracks, looked_at(tracks))
+    for picture in shown:
+        people = [_said(person, place, target) for person in picture.people]
+        name = f"{tracks.medium[:12]}_{picture.frame:012d}_keypoints.json"
+        (folder / name).write_text(json.dumps({"version": 1.3, "people": people}, separators=(",", ":")))
+    return len(shown)
+
+
+def arranged(source: Skeleton, target: Skeleton) -> NDArray[np.int64]:
+    """(K_target, 2) places in the source of which a target's keypoint is the middle; -1 for what the source lacks."""
+    place = np.full((len(target), 2), -1)
+    for k, name in enumerate(target.keypoints):
+        ends = (name, name) if name in source.keypoints else MIDDLES.get(name, ())
+        if ends and set(ends) <= set(source.keypoints):
+            place[k] = [source.index(end) for end in ends]
+    return place
+
+
+def _said(person: Person, place: NDArray[np.int64], target: Skeleton) -> dict[str, Any]:
+    xy = person.xy[place].mean(1)
+    xy[place[:, 0] < 0] = np.nan
+    confidence = np.maximum(person.confidence[place].min(1), LEAST)
+    moved = Person(person.person, xy, confidence)
+    said = {"person_id": [person.person], "pose_keypoints_2d": triples(moved, confidence, 6)}
+    return said | {name: [] for name in _EMPTY}
+
+
+def read_openpose(folder: Path, source: Source) -> MediumTracks:
+    """The tracks of one medium's files, in BODY-25 or COCO-18, as their length says.
+
+    Errors: InputError for other lengths, and for several people who were not followed (person_id -1).
+    """
+    numbered = {int(m[1]): path for path in sorted(folder.glob("*.json")) if (m := _FILE.search(path.name))}
+    if not numbered:
+        raise InputError(f"{folder} has no file <name>_<12 digits>_keypoints.json, as OpenPose writes them")
+    said = {frame: json.loads(path.read_text())["people"] for frame, path in sorted(numbered.items())}
+    lengths = {len(person["pose_keypoints_2d"]) for people in said.values() for person in people}
+    known = {3 * len(layout): layout for layout in LAYOUTS.values()}
+    if not lengths <= set(known) or len(lengths) > 1:
+        raise InputError(f"{folder}: expected 75 (BODY-25) or 54 (COCO-18) numbers a person, came {sorted(lengths)}")
+    points = known[lengths.pop()] if lengths else BODY_25
+    shown = [
+        Picture(
+            source.medium, frame, frame / source.fps, source.width_px, source.height_px, points,
+            tuple(_person(person, len(people), folder) for person in people),
+        )
+        for frame, people in said.items()
+    ]  # fmt: skip
+    return assemble(shown, source, points)
+
+
+def _person(said: dict[str, Any], people: int, folder: Path) -> Person:
+    number = int(next(iter(np.ravel(said.get("person_id", -1)))))
+    if number < 0 and people > 1:
+        raise InputError(f"{folder}: several people in a frame, and none has a person_id: they were not followed")
+    values = np.array(said["pose_keypoints_2d"], np.float32).reshape(-1, 3)
+    seen = values[:, 2] > 0
+    return Person(max(number, 0), np.where(seen[:, None], values[:, :2], np.nan).astype(np.float32), values[:, 2])

@@ -1,0 +1,175 @@
+"""Tracks seen frame by frame, which is how most formats have them, and what an annotator says of a frame."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.errors import InputError
+from posemill.pose.skeleton import Skeleton
+from posemill.pose.track import MediumTracks, PoseTrack, State
+
+VISIBLE_FROM = 0.2  # confidence from which a predicted keypoint counts as visible (COCO's 2), below it as not (1)
+_NAME = re.compile(r"([0-9a-f]{64})-(\d{6,})\.jpg")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Person:
+    """One person in one frame: xy (K, 2) float32 pixels, NaN = not seen; confidence (K,) float32; state, see State."""
+
+    person: int
+    xy: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    state: int = State.PREDICTED
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """(K,) which keypoints are seen."""
+        return np.asarray(~np.isnan(self.xy[:, 0]))
+
+    @property
+    def mean_confidence(self) -> float:
+        """Of the seen keypoints; 0 without any."""
+        return float(self.confidence[self.seen].mean()) if self.seen.any() else 0.0
+
+    def box(self) -> list[float]:
+        """Left, top, width, height of the box around the seen keypoints, pixels; zeros without any."""
+        if not self.seen.any():
+            return [0.0, 0.0, 0.0, 0.0]
+        low, high = self.xy[self.seen].min(0), self.xy[self.seen].max(0)
+        return [round(float(v), 3) for v in (*low, *(high - low))]
+
+    def visibility(self, visible_from: float = VISIBLE_FROM) -> NDArray[np.int64]:
+        """(K,) COCO's flags: 0 not seen; 1 placed, but not sure to be visible (less confident, or interpolated); 2."""
+        sure = (self.confidence >= visible_from) & (self.state != State.INTERPOLATED)
+        return np.asarray(np.where(self.seen, np.where(sure, 2, 1), 0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """One frame of a medium with everybody in it."""
+
+    medium: str
+    frame: int
+    time_s: float
+    width_px: int
+    height_px: int
+    skeleton: Skeleton
+    people: tuple[Person, ...]
+
+    @property
+    def file_name(self) -> str:
+        """Name of the frame's JPEG, by which it is known again."""
+        return f"{self.medium}-{self.frame:06d}.jpg"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a format without it needs to be told about a medium. frames, duration_s: None = as far as people are."""
+
+    medium: str
+    width_px: int
+    height_px: int
+    fps: float
+    frames: int | None = None
+    duration_s: float | None = None
+    labeller: str = "imported"
+
+
+@dataclass(slots=True)
+class Answers:
+    """What annotators say: (medium, frame) → person → (K, 2) pixels, NaN = not to be seen; and what is not understood.
+
+    skeleton  by which the keypoints are ordered, a name of SKELETONS.
+    """
+
+    skeleton: Skeleton
+    people: dict[tuple[str, int], dict[int, NDArray[np.float32]]] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+    def picture(self, file_name: str) -> dict[int, NDArray[np.float32]] | None:
+        """The people of the frame with that file name, to be added to; None (and a fault) when it is no frame's."""
+        match = _NAME.search(file_name)
+        if match is None:
+            self.faults.append(f"{file_name!r} is no picture that was exported (<digest>-<frame>.jpg)")
+            return None
+        return self.people.setdefault((match[1], int(match[2])), {})
+
+    def place(self, people: dict[int, NDArray[np.float32]], person: int) -> NDArray[np.float32]:
+        """The keypoints of that person, all unseen at first."""
+        return people.setdefault(person, np.full((len(self.skeleton), 2), np.nan, np.float32))
+
+
+def pictures(tracks: MediumTracks, frames: Iterable[int] | None = None) -> list[Picture]:
+    """The frames with people in order; with `frames`, exactly these of them and also those without people."""
+    wanted = None if frames is None else dict.fromkeys(sorted(set(frames)))
+    people: dict[int, list[Person]] = {} if wanted is None else {frame: [] for frame in wanted}
+    times: dict[int, float] = {}
+    for track in tracks.tracks:
+        for row, frame in enumerate(track.frame.tolist()):
+            if wanted is None or frame in wanted:
+                person = Person(track.person, track.xy[row], track.confidence[row], int(track.state[row]))
+                people.setdefault(frame, []).append(person)
+                times[frame] = float(track.time_s[row])
+    rate = frame_rate(tracks)
+    return [
+        Picture(
+            tracks.medium, frame, times.get(frame, frame / rate), tracks.width_px, tracks.height_px, tracks.skeleton,
+            tuple(people[frame]),
+        )
+        for frame in sorted(people)
+    ]  # fmt: skip
+
+
+def looked_at(tracks: MediumTracks) -> range:
+    """The frame numbers that were looked at, also those without people."""
+    ends = [int(track.frame[-1]) for track in tracks.tracks if len(track)]
+    total = max(tracks.duration_s * frame_rate(tracks), max(ends, default=0) + 1)
+    stride = max(1, round(total / tracks.frames)) if tracks.frames and ends else 1
+    return range(0, max(tracks.frames * stride, max(ends, default=-1) + 1), stride)
+
+
+def frame_rate(tracks: MediumTracks) -> float:
+    """Frames a second of the medium, from its last pose; 25 where nobody moves in it."""
+    ends = [(int(t.frame[-1]), float(t.time_s[-1])) for t in tracks.tracks if len(t) and t.time_s[-1] > 0]
+    frame, time_s = max(ends, default=(25, 1.0))
+    return frame / time_s if frame else 25.0
+
+
+def assemble(shown: Sequence[Picture], source: Source, skeleton: Skeleton) -> MediumTracks:
+    """Tracks of one medium from its frames. Errors: InputError when a person is in a frame twice."""
+    rows: dict[int, dict[int, tuple[float, Person]]] = {}
+    for picture in shown:
+        for person in picture.people:
+            of_person = rows.setdefault(person.person, {})
+            if picture.frame in of_person:
+                raise InputError(f"person {person.person} is twice in frame {picture.frame} of {source.medium[:12]}")
+            of_person[picture.frame] = picture.time_s, person
+    tracks = tuple(_track(number, rows[number], skeleton) for number in sorted(rows))
+    last = max((picture.frame for picture in shown), default=-1)
+    frames = source.frames if source.frames is not None else last + 1
+    duration_s = source.duration_s if source.duration_s is not None else frames / source.fps
+    return MediumTracks(
+        source.medium, source.labeller, skeleton, source.width_px, source.height_px, frames, duration_s, tracks
+    )
+
+
+def _track(number: int, rows: dict[int, tuple[float, Person]], skeleton: Skeleton) -> PoseTrack:
+    frames = sorted(rows)
+    people = [rows[frame][1] for frame in frames]
+    return PoseTrack(
+        skeleton, number, np.array(frames, np.int32), np.array([rows[frame][0] for frame in frames]),
+        np.stack([p.xy for p in people]).astype(np.float32),
+        np.stack([p.confidence for p in people]).astype(np.float32), np.array([p.state for p in people], np.uint8),
+    )  # fmt: skip
+
+
+def triples(person: Person, third: NDArray[np.floating] | NDArray[np.integer], digits: int = 3) -> list[float]:
+    """x, y and a third value, keypoint by keypoint; three zeros where a keypoint is not seen."""
+    flat = np.concatenate([person.xy, third[:, None]], -1).astype(np.float64)
+    flat[~person.seen] = 0
+    return [round(value, digits) for value in flat.reshape(-1).tolist()]

@@ -1,0 +1,112 @@
+"""Tables for spreadsheets and data frames: CSV or Parquet, one row a person and frame.
+
+`tracks-<skeleton>.csv`: medium, person, frame, time_s, state and for every keypoint `<name>_x`, `<name>_y` (pixels) and
+`<name>_confidence`; an empty cell (null) is a keypoint that is not seen. `media.csv`: what holds for the whole medium.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from posemill.errors import InputError
+from posemill.pose.skeleton import Skeleton, skeleton
+from posemill.pose.track import MediumTracks, PoseTrack, State
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Kind = Literal["csv", "parquet"]
+_ABOUT = ("medium", "labeller", "width_px", "height_px", "frames", "duration_s")
+_TEXT = ("medium", "labeller", "skeleton", "state")  # a digest may have digits only
+
+
+def write_tables(folder: Path, media: Iterable[MediumTracks], kind: Kind) -> list[Path]:
+    """Write `media` and one table for each skeleton; returns the files."""
+    import polars as pl
+
+    listed = list(media)
+    folder.mkdir(parents=True, exist_ok=True)
+    tables = {f"tracks-{name}": _frame(listed, name) for name in sorted({t.skeleton.name for t in listed})}
+    about = [{name: getattr(t, name) for name in _ABOUT} | {"skeleton": t.skeleton.name} for t in listed]
+    tables["media"] = pl.from_dicts(about, infer_schema_length=None)
+    paths = []
+    for name, frame in tables.items():
+        paths.append(folder / f"{name}.{kind}")
+        getattr(frame, f"write_{kind}")(paths[-1])
+    return paths
+
+
+def _frame(media: Sequence[MediumTracks], name: str) -> pl.DataFrame:
+    import polars as pl
+
+    rows = [(t.medium, track) for t in media if t.skeleton.name == name for track in t.tracks]
+    points, tracks = skeleton(name), [track for _, track in rows]
+    columns: dict[str, Any] = {
+        "medium": [medium for medium, track in rows for _ in range(len(track))],
+        "person": np.repeat([t.person for t in tracks], [len(t) for t in tracks]).astype(np.int32),
+        "frame": _joined(tracks, "frame", np.int32), "time_s": _joined(tracks, "time_s", np.float64),
+        "state": [State(s).name.lower() for s in _joined(tracks, "state", np.uint8).tolist()],
+    }  # fmt: skip
+    xy, confidence = _joined(tracks, "xy", np.float32), _joined(tracks, "confidence", np.float32)
+    for k, keypoint in enumerate(points.keypoints):
+        if len(xy):
+            columns |= {f"{keypoint}_x": xy[:, k, 0], f"{keypoint}_y": xy[:, k, 1]}
+            columns[f"{keypoint}_confidence"] = confidence[:, k]
+        else:
+            columns |= {f"{keypoint}_{part}": np.zeros(0, np.float32) for part in ("x", "y", "confidence")}
+    return pl.DataFrame(columns, schema_overrides={"medium": pl.String, "state": pl.String}).fill_nan(None)
+
+
+def _joined(tracks: Sequence[PoseTrack], name: str, dtype: type[np.generic]) -> Any:
+    return np.concatenate([getattr(t, name) for t in tracks]) if tracks else np.zeros(0, dtype)
+
+
+def read_tables(folder: Path, kind: Kind) -> list[MediumTracks]:
+    """The tracks of tables that write_tables wrote, in the order of `media`.
+
+    Errors: InputError when a file is missing or lacks columns.
+    """
+    about = _read(folder / f"media.{kind}", kind)
+    names = sorted(set(about["skeleton"].to_list()))
+    tables = {name: _read(folder / f"tracks-{name}.{kind}", kind) for name in names}
+    return [_medium(row, tables[row["skeleton"]], skeleton(row["skeleton"])) for row in about.to_dicts()]
+
+
+def _read(path: Path, kind: Kind) -> pl.DataFrame:
+    import polars as pl
+
+    try:
+        if kind == "parquet":
+            return pl.read_parquet(path)
+        names = {name: pl.String for name in pl.read_csv(path, n_rows=0).columns if name in _TEXT}
+        return pl.read_csv(path, infer_schema_length=None, schema_overrides=names)
+    except (OSError, pl.exceptions.PolarsError) as exc:
+        raise InputError(f"{path} is not a readable {kind} table: {exc}") from exc
+
+
+def _medium(row: dict[str, Any], table: pl.DataFrame, points: Skeleton) -> MediumTracks:
+    import polars as pl
+
+    rows = table.filter(pl.col("medium") == row["medium"])
+    missing = [k for k in points.keypoints if f"{k}_x" not in table.columns]
+    if missing:
+        raise InputError(f"the table of {points.name} has no columns for {', '.join(missing)}")
+    tracks = []
+    for person in sorted(set(rows["person"].to_list())):
+        own = rows.filter(pl.col("person") == person).sort("frame")
+        x, y, confidence = (
+            own.select([f"{k}_{part}" for k in points.keypoints]).cast(pl.Float32).to_numpy()
+            for part in ("x", "y", "confidence")
+        )
+        state = np.array([State[name.upper()] for name in own["state"]], np.uint8)
+        tracks.append(
+            PoseTrack(
+                points, person, own["frame"].to_numpy().astype(np.int32), own["time_s"].cast(pl.Float64).to_numpy(),
+                np.stack([x, y], -1), confidence, state,
+            )
+        )  # fmt: skip
+    return MediumTracks(skeleton=points, tracks=tuple(tracks), **{name: row[name] for name in _ABOUT})
