@@ -59,11 +59,12 @@ def add(
     files = len({entry.path for entry in found})
     with _opened() as (engine, store), progress("adding", files, quiet or as_json) as step:
         added = asdict(add_entries(engine, store, found, dataset=dataset, said_by=who(), advance=step))
-    conflicts = added.pop("conflicts")
-    say({**added, "conflicts": list(conflicts) if as_json else len(conflicts)}, quiet, as_json)
+    conflicts, unreadable = added.pop("conflicts"), dict(added.pop("unreadable"))
+    told = {"conflicts": list(conflicts), "unreadable": unreadable}
+    say({**added, **(told if as_json else {name: len(what) for name, what in told.items()})}, quiet, as_json)
     if not as_json:
-        for conflict in conflicts:
-            click.echo(conflict, err=True)
+        for line in (*conflicts, *(f"{source} is in quarantine: {reason}" for source, reason in unreadable.items())):
+            click.echo(line, err=True)
 
 
 @click.command()

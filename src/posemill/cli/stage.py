@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from importlib import import_module
 
 import click
 
 from posemill.stages.workspace import STAGES, Workspace
+
+SHOWN = 50  # lines about what was set aside
 
 
 @click.command()
@@ -38,3 +41,12 @@ def stage(name: str, quiet: bool, as_json: bool) -> None:
     elif not quiet:
         figures = ", ".join(f"{key} {value}" for key, value in result.summary().items())
         click.echo(f"{name}: {figures} ({time.monotonic() - started:.1f} s)")
+        for line in set_aside(getattr(result, "reasons", {})):
+            click.echo(line, err=True)
+
+
+def set_aside(reasons: Mapping[str, str]) -> list[str]:
+    """One line for each thing that the stage set aside, by its name; of many, the first ones."""
+    lines = [f"{name} is in quarantine: {reason}" for name, reason in list(reasons.items())[:SHOWN]]
+    more = len(reasons) - len(lines)
+    return [*lines, f"and {more} more: see `posemill quarantine`"] if more else lines

@@ -8,11 +8,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from posemill.errors import InputError, UnreadableMedia
 from posemill.store import catalog
 from posemill.store.media import MediaStore
+from posemill.video.container import open_file
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 BATCH = 50  # files whose rows are committed together: a stopped `add` goes on from there when repeated
 
@@ -33,7 +35,10 @@ class Entry:
 
 @dataclass(slots=True)
 class Added:
-    """What adding did. Counts of media and clips; `completed` clips learnt something that was left open before."""
+    """What adding did. Counts of media and clips; `completed` clips learnt something that was left open before.
+
+    unreadable  source and reason of each file that could not be read at all; they are in quarantine.
+    """
 
     files: int = 0
     media_added: int = 0
@@ -41,32 +46,76 @@ class Added:
     clips_added: int = 0
     clips_completed: int = 0
     conflicts: tuple[str, ...] = ()
+    unreadable: tuple[tuple[str, str], ...] = ()
 
 
 def add_entries(
     engine: Engine, store: MediaStore, entries: Sequence[Entry], *, dataset: str, said_by: str,
     advance: Callable[[], object] = lambda: None,
 ) -> Added:  # fmt: skip
-    """Put every file into the store once, then its medium and clips into the database, in batches."""
+    """Put every file into the store once, then its medium and clips into the database, in batches.
+
+    A file that cannot be read goes to quarantine, and the others go on. Errors: Unavailable for a store that is
+    full, or store and database that are away.
+    """
     grouped = [(path, list(rows)) for path, rows in groupby(sorted(entries, key=lambda e: str(e.path)), _path)]
     total = Added()
     for start in range(0, len(grouped), BATCH):
-        media, clips = [], []
+        digests, media, clips, unread = {}, [], [], []
         for path, rows in grouped[start : start + BATCH]:
-            digest = store.put(path)
-            media.append(catalog.MediumRow(digest, dataset, rows[0].source, said_by))
-            clips += [catalog.ClipRow(medium=digest, said_by=said_by, **_claims(row)) for row in rows]
+            try:
+                digest = _put(store, path)
+            except UnreadableMedia as exc:
+                unread.append((rows[0], printable(str(exc))))
+            else:
+                digests[address(path)] = digest
+                media.append(catalog.MediumRow(digest, dataset, rows[0].source, said_by))
+                clips += [catalog.ClipRow(medium=digest, said_by=said_by, **_claims(row)) for row in rows]
             advance()
         with engine.begin() as connection:
             fresh = catalog.add_media(connection, media)
             outcome = catalog.add_clips(connection, clips)
+            catalog.readable_again(connection, digests, said_by)
+            for entry, reason in unread:
+                _set_aside(connection, entry, reason, dataset, said_by)
         total.files += len(media)
         total.media_added += fresh
         total.media_known += len(media) - fresh
         total.clips_added += outcome.added
         total.clips_completed += outcome.completed
         total.conflicts += outcome.conflicts
+        total.unreadable += tuple((entry.source, reason) for entry, reason in unread)
     return total
+
+
+def _put(store: MediaStore, path: Path) -> str:
+    """Store a file. UnreadableMedia where there is none that can be read to its end, as it was at the beginning."""
+    with open_file(path):  # a pipe would be waited for
+        pass
+    try:
+        return store.put(path)
+    except OSError as exc:  # the store's own are Unavailable
+        raise UnreadableMedia(f"{path} cannot be read to its end: {exc.strerror}") from exc
+    except InputError as exc:
+        raise UnreadableMedia(f"{exc}; it changed while it was added: add it again") from exc
+
+
+def _set_aside(connection: Connection, entry: Entry, reason: str, dataset: str, said_by: str) -> None:
+    row = catalog.add_address(
+        connection, address(entry.path), dataset=dataset, source=entry.source, added_by=said_by
+    )  # fmt: skip
+    catalog.quarantine(connection, "medium", stage="ingest", reason=reason, added_by=said_by, medium_row=row)
+
+
+def address(path: Path) -> str:
+    """The file as a URL that `fetch_uri` reads."""
+    return f"file://{printable(str(path))}"
+
+
+def printable(text: str) -> str:
+    """One line that a database takes: bytes that are no UTF-8, and control characters, as escapes."""
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _path(entry: Entry) -> Path:

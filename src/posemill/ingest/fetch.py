@@ -12,6 +12,7 @@ from posemill.errors import InputError, UnreadableMedia
 from posemill.store.files import as_unavailable
 from posemill.store.media import MediaStore
 from posemill.store.track_file import read_medium
+from posemill.video.container import open_file
 
 
 def fetch_uri(uri: str, store: MediaStore) -> str:
@@ -23,6 +24,7 @@ def fetch_uri(uri: str, store: MediaStore) -> str:
 
     with tempfile.TemporaryDirectory() as folder, as_unavailable(f"{uri} does not answer"):
         local = Path(folder) / "medium"
+        _check_local(uri)
         try:
             with fsspec.open(uri, "rb") as source, local.open("wb") as target:
                 shutil.copyfileobj(source, target, 1 << 20)
@@ -31,6 +33,18 @@ def fetch_uri(uri: str, store: MediaStore) -> str:
         except (ValueError, ImportError) as exc:  # an unknown protocol, or one whose package is not installed
             raise UnreadableMedia(f"{uri} is no address that can be fetched: {exc}") from exc
         return store.put(local)
+
+
+def _check_local(uri: str) -> None:
+    """UnreadableMedia where a local address is no regular file: a pipe would be waited for."""
+    scheme, _, path = uri.rpartition("://")
+    if scheme not in ("", "file", "local"):
+        return
+    try:
+        with open_file(Path(path)):
+            pass
+    except UnreadableMedia as exc:
+        raise UnreadableMedia(f"{uri}: there is no file that can be read: {exc}") from exc
 
 
 def figures(kind: str, digest: str, store: MediaStore) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from posemill.errors import InputError
-from posemill.ingest.entry import Entry
+from posemill.ingest.entry import Entry, printable
 from posemill.ingest.manifest import MANIFESTS, read_manifest
 
 VIDEOS = frozenset(
@@ -71,16 +71,33 @@ def _of(path: Path, said: dict[str, Any], activity_from_folder: bool) -> list[En
         pairs = [(path, path.name)]
     else:
         raise InputError(f"{path} is neither a video ({', '.join(VIDEOS)}) nor a manifest (.csv, .parquet)")
-    return [
-        Entry(file.resolve(), source, **(said | ({"activity": file.parent.name} if activity_from_folder else {})))
-        for file, source in pairs
-    ]
+    return [_entry(file, source, said, activity_from_folder) for file, source in pairs]
+
+
+def _entry(file: Path, source: str, said: dict[str, Any], activity_from_folder: bool) -> Entry:
+    claims = said | ({"activity": file.parent.name} if activity_from_folder else {})
+    return Entry(_whole(file), printable(source), **claims)
+
+
+def _whole(file: Path) -> Path:
+    """The whole path, links followed where they lead to a file: adding says what is wrong with the others."""
+    return file.resolve() if file.is_file() else file.absolute()
 
 
 def videos(folder: Path) -> Iterator[Path]:
-    """Video files at any depth, without hidden files and folders; links to folders are not followed."""
-    for base, folders, files in os.walk(folder):
+    """Video files at any depth, without hidden files and folders; links to folders are not followed.
+
+    What has the name of a video and is none, such as a pipe, is there too, and so is a folder that may not be read.
+    """
+    closed: list[Path] = []
+    for base, folders, files in os.walk(folder, onerror=lambda exc: closed.append(Path(exc.filename))):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in files:
+        for name in (*files, *(name for name in folders if _is_empty(Path(base, name)))):
             if not name.startswith(".") and Path(name).suffix.lower() in VIDEOS:
                 yield Path(base) / name
+    yield from closed
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether a folder with the name of a video holds none: somebody took it for one."""
+    return folder.suffix.lower() in VIDEOS and next(videos(folder), None) is None

@@ -4,10 +4,11 @@ Everything is idempotent: saying the same thing twice changes nothing.
 """
 
 from posemill.store.clips import ClipRow, Outcome, add_clip, add_clips, clips, correct_clip, remove_clip
-from posemill.store.faults import open_quarantine, quarantine, quarantine_medium, resolve_quarantine
+from posemill.store.faults import open_quarantine, quarantine, quarantine_medium, readable_again, resolve_quarantine
 from posemill.store.holdings import Holdings, holdings
 from posemill.store.media_rows import (
     MediumRow,
+    add_address,
     add_dataset,
     add_media,
     add_medium,
@@ -34,6 +35,7 @@ __all__ = [
     "Holdings",
     "MediumRow",
     "Outcome",
+    "add_address",
     "add_clip",
     "add_clips",
     "add_dataset",
@@ -55,6 +57,7 @@ __all__ = [
     "open_quarantine",
     "quarantine",
     "quarantine_medium",
+    "readable_again",
     "record_acceptance",
     "record_model_version",
     "record_probe",

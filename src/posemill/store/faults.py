@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, RowMapping, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from posemill.errors import InputError
 from posemill.store import schema
-from posemill.store.media_rows import medium_id
+from posemill.store.media_rows import fill_digest, medium_id
 
 
 def quarantine(
@@ -60,3 +60,15 @@ def resolve_quarantine(connection: Connection, row_id: int, resolved_by: str) ->
     )  # fmt: skip
     if done.rowcount != 1:
         raise InputError(f"nothing open in quarantine has number {row_id}: see `posemill quarantine list`")
+
+
+def readable_again(connection: Connection, digests: Mapping[str, str], said_by: str) -> None:
+    """Media that were set aside because their file could not be read, and that now arrived: address to digest."""
+    q, m = schema.quarantine, schema.medium
+    rows = connection.execute(
+        select(q.c.id, m.c.id.label("row"), m.c.uri).join_from(q, m, q.c.medium_id == m.c.id)
+        .where(m.c.uri.in_(digests), m.c.digest.is_(None), q.c.resolved_at.is_(None))
+    ).all()  # fmt: skip
+    for number, row, uri in rows:
+        fill_digest(connection, row, digests[uri])
+        resolve_quarantine(connection, number, said_by)
