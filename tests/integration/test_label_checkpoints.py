@@ -11,8 +11,9 @@ import torch
 from posemill.labelling.openpifpaf.backend import OpenPifPafBackend
 from posemill.labelling.openpifpaf.checkpoints import load_checkpoint
 from posemill.labelling.openpifpaf.library import openpifpaf
+from posemill.labelling.openpifpaf.network import from_bytes
 from posemill.labelling.picture import network_input, place
-from posemill.labelling.runtime import OpenVino, load_runtime
+from posemill.labelling.runtimes import Network, load_runtime
 from posemill.params.label import LabelParams
 
 
@@ -31,22 +32,22 @@ def official(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_official_form_is_loaded_and_exported_exactly(official: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("runtime", ["eager", "openvino", "onnxruntime"])
+def test_official_form_is_exported_exactly(official: Path, tmp_path: Path, runtime: str) -> None:
     """Earns its time: official files are downloads, and a second trace of such a network fails to export."""
-    params = LabelParams(checkpoint=str(official), long_edge_px=129)
-    checkpoint = load_checkpoint(params.checkpoint, None, tmp_path)
-    backend = OpenPifPafBackend(checkpoint, params, tmp_path)
+    checkpoint = load_checkpoint(str(official), None, tmp_path)
     image = np.random.default_rng(0).integers(0, 255, (96, 128, 3), dtype=np.uint8)
     picture = network_input(image, place(96, 128, 129))
-
-    exported = load_runtime("openvino", checkpoint.shell, "random", tmp_path / "networks", 1)
-    assert isinstance(exported, OpenVino)
-    exported.prepare(picture.shape)
+    network = from_bytes(checkpoint.shell)
     with torch.inference_mode():  # OpenPifPaf's own way, in place
         openpifpaf.network.heads.CompositeField4.inplace_ops = True
-        wanted = [field[0] for field in checkpoint.shell(torch.from_numpy(picture))]
-        openpifpaf.network.heads.CompositeField4.inplace_ops = False
-    for found, field in zip(exported(picture), wanted, strict=True):
-        assert found.shape == field.shape
-        torch.testing.assert_close(found, field, atol=1e-3, rtol=1e-3)
+        wanted = [field[0] for field in network(torch.from_numpy(picture[None]))]
+
+    found = load_runtime(runtime, Network("random", lambda: from_bytes(checkpoint.shell)), tmp_path, 1)(picture)
+    for field, exact in zip(found, wanted, strict=True):
+        assert field.shape == exact.shape
+        torch.testing.assert_close(torch.from_numpy(field), exact, atol=1e-3, rtol=1e-3)
+    backend = OpenPifPafBackend(
+        checkpoint, LabelParams.model_validate({"runtime": runtime, "long_edge_px": 129}), tmp_path
+    )
     assert len(backend.poses([image])) == 1

@@ -1,16 +1,24 @@
-"""A video becomes poses, streaming: frames are decoded ahead in a thread. Poses become tracks."""
+"""A video becomes poses, streaming: frames are decoded ahead in a thread. Poses become tracks.
+
+Nothing is kept of a frame but its poses: memory is the same however long the video is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from itertools import takewhile
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from posemill.labelling.base import FramePoses, FrameSpan, PoseBackend
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.labelling.base import FramePoses, FrameSpan, Pose, PoseBackend
 from posemill.labelling.fingerprint import fingerprint
 from posemill.labelling.prefetch import batched, prefetched
+from posemill.labelling.region import Region
 from posemill.labelling.tracking import Tracker
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import Skeleton
@@ -22,6 +30,16 @@ if TYPE_CHECKING:
     from posemill.video.decode import Frame
 
 Progress = Callable[[int], None]  # gets the number of frames done since the last call
+_NOTHING = np.empty((0, 0, 3), np.uint8)
+
+
+@runtime_checkable
+class StreamingBackend(Protocol):
+    """A PoseBackend that works on several pictures at once, without waiting for a batch to be whole."""
+
+    def stream(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[Sequence[Pose]]:
+        """Poses of every picture, in order. Takes no more pictures ahead than it is working on."""
+        ...
 
 
 def find_poses(
@@ -35,22 +53,35 @@ def find_poses(
 
     Errors: UnreadableMedia, also when only the end of the video is unreadable.
     """
-    batches: Iterator[list[Frame]] = prefetched(batched(_frames(path, params, span), params.batch_frames), 2)
-    with closing(batches):  # type: ignore[type-var]  # a generator, so that an error here ends its thread
-        for batch in batches:
-            for frame, poses in zip(batch, backend.poses([f.image for f in batch]), strict=True):
-                yield FramePoses(frame.index, frame.time_s, poses)
+    frames: Iterator[Frame] = prefetched(_frames(path, params, span), params.batch_frames)
+    under_way: deque[tuple[Frame, Region | None]] = deque()  # without their pictures
+
+    def images() -> Iterator[NDArray[np.uint8]]:
+        for frame in frames:
+            region = Region.of_shares(params.roi, *frame.image.shape[:2]) if params.roi else None
+            under_way.append((replace(frame, image=_NOTHING), region))
+            yield region.cut(frame.image) if region else frame.image
+
+    # generators, so that an error here ends their threads
+    with closing(frames), closing(_stream(backend, images(), params)) as found:  # type: ignore[type-var]
+        for poses in found:
+            frame, region = under_way.popleft()
+            yield FramePoses(frame.index, frame.time_s, region.back(poses) if region else poses)
             if progress is not None:
-                progress(len(batch))
+                progress(1)
+
+
+def _stream(backend: PoseBackend, images: Iterator[NDArray[np.uint8]], params: LabelParams) -> Iterator[Sequence[Pose]]:
+    if isinstance(backend, StreamingBackend):
+        yield from backend.stream(images)
+    else:
+        for batch in batched(images, params.batch_frames):
+            yield from backend.poses(batch)
 
 
 def _frames(path: Path, params: LabelParams, span: FrameSpan | None) -> Iterator[Frame]:
-    frames = read_frames(path, params.frame_stride)
-    if span is None:
-        return frames
-    end = span.end
-    wanted = frames if end is None else takewhile(lambda frame: frame.index < end, frames)
-    return (frame for frame in wanted if frame.index >= span.start)
+    span = span or FrameSpan()
+    return read_frames(path, params.frame_stride, span.start, span.end)
 
 
 def follow(frames: Iterable[FramePoses], skeleton: Skeleton, params: LabelParams) -> tuple[PoseTrack, ...]:

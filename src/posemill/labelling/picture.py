@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MULTIPLE = 16  # sides of 16n + 1 put cell centres on both borders
-_MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # ImageNet's, which OpenPifPaf's networks expect
-_STD = np.array([0.229, 0.224, 0.225], np.float32)
+MEAN_COLOUR = (124, 116, 104)  # ImageNet's, with which OpenPifPaf pads
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +39,25 @@ class Placement:
 def place(height_px: int, width_px: int, long_edge_px: int) -> Placement:
     """The longer side becomes `long_edge_px`, proportions stay, the rest is padded evenly. Sides must be > 1."""
     factor = long_edge_px / max(height_px, width_px)
-    inner = max(2, round(height_px * factor)), max(2, round(width_px * factor))
+    # as OpenPifPaf rounds: the shorter side, and the height of a square, down
+    tall = height_px > width_px
+    inner = (long_edge_px, int(width_px * factor)) if tall else (int(height_px * factor), long_edge_px)
+    inner = max(2, inner[0]), max(2, inner[1])
     sides = tuple(-(-(side - 1) // MULTIPLE) * MULTIPLE + 1 for side in inner)
     offset = (sides[1] - inner[1]) // 2, (sides[0] - inner[0]) // 2
     return Placement(height_px, width_px, (sides[0], sides[1]), inner, offset)
 
 
-def network_input(image: NDArray[np.uint8], placement: Placement) -> NDArray[np.float32]:
-    """(H, W, 3) uint8 RGB to (1, 3, sides) float32, ImageNet-normalised; padding is the mean colour."""
+def network_input(image: NDArray[np.uint8], placement: Placement) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB to (*sides, 3) uint8 RGB, scaled and padded with the mean colour.
+
+    Normalisation is the network's own first step: bytes are quick to copy, and every runtime does it the same way.
+    """
     import cv2
 
     (height, width), (left, top) = placement.inner, placement.offset
-    resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
-    out = np.zeros((1, 3, *placement.sides), np.float32)
-    normal = resized.astype(np.float32) * (1 / (255 * _STD)) - _MEAN / _STD
-    out[0, :, top : top + height, left : left + width] = normal.transpose(2, 0, 1)
+    out = np.empty((*placement.sides, 3), np.uint8)
+    if placement.inner != placement.sides:
+        out[:] = MEAN_COLOUR
+    out[top : top + height, left : left + width] = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
     return out

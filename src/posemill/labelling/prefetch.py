@@ -1,14 +1,17 @@
-"""An iterator that works ahead in a thread of its own, by a bounded number of items."""
+"""Iterators that work ahead in threads, in order and by a bounded number of items."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 
@@ -63,3 +66,29 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
     rest = iter(items)
     while batch := list(islice(rest, size)):
         yield batch
+
+
+def mapped(pool: Executor, function: Callable[[A], T], items: Iterable[A], depth: int) -> Iterator[T]:
+    """`function` of every item, computed in the pool, in the order of the items; at most `depth` are under way.
+
+    An error of `items` is raised after what the items before it gave. Closing the iterator waits for what is under way.
+    """
+    waiting: deque[Future[T]] = deque()
+    source = iter(items)
+    error: Exception | None = None  # what ended the items
+    try:
+        while True:
+            while error is None and len(waiting) < depth:
+                try:
+                    waiting.append(pool.submit(function, next(source)))
+                except Exception as exc:  # also the end of the items
+                    error = exc
+            if not waiting:
+                break
+            yield waiting.popleft().result()
+        if error is not None and not isinstance(error, StopIteration):
+            raise error
+    finally:
+        for future in waiting:
+            future.cancel()
+        wait(waiting)

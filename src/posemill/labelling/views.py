@@ -24,9 +24,10 @@ class View:
         sides = (height, width) if turns % 2 == 0 else (width, height)
         self.placement: Placement = place(*sides, long_edge_px)
 
-    def network_input(self) -> NDArray[np.float32]:
+    def network_input(self) -> NDArray[np.uint8]:
         """See picture.network_input."""
-        return network_input(np.ascontiguousarray(np.rot90(self.image, self.turns)), self.placement)
+        turned = np.ascontiguousarray(np.rot90(self.image, self.turns)) if self.turns else self.image
+        return network_input(turned, self.placement)
 
     def back(self, xy: NDArray[np.float32]) -> NDArray[np.float32]:
         """(K, 2) pixels of the network's input to pixels of the picture as it is."""

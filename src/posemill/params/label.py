@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from posemill.params.section import Section
 from posemill.params.tracking import TrackingParams
@@ -16,11 +16,20 @@ class LabelParams(Section):
     backend: str = Field(default="openpifpaf", description="name in the register of pose backends")
     checkpoint: str = Field(default="posenet", description="`posenet` (embedded), an official name, or a file")
     checkpoint_sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", description="the digest it must have")
-    runtime: Literal["eager", "openvino"] = Field(default="openvino", description="both give the same keypoints")
+    runtime: Literal["eager", "cuda", "openvino", "onnxruntime"] = Field(
+        default="openvino", description="all give the same keypoints; eager is PyTorch, cuda PyTorch on a GPU"
+    )
+    precision: Literal["f32", "bf16"] = Field(
+        default="f32", description="bf16 is quicker (openvino only), moves keypoints by a pixel and loses people"
+    )
     threads: int = Field(default=2, ge=1, le=64, description="processor cores used by network and decoder")
-    batch_frames: int = Field(default=8, ge=1, le=64, description="frames worked on at a time")
+    batch_frames: int = Field(default=8, ge=1, le=64, description="frames decoded ahead")
     long_edge_px: int = Field(default=385, ge=129, le=2049, description="longer side given to the network; 16n + 1")
     frame_stride: int = Field(default=1, ge=1, le=30, description="label every n-th frame")
+    roi: tuple[float, float, float, float] | None = Field(
+        default=None,
+        description="left, top, right, bottom as shares 0..1 of the picture; outside nobody is looked for",
+    )
     force_complete: bool = Field(default=True, description="guess keypoints that the picture does not show well")
     instance_threshold: float = Field(default=0.15, ge=0, le=1, description="people less sure are dropped")
     keypoint_threshold: float = Field(default=0.0, ge=0, le=1, description="keypoints less sure are not seen")
@@ -43,3 +52,16 @@ class LabelParams(Section):
             below = (value - 1) // 16 * 16 + 1
             raise ValueError(f"should be 16n + 1, such as {below} or {below + 16}")
         return value
+
+    @field_validator("roi")
+    @classmethod
+    def _is_a_region(cls, value: tuple[float, float, float, float] | None) -> tuple[float, float, float, float] | None:
+        if value and not (0 <= value[0] < value[2] <= 1 and 0 <= value[1] < value[3] <= 1):
+            raise ValueError("should be [left, top, right, bottom] with 0 <= left < right <= 1, 0 <= top < bottom <= 1")
+        return value
+
+    @model_validator(mode="after")
+    def _precision_fits(self) -> LabelParams:
+        if self.precision == "bf16" and self.runtime != "openvino":
+            raise ValueError(f"precision: bf16 needs runtime: openvino, came with {self.runtime}")
+        return self

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
+from posemill.errors import InputError
 from posemill.labelling.accuracy import best_pairs
 from posemill.labelling.base import PoseBackend, load_backend
+from posemill.labelling.engine import StreamingBackend
 from posemill.labelling.fingerprint import fingerprint
 from posemill.labelling.openpifpaf.backend import OpenPifPafBackend
 from posemill.labelling.openpifpaf.checkpoints import load_checkpoint
-from posemill.params.label import LabelParams, TrackingParams
+from posemill.labelling.openpifpaf.decoder import Decoder, Thresholds
+from posemill.labelling.openpifpaf.heads import POSENET_HEADS, Heads
+from posemill.labelling.openpifpaf.network import from_bytes
+from posemill.labelling.picture import network_input, place
+from posemill.labelling.runtimes import Network
+from posemill.labelling.runtimes.eager import Eager
+from posemill.params.label import LabelParams
+from posemill.params.tracking import TrackingParams
 from posemill.pose.oks import box_area
 from posemill.pose.skeleton import COCO_17
 from posemill.synth.corpus import SynthClip
@@ -40,19 +52,94 @@ def test_a_rendered_person_is_found_where_they_are(backend: PoseBackend, rendere
     assert ((found.confidence >= 0) & (found.confidence <= 1)).all()
 
 
-def test_both_runtimes_and_any_batch_find_the_same(backend: PoseBackend, rendered: Rendered, pose_home: Path) -> None:
+def test_any_batch_and_a_stream_find_the_same(backend: PoseBackend, rendered: Rendered) -> None:
     image = rendered[1]
     pictures = [image, np.ascontiguousarray(image[:, ::-1]), image[: image.shape[0] * 3 // 4]]
     together = backend.poses(pictures)
+    assert isinstance(backend, StreamingBackend)
     alone = [backend.poses([picture])[0] for picture in pictures]
-    eager = make(LabelParams(runtime="eager"), pose_home).poses(pictures)
     assert any(together)
-    for a, b, c in zip(together, alone, eager, strict=True):
-        assert len(a) == len(b) == len(c)
-        for p, q, r in zip(a, b, c, strict=True):
-            np.testing.assert_array_equal(p.xy, q.xy)
-            np.testing.assert_allclose(p.xy, r.xy, atol=0.05)  # pixels
-            np.testing.assert_allclose(p.confidence, r.confidence, atol=1e-3)
+    for others in (alone, list(backend.stream(iter(pictures)))):
+        for a, b in zip(together, others, strict=True):
+            assert len(a) == len(b)
+            for p, q in zip(a, b, strict=True):
+                np.testing.assert_array_equal(p.xy, q.xy)
+                np.testing.assert_array_equal(p.confidence, q.confidence)
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+def test_every_runtime_finds_what_pytorch_finds(runtime: str, rendered: Rendered, pose_home: Path) -> None:
+    image = rendered[1]
+    pictures = [image, np.ascontiguousarray(np.rot90(image))]
+    found = make(LabelParams.model_validate({"runtime": runtime}), pose_home).poses(pictures)
+    assert any(found)
+    for a, b in zip(found, make(LabelParams(runtime="eager"), pose_home).poses(pictures), strict=True):
+        assert len(a) == len(b)
+        for p, q in zip(a, b, strict=True):
+            np.testing.assert_allclose(p.xy, q.xy, atol=0.05)  # pixels
+            np.testing.assert_allclose(p.confidence, q.confidence, atol=1e-3)
+
+
+def test_known_heads_are_those_of_the_network() -> None:
+    assert Heads.of(load_checkpoint("posenet", None, Path()).shell) == POSENET_HEADS
+
+
+def test_the_decoder_is_the_stock_one(rendered: Rendered, pose_home: Path) -> None:
+    """OpenPifPaf's own predictor, told the same, finds the same people."""
+    from posemill.labelling.openpifpaf.library import openpifpaf
+
+    checkpoint = load_checkpoint("posenet", None, pose_home)
+    height, width, _ = rendered[1].shape
+    placement = place(height, width, 385)
+    fields = Eager(Network("", lambda: from_bytes(checkpoint.shell)), pose_home, 1, "f32")(
+        network_input(rendered[1], placement)
+    )
+    thresholds = Thresholds(force_complete=True, instance=0.15, keypoint=0.0, seed=0.2)
+    ours = Decoder(checkpoint.heads, thresholds)(fields)
+    with thresholds.in_force():
+        stock = openpifpaf.decoder.CifCaf([checkpoint.shell.head_metas[0]], [checkpoint.shell.head_metas[1]])
+        theirs = sorted(stock([torch.from_numpy(field) for field in fields]), key=lambda found: -found.score)
+    assert len(ours) == len(theirs) > 0
+    for (points, confidence), found in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(points, found.data)
+        assert confidence == pytest.approx(found.score, abs=1e-6)
+
+
+def test_cuda_without_a_gpu_says_so(pose_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match=r"cuda needs a GPU.*openvino"):
+        make(LabelParams(runtime="cuda"), pose_home)
+
+
+def test_half_precision_is_asked_for_and_named(backend: PoseBackend) -> None:
+    with pytest.raises(ValueError, match="bf16 needs runtime: openvino"):
+        LabelParams(precision="bf16", runtime="eager")
+    assert backend.describe()["precision"] == "f32"
+
+
+def test_posing_with_a_kept_network_imports_no_openpifpaf(
+    backend: PoseBackend, rendered: Rendered, pose_home: Path
+) -> None:
+    """That import takes as long as hundreds of frames."""
+    backend.poses([rendered[1]])  # exported by now
+    program = """
+import sys
+from pathlib import Path
+import numpy as np
+from posemill.labelling.openpifpaf.backend import OpenPifPafBackend
+from posemill.labelling.openpifpaf.checkpoints import load_checkpoint
+from posemill.params.label import LabelParams
+home, image = Path(sys.argv[1]), np.load(sys.argv[2])
+backend = OpenPifPafBackend(load_checkpoint("posenet", None, home), LabelParams(second_look=0), home)
+assert backend.poses([image])[0]
+print(*sorted({"openpifpaf", "torchvision", "matplotlib"} & set(sys.modules)))
+"""
+    np.save(pose_home / "picture.npy", rendered[1])
+    found = subprocess.run(
+        [sys.executable, "-c", program, str(pose_home), str(pose_home / "picture.npy")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert found.stdout.strip() == ""
 
 
 def test_nobody_in_an_empty_picture(backend: PoseBackend) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posemill.labelling.picture import network_input, place
+from posemill.labelling.picture import MEAN_COLOUR, network_input, place
 
 SIDES = st.integers(min_value=16, max_value=3000)
 EDGES = st.integers(min_value=8, max_value=60).map(lambda n: 16 * n + 1)
@@ -30,13 +30,32 @@ def test_corners_go_there_and_back(height: int, width: int, edge: int) -> None:
     assert placement.back(there) == pytest.approx(corners, abs=0.01)
 
 
-def test_colours_are_normalised_and_padding_is_the_mean() -> None:
+def test_the_picture_is_scaled_and_padding_is_the_mean_colour() -> None:
     image = np.zeros((100, 200, 3), np.uint8)
     image[..., 0] = 255
-    placement = place(100, 200, 129)
-    out = network_input(image, placement)
-    assert out.shape == (1, 3, 65, 129)
-    assert out.dtype == np.float32
-    assert out[0, :, 32, 64] == pytest.approx([(1 - 0.485) / 0.229, -0.456 / 0.224, -0.406 / 0.225], abs=1e-5)
+    out = network_input(image, place(100, 200, 129))
+    assert out.shape == (65, 129, 3)
+    assert out.dtype == np.uint8
+    assert out[32, 64].tolist() == [255, 0, 0]
     tall = network_input(np.full((100, 190, 3), 200, np.uint8), place(100, 190, 129))
-    assert not tall[0, :, 0].any()  # 68 rows in 81: rows above and below are padding
+    assert (tall[0] == MEAN_COLOUR).all()  # 67 rows in 81: rows above and below are padding
+    assert (tall[40] == 200).all()
+
+
+@given(SIDES, SIDES, EDGES)
+def test_sizes_are_those_of_openpifpaf(height: int, width: int, edge: int) -> None:
+    from PIL import Image
+
+    from posemill.labelling.openpifpaf.library import openpifpaf
+
+    meta = {"offset": np.zeros(2), "scale": np.ones(2), "valid_area": np.zeros(4)}
+    scaled = openpifpaf.transforms.RescaleAbsolute(edge)
+    targets: list[tuple[int, int]] = []
+
+    def note(image: object, anns: object, meta: object, width: int, height: int, *_: object, **__: object) -> None:
+        targets.append((height, width))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("openpifpaf.transforms.scale._scale", note)
+        scaled(Image.new("L", (width, height)), [], meta)
+    assert place(height, width, edge).inner == tuple(max(2, side) for side in targets[0])

@@ -1,45 +1,39 @@
-"""Weights for OpenPifPaf networks: the embedded ones, official ones (downloaded once), or a file.
-
-An official checkpoint is a pickled network. PyTorch's restricted loader reads it: only the classes that such a
-network consists of are allowed, everything else is refused before anything of it runs.
-"""
+"""Weights for OpenPifPaf networks: the embedded ones, official ones (downloaded once), or a file."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from posemill.errors import CheckpointError, Unavailable
-from posemill.labelling.openpifpaf.fields import posenet_shell
-from posemill.labelling.openpifpaf.library import openpifpaf
-from posemill.labelling.posenet import EMBEDDED_SHA256, WEIGHTS, load_posenet
+from posemill.labelling.openpifpaf.heads import POSENET_HEADS, Heads
+from posemill.labelling.posenet import EMBEDDED_SHA256, WEIGHTS
 
 EMBEDDED = "posenet"
 # Those for COCO's 17 keypoints whose file name carries the start of its digest.
 OFFICIAL = ("shufflenetv2k16", "shufflenetv2k30", "mobilenetv2", "mobilenetv3small", "mobilenetv3large", "resnet50")
 TIMEOUT_S = 60
 
-_ALLOWED = {
-    "numpy._core.multiarray._reconstruct", "numpy.core.multiarray._reconstruct", "numpy.ndarray", "numpy.dtype",
-}  # fmt: skip
-_ALLOWED_PACKAGES = ("torch.nn.modules.", "openpifpaf.network.", "torchvision.models.", "torchvision.ops.")
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Checkpoint:
-    """A network ready to run, and what identifies it."""
+    """A network, what identifies it, and what its decoder must know."""
 
     name: str
     sha256: str
-    shell: Any
+    heads: Heads
+    load: Callable[[], Any]
+
+    @cached_property
+    def shell(self) -> Any:
+        """OpenPifPaf's network itself, made when it is first asked for: that imports all of OpenPifPaf."""
+        return self.load()
 
 
 def load_checkpoint(name: str, sha256: str | None, cache: Path) -> Checkpoint:
@@ -50,12 +44,22 @@ def load_checkpoint(name: str, sha256: str | None, cache: Path) -> Checkpoint:
     """
     if name == EMBEDDED:
         digest = _checked(WEIGHTS, sha256 or EMBEDDED_SHA256)
-        return Checkpoint(name, digest, posenet_shell(load_posenet()))
+        return Checkpoint(name, digest, POSENET_HEADS, _embedded)
     path = _download(name, cache) if name in OFFICIAL else Path(name)
     if not path.is_file():
         known = ", ".join((EMBEDDED, *OFFICIAL))
         raise CheckpointError(f"no checkpoint {name}: label.checkpoint should be a file, or one of {known}")
-    return Checkpoint(name, _checked(path, sha256), _unpickle(path))
+    from posemill.labelling.openpifpaf.pickled import unpickled
+
+    digest, shell = _checked(path, sha256), unpickled(path)
+    return Checkpoint(name, digest, Heads.of(shell), lambda: shell)
+
+
+def _embedded() -> Any:
+    from posemill.labelling.openpifpaf.fields import posenet_shell
+    from posemill.labelling.posenet import load_posenet
+
+    return posenet_shell(load_posenet())
 
 
 def _checked(path: Path, expected: str | None) -> str:
@@ -72,6 +76,8 @@ def _checked(path: Path, expected: str | None) -> str:
 
 def _download(name: str, cache: Path) -> Path:
     """The official checkpoint, in the cache; fetched once, under its name only when it is whole."""
+    from posemill.labelling.openpifpaf.library import openpifpaf
+
     url: str = openpifpaf.CHECKPOINT_URLS[name]
     path = cache / url.rsplit("/", 1)[1]
     if not path.is_file():
@@ -100,63 +106,4 @@ def _check_prefix(path: Path, prefix: str) -> None:
         raise CheckpointError(
             f"{path}: SHA-256 should start with {prefix}, came as {digest}; the download was cut off or is another "
             "file: delete it and try again"
-        )
-
-
-def _unpickle(path: Path) -> Any:
-    """The network in an OpenPifPaf checkpoint, through the restricted loader; CheckpointError if it is none."""
-    try:
-        wanted = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-        with torch.serialization.safe_globals(list(_allowed(path, wanted))):
-            shell = torch.load(path, map_location="cpu", weights_only=True)["model"]
-    except CheckpointError:
-        raise
-    except Exception as exc:  # a damaged pickle can raise anything
-        raise CheckpointError(
-            f"{path} is not an OpenPifPaf checkpoint: {type(exc).__name__}: {str(exc)[:200]}"
-        ) from exc
-    if not isinstance(shell, openpifpaf.network.nets.Shell):
-        raise CheckpointError(f"{path} holds a {type(shell).__name__}, not an OpenPifPaf network")
-    openpifpaf.network.model_migration.model_migration(shell)
-    _check_heads(path, shell)
-    return shell.eval()
-
-
-def _allowed(path: Path, names: Iterable[str]) -> Iterable[Any]:
-    """The classes by those names; CheckpointError for any that a network has no use for."""
-    import numpy as np
-
-    yield from (np.dtypes.Float64DType, np.dtypes.Float32DType, np.dtypes.Int64DType)  # never listed, yet asked for
-    refused = []
-    for name in names:
-        module, _, attribute = name.rpartition(".")
-        if name in _ALLOWED:
-            yield (getattr(import_module(module), attribute), name)
-        elif (found := _network_class(module, attribute)) is not None:
-            yield (found, name)
-        else:
-            refused.append(name)
-    if refused:
-        raise CheckpointError(
-            f"{path} is refused: a network needs no {', '.join(sorted(refused))}; loading it could run foreign code"
-        )
-
-
-def _network_class(module: str, name: str) -> type | None:
-    """A layer or a description of a head, from the packages that networks are made of; else None."""
-    headmeta = openpifpaf.headmeta
-    if module != headmeta.__name__ and not f"{module}.".startswith(_ALLOWED_PACKAGES):
-        return None
-    found = getattr(import_module(module), name, None)
-    return found if isinstance(found, type) and issubclass(found, torch.nn.Module | headmeta.Base) else None
-
-
-def _check_heads(path: Path, shell: Any) -> None:
-    heads = [type(meta).__name__ for meta in shell.head_metas[:2]]
-    if heads != ["Cif", "Caf"]:
-        raise CheckpointError(f"{path}: heads should be Cif and Caf, came as {', '.join(heads) or 'none'}")
-    if list(shell.head_metas[0].keypoints) != openpifpaf.plugins.coco.constants.COCO_KEYPOINTS:
-        raise CheckpointError(
-            f"{path} finds {len(shell.head_metas[0].keypoints)} keypoints other than COCO's 17; "
-            "posemill labels the skeleton coco-17"
         )

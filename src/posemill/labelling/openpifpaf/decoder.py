@@ -6,15 +6,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from posemill.labelling.openpifpaf.library import openpifpaf
+from posemill.labelling.openpifpaf.heads import Heads
+from posemill.labelling.openpifpaf.operators import CifCaf, CifSeeds, Suppression
 
-_LOCK = threading.Lock()
+Person = tuple[NDArray[np.float32], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,37 +27,48 @@ class Thresholds:
     keypoint: float
     seed: float
 
+    _turn: ClassVar[threading.Condition] = threading.Condition()
+    _set: ClassVar[list[Any]] = [None, 0]  # the thresholds in force, and how many decode with them
+
     @contextmanager
     def in_force(self) -> Iterator[None]:
-        """Decode inside this block only: backends with other thresholds wait until it ends."""
-        with _LOCK:
-            self._set()
+        """Decode inside this block only, and end it soon: those with other thresholds wait until nobody is inside."""
+        with self._turn:
+            self._turn.wait_for(lambda: self._set[1] == 0 or self._set[0] == self)
+            if self._set[0] != self:
+                self._apply()
+                self._set[0] = self
+            self._set[1] += 1
+        try:
             yield
+        finally:
+            with self._turn:
+                self._set[1] -= 1
+                self._turn.notify_all()
 
-    def _set(self) -> None:
-        cifcaf, utils = torch.classes.openpifpaf_decoder.CifCaf, openpifpaf.decoder.utils
-        keypoint = 0.0 if self.force_complete else min(self.keypoint, self.seed)
-        cifcaf.set_force_complete(self.force_complete)
-        cifcaf.set_keypoint_threshold(keypoint)
-        cifcaf.set_keypoint_threshold_rel(0.0 if self.force_complete else 0.5)
-        utils.CifSeeds.set_threshold(self.seed)
-        utils.nms.Keypoints.set_keypoint_threshold(0.0 if self.force_complete else self.keypoint)
-        utils.nms.Keypoints.set_instance_threshold(self.instance)
+    def _apply(self) -> None:
+        CifCaf.set_force_complete(self.force_complete)
+        CifCaf.set_keypoint_threshold(0.0 if self.force_complete else min(self.keypoint, self.seed))
+        CifCaf.set_keypoint_threshold_rel(0.0 if self.force_complete else 0.5)
+        CifSeeds.set_threshold(self.seed)
+        Suppression.set_keypoint_threshold(0.0 if self.force_complete else self.keypoint)
+        Suppression.set_instance_threshold(self.instance)
 
 
 class Decoder:
-    """Fields of one picture to people. Not for two threads at once."""
+    """Fields of one picture to people. Any number of threads may decode at once."""
 
-    def __init__(self, shell: Any) -> None:
-        cif, caf = shell.head_metas[:2]
-        self._decode = openpifpaf.decoder.CifCaf(
-            [cif], [caf], cif_visualizers=[], cifhr_visualizers=[], caf_visualizers=[]
-        )
-        self._size, self._edges = cif.n_fields, torch.tensor(caf.skeleton) - 1
+    def __init__(self, heads: Heads, thresholds: Thresholds) -> None:
+        self._heads, self._thresholds = heads, thresholds
+        self._edges, self._weights = torch.tensor(heads.edges), np.array(heads.weights)
 
-    def __call__(self, fields: list[torch.Tensor]) -> list[tuple[NDArray[np.float32], float]]:
+    def __call__(self, fields: list[NDArray[np.float32]]) -> list[Person]:
         """(K, 3) x, y in pixels of the network's input and confidence, and the person's own; surest first."""
+        cif, caf = (torch.from_numpy(field) for field in fields[:2])
         # a used decoder adds a running number to its buffers, so that keypoints would depend on what it saw before
-        self._decode.cpp_decoder = torch.classes.openpifpaf_decoder.CifCaf(self._size, self._edges)
-        people = [(found.data, float(found.score)) for found in self._decode(fields)]
-        return sorted(people, key=lambda person: -person[1])
+        decoder = CifCaf(len(cif), self._edges)
+        with self._thresholds.in_force():
+            people, _ = decoder.call(cif, self._heads.strides[0], caf, self._heads.strides[1])
+        points = people.numpy()[..., [1, 2, 0]]  # from confidence, x, y, size
+        sure = np.sort(points[..., 2], -1)[:, ::-1] @ self._weights
+        return [(points[i], float(sure[i])) for i in np.argsort(-sure, kind="stable")]
