@@ -1,7 +1,7 @@
 """Networks that come as a graph file (ONNX, or TensorFlow's frozen .pb), run by OpenVINO, ONNX Runtime or OpenCV.
 
 All three compute in 32-bit floats and give the same outputs; picture and outputs are channels first whatever the file's
-own order is. A graph may be called from several threads: each has its own request (see runtime.py for why).
+own order is. A graph may be called from several threads: each has its own request (see runtimes/openvino.py for why).
 """
 
 from __future__ import annotations
