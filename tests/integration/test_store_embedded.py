@@ -142,3 +142,23 @@ def test_a_second_call_is_quick(home: Path) -> None:
     started = time.monotonic()
     open_engine(settings).dispose()
     assert time.monotonic() - started < 1
+
+
+def test_a_copied_home_has_a_server_and_data_of_its_own(home: Path) -> None:
+    """Slow, since the server of the original, which runs and knows the same password, must not be taken for it."""
+    original = EmbeddedServer(home)
+    ask(original.start(), "CREATE TABLE here (name text); CHECKPOINT")
+    assert original.stop()
+    copied = Path(tempfile.mkdtemp(prefix="posemill-copy-")) / "home"
+    copied.parent.chmod(0o755)
+    shutil.copytree(home, copied)
+    original.start()
+    copy = EmbeddedServer(copied)
+    try:
+        assert not copy.running()
+        ask(copy.start(), "DROP TABLE here")
+        assert copy.data == copied / "postgres" / "data"
+        assert ask(original.start(), "SELECT count(*) FROM here") == [(0,)]
+    finally:
+        copy.stop()
+        shutil.rmtree(copied.parent)

@@ -31,6 +31,13 @@ class Account:
         if self.switch:
             os.chown(path, self.uid, self.gid)
 
+    def own_all(self, folder: Path) -> None:
+        """Give a folder and all in it to this user, unless it has it: copied by root, it belongs to root."""
+        if self.switch and folder.stat().st_uid != self.uid:
+            for path in (*folder.rglob("*"), folder):
+                os.chown(path, self.uid, self.gid, follow_symlinks=False)
+            folder.chmod(0o700)
+
     def can_reach(self, path: Path) -> bool:
         """Whether this user may pass through every existing folder on the way to `path`."""
         if not self.switch:
@@ -54,6 +61,8 @@ def server_account(data: Path) -> Account:
     me = os.geteuid()
     if data.exists():
         owner = data.stat()
+        if me == 0 and owner.st_uid == 0:
+            return _unprivileged()
         if me not in (0, owner.st_uid):
             raise Unavailable(
                 f"the embedded database in {data} belongs to user number {owner.st_uid}, not to you ({me}): "

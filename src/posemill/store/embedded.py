@@ -39,10 +39,10 @@ class EmbeddedServer:
     @property
     def data(self) -> Path:
         """The data folder: the recorded one, else where it would be made."""
-        recorded = self._recorded().get("data")
-        if recorded:
-            return Path(recorded)
         own = self.folder / "data"
+        recorded = self._recorded().get("data")
+        if recorded and not (own / "PG_VERSION").exists():  # a home that was moved or copied has its own data with it
+            return self.folder / str(recorded)
         if server_account(own).can_reach(own):
             return own
         # the password is part of the name: a new home at an old path does not meet the old home's database
@@ -62,9 +62,12 @@ class EmbeddedServer:
         return f"postgresql://{USER}:{self._password.read_text().strip()}@127.0.0.1:{port}/{USER}"
 
     def running(self) -> bool:
-        """Whether our server (it proves that it knows the password) answers at the recorded port."""
+        """Whether our server answers at the recorded port: it knows the password, and its data are ours.
+
+        The server of the home that this one was copied from knows the password too.
+        """
         url = self.url()
-        return url is not None and _answers(url, USER)
+        return url is not None and _answers(url, USER, self.data)
 
     def start(self) -> str:
         """Make it if need be, start it unless it runs, and return its address.
@@ -103,7 +106,8 @@ class EmbeddedServer:
 
     def _write_record(self, data: Path, port: int) -> None:
         fresh = self._record.with_suffix(".new")
-        fresh.write_text(json.dumps({"data": str(data), "port": port}) + "\n")
+        place = data.relative_to(self.folder) if data.is_relative_to(self.folder) else data
+        fresh.write_text(json.dumps({"data": str(place), "port": port}) + "\n")
         fresh.replace(self._record)
 
     def _create(self) -> None:
@@ -134,14 +138,8 @@ class EmbeddedServer:
         account.own(pwfile)
         try:
             command: list[object] = [
-                self._tool("initdb"),
-                "-D",
-                fresh,
-                "-U",
-                USER,
-                f"--pwfile={pwfile}",
-                "--no-instructions",
-            ]
+                self._tool("initdb"), "-D", fresh, "-U", USER, f"--pwfile={pwfile}", "--no-instructions",
+            ]  # fmt: skip
             if account.run([*command, *_CLUSTER], self.log) != 0:
                 raise Unavailable(f"the embedded database could not be made in {data}: {last_line(self.log)}")
         finally:
@@ -151,23 +149,15 @@ class EmbeddedServer:
     def _launch(self) -> None:
         data = self.data
         account = server_account(data)
+        account.own_all(data)
+        account.own(self.log)
         for attempt in range(START_ATTEMPTS):
             drop_stale_pid(data)
             port = self._port(attempt)
             options = f"-p {port} -c unix_socket_directories='{socket_folder(data)}'"
             start: list[object] = [
-                self._tool("pg_ctl"),
-                "start",
-                "-D",
-                data,
-                "-w",
-                "-t",
-                "60",
-                "-l",
-                self.log,
-                "-o",
-                options,
-            ]
+                self._tool("pg_ctl"), "start", "-D", data, "-w", "-t", "60", "-l", self.log, "-o", options,
+            ]  # fmt: skip
             if account.run(start, self.log) == 0:
                 self._write_record(data, port)
                 self._make_database()
@@ -185,7 +175,7 @@ class EmbeddedServer:
         import psycopg2
 
         url = str(self.url())
-        if _answers(url, USER):
+        if _answers(url, USER, self.data):
             return
         connection = psycopg2.connect(url, dbname="postgres", connect_timeout=10)
         try:
@@ -222,11 +212,16 @@ def _provide_binaries(folder: Path, account: Account) -> None:
     fresh.rename(target)
 
 
-def _answers(url: str, database: str) -> bool:
+def _answers(url: str, database: str, data: Path) -> bool:
     import psycopg2
 
     try:
-        psycopg2.connect(url, dbname=database, connect_timeout=3).close()
+        connection = psycopg2.connect(url, dbname=database, connect_timeout=3)
     except psycopg2.OperationalError:
         return False
-    return True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW data_directory")
+            return Path(str(cursor.fetchone()[0])).resolve() == data.resolve()
+    finally:
+        connection.close()
