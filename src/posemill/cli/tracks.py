@@ -11,7 +11,7 @@ from posemill.errors import InputError
 
 if TYPE_CHECKING:
     from posemill.labelling.backlog import Labeller
-    from posemill.pose.track import MediumTracks
+    from posemill.pose.track import MediumTracks, PoseTrack
     from posemill.settings import Settings
 
 
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 @click.argument("which")
 @click.option("--out", "folder", type=click.Path(path_type=Path, file_okay=False), help="Default: tracks/.")
 @click.option("--pictures", default=12, show_default=True, help="Pictures on the contact sheet.")
-def tracks(which: str, folder: Path | None, pictures: int) -> None:
+@click.option("--sides", is_flag=True, help="Limbs in the colours of left (orange) and right (blue).")
+def tracks(which: str, folder: Path | None, pictures: int, sides: bool) -> None:
     """Draw the tracks of WHICH: a medium (the beginning of its digest) or a clip (its number).
 
     \b
-    Writes a video with skeletons and a contact sheet; look whether the skeletons sit on the people:
+    Writes a video with skeletons and a contact sheet: a colour, a number and a trail for every person, interpolated
+    poses lighter and their numbers in brackets. Look whether the skeletons sit on the people, and numbers stay:
       posemill tracks 5c7fd90a
-      posemill tracks 12 --out pictures/
+      posemill tracks 12 --out pictures/ --sides
     """
     from posemill.settings import Settings
     from posemill.store.media import MediaStore
@@ -39,9 +41,17 @@ def tracks(which: str, folder: Path | None, pictures: int) -> None:
     if labeller.missing([digest]):
         raise InputError(f"medium {digest[:12]} is not labelled with the parameters of params.yaml: `posemill label`")
     found = labeller.labelled(digest)
-    _draw(MediaStore(settings.store_url).fetch(digest), found, folder / digest[:12], start_s, end_s, pictures)
-    people = ", ".join(f"person {t.person}: {len(t)} poses" for t in found.tracks) or "nobody was found"
+    _draw(MediaStore(settings.store_url).fetch(digest), found, folder / digest[:12], start_s, end_s, pictures, sides)
+    people = ", ".join(map(_counted, found.tracks)) or "nobody was found"
     click.echo(f"{folder / digest[:12]}.mp4 and .png: {people}")
+
+
+def _counted(track: PoseTrack) -> str:
+    from posemill.pose.interpolate import found_only
+
+    found = len(found_only(track))
+    filled = f" and {len(track) - found} interpolated" if len(track) > found else ""
+    return f"person {track.person}: {found} poses{filled}"
 
 
 def _labeller(settings: Settings) -> Labeller:
@@ -66,7 +76,9 @@ def _find(settings: Settings, which: str) -> tuple[Any, float, float]:
         return find_medium(connection, which), 0.0, float("inf")
 
 
-def _draw(path: Path, found: MediumTracks, target: Path, start_s: float, end_s: float, pictures: int) -> None:
+def _draw(
+    path: Path, found: MediumTracks, target: Path, start_s: float, end_s: float, pictures: int, sides: bool
+) -> None:
     """Write `target`.mp4 and `target`.png."""
     from posemill.labelling.overlay import Overlay
     from posemill.video.draw import contact_sheet, write_png
@@ -77,7 +89,7 @@ def _draw(path: Path, found: MediumTracks, target: Path, start_s: float, end_s: 
     span_s = min(end_s, facts.duration_s) - start_s
     every, kept = max(1, round(span_s * facts.fps / max(1, pictures))), []
     with VideoWriter(target.with_suffix(".mp4"), facts.fps, facts.width_px, facts.height_px) as writer:
-        for number, (frame, people) in enumerate(Overlay(found).frames(path, start_s, end_s)):
+        for number, (frame, people) in enumerate(Overlay(found, sides).frames(path, start_s, end_s)):
             writer.write(frame.image, frame.time_s - start_s)
             if number % every == every // 2:
                 kept.append((frame.image, f"{frame.time_s:.1f} s: {', '.join(map(str, people)) or 'nobody'}"))
