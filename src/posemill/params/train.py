@@ -29,14 +29,15 @@ class AugmentParams(Section):
 class TrainParams(Section):
     """Tunables of the train stage.
 
-    network, hyper  name in posemill.models.NETWORKS and its hyper-parameters.
+    network         name in posemill.models.NETWORKS.
+    hyper           hyper-parameters by network name; those of other networks than `network` wait until it is chosen.
     windows_per_clip  windows drawn from every train clip an epoch; 0 = all windows of all clips.
     patience        epochs without a better validation accuracy before training stops.
     threads         of torch; results depend on it in the last digits.
     """
 
     network: str = "tcn"
-    hyper: dict[str, Any] = Field(default_factory=dict)
+    hyper: dict[str, dict[str, Any]] = Field(default_factory=dict)
     epochs: int = Field(default=40, ge=1)
     batch: int = Field(default=64, ge=2)
     windows_per_clip: int = Field(default=0, ge=0)
@@ -48,3 +49,8 @@ class TrainParams(Section):
     seed: int = 0
     threads: int = Field(default=2, ge=1)
     augment: AugmentParams = AugmentParams()
+
+    @property
+    def own_hyper(self) -> dict[str, Any]:
+        """The hyper-parameters of the chosen network."""
+        return self.hyper.get(self.network, {})

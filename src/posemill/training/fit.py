@@ -82,7 +82,7 @@ def fit(
     check_index(index, classes)
     torch.set_num_threads(params.threads)
     torch.manual_seed(params.seed)
-    network = models.build(params.network, pipeline.skeleton, len(classes), **params.hyper)
+    network = models.build(params.network, pipeline.skeleton, len(classes), **params.own_hyper)
     data = WindowData(
         transformed(windows, pipeline, scratch / "windows.npy"), index, Augmentation(pipeline, params.augment), params
     )
@@ -105,7 +105,7 @@ def fit(
     )
     seconds = time.monotonic() - started
     network.load_state_dict(_weights_of(Path(best.best_model_path)))
-    card = NetworkCard(params.network, params.hyper, pipeline.skeleton.name, tuple(classes), pipeline.window.frames)
+    card = NetworkCard(params.network, params.own_hyper, pipeline.skeleton.name, tuple(classes), pipeline.window.frames)
     chosen = max(history.rows, key=lambda r: r["validation.accuracy"] - 0.01 * r["validation.loss"])
     seen = (len(history.rows) - resumed) * data.steps_per_epoch() * data.batch
     shutil.rmtree(scratch)

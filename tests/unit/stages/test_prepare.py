@@ -140,7 +140,7 @@ def test_prepared_windows_train_a_network_that_tells_them_apart(workspace: Works
 
     prepare.run(PARAMS, workspace, workspace.output("prepare"))
     params = TrainParams(
-        hyper={"width": 16, "dilations": [1, 2]}, epochs=8, batch=12, threads=1, learning_rate=8e-3
+        hyper={"tcn": {"width": 16, "dilations": [1, 2]}}, epochs=8, batch=12, threads=1, learning_rate=8e-3
     )  # fmt: skip
     out = workspace.output("train")
     result = train.run(params, workspace, out)

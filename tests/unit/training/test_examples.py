@@ -17,5 +17,5 @@ def test_its_parameters_parse_and_give_a_network_that_takes_its_windows(path: Pa
     window = WindowSpec(**loaded.prepare.window.model_dump())
     assert asdict(window) == loaded.prepare.window.model_dump()
     body = skeleton(loaded.prepare.skeleton)
-    network = models.build(loaded.train.network, body, 15, **loaded.train.hyper).eval()
+    network = models.build(loaded.train.network, body, 15, **loaded.train.own_hyper).eval()
     assert network(torch.zeros(2, window.frames, len(body), 3)).shape == (2, 15)

@@ -20,7 +20,7 @@ from posemill.training.module import ActivityModule
 
 CLASSES = ["nod", "still", "sway"]
 PARAMS = TrainParams(
-    network="tcn", hyper={"width": 16, "dilations": (1, 2)}, epochs=5, batch=16, threads=1, learning_rate=8e-3
+    network="tcn", hyper={"tcn": {"width": 16, "dilations": (1, 2)}}, epochs=5, batch=16, threads=1, learning_rate=8e-3
 )
 Data = tuple[np.ndarray, WindowIndex, FeaturePipeline]
 
@@ -83,7 +83,7 @@ def test_a_killed_training_ends_as_if_it_had_not_been(
 
 
 def test_the_stgcn_learns_too(data: Data, tmp_path: Path) -> None:
-    params = PARAMS.model_copy(update={"network": "stgcn", "hyper": {"widths": (15, 15)}, "epochs": 5, "batch": 8})
+    params = PARAMS.model_copy(update={"network": "stgcn", "hyper": {"stgcn": {"widths": (15, 15)}}, "epochs": 5, "batch": 8})
     assert fit(params, *data, CLASSES, tmp_path / "a").validation_accuracy > 0.8
 
 
