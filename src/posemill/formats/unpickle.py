@@ -25,7 +25,10 @@ class _Reader(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-class _Writer(pickle._Pickler):  # type: ignore[name-defined]  # the one in Python, in which names can be replaced
+_PythonPickler: Any = pickle._Pickler  # the one in which names can be replaced
+
+
+class _Writer(_PythonPickler):  # type: ignore[misc]
     def save_global(self, obj: Any, name: str | None = None) -> None:
         if getattr(obj, "__module__", None) == "numpy._core.multiarray":
             self.save(_OLD)

@@ -1,4 +1,4 @@
-"""ingest: the database's media and clips as tables, every medium there, checked and probed."""
+"""ingest: the database's media, clips and corrections as tables, every medium there, checked and probed."""
 
 from __future__ import annotations
 
@@ -48,13 +48,14 @@ class _Finding:
 
 
 def run(params: IngestParams, inputs: Workspace, outputs: Path, settings: Settings | None = None) -> IngestResult:
-    """Write media.parquet and clips.parquet for the datasets of the snapshot.
+    """Write media.parquet, clips.parquet and corrections.parquet for the datasets of the snapshot.
 
     Bytes behind a `uri` are fetched, digests checked, videos probed once. What cannot be used goes into quarantine
     with a reason, with its clips, and the run goes on. Errors: Unavailable for a database or store that is away or
     full; InputError when nothing is left.
     """
     from posemill.store.catalog import clips, media, open_quarantine
+    from posemill.store.corrections import corrections, write_corrections
     from posemill.store.media import MediaStore
     from posemill.store.postgres import open_engine
 
@@ -71,6 +72,7 @@ def run(params: IngestParams, inputs: Workspace, outputs: Path, settings: Settin
             rows = media(connection, datasets)
             faults = {r["medium_id"]: r for r in open_quarantine(connection, [STAGE]) if r["what"] == "medium"}
             stretches = clips(connection, datasets)
+            corrected = corrections(connection, datasets)
     finally:
         engine.dispose()
     good = [row for row in rows if row["id"] not in faults and row["probed_at"]]
@@ -79,6 +81,7 @@ def run(params: IngestParams, inputs: Workspace, outputs: Path, settings: Settin
     if not good:
         raise InputError(f"all {len(rows)} media are in quarantine: see `posemill quarantine list` for the reasons")
     _write_tables(outputs, good, stretches)
+    write_corrections(outputs / "corrections.parquet", corrected)
     reasons = {_name(r): r["reason"] for r in faults.values() if r["medium_id"] in {row["id"] for row in rows}}
     return IngestResult(
         media=len(good), clips=len(stretches), labelled_clips=sum(r["activity"] is not None for r in stretches),

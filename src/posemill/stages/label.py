@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from posemill.labelling.accuracy import PoseAccuracy
     from posemill.labelling.room import Room
     from posemill.pose.track import MediumTracks
+    from posemill.store.corrections import Said
     from posemill.store.media import MediaStore
 
 STAGE = "label"
@@ -39,6 +40,9 @@ class LabelResult(StageResult):
     mean_oks: float | None = None
     recall_at_oks_50: float | None = None
     median_error_torso: float | None = None
+    corrected_keypoints: int = 0
+    corrections_passed_over: int = 0  # said of the tracks of another labeller
+    reasons: dict[str, str] = {}  # by the beginning of the digest, why a medium is in quarantine
 
 
 def run(params: LabelParams, inputs: Workspace, outputs: Path, settings: Settings | None = None) -> LabelResult:
@@ -49,20 +53,22 @@ def run(params: LabelParams, inputs: Workspace, outputs: Path, settings: Setting
     goes on with the first chunk that is not finished, beside whoever else labels.
     """
     from posemill.labelling.fingerprint import labeller as described
+    from posemill.store.corrections import Said
     from posemill.store.media import MediaStore
     from posemill.store.tracks import write_shards
 
+    said = Said.read(inputs.output("ingest") / "corrections.parquet")
     settings, media = settings or Settings.from_env(), read_ingested(inputs.output("ingest") / "media.parquet")
     with ExitStack() as opened:
         room = _labelled(params, settings, media, opened)
         store = room.labeller.media if room else MediaStore(settings.store_url)
-        entries = {entry.medium: entry for entry in write_shards(outputs, _tracks(media, store, room))}
+        entries = {entry.medium: entry for entry in write_shards(outputs, map(said.apply, _tracks(media, store, room)))}
         for medium in media:
             medium.entry = entries.get(medium.medium)
         write_labelled(outputs / "media.parquet", media)
         about = described(room.labeller.backend if room else None, params)
         (outputs / "labeller.json").write_text(json.dumps(about, indent=2) + "\n")
-        return _result(media, _accuracy(room, media) if room else None)
+        return _result(media, said, _accuracy(room, media) if room else None)
 
 
 def _labelled(
@@ -107,7 +113,7 @@ def _accuracy(room: Room, media: Sequence[LabelledMedium]) -> PoseAccuracy | Non
     return compare(with_truth(room.labeller.media, known, room.labeller.labelled))
 
 
-def _result(media: Sequence[LabelledMedium], accuracy: PoseAccuracy | None) -> LabelResult:
+def _result(media: Sequence[LabelledMedium], said: Said, accuracy: PoseAccuracy | None) -> LabelResult:
     rows = [medium.row() for medium in media]
     count = {status: sum(m.status == status for m in media) for status in ("labelled", "imported", "quarantined")}
     figures: dict[str, Any] = {}
@@ -127,5 +133,8 @@ def _result(media: Sequence[LabelledMedium], accuracy: PoseAccuracy | None) -> L
         frames=sum(row["frames"] for row in rows),
         persons=sum(row["persons"] for row in rows),
         poses=sum(row["poses"] for row in rows),
+        corrected_keypoints=said.applied,
+        corrections_passed_over=said.passed_over,
+        reasons={medium.medium[:12]: medium.reason for medium in media if medium.reason},
         **figures,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,44 @@ def corrections(
     if labeller is not None:
         query = query.where(c.labeller == labeller)
     return list(connection.execute(query if history else query.where(c.ended_at.is_(None))).mappings())
+
+
+def write_corrections(path: Path, rows: Sequence[RowMapping]) -> None:
+    """Corrections as a Parquet table with COLUMNS, in the order given."""
+    import polars as pl
+
+    text, number, real = pl.String, pl.Int64, pl.Float64
+    kinds = dict(zip(COLUMNS, (text, text, text, number, number, text, real, real), strict=True))
+    pl.DataFrame([dict(row) for row in rows], schema=kinds).write_parquet(path)
+
+
+@dataclass(slots=True)
+class Said:
+    """The corrections of a table by medium, applied to tracks as they come.
+
+    applied, passed_over  keypoints put in place so far, and those of a medium that came with another labeller's tracks.
+    """
+
+    rows: dict[str, list[dict[str, Any]]]
+    applied: int = 0
+    passed_over: int = 0
+
+    @classmethod
+    def read(cls, path: Path) -> Said:
+        """From a table of write_corrections; no table, no corrections."""
+        import polars as pl
+
+        rows: dict[str, list[dict[str, Any]]] = {}
+        for row in pl.read_parquet(path).iter_rows(named=True) if path.is_file() else ():
+            rows.setdefault(row["medium"], []).append(row)
+        return cls(rows)
+
+    def apply(self, tracks: MediumTracks) -> MediumTracks:
+        """See `apply`."""
+        rows = self.rows.get(tracks.medium, [])
+        mine = sum(row["labeller"] == tracks.labeller for row in rows)
+        self.applied, self.passed_over = self.applied + mine, self.passed_over + len(rows) - mine
+        return apply(tracks, rows)
 
 
 def apply(tracks: MediumTracks, rows: Iterable[Mapping[str, Any]]) -> MediumTracks:
