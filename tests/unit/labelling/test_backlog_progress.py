@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from posemill.labelling.progress import JsonLines, Lines, duration
+from posemill.labelling.report import Done
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_log_gets_a_line_now_and_then_with_rate_persons_and_time_left() -> None:
+    said: list[str] = []
+    clock = Clock()
+    lines = Lines(said.append, clock)
+    lines.begin(4, 1000)
+    for number in range(400):
+        clock.now += 0.1
+        lines.frame("a" * 64, number % 2 + 1)
+    lines.done(Done("a" * 64, (0, 400), 400, 600, 40.0))
+    lines.end()
+    assert said[0] == "labelling 4 chunks, 1000 frames"
+    assert len(said) == 3  # one after 30 s, one at the end
+    assert said[-1] == (
+        "labelling: 400 of 1000 frames, 10.0 frames/s, 1.5 persons a frame, chunk 1 of 4, 1 min 00 s left"
+    )
+
+
+def test_where_nothing_is_to_do_nothing_is_said() -> None:
+    said: list[str] = []
+    lines = Lines(said.append, Clock())
+    lines.begin(0, 0)
+    lines.end()
+    assert said == []
+
+
+def test_machines_get_one_object_a_chunk() -> None:
+    said: list[str] = []
+    report = JsonLines(said.append)
+    report.done(Done("m", (0, 300), 300, 450, 15.0))
+    report.done(Done("m", (300, None), 0, 0, None))
+    report.failed("n", "damaged", again=False)
+    first, found, failed = map(json.loads, said)
+    assert first == {
+        "event": "done", "medium": "m", "start_frame": 0, "end_frame": 300, "frames": 300, "poses": 450,
+        "seconds": 15.0, "frames_per_second": 20.0,
+    }  # fmt: skip
+    assert (found["seconds"], found["frames_per_second"], found["end_frame"]) == (None, None, None)
+    assert failed == {"event": "quarantined", "medium": "n", "reason": "damaged"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.2, "0 s"), (59.4, "59 s"), (250, "4 min 10 s"), (11_100, "3 h 05 min")]
+)
+def test_durations(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
