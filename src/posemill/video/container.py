@@ -7,11 +7,11 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from posemill.errors import UnreadableMedia
+from posemill.video.packets import Extent
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -25,7 +25,6 @@ FORMATS = (
 MOST_PIXELS = 8192 * 8192  # 8K and its full domes; a picture is then 200 MB of RGB at most
 MOST_STREAMS = 64
 ANSWER_S = 30.0  # for one reading of the file; a disk that is asleep wakes in less
-COMPLETE = 0.95  # containers count a little wrongly (dropped frames in AVI); less than this is a cut-off file
 
 _KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a named pipe"), (stat.S_ISSOCK, "a socket"))
 _REFUSALS = {
@@ -36,44 +35,6 @@ _REFUSALS = {
     errno.ENXIO: "is not a file but a socket or an unused pipe",
     errno.ENAMETOOLONG: "is not a file: its name is too long",
 }
-
-
-@dataclass(slots=True)
-class Extent:
-    """How far into a file its packets reached; tells a complete file from a cut-off one."""
-
-    path: Path
-    declared_frames: int
-    declared_s: float
-    packets: int = 0
-    first_s: float = float("inf")
-    last_s: float = float("-inf")
-    end_s: float = 0.0
-    damaged: list[str] = field(default_factory=list)
-
-    def add(self, packet: Any, stream: VideoStream) -> bool:
-        """Count a packet; True when it carries a picture of `stream`."""
-        stamp = packet.dts if packet.pts is None else packet.pts
-        at = None if stamp is None else float(stamp * packet.time_base)
-        if at is not None:
-            self.end_s = max(self.end_s, at + float((packet.duration or 0) * packet.time_base))
-        if packet.stream.index != stream.index or not packet.size:
-            return False
-        self.packets += 1
-        if at is not None:
-            self.first_s, self.last_s = min(self.first_s, at), max(self.last_s, at)
-        return True
-
-    def check(self) -> None:
-        """UnreadableMedia for a file that ended before its header said it would."""
-        if self.packets < COMPLETE * self.declared_frames:
-            raise UnreadableMedia(
-                f"{self.path.name} is truncated: it announces {self.declared_frames} frames and holds {self.packets}"
-            )
-        if self.end_s < COMPLETE * self.declared_s - 1:
-            raise UnreadableMedia(
-                f"{self.path.name} is truncated: it announces {self.declared_s:.1f} s and ends at {self.end_s:.1f} s"
-            )
 
 
 @contextmanager

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from posemill.errors import UnreadableMedia
 from posemill.video.clock import Clock
-from posemill.video.container import Extent, open_video
+from posemill.video.container import open_video
+from posemill.video.packets import Extent, decoded
 from posemill.video.probe import first_frame, probe, rotation
 from posemill.video.seek import enter, list_pictures
 
 if TYPE_CHECKING:
-    from av.container import InputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -66,7 +66,7 @@ def _numbered(path: Path, start: int, end: int | None) -> Iterator[tuple[int, fl
     if pictures is not None:
         with open_video(path) as (container, stream, extent):
             _use_threads(stream)
-            frames = enter(container, stream, _decoded(container, stream, extent), pictures, start)
+            frames = enter(container, stream, decoded(container, stream, extent), pictures, start)
             if frames is not None and not extent.damaged:
                 clock = Clock(stream)
                 for stamp in pictures.stamps[:start].tolist():
@@ -76,7 +76,7 @@ def _numbered(path: Path, start: int, end: int | None) -> Iterator[tuple[int, fl
                 return
     with open_video(path) as (container, stream, extent):
         _use_threads(stream)
-        yield from _timed(_decoded(container, stream, extent), Clock(stream), 0, end, extent)
+        yield from _timed(decoded(container, stream, extent), Clock(stream), 0, end, extent)
 
 
 def _timed(
@@ -120,27 +120,6 @@ class _Upright:
         return np.ascontiguousarray(rgb if turn is None else cv2.rotate(rgb, turn), np.uint8)
 
 
-def _decoded(container: InputContainer, stream: VideoStream, extent: Extent) -> Iterator[VideoFrame]:
-    """Frames in order of display; damaged packets are skipped and noted in `extent`."""
-    from av.error import FFmpegError, InvalidDataError
-
-    packets = container.demux()
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except FFmpegError as exc:
-            raise UnreadableMedia(f"{extent.path.name} cannot be read to its end: {exc.strerror}") from exc
-        carries = extent.add(packet, stream)
-        if not carries and packet.stream.index != stream.index:
-            continue
-        try:
-            yield from packet.decode()  # type: ignore[misc]
-        except InvalidDataError as exc:
-            extent.damaged.append(str(exc.strerror))
-
-
 def _check(extent: Extent, frames: int) -> None:
     """UnreadableMedia when the frames that came are not (nearly) all of the video."""
     name, damaged = extent.path.name, len(extent.damaged)
@@ -172,13 +151,13 @@ def _seek(path: Path, time_s: float, fps: float) -> Frame:
     from av.error import FFmpegError
 
     with open_video(path) as (container, stream, extent):
-        zero_s = next((f.time or 0.0 for f in _decoded(container, stream, extent)), 0.0)
+        zero_s = next((f.time or 0.0 for f in decoded(container, stream, extent)), 0.0)
         try:
             container.seek(round((zero_s + max(0.0, time_s)) / float(stream.time_base or 1)), stream=stream)
         except FFmpegError:  # no index: decode from the start
             container.seek(0)
         best: VideoFrame | None = None
-        for frame in _decoded(container, stream, extent):
+        for frame in decoded(container, stream, extent):
             if best is not None and (frame.time or 0.0) - zero_s > time_s + 1e-6:
                 break
             best = frame

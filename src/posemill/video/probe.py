@@ -7,11 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from posemill.errors import UnreadableMedia
-from posemill.video.container import Extent, open_video
+from posemill.video.container import open_video
+from posemill.video.packets import Extent, decoded
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
+
+SMALLEST_PX = 8  # of a side; nobody can be seen in less
+LONGEST_S = 7 * 24 * 3600.0
+FASTEST_FPS = 1000.0
+SMALL_ENOUGH = 10**11  # pixels in all: a minute of 8K, an hour of 720p; decoded without asking
+MOST_PIXELS_A_BYTE = 100_000  # a still room in full HD has about 20 000, footage below 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,26 @@ def probe(path: Path) -> VideoProbe:
         fps = mean_fps(stream, extent)
         sides = (first.width, first.height) if turned % 180 == 0 else (first.height, first.width)
         span_s = max(0.0, extent.last_s - extent.first_s)
-        return VideoProbe(*sides, fps, extent.packets, span_s + 1 / fps, stream.codec_context.name, turned)
+        found = VideoProbe(*sides, fps, extent.packets, span_s + 1 / fps, stream.codec_context.name, turned)
+    _check_plausible(found, path)
+    return found
+
+
+def _check_plausible(found: VideoProbe, path: Path) -> None:
+    """UnreadableMedia for what no camera makes, and what would keep everything after it busy for days."""
+    sides, name = f"{found.width_px}x{found.height_px}", path.name
+    if min(found.width_px, found.height_px) < SMALLEST_PX:
+        raise UnreadableMedia(f"{name} has pictures of {sides}: {SMALLEST_PX} pixels a side are the least")
+    if found.duration_s > LONGEST_S or found.fps > FASTEST_FPS:
+        raise UnreadableMedia(
+            f"{name} says that it lasts {found.duration_s:.0f} s at {found.fps:.3g} frames per second: "
+            f"expected at most {LONGEST_S:.0f} s, and {FASTEST_FPS:.0f} per second"
+        )
+    pixels, size = found.width_px * found.height_px * found.frames, path.stat().st_size
+    if pixels > SMALL_ENOUGH and pixels > MOST_PIXELS_A_BYTE * size:
+        raise UnreadableMedia(
+            f"{name} has {size} bytes and unpacks to {found.frames} pictures of {sides}: no camera writes so little"
+        )
 
 
 def mean_fps(stream: VideoStream, extent: Extent) -> float:
@@ -69,25 +95,9 @@ def mean_fps(stream: VideoStream, extent: Extent) -> float:
 
 def first_frame(path: Path) -> VideoFrame:
     """The first picture that decodes; proves that there is one, and knows the rotation."""
-    from av.error import FFmpegError
-
-    with open_video(path) as (container, stream, _):
-        reason = "it holds none"
-        packets = container.demux(stream)
-        while True:
-            try:
-                for frame in next(packets).decode():
-                    return frame
-            except StopIteration:
-                raise UnreadableMedia(f"{path.name} has no frame that decodes: {reason}") from None
-            except FFmpegError as exc:
-                reason = str(exc.strerror)
-                if not _goes_on(exc):
-                    raise UnreadableMedia(f"{path.name} has no frame that decodes: {reason}") from exc
-
-
-def _goes_on(exc: Exception) -> bool:
-    """A damaged packet leaves the ones after it readable; a failing read does not."""
-    from av.error import InvalidDataError
-
-    return isinstance(exc, InvalidDataError)
+    with open_video(path) as (container, stream, extent):
+        frame = next(decoded(container, stream, extent), None)
+        if frame is None:
+            reason = extent.damaged[0] if extent.damaged else "it holds none"
+            raise UnreadableMedia(f"{path.name} has no frame that decodes: {reason}")
+        return frame

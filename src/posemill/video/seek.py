@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.video.container import Extent, open_video
+from posemill.video.container import open_video
+from posemill.video.packets import Extent
 
 if TYPE_CHECKING:
     from av.container import InputContainer

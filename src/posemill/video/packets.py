@@ -1,0 +1,76 @@
+"""The packets of a video, counted and decoded; damaged ones are noted, a file that ends too early is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from posemill.errors import UnreadableMedia
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+COMPLETE = 0.95  # containers count a little wrongly (dropped frames in AVI); less than this is a cut-off file
+
+
+@dataclass(slots=True)
+class Extent:
+    """How far into a file its packets reached; tells a complete file from a cut-off one."""
+
+    path: Path
+    declared_frames: int
+    declared_s: float
+    packets: int = 0
+    first_s: float = float("inf")
+    last_s: float = float("-inf")
+    end_s: float = 0.0
+    damaged: list[str] = field(default_factory=list)
+
+    def add(self, packet: Any, stream: VideoStream) -> bool:
+        """Count a packet; True when it carries a picture of `stream`."""
+        stamp = packet.dts if packet.pts is None else packet.pts
+        at = None if stamp is None else float(stamp * packet.time_base)
+        if at is not None:
+            self.end_s = max(self.end_s, at + float((packet.duration or 0) * packet.time_base))
+        if packet.stream.index != stream.index or not packet.size:
+            return False
+        self.packets += 1
+        if at is not None:
+            self.first_s, self.last_s = min(self.first_s, at), max(self.last_s, at)
+        return True
+
+    def check(self) -> None:
+        """UnreadableMedia for a file that ended before its header said it would."""
+        if self.packets < COMPLETE * self.declared_frames:
+            raise UnreadableMedia(
+                f"{self.path.name} is truncated: it announces {self.declared_frames} frames and holds {self.packets}"
+            )
+        if self.end_s < COMPLETE * self.declared_s - 1:
+            raise UnreadableMedia(
+                f"{self.path.name} is truncated: it announces {self.declared_s:.1f} s and ends at {self.end_s:.1f} s"
+            )
+
+
+def decoded(container: InputContainer, stream: VideoStream, extent: Extent) -> Iterator[VideoFrame]:
+    """Frames in order of display; damaged packets are skipped and noted in `extent`."""
+    from av.error import FFmpegError
+
+    packets = container.demux()
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except FFmpegError as exc:
+            raise UnreadableMedia(f"{extent.path.name} cannot be read to its end: {exc.strerror}") from exc
+        carries = extent.add(packet, stream)
+        if not carries and packet.stream.index != stream.index:
+            continue
+        try:
+            yield from packet.decode()  # type: ignore[misc]
+        except FFmpegError as exc:  # most are invalid, some ask for what no decoder can do
+            extent.damaged.append(str(exc.strerror))
