@@ -17,7 +17,7 @@ from onnx import TensorProto, helper
 from tensorflow_onnx import Writer, read_frozen, save
 
 from posemill.labelling.graphs import open_graph
-from posemill.labelling.openpose.weights import EMBEDDED_FILE
+from posemill.labelling.openpose.weights import EMBEDDED
 
 SOURCE = {"graph_opt.pb": "51f84ea82b3d0143dd4cf362e018c125e832c64771908ee8766fbd8b0328008d"}
 ORIGIN = {
@@ -59,8 +59,8 @@ def main() -> None:
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     source = Path(sys.argv[1])
-    convert(source, EMBEDDED_FILE)
-    check(source, EMBEDDED_FILE)
+    convert(source, EMBEDDED.path)
+    check(source, EMBEDDED.path)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from posemill.errors import CheckpointError, InputError
 from posemill.labelling.graphs import RUNTIMES, open_graph
-from posemill.labelling.openpose.weights import EMBEDDED_FILE
+from posemill.labelling.openpose.weights import EMBEDDED
 
 KERNEL = np.random.default_rng(3).normal(size=(5, 3, 3, 3)).astype(np.float32)
 
@@ -60,7 +60,7 @@ def test_the_embedded_fields_are_the_same_on_every_runtime() -> None:
     y, x = np.arange(96)[:, None], np.arange(128)[None]
     planes = [127.5 + 127.5 * np.sin(x / (11 + c)) * np.cos(y / (17 - 2 * c)) for c in range(3)]
     picture = np.stack(planes)[None].astype(np.float32)
-    first, *others = (open_graph(EMBEDDED_FILE, runtime)(picture)[0] for runtime in RUNTIMES)
+    first, *others = (open_graph(EMBEDDED.path, runtime)(picture)[0] for runtime in RUNTIMES)
     assert first.shape == (1, 57, 12, 16)
     assert first[0, :18].max() < first[0, 18].max()  # nobody is there: background
     for other in others:

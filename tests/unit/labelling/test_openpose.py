@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from posemill.labelling.openpose.backend import OpenPoseBackend, network_input
 from posemill.labelling.openpose.decoder import MIN_KEYPOINTS, decode
 from posemill.labelling.openpose.layouts import BODY_25_LAYOUT, COCO_LAYOUT, LAYOUTS, MPII_LAYOUT, Layout, layout_of
 from posemill.labelling.openpose.peaks import find_peaks
-from posemill.labelling.openpose.weights import EMBEDDED, EMBEDDED_SHA256, find_network
+from posemill.labelling.openpose.weights import EMBEDDED, find_network
 from posemill.params.label import LabelParams
 from posemill.pose.oks import box_area
 from posemill.pose.skeleton import COCO_17
@@ -184,10 +185,14 @@ def test_the_input_is_raw_bgr_on_even_sides() -> None:
     np.testing.assert_allclose(scale, 384 / 200, rtol=0.01)
 
 
+def make(**label: Any) -> OpenPoseBackend:
+    params = LabelParams(backend="openpose", **label)
+    return OpenPoseBackend(find_network(params, Path("nothing is kept for it")), params)
+
+
 @pytest.fixture(scope="module")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> OpenPoseBackend:
-    network = find_network(EMBEDDED, None, tmp_path_factory.mktemp("networks"))
-    return OpenPoseBackend(network, LabelParams(backend="openpose", threads=1))
+def embedded() -> OpenPoseBackend:
+    return make(threads=1)
 
 
 def test_a_rendered_person_is_found_where_they_are(embedded: OpenPoseBackend, rendered: Rendered) -> None:
@@ -208,9 +213,7 @@ def test_a_rendered_person_is_found_where_they_are(embedded: OpenPoseBackend, re
 def test_any_batch_and_number_of_threads_find_the_same(embedded: OpenPoseBackend, rendered: Rendered) -> None:
     image = rendered[1]
     pictures = [image, np.ascontiguousarray(image[:, ::-1]), np.full((70, 40, 3), 128, np.uint8)]
-    network = find_network(EMBEDDED, None, Path())
-    threaded = OpenPoseBackend(network, LabelParams(backend="openpose", threads=2))
-    together, alone = threaded.poses(pictures), [embedded.poses([picture])[0] for picture in pictures]
+    together, alone = make(threads=2).poses(pictures), [embedded.poses([picture])[0] for picture in pictures]
     assert [len(poses) for poses in together] == [len(poses) for poses in alone]
     assert not together[2]
     for a, b in zip(chain(*together), chain(*alone), strict=True):
@@ -219,11 +222,8 @@ def test_any_batch_and_number_of_threads_find_the_same(embedded: OpenPoseBackend
 
 
 def test_thresholds_drop_people_and_keypoints(rendered: Rendered) -> None:
-    network = find_network(EMBEDDED, None, Path())
-    strict = LabelParams(backend="openpose", threads=1, instance_threshold=0.99)
-    assert OpenPoseBackend(network, strict).poses([rendered[1]]) == [[]]
-    sure = LabelParams(backend="openpose", threads=1, keypoint_threshold=0.6)
-    (poses,) = OpenPoseBackend(network, sure).poses([rendered[1]])
+    assert make(threads=1, instance_threshold=0.99).poses([rendered[1]]) == [[]]
+    (poses,) = make(threads=1, keypoint_threshold=0.6).poses([rendered[1]])
     assert poses
     assert all((p.confidence[p.confidence > 0] >= 0.6).all() for p in poses)
 
@@ -231,19 +231,19 @@ def test_thresholds_drop_people_and_keypoints(rendered: Rendered) -> None:
 def test_what_changes_keypoints_is_described(embedded: OpenPoseBackend) -> None:
     describes = embedded.describe()
     assert json.loads(json.dumps(describes)) == describes
-    assert describes["checkpoint_sha256"] == EMBEDDED_SHA256
+    assert describes["checkpoint_sha256"] == EMBEDDED.sha256
     assert describes["skeleton"] == "openpose-18"
 
 
 def test_the_register_loads_the_embedded_network_by_default() -> None:
     backend = load_backend("openpose", LabelParams(backend="openpose", threads=1))
-    assert backend.describe()["checkpoint"] == EMBEDDED
+    assert backend.describe()["checkpoint"] == EMBEDDED.name
 
 
-def test_what_cannot_be_loaded_says_what_to_do(tmp_path: Path) -> None:
+def test_what_cannot_be_loaded_says_what_to_do() -> None:
     with pytest.raises(CheckpointError, match=r"should be mobilenet_thin, or a file"):
-        find_network("resnet", None, tmp_path)
+        make(checkpoint="resnet")
     with pytest.raises(CheckpointError, match="SHA-256 should be 0000"):
-        find_network(EMBEDDED, "0" * 64, tmp_path)
+        make(checkpoint_sha256="0" * 64)
     with pytest.raises(InputError, match="runs no graph files"):
-        OpenPoseBackend(find_network(EMBEDDED, None, tmp_path), LabelParams(runtime="eager"))
+        make(runtime="eager")

@@ -12,5 +12,4 @@ def load(params: LabelParams) -> PoseBackend:
     from posemill.labelling.openpose.backend import OpenPoseBackend
     from posemill.labelling.openpose.weights import find_network
 
-    network = find_network(params.checkpoint, params.checkpoint_sha256, Settings.from_env().home / "cache" / "networks")
-    return OpenPoseBackend(network, params)
+    return OpenPoseBackend(find_network(params, Settings.from_env().home / "cache" / "networks"), params)

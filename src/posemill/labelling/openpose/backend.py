@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from posemill.labelling import shown
 from posemill.labelling.base import Pose
+from posemill.labelling.graph_file import GraphFile
 from posemill.labelling.graphs import open_graph
 from posemill.labelling.openpose import decoder, layouts, peaks
-from posemill.labelling.openpose.weights import Network
 from posemill.params.label import LabelParams
 
 STRIDE, MULTIPLE = 8, 16  # pixels of the input for a cell; sides that every pooling divides evenly
@@ -29,7 +29,7 @@ class OpenPoseBackend:
     show are not guessed, so `force_complete` has no meaning here, nor have the seeds of OpenPifPaf's decoder.
     """
 
-    def __init__(self, network: Network, params: LabelParams) -> None:
+    def __init__(self, network: GraphFile, params: LabelParams) -> None:
         self._network, self._params = network, params
         self._graph = open_graph(network.path, params.runtime, params.threads)
         (fields,) = self._graph(np.zeros((1, 3, 8 * MULTIPLE, 8 * MULTIPLE), np.float32))
