@@ -1,0 +1,236 @@
+"""What is labelled when something changes: as little as can be. A stand-in backend counts what it looks at."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sqlalchemy import Engine, text
+
+from posemill.labelling.backlog import Labeller
+from posemill.labelling.base import Pose
+from posemill.labelling.chunks import poses_of
+from posemill.labelling.engine import label_medium
+from posemill.labelling.plan import survey
+from posemill.labelling.report import Done, Report
+from posemill.labelling.work import label_backlog
+from posemill.params.label import LabelParams
+from posemill.params.tracking import TrackingParams
+from posemill.settings import Settings
+from posemill.store import catalog
+from posemill.store.ledger import Ledger
+from posemill.store.media import MediaStore
+from posemill.store.pose_store import PoseStore
+from posemill.store.track_file import medium_bytes
+from posemill.store.tracks import TrackStore
+from stand_in_labeller import StandIn, number, write_video
+
+PARAMS = LabelParams(chunk_s=2, batch_frames=4)  # 20 frames of these videos
+
+
+class Counting(StandIn):
+    """Counts the pictures that it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looked_at: Counter[tuple[int, int]] = Counter()
+        self.broken = False
+
+    def poses(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Pose]]:
+        if self.broken:
+            raise RuntimeError("no device")
+        self.looked_at.update(map(number, images))
+        return super().poses(images)
+
+
+class Bench:
+    """Media in a database and a store; `label` says how many frames were looked at."""
+
+    def __init__(self, engine: Engine, url: str, folder: Path) -> None:
+        self.engine, self.url, self.folder = engine, url, folder
+        self.backend, self.params = Counting(), PARAMS
+
+    @property
+    def labeller(self) -> Labeller:
+        url = self.url
+        return Labeller(self.backend, self.params, MediaStore(url), PoseStore(url), TrackStore(url))
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.engine, self.labeller.pose_fingerprint)
+
+    def add(self, video: int, frames: int) -> str:
+        path = write_video(self.folder / f"{video}.mp4", video, frames)
+        digest = MediaStore(self.url).put(path)
+        self.know([digest])
+        return digest
+
+    def know(self, digests: list[str]) -> None:
+        with self.engine.begin() as connection:
+            catalog.add_media(connection, [catalog.MediumRow(d, "d", "s", "me") for d in digests])
+
+    def media(self) -> list[object]:
+        with self.engine.connect() as connection:
+            return list(catalog.media(connection))
+
+    def label(self, report: Report | None = None) -> int:
+        before = self.backend.looked_at.total()
+        label_backlog(self.labeller, self.ledger, self.media(), report or Report())  # type: ignore[arg-type]
+        return self.backend.looked_at.total() - before
+
+    def states(self) -> list[tuple[int, int | None, str]]:
+        query = "SELECT start_frame, end_frame, state FROM label_job ORDER BY medium_id, start_frame, fingerprint"
+        with self.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(query))]
+
+    def say(self, statement: str) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(text(statement))
+
+
+@pytest.fixture
+def bench(engine: Engine, settings: Settings, tmp_path: Path) -> Bench:
+    return Bench(engine, settings.store_url, tmp_path)
+
+
+def test_one_clip_more_is_one_clip_to_label(bench: Bench) -> None:
+    """A thousand labelled clips are a listing, not work."""
+    labeller, known = bench.labeller, [f"{n:064x}" for n in range(1000)]
+    bench.know(known)
+    for digest in known:
+        empty = poses_of([], digest, labeller.pose_fingerprint, (0, None), labeller.backend.skeleton, (64, 48), 1.0)
+        labeller.poses.put(empty)
+    assert bench.label() == 0
+    bench.add(3, 15)
+    assert bench.label() == 15
+    assert set(bench.backend.looked_at) == {(3, frame) for frame in range(15)}
+    assert len(labeller.tracks.media(labeller.fingerprint)) == 1001
+    assert bench.label() == 0
+
+
+def test_an_unrelated_parameter_labels_nothing_and_tracking_only_tracks(bench: Bench) -> None:
+    digest = bench.add(1, 64)
+    assert bench.label() == 64
+    first = bench.labeller
+    for change in ({"threads": 1}, {"batch_frames": 7}, {"chunk_s": 60.0}):
+        bench.params = bench.params.model_copy(update=change)
+        assert bench.label() == 0
+        assert bench.labeller.fingerprint == first.fingerprint
+
+    bench.params = bench.params.model_copy(update={"tracking": TrackingParams(min_poses=40, max_gap_s=0.05)})
+    plan = survey(bench.labeller, bench.ledger, bench.media(), 0)  # type: ignore[arg-type]
+    assert (plan.new, plan.cached, plan.chunks, plan.to_track) == (0, 1, 0, 1)
+    assert bench.label() == 0
+    other = bench.labeller.labelled(digest)
+    assert other.labeller != first.fingerprint
+    assert len(other.tracks) != len(first.labelled(digest).tracks)
+
+    bench.params = bench.params.model_copy(update={"frame_stride": 2})
+    assert bench.label() == 32
+
+
+@pytest.mark.parametrize("chunk_s", [0.7, 2.0, 60.0])
+@pytest.mark.parametrize("stride", [1, 3])
+def test_chunks_give_the_tracks_of_the_whole(bench: Bench, chunk_s: float, stride: int) -> None:
+    bench.params = PARAMS.model_copy(update={"chunk_s": chunk_s, "frame_stride": stride})
+    digest = bench.add(2, 103)
+    assert bench.label() == len(range(0, 103, stride))
+    path = bench.labeller.media.fetch(digest)
+    whole = label_medium(path, digest, StandIn(), bench.params)
+    assert medium_bytes(bench.labeller.labelled(digest)) == medium_bytes(whole)
+    assert len(whole.tracks) == 2
+
+
+def test_what_is_in_the_store_is_done_whatever_the_ledger_says(bench: Bench) -> None:
+    bench.add(1, 64)
+    assert bench.label() == 64
+    wanted = [(0, 20, "done"), (20, 40, "done"), (40, None, "done")]
+    assert bench.states() == wanted
+    lease = "state = 'leased', leased_until = now() - interval '1 h'"
+    changes = [f"UPDATE label_job SET {change}" for change in ("state = 'queued'", "state = 'failed'", lease)]
+    for forgotten in ("DELETE FROM label_job", *changes):
+        bench.say(forgotten)
+        assert bench.label() == 0
+        assert bench.states() == wanted
+    (lost,) = (bench.folder / ".posemill" / "store" / "poses").rglob("*-00000020-*.parquet")
+    lost.unlink()
+    assert bench.label() == 20
+    assert bench.states() == wanted
+
+
+def test_a_medium_keeps_its_chunks_when_their_length_changes_in_the_middle(bench: Bench) -> None:
+    bench.add(1, 100)
+
+    class Stops(Report):
+        def done(self, chunk: Done) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bench.label(Stops())
+    assert bench.states()[0] == (0, 20, "done")
+    bench.params = PARAMS.model_copy(update={"chunk_s": 5.0})
+    assert bench.label() == 80
+    bench.say("DELETE FROM label_job")  # a new database with the old store: gaps are filled by the new length
+    (lost,) = (bench.folder / ".posemill" / "store" / "poses").rglob("*-00000020-*.parquet")
+    lost.unlink()
+    assert bench.label() == 20
+
+
+def test_a_plan_does_nothing(bench: Bench) -> None:
+    bench.add(1, 64)
+    bench.add(2, 30)
+    plan = survey(bench.labeller, bench.ledger, bench.media(), 3)  # type: ignore[arg-type]
+    assert (plan.new, plan.cached, plan.quarantined) == (2, 0, 3)
+    assert (plan.frames, plan.unmeasured, plan.frames_per_second, plan.seconds) == (0, 2, None, None)
+    assert bench.states() == []
+    assert bench.backend.looked_at.total() == 0
+    bench.label()
+    bench.add(3, 64)
+    bench.say("UPDATE medium SET frames = 64, fps = 10 WHERE frames IS NULL")
+    bench.say("UPDATE label_job SET seconds = frames / 20.0")
+    plan = survey(bench.labeller, bench.ledger, bench.media(), 0)  # type: ignore[arg-type]
+    assert (plan.new, plan.cached, plan.chunks, plan.chunks_cached) == (1, 2, 3, 5)
+    assert (plan.frames, plan.frames_per_second) == (64, pytest.approx(20))
+    assert plan.seconds == pytest.approx(3.2)
+
+
+def test_a_broken_backend_stops_the_run_and_blames_no_medium(bench: Bench) -> None:
+    for video in range(8):
+        bench.add(video, 5)
+    bench.backend.broken = True
+    with pytest.raises(RuntimeError, match="no device"):
+        bench.label()
+    with bench.engine.connect() as connection:
+        assert catalog.open_quarantine(connection) == []
+    bench.backend.broken = False
+    assert bench.label() == 40
+
+
+def test_a_chunk_that_ends_its_process_is_given_up_after_some_attempts(bench: Bench) -> None:
+    bench.add(1, 5)
+    bench.add(2, 5)
+
+    bench.label()
+    bench.say("UPDATE label_job SET state = 'leased', attempts = 3, lease_key = 1 WHERE medium_id = 1")
+    for path in (bench.folder / ".posemill" / "store" / "poses").rglob("*.parquet"):
+        path.unlink()
+    bench.say("UPDATE label_job SET state = 'queued' WHERE medium_id = 2")
+    assert bench.label() == 5
+    with bench.engine.connect() as connection:
+        (row,) = catalog.open_quarantine(connection, ["label"])
+    assert "ended without a word, 3 times" in row["reason"]
+    assert {state for *_, state in bench.states()} == {"failed", "done"}
+
+
+def test_any_fsspec_address_does(engine: Engine, tmp_path: Path) -> None:
+    bench = Bench(engine, f"memory://label-{tmp_path.name}", tmp_path)
+    digest = bench.add(1, 45)
+    assert bench.label() == 45
+    assert bench.labeller.labelled(digest).frames == 45
+    assert bench.label() == 0
+    assert replace(bench.labeller).missing([digest, "f" * 64]) == ["f" * 64]
