@@ -33,7 +33,7 @@ def tracks(which: str, folder: Path | None, pictures: int, sides: bool) -> None:
     from posemill.store.media import MediaStore
 
     settings = Settings.from_env()
-    medium, start_s, end_s = _find(settings, which)
+    medium, start_s, end_s = find(settings, which)
     if medium["kind"] != "video":
         raise InputError(f"medium {medium['digest'][:12]} has keypoints only: there is no picture to draw them on")
     digest, folder = medium["digest"], folder or Path("tracks")
@@ -41,12 +41,15 @@ def tracks(which: str, folder: Path | None, pictures: int, sides: bool) -> None:
     if labeller.missing([digest]):
         raise InputError(f"medium {digest[:12]} is not labelled with the parameters of params.yaml: `posemill label`")
     found = labeller.labelled(digest)
-    _draw(MediaStore(settings.store_url).fetch(digest), found, folder / digest[:12], start_s, end_s, pictures, sides)
-    people = ", ".join(map(_counted, found.tracks)) or "nobody was found"
+    draw_tracks(
+        MediaStore(settings.store_url).fetch(digest), found, folder / digest[:12], start_s, end_s, pictures, sides
+    )
+    people = ", ".join(map(counted, found.tracks)) or "nobody was found"
     click.echo(f"{folder / digest[:12]}.mp4 and .png: {people}")
 
 
-def _counted(track: PoseTrack) -> str:
+def counted(track: PoseTrack) -> str:
+    """A person and how many poses, as the commands say it."""
     from posemill.pose.interpolate import found_only
 
     found = len(found_only(track))
@@ -61,7 +64,7 @@ def _labeller(settings: Settings) -> Labeller:
     return open_labeller(params.load(settings.workspace / "params.yaml").label, settings)
 
 
-def _find(settings: Settings, which: str) -> tuple[Any, float, float]:
+def find(settings: Settings, which: str) -> tuple[Any, float, float]:
     """Row of the medium, and the stretch of the clip (all of it for a medium)."""
     from posemill.store.catalog import clips, find_medium
     from posemill.store.postgres import open_engine
@@ -76,7 +79,7 @@ def _find(settings: Settings, which: str) -> tuple[Any, float, float]:
         return find_medium(connection, which), 0.0, float("inf")
 
 
-def _draw(
+def draw_tracks(
     path: Path, found: MediumTracks, target: Path, start_s: float, end_s: float, pictures: int, sides: bool
 ) -> None:
     """Write `target`.mp4 and `target`.png."""

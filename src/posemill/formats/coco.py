@@ -35,6 +35,19 @@ def write_coco(path: Path, media: Iterable[MediumTracks], visible_from: float = 
     path.write_text(json.dumps(content))
 
 
+def write_results(path: Path, document_path: Path) -> None:
+    """The annotations of a document as a results file: a list, as `COCO.loadRes` reads it."""
+    annotations = _load(document_path)["annotations"]
+    keys = ("image_id", "category_id", "keypoints", "score")
+    path.write_text(json.dumps([{key: a[key] for key in keys} for a in annotations]))
+
+
+def write_pictures(path: Path, shown: Iterable[Picture], folder: str, visible_from: float = VISIBLE_FROM) -> None:
+    """Some frames, whose JPEGs are in `folder` beside the file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document(shown, visible_from, folder)))
+
+
 def document(shown: Iterable[Picture], visible_from: float = VISIBLE_FROM, folder: str = "") -> dict[str, Any]:
     """COCO's dictionary of these frames; each skeleton is a category. folder: where the JPEGs are, before their names.
 

@@ -14,7 +14,8 @@ from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
 
 VISIBLE_FROM = 0.2  # confidence from which a predicted keypoint counts as visible (COCO's 2), below it as not (1)
-_NAME = re.compile(r"([0-9a-f]{64})-(\d{6,})\.jpg")
+ORIGIN = 12  # characters of a labeller's fingerprint in a file name
+_NAME = re.compile(r"([0-9a-f]{64})-(\d{6,})(?:-([A-Za-z0-9._-]+?))?\.jpg")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +52,8 @@ class Person:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """One frame of a medium with everybody in it."""
+    """One frame of a medium with everybody in it. origin: fingerprint of the labeller, where the frame goes out to be
+    corrected and must say whose tracks it shows."""
 
     medium: str
     frame: int
@@ -60,11 +62,13 @@ class Picture:
     height_px: int
     skeleton: Skeleton
     people: tuple[Person, ...]
+    origin: str = ""
 
     @property
     def file_name(self) -> str:
-        """Name of the frame's JPEG, by which it is known again."""
-        return f"{self.medium}-{self.frame:06d}.jpg"
+        """Name of the frame's JPEG, by which it is known again: the one thing that every tool hands back."""
+        origin = f"-{self.origin[:ORIGIN]}" if self.origin else ""
+        return f"{self.medium}-{self.frame:06d}{origin}.jpg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +88,14 @@ class Source:
 class Answers:
     """What annotators say: (medium, frame) → person → (K, 2) pixels, NaN = not to be seen; and what is not understood.
 
-    skeleton  by which the keypoints are ordered, a name of SKELETONS.
+    skeleton  by which the keypoints are ordered.
+    origins   medium → beginnings of the labellers' fingerprints, where the file names say them.
     """
 
     skeleton: Skeleton
     people: dict[tuple[str, int], dict[int, NDArray[np.float32]]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    origins: dict[str, set[str]] = field(default_factory=dict)
 
     def picture(self, file_name: str) -> dict[int, NDArray[np.float32]] | None:
         """The people of the frame with that file name, to be added to; None (and a fault) when it is no frame's."""
@@ -97,6 +103,8 @@ class Answers:
         if match is None:
             self.faults.append(f"{file_name!r} is no picture that was exported (<digest>-<frame>.jpg)")
             return None
+        if match[3]:
+            self.origins.setdefault(match[1], set()).add(match[3])
         return self.people.setdefault((match[1], int(match[2])), {})
 
     def place(self, people: dict[int, NDArray[np.float32]], person: int) -> NDArray[np.float32]:
@@ -104,7 +112,7 @@ class Answers:
         return people.setdefault(person, np.full((len(self.skeleton), 2), np.nan, np.float32))
 
 
-def pictures(tracks: MediumTracks, frames: Iterable[int] | None = None) -> list[Picture]:
+def pictures(tracks: MediumTracks, frames: Iterable[int] | None = None, origin: str = "") -> list[Picture]:
     """The frames with people in order; with `frames`, exactly these of them and also those without people."""
     wanted = None if frames is None else dict.fromkeys(sorted(set(frames)))
     people: dict[int, list[Person]] = {} if wanted is None else {frame: [] for frame in wanted}
@@ -119,7 +127,7 @@ def pictures(tracks: MediumTracks, frames: Iterable[int] | None = None) -> list[
     return [
         Picture(
             tracks.medium, frame, times.get(frame, frame / rate), tracks.width_px, tracks.height_px, tracks.skeleton,
-            tuple(people[frame]),
+            tuple(people[frame]), origin,
         )
         for frame in sorted(people)
     ]  # fmt: skip

@@ -18,6 +18,7 @@ from posemill.errors import InputError
 from posemill.pose.track import MediumTracks, PoseTrack, State
 from posemill.store import schema
 
+Row = Mapping[str, Any] | RowMapping  # with COLUMNS
 COLUMNS = ("medium", "labeller", "skeleton", "person", "frame", "keypoint", "x_px", "y_px")
 
 
@@ -137,7 +138,7 @@ class Said:
         return apply(tracks, rows)
 
 
-def apply(tracks: MediumTracks, rows: Iterable[Mapping[str, Any]]) -> MediumTracks:
+def apply(tracks: MediumTracks, rows: Iterable[Row]) -> MediumTracks:
     """The tracks with what people said in place: confidence 1, or unseen, and the pose's state CORRECTED.
 
     rows  mappings with COLUMNS; those of other media and labellers are passed over.
@@ -146,7 +147,7 @@ def apply(tracks: MediumTracks, rows: Iterable[Mapping[str, Any]]) -> MediumTrac
     mine = [row for row in rows if (row["medium"], row["labeller"]) == (tracks.medium, tracks.labeller)]
     if not mine:
         return tracks
-    by_person: dict[int, list[Mapping[str, Any]]] = {}
+    by_person: dict[int, list[Row]] = {}
     for row in mine:
         by_person.setdefault(row["person"], []).append(row)
     faults = unfitting(tracks, mine)
@@ -155,7 +156,7 @@ def apply(tracks: MediumTracks, rows: Iterable[Mapping[str, Any]]) -> MediumTrac
     return replace(tracks, tracks=tuple(_applied(t, by_person.get(t.person, [])) for t in tracks.tracks))
 
 
-def unfitting(tracks: MediumTracks, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+def unfitting(tracks: MediumTracks, rows: Iterable[Row]) -> list[str]:
     """One phrase for every row that names a person, frame or keypoint that the tracks do not have."""
     frames = {track.person: set(track.frame.tolist()) for track in tracks.tracks}
     faults: dict[str, None] = {}  # each once, in order
@@ -169,7 +170,7 @@ def unfitting(tracks: MediumTracks, rows: Iterable[Mapping[str, Any]]) -> list[s
     return list(faults)
 
 
-def _applied(track: PoseTrack, rows: Sequence[Mapping[str, Any]]) -> PoseTrack:
+def _applied(track: PoseTrack, rows: Sequence[Row]) -> PoseTrack:
     if not rows:
         return track
     xy, confidence, state = track.xy.copy(), track.confidence.copy(), track.state.copy()

@@ -1,0 +1,90 @@
+"""`posemill draw`: the people in any video, also one that nobody added."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from posemill.cli.tracks import counted, draw_tracks, find
+from posemill.errors import InputError
+
+if TYPE_CHECKING:
+    from posemill.params.label import LabelParams
+    from posemill.pose.track import MediumTracks
+    from posemill.settings import Settings
+
+
+@click.command()
+@click.argument("which")
+@click.option("--out", "folder", type=click.Path(path_type=Path, file_okay=False), default="drawn", show_default=True)
+@click.option("--pictures", default=12, show_default=True, help="Pictures on the contact sheet.")
+@click.option("--sides", is_flag=True, help="Limbs in the colours of left (orange) and right (blue).")
+def draw(which: str, folder: Path, pictures: int, sides: bool) -> None:
+    """Draw the people of WHICH: a video FILE, or a medium (beginning of its digest) or clip (number) of the database.
+
+    A file is labelled on the spot by the labeller of params.yaml, and nothing of it is kept. Of the database's media
+    the stored tracks are drawn, with the corrections that people made.
+
+    \b
+      posemill draw holiday.mp4
+      posemill draw 12 --out pictures/ --sides
+    """
+    from posemill.settings import Settings
+
+    settings = Settings.from_env()
+    start_s, end_s, path = 0.0, float("inf"), Path(which)
+    if path.is_file():
+        found, name = _on_the_spot(settings, path), path.stem
+    elif path.suffix:
+        raise InputError(f"there is no file {which}")
+    else:
+        medium, start_s, end_s = find(settings, which)
+        if medium["kind"] != "video":
+            raise InputError(f"medium {medium['digest'][:12]} has keypoints only: there is no picture to draw them on")
+        found, path = _stored(settings, medium["digest"])
+        name = medium["digest"][:12]
+    draw_tracks(path, found, folder / name, start_s, end_s, pictures, sides)
+    click.echo(f"{folder / name}.mp4 and .png: {', '.join(map(counted, found.tracks)) or 'nobody was found'}")
+
+
+def _on_the_spot(settings: Settings, path: Path) -> MediumTracks:
+    from posemill.cli.output import progress
+    from posemill.labelling.base import load_backend
+    from posemill.labelling.engine import label_medium
+    from posemill.video.probe import probe
+
+    section = _section(settings)
+    facts = probe(path)
+    with progress("labelling", facts.frames // section.frame_stride, False) as step:
+
+        def done(frames: int) -> None:
+            for _ in range(frames):
+                step()
+
+        return label_medium(path, path.name, load_backend(section.backend, section), section, done)
+
+
+def _section(settings: Settings) -> LabelParams:
+    from posemill import params
+    from posemill.params.label import LabelParams
+
+    file = settings.workspace / "params.yaml"
+    if not file.is_file():
+        click.echo(f"no {file}: the labeller has its defaults", err=True)
+        return LabelParams()
+    return params.load(file).label
+
+
+def _stored(settings: Settings, digest: str) -> tuple[MediumTracks, Path]:
+    from posemill.review.labelled import open_labelled
+    from posemill.store.postgres import open_engine
+
+    engine = open_engine(settings)
+    try:
+        with engine.connect() as connection:
+            labelled = open_labelled(settings, connection)
+    finally:
+        engine.dispose()
+    return labelled.tracks(digest), labelled.path(digest)

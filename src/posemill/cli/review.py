@@ -1,0 +1,217 @@
+"""`posemill review`: the worst stretches of all tracks, out to an annotation tool, and back as corrections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from posemill.cli.output import modes, say, table
+from posemill.errors import InputError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from posemill.review.labelled import Labelled
+
+BY = click.option("--by", help="Who says so; default: user@host.")
+COLUMNS = ("item", "priority", "medium", "person", "start_s", "end_s", "reason", "state")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+
+
+@click.group()
+def review() -> None:
+    """Look at what the labeller did worst, and correct it. What people say wins over what was found.
+
+    \b
+      posemill review queue --limit 50
+      posemill review show 1
+      posemill review export --format cvat review/
+      posemill review import review/annotations.xml --by anna
+    """
+
+
+@review.command("queue")
+@click.option("--limit", default=100, show_default=True, help="How many of the worst stretches are queued.")
+@AS_JSON
+def queue_(limit: int, as_json: bool) -> None:
+    """Rank all labelled videos, queue the worst stretches and list what is open.
+
+    \b
+    Doing it again changes nothing; what was answered stays answered:
+      posemill review queue --limit 50
+    """
+    from posemill.ingest.who import who
+    from posemill.review.ranking import rank
+    from posemill.store.reviews import queue, review_items
+
+    with _labelled() as (connection, labelled):
+        found = rank(labelled)
+        done = queue(connection, found[:limit], added_by=who(), found=found)
+        rows = review_items(connection, limit=limit)
+    table(rows, COLUMNS, as_json, "nothing looks wrong in what is labelled")
+    if not as_json:
+        click.echo(f"{done.added} new, {done.known} known, {done.answered} answered before, {done.gone} gone", err=True)
+
+
+@review.command("list")
+@click.option("--state", type=click.Choice(["open", "done", "dismissed", "all"]), default="open", show_default=True)
+@click.option("--limit", type=int, help="Only the worst.")
+@AS_JSON
+def list_(state: str, limit: int | None, as_json: bool) -> None:
+    """List what is queued, the worst first.
+
+    \b
+      posemill review list --state all
+    """
+    from posemill.store.reviews import review_items
+
+    with _transaction() as connection:
+        rows = review_items(connection, state=None if state == "all" else state, limit=limit)
+    table(rows, (*COLUMNS, "answered_by", "answered_at"), as_json, "nothing is queued: `posemill review queue`")
+
+
+@review.command("show")
+@click.argument("item", type=int)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Default: review-ITEM.png.")
+def show(item: int, out: Path | None) -> None:
+    """Write a picture of a stretch: the person's worst frames, each with the one before it.
+
+    \b
+      posemill review show 3
+    """
+    from posemill.review.picture import draw_item
+    from posemill.store.reviews import review_item
+    from posemill.video.draw import write_png
+
+    out = out or Path(f"review-{item}.png")
+    with _labelled() as (connection, labelled):
+        row = review_item(connection, item)
+        write_png(out, draw_item(labelled, row))
+    click.echo(f"{out}: person {row['person']}, {row['start_s']:.2f} to {row['end_s']:.2f} s: {row['reason']}")
+
+
+@review.command("dismiss")
+@click.argument("items", type=int, nargs=-1, required=True)
+@BY
+def dismiss(items: tuple[int, ...], by: str | None) -> None:
+    """Say that these stretches are right as they are.
+
+    \b
+      posemill review dismiss 3 4 --by anna
+    """
+    from posemill.ingest.who import who
+    from posemill.store.reviews import answer, review_item
+
+    with _transaction() as connection:
+        for item in items:
+            review_item(connection, item)  # an unknown one stops it
+        closed = answer(connection, items, "dismissed", said_by=by or who())
+    click.echo(f"{closed} dismissed")
+
+
+@review.command("export")
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--format", "form", type=click.Choice(["label-studio", "cvat", "coco"]), required=True)
+@click.option("--limit", default=100, show_default=True, help="Only so many open items, the worst.")
+@click.option("--frames", default=8, show_default=True, help="At most so many frames an item, the worst.")
+@click.option("--image-root", help="Label Studio: URL of the folder of the JPEGs, with its last slash.")
+@modes
+def export(out: Path, form: Any, limit: int, frames: int, image_root: str | None, quiet: bool, as_json: bool) -> None:
+    """Write the frames of open items to OUT: JPEGs and a file for an annotation tool, keypoints placed.
+
+    \b
+      posemill review export --format label-studio review/
+      posemill review export --format cvat --limit 20 review/
+    """
+    from posemill.review.outbound import export as write
+    from posemill.store.reviews import review_items
+
+    with _labelled() as (connection, labelled):
+        items = review_items(connection, limit=limit)
+        if not items:
+            raise InputError("nothing is open: `posemill review queue` finds what looks wrong")
+        done = write(labelled, items, form, out, frames_each=frames, image_root=image_root)
+    say(asdict(done), quiet, as_json)
+
+
+@review.command("import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@BY
+@modes
+def import_(file: Path, by: str | None, quiet: bool, as_json: bool) -> None:
+    """Take back what annotators corrected (FILE: as exported, changed; or CVAT's or Label Studio's own export).
+
+    \b
+    All of a file or nothing of it; what was said before is kept, with who and when:
+      posemill review import review/annotations.xml --by anna
+    """
+    from posemill.ingest.who import who
+    from posemill.review.inbound import import_answers
+
+    with _labelled() as (connection, labelled):
+        done = import_answers(connection, labelled, file, by or who())
+    say(asdict(done), quiet, as_json)
+
+
+@review.command("corrections")
+@click.option("--medium", help="Only this medium: the beginning of its digest.")
+@click.option("--history", is_flag=True, help="Also what was said before.")
+@AS_JSON
+def corrections_(medium: str | None, history: bool, as_json: bool) -> None:
+    """List corrected keypoints, with who and when.
+
+    \b
+      posemill review corrections --history
+    """
+    from posemill.review.labelled import whole_digest
+    from posemill.store.corrections import corrections
+
+    names = ["correction", "medium", "person", "frame", "keypoint", "x_px", "y_px", "said_by", "said_at"]
+    with _transaction() as connection:
+        media = [whole_digest(connection, medium)] if medium else None
+        rows = corrections(connection, media=media, history=history)
+    table(rows, [*names, *(["ended_at", "ended_by"] if history else [])], as_json, "nothing was corrected")
+
+
+@review.command("undo")
+@click.argument("numbers", type=int, nargs=-1, required=True)
+@BY
+def undo(numbers: tuple[int, ...], by: str | None) -> None:
+    """End corrections: what the labeller found counts again. Their rows are kept.
+
+    \b
+      posemill review undo 12 13
+    """
+    from posemill.ingest.who import who
+    from posemill.store.corrections import end_corrections
+
+    with _transaction() as connection:
+        ended = end_corrections(connection, numbers, by or who())
+    click.echo(f"{ended} ended")
+
+
+@contextmanager
+def _transaction() -> Iterator[Connection]:
+    from posemill.settings import Settings
+    from posemill.store.postgres import open_engine
+
+    engine = open_engine(Settings.from_env())
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _labelled() -> Iterator[tuple[Connection, Labelled]]:
+    from posemill.review.labelled import open_labelled
+    from posemill.settings import Settings
+
+    with _transaction() as connection:
+        yield connection, open_labelled(Settings.from_env(), connection)

@@ -1,0 +1,133 @@
+"""What annotators changed, taken back as corrections: all of a file, or nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, RowMapping
+
+from posemill.errors import InputError
+from posemill.formats.pictures import Answers
+from posemill.pose.skeleton import Skeleton
+from posemill.pose.track import MediumTracks
+from posemill.review.labelled import Labelled
+from posemill.store.corrections import Correction, add_corrections
+from posemill.store.reviews import answer, review_items
+
+MOVED_PX = 0.05  # less is rounding on the way
+SHOWN = 12  # faults named in one message
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did. frames: that were looked at; keypoints: that were moved, hidden or placed in them."""
+
+    frames: int
+    keypoints: int
+    corrections_added: int
+    corrections_changed: int
+    items_done: int
+
+
+def read(path: Path, points: Skeleton) -> Answers:
+    """A file of any of the three formats, known by what is in it. Errors: InputError when it is none."""
+    if not path.is_file():
+        raise InputError(f"there is no file {path}")
+    start = path.open("rb").read(512).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start.startswith(b"<"):
+        from posemill.formats.cvat import read_answers
+    elif start.startswith(b"["):
+        from posemill.formats.label_studio import read_answers
+    elif start.startswith(b"{"):
+        from posemill.formats.coco import read_answers
+    else:
+        raise InputError(f"{path} is neither CVAT's XML nor JSON of Label Studio or COCO")
+    return read_answers(path, points)
+
+
+def import_answers(connection: Connection, labelled: Labelled, path: Path, said_by: str) -> Imported:
+    """Take a file back; the transaction is the caller's.
+
+    A keypoint counts as corrected when it is elsewhere than in our tracks, or seen in one of the two only. A person
+    that a frame no longer has is not to be seen there. Items of which a frame was looked at are done.
+    Errors: InputError that names every medium, frame, person and keypoint that is not known; nothing is then written.
+    """
+    answers = read(path, labelled.labeller.backend.skeleton)
+    rows = _rows(labelled, answers)
+    if answers.faults:
+        raise InputError(f"{path}: nothing was imported, since {_listed(answers.faults)}")
+    outcome = add_corrections(connection, rows, said_by)
+    looked_at = {medium for medium, _ in answers.people}
+    open_items = review_items(connection, media=sorted(looked_at)) if looked_at else []
+    done = [item["item"] for item in open_items if _covers(labelled, item, answers)]
+    answer(connection, done, "done", said_by=said_by, said={"file": path.name, "keypoints": len(rows)})
+    return Imported(len(answers.people), len(rows), outcome.added, outcome.changed, len(done))
+
+
+def _rows(labelled: Labelled, answers: Answers) -> list[Correction]:
+    rows: list[Correction] = []
+    by_medium: dict[str, list[int]] = {}
+    for medium, frame in answers.people:
+        by_medium.setdefault(medium, []).append(frame)
+    for medium, frames in by_medium.items():
+        if medium not in labelled.rows:
+            answers.faults.append(f"medium {medium[:12]} is not known, or not labelled")
+            continue
+        tracks = labelled.tracks(medium)
+        if any(not tracks.labeller.startswith(origin) for origin in answers.origins.get(medium, ())):
+            answers.faults.append(
+                f"medium {medium[:12]} was exported with tracks of another labeller: go back to its params.yaml"
+            )
+            continue
+        for frame in frames:
+            rows += _of_frame(tracks, frame, answers)
+    return rows
+
+
+def _of_frame(tracks: MediumTracks, frame: int, answers: Answers) -> list[Correction]:
+    """The corrections of one frame; what it says of people who are not there goes to the faults."""
+    said = answers.people[tracks.medium, frame]
+    where = f"frame {frame} of medium {tracks.medium[:12]}"
+    found = {t.person: t.xy[row] for t in tracks.tracks for row in np.flatnonzero(t.frame == frame)}
+    answers.faults += [f"{where} has no person {number}" for number in said if number not in found]
+    if not found and not said:
+        answers.faults.append(f"nobody is in {where}")
+    unseen = np.full((len(tracks.skeleton), 2), np.nan, np.float32)
+    return [
+        row for person, xy in found.items() for row in _differences(tracks, frame, person, xy, said.get(person, unseen))
+    ]
+
+
+def _differences(
+    tracks: MediumTracks, frame: int, person: int, found: NDArray[np.float32], said: NDArray[np.float32]
+) -> list[Correction]:
+    hidden = np.isnan(said[:, 0])
+    apart = np.linalg.norm(found - said, axis=-1) > MOVED_PX  # NaN is not apart
+    changed = apart | (np.isnan(found[:, 0]) != hidden)
+    return [
+        Correction(
+            tracks.medium, tracks.labeller, tracks.skeleton.name, person, frame, tracks.skeleton.keypoints[k],
+            *((None, None) if hidden[k] else (round(float(said[k, 0]), 3), round(float(said[k, 1]), 3))),
+        )
+        for k in np.flatnonzero(changed).tolist()
+    ]  # fmt: skip
+
+
+def _covers(labelled: Labelled, item: RowMapping, answers: Answers) -> bool:
+    """Whether a frame of the item's stretch was looked at."""
+    frames = [frame for medium, frame in answers.people if medium == item["medium"]]
+    track = next((t for t in labelled.tracks(item["medium"]).tracks if t.person == item["person"]), None)
+    if not frames or track is None:
+        return False
+    inside = (track.time_s >= item["start_s"] - 1e-3) & (track.time_s <= item["end_s"] + 1e-3)
+    return bool(np.isin(track.frame[inside], frames).any())
+
+
+def _listed(faults: Sequence[str]) -> str:
+    each = list(dict.fromkeys(faults))
+    more = len(each) - SHOWN
+    return "; ".join(each[:SHOWN]) + (f"; and {more} more" if more > 0 else "")

@@ -1,0 +1,72 @@
+"""The tracks of labelled media as later stages see them: with what people said in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, RowMapping
+
+from posemill.errors import InputError
+from posemill.labelling.backlog import Labeller, imported, open_labeller
+from posemill.pose.track import MediumTracks
+from posemill.settings import Settings
+from posemill.store.catalog import find_medium, media, open_quarantine
+from posemill.store.corrections import apply, corrections
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """What is labelled.
+
+    labeller  of params.yaml.
+    rows      database rows of the media that have tracks, by digest, in the order they were added.
+    said      corrections that hold now, by medium.
+    """
+
+    labeller: Labeller
+    rows: Mapping[str, RowMapping]
+    said: Mapping[str, Sequence[RowMapping]]
+
+    @property
+    def videos(self) -> list[str]:
+        """Digests of those that have pictures."""
+        return [digest for digest, row in self.rows.items() if row["kind"] == "video"]
+
+    def tracks(self, medium: str) -> MediumTracks:
+        """The tracks of one medium. Errors: InputError when it is not labelled by this labeller."""
+        row = self.rows.get(medium)
+        if row is None:
+            raise InputError(
+                f"medium {medium[:12]} is not labelled with the parameters of params.yaml: `posemill label`"
+            )
+        found = self.labeller.labelled(medium) if row["kind"] == "video" else imported(self.labeller.media, medium)
+        return apply(found, self.said.get(medium, ()))
+
+    def all(self, which: Sequence[str] | None = None) -> Iterator[MediumTracks]:
+        """The tracks of these media, all without `which`, one at a time."""
+        return (self.tracks(medium) for medium in (self.rows if which is None else which))
+
+    def path(self, medium: str) -> Path:
+        """The file of a medium."""
+        return self.labeller.media.fetch(medium)
+
+
+def open_labelled(settings: Settings, connection: Connection) -> Labelled:
+    """What the labeller of this workspace's params.yaml has labelled; media in quarantine are left out."""
+    from posemill import params
+
+    labeller = open_labeller(params.load(settings.workspace / "params.yaml").label, settings)
+    aside = {row["medium"] for row in open_quarantine(connection) if row["what"] == "medium"}
+    rows = {row["digest"]: row for row in media(connection) if row["digest"] and row["digest"] not in aside}
+    missing = set(labeller.missing([digest for digest, row in rows.items() if row["kind"] == "video"]))
+    said: dict[str, list[RowMapping]] = {}
+    for row in corrections(connection):
+        said.setdefault(row["medium"], []).append(row)
+    return Labelled(labeller, {digest: row for digest, row in rows.items() if digest not in missing}, said)
+
+
+def whole_digest(connection: Connection, which: str) -> str:
+    """The digest that begins so. Errors: InputError when there is none, or more than one."""
+    return str(find_medium(connection, which)["digest"])

@@ -1,0 +1,88 @@
+"""Frames to look at, as JPEGs and a file that an annotation tool reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import RowMapping
+
+from posemill.errors import InputError
+from posemill.formats.pictures import Picture, pictures
+from posemill.review.labelled import Labelled
+from posemill.review.ranking import worst_frames
+
+Format = Literal["label-studio", "cvat", "coco"]
+FILES: Mapping[Format, str] = {"label-studio": "tasks.json", "cvat": "annotations.xml", "coco": "keypoints.json"}
+IMAGES = "images"
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written: the file, and how many items, frames and people it is about."""
+
+    file: Path
+    items: int
+    frames: int
+    people: int
+
+
+def export(
+    labelled: Labelled, items: Sequence[RowMapping], form: Format, folder: Path, *, frames_each: int = 8,
+    image_root: str | None = None,
+) -> Exported:  # fmt: skip
+    """Write the frames of review items with everybody in them.
+
+    items        rows of reviews.review_items; ones whose medium or person is gone are left out.
+    frames_each  at most so many frames an item, the worst first.
+    image_root   where Label Studio finds the JPEGs; default: its local files, below the folder's name.
+    Errors: InputError when nothing is left to export.
+    """
+    wanted, used = _frames(labelled, items, frames_each)
+    shown: list[Picture] = []
+    for medium in sorted(wanted):
+        tracks = labelled.tracks(medium)
+        shown += pictures(tracks, wanted[medium], origin=tracks.labeller)
+        _write_images(labelled.path(medium), [p for p in shown if p.medium == medium], folder / IMAGES)
+    if not shown:
+        raise InputError(f"none of {len(items)} review items is there any more: `posemill review queue` finds new ones")
+    file, points = folder / FILES[form], shown[0].skeleton
+    if form == "coco":
+        from posemill.formats.coco import write_pictures
+
+        write_pictures(file, shown, f"{IMAGES}/")
+    elif form == "cvat":
+        from posemill.formats.cvat import write_cvat
+
+        write_cvat(file, shown, points, f"review {folder.name}")
+    else:
+        from posemill.formats.label_studio import write_tasks
+
+        root = image_root or f"/data/local-files/?d={folder.name}/{IMAGES}/"
+        write_tasks(file, shown, points, labelled.labeller.fingerprint[:12], root)
+    return Exported(file, used, len(shown), sum(len(picture.people) for picture in shown))
+
+
+def _frames(labelled: Labelled, items: Iterable[RowMapping], frames_each: int) -> tuple[dict[str, set[int]], int]:
+    """Medium to frame numbers, and the number of items that they show."""
+    wanted: dict[str, set[int]] = {}
+    used = 0
+    for item in items:
+        if item["medium"] in labelled.rows:
+            track = next((t for t in labelled.tracks(item["medium"]).tracks if t.person == item["person"]), None)
+            frames = worst_frames(track, item["start_s"], item["end_s"], frames_each) if track else []
+            used += bool(frames)
+            wanted.setdefault(item["medium"], set()).update(frames)
+    return {medium: frames for medium, frames in wanted.items() if frames}, used
+
+
+def _write_images(path: Path, shown: Sequence[Picture], folder: Path) -> None:
+    from posemill.video.decode import read_frames
+    from posemill.video.draw import write_jpeg
+
+    names = {picture.frame: picture.file_name for picture in shown}
+    for frame in read_frames(path, start=min(names), end=max(names) + 1):
+        if frame.index in names:
+            write_jpeg(folder / names[frame.index], frame.image, quality=92)

@@ -1,0 +1,54 @@
+"""The worst stretches of all tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from posemill.pose.signals import Stretch, signals, stretches
+from posemill.pose.track import MediumTracks, PoseTrack
+from posemill.review.labelled import Labelled
+from posemill.store.reviews import ReviewItem
+
+SAMPLED = 200  # media over which a labeller's usual confidence is measured
+
+
+def rank(labelled: Labelled) -> list[ReviewItem]:
+    """Every stretch that looks wrong in a labelled video, the worst first; equal tracks give equal items."""
+    videos = labelled.videos
+    every = -(-len(videos) // SAMPLED) or 1
+    usual = usual_confidence(labelled.all(videos[::every]))
+    found = [
+        item(tracks.medium, stretch)
+        for tracks in labelled.all(videos)
+        for track in tracks.tracks
+        for stretch in stretches(track, usual)
+    ]
+    return sorted(found, key=lambda i: (-i.priority, i.medium, i.person, i.start_s))
+
+
+def usual_confidence(media: Iterable[MediumTracks]) -> float | None:
+    """Median over all poses of their mean confidence; None without a pose."""
+    means = [track.confidence.mean(1) for tracks in media for track in tracks.tracks]
+    return float(np.median(np.concatenate(means))) if means else None
+
+
+def item(medium: str, stretch: Stretch) -> ReviewItem:
+    """A stretch as it is queued, to the millisecond."""
+    start_s, end_s = round(stretch.start_s, 3), round(stretch.end_s, 3)
+    return ReviewItem(medium, stretch.person, start_s, end_s, ", ".join(stretch.reasons), round(stretch.priority, 2))
+
+
+def worst_frames(track: PoseTrack, start_s: float, end_s: float, count: int) -> list[int]:
+    """At most `count` frame numbers of a stretch, in order: those that look worst, then spread over what is left."""
+    inside = np.flatnonzero((track.time_s >= start_s - 1e-3) & (track.time_s <= end_s + 1e-3))
+    if not len(inside):
+        return []
+    values = np.stack(list(signals(track).values()))
+    badness = np.where(values >= 1, values, 0).sum(0)[inside]
+    chosen = list(inside[np.argsort(-badness, kind="stable")[: min(count, int((badness > 0).sum()))]])
+    left = np.setdiff1d(inside, chosen)
+    more = max(0, min(count - len(chosen), len(left)))
+    spread = left[np.linspace(0, len(left) - 1, more).round().astype(int)] if more else []
+    return sorted({int(track.frame[row]) for row in (*chosen, *spread)})
