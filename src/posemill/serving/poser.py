@@ -37,9 +37,11 @@ class Poser:
     def tracks(self, path: Path) -> MediumTracks:
         """Everybody in a video. UnreadableMedia says why a file cannot be used."""
         from posemill.labelling.engine import label_medium
+        from posemill.video.apart import probe_apart
 
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
+        probe_apart(path)  # a stranger sent it
         with self.lock:
             tracks: MediumTracks = label_medium(path, digest, self.backend, self.params)
         return tracks

@@ -16,7 +16,7 @@ from posemill.video.clock import Clock
 from posemill.video.container import open_video
 from posemill.video.packets import Extent, decoded
 from posemill.video.probe import first_frame, probe, rotation
-from posemill.video.seek import enter, list_pictures
+from posemill.video.seek import Pictures, enter, list_pictures
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -47,7 +47,7 @@ def read_frames(path: Path, stride: int = 1, start: int = 0, end: int | None = N
     before `start`. Memory stays flat.
 
     Errors: UnreadableMedia at once when nothing decodes; after the last good frame when the file is cut off or
-    more than a hundredth of its packets are damaged, in a reading that comes to its end.
+    more than a hundredth of its packets are damaged, as far as this reading comes.
     """
     if stride < 1 or start < 0:
         raise ValueError(f"stride should be 1 or more and start 0 or more, came as {stride} and {start}")
@@ -62,8 +62,8 @@ def read_frames(path: Path, stride: int = 1, start: int = 0, end: int | None = N
 
 def _numbered(path: Path, start: int, end: int | None) -> Iterator[tuple[int, float, VideoFrame]]:
     """Frames with index and time, from `start` where the container can seek, else from the beginning."""
-    pictures = list_pictures(path) if start else None
-    if pictures is not None:
+    pictures = list_pictures(path)
+    if pictures is not None and start:
         with open_video(path) as (container, stream, extent):
             _use_threads(stream)
             frames = enter(container, stream, decoded(container, stream, extent), pictures, start)
@@ -72,20 +72,27 @@ def _numbered(path: Path, start: int, end: int | None) -> Iterator[tuple[int, fl
                 for stamp in pictures.stamps[:start].tolist():
                     clock.of(stamp, pictures.time_base)
                 pictures.extent.damaged = extent.damaged
-                yield from _timed(frames, clock, start, end, pictures.extent)
+                yield from _timed(frames, clock, start, end, pictures.extent, pictures)
                 return
     with open_video(path) as (container, stream, extent):
         _use_threads(stream)
-        yield from _timed(decoded(container, stream, extent), Clock(stream), 0, end, extent)
+        frames = decoded(container, stream, extent)
+        if pictures is not None:  # the extent of all of it, also in a reading that ends early
+            pictures.extent.damaged = extent.damaged
+        yield from _timed(frames, Clock(stream), 0, end, pictures.extent if pictures else extent, pictures)
 
 
 def _timed(
-    frames: Iterator[VideoFrame], clock: Clock, index: int, end: int | None, extent: Extent
+    frames: Iterator[VideoFrame], clock: Clock, index: int, end: int | None, extent: Extent, pictures: Pictures | None
 ) -> Iterator[tuple[int, float, VideoFrame]]:
+    """A picture that was lost keeps its number, where there is a list, so that the ones after it have theirs."""
     for frame in frames:
-        yield index, clock.of(frame.pts, frame.time_base), frame
+        index = max(index, pictures.number(frame.pts) or 0) if pictures else index
+        if end is None or index < end:
+            yield index, clock.of(frame.pts, frame.time_base), frame
         index += 1
-        if index == end:
+        if end is not None and index >= end:
+            _check_damage(extent, index)
             return
     _check(extent, index)
 
@@ -122,16 +129,20 @@ class _Upright:
 
 def _check(extent: Extent, frames: int) -> None:
     """UnreadableMedia when the frames that came are not (nearly) all of the video."""
-    name, damaged = extent.path.name, len(extent.damaged)
     if not frames:
-        reason = extent.damaged[0] if damaged else "it holds none"
-        raise UnreadableMedia(f"{name} has no frame that decodes: {reason}")
-    if damaged > max(2, DAMAGED * extent.packets):
-        raise UnreadableMedia(
-            f"{name} is corrupt: {damaged} of {extent.packets} packets do not decode ({extent.damaged[0]}), "
-            f"{frames} frames did"
-        )
+        reason = extent.damaged[0] if extent.damaged else "it holds none"
+        raise UnreadableMedia(f"{extent.path.name} has no frame that decodes: {reason}")
+    _check_damage(extent, frames)
     extent.check()
+
+
+def _check_damage(extent: Extent, frames: int) -> None:
+    damaged, packets = len(extent.damaged), max(extent.packets, extent.declared_frames)
+    if damaged > max(2, DAMAGED * packets):
+        raise UnreadableMedia(
+            f"{extent.path.name} is corrupt: {damaged} of {packets} packets do not decode "
+            f"({extent.damaged[0]}), {frames} frames did"
+        )
 
 
 def read_frame(path: Path, time_s: float) -> Frame:

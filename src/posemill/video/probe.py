@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 SMALLEST_PX = 8  # of a side; nobody can be seen in less
-LONGEST_S = 7 * 24 * 3600.0
+LONGEST_S = 2 * 24 * 3600.0
 FASTEST_FPS = 1000.0
 SMALL_ENOUGH = 10**11  # pixels in all: a minute of 8K, an hour of 720p; decoded without asking
 MOST_PIXELS_A_BYTE = 100_000  # a still room in full HD has about 20 000, footage below 1000

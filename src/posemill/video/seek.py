@@ -42,6 +42,13 @@ class Pictures:
     keys: list[tuple[int, int]]
     extent: Extent
 
+    def number(self, stamp: int | None) -> int | None:
+        """Which picture has that timestamp; None where none has."""
+        if stamp is None:
+            return None
+        number = int(np.searchsorted(self.stamps, stamp))
+        return number if number < len(self.stamps) and self.stamps[number] == stamp else None
+
 
 def list_pictures(path: Path) -> Pictures | None:
     """All pictures, read without decoding. None where the list does not number the frames that decoding would give.

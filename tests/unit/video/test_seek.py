@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -110,6 +111,23 @@ def test_a_part_that_reaches_the_end_of_a_cut_off_file_says_so(folder: Path) -> 
         part.extend(read_frames(cut, 1, 4))
     assert same(part, whole[4:])
     assert same(list(read_frames(cut, 1, 3, 9)), whole[3:9])
+
+
+def test_pictures_that_are_lost_keep_their_numbers(folder: Path) -> None:
+    """Two packets in the middle do not decode: what comes after them has the same number from wherever it is read."""
+    path = film(folder / "scratched.mp4", 240, "mpeg4", None, {"bf": "0", "g": "12"})
+    content = bytearray(path.read_bytes())
+    with av.open(str(path)) as container:
+        hurt = [p for n, p in enumerate(container.demux(video=0)) if n in (100, 130)]
+    for packet in hurt:
+        content[packet.pos : packet.pos + packet.size] = bytes(packet.size)
+    path.write_bytes(content)
+    whole = list(read_frames(path))
+    assert [f.index for f in whole] == [n for n in range(240) if n not in (100, 130)]
+    assert [f.time_s for f in whole] == [f.index / 25 for f in whole]
+    for start, end in ((90, 120), (100, 101), (101, 110), (131, None), (132, 150)):
+        part = [f for f in whole if start <= f.index < (end or 240)]
+        assert same(list(read_frames(path, 1, start, end)), part), start
 
 
 def test_videos_glued_together_are_read_from_the_start(folder: Path) -> None:
