@@ -28,16 +28,20 @@ input_dim: 1 input_dim: 3 input_dim: 368 input_dim: 368
 layer {{ name: "conv1" type: "Convolution" bottom: "image" top: "conv1" param {{ lr_mult: 1.0 decay_mult: 1 }}
   convolution_param {{ num_output: 6 pad: 1 kernel_size: 3 weight_filler {{ type: "gaussian" std: 0.01 }} }} }}
 layer {{ name: "relu1" type: "ReLU" bottom: "conv1" top: "conv1" }}
-layer {{ name: "pool1" type: "Pooling" bottom: "conv1" top: "pool1" pooling_param {{ pool: MAX kernel_size: 2 stride: 2 }} }}
-layer {{ name: "pool2" type: "Pooling" bottom: "pool1" top: "pool2" pooling_param {{ pool: MAX kernel_size: 2 stride: 2 }} }}
+layer {{ name: "pool1" type: "Pooling" bottom: "conv1" top: "pool1"
+  pooling_param {{ pool: MAX kernel_size: 2 stride: 2 }} }}
+layer {{ name: "pool2" type: "Pooling" bottom: "pool1" top: "pool2"
+  pooling_param {{ pool: MAX kernel_size: 2 stride: 2 }} }}
 layer {{ name: "conv2" type: "Convolution" bottom: "pool2" top: "conv2"
   convolution_param {{ num_output: 8 kernel_size: 1 stride: 2 }} }}
 layer {{ name: "prelu2" type: "PReLU" bottom: "conv2" top: "conv2" }}
 layer {{ name: "fields" type: "Convolution" bottom: "conv2" top: "fields"
   convolution_param {{ num_output: {affinity} pad: 1 kernel_size: 3 }} }}
 layer {{ name: "both" type: "Concat" bottom: "conv2" bottom: "fields" top: "both" concat_param {{ axis: 1 }} }}
-layer {{ name: "heat" type: "Convolution" bottom: "both" top: "heat" convolution_param {{ num_output: {heat} kernel_size: 1 }} }}
-layer {{ name: "net_output" type: "Concat" bottom: "heat" bottom: "fields" top: "net_output" concat_param {{ axis: 1 }} }}
+layer {{ name: "heat" type: "Convolution" bottom: "both" top: "heat"
+  convolution_param {{ num_output: {heat} kernel_size: 1 }} }}
+layer {{ name: "net_output" type: "Concat" bottom: "heat" bottom: "fields" top: "net_output"
+  concat_param {{ axis: 1 }} }}
 """
 Arrays = dict[str, list[NDArray[np.float32]]]
 
@@ -123,6 +127,16 @@ def test_it_is_converted_once_and_known_by_both_files(tmp_path: Path) -> None:
         find_network(params.model_copy(update={"checkpoint_sha256": "0" * 64}), tmp_path / "cache")
 
 
+def test_the_input_may_be_a_layer(tmp_path: Path) -> None:
+    weights = random_weights(LAYOUTS[0])
+    params, described = write(tmp_path, LAYOUTS[0], model_of(weights)), tmp_path / "pose_deploy.prototxt"
+    layer = 'layer { name: "i" type: "Input" top: "image" input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } } }'
+    described.write_text(layer + described.read_text().split("input_dim: 368 input_dim: 368")[1])
+    found = find_network(params, tmp_path / "cache")
+    picture = np.full((1, 3, 16, 16), 99, np.float32)
+    np.testing.assert_allclose(open_graph(found.path, "openvino")(picture)[0], expected(picture, weights), atol=2e-4)
+
+
 def test_weights_in_the_form_of_2014_are_read_too(tmp_path: Path) -> None:
     weights = random_weights(LAYOUTS[0])
     found = find_network(write(tmp_path, LAYOUTS[0], model_of(weights, old=True)), tmp_path / "cache")
@@ -142,6 +156,8 @@ def test_what_is_no_such_network_is_refused(tmp_path: Path) -> None:
     good = described.read_text()
     described.write_text(good.replace('"PReLU"', '"LRN"'))
     refused("layer 'prelu2' is a LRN; OpenPose's body networks consist of Convolution")
+    described.write_text(good.replace('bottom: "pool2"', 'bottom: "pool9"'))
+    refused("layer 'conv2' reads pool9, which no layer before it gives")
     described.write_text(good.replace("pool: MAX", "pool: AVE"))
     refused("does not pool by the maximum")
     described.write_text(good.replace('name: "heat"', 'name: "hotter"'))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,8 @@ def to_onnx(described: str, weights: bytes) -> bytes:
     """
     from onnx import TensorProto, checker, helper
 
-    net, writer = read_description(described), _Writer(read_weights(weights))
+    net = read_description(described)
+    writer = _Writer(net.input, read_weights(weights))
     for layer in net.layer:
         writer.add(layer)
     picture = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, "height", "width"])
@@ -70,36 +72,37 @@ def to_onnx(described: str, weights: bytes) -> bytes:
 class _Writer:
     """Caffe's layers, in their order, as ONNX nodes.
 
-    A layer may write over its input, so `_tensor` knows which tensor a Caffe name means by now. What the net calls its
-    input has no layer in front of it and means the scaled picture.
+    A layer may write over its input, so `_tensor` knows which tensor a Caffe name means by now.
     """
 
-    def __init__(self, weights: dict[str, list[NDArray[np.float32]]]) -> None:
-        self._weights, self._tensor = weights, dict[str, str]()
+    def __init__(self, inputs: Iterable[str], weights: dict[str, list[NDArray[np.float32]]]) -> None:
+        self._weights = weights
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
         scaled = self._put("Mul", "image", self._constant(np.array(SCALE, np.float32)))
         self._picture = self.last = self._put("Add", scaled, self._constant(np.array(OFFSET, np.float32)))
+        self._tensor = dict.fromkeys(inputs, self._picture)
 
     def add(self, layer: Any) -> None:
         """One layer, and after it its name for what it gives."""
-        if layer.type == "Input":
-            return
-        inputs = [self._tensor.get(name, self._picture) for name in layer.bottom]
-        rules = {"Convolution": self._convolution, "Pooling": self._pooling, "ReLU": self._relu, "PReLU": self._prelu,
-                 "Concat": self._concat, "Dropout": lambda _, first: first}  # fmt: skip
+        rules: dict[str, Callable[..., str]] = {
+            "Input": lambda _: self._picture, "Convolution": self._convolution, "Pooling": self._pooling,
+            "ReLU": self._relu, "PReLU": self._prelu, "Concat": self._concat, "Dropout": lambda _, tensor: tensor,
+        }  # fmt: skip
+        unknown = [name for name in layer.bottom if name not in self._tensor]
+        if unknown:
+            raise CheckpointError(f"layer {layer.name!r} reads {', '.join(unknown)}, which no layer before it gives")
         if layer.type not in rules:
             raise CheckpointError(
                 f"layer {layer.name!r} is a {layer.type}; OpenPose's body networks consist of {', '.join(rules)}"
             )
-        self.last = rules[layer.type](layer, *inputs)
+        self.last = rules[layer.type](layer, *(self._tensor[name] for name in layer.bottom))
         self._tensor.update(dict.fromkeys(layer.top, self.last))
 
     def _convolution(self, layer: Any, tensor: str) -> str:
         asked, (kernel, *bias) = layer.convolution_param, self._arrays(layer)
-        pad, stride, dilation = (
-            (list(v) or [d]) * 2 for v, d in ((asked.pad, 0), (asked.stride, 1), (asked.dilation, 1))
-        )
+        given = ((asked.pad, 0), (asked.stride, 1), (asked.dilation, 1))
+        pad, stride, dilation = ((list(values) or [default]) * 2 for values, default in given)
         constants = [self._constant(kernel), *(self._constant(b.reshape(-1)) for b in bias)]
         return self._put(
             "Conv", tensor, *constants, kernel_shape=list(kernel.shape[2:]), group=asked.group or 1,
