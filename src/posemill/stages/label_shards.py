@@ -1,0 +1,134 @@
+"""The backlog of the label stage in shards, for whoever spreads them over threads, processes or machines.
+
+A shard is a list of jobs of the ledger. It may be done twice at once, or again: what is done is not done again.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from posemill.params.label import LabelParams
+from posemill.settings import Settings
+from posemill.stages.label import STAGE
+from posemill.stages.label_table import read_ingested
+from posemill.stages.workspace import Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from posemill.labelling.backlog import Labeller
+    from posemill.labelling.base import Pose, PoseBackend
+    from posemill.labelling.room import Room
+
+SHARD_S = 30.0  # of work; starting a task costs up to a quarter of a second
+SLOW = 5.0  # frames a second, assumed before anything was measured
+
+_loading = threading.Lock()
+
+
+def shards(params: LabelParams, inputs: Workspace, settings: Settings, shard_s: float = SHARD_S) -> list[list[int]]:
+    """Numbers of the jobs that are to be done for ingest's media.parquet, in lists of about `shard_s` of work or more.
+
+    A medium that nobody has measured counts as one frame; it is measured, and cut, by whoever has it in hand.
+    """
+    from posemill.labelling.plan import settle
+    from posemill.labelling.room import open_room
+
+    wanted = {m.medium for m in read_ingested(inputs.output("ingest") / "media.parquet") if m.status == "labelled"}
+    if not wanted:
+        return []
+    with open_room(params, settings, [STAGE]) as room:
+        settle(room.labeller, room.ledger, room.only(wanted))
+        frames = _frames(room, wanted, params.frame_stride)
+        each = shard_s * (room.ledger.rate() or SLOW)
+        return grouped([(number, frames[number]) for number in room.ledger.unfinished(wanted)], each)
+
+
+def work_shard(ids: Sequence[int], params: LabelParams, settings: Settings | None = None) -> dict[str, Any]:
+    """Do one shard; says how many of its chunks were left for it, and how long it took.
+
+    Errors: Unavailable when store or database went away; the same shard then may be done again.
+    """
+    from posemill.labelling.progress import progress
+    from posemill.labelling.work import work
+    from posemill.store.ledger import Ledger
+    from posemill.store.postgres import open_engine
+
+    settings, started = settings or Settings.from_env(), time.monotonic()
+    labeller = _labeller(params, settings)
+    engine = open_engine(settings)
+    try:
+        with progress() as report:
+            chunks = work(labeller, Ledger(engine, labeller.pose_fingerprint), ids, report)
+    finally:
+        engine.dispose()
+    return {"chunks": chunks, "seconds": round(time.monotonic() - started, 1)}
+
+
+def threads_each(params: LabelParams, workers: int) -> LabelParams:
+    """The cores of this machine shared out over processes; keypoints do not depend on it."""
+    return params.model_copy(update={"threads": max(1, (os.cpu_count() or 1) // workers)})
+
+
+def grouped(jobs: Iterable[tuple[int, int]], frames: float) -> list[list[int]]:
+    """Jobs (number, frames) in successive lists of at least `frames`, but the last one."""
+    lists: list[list[int]] = []
+    room = 0.0
+    for number, size in jobs:
+        if room <= 0:
+            lists.append([])
+            room = frames
+        lists[-1].append(number)
+        room -= size
+    return lists
+
+
+def _frames(room: Room, wanted: set[str], stride: int) -> dict[int, int]:
+    """Frames to look at of every job; of a medium of unknown length one, so that nothing is left out."""
+    with room.ledger.planning() as connection:
+        jobs = room.ledger.jobs(connection)
+    length = {row["digest"]: row["frames"] or 1 for row in room.only(wanted)}
+    return {
+        job.id: max(1, ((job.stretch[1] or length.get(medium, 1)) - job.stretch[0]) // stride)
+        for medium, rows in jobs.items()
+        for job in rows
+    }
+
+
+def _labeller(params: LabelParams, settings: Settings) -> Labeller:
+    with _loading:  # threads that ask at once get the same one
+        return _loaded(params, settings)
+
+
+@lru_cache(maxsize=1)
+def _loaded(params: LabelParams, settings: Settings) -> Labeller:
+    """A process that does many shards loads its network once."""
+    from dataclasses import replace
+
+    from posemill.labelling.backlog import open_labeller
+
+    labeller = open_labeller(params, settings)
+    return replace(labeller, backend=_OneAtATime(labeller.backend))
+
+
+class _OneAtATime:
+    """A backend for several threads: decoders keep global state; reading, decoding and storing overlap."""
+
+    def __init__(self, backend: PoseBackend) -> None:
+        self._backend, self._turn = backend, threading.Lock()
+        self.skeleton = backend.skeleton
+
+    def describe(self) -> dict[str, Any]:
+        """See PoseBackend."""
+        return self._backend.describe()
+
+    def poses(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Pose]]:
+        """See PoseBackend."""
+        with self._turn:
+            return self._backend.poses(images)
