@@ -155,7 +155,7 @@ def test_what_is_no_such_network_is_refused(tmp_path: Path) -> None:
     described = tmp_path / "pose_deploy.prototxt"
     good = described.read_text()
     described.write_text(good.replace('"PReLU"', '"LRN"'))
-    refused("layer 'prelu2' is a LRN; OpenPose's body networks consist of Convolution")
+    refused("layer 'prelu2' is a LRN; OpenPose's body networks consist of Input, Convolution")
     described.write_text(good.replace('bottom: "pool2"', 'bottom: "pool9"'))
     refused("layer 'conv2' reads pool9, which no layer before it gives")
     described.write_text(good.replace("pool: MAX", "pool: AVE"))
