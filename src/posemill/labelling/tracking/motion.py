@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 # in body sizes (side of the box's square), so that near and far people are treated alike
-JITTER = 0.05  # standard deviation of where a found body is
-PUSH = 2.0  # how strongly a body speeds up, per second^1.5
+JITTER = 0.1  # standard deviation of where a found body is
+PUSH = 1.0  # how strongly a body speeds up, per second^1.5
 FIRST_SPEED = 3.0  # standard deviation of the speed of somebody seen once, per second
-GLIDE_S = 1.0  # an unseen body keeps walking, slower and slower: after this long by 1/e
+GLIDE_S = 2.0  # an unseen body keeps walking, slower and slower: after this long by 1/e
 POSTURE = 0.7  # share of a found posture in the expected one; the rest is the posture before
 
 

@@ -84,16 +84,19 @@ class Tracker:
         self, time_s: float, poses: Sequence[Pose], xy: NDArray[np.float32], measures: NDArray[np.float64]
     ) -> dict[int, Person | None]:
         """Number of pose → its person, None = a new one; doubles are left out."""
-        alike, worth = self._compared(xy, measures)
+        alike, worth = self._compared([p.motion.xy for p in self._active], xy, measures)
         confidence = np.array([pose.person_confidence for pose in poses])
         each_other = to_each_other(xy, self._skeleton) if len(poses) > 1 else np.ones((1, 1))
-        lately = np.array([time_s - p.times_s[-1] <= LATELY_S for p in self._active], bool)
+        before_s = self._times_s[-2] if len(self._times_s) > 1 else time_s
+        lately = np.array([p.times_s[-1] >= min(time_s - LATELY_S, before_s) for p in self._active], bool)
         double = self._doubles(each_other, confidence, (alike[lately] >= self._params.min_oks).sum(0))
         sure = confidence >= SURE * (self._usual or 0.0)
         taken: dict[int, int] = {}  # number of pose → number of person
-        for these in (np.flatnonzero(sure & ~double), np.flatnonzero(~sure & ~double)):
-            free = [i for i in range(len(self._active)) if i not in taken.values()]
-            taken |= _best(worth, alike >= self._params.min_oks, free, these.tolist())
+        for these in (sure & ~double, ~sure & ~double):
+            taken |= self._best(alike, worth, taken, np.ones(len(lately), bool), these)
+        if len(taken) < (~double).sum() and lately.any():  # somebody turned round: near where last found
+            alike, worth = self._compared([p.poses[-1].xy for p in self._active], xy, measures)
+            taken |= self._best(alike, worth, taken, lately, ~double)
         found: dict[int, Person | None] = {n: self._active[i] for n, i in taken.items()}
         for number in np.flatnonzero(~double).tolist():
             if number not in found and not any(each_other[number, n] >= self._params.double_oks for n in found):
@@ -101,15 +104,30 @@ class Tracker:
         return found
 
     def _compared(
-        self, xy: NDArray[np.float32], measures: NDArray[np.float64]
+        self, people: list[NDArray[np.float32]], xy: NDArray[np.float32], measures: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(M, N) OKS of every active person's expected pose with every found one, and what it is worth."""
-        if not self._active:
+        """(M, N) OKS of a pose of every active person with every found one, and what it is worth."""
+        if not people:
             return np.zeros((0, len(xy))), np.zeros((0, len(xy)))
-        expected = np.stack([p.motion.xy for p in self._active])
         place_px2 = np.array([p.motion.place_px2 for p in self._active])
-        alike, worth = to_expected(xy, expected, place_px2, self._skeleton)
+        alike, worth = to_expected(xy, np.stack(people), place_px2, self._skeleton)
         return alike, worth * same_build(np.stack([p.measures for p in self._active]), measures)
+
+    def _best(
+        self, alike: NDArray[np.float64], worth: NDArray[np.float64], taken: dict[int, int],
+        people: NDArray[np.bool_], poses: NDArray[np.bool_],
+    ) -> dict[int, int]:  # fmt: skip
+        """Pairs pose → person of the largest total worth, of those that are free and alike enough."""
+        from scipy.optimize import linear_sum_assignment
+
+        rows = [i for i in np.flatnonzero(people).tolist() if i not in taken.values()]
+        columns = [n for n in np.flatnonzero(poses).tolist() if n not in taken]
+        if not rows or not columns:
+            return {}
+        grid = np.ix_(rows, columns)
+        value = np.where(alike[grid] >= self._params.min_oks, worth[grid], 0.0)
+        pairs = zip(*linear_sum_assignment(value, maximize=True), strict=True)
+        return {columns[c]: rows[r] for r, c in pairs if value[r, c] > 0}
 
     def _doubles(
         self, each_other: NDArray[np.float64], confidence: NDArray[np.float64], claims: NDArray[np.int64]
@@ -121,20 +139,6 @@ class Tracker:
             surer = [n for n in order[:place] if not double[n] and each_other[number, n] >= self._params.double_oks]
             double[number] = len(surer) >= max(1, int(claims[number]))
         return double
-
-
-def _best(
-    worth: NDArray[np.float64], allowed: NDArray[np.bool_], people: list[int], poses: list[int]
-) -> dict[int, int]:
-    """Pairs pose → person of the largest total worth, of allowed pairs only."""
-    from scipy.optimize import linear_sum_assignment
-
-    if not people or not poses:
-        return {}
-    grid = np.ix_(people, poses)
-    value = np.where(allowed[grid], worth[grid], 0.0)
-    rows, columns = linear_sum_assignment(value, maximize=True)
-    return {poses[c]: people[r] for r, c in zip(rows, columns, strict=True) if value[r, c] > 0}
 
 
 def _track(number: int, chain: list[Person], skeleton: Skeleton) -> PoseTrack:
