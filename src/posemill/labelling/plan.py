@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,12 +27,12 @@ class Account:
     """
 
     medium: Mapping[str, Any]
-    new: list[tuple[Stretch, bool]]
-    found: list[int]
-    lost: list[int]
-    failed: list[int]
-    unfinished: list[Stretch]
-    finished: int
+    new: Sequence[tuple[Stretch, bool]] = ()
+    found: Sequence[int] = ()
+    lost: Sequence[int] = ()
+    failed: Sequence[int] = ()
+    unfinished: Sequence[Stretch] = ()
+    finished: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +107,17 @@ def to_do(account: Account, stride: int) -> int | None:
     return sum(-(-(end - start) // stride) for end, (start, _) in zip(ends, account.unfinished, strict=True))
 
 
-def _account(medium: Mapping[str, Any], jobs: Sequence[Job], stored: Iterable[Stretch], chunk_s: float) -> Account:
+def _account(medium: Mapping[str, Any], jobs: Sequence[Job], stored: Sequence[Stretch], chunk_s: float) -> Account:
     if not jobs:
         new = cover(stored, *_length(medium, chunk_s))
         unfinished = [stretch for stretch, is_done in new if not is_done]
-        return Account(medium, new, [], [], [], unfinished, len(new) - len(unfinished))
-    there = set(stored)
+        return Account(medium, new, unfinished=unfinished, finished=len(new) - len(unfinished))
+    there = stored if len(stored) < 8 else set(stored)
+    if all(job.state == "done" and job.stretch in there for job in jobs):  # nearly always
+        return Account(medium, finished=len(jobs))
     unfinished = [job.stretch for job in jobs if job.stretch not in there]
     return Account(
         medium=medium,
-        new=[],
         found=[job.id for job in jobs if job.stretch in there and job.state != "done"],
         lost=[job.id for job in jobs if job.stretch not in there and job.state == "done"],
         failed=[job.id for job in jobs if job.stretch not in there and job.state == "failed"],

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -51,9 +51,11 @@ _RATE = text("""
 """)
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A stretch of a medium that is to be labelled, or is. `frames`: how many were done, where that is known."""
+class Job(NamedTuple):
+    """A stretch of a medium that is to be labelled, or is. `frames`: how many were done, where that is known.
+
+    A tuple, since a plan may read a hundred thousand of them.
+    """
 
     id: int
     medium: str
