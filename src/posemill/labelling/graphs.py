@@ -1,7 +1,8 @@
 """Networks that come as a graph file (ONNX, or TensorFlow's frozen .pb), run by OpenVINO, ONNX Runtime or OpenCV.
 
-All three compute in 32-bit floats and give the same outputs; picture and outputs are channels first whatever the file's
-own order is. A graph may be called from several threads: each has its own request (see runtimes/openvino.py for why).
+All three give the same outputs, in 32-bit floats unless asked otherwise; picture and outputs are channels first,
+whatever the file's own order is. A graph may be called from several threads: each has its own request (see
+runtimes/openvino.py for why).
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Graph(Protocol):
 class OpenVinoGraph:
     """OpenVINO, one thread a request, compiled once for every picture size."""
 
-    def __init__(self, path: Path, streams: int) -> None:
+    def __init__(self, path: Path, streams: int, precision: str) -> None:
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it calls a host of its own
         import openvino
 
@@ -44,7 +45,7 @@ class OpenVinoGraph:
         sides = self._model.inputs[0].partial_shape
         self._channels_last = sides[3].is_static and sides[3].get_length() == 3
         self._config = {
-            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_PRECISION_HINT": precision,
             "INFERENCE_NUM_THREADS": streams,
             "NUM_STREAMS": streams,
         }
@@ -81,7 +82,7 @@ class OpenVinoGraph:
 class OnnxRuntimeGraph:
     """ONNX Runtime; one session serves all threads, each call on its own."""
 
-    def __init__(self, path: Path, streams: int) -> None:
+    def __init__(self, path: Path, streams: int, precision: str) -> None:
         import onnxruntime
 
         if path.suffix != ".onnx":
@@ -100,7 +101,7 @@ class OnnxRuntimeGraph:
 class OpenCvGraph:
     """OpenCV's own networks, a copy for every thread. OpenCV's threads are one setting for the process: not touched."""
 
-    def __init__(self, path: Path, streams: int) -> None:
+    def __init__(self, path: Path, streams: int, precision: str) -> None:
         self._path, self._own = path, threading.local()
         self._net()
 
@@ -124,19 +125,22 @@ RUNTIMES: Mapping[str, type[OpenVinoGraph] | type[OnnxRuntimeGraph] | type[OpenC
 )
 
 
-def open_graph(path: Path, runtime: str, streams: int = 1) -> Graph:
-    """The network in a file, for up to `streams` threads at a time.
+def open_graph(path: Path, runtime: str, streams: int = 1, precision: str = "f32") -> Graph:
+    """The network in a file, for up to `streams` threads at a time. precision: f32, or bf16 with OpenVINO.
 
-    Errors: InputError for a runtime that runs no graph files; CheckpointError for a file that it cannot read.
+    Errors: InputError for a runtime that runs no graph files, or not in that precision; CheckpointError for a file that
+    it cannot read.
     """
     if runtime not in RUNTIMES:
         raise InputError(
             f"label.runtime {runtime!r} runs no graph files, and {path.name} is one; choose {', '.join(RUNTIMES)}"
         )
+    if precision != "f32" and runtime != "openvino":
+        raise InputError(f"label.precision: {precision} needs label.runtime: openvino, came with {runtime}")
     if path.suffix not in SUFFIXES or not path.is_file():
         raise CheckpointError(f"{path} should be a file that ends in {' or '.join(SUFFIXES)}")
     try:
-        return RUNTIMES[runtime](path, streams)
+        return RUNTIMES[runtime](path, streams, precision)
     except InputError:
         raise
     except Exception as exc:  # each runtime has its own errors, all of them over a damaged or foreign file

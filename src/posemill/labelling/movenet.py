@@ -8,8 +8,6 @@ picture, then at the crop around whom it found there, and the surer of both pose
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError
-from posemill.labelling import shown
+from posemill.labelling import graphs, shown
 from posemill.labelling.base import Pose, PoseBackend
 from posemill.labelling.graph_file import WEIGHTS, GraphFile, find_graph_file
-from posemill.labelling.graphs import open_graph
+from posemill.labelling.threaded import ThreadedBackend
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
 
@@ -42,16 +40,20 @@ def load(params: LabelParams) -> PoseBackend:
     return MoveNetBackend(find_graph_file(params, EMBEDDED), params)
 
 
-class MoveNetBackend:
-    """See PoseBackend. Pictures of one call are spread over `params.threads` threads; the input's size is fixed."""
+class MoveNetBackend(ThreadedBackend):
+    """See PoseBackend: nobody or one person in each picture.
+
+    The size of the input is the network's, so `long_edge_px` has no meaning here; nor have `force_complete`, since
+    every keypoint is answered, and the seeds and the second look of OpenPifPaf's decoder.
+    """
 
     skeleton = COCO_17
 
     def __init__(self, network: GraphFile, params: LabelParams) -> None:
+        super().__init__(params.threads)
         self._network, self._params = network, params
         self._side = input_side(network.path)
-        self._graph = open_graph(network.path, params.runtime, params.threads)
-        self._pool = ThreadPoolExecutor(params.threads, thread_name_prefix="posemill-movenet")
+        self._graph = graphs.open_graph(network.path, params.runtime, params.threads, params.precision)
 
     def describe(self) -> dict[str, Any]:
         """See PoseBackend."""
@@ -62,16 +64,13 @@ class MoveNetBackend:
             "checkpoint_sha256": self._network.sha256,
             "code": _digest_of_code(),
             "runtime": params.runtime,
+            "precision": params.precision,
             "skeleton": self.skeleton.name,
             "instance_threshold": params.instance_threshold,
             "keypoint_threshold": params.keypoint_threshold,
         }
 
-    def poses(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Pose]]:
-        """See PoseBackend; nobody or one person in each picture."""
-        return list(self._pool.map(self._one, images))
-
-    def _one(self, image: NDArray[np.uint8]) -> list[Pose]:
+    def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
         found = self._look(image, whole(image))
         box = crop_around(found, image)
         if box is not None:
@@ -171,6 +170,6 @@ def input_side(path: Path) -> int:
 
 
 def _digest_of_code() -> str:
-    """Of the modules that make keypoints out of fields."""
-    modules = (Path(str(shown.__file__)), Path(__file__))
+    """Of the modules that keypoints depend on, beside the weights."""
+    modules = (Path(str(graphs.__file__)), Path(str(shown.__file__)), Path(__file__))
     return hashlib.sha256(b"".join(path.read_bytes() for path in modules)).hexdigest()[:16]

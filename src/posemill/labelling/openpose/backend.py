@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.labelling import shown
+from posemill.labelling import graphs, shown
 from posemill.labelling.base import Pose
 from posemill.labelling.graph_file import GraphFile
-from posemill.labelling.graphs import open_graph
 from posemill.labelling.openpose import decoder, layouts, peaks
+from posemill.labelling.threaded import ThreadedBackend
 from posemill.params.label import LabelParams
 
 STRIDE, MULTIPLE = 8, 16  # pixels of the input for a cell; sides that every pooling divides evenly
 GREY = 128
 
 
-class OpenPoseBackend:
-    """See PoseBackend. Pictures of one call are spread over `params.threads` threads.
+class OpenPoseBackend(ThreadedBackend):
+    """See PoseBackend.
 
     The longer side becomes `params.long_edge_px`, rounded down to a multiple of 16. Keypoints that the picture does not
-    show are not guessed, so `force_complete` has no meaning here, nor have the seeds of OpenPifPaf's decoder.
+    show are not guessed, so `force_complete` has no meaning here; nor have the seeds of OpenPifPaf's decoder and its
+    second look at people who lie.
     """
 
     def __init__(self, network: GraphFile, params: LabelParams) -> None:
+        super().__init__(params.threads)
         self._network, self._params = network, params
-        self._graph = open_graph(network.path, params.runtime, params.threads)
+        self._graph = graphs.open_graph(network.path, params.runtime, params.threads, params.precision)
         (fields,) = self._graph(np.zeros((1, 3, 8 * MULTIPLE, 8 * MULTIPLE), np.float32))
         self._layout = layouts.layout_of(fields.shape[1])
         self.skeleton = self._layout.skeleton
-        self._pool = ThreadPoolExecutor(params.threads, thread_name_prefix="posemill-openpose")
 
     def describe(self) -> dict[str, Any]:
         """See PoseBackend."""
@@ -46,17 +45,14 @@ class OpenPoseBackend:
             "checkpoint_sha256": self._network.sha256,
             "code": _digest_of_code(),
             "runtime": params.runtime,
+            "precision": params.precision,
             "skeleton": self.skeleton.name,
             "long_edge_px": params.long_edge_px,
             "instance_threshold": params.instance_threshold,
             "keypoint_threshold": params.keypoint_threshold,
         }
 
-    def poses(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Pose]]:
-        """See PoseBackend."""
-        return list(self._pool.map(self._one, images))
-
-    def _one(self, image: NDArray[np.uint8]) -> list[Pose]:
+    def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
         picture, scale = network_input(image, self._params.long_edge_px)
         (fields,) = self._graph(picture)
         people = decoder.decode(fields[0], self._layout)
@@ -81,6 +77,6 @@ def network_input(image: NDArray[np.uint8], long_edge_px: int) -> tuple[NDArray[
 
 
 def _digest_of_code() -> str:
-    """Of the modules that make keypoints out of fields."""
-    modules = (Path(str(m.__file__)) for m in (decoder, layouts, peaks, shown))
+    """Of the modules that keypoints depend on, beside the weights."""
+    modules = (Path(str(m.__file__)) for m in (decoder, layouts, peaks, graphs, shown))
     return hashlib.sha256(b"".join(path.read_bytes() for path in (*modules, Path(__file__)))).hexdigest()[:16]
