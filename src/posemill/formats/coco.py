@@ -156,7 +156,7 @@ def read_answers(path: Path, points: Skeleton) -> Answers:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text("utf-8-sig"))
     except (ValueError, OSError) as exc:
         raise InputError(f"{path} is not readable as JSON: {exc}") from exc
     missing = {"images", "annotations", "categories"} - set(content if isinstance(content, dict) else ())

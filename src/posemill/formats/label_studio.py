@@ -89,7 +89,7 @@ def read_answers(path: Path, points: Skeleton, visible_from: float = VISIBLE_FRO
     A keypoint that was deleted is unseen; a person whose regions are all gone is unseen in that frame.
     """
     try:
-        listed = json.loads(path.read_text())
+        listed = json.loads(path.read_text("utf-8-sig"))
     except (ValueError, OSError) as exc:
         raise InputError(f"{path} is not readable as JSON: {exc}") from exc
     if not isinstance(listed, list) or not all(isinstance(t, dict) and "data" in t for t in listed):

@@ -15,6 +15,7 @@ from posemill.formats.pictures import Answers
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks
 from posemill.review.labelled import Labelled
+from posemill.review.ranking import inside
 from posemill.store.corrections import Correction, add_corrections
 from posemill.store.reviews import answer, review_items
 
@@ -24,20 +25,25 @@ SHOWN = 12  # faults named in one message
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did. frames: that were looked at; keypoints: that were moved, hidden or placed in them."""
+    """What an import did. frames: that were looked at; keypoints: that were moved, hidden or placed in them.
+
+    items_done are those in which something was corrected, items_dismissed those that are right as they were.
+    """
 
     frames: int
     keypoints: int
     corrections_added: int
     corrections_changed: int
     items_done: int
+    items_dismissed: int
 
 
 def read(path: Path, points: Skeleton) -> Answers:
     """A file of any of the three formats, known by what is in it. Errors: InputError when it is none."""
     if not path.is_file():
         raise InputError(f"there is no file {path}")
-    start = path.open("rb").read(512).lstrip(b"\xef\xbb\xbf \t\r\n")
+    with path.open("rb") as file:
+        start = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n")  # some write a mark of UTF-8 first
     if start.startswith(b"<"):
         from posemill.formats.cvat import read_answers
     elif start.startswith(b"["):
@@ -53,7 +59,8 @@ def import_answers(connection: Connection, labelled: Labelled, path: Path, said_
     """Take a file back; the transaction is the caller's.
 
     A keypoint counts as corrected when it is elsewhere than in our tracks, or seen in one of the two only. A person
-    that a frame no longer has is not to be seen there. Items of which a frame was looked at are done.
+    that a frame no longer has is not to be seen there. Open items of which a frame was looked at are
+    done; dismissed, when nothing of them was changed.
     Errors: InputError that names every medium, frame, person and keypoint that is not known; nothing is then written.
     """
     answers = read(path, labelled.labeller.backend.skeleton)
@@ -61,11 +68,27 @@ def import_answers(connection: Connection, labelled: Labelled, path: Path, said_
     if answers.faults:
         raise InputError(f"{path}: nothing was imported, since {_listed(answers.faults)}")
     outcome = add_corrections(connection, rows, said_by)
+    done, right = _closed(connection, labelled, answers, rows)
+    said = {"file": path.name}
+    answer(connection, done, "done", said_by=said_by, said=said)
+    answer(connection, right, "dismissed", said_by=said_by, said=said)
+    return Imported(len(answers.people), len(rows), outcome.added, outcome.changed, len(done), len(right))
+
+
+def _closed(
+    connection: Connection, labelled: Labelled, answers: Answers, rows: Sequence[Correction]
+) -> tuple[list[int], list[int]]:
+    """Open items of which a frame was looked at: those that were corrected, and those that are right as they are."""
     looked_at = {medium for medium, _ in answers.people}
-    open_items = review_items(connection, media=sorted(looked_at)) if looked_at else []
-    done = [item["item"] for item in open_items if _covers(labelled, item, answers)]
-    answer(connection, done, "done", said_by=said_by, said={"file": path.name, "keypoints": len(rows)})
-    return Imported(len(answers.people), len(rows), outcome.added, outcome.changed, len(done))
+    corrected = {(row.medium, row.person, row.frame) for row in rows}
+    done: list[int] = []
+    right: list[int] = []
+    for item in review_items(connection, media=sorted(looked_at)) if looked_at else ():
+        frames = _frames(labelled, item)
+        if any((item["medium"], frame) in answers.people for frame in frames):
+            changed = any((item["medium"], item["person"], frame) in corrected for frame in frames)
+            (done if changed else right).append(item["item"])
+    return done, right
 
 
 def _rows(labelled: Labelled, answers: Answers) -> list[Correction]:
@@ -117,14 +140,10 @@ def _differences(
     ]  # fmt: skip
 
 
-def _covers(labelled: Labelled, item: RowMapping, answers: Answers) -> bool:
-    """Whether a frame of the item's stretch was looked at."""
-    frames = [frame for medium, frame in answers.people if medium == item["medium"]]
+def _frames(labelled: Labelled, item: RowMapping) -> list[int]:
+    """Frame numbers of the item's stretch."""
     track = next((t for t in labelled.tracks(item["medium"]).tracks if t.person == item["person"]), None)
-    if not frames or track is None:
-        return False
-    inside = (track.time_s >= item["start_s"] - 1e-3) & (track.time_s <= item["end_s"] + 1e-3)
-    return bool(np.isin(track.frame[inside], frames).any())
+    return [] if track is None else track.frame[inside(track, item["start_s"], item["end_s"])].tolist()
 
 
 def _listed(faults: Sequence[str]) -> str:

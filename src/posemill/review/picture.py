@@ -22,7 +22,7 @@ MARGIN = 0.25  # of the person's box, shown around it
 CELL_PX = 320  # longer side of a cell
 
 
-def draw_item(labelled: Labelled, item: RowMapping, count: int = 12) -> NDArray[np.uint8]:
+def draw_item(labelled: Labelled, item: RowMapping, count: int = 8) -> NDArray[np.uint8]:
     """A contact sheet (H, W, 3) of the stretch's worst frames, each with the frame before it, cut to the person.
 
     Errors: InputError when the person is not in the medium's tracks any more.
@@ -42,7 +42,7 @@ def draw_item(labelled: Labelled, item: RowMapping, count: int = 12) -> NDArray[
         if frame.index in shown:
             drawn, _ = overlay.draw(replace(frame, image=frame.image.copy()))
             pictures.append(np.ascontiguousarray(drawn.image[box[1] : box[3], box[0] : box[2]]))
-            captions.append(f"{frame.time_s:.2f} s: {said.get(frame.index, 'as it should be')}")
+            captions.append(f"{frame.time_s:.2f} s: {said.get(frame.index, 'nothing found')}")
     width, height = box[2] - box[0], box[3] - box[1]
     scale = CELL_PX / max(width, height)
     return contact_sheet(pictures, COLUMNS, captions, cell_px=(round(width * scale), round(height * scale)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posemill.pose.signals import Stretch, signals, stretches
 from posemill.pose.track import MediumTracks, PoseTrack
@@ -42,13 +43,18 @@ def item(medium: str, stretch: Stretch) -> ReviewItem:
 
 def worst_frames(track: PoseTrack, start_s: float, end_s: float, count: int) -> list[int]:
     """At most `count` frame numbers of a stretch, in order: those that look worst, then spread over what is left."""
-    inside = np.flatnonzero((track.time_s >= start_s - 1e-3) & (track.time_s <= end_s + 1e-3))
-    if not len(inside):
+    rows = inside(track, start_s, end_s)
+    if not len(rows):
         return []
     values = np.stack(list(signals(track).values()))
-    badness = np.where(values >= 1, values, 0).sum(0)[inside]
-    chosen = list(inside[np.argsort(-badness, kind="stable")[: min(count, int((badness > 0).sum()))]])
-    left = np.setdiff1d(inside, chosen)
+    badness = np.where(values >= 1, values, 0).sum(0)[rows]
+    chosen = list(rows[np.argsort(-badness, kind="stable")[: min(count, int((badness > 0).sum()))]])
+    left = np.setdiff1d(rows, chosen)
     more = max(0, min(count - len(chosen), len(left)))
     spread = left[np.linspace(0, len(left) - 1, more).round().astype(int)] if more else []
     return sorted({int(track.frame[row]) for row in (*chosen, *spread)})
+
+
+def inside(track: PoseTrack, start_s: float, end_s: float) -> NDArray[np.int64]:
+    """Rows of a track in an item's stretch, whose ends are rounded to the millisecond."""
+    return np.flatnonzero((track.time_s >= start_s - 1e-3) & (track.time_s <= end_s + 1e-3))

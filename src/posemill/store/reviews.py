@@ -1,8 +1,8 @@
 """Review: the stretches of tracks that a person should look at, and what became of each.
 
 A stretch is known by its medium, person, start and end. Queued again it stays what it is; one that is not found any
-more (other labels, corrected keypoints) is dismissed by the queue itself, and opened again should it come back. What a
-person has answered stays answered.
+more (other labels, corrected keypoints) is dismissed by the queue itself. What a person has dismissed stays dismissed:
+it is right as it is. What was done, that is, corrected, is opened again should it still look wrong.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class ReviewItem:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """What queueing did: new items, known ones that are still open, ones answered before, ones not found any more."""
+    """What queueing did: new or reopened items, ones still open, ones dismissed by people, ones not found any more."""
 
     added: int
     known: int
@@ -67,10 +67,10 @@ def _queue_one(connection: Connection, item: ReviewItem, known: RowMapping | Non
         row |= {"medium_id": medium_id(connection, item.medium), "added_by": added_by}
         connection.execute(insert(schema.review_item).values(row))
         return "added"
-    if known["state"] != "open" and known["answer"] != GONE:
+    if known["state"] == "dismissed" and known["answer"] != GONE:
         return "answered"
     values: dict[str, Any] = {"priority": item.priority, "reason": item.reason}
-    if known["state"] != "open":  # the queue itself had closed it
+    if known["state"] != "open":
         values |= {"state": "open", "answer": null(), "answered_by": None, "answered_at": None}
     _set(connection, [known["item"]], **values)
     return "known" if known["state"] == "open" else "added"
