@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Connection, RowMapping
@@ -14,6 +14,8 @@ from posemill.pose.track import MediumTracks
 from posemill.settings import Settings
 from posemill.store.catalog import find_medium, media, open_quarantine
 from posemill.store.corrections import apply, corrections
+
+KEPT = 8  # media whose tracks stay in memory: items of one medium are often near each other
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +30,7 @@ class Labelled:
     labeller: Labeller
     rows: Mapping[str, RowMapping]
     said: Mapping[str, Sequence[RowMapping]]
+    _kept: dict[str, MediumTracks] = field(default_factory=dict, init=False)
 
     @property
     def videos(self) -> list[str]:
@@ -36,13 +39,18 @@ class Labelled:
 
     def tracks(self, medium: str) -> MediumTracks:
         """The tracks of one medium. Errors: InputError when it is not labelled by this labeller."""
+        if medium in self._kept:
+            return self._kept[medium]
         row = self.rows.get(medium)
         if row is None:
             raise InputError(
                 f"medium {medium[:12]} is not labelled with the parameters of params.yaml: `posemill label`"
             )
         found = self.labeller.labelled(medium) if row["kind"] == "video" else imported(self.labeller.media, medium)
-        return apply(found, self.said.get(medium, ()))
+        while len(self._kept) >= KEPT:
+            self._kept.pop(next(iter(self._kept)))
+        self._kept[medium] = apply(found, self.said.get(medium, ()))
+        return self._kept[medium]
 
     def all(self, which: Sequence[str] | None = None) -> Iterator[MediumTracks]:
         """The tracks of these media, all without `which`, one at a time."""
