@@ -42,7 +42,6 @@ class LabelResult(StageResult):
     median_error_torso: float | None = None
     corrected_keypoints: int = 0
     corrections_passed_over: int = 0  # said of the tracks of another labeller
-    reasons: dict[str, str] = {}  # by the beginning of the digest, why a medium is in quarantine
 
 
 def run(params: LabelParams, inputs: Workspace, outputs: Path, settings: Settings | None = None) -> LabelResult:
@@ -135,6 +134,5 @@ def _result(media: Sequence[LabelledMedium], said: Said, accuracy: PoseAccuracy 
         poses=sum(row["poses"] for row in rows),
         corrected_keypoints=said.applied,
         corrections_passed_over=said.passed_over,
-        reasons={medium.medium[:12]: medium.reason for medium in media if medium.reason},
         **figures,
     )

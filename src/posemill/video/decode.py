@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from posemill.errors import UnreadableMedia
 from posemill.video.clock import Clock
 from posemill.video.container import open_video
-from posemill.video.packets import Extent, decoded
+from posemill.video.packets import COMPLETE, Extent, decoded
 from posemill.video.probe import first_frame, probe, rotation
 from posemill.video.seek import Pictures, enter, list_pictures
 
@@ -95,6 +95,10 @@ def _timed(
             _check_damage(extent, index)
             return
     _check(extent, index)
+    if pictures and index < COMPLETE * len(pictures.stamps):
+        raise UnreadableMedia(
+            f"{extent.path.name} is corrupt: it lists {len(pictures.stamps)} pictures and ends after {index}"
+        )
 
 
 def _use_threads(stream: VideoStream) -> None:
