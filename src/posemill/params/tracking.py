@@ -18,5 +18,5 @@ class TrackingParams(Section):
         default=0.2, ge=0, description="gaps up to this are filled with rows marked as interpolated; 0 = none"
     )
     double_oks: float = Field(
-        default=0.5, gt=0, le=1, description="poses of one frame this similar show one body; 1 = never"
+        default=0.6, gt=0, le=1, description="poses of one frame this similar show one body; 1 = never"
     )

@@ -17,7 +17,7 @@ from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import PoseTrack, State
 
 SURE = 0.5  # a pose is sure from this share of the usual confidence of this video's people; figures differ by network
-LATELY_S = 0.2  # whoever was found within this time may claim a pose that otherwise is taken for a double
+LATELY_S = 0.2  # whoever was not found for longer is known again by place and build only
 USUAL = 0.02  # share of the newest pose in the usual confidence
 
 
@@ -84,18 +84,20 @@ class Tracker:
         self, time_s: float, poses: Sequence[Pose], xy: NDArray[np.float32], measures: NDArray[np.float64]
     ) -> dict[int, Person | None]:
         """Number of pose → its person, None = a new one; doubles are left out."""
-        alike, worth = self._compared([p.motion.xy for p in self._active], xy, measures)
+        before_s = self._times_s[-2] if len(self._times_s) > 1 else time_s
+        last_s = np.array([p.times_s[-1] for p in self._active])
+        lately = last_s >= min(time_s - LATELY_S, before_s)
+        alike, worth = self._compared([p.motion.xy for p in self._active], xy, measures, lately)
         confidence = np.array([pose.person_confidence for pose in poses])
         each_other = to_each_other(xy, self._skeleton) if len(poses) > 1 else np.ones((1, 1))
-        before_s = self._times_s[-2] if len(self._times_s) > 1 else time_s
-        lately = np.array([p.times_s[-1] >= min(time_s - LATELY_S, before_s) for p in self._active], bool)
-        double = self._doubles(each_other, confidence, (alike[lately] >= self._params.min_oks).sum(0))
+        claims = (alike[last_s >= before_s] >= self._params.min_oks).sum(0)
+        double = self._doubles(each_other, confidence, claims)
         sure = confidence >= SURE * (self._usual or 0.0)
         taken: dict[int, int] = {}  # number of pose → number of person
         for these in (sure & ~double, ~sure & ~double):
             taken |= self._best(alike, worth, taken, np.ones(len(lately), bool), these)
         if len(taken) < (~double).sum() and lately.any():  # somebody turned round: near where last found
-            alike, worth = self._compared([p.poses[-1].xy for p in self._active], xy, measures)
+            alike, worth = self._compared([p.poses[-1].xy for p in self._active], xy, measures, lately)
             taken |= self._best(alike, worth, taken, lately, ~double)
         found: dict[int, Person | None] = {n: self._active[i] for n, i in taken.items()}
         for number in np.flatnonzero(~double).tolist():
@@ -104,14 +106,19 @@ class Tracker:
         return found
 
     def _compared(
-        self, people: list[NDArray[np.float32]], xy: NDArray[np.float32], measures: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(M, N) OKS of a pose of every active person with every found one, and what it is worth."""
+        self, people: list[NDArray[np.float32]], xy: NDArray[np.float32], measures: NDArray[np.float64],
+        lately: NDArray[np.bool_],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
+        """(M, N) OKS of a pose of every active person with every found one, and what it is worth.
+
+        Whoever was lost for a while is known again by place and build; of the others the build only says whom first.
+        """
         if not people:
             return np.zeros((0, len(xy))), np.zeros((0, len(xy)))
         place_px2 = np.array([p.motion.place_px2 for p in self._active])
         alike, worth = to_expected(xy, np.stack(people), place_px2, self._skeleton)
-        return alike, worth * same_build(np.stack([p.measures for p in self._active]), measures)
+        build = same_build(np.stack([p.measures for p in self._active]), measures)
+        return np.where(lately[:, None], alike, alike * build), worth * build
 
     def _best(
         self, alike: NDArray[np.float64], worth: NDArray[np.float64], taken: dict[int, int],
@@ -132,7 +139,7 @@ class Tracker:
     def _doubles(
         self, each_other: NDArray[np.float64], confidence: NDArray[np.float64], claims: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
-        """(N,) poses that show the same body as a surer one, unless two people who were there claim them."""
+        """(N,) poses that show the same body as a surer one, unless two people of the frame before claim them."""
         double = np.zeros(len(confidence), bool)
         order = np.argsort(-confidence, kind="stable")
         for place, number in enumerate(order):
