@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,8 +14,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from posemill.errors import CheckpointError, InputError
+from posemill.labelling.accuracy import best_pairs
+from posemill.labelling.base import load_backend
 from posemill.labelling.graphs import RUNTIMES, open_graph
 from posemill.labelling.openpose.weights import EMBEDDED
+from posemill.params.label import LabelParams
+from posemill.pose.skeleton import COCO_17
 
 KERNEL = np.random.default_rng(3).normal(size=(5, 3, 3, 3)).astype(np.float32)
 
@@ -107,6 +112,26 @@ def test_the_embedded_fields_are_the_same_on_every_runtime() -> None:
     assert first[0, :18].max() < first[0, 18].max()  # nobody is there: background
     for other in others:
         np.testing.assert_allclose(other, first, atol=1e-4)
+
+
+@pytest.mark.material
+@pytest.mark.parametrize("name", ["openpose", "movenet"])
+def test_a_person_on_a_photo_with_their_own_left_and_right(name: str, material: Path) -> None:
+    import cv2
+
+    picture = cv2.imread(str(material / "photos" / "coco" / "000000000785.jpg"))
+    assert picture is not None
+    backend = load_backend(name, LabelParams(backend=name, threads=1))
+    (poses,) = backend.poses([np.ascontiguousarray(picture[:, :, ::-1], np.uint8)])
+    annotations = json.loads((material / "photos" / "coco" / "test_coco.json").read_text())["annotations"]
+    skier = next(a for a in annotations if a["image_id"] == 785)
+    truth = np.array(skier["keypoints"], np.float32).reshape(1, 17, 3)[..., :2]
+    found = np.stack([p.xy for p in poses])[:, [backend.skeleton.index(k) for k in COCO_17.keypoints]]
+    area = np.array([skier["area"]], np.float32)
+    (similarity,), _ = best_pairs(found, truth, area, COCO_17)
+    (exchanged,), _ = best_pairs(found[:, COCO_17.flip_index], truth, area, COCO_17)
+    assert similarity > 0.85
+    assert exchanged < 0.6
 
 
 def test_half_precision_is_openvinos_and_asked_for(small: Path) -> None:
