@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,15 +71,15 @@ def _numbered(path: Path, start: int, end: int | None) -> Iterator[tuple[int, fl
                 clock = Clock(stream)
                 for stamp in pictures.stamps[:start].tolist():
                     clock.of(stamp, pictures.time_base)
-                pictures.extent.damaged = extent.damaged
-                yield from _timed(frames, clock, start, end, pictures.extent, pictures)
+                whole = replace(pictures.extent, damaged=extent.damaged)
+                yield from _timed(frames, clock, start, end, whole, pictures)
                 return
     with open_video(path) as (container, stream, extent):
         _use_threads(stream)
         frames = decoded(container, stream, extent)
-        if pictures is not None:  # the extent of all of it, also in a reading that ends early
-            pictures.extent.damaged = extent.damaged
-        yield from _timed(frames, Clock(stream), 0, end, pictures.extent if pictures else extent, pictures)
+        # the extent of all of it, also in a reading that ends early
+        whole = replace(pictures.extent, damaged=extent.damaged) if pictures else extent
+        yield from _timed(frames, Clock(stream), 0, end, whole, pictures)
 
 
 def _timed(

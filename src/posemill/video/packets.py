@@ -32,10 +32,10 @@ class Extent:
 
     def add(self, packet: Any, stream: VideoStream) -> bool:
         """Count a packet; True when it carries a picture of `stream`."""
-        stamp = packet.dts if packet.pts is None else packet.pts
-        at = None if stamp is None else float(stamp * packet.time_base)
+        stamp, base = packet.dts if packet.pts is None else packet.pts, packet.time_base
+        at = None if stamp is None or not base else stamp * base.numerator / base.denominator
         if at is not None:
-            self.end_s = max(self.end_s, at + float((packet.duration or 0) * packet.time_base))
+            self.end_s = max(self.end_s, at + (packet.duration or 0) * base.numerator / base.denominator)
         if packet.stream.index != stream.index or not packet.size:
             return False
         self.packets += 1

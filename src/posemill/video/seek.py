@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,8 +55,17 @@ def list_pictures(path: Path) -> Pictures | None:
     """All pictures, read without decoding. None where the list does not number the frames that decoding would give.
 
     That is so for containers without a list, timestamps that are missing, doubled or start again, and videos that
-    begin in the middle of something.
+    begin in the middle of something. The list of a file is kept, since a long video is read in many parts.
     """
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return _listed(path, state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _listed(path: Path, *_state: int) -> Pictures | None:
     from av.error import FFmpegError
 
     with open_video(path) as (container, stream, extent):
