@@ -1,9 +1,11 @@
-"""How well the pose backend agrees with annotated photos: mean OKS and recall, by folder.
+"""How well a pose backend agrees with annotated photos: COCO's AP and AR, mean OKS and recall.
 
-    python benchmarks/pose_accuracy.py --photos DIR [--long-edge 385] [--checkpoint posenet] [--json]
+    python benchmarks/pose_accuracy.py --photos DIR [--backend posenet] [--long-edge 385] [--json]
+    python benchmarks/pose_accuracy.py --photos DIR --long-edge 641 --also 385 --mirrored --close-up 257
 
 DIR holds photos and COCO-style JSON files (anywhere in it) whose category names the keypoints. Keypoints are compared
-by name, so annotations of other skeletons count with those that they share with COCO.
+by name, so annotations of other skeletons count with those that they share with COCO. Crowds and people with fewer
+than 3 known keypoints are ignored: neither missed nor wrongly found.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import argparse
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from coco_keypoints import by_name, coco_figures
 from posemill.labelling.accuracy import FOUND, best_pairs
-from posemill.labelling.base import PoseBackend, load_backend
+from posemill.labelling.base import Pose, PoseBackend, load_backend
+from posemill.labelling.looks import Looks, ManyLooks
+from posemill.labelling.register import BACKENDS, find_backend
 from posemill.params.label import LabelParams
 from posemill.pose.oks import box_area
 from posemill.pose.skeleton import COCO_17
@@ -33,12 +38,16 @@ MIN_KEYPOINTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A picture with its people: xy (M, 17, 2) pixels, NaN = not annotated; area_px2 (M,)."""
+    """A picture with its people: xy (M, 17, 2) pixels, NaN = not annotated; area_px2 (M,).
+
+    ignored  boxes (x, y, width, height) of those who are not judged, and whether each is a crowd.
+    """
 
     path: Path
     group: str
     xy: NDArray[np.float32]
     area_px2: NDArray[np.float32]
+    ignored: tuple[tuple[tuple[float, float, float, float], bool], ...] = ()
 
 
 def photos(folder: Path) -> Iterator[Photo]:
@@ -59,21 +68,25 @@ def annotated(folder: Path, source: Path, content: Any) -> Iterator[Photo]:
     names = content["categories"][0].get("keypoints") or []
     if len(set(names) & set(COCO_17.keypoints)) < MIN_KEYPOINTS:
         return
-    people = defaultdict(list)
+    people, ignored = defaultdict(list), defaultdict(list)
     for annotation in content["annotations"]:
-        if annotation.get("keypoints") and not annotation.get("iscrowd"):
-            people[annotation["image_id"]].append(person(annotation, names))
+        crowd = bool(annotation.get("iscrowd"))
+        xy, area = person(annotation, names)
+        if not crowd and np.isfinite(xy[:, 0]).sum() >= MIN_KEYPOINTS:
+            people[annotation["image_id"]].append((xy, area))
+        elif annotation.get("bbox"):
+            ignored[annotation["image_id"]].append((tuple(map(float, annotation["bbox"])), crowd))
     for image in content["images"]:
-        found = [p for p in people[image["id"]] if np.isfinite(p[0][:, 0]).sum() >= MIN_KEYPOINTS]
+        found = people[image["id"]]
         path = locate(folder, source, image["file_name"])
         if found and path:
-            areas = np.array([a for _, a in found], np.float32)
-            yield Photo(path, path.relative_to(folder).parts[0], np.stack([xy for xy, _ in found]), areas)
+            xy, areas = np.stack([xy for xy, _ in found]), np.array([area for _, area in found], np.float32)
+            yield Photo(path, path.relative_to(folder).parts[0], xy, areas, tuple(ignored[image["id"]]))
 
 
 def person(annotation: dict[str, Any], names: list[str]) -> tuple[NDArray[np.float32], float]:
     """(17, 2) pixels by COCO's names, and the area. Human-Art names more keypoints than this list has."""
-    points = np.array(annotation["keypoints"], np.float32).reshape(-1, 3)
+    points = np.array(annotation.get("keypoints", []), np.float32).reshape(-1, 3)
     xy = np.full((len(COCO_17), 2), np.nan, np.float32)
     for name, (x, y, visible) in zip(names, points, strict=False):
         if visible > 0 and name in COCO_17.keypoints:
@@ -94,24 +107,16 @@ def locate(folder: Path, source: Path, name: str) -> Path | None:
     return None
 
 
-def measure(backend: PoseBackend, every: list[Photo]) -> dict[str, dict[str, float]]:
-    """Per group and for all: photos, people, people found, mean OKS, recall at OKS 0.5, ms a photo."""
-    similarity: dict[str, list[NDArray[np.float64]]] = defaultdict(list)
-    counts: dict[str, list[int]] = defaultdict(list)
-    seconds: dict[str, float] = defaultdict(float)
+def measure(backend: PoseBackend, every: Sequence[Photo]) -> tuple[list[list[Pose]], list[float]]:
+    """Poses and milliseconds of every photo."""
+    found, spent = [], []
     for photo in every:
         image = read_picture(photo.path)
         backend.poses([image])  # a new size is compiled once; that is not what is measured
         started = time.perf_counter()
-        (poses,) = backend.poses([image])
-        spent = time.perf_counter() - started
-        found = np.stack([p.xy for p in poses]) if poses else np.empty((0, 17, 2), np.float32)
-        oks, _ = best_pairs(found, photo.xy, photo.area_px2, COCO_17)
-        for group in (photo.group, "all"):
-            similarity[group].append(oks)
-            counts[group].append(len(poses))
-            seconds[group] += spent
-    return {group: figures(np.concatenate(oks), counts[group], seconds[group]) for group, oks in similarity.items()}
+        found.extend(backend.poses([image]))
+        spent.append(1000 * (time.perf_counter() - started))
+    return found, spent
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
@@ -122,44 +127,86 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     return np.ascontiguousarray(picture[:, :, ::-1], np.uint8)
 
 
-def figures(oks: NDArray[np.float64], counts: list[int], seconds: float) -> dict[str, float]:
-    """The row of one group."""
-    return {
-        "photos": len(counts),
-        "people": len(oks),
-        "found": sum(counts),
-        "mean_oks": round(float(oks.mean()), 4),
-        "recall_50": round(float((oks >= FOUND).mean()), 4),
-        "ms": round(1000 * seconds / len(counts), 1),
-    }
+def figures(
+    backend: PoseBackend, every: Sequence[Photo], found: Sequence[Sequence[Pose]], spent: Sequence[float]
+) -> dict[str, dict[str, float]]:
+    """The row of every group, and of all photos."""
+    rows = {}
+    for group in (*sorted({photo.group for photo in every}), "all"):
+        of = [i for i, photo in enumerate(every) if group in (photo.group, "all")]
+        photos_, poses = [every[i] for i in of], [found[i] for i in of]
+        oks = np.concatenate([_oks(photo, each, backend) for photo, each in zip(photos_, poses, strict=True)])
+        rows[group] = {
+            "photos": len(of),
+            "people": len(oks),
+            "found": sum(map(len, poses)),
+            "mean_oks": round(float(oks.mean()), 4),
+            "recall_50": round(float((oks >= FOUND).mean()), 4),
+            **coco_figures(photos_, poses, backend.skeleton),
+            "ms": round(float(np.mean([spent[i] for i in of])), 1),
+        }
+    return rows
+
+
+def _oks(photo: Photo, poses: Sequence[Pose], backend: PoseBackend) -> NDArray[np.float64]:
+    found = [by_name(pose, backend.skeleton) for pose in poses]
+    xy = np.stack(found) if found else np.empty((0, 17, 2), np.float32)
+    return best_pairs(xy, photo.xy, photo.area_px2, COCO_17)[0]
+
+
+def chosen(args: argparse.Namespace) -> PoseBackend:
+    """The backend with the looks asked for."""
+    entry = find_backend(args.backend)
+    common = {
+        "backend": args.backend, "checkpoint": args.checkpoint or entry.checkpoint, "runtime": args.runtime,
+        "instance_threshold": args.instance_threshold, "seed_threshold": args.seed_threshold,
+        "force_complete": not args.no_force_complete,
+    }  # fmt: skip
+
+    def at(long_edge_px: int) -> PoseBackend:
+        return load_backend(args.backend, LabelParams(long_edge_px=long_edge_px, **common))
+
+    looks = Looks((args.long_edge, *args.also), args.mirrored, args.close_up)
+    return at(args.long_edge) if looks == Looks((args.long_edge,)) else ManyLooks(at, looks)
 
 
 def main() -> None:
-    """Measure and print a table; with --json the same as one JSON object in the last line."""
+    """Measure and print a table; with --json the figures as one flat JSON object in the last line."""
+    usual = LabelParams()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True)
-    parser.add_argument("--long-edge", type=int, default=LabelParams().long_edge_px)
-    parser.add_argument("--checkpoint", default=LabelParams().checkpoint)
-    parser.add_argument("--runtime", default=LabelParams().runtime)
-    parser.add_argument("--instance-threshold", type=float, default=LabelParams().instance_threshold)
-    parser.add_argument("--seed-threshold", type=float, default=LabelParams().seed_threshold)
+    parser.add_argument("--backend", default=usual.backend, choices=list(BACKENDS))
+    parser.add_argument("--checkpoint", help="default: the backend's own")
+    parser.add_argument("--long-edge", type=int, default=usual.long_edge_px)
+    parser.add_argument("--also", type=int, nargs="*", default=[], help="more long edges at which to look")
+    parser.add_argument("--mirrored", action="store_true", help="look at mirrored pictures too")
+    parser.add_argument("--close-up", type=int, help="look at everybody found again, at this long edge")
+    parser.add_argument("--runtime", default=usual.runtime)
+    parser.add_argument("--instance-threshold", type=float, default=usual.instance_threshold)
+    parser.add_argument("--seed-threshold", type=float, default=usual.seed_threshold)
     parser.add_argument("--no-force-complete", action="store_true")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    params = LabelParams(
-        checkpoint=args.checkpoint, runtime=args.runtime, long_edge_px=args.long_edge,
-        instance_threshold=args.instance_threshold, seed_threshold=args.seed_threshold,
-        force_complete=not args.no_force_complete,
-    )  # fmt: skip
-    rows = measure(load_backend(params.backend, params), list(photos(args.photos)))
-    print(f"{'':14} photos people found mean OKS recall@.5 ms/photo")
-    for group, row in sorted(rows.items(), key=lambda item: (item[0] == "all", item[0])):
-        print(
-            f"{group:14} {row['photos']:6} {row['people']:6} {row['found']:5} {row['mean_oks']:8.3f} "
-            f"{row['recall_50']:9.3f} {row['ms']:8.1f}"
-        )
+    every, backend = list(photos(args.photos)), chosen(args)
+    if not every:
+        raise SystemExit(f"{args.photos} has no photo with annotated keypoints of people")
+    rows = figures(backend, every, *measure(backend, every))
+    show(rows)
     if args.json:
-        print(json.dumps({"benchmark": "pose_accuracy", "long_edge_px": params.long_edge_px, "groups": rows}))
+        said = {"benchmark": "pose_accuracy", "backend": args.backend, "long_edge_px": args.long_edge}
+        said |= {"also_px": args.also, "mirrored": args.mirrored, "close_up_px": args.close_up}
+        coco = {f"coco_{name}": value for name, value in rows.get("coco", {}).items()}
+        print(json.dumps(said | rows["all"] | coco))
+
+
+def show(rows: dict[str, dict[str, float]]) -> None:
+    """The table."""
+    print(f"{'':12} photos people found mean OKS recall@.5     AP  AP@.5     AR ms/photo")
+    for group, row in rows.items():
+        print(
+            f"{group:12} {row['photos']:6} {row['people']:6} {row['found']:5} {row['mean_oks']:8.3f} "
+            f"{row['recall_50']:9.3f} {row['ap']:6.3f} {row['ap_50']:6.3f} {row['ar']:6.3f} {row['ms']:8.1f}"
+        )
 
 
 if __name__ == "__main__":
