@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -119,6 +120,18 @@ def test_killed_at_any_instant_it_goes_on_where_it_was(corpus: Corpus) -> None:
         "event": "summary", "labelled": 0, "cached": 3, "quarantined": 0
     }  # fmt: skip
     assert corpus.looked_at() == before
+
+
+def test_told_to_end_it_gives_back_what_it_has_in_hand(corpus: Corpus) -> None:
+    process, deadline = corpus.start(delay_s=0.01), time.monotonic() + 60
+    while corpus.done() < 1 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    with corpus.engine.connect() as connection:
+        left = connection.execute(text("SELECT state, attempts FROM label_job WHERE state <> 'done'")).all()
+    assert {tuple(row) for row in left} == {("queued", 0)}
 
 
 def test_two_at_once_share_the_work_and_do_nothing_twice(corpus: Corpus) -> None:

@@ -53,6 +53,10 @@ class Lines(Report):
         if chunks:
             self.tell(f"labelling {chunks} chunks" + ("" if frames is None else f", {frames} frames"))
 
+    def grown(self, chunks: int) -> None:
+        """See Report."""
+        self.chunks_total += chunks
+
     def frame(self, medium: str, people: int) -> None:
         """See Report."""
         self.frames, self.people = self.frames + 1, self.people + people
@@ -122,6 +126,9 @@ class _Bar(Report):
 
     def begin(self, chunks: int, frames: int | None) -> None:
         self._bar.update(self._task, total=frames, chunks=chunks, chunk=0)
+
+    def grown(self, chunks: int) -> None:
+        self._bar.update(self._task, chunks=self._bar.tasks[0].fields.get("chunks", 0) + chunks)
 
     def frame(self, medium: str, people: int) -> None:
         self._frames, self._people = self._frames + 1, self._people + people

@@ -24,6 +24,9 @@ class Report:
     def begin(self, chunks: int, frames: int | None) -> None:
         """So much is to be done; frames None: unknown, since some media were not looked at yet."""
 
+    def grown(self, chunks: int) -> None:
+        """So many chunks more: a medium was measured, and cut."""
+
     def frame(self, medium: str, people: int) -> None:
         """One more frame was looked at, with so many people in it."""
 

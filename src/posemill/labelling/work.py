@@ -5,10 +5,13 @@ Killed at any instant it loses the chunk in hand. Any number of workers, on any 
 
 from __future__ import annotations
 
+import signal
+import sys
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -59,7 +62,7 @@ def work(labeller: Labeller, ledger: Ledger, ids: Sequence[int], report: Report,
     waiting, taken = deque(ids), 0
     if not ids:
         return 0
-    with Holder(ledger, lease_s) as holder:
+    with _told_to_end(), Holder(ledger, lease_s) as holder:
         worker = _Worker(labeller, ledger, holder, report)
         while waiting:
             window = list(islice(waiting, WINDOW))
@@ -73,6 +76,19 @@ def work(labeller: Labeller, ledger: Ledger, ids: Sequence[int], report: Report,
             if worker.attempt(lease) == "again":
                 waiting.append(lease.id)
     return taken
+
+
+@contextmanager
+def _told_to_end() -> Iterator[None]:
+    """Who is told to end (SIGTERM) gives back what it has in hand first; only the main thread can be told."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Worker:
@@ -142,6 +158,7 @@ class _Worker:
         lease = Lease(lease.id, {**lease.medium, **facts}, lease.stretch, lease.attempts)
         stretches = grid(found.frames, chunk_frames(self._labeller.params.chunk_s, found.fps))
         if lease.stretch == (0, None) and len(stretches) > 1:
+            self._report.grown(len(stretches) - 1)
             return self._ledger.split(lease, stretches)
         return lease
 

@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 
 _MIGRATION_LOCK = 0x706F736D  # one number all our processes agree on
 _COPY_ROWS = 200_000
+_CONNECTION: dict[str, Any] = {
+    "application_name": "posemill",
+    "connect_timeout": 10,
+    # a server or network that vanishes is noticed within a minute, not after the kernel's quarter of an hour
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 
 
 def open_engine(settings: Settings) -> Engine:
@@ -30,9 +39,7 @@ def open_engine(settings: Settings) -> Engine:
     Errors: Unavailable (without the password) when it cannot be reached; InputError for a wrong address.
     """
     url = database_url(settings)
-    engine = create_engine(
-        url, pool_pre_ping=True, connect_args={"connect_timeout": 10, "application_name": "posemill"}
-    )
+    engine = create_engine(url, pool_pre_ping=True, connect_args=_CONNECTION)
     try:
         upgrade(engine)
     except OperationalError as exc:

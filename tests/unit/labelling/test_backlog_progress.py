@@ -20,13 +20,14 @@ def test_a_log_gets_a_line_now_and_then_with_rate_persons_and_time_left() -> Non
     said: list[str] = []
     clock = Clock()
     lines = Lines(said.append, clock)
-    lines.begin(4, 1000)
+    lines.begin(1, 1000)
+    lines.grown(3)
     for number in range(400):
         clock.now += 0.1
         lines.frame("a" * 64, number % 2 + 1)
     lines.done(Done("a" * 64, (0, 400), 400, 600, 40.0))
     lines.end()
-    assert said[0] == "labelling 4 chunks, 1000 frames"
+    assert said[0] == "labelling 1 chunks, 1000 frames"
     assert len(said) == 3  # one after 30 s, one at the end
     assert said[-1] == (
         "labelling: 400 of 1000 frames, 10.0 frames/s, 1.5 persons a frame, chunk 1 of 4, 1 min 00 s left"
