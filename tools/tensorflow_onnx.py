@@ -20,6 +20,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from posemill.labelling.tfjs import read_graph, weight_files
+
 Arrays = dict[str, NDArray[Any]]
 OPSET = 13
 _SAME, _VALID = "SAME", "VALID"
@@ -47,17 +49,12 @@ def read_checked(path: Path, digests: dict[str, str]) -> bytes:
 
 
 def read_tensorflow_js(path: Path, digests: dict[str, str]) -> tuple[dict[str, Node], Arrays]:
-    """Nodes and weights of a graph model whose weights are in one .bin beside it."""
-    graph, blob = json.loads(read_checked(path, digests)), read_checked(path.with_suffix(".bin"), digests)
-    weights, at = {}, 0
-    for entry in (e for group in graph["weightsManifest"] for e in group["weights"]):
-        stored = entry.get("quantization", {}).get("dtype", entry["dtype"])
-        array = np.frombuffer(blob, stored, int(np.prod(entry["shape"], dtype=int)), at)
-        at += array.nbytes
-        weights[entry["name"]] = array.reshape(entry["shape"]).astype(entry["dtype"])
-    if at != len(blob):
-        sys.exit(f"{path}: the manifest describes {at} bytes, the file has {len(blob)}")
-    return {n["name"]: _node_of_json(n) for n in graph["modelTopology"]["node"]}, weights
+    """Nodes and weights of a graph model (.json) with its weight files beside it."""
+    for file in (path, *weight_files(path)):
+        read_checked(file, digests)
+    graph = read_graph(path)
+    weights = {name: a.astype(np.float32) if a.dtype.kind == "f" else a for name, a in graph.weights.items()}
+    return {name: _node_of_json(node) for name, node in graph.nodes.items()}, weights
 
 
 def _node_of_json(node: dict[str, Any]) -> Node:
