@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.params.validate import ValidateParams
+from posemill.pose.interpolate import found_only
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.quality.facts import TrackFacts, track_facts
@@ -27,7 +28,7 @@ _STRIP_POSES = 7
 
 @dataclass(slots=True)
 class KeypointCounts:
-    """Over all poses of one skeleton: confidence (K, BINS) of seen keypoints, seen (K,), poses."""
+    """Over all found poses of one skeleton: confidence (K, BINS) of seen keypoints, seen (K,), poses."""
 
     skeleton: Skeleton
     confidence: NDArray[np.int64]
@@ -35,7 +36,8 @@ class KeypointCounts:
     poses: int = 0
 
     def add(self, track: PoseTrack) -> None:
-        """Count one track."""
+        """Count one track, without interpolated poses."""
+        track = found_only(track)
         seen = ~np.isnan(track.xy).any(-1)
         place = np.clip((track.confidence * BINS).astype(np.int64), 0, BINS - 1)
         keypoint = np.broadcast_to(np.arange(seen.shape[1]), seen.shape)

@@ -6,6 +6,7 @@ import shutil
 
 import bentoml
 
+from posemill.pose.interpolate import found_only
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.serving import timeline
 from posemill.serving.checks import with_nulls
@@ -64,7 +65,7 @@ class AnalysisService(ActivityEndpoints):
             person=track.person,
             start_s=float(track.time_s[0]),
             end_s=float(track.time_s[-1]),
-            poses=len(track),
+            poses=len(found_only(track)),
             verdict=timeline.verdict(probabilities, classes),
             segments=timeline.segments(spans, probabilities, classes),
             track=_points(track) if with_points else None,
@@ -78,6 +79,7 @@ def _note(people: list[Person], judged: bool) -> str | None:
 
 
 def _points(track: PoseTrack) -> TrackPoints:
+    track = found_only(track)  # what is sent was seen
     return TrackPoints(time_s=track.time_s.tolist(), xy=with_nulls(track.xy), confidence=track.confidence.tolist())
 
 

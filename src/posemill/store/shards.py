@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from posemill.errors import InputError
+from posemill.pose.interpolate import found_only
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks
 from posemill.store.files import replace_file
@@ -20,7 +21,7 @@ SHARD_ROWS = 200_000  # about 45 MB of keypoints in memory
 
 @dataclass(frozen=True, slots=True)
 class ShardEntry:
-    """Where a medium's tracks went, and how many they are."""
+    """Where a medium's tracks went, and how many they are; `poses` leaves interpolated ones out."""
 
     medium: str
     shard: str
@@ -49,7 +50,8 @@ class _Buffer:
         self.tables.append(table)
         self.rows += table.num_rows
         persons = sum(len(t) > 0 for t in tracks.tracks)
-        return ShardEntry(tracks.medium, self.name, tracks.frames, persons, table.num_rows)
+        poses = sum(len(found_only(t)) for t in tracks.tracks)
+        return ShardEntry(tracks.medium, self.name, tracks.frames, persons, poses)
 
     def flush(self, folder: Path) -> None:
         if self.media:
