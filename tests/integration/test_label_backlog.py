@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 from sqlalchemy import Engine, text
@@ -22,12 +24,14 @@ from posemill.labelling.work import label_backlog
 from posemill.params.label import LabelParams
 from posemill.params.tracking import TrackingParams
 from posemill.settings import Settings
+from posemill.stages import label as stage
+from posemill.stages.workspace import Workspace
 from posemill.store import catalog
 from posemill.store.ledger import Ledger
 from posemill.store.media import MediaStore
 from posemill.store.pose_store import PoseStore
 from posemill.store.track_file import medium_bytes
-from posemill.store.tracks import TrackStore
+from posemill.store.tracks import TrackStore, read_shards
 from stand_in_labeller import StandIn, number, write_video
 
 PARAMS = LabelParams(chunk_s=2, batch_frames=4)  # 20 frames of these videos
@@ -234,3 +238,26 @@ def test_any_fsspec_address_does(engine: Engine, tmp_path: Path) -> None:
     assert bench.labeller.labelled(digest).frames == 45
     assert bench.label() == 0
     assert replace(bench.labeller).missing([digest, "f" * 64]) == ["f" * 64]
+
+
+def test_the_label_stage_finds_done_what_the_command_did(
+    bench: Bench, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests = [bench.add(1, 45), bench.add(2, 30)]
+    workspace = Workspace(tmp_path)
+    workspace.output("ingest").mkdir(parents=True)
+    workspace.output("label").mkdir(parents=True)
+    table = pa.table({"medium": digests[:1], "kind": ["video"], "frames": [45]})
+    pq.write_table(table, workspace.output("ingest") / "media.parquet")
+    monkeypatch.setattr("posemill.labelling.base.load_backend", lambda name, params: bench.backend)
+
+    result = stage.run(PARAMS, workspace, workspace.output("label"), settings)
+    assert (result.labelled, result.frames) == (1, 45)
+    assert {video for video, _ in bench.backend.looked_at} == {1}  # the other is not in this build
+    assert bench.label() == 30
+    before = bench.backend.looked_at.total()
+    pq.write_table(pa.table({"medium": digests, "kind": ["video"] * 2}), workspace.output("ingest") / "media.parquet")
+    assert stage.run(PARAMS, workspace, workspace.output("label"), settings).frames == 75
+    assert bench.backend.looked_at.total() == before
+    (tracks, _) = read_shards(workspace.output("label"))
+    assert medium_bytes(tracks) == medium_bytes(bench.labeller.labelled(digests[0]))
