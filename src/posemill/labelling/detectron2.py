@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError
 from posemill.labelling.base import PoseBackend
-from posemill.labelling.keypoint_rcnn import KeypointRcnn, RcnnCheckpoint, checked
+from posemill.labelling.graph_file import checked
+from posemill.labelling.keypoint_rcnn import KeypointRcnn, RcnnCheckpoint
 from posemill.labelling.pickled_arrays import read_arrays
 from posemill.params.label import LabelParams
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,8 @@ from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError, Unavailable
 from posemill.labelling.base import Pose, PoseBackend
+from posemill.labelling.graph_file import checked
+from posemill.labelling.threaded import ThreadedBackend
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
 from posemill.settings import Settings
@@ -86,24 +87,13 @@ def download(cache: Path) -> Path:
     return path
 
 
-def checked(path: Path, expected: str | None) -> str:
-    """The file's SHA-256, which must be the expected one."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if expected is not None and digest != expected:
-        raise CheckpointError(
-            f"{path}: SHA-256 should be {expected}, came as {digest}; the file is damaged or another one: "
-            "replace it, or correct label.checkpoint_sha256"
-        )
-    return digest
-
-
-class KeypointRcnn:
+class KeypointRcnn(ThreadedBackend):
     """See PoseBackend. PyTorch runs it, one picture at a time; a keypoint's confidence is the sigmoid of its peak."""
 
     skeleton = COCO_17
 
     def __init__(self, name: str, checkpoint: RcnnCheckpoint, params: LabelParams) -> None:
+        super().__init__(threads=1)  # PyTorch has threads of its own
         self._name, self._checkpoint, self._params = name, checkpoint, params
 
     def describe(self) -> dict[str, Any]:
@@ -123,18 +113,14 @@ class KeypointRcnn:
             "keypoint_threshold": self._params.keypoint_threshold,
         }
 
-    def poses(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Pose]]:
-        """See PoseBackend."""
+    def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
         import torch
 
-        found = []
-        for image in images:
-            picture = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255
-            with torch.inference_mode():
-                (people,) = self._checkpoint.network([picture])
-            columns = (people["keypoints"], people["keypoints_scores"], people["scores"])
-            found.append([self._pose(*row) for row in zip(*(c.numpy() for c in columns), strict=True)])
-        return found
+        picture = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255
+        with torch.inference_mode():
+            (people,) = self._checkpoint.network([picture])
+        columns = (people["keypoints"], people["keypoints_scores"], people["scores"])
+        return [self._pose(*row) for row in zip(*(c.numpy() for c in columns), strict=True)]
 
     def _pose(self, points: NDArray[np.float32], peaks: NDArray[np.float32], score: np.float32) -> Pose:
         confidence = (1 / (1 + np.exp(-np.clip(peaks, -50, 50)))).astype(np.float32)

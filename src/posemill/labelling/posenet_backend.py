@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from posemill.labelling.picture import Placement, place
 from posemill.labelling.posenet_checkpoint import PoseNetCheckpoint, find_checkpoint
 from posemill.labelling.posenet_decoder import Person, decode_many, decode_one, read_fields
 from posemill.labelling.runtimes import Network, load_runtime
+from posemill.labelling.threaded import ThreadedBackend
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
 from posemill.settings import Settings
@@ -40,8 +40,8 @@ def _load(params: LabelParams, one: bool) -> PoseBackend:
     return PoseNetBackend(checkpoint, params, Settings.from_env().home / "cache", one=one)
 
 
-class PoseNetBackend:
-    """See PoseBackend. Pictures of one call are spread over `params.threads` threads.
+class PoseNetBackend(ThreadedBackend):
+    """See PoseBackend.
 
     one  only the hottest cell of every keypoint counts: one person, or none below `params.instance_threshold`.
     """
@@ -52,7 +52,7 @@ class PoseNetBackend:
         self._checkpoint, self._params, self._one_person = checkpoint, params, one
         network = Network(checkpoint.sha256 + _digest_of(_NETWORK), checkpoint.module)
         self._runtime = load_runtime(params.runtime, network, cache / "networks", params.threads, params.precision)
-        self._pool = ThreadPoolExecutor(self._runtime.workers, thread_name_prefix="posemill-posenet")
+        super().__init__(self._runtime.workers)
 
     def describe(self) -> dict[str, Any]:
         """See PoseBackend."""
@@ -61,7 +61,7 @@ class PoseNetBackend:
             "backend": "posenet-one" if self._one_person else "posenet",
             "checkpoint": self._checkpoint.name,
             "checkpoint_sha256": self._checkpoint.sha256,
-            "code": _digest_of((*_NETWORK, "posenet_backend", "posenet_decoder", "picture")),
+            "code": _digest_of(_POSES),
             "runtime": params.runtime,
             "precision": params.precision,
             "skeleton": self.skeleton.name,
@@ -71,11 +71,7 @@ class PoseNetBackend:
             "seed_threshold": params.seed_threshold,
         }
 
-    def poses(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Pose]]:
-        """See PoseBackend."""
-        return list(self._pool.map(self._look, images))
-
-    def _look(self, image: NDArray[np.uint8]) -> list[Pose]:
+    def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
         placement = _placement(image, self._params.long_edge_px, self._checkpoint.multiple)
         (raw,) = self._runtime(_picture(image, placement))
         fields = read_fields(raw, _stride(placement, raw))
@@ -121,9 +117,13 @@ def _stride(placement: Placement, raw: NDArray[np.float32]) -> int:
 
 
 _NETWORK = ("posenet", "posenet_resnet", "posenet_checkpoint", "tfjs")
+_POSES = (
+    *_NETWORK, "posenet_backend", "posenet_decoder", "picture", "runtimes/eager", "runtimes/openvino",
+    "runtimes/onnxruntime",
+)  # fmt: skip
 
 
 def _digest_of(modules: Sequence[str]) -> str:
     """Of the code that poses come from: a kept network or pose must not outlive a change of it."""
-    files = (Path(__file__).with_name(f"{name}.py") for name in modules)
+    files = (Path(__file__).parent / f"{name}.py" for name in modules)
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]

