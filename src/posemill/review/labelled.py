@@ -13,7 +13,7 @@ from posemill.labelling.backlog import Labeller, imported, open_labeller
 from posemill.pose.track import MediumTracks
 from posemill.settings import Settings
 from posemill.store.catalog import find_medium, media, open_quarantine
-from posemill.store.corrections import apply, corrections
+from posemill.store.corrections import Said, corrections
 
 KEPT = 8  # media whose tracks stay in memory: items of one medium are often near each other
 
@@ -24,12 +24,12 @@ class Labelled:
 
     labeller  of params.yaml.
     rows      database rows of the media that have tracks, by digest, in the order they were added.
-    said      corrections that hold now, by medium.
+    said      corrections that hold now.
     """
 
     labeller: Labeller
     rows: Mapping[str, RowMapping]
-    said: Mapping[str, Sequence[RowMapping]]
+    said: Said
     _kept: dict[str, MediumTracks] = field(default_factory=dict, init=False)
 
     @property
@@ -49,7 +49,7 @@ class Labelled:
         found = self.labeller.labelled(medium) if row["kind"] == "video" else imported(self.labeller.media, medium)
         while len(self._kept) >= KEPT:
             self._kept.pop(next(iter(self._kept)))
-        self._kept[medium] = apply(found, self.said.get(medium, ()))
+        self._kept[medium] = self.said.apply(found)
         return self._kept[medium]
 
     def all(self, which: Sequence[str] | None = None) -> Iterator[MediumTracks]:
@@ -69,9 +69,7 @@ def open_labelled(settings: Settings, connection: Connection) -> Labelled:
     aside = {row["medium"] for row in open_quarantine(connection) if row["what"] == "medium"}
     rows = {row["digest"]: row for row in media(connection) if row["digest"] and row["digest"] not in aside}
     missing = set(labeller.missing([digest for digest, row in rows.items() if row["kind"] == "video"]))
-    said: dict[str, list[RowMapping]] = {}
-    for row in corrections(connection):
-        said.setdefault(row["medium"], []).append(row)
+    said = Said.of(corrections(connection), labeller.tracks)
     return Labelled(labeller, {digest: row for digest, row in rows.items() if digest not in missing}, said)
 
 

@@ -41,7 +41,7 @@ class LabelResult(StageResult):
     recall_at_oks_50: float | None = None
     median_error_torso: float | None = None
     corrected_keypoints: int = 0
-    corrections_passed_over: int = 0  # said of the tracks of another labeller
+    corrections_passed_over: int = 0  # said of people or keypoints that this labeller has not found
 
 
 def run(params: LabelParams, inputs: Workspace, outputs: Path, settings: Settings | None = None) -> LabelResult:
@@ -54,10 +54,10 @@ def run(params: LabelParams, inputs: Workspace, outputs: Path, settings: Setting
     from posemill.labelling.fingerprint import labeller as described
     from posemill.store.corrections import Said
     from posemill.store.media import MediaStore
-    from posemill.store.tracks import write_shards
+    from posemill.store.tracks import TrackStore, write_shards
 
-    said = Said.read(inputs.output("ingest") / "corrections.parquet")
     settings, media = settings or Settings.from_env(), read_ingested(inputs.output("ingest") / "media.parquet")
+    said = Said.read(inputs.output("ingest") / "corrections.parquet", TrackStore(settings.store_url))
     with ExitStack() as opened:
         room = _labelled(params, settings, media, opened)
         store = room.labeller.media if room else MediaStore(settings.store_url)

@@ -1,7 +1,7 @@
 """What people say about single keypoints. It wins over what a labeller found, and over what was said before.
 
-A correction never changes a row: it ends it (`ended_at`, `ended_by`), and a new row says what holds now. It belongs to
-a labeller, since another one numbers people anew.
+A correction never changes a row: it ends it (`ended_at`, `ended_by`), and a new row says what holds now. It is said of
+one labeller's tracks; another one numbers people anew, so it is carried over to who is in the same place.
 """
 
 from __future__ import annotations
@@ -12,12 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, RowMapping, func, insert, select, text, update
 
 from posemill.errors import InputError
+from posemill.pose.conversion import common
+from posemill.pose.oks import box_area, oks
 from posemill.pose.track import MediumTracks, PoseTrack, State
 from posemill.store import schema
+from posemill.store.label_store import TrackStore
 
+SAME = 0.5  # OKS from which poses of two labellers in one frame are one person
 Row = Mapping[str, Any] | RowMapping  # with COLUMNS
 COLUMNS = ("medium", "labeller", "skeleton", "person", "frame", "keypoint", "x_px", "y_px")
 
@@ -101,41 +106,92 @@ def corrections(
 
 
 def write_corrections(path: Path, rows: Sequence[RowMapping]) -> None:
-    """Corrections as a Parquet table with COLUMNS, in the order given."""
+    """Corrections as a Parquet table with COLUMNS and `correction`, in the order given."""
     import polars as pl
 
     text, number, real = pl.String, pl.Int64, pl.Float64
     kinds = dict(zip(COLUMNS, (text, text, text, number, number, text, real, real), strict=True))
+    kinds["correction"] = number
     pl.DataFrame([dict(row) for row in rows], schema=kinds).write_parquet(path)
 
 
 @dataclass(slots=True)
 class Said:
-    """The corrections of a table by medium, applied to tracks as they come.
+    """Corrections by medium, applied to tracks as they come.
 
-    applied, passed_over  keypoints put in place so far, and those of a medium that came with another labeller's tracks.
+    store     where the tracks are that were corrected, for corrections said of another labeller's.
+    applied, passed_over  keypoints put in place so far, and those whose person or keypoint these tracks do not have.
     """
 
-    rows: dict[str, list[dict[str, Any]]]
+    rows: dict[str, list[Row]]
+    store: TrackStore
     applied: int = 0
     passed_over: int = 0
 
     @classmethod
-    def read(cls, path: Path) -> Said:
+    def of(cls, rows: Iterable[Row], store: TrackStore) -> Said:
+        """From rows of `corrections`."""
+        by_medium: dict[str, list[Row]] = {}
+        for row in rows:
+            by_medium.setdefault(row["medium"], []).append(row)
+        return cls(by_medium, store)
+
+    @classmethod
+    def read(cls, path: Path, store: TrackStore) -> Said:
         """From a table of write_corrections; no table, no corrections."""
         import polars as pl
 
-        rows: dict[str, list[dict[str, Any]]] = {}
-        for row in pl.read_parquet(path).iter_rows(named=True) if path.is_file() else ():
-            rows.setdefault(row["medium"], []).append(row)
-        return cls(rows)
+        return cls.of(pl.read_parquet(path).iter_rows(named=True) if path.is_file() else (), store)
 
     def apply(self, tracks: MediumTracks) -> MediumTracks:
-        """See `apply`."""
+        """The tracks with what was said of them, and of other labellers' tracks where the same person is found."""
         rows = self.rows.get(tracks.medium, [])
-        mine = sum(row["labeller"] == tracks.labeller for row in rows)
-        self.applied, self.passed_over = self.applied + mine, self.passed_over + len(rows) - mine
-        return apply(tracks, rows)
+        if not rows:
+            return tracks
+        fitting = self._fitting(rows, tracks)
+        # of two about one keypoint the later one counts, and one that was said of these very tracks more
+        ranked = sorted(fitting, key=lambda row: ("carried" not in row, row["correction"]))
+        chosen = {(row["person"], row["frame"], row["keypoint"]): row for row in ranked}
+        self.applied, self.passed_over = self.applied + len(chosen), self.passed_over + len(rows) - len(fitting)
+        return apply(tracks, chosen.values())
+
+    def _fitting(self, rows: list[Row], tracks: MediumTracks) -> list[Row]:
+        """The rows as rows of these tracks, as far as they can be."""
+        fitting = [row for row in rows if row["labeller"] == tracks.labeller]
+        for labeller in sorted({row["labeller"] for row in rows} - {tracks.labeller}):
+            if self.store.has(tracks.medium, labeller):
+                old = self.store.get(tracks.medium, labeller)
+                fitting += carry([row for row in rows if row["labeller"] == labeller], old, tracks)
+        return fitting
+
+
+def carry(rows: Iterable[Row], old: MediumTracks, new: MediumTracks) -> list[Row]:
+    """Rows said of `old` tracks as rows of `new` ones of the same medium.
+
+    The person is who is in the same place in that frame (OKS of SAME); rows without such a person, or of a keypoint
+    that the new skeleton lacks, are left out.
+    """
+    shared = common(old.skeleton, new.skeleton)
+    before, after = ([points.index(name) for name in shared.keypoints] for points in (old.skeleton, new.skeleton))
+    people = {track.person: track for track in old.tracks}
+    carried: list[Row] = []
+    for row in rows:
+        poses = _poses(new, row["frame"])
+        pose = _poses(replace(old, tracks=(people[row["person"]],)), row["frame"]) if row["person"] in people else {}
+        if not poses or not pose or row["keypoint"] not in shared.keypoints:
+            continue
+        was = pose[row["person"]][before]
+        similarity = np.nan_to_num(oks(np.stack(list(poses.values()))[:, after], was, float(box_area(was)), shared))
+        if similarity.max() >= SAME:
+            person = list(poses)[int(similarity.argmax())]
+            about = {"labeller": new.labeller, "skeleton": new.skeleton.name, "person": person, "carried": True}
+            carried.append({**row, **about})
+    return carried
+
+
+def _poses(tracks: MediumTracks, frame: int) -> dict[int, NDArray[np.float32]]:
+    """Person → (K, 2) of everybody in a frame."""
+    return {t.person: t.xy[row] for t in tracks.tracks for row in np.flatnonzero(t.frame == frame)}
 
 
 def apply(tracks: MediumTracks, rows: Iterable[Row]) -> MediumTracks:

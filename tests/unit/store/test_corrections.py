@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import pytest
 from posemill.errors import InputError
 from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import MediumTracks, PoseTrack, State
-from posemill.store.corrections import apply, unfitting
+from posemill.store.corrections import Said, apply, carry, unfitting
+from posemill.store.label_store import TrackStore
 
 
 def tracks(labeller: str = "finder") -> MediumTracks:
@@ -28,7 +30,7 @@ def tracks(labeller: str = "finder") -> MediumTracks:
 
 
 def row(**changes: Any) -> dict[str, Any]:
-    given = {"medium": "m" * 64, "labeller": "finder", "skeleton": "coco-17", "person": 2, "frame": 5,
+    given = {"correction": 1, "medium": "m" * 64, "labeller": "finder", "skeleton": "coco-17", "person": 2, "frame": 5,
              "keypoint": "left_knee", "x_px": 12.5, "y_px": 80.0}  # fmt: skip
     return given | changes
 
@@ -64,3 +66,37 @@ def test_everything_that_does_not_fit_is_named_together() -> None:
     with pytest.raises(InputError, match=r"no person 1; person 2 .*frame 2; .*'tail'"):
         apply(tracks(), wrong)
     assert unfitting(replace(tracks(), tracks=()), [row()]) == ["no person 2"]
+
+
+def renumbered(labeller: str) -> MediumTracks:
+    """The same people, found a little elsewhere and numbered the other way round."""
+    before = tracks()
+    people = tuple(
+        replace(t, person=number, xy=t.xy + np.float32(0.5))
+        for t, number in zip(before.tracks, (1, 0), strict=True)
+    )  # fmt: skip
+    return replace(before, labeller=labeller, tracks=people)
+
+
+def test_what_was_said_of_another_labellers_tracks_goes_to_who_is_there() -> None:
+    (carried,) = carry([row()], tracks(), renumbered("new"))
+    assert (carried["person"], carried["labeller"], carried["x_px"]) == (0, "new", 12.5)
+    gone = replace(renumbered("new"), tracks=renumbered("new").tracks[:1])
+    assert carry([row()], tracks(), gone) == []  # somebody else is there
+    assert carry([row(), row(person=7), row(frame=99), row(keypoint="tail")], tracks(), renumbered("new")) == [carried]
+
+
+def test_the_later_word_counts_and_that_of_these_tracks_more(tmp_path: Path) -> None:
+    store = TrackStore(str(tmp_path))
+    for labeller in ("finder", "second"):
+        store.put(tracks(labeller))
+    old = [row(correction=1, x_px=1.0), row(correction=2, labeller="second", x_px=2.0)]
+    said = Said.of([*old, row(labeller="unknown", keypoint="nose")], store)
+    after = said.apply(renumbered("new"))
+    knee = COCO_17.index("left_knee")
+    assert after.tracks[1].xy[2, knee].tolist() == [2.0, 80.0]
+    assert (said.applied, said.passed_over) == (1, 1)
+    own = Said.of([row(correction=0, labeller="new", person=0, x_px=3.0), *old], store)
+    assert own.apply(renumbered("new")).tracks[1].xy[2, knee].tolist() == [3.0, 80.0]
+    other = replace(tracks(), medium="n" * 64)
+    assert said.apply(other) is other
