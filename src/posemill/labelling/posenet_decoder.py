@@ -26,6 +26,7 @@ TREE = (
 KEYPOINTS, EDGES = 17, len(TREE)
 MOST_SEEDS = 120
 SPREADS = (1.5, 0.75, 0.5)  # cells: how far a vote may lie from where it was expected, ever closer
+TAKEN_PX = 20.0  # a keypoint this close to the same one of a surer person is that person's, as in PersonLab
 SAME_PERSON = 0.4  # OKS from which two grown poses are one person
 _WINDOW = np.stack(np.meshgrid(np.arange(-2, 3), np.arange(-2, 3), indexing="ij"), -1).reshape(-1, 2)  # y, x
 
@@ -189,15 +190,19 @@ def _sure(confidence: Floats) -> list[float]:
 
 
 def _people(xy: Floats, confidence: Floats) -> list[Person]:
-    """Poses (N, 17, 2), surest first; one that agrees with a surer one is the same person seen from another seed."""
-    sure = np.array(_sure(confidence), np.float32)
+    """Poses (N, 17, 2), surest first; one that agrees with a surer one is the same person seen from another seed.
+
+    A keypoint that a surer person has already says nothing for a second one: most ghosts are made of others' limbs.
+    """
     area = np.maximum(box_area(xy), 1).astype(np.float32)
-    left = np.argsort(-sure, kind="stable")
-    found = []
+    free = np.ones(confidence.shape, bool)
+    left, found = np.arange(len(xy)), []
     while len(left):
-        best = left[0]
-        found.append(Person(xy[best], confidence[best], float(sure[best])))
+        sure = np.array(_sure(confidence[left] * free[left]), np.float32)
+        best = left[int(sure.argmax())]
+        found.append(Person(xy[best], confidence[best], float(sure.max())))
         other = oks(xy[left], xy[best][None], area[best : best + 1], COCO_17) < SAME_PERSON
-        other[0] = False
+        other[left == best] = False
         left = left[other]
+        free &= ((xy - xy[best]) ** 2).sum(-1) > TAKEN_PX**2
     return found
