@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
@@ -211,11 +212,32 @@ def test_what_is_not_known_is_named_together_and_nothing_is_taken(place: Place, 
     for word in ("medium ffffffffffff is not known", "frame 900", "'x.jpg'", "no person 7", "nothing was imported"):
         assert word in str(refused.value)
     content["images"], content["annotations"] = content["images"][:1], content["annotations"][:2]
-    content["images"][0]["file_name"] = image["file_name"].replace(place.labeller.fingerprint[:12], "otherlabeler")
+    content["images"][0]["file_name"] = image["file_name"].replace(place.labeller.fingerprint, "otherlabeler")
     path.write_text(json.dumps(content))
-    with pytest.raises(InputError, match="another labeller"):
+    with pytest.raises(InputError, match="labeller otherlabeler, which the store does not have"):
+        place.ask(review, "import", path)
+    content["annotations"][0]["keypoints"] = [1, 2]
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="not as it was exported"):
         place.ask(review, "import", path)
     assert place.rows("corrections") == []
+
+
+def test_what_was_exported_before_the_labeller_changed_is_taken_and_carried_over(place: Place, tmp_path: Path) -> None:
+    place.rows("queue")
+    place.ask(review, "export", tmp_path, "--format", "coco")
+    text = PARAMS.replace("129", "145")
+    (place.settings.workspace / "params.yaml").write_text(text)
+    other = open_labeller(LabelParams(runtime="eager", threads=1, long_edge_px=145), place.settings)
+    there = tracks_with_a_fault(place.medium, other.fingerprint)
+    swapped = tuple(replace(t, person=1 - t.person) for t in reversed(there.tracks))
+    other.tracks.put(replace(there, tracks=swapped))
+    (row,) = place.rows("queue")
+    assert row["person"] == 1
+    place.ask(review, "import", corrected(tmp_path, "coco", (120.0, 117.0)), "--by", "ann")
+    (said,) = place.rows("corrections")
+    assert said["person"] == 0  # as the annotator saw it
+    assert place.rows("queue") == []  # and the other labeller's tracks are corrected as well
 
 
 def shards(place: Place) -> tuple[MediumTracks, label.LabelResult, str]:

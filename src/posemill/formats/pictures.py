@@ -14,7 +14,6 @@ from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
 
 VISIBLE_FROM = 0.2  # confidence from which a predicted keypoint counts as visible (COCO's 2), below it as not (1)
-ORIGIN = 12  # characters of a labeller's fingerprint in a file name
 _NAME = re.compile(r"([0-9a-f]{64})-(\d{6,})(?:-([A-Za-z0-9._-]+?))?\.jpg")
 
 
@@ -67,7 +66,7 @@ class Picture:
     @property
     def file_name(self) -> str:
         """Name of the frame's JPEG, by which it is known again: the one thing that every tool hands back."""
-        origin = f"-{self.origin[:ORIGIN]}" if self.origin else ""
+        origin = f"-{self.origin}" if self.origin else ""
         return f"{self.medium}-{self.frame:06d}{origin}.jpg"
 
 
@@ -89,7 +88,7 @@ class Answers:
     """What annotators say: (medium, frame) → person → (K, 2) pixels, NaN = not to be seen; and what is not understood.
 
     skeleton  by which the keypoints are ordered.
-    origins   medium → beginnings of the labellers' fingerprints, where the file names say them.
+    origins   medium → fingerprints of the labellers, where the file names say them.
     """
 
     skeleton: Skeleton

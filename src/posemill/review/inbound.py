@@ -52,7 +52,10 @@ def read(path: Path, points: Skeleton) -> Answers:
         from posemill.formats.coco import read_answers
     else:
         raise InputError(f"{path} is neither CVAT's XML nor JSON of Label Studio or COCO")
-    return read_answers(path, points)
+    try:
+        return read_answers(path, points)
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError) as exc:  # what tools write has no schema
+        raise InputError(f"{path} is not as it was exported: {type(exc).__name__} {exc}") from exc
 
 
 def import_answers(connection: Connection, labelled: Labelled, path: Path, said_by: str) -> Imported:
@@ -79,7 +82,8 @@ def _closed(
     connection: Connection, labelled: Labelled, answers: Answers, rows: Sequence[Correction]
 ) -> tuple[list[int], list[int]]:
     """Open items of which a frame was looked at: those that were corrected, and those that are right as they are."""
-    looked_at = {medium for medium, _ in answers.people}
+    now = {labelled.labeller.fingerprint}  # the numbers of people in items are this labeller's
+    looked_at = {medium for medium, _ in answers.people if answers.origins.get(medium, now) == now}
     corrected = {(row.medium, row.person, row.frame) for row in rows}
     done: list[int] = []
     right: list[int] = []
@@ -100,15 +104,27 @@ def _rows(labelled: Labelled, answers: Answers) -> list[Correction]:
         if medium not in labelled.rows:
             answers.faults.append(f"medium {medium[:12]} is not known, or not labelled")
             continue
-        tracks = labelled.tracks(medium)
-        if any(not tracks.labeller.startswith(origin) for origin in answers.origins.get(medium, ())):
-            answers.faults.append(
-                f"medium {medium[:12]} was exported with tracks of another labeller: go back to its params.yaml"
-            )
-            continue
-        for frame in frames:
-            rows += _of_frame(tracks, frame, answers)
+        tracks = _exported(labelled, medium, answers)
+        if tracks is not None:
+            rows += [row for frame in frames for row in _of_frame(tracks, frame, answers)]
     return rows
+
+
+def _exported(labelled: Labelled, medium: str, answers: Answers) -> MediumTracks | None:
+    """The tracks that the annotator saw, as the file names say; None (and a fault) when they cannot be had."""
+    origins = answers.origins.get(medium, {labelled.labeller.fingerprint})
+    if len(origins) > 1:
+        answers.faults.append(f"medium {medium[:12]} comes with tracks of {len(origins)} labellers in one file")
+        return None
+    (origin,) = origins
+    found = labelled.tracks_by(medium, origin)
+    if found is None or found.skeleton != answers.skeleton:
+        answers.faults.append(
+            f"medium {medium[:12]} was exported with tracks of labeller {origin[:12]}, "
+            + ("which the store does not have" if found is None else f"whose skeleton is {found.skeleton.name}")
+        )
+        return None
+    return found
 
 
 def _of_frame(tracks: MediumTracks, frame: int, answers: Answers) -> list[Correction]:
@@ -117,6 +133,7 @@ def _of_frame(tracks: MediumTracks, frame: int, answers: Answers) -> list[Correc
     where = f"frame {frame} of medium {tracks.medium[:12]}"
     found = {t.person: t.xy[row] for t in tracks.tracks for row in np.flatnonzero(t.frame == frame)}
     answers.faults += [f"{where} has no person {number}" for number in said if number not in found]
+    answers.faults += [f"person {number} in {where} is at infinity" for number in said if np.isinf(said[number]).any()]
     if not found and not said:
         answers.faults.append(f"nobody is in {where}")
     unseen = np.full((len(tracks.skeleton), 2), np.nan, np.float32)

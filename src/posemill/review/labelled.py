@@ -52,6 +52,13 @@ class Labelled:
         self._kept[medium] = self.said.apply(found)
         return self._kept[medium]
 
+    def tracks_by(self, medium: str, labeller: str) -> MediumTracks | None:
+        """The tracks of one medium by any labeller that has been here; None when the store has none."""
+        if labeller == self.labeller.fingerprint:
+            return self.tracks(medium)
+        store = self.labeller.tracks
+        return self.said.apply(store.get(medium, labeller)) if store.has(medium, labeller) else None
+
     def all(self, which: Sequence[str] | None = None) -> Iterator[MediumTracks]:
         """The tracks of these media, all without `which`, one at a time."""
         return (self.tracks(medium) for medium in (self.rows if which is None else which))
