@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 DAMAGED = 0.01  # share of packets that may fail to decode before a video counts as corrupt
 MOST_THREADS = 4  # each of them holds a picture of its own
+SMALL_PX = 512 * 1024  # below, starting threads for a picture takes longer than making it RGB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +104,7 @@ def _timed(
 
 def _use_threads(stream: VideoStream) -> None:
     stream.thread_type = "AUTO"
-    stream.codec_context.thread_count = min(MOST_THREADS, os.cpu_count() or 1)
+    stream.codec_context.thread_count = min(MOST_THREADS, (os.cpu_count() or 1) + 1)
 
 
 def _first_size(path: Path, frame: VideoFrame, index: int) -> tuple[int, int]:
@@ -119,13 +120,13 @@ class _Upright:
         from av.video.reformatter import VideoReformatter
 
         self.width, self.height = width, height
+        self.threads = 1 if width * height < SMALL_PX else 0  # 0: as many as there are cores
         self.reformatter = VideoReformatter()
 
     def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
         import cv2
 
-        # one thread: PyAV would start and end several for every picture
-        rgb = self.reformatter.reformat(frame, self.width, self.height, "rgb24", threads=1).to_ndarray()
+        rgb = self.reformatter.reformat(frame, self.width, self.height, "rgb24", threads=self.threads).to_ndarray()
         turns = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
         turn = turns.get(rotation(frame))
         return np.ascontiguousarray(rgb if turn is None else cv2.rotate(rgb, turn), np.uint8)

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fixtures.media import still, turned
 from posemill.errors import UnreadableMedia
 from posemill.video.decode import read_frame, read_frames, sample_frames
 from posemill.video.encode import VideoWriter
 
 TIMES_S = (0.0, 0.04, 0.2, 0.24, 0.5, 1.0)
-TURN_BY_90 = (0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000)
 
 
 def grey(level: int) -> np.ndarray:
@@ -65,14 +65,51 @@ def test_pictures_are_upright(tmp_path: Path) -> None:
     image[:24, :32] = 255  # bright where the stored picture has its top left
     with VideoWriter(path, 25, 64, 48) as writer:
         writer.write(image)
-    content = bytearray(path.read_bytes())
-    at = content.index(b"tkhd") + 4 + 40
-    content[at : at + 36] = b"".join(v.to_bytes(4, "big", signed=True) for v in TURN_BY_90)
-    path.write_bytes(content)
+    turned(path)
     (frame,) = read_frames(path)
     assert frame.image.shape == (64, 48, 3)
     corners = frame.image[[4, 4, 59, 59], [4, 43, 4, 43]].mean(-1) > 128
     assert corners.tolist() == [False, True, False, False]  # a quarter turn clockwise: the top right
+
+
+@pytest.mark.parametrize(
+    ("matrix", "bright"),
+    [
+        ((-0x10000, 0, 0, 0, -0x10000, 0, 0, 0, 0x40000000), (47, 63)),
+        ((0, -0x10000, 0, 0x10000, 0, 0, 0, 0, 0x40000000), (63, 0)),
+    ],
+)
+def test_other_turns(tmp_path: Path, matrix: tuple[int, ...], bright: tuple[int, int]) -> None:
+    """The stored top left comes out at the bottom right of a half turn, at the bottom left of a quarter turn back."""
+    image = grey(0)
+    image[:24, :32] = 255
+    with VideoWriter(tmp_path / "phone.mp4", 25, 64, 48) as writer:
+        writer.write(image)
+    (frame,) = read_frames(turned(tmp_path / "phone.mp4", matrix))
+    assert frame.image.flags.c_contiguous
+    height, width = frame.image.shape[:2]
+    corners = [(row, column) for row in (0, height - 1) for column in (0, width - 1)]
+    assert [corner for corner in corners if frame.image[corner].mean() > 128] == [bright]
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the memory of a process is read from /proc")
+def test_memory_is_the_same_however_long_a_video_is(tmp_path: Path) -> None:
+    """1200 pictures of 450 KB would be half a gigabyte."""
+    path = still(tmp_path / "long.mp4", 1200, (480, 320))
+    held = {frame.index: memory_mb() for frame in read_frames(path) if frame.index in (150, 600, 1199)}
+    assert set(held) == {150, 600, 1199}
+    assert max(held.values()) - held[150] < 40
+
+
+def memory_mb() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+
+def test_pictures_are_their_own(stairs: Path) -> None:
+    """A later picture does not paint over an earlier one that somebody kept."""
+    frames = list(read_frames(stairs))
+    kept = [frame.image.copy() for frame in read_frames(stairs)]
+    assert all(np.array_equal(frame.image, image) for frame, image in zip(frames, kept, strict=True))
 
 
 def test_a_cut_off_video_gives_what_it_has_and_then_says_so(tmp_path: Path) -> None:

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fixtures.media import turned
 from posemill.errors import UnreadableMedia
 from posemill.video.encode import VideoWriter
 from posemill.video.probe import probe
-
-TURN_BY_90 = (0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000)  # the matrix that a phone held upright writes
 
 
 def write_video(path: Path, frames: int = 20, fps: float = 25, size: tuple[int, int] = (64, 48)) -> Path:
@@ -24,15 +23,6 @@ def write_video(path: Path, frames: int = 20, fps: float = 25, size: tuple[int, 
     return path
 
 
-def turn(path: Path) -> Path:
-    """Say in the header of an MP4 that its picture is shown a quarter turn clockwise."""
-    content = bytearray(path.read_bytes())
-    at = content.index(b"tkhd") + 4 + 40
-    content[at : at + 36] = b"".join(v.to_bytes(4, "big", signed=True) for v in TURN_BY_90)
-    path.write_bytes(content)
-    return path
-
-
 def test_known_video(tmp_path: Path) -> None:
     found = probe(write_video(tmp_path / "a.mp4", frames=30, fps=12.5))
     assert (found.width_px, found.height_px, found.frames, found.codec, found.rotation) == (64, 48, 30, "h264", 0)
@@ -41,7 +31,7 @@ def test_known_video(tmp_path: Path) -> None:
 
 
 def test_sides_are_those_of_the_upright_picture(tmp_path: Path) -> None:
-    found = probe(turn(write_video(tmp_path / "phone.mp4")))
+    found = probe(turned(write_video(tmp_path / "phone.mp4")))
     assert (found.width_px, found.height_px, found.rotation) == (48, 64, 90)
 
 
