@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.labelling.base import Pose, PoseBackend
-from posemill.labelling.picture import Placement, place
+from posemill.labelling.picture import Placement
 from posemill.labelling.posenet_checkpoint import PoseNetCheckpoint, find_checkpoint
 from posemill.labelling.posenet_decoder import Person, decode_many, decode_one, read_fields
 from posemill.labelling.runtimes import Network, load_runtime
 from posemill.labelling.threaded import ThreadedBackend
+from posemill.labelling.views import View, smaller, without_doubles
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
 from posemill.settings import Settings
 
 BORDER = 0.02  # a keypoint this far outside the picture (of its longer side) is a guess about what nobody can see
-GREY = 127  # in the middle of what the network takes
 
 
 def load(params: LabelParams) -> PoseBackend:
@@ -69,23 +69,33 @@ class PoseNetBackend(ThreadedBackend):
             "instance_threshold": params.instance_threshold,
             "keypoint_threshold": params.keypoint_threshold,
             "seed_threshold": params.seed_threshold,
+            "second_look": params.second_look,
         }
 
     def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
-        placement = _placement(image, self._params.long_edge_px, self._checkpoint.multiple)
-        (raw,) = self._runtime(_picture(image, placement))
-        fields = read_fields(raw, _stride(placement, raw))
+        long_edge_px = self._params.long_edge_px
+        found = self._look(View(image, 0, long_edge_px))
+        enough = self._params.second_look
+        if self._one_person or enough == 0 or any(pose.person_confidence >= enough for pose in found):
+            return found
+        turned = [self._look(View(image, turns, smaller(long_edge_px))) for turns in (1, 3)]
+        return without_doubles([*found, *turned[0], *turned[1]])
+
+    def _look(self, view: View) -> list[Pose]:
+        view.placement = _fitting(view.placement, self._checkpoint.multiple)
+        (raw,) = self._runtime(view.network_input())
+        fields = read_fields(raw, _stride(view.placement, raw))
         if self._one_person:
             found = [decode_one(fields)]
         else:
             found = decode_many(fields, self._params.seed_threshold, self._params.instance_threshold)
         sure = [person for person in found if person.person_confidence >= self._params.instance_threshold]
-        return [self._pose(person, image, placement) for person in sure]
+        return [self._pose(person, view) for person in sure]
 
-    def _pose(self, person: Person, image: NDArray[np.uint8], placement: Placement) -> Pose:
+    def _pose(self, person: Person, view: View) -> Pose:
         """Keypoints that are not sure enough, or outside the picture, are not seen."""
-        xy = placement.back(person.xy)
-        last = np.array([image.shape[1] - 1, image.shape[0] - 1], np.float32)
+        xy = view.back(person.xy)
+        last = np.array([view.image.shape[1] - 1, view.image.shape[0] - 1], np.float32)
         margin = BORDER * float(last.max())
         seen = (xy >= -margin).all(-1) & (xy <= last + margin).all(-1)
         seen &= (person.confidence > 0) & (person.confidence >= self._params.keypoint_threshold)
@@ -94,21 +104,10 @@ class PoseNetBackend(ThreadedBackend):
         return Pose(xy, confidence, min(1.0, person.person_confidence))
 
 
-def _placement(image: NDArray[np.uint8], long_edge_px: int, multiple: int) -> Placement:
-    """As for every backend; networks of a coarser stride get sides that fit them."""
-    placement = place(image.shape[0], image.shape[1], long_edge_px)
+def _fitting(placement: Placement, multiple: int) -> Placement:
+    """Networks of a coarser stride get sides that fit them: more padding, right and below."""
     height, width = (-(-(side - 1) // multiple) * multiple + 1 for side in placement.sides)
     return replace(placement, sides=(height, width))
-
-
-def _picture(image: NDArray[np.uint8], placement: Placement) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 in the network's size, grey around it."""
-    import cv2
-
-    (height, width), (left, top) = placement.inner, placement.offset
-    out = np.full((*placement.sides, 3), GREY, np.uint8)
-    out[top : top + height, left : left + width] = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
-    return out
 
 
 def _stride(placement: Placement, raw: NDArray[np.float32]) -> int:
@@ -118,7 +117,7 @@ def _stride(placement: Placement, raw: NDArray[np.float32]) -> int:
 
 _NETWORK = ("posenet", "posenet_resnet", "posenet_checkpoint", "tfjs")
 _POSES = (
-    *_NETWORK, "posenet_backend", "posenet_decoder", "picture", "runtimes/eager", "runtimes/openvino",
+    *_NETWORK, "posenet_backend", "posenet_decoder", "picture", "views", "runtimes/eager", "runtimes/openvino",
     "runtimes/onnxruntime",
 )  # fmt: skip
 
