@@ -25,6 +25,7 @@ from posemill.labelling.openpifpaf.network import from_bytes
 from posemill.labelling.picture import network_input, place
 from posemill.labelling.runtimes import Network
 from posemill.labelling.runtimes.eager import Eager
+from posemill.labelling.views import View
 from posemill.params.label import LabelParams
 from posemill.params.tracking import TrackingParams
 from posemill.pose.oks import box_area
@@ -78,6 +79,30 @@ def test_every_runtime_finds_what_pytorch_finds(runtime: str, rendered: Rendered
         for p, q in zip(a, b, strict=True):
             np.testing.assert_allclose(p.xy, q.xy, atol=0.05)  # pixels
             np.testing.assert_allclose(p.confidence, q.confidence, atol=1e-3)
+
+
+def test_without_a_second_look_nobody_is_looked_for_in_turned_pictures(rendered: Rendered, pose_home: Path) -> None:
+    lying = np.ascontiguousarray(np.rot90(rendered[1]))
+    (once,), (twice,) = (make(LabelParams(second_look=share), pose_home).poses([lying]) for share in (0.0, 1.0))
+    assert max((p.person_confidence for p in once), default=0.0) < max(p.person_confidence for p in twice)
+
+
+def test_without_a_second_look_an_empty_picture_is_looked_at_once(
+    pose_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    look = View.network_input
+
+    def counted(view: View) -> NDArray[np.uint8]:
+        looks.append(view.turns)
+        return look(view)
+
+    monkeypatch.setattr(View, "network_input", counted)
+    empty = np.full((120, 160, 3), 128, np.uint8)
+    assert make(LabelParams(second_look=0.0), pose_home).poses([empty]) == [[]]
+    assert looks == [0]
+    assert make(LabelParams(second_look=0.4), pose_home).poses([empty]) == [[]]
+    assert looks == [0, 0, 1, 3]
 
 
 def test_known_heads_are_those_of_the_network() -> None:

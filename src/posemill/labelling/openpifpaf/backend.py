@@ -78,7 +78,7 @@ class OpenPifPafBackend:
     def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
         long_edge_px = self._params.long_edge_px
         found = self._look(View(image, 0, long_edge_px))
-        if all(pose.person_confidence < self._params.second_look for pose in found):
+        if self._params.second_look and all(pose.person_confidence < self._params.second_look for pose in found):
             turned = [self._look(View(image, turns, smaller(long_edge_px))) for turns in (1, 3)]
             found = without_doubles([*found, *turned[0], *turned[1]])
         return found
