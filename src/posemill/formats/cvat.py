@@ -105,11 +105,18 @@ def read_answers(path: Path, points: Skeleton) -> Answers:
         digest = Path(root.findtext("meta/task/source") or root.findtext("meta/source") or "").stem
         for track in tracks:
             for element in track.iter("skeleton"):
+                if _ended(element):
+                    continue
                 shown = answers.picture(f"{digest}-{int(element.get('frame', -1)):06d}.jpg")
-                if shown is not None and element.get("outside", "0") == "0":
+                if shown is not None:
                     number = _number(element)
                     _read(element, _number(track) if number is None else number, shown, answers)
     return answers
+
+
+def _ended(element: Xml.Element) -> bool:
+    """Whether a track is over here: CVAT says so in the frame after its last, which says nothing of that frame."""
+    return element.get("outside") == "1" or all(point.get("outside") == "1" for point in element.iter("points"))
 
 
 def _number(element: Xml.Element) -> int | None:
