@@ -40,6 +40,21 @@ def load(params: LabelParams) -> PoseBackend:
     return MoveNetBackend(find_graph_file(params, EMBEDDED), params)
 
 
+class MoveNet:
+    """The network in a file, looking at a square of a picture. May be used by `params.threads` threads at a time."""
+
+    def __init__(self, path: Path, params: LabelParams) -> None:
+        self._side = input_side(path)
+        self._graph = graphs.open_graph(path, params.runtime, params.threads, params.precision)
+
+    def look(self, image: NDArray[np.uint8], box: Box) -> NDArray[np.float32]:
+        """(17, 3): x, y in pixels of the picture, confidence; of the surest and most central person in the square."""
+        (fields,) = self._graph(network_input(image, box, self._side))
+        person = decode(fields[0])
+        person[:, :2] = person[:, :2] * box[2] + box[:2]
+        return person
+
+
 class MoveNetBackend(ThreadedBackend):
     """See PoseBackend: nobody or one person in each picture.
 
@@ -52,8 +67,7 @@ class MoveNetBackend(ThreadedBackend):
     def __init__(self, network: GraphFile, params: LabelParams) -> None:
         super().__init__(params.threads)
         self._network, self._params = network, params
-        self._side = input_side(network.path)
-        self._graph = graphs.open_graph(network.path, params.runtime, params.threads, params.precision)
+        self._movenet = MoveNet(network.path, params)
 
     def describe(self) -> dict[str, Any]:
         """See PoseBackend."""
@@ -62,7 +76,7 @@ class MoveNetBackend(ThreadedBackend):
             "backend": "movenet",
             "checkpoint": self._network.name,
             "checkpoint_sha256": self._network.sha256,
-            "code": _digest_of_code(),
+            "code": digest_of_code(),
             "runtime": params.runtime,
             "precision": params.precision,
             "skeleton": self.skeleton.name,
@@ -71,20 +85,13 @@ class MoveNetBackend(ThreadedBackend):
         }
 
     def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
-        found = self._look(image, whole(image))
+        found = self._movenet.look(image, whole(image))
         box = crop_around(found, image)
         if box is not None:
-            nearer = self._look(image, box)
+            nearer = self._movenet.look(image, box)
             found = max(found, nearer, key=lambda person: float(person[:, 2].mean()))
         pose = shown.pose(found[:, :2], found[:, 2], image, self._params.keypoint_threshold)
         return [pose] if pose.person_confidence >= self._params.instance_threshold else []
-
-    def _look(self, image: NDArray[np.uint8], box: Box) -> NDArray[np.float32]:
-        """(17, 3): x, y in pixels of the picture, confidence."""
-        (fields,) = self._graph(network_input(image, box, self._side))
-        person = decode(fields[0])
-        person[:, :2] = person[:, :2] * box[2] + box[:2]
-        return person
 
 
 def decode(fields: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -169,7 +176,7 @@ def input_side(path: Path) -> int:
     return side
 
 
-def _digest_of_code() -> str:
+def digest_of_code() -> str:
     """Of the modules that keypoints depend on, beside the weights."""
     modules = (Path(str(graphs.__file__)), Path(str(shown.__file__)), Path(__file__))
     return hashlib.sha256(b"".join(path.read_bytes() for path in modules)).hexdigest()[:16]
