@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +62,18 @@ def test_asking_what_is_ready_loads_no_library() -> None:
 
 def test_openpifpaf_is_ready_where_it_is_installed() -> None:
     assert BACKENDS["openpifpaf"].ready is (find_spec("openpifpaf") is not None)
+
+
+@pytest.mark.parametrize("name", ["posenet", "openpose", "movenet"])
+def test_the_permissive_backends_never_import_the_agpl_one(name: str, tmp_path: Path) -> None:
+    code = (
+        "import sys, numpy; from posemill.labelling.base import load_backend; "
+        "from posemill.params.label import LabelParams; "
+        f"backend = load_backend({name!r}, LabelParams(backend={name!r}, long_edge_px=129)); "
+        "backend.poses([numpy.zeros((90, 120, 3), numpy.uint8)]); print('openpifpaf' in sys.modules)"
+    )
+    home = {**os.environ, "POSEMILL_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True, env=home
+    )
+    assert done.stdout.strip() == "False"
