@@ -125,11 +125,19 @@ class _Upright:
 
     def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
         import cv2
+        from av.error import FFmpegError
 
-        rgb = self.reformatter.reformat(frame, self.width, self.height, "rgb24", threads=self.threads).to_ndarray()
+        try:
+            rgb = self._rgb(frame)
+        except (FFmpegError, ValueError) as exc:
+            raise UnreadableMedia(f"a picture in {frame.format.name} cannot be made RGB: {exc}") from exc
         turns = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
         turn = turns.get(rotation(frame))
         return np.ascontiguousarray(rgb if turn is None else cv2.rotate(rgb, turn), np.uint8)
+
+    def _rgb(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        picture = self.reformatter.reformat(frame, self.width, self.height, "rgb24", threads=self.threads)
+        return np.asarray(picture.to_ndarray(), np.uint8)
 
 
 def _check(extent: Extent, frames: int) -> None:

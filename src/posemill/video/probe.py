@@ -42,6 +42,8 @@ class VideoProbe:
 
 def rotation(frame: VideoFrame) -> int:
     """Degrees clockwise, a multiple of 90, that set the stored picture upright."""
+    if abs(frame.rotation) > 360:  # a matrix that turns nothing into nothing
+        return 0
     return round(-frame.rotation / 90) * 90 % 360
 
 

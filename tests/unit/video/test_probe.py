@@ -35,6 +35,10 @@ def test_sides_are_those_of_the_upright_picture(tmp_path: Path) -> None:
     assert (found.width_px, found.height_px, found.rotation) == (48, 64, 90)
 
 
+def test_a_matrix_of_nothing_turns_nothing(tmp_path: Path) -> None:
+    assert probe(turned(write_video(tmp_path / "odd.mp4"), (0,) * 9)).rotation == 0
+
+
 def test_a_variable_rate_gives_the_mean(tmp_path: Path) -> None:
     path = tmp_path / "variable.mp4"
     with VideoWriter(path, 30, 64, 48) as writer:
