@@ -21,7 +21,7 @@ from posemill.store.postgres import open_engine
 class Room:
     """A labeller at its ledger.
 
-    videos  database rows of the videos that it may label, in the order they were added.
+    videos  digest, fps and frames (None: not measured) of the videos that it may label, in the order they were added.
     aside   medium to reason of the videos that were in quarantine when it was opened.
     """
 
@@ -52,9 +52,12 @@ def open_room(params: LabelParams, settings: Settings, stages: Sequence[str] = (
         engine.dispose()
 
 
-def _videos(engine: Engine, stages: Sequence[str]) -> tuple[list[Mapping[str, Any]], dict[str, str]]:
+def _videos(engine: Engine, stages: Sequence[str]) -> tuple[Sequence[Mapping[str, Any]], dict[str, str]]:
     with database(engine) as connection:
-        known = [row for row in media(connection) if row["kind"] == "video" and row["digest"]]
+        known = [
+            {"digest": row["digest"], "fps": row["fps"], "frames": row["frames"]}
+            for row in media(connection) if row["kind"] == "video" and row["digest"]
+        ]  # fmt: skip
         aside = _aside(connection, stages)
     digests = {row["digest"] for row in known}
     aside = {medium: reason for medium, reason in aside.items() if medium in digests}

@@ -31,6 +31,7 @@ from posemill.video.probe import probe
 STAGE = "label"
 WINDOW = 500  # of so many jobs the first free one is leased
 POLL_S = 1.0  # how often to look whether chunks of others have become free
+MEASURED = ("width_px", "height_px", "fps", "frames", "duration_s", "codec")
 BROKEN = 5  # so many failures in a row, in different media, are no fault of the media
 
 
@@ -148,19 +149,22 @@ class _Worker:
         return self._at_hand[1]
 
     def _measured(self, lease: Lease, path: Path) -> Lease:
-        """With size and length of the medium: measured now where nobody has, and then cut into chunks."""
-        if lease.medium["width_px"] is not None and lease.medium["duration_s"] is not None:
+        """With size and length of the medium, measured now where nobody has; one that is still whole is cut."""
+        facts = lease.medium
+        if facts["width_px"] is None or facts["duration_s"] is None:
+            found = probe(path)
+            measured = {name: getattr(found, name) for name in MEASURED}
+            with database(self._ledger.engine) as connection:
+                record_probe(connection, facts["id"], measured)
+            lease = Lease(lease.id, {**facts, **measured}, lease.stretch, lease.attempts)
+        if lease.stretch != (0, None):
             return lease
-        found = probe(path)
-        facts = {name: getattr(found, name) for name in ("width_px", "height_px", "fps", "frames", "duration_s")}
-        with database(self._ledger.engine) as connection:
-            record_probe(connection, lease.medium["id"], {**facts, "codec": found.codec})
-        lease = Lease(lease.id, {**lease.medium, **facts}, lease.stretch, lease.attempts)
-        stretches = grid(found.frames, chunk_frames(self._labeller.params.chunk_s, found.fps))
-        if lease.stretch == (0, None) and len(stretches) > 1:
-            self._report.grown(len(stretches) - 1)
-            return self._ledger.split(lease, stretches)
-        return lease
+        size = chunk_frames(self._labeller.params.chunk_s, lease.medium["fps"])
+        stretches = grid(lease.medium["frames"], size)
+        if len(stretches) == 1:
+            return lease
+        self._report.grown(len(stretches) - 1)
+        return self._ledger.split(lease, stretches)
 
     def _found(self, lease: Lease, path: Path) -> list[FramePoses]:
         medium, found = lease.medium["digest"], []
