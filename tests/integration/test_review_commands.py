@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as Xml
@@ -182,9 +183,15 @@ def test_a_correction_goes_out_and_comes_back(place: Place, form: str, tmp_path:
 def test_what_an_annotator_leaves_as_it_is_is_right(place: Place, tmp_path: Path) -> None:
     place.rows("queue")
     place.ask(review, "export", tmp_path, "--format", "cvat")
-    back = json.loads(place.ask(review, "import", tmp_path / "annotations.xml", "--by", "ann", "--json"))
+    with zipfile.ZipFile(tmp_path / "task.zip", "w") as archive:  # as CVAT exports it
+        archive.write(tmp_path / "annotations.xml", "annotations.xml")
+    back = json.loads(place.ask(review, "import", tmp_path / "task.zip", "--by", "ann", "--json"))
     assert (back["frames"], back["keypoints"], back["items_done"], back["items_dismissed"]) == (1, 0, 0, 1)
     assert place.rows("queue") == place.rows("corrections") == []
+    with zipfile.ZipFile(tmp_path / "task.zip", "a") as archive:
+        archive.write(tmp_path / "annotations.xml", "other/annotations.xml")
+    with pytest.raises(InputError, match="found 2: unpack it"):
+        place.ask(review, "import", tmp_path / "task.zip")
     with pytest.raises(InputError, match="nothing is open"):
         place.ask(review, "export", tmp_path, "--format", "cvat")
 

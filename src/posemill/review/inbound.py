@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from posemill.review.ranking import inside
 from posemill.store.corrections import Correction, add_corrections
 from posemill.store.reviews import answer, review_items
 
+LARGEST = 1 << 30  # bytes of a file in an archive
 MOVED_PX = 0.05  # less is rounding on the way
 SHOWN = 12  # faults named in one message
 
@@ -39,9 +42,16 @@ class Imported:
 
 
 def read(path: Path, points: Skeleton) -> Answers:
-    """A file of any of the three formats, known by what is in it. Errors: InputError when it is none."""
+    """A file of any of the three formats, known by what is in it, or an archive with one.
+
+    Errors: InputError when it is none of them, or not as it was exported.
+    """
     if not path.is_file():
         raise InputError(f"there is no file {path}")
+    return _read_zipped(path, points) if zipfile.is_zipfile(path) else _read(path, points)
+
+
+def _read(path: Path, points: Skeleton) -> Answers:
     with path.open("rb") as file:
         start = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n")  # some write a mark of UTF-8 first
     if start.startswith(b"<"):
@@ -56,6 +66,19 @@ def read(path: Path, points: Skeleton) -> Answers:
         return read_answers(path, points)
     except (KeyError, ValueError, TypeError, AttributeError, IndexError) as exc:  # what tools write has no schema
         raise InputError(f"{path} is not as it was exported: {type(exc).__name__} {exc}") from exc
+
+
+def _read_zipped(path: Path, points: Skeleton) -> Answers:
+    """The one XML or JSON file of an archive, as CVAT exports it."""
+    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+        found = [entry for entry in archive.infolist() if entry.filename.lower().endswith((".xml", ".json"))]
+        if len(found) != 1 or found[0].file_size > LARGEST:
+            raise InputError(
+                f"{path}: expected one XML or JSON file below {LARGEST} bytes in it, found {len(found)}: unpack it"
+            )
+        file = Path(folder) / path.stem
+        file.write_bytes(archive.read(found[0]))
+        return _read(file, points)
 
 
 def import_answers(connection: Connection, labelled: Labelled, path: Path, said_by: str) -> Imported:
