@@ -147,6 +147,18 @@ BACKENDS: Mapping[str, BackendEntry] = register(
             weights=("movenet-lightning.onnx",),
         ),
         BackendEntry(
+            name="movenet-many",
+            factory="posemill.labelling.movenet_many:load",
+            skeleton=COCO_17,
+            people="many",
+            code_licence="Apache-2.0",
+            weights_licence="Apache-2.0",
+            weights_origin="as movenet; people are found with the embedded PoseNet",
+            checkpoint="lightning",
+            packages=("openvino", "torch"),
+            weights=("movenet-lightning.onnx", "posenet-mobilenetv1-075.safetensors"),
+        ),
+        BackendEntry(
             name="keypoint-rcnn",
             factory="posemill.labelling.keypoint_rcnn:load",
             skeleton=COCO_17,
