@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from sqlalchemy import Engine, text
 
+from posemill.errors import Unavailable
 from posemill.labelling.backlog import Labeller
 from posemill.labelling.base import Pose
 from posemill.labelling.chunks import poses_of
@@ -29,6 +30,7 @@ from posemill.stages.workspace import Workspace
 from posemill.store import catalog
 from posemill.store.ledger import Ledger
 from posemill.store.media import MediaStore
+from posemill.store.pose_file import ChunkPoses
 from posemill.store.pose_store import PoseStore
 from posemill.store.track_file import medium_bytes
 from posemill.store.tracks import TrackStore, read_shards
@@ -222,6 +224,27 @@ def test_a_broken_backend_stops_the_run_and_blames_no_medium(bench: Bench) -> No
         assert catalog.open_quarantine(connection) == []
     bench.backend.broken = False
     assert bench.label() == 40
+
+
+def test_a_store_that_goes_away_stops_the_run_and_costs_no_attempt(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.add(1, 45)
+    put = PoseStore.put
+
+    def full(self: PoseStore, chunk: ChunkPoses) -> None:
+        if chunk.start >= 20:
+            raise Unavailable("the disk is full")
+        put(self, chunk)
+
+    monkeypatch.setattr(PoseStore, "put", full)
+    with pytest.raises(Unavailable, match="the disk is full"):
+        bench.label()
+    assert bench.states() == [(0, 20, "done"), (20, None, "queued")]
+    with bench.engine.connect() as connection:
+        assert connection.scalar(text("SELECT sum(attempts) FROM label_job WHERE state = 'queued'")) == 0
+    monkeypatch.setattr(PoseStore, "put", put)
+    assert bench.label() == 25
 
 
 def test_a_chunk_that_ends_its_process_is_given_up_after_some_attempts(bench: Bench) -> None:

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import pytest
+
+from posemill.cli.label import _planned
+from posemill.labelling.plan import Plan
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, "new 2, cached 998, quarantined 1; chunks: new 12, cached 1004\n19800 frames to do: no rate measured yet"),
+        (
+            {"frames_per_second": 30.0, "seconds": 660.0},
+            "new 2, cached 998, quarantined 1; chunks: new 12, cached 1004\n"
+            "19800 frames to do: about 11 min 00 s at 30.0 frames/s, one worker",
+        ),
+        (
+            {"unmeasured": 1, "to_track": 7},
+            "new 2, cached 998, quarantined 1; chunks: new 12, cached 1004; "
+            "tracks to put together without the network: 7\n"
+            "19800 frames and 1 videos of unknown length to do: no rate measured yet",
+        ),
+    ],
+)
+def test_a_plan_in_words(change: dict[str, float], said: str) -> None:
+    figures = {
+        "new": 2, "cached": 998, "quarantined": 1, "chunks": 12, "chunks_cached": 1004, "frames": 19_800,
+        "unmeasured": 0, "to_track": 0, "frames_per_second": None, "seconds": None,
+    }  # fmt: skip
+    assert _planned(Plan(**{**figures, **change})) == said  # type: ignore[arg-type]
