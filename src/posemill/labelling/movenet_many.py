@@ -6,6 +6,7 @@ Where MoveNet sees somebody else than the one it was shown, what PoseNet saw sta
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,10 @@ def load(params: LabelParams) -> PoseBackend:
 
 
 class MoveNetManyBackend(ThreadedBackend):
-    """See PoseBackend. All parameters but `keypoint_threshold` are PoseNet's, `instance_threshold` is both's."""
+    """See PoseBackend. All parameters but `keypoint_threshold` are PoseNet's.
+
+    So is a person's confidence: MoveNet gives keypoints even where nobody is.
+    """
 
     skeleton = COCO_17
 
@@ -57,8 +61,7 @@ class MoveNetManyBackend(ThreadedBackend):
 
     def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
         (people,) = self._finder.poses([image])
-        poses = [self._nearer(image, person) for person in people]
-        return distinct([pose for pose in poses if pose.person_confidence >= self._params.instance_threshold])
+        return distinct([self._nearer(image, person) for person in people])
 
     def _nearer(self, image: NDArray[np.uint8], person: Pose) -> Pose:
         box = square_around(person.xy)
@@ -67,7 +70,8 @@ class MoveNetManyBackend(ThreadedBackend):
             near = self._movenet.look(image, box)
             if similar(near[:, :2], person.xy) > SAME:
                 xy, confidence = near[:, :2], near[:, 2]
-        return shown.pose(xy, confidence, image, self._params.keypoint_threshold)
+        pose = shown.pose(xy, confidence, image, self._params.keypoint_threshold)
+        return replace(pose, person_confidence=person.person_confidence)
 
 
 def square_around(xy: NDArray[np.float32]) -> Box | None:
