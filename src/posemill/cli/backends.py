@@ -111,12 +111,12 @@ def _place(source: str) -> tuple[Path, float, float]:
     """File and stretch in seconds."""
     if Path(source).is_file():
         return Path(source), 0.0, float("inf")
-    from posemill.cli.tracks import _find
+    from posemill.cli.tracks import find
     from posemill.settings import Settings
     from posemill.store.media import MediaStore
 
     settings = Settings.from_env()
-    medium, start_s, end_s = _find(settings, source)
+    medium, start_s, end_s = find(settings, source)
     if medium["kind"] != "video":
         raise InputError(f"medium {medium['digest'][:12]} has keypoints only: there is no picture to look at")
     return MediaStore(settings.store_url).fetch(medium["digest"]), start_s, end_s

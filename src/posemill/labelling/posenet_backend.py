@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from posemill.labelling.base import Pose, PoseBackend
 from posemill.labelling.picture import Placement
 from posemill.labelling.posenet_checkpoint import PoseNetCheckpoint, find_checkpoint
-from posemill.labelling.posenet_decoder import Person, decode_many, decode_one, read_fields
+from posemill.labelling.posenet_decoder import Person, decode_many, decode_one
+from posemill.labelling.posenet_fields import read_fields
 from posemill.labelling.runtimes import Network, load_runtime
 from posemill.labelling.threaded import ThreadedBackend
 from posemill.labelling.views import View, smaller, without_doubles
@@ -112,13 +113,14 @@ def _fitting(placement: Placement, multiple: int) -> Placement:
 
 def _stride(placement: Placement, raw: NDArray[np.float32]) -> int:
     """Pixels a cell: cells lie on both borders."""
-    return round((placement.sides[1] - 1) / max(1, raw.shape[2] - 1))
+    cells = max(1, int(raw.shape[2]) - 1)
+    return round((placement.sides[1] - 1) / cells)
 
 
 _NETWORK = ("posenet", "posenet_resnet", "posenet_checkpoint", "tfjs")
 _POSES = (
-    *_NETWORK, "posenet_backend", "posenet_decoder", "picture", "views", "runtimes/eager", "runtimes/openvino",
-    "runtimes/onnxruntime",
+    *_NETWORK, "posenet_backend", "posenet_decoder", "posenet_fields", "picture", "views", "runtimes/eager",
+    "runtimes/openvino", "runtimes/onnxruntime",
 )  # fmt: skip
 
 

@@ -16,6 +16,8 @@ _MEAN = (123.15, 115.90, 103.06)  # RGB; what the ResNet50 models were trained w
 class FromPicture(nn.Module):
     """(1, H, W, 3) uint8 RGB to the raw fields of a network, as the only item of a list."""
 
+    shift: Tensor
+
     def __init__(self, network: nn.Module, caffe: bool) -> None:
         super().__init__()
         self.network = network

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from posemill.labelling.posenet_decoder import KEYPOINTS, TREE, decode_many, decode_one, read_fields
+from posemill.labelling.posenet_decoder import TREE, decode_many, decode_one
+from posemill.labelling.posenet_fields import KEYPOINTS, read_fields
 
 UPRIGHT = np.array(
     [
