@@ -50,8 +50,7 @@ def decode_one(fields: Fields) -> Person:
     y, x = np.divmod(flat.argmax(1), fields.heat.shape[2])
     every = np.arange(KEYPOINTS)
     xy = np.stack([x, y], -1) * np.float32(fields.stride)
-    for spread in SPREADS:
-        xy, *_ = vote(fields, every, xy, spread)
+    xy, *_ = vote(fields, every, xy, SPREADS)
     confidence = flat.max(1)
     return Person(xy, confidence, _sure(confidence[None])[0])
 
@@ -87,11 +86,8 @@ def _grow(fields: Fields, root: Ints, start: Floats) -> Floats:
     rows, columns = np.zeros((2, *weights.shape), np.int64)
 
     def settle(keypoint: Ints, place: Floats) -> None:
-        for spread in SPREADS:
-            place, weights[count, keypoint], rows[count, keypoint], columns[count, keypoint] = vote(
-                fields, keypoint, place, spread
-            )
-        xy[count, keypoint] = place
+        at = count, keypoint
+        xy[at], weights[at], rows[at], columns[at] = vote(fields, keypoint, place, SPREADS)
 
     settle(root, start)
     for step in range(EDGES):

@@ -54,22 +54,26 @@ def seeds(heat: Floats, threshold: float, most: int) -> tuple[Ints, Floats]:
     return k[order], np.stack([x, y], -1)[order].astype(np.float32)
 
 
-def vote(fields: Fields, keypoint: Ints, xy: Floats, spread: float) -> tuple[Floats, Floats, Ints, Ints]:
+def vote(fields: Fields, keypoint: Ints, xy: Floats, spreads: tuple[float, ...]) -> tuple[Floats, Floats, Ints, Ints]:
     """What the 5 × 5 cells around each position (N, 2) say of where its keypoint is.
 
-    Returns the positions, and the weights (N, 25), rows and columns (N, 25) of those cells.
+    spreads  cells; how far a vote may lie from where it is expected, from one round to the next.
+    Returns  the positions, and the weights (N, 25), rows and columns (N, 25) of those cells.
     """
     height, width = fields.heat.shape[1:]
-    stride = fields.stride
-    cell = np.rint(xy[:, ::-1] / stride).astype(np.int64)
-    around = cell[:, None] + _WINDOW
-    inside = ((around >= 0) & (around < (height, width))).all(-1)
-    y, x = np.clip(around[..., 0], 0, height - 1), np.clip(around[..., 1], 0, width - 1)
-    votes = fields.offset[keypoint[:, None], y, x] + np.stack([x, y], -1).astype(np.float32) * stride
-    far = ((votes - xy[:, None]) ** 2).sum(-1) / np.float32(2 * (spread * stride) ** 2)
-    weight = fields.heat[keypoint[:, None], y, x] * np.exp(-far) * inside + np.float32(1e-9)
-    weight /= weight.sum(1, keepdims=True)
-    return (weight[..., None] * votes).sum(1), weight, y, x
+    stride, k = np.float32(fields.stride), keypoint[:, None]
+    cell = np.rint(xy[:, ::-1] / stride).astype(np.int64)[:, None] + _WINDOW
+    y, x = cell[..., 0], cell[..., 1]
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    y, x = y.clip(0, height - 1), x.clip(0, width - 1)
+    votes = fields.offset[k, y, x] + np.stack([x, y], -1).astype(np.float32) * stride
+    heat, weight = fields.heat[k, y, x] * inside, np.empty(0, np.float32)
+    for spread in spreads:
+        far = ((votes - xy[:, None]) ** 2).sum(-1) * np.float32(-0.5 / (spread * stride) ** 2)
+        weight = heat * np.exp(far) + np.float32(1e-9)
+        weight /= weight.sum(1, keepdims=True)
+        xy = np.matmul(weight[:, None], votes)[:, 0]
+    return xy, weight, y, x
 
 
 def heat_at(fields: Fields, xy: Floats) -> Floats:
