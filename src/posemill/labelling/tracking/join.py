@@ -17,22 +17,20 @@ from posemill.pose.skeleton import Skeleton
 
 ENDS = 12  # poses at an end of a piece that say how the body moves there
 MIN_POSES = 3  # a shorter piece does not say
+REACH, FASTEST = 2.0, 6.0  # body sizes, and body sizes a second: pieces farther apart are not looked at
 
 
 def join(people: Sequence[Person], skeleton: Skeleton, params: TrackingParams) -> list[list[Person]]:
-    """Chains of pieces, each the whole of one person, in order of time."""
-    from scipy.optimize import linear_sum_assignment
-
-    worth = np.zeros((len(people), len(people)))
-    for i, j in _neighbours(people, params.max_gap_s):
-        alike = _alike(people[i], people[j], skeleton)
-        worth[i, j] = alike if alike >= params.min_oks else 0.0
-    after = {}
-    if worth.any():
-        rows, columns = linear_sum_assignment(worth, maximize=True)
-        after = {int(r): int(c) for r, c in zip(rows, columns, strict=True) if worth[r, c] > 0}
+    """Chains of pieces, each the whole of one person, in order of time; those that agree best are joined first."""
+    pairs = [(_alike(people[i], people[j], skeleton), i, j) for i, j in _neighbours(people, params.max_gap_s)]
+    after: dict[int, int] = {}
+    begun: set[int] = set()
+    for alike, i, j in sorted(pairs, key=lambda pair: (-pair[0], pair[1:])):
+        if alike >= params.min_oks and i not in after and j not in begun:
+            after[i] = j
+            begun.add(j)
     chains = []
-    for first in sorted(set(range(len(people))) - set(after.values())):
+    for first in sorted(set(range(len(people))) - begun):
         chain = [first]
         while chain[-1] in after:
             chain.append(after[chain[-1]])
@@ -41,12 +39,16 @@ def join(people: Sequence[Person], skeleton: Skeleton, params: TrackingParams) -
 
 
 def _neighbours(people: Sequence[Person], max_gap_s: float) -> Iterable[tuple[int, int]]:
-    """Pairs of which the second begins within `max_gap_s` after the first ended."""
-    starts = np.array([p.times_s[0] for p in people])
-    enough = np.array([len(p.poses) >= MIN_POSES for p in people], bool)
-    for i in np.flatnonzero(enough).tolist():
-        gap_s = starts - people[i].times_s[-1]
-        yield from ((i, j) for j in np.flatnonzero(enough & (gap_s > 0) & (gap_s <= max_gap_s)).tolist())
+    """Pairs of which the second begins within `max_gap_s` after the first ended, not farther than anybody runs."""
+    enough = [n for n, person in enumerate(people) if len(person.poses) >= MIN_POSES]
+    starts = np.array([people[n].times_s[0] for n in enough])  # people are in order of their first pose
+    places = np.array([np.nanmean(people[n].poses[0].xy, axis=0) for n in enough]).reshape(-1, 2)
+    for i in enough:
+        end_s, end = people[i].times_s[-1], np.nanmean(people[i].poses[-1].xy, axis=0)
+        low, high = np.searchsorted(starts, [end_s, end_s + max_gap_s], side="right").tolist()
+        away = np.linalg.norm(places[low:high] - end, axis=-1) / people[i].motion.size_px
+        near = away <= REACH + FASTEST * (starts[low:high] - end_s)
+        yield from ((i, enough[low + n]) for n in np.flatnonzero(near).tolist())
 
 
 def _alike(one: Person, other: Person, skeleton: Skeleton) -> float:
