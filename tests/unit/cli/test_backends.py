@@ -107,3 +107,31 @@ def test_one_that_cannot_run_is_named_and_the_others_go_on(
         CliRunner().invoke(compare_backends, [*arguments, "--backend", "detectron2"], catch_exceptions=False)
     with pytest.raises(InputError, match="known are openpifpaf"):
         CliRunner().invoke(compare_backends, [*arguments, "--backend", "alphapose"], catch_exceptions=False)
+
+
+def test_a_clip_of_the_database_is_seen_in_its_own_stretch(
+    loaded: list[LabelParams], clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    class Store:
+        def __init__(self, url: str) -> None: ...
+
+        def fetch(self, digest: str) -> Path:
+            return clip
+
+    def poses(self: Still, images: Sequence[NDArray[np.uint8]]) -> list[list[Pose]]:
+        seen.extend(int(image.mean()) for image in images)
+        return [[] for _ in images]
+
+    row = {"kind": "video", "digest": "5c" * 32}
+    monkeypatch.setattr("posemill.cli.tracks.find", lambda settings, which: (row, 1.0, float("inf")))
+    monkeypatch.setattr("posemill.store.media.MediaStore", Store)
+    monkeypatch.setattr(Still, "poses", poses)
+    arguments = ["12", "--frames", "2", "--out", str(tmp_path / "s.png"), "--backend", "posenet"]
+    shown = CliRunner().invoke(compare_backends, arguments, catch_exceptions=False)
+    assert "2 pictures" in shown.output
+    assert min(seen) > 95  # frame n is of grey 10 n, and the stretch begins with frame 10
+    row["kind"] = "keypoints"
+    with pytest.raises(InputError, match="keypoints only"):
+        CliRunner().invoke(compare_backends, arguments, catch_exceptions=False)
