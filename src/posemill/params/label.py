@@ -16,8 +16,9 @@ class LabelParams(Section):
     backend: str = Field(default="openpifpaf", description="name in the register of pose backends")
     checkpoint: str = Field(default="posenet", description="`posenet` (embedded), an official name, or a file")
     checkpoint_sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", description="the digest it must have")
-    runtime: Literal["eager", "cuda", "openvino", "onnxruntime"] = Field(
-        default="openvino", description="all give the same keypoints; eager is PyTorch, cuda PyTorch on a GPU"
+    runtime: Literal["eager", "cuda", "openvino", "onnxruntime", "opencv"] = Field(
+        default="openvino",
+        description="all give the same keypoints; eager is PyTorch, cuda PyTorch on a GPU, opencv for graph files only",
     )
     precision: Literal["f32", "bf16"] = Field(
         default="f32", description="bf16 is quicker (openvino only), moves keypoints by a pixel and loses people"

@@ -20,6 +20,7 @@ from posemill.labelling.graphs import RUNTIMES, open_graph
 from posemill.labelling.openpose.weights import EMBEDDED
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
+from posemill.synth.corpus import SynthClip
 
 KERNEL = np.random.default_rng(3).normal(size=(5, 3, 3, 3)).astype(np.float32)
 
@@ -157,3 +158,16 @@ def test_a_damaged_file_is_refused(tmp_path: Path, runtime: str) -> None:
     damaged.write_bytes(b"no network")
     with pytest.raises(CheckpointError, match="is no network that"):
         open_graph(damaged, runtime)
+
+
+@pytest.mark.parametrize("name", ["openpose", "movenet"])
+def test_every_runtime_can_be_asked_for(name: str, rendered: tuple[SynthClip, NDArray[np.uint8]]) -> None:
+    picture = rendered[1]
+    found = []
+    for runtime in RUNTIMES:
+        params = LabelParams.model_validate({"backend": name, "runtime": runtime, "threads": 1})
+        found.append(load_backend(name, params).poses([picture])[0])
+    for others in found[1:]:
+        assert len(others) == len(found[0]) > 0
+        for a, b in zip(found[0], others, strict=True):
+            np.testing.assert_allclose(a.xy, b.xy, atol=0.05)  # pixels
