@@ -125,6 +125,14 @@ def test_the_fault_is_queued_shown_and_dismissed(place: Place, tmp_path: Path) -
     assert [r["answered_by"] for r in place.rows("list", "--state", "all")] == ["ann"]
 
 
+def test_what_is_not_labelled_now_stays_queued(place: Place) -> None:
+    place.rows("queue")
+    (place.settings.workspace / "params.yaml").write_text(PARAMS.replace("129", "161"))
+    with pytest.raises(InputError, match="no video is labelled"):
+        place.ask(review, "queue")
+    assert len(place.rows("list")) == 1
+
+
 def corrected(folder: Path, form: str, at: tuple[float, float]) -> Path:
     """What an annotator does: person 0's left wrist put at a place, in the frame where it is wrong."""
     if form == "coco":

@@ -41,7 +41,8 @@ def test_what_is_not_among_the_worst_stays_and_what_is_not_found_goes(engine: En
         queue(connection, [ITEM, worse], added_by="queue")
         assert queue(connection, [worse], added_by="queue", found=[ITEM, worse]).gone == 0
         assert len(review_items(connection)) == 2
-        assert queue(connection, [worse], added_by="queue").gone == 1
+        assert queue(connection, [worse], added_by="queue", media=[]).gone == 0  # nothing was looked at
+        assert queue(connection, [worse], added_by="queue", media=[MEDIUM]).gone == 1
         assert [row["person"] for row in review_items(connection)] == [1]
         assert review_items(connection, state="dismissed")[0]["answered_by"] == "queue"
         assert queue(connection, [ITEM, worse], added_by="queue").added == 1  # it came back

@@ -50,12 +50,16 @@ def queue_(limit: int, as_json: bool) -> None:
     from posemill.store.reviews import queue, review_items
 
     with _labelled() as (connection, labelled):
+        if not labelled.videos:
+            raise InputError("no video is labelled with the parameters of params.yaml: `posemill label`")
         found = rank(labelled)
-        done = queue(connection, found[:limit], added_by=who(), found=found)
+        done = queue(connection, found[:limit], added_by=who(), found=found, media=labelled.videos)
         rows = review_items(connection, limit=limit)
     table(rows, COLUMNS, as_json, "nothing looks wrong in what is labelled")
     if not as_json:
-        click.echo(f"{done.added} new, {done.known} known, {done.answered} answered before, {done.gone} gone", err=True)
+        figures = f"{done.added} new, {done.known} known, {done.answered} answered before, {done.gone} gone"
+        missing = f"; {labelled.missing} videos are not labelled" if labelled.missing else ""
+        click.echo(f"{len(labelled.videos)} videos: {figures}{missing}", err=True)
 
 
 @review.command("list")

@@ -25,11 +25,13 @@ class Labelled:
     labeller  of params.yaml.
     rows      database rows of the media that have tracks, by digest, in the order they were added.
     said      corrections that hold now.
+    missing   number of videos that are not labelled.
     """
 
     labeller: Labeller
     rows: Mapping[str, RowMapping]
     said: Said
+    missing: int = 0
     _kept: dict[str, MediumTracks] = field(default_factory=dict, init=False)
 
     @property
@@ -77,7 +79,8 @@ def open_labelled(settings: Settings, connection: Connection) -> Labelled:
     rows = {row["digest"]: row for row in media(connection) if row["digest"] and row["digest"] not in aside}
     missing = set(labeller.missing([digest for digest, row in rows.items() if row["kind"] == "video"]))
     said = Said.of(corrections(connection), labeller.tracks)
-    return Labelled(labeller, {digest: row for digest, row in rows.items() if digest not in missing}, said)
+    kept = {digest: row for digest, row in rows.items() if digest not in missing}
+    return Labelled(labeller, kept, said, len(missing))
 
 
 def whole_digest(connection: Connection, which: str) -> str:

@@ -44,16 +44,22 @@ class Queued:
 
 
 def queue(
-    connection: Connection, items: Sequence[ReviewItem], *, added_by: str, found: Collection[ReviewItem] | None = None
-) -> Queued:
+    connection: Connection, items: Sequence[ReviewItem], *, added_by: str, found: Collection[ReviewItem] | None = None,
+    media: Collection[str] | None = None,
+) -> Queued:  # fmt: skip
     """Make these the open items, beside open ones that were `found` again but are not among the worst this time.
 
     found  everything that looks wrong now; None: just the items.
+    media  digests of what was looked at: items of other media stay as they are; None: everything was.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _LOCK})  # two at once would add items twice
     known = {_key(row): row for row in connection.execute(_query()).mappings()}
     still = {_place(item) for item in (items if found is None else found)}
-    gone = [row["item"] for key, row in known.items() if row["state"] == "open" and key not in still]
+    gone = [
+        row["item"]
+        for key, row in known.items()
+        if row["state"] == "open" and key not in still and (media is None or row["medium"] in media)
+    ]
     _set(connection, gone, state="dismissed", answer=GONE, answered_by=added_by, answered_at=func.now())
     counts = {"added": 0, "known": 0, "answered": 0}
     for item in items:
