@@ -49,9 +49,8 @@ class Labeller:
 
     def labelled(self, medium: str) -> MediumTracks:
         """The tracks of a medium whose poses are all in the store. Errors: InputError when they are not."""
-        if self.tracks.has(medium, self.fingerprint):
-            return self.tracks.get(medium, self.fingerprint)
-        return self.track(medium, self.poses.stretches(self.pose_fingerprint, medium).get(medium, []))
+        found = self.tracks.find(medium, self.fingerprint)
+        return found or self.track(medium, self.poses.stretches(self.pose_fingerprint, medium).get(medium, []))
 
     def untracked(self, media: Iterable[str]) -> dict[str, list[Stretch]]:
         """Stretches of those media whose poses are all there and whose tracks are not."""

@@ -28,10 +28,15 @@ class TrackStore:
 
     def get(self, medium: str, fingerprint: str) -> MediumTracks:
         """The tracks. Errors: InputError when there are none, or the file is not readable as tracks."""
-        content = self._shelf.get(fingerprint, medium)
-        if content is None:
+        found = self.find(medium, fingerprint)
+        if found is None:
             raise InputError(f"the store {self.url} has no tracks of {medium} by {fingerprint}")
-        return medium_from(content, self.place(medium, fingerprint))
+        return found
+
+    def find(self, medium: str, fingerprint: str) -> MediumTracks | None:
+        """The tracks, or None when there are none: one call of the store."""
+        content = self._shelf.get(fingerprint, medium)
+        return None if content is None else medium_from(content, self.place(medium, fingerprint))
 
     def media(self, fingerprint: str) -> set[str]:
         """Digests of all media of which there are tracks by this labeller."""
