@@ -17,6 +17,7 @@ from posemill.labelling.accuracy import best_pairs
 from posemill.labelling.base import PoseBackend, load_backend
 from posemill.labelling.engine import StreamingBackend
 from posemill.labelling.fingerprint import fingerprint
+from posemill.labelling.openpifpaf import backend as backend_module
 from posemill.labelling.openpifpaf.backend import OpenPifPafBackend
 from posemill.labelling.openpifpaf.checkpoints import load_checkpoint
 from posemill.labelling.openpifpaf.decoder import Decoder, Thresholds
@@ -151,6 +152,7 @@ def test_posing_with_a_kept_network_imports_no_openpifpaf(
 import sys
 from pathlib import Path
 import numpy as np
+from posemill.labelling.openpifpaf import backend as backend_module
 from posemill.labelling.openpifpaf.backend import OpenPifPafBackend
 from posemill.labelling.openpifpaf.checkpoints import load_checkpoint
 from posemill.params.label import LabelParams
@@ -205,6 +207,13 @@ def test_the_fingerprint_names_what_changes_keypoints_and_nothing_else(backend: 
     assert same != fingerprint(describes, LabelParams(frame_stride=2))
     assert same != fingerprint(describes, LabelParams(tracking=TrackingParams(min_oks=0.5)))
     assert same != fingerprint({**describes, "long_edge_px": 513}, params)
+
+
+def test_the_fingerprint_follows_every_module_that_changes_poses(backend: PoseBackend) -> None:
+    root = Path(backend_module.__file__).parents[1]
+    assert all((root / name).is_file() for name in backend_module._POSE_CODE)
+    assert set(backend_module._NETWORK_CODE) < set(backend_module._POSE_CODE)
+    assert backend.describe()["code"] != backend_module._digest_of(backend_module._POSE_CODE[:-1])
 
 
 def test_an_unknown_backend_lists_the_known_ones() -> None:

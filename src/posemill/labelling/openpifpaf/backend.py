@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,7 @@ def _module(checkpoint: Checkpoint) -> Any:
     return from_bytes(checkpoint.shell)
 
 
-def _digest_of(code: Sequence[str]) -> str:
+@cache
+def _digest_of(code: tuple[str, ...]) -> str:
     """Of modules in labelling: neither a kept network nor keypoints outlive a change of what made them."""
     return hashlib.sha256(b"".join((_ROOT / name).read_bytes() for name in code)).hexdigest()[:16]
