@@ -47,7 +47,10 @@ def export(
         shown += pictures(tracks, wanted[medium], origin=tracks.labeller)
         _write_images(labelled.path(medium), [p for p in shown if p.medium == medium], folder / IMAGES)
     if not shown:
-        raise InputError(f"none of {len(items)} review items is there any more: `posemill review queue` finds new ones")
+        what = "is there any more: `posemill review queue` finds new ones"
+        if not any(item["medium"] in labelled.rows for item in items):
+            what = "is in a video that is labelled with the parameters of params.yaml: `posemill label`"
+        raise InputError(f"none of {len(items)} review items {what}")
     file, points = folder / FILES[form], shown[0].skeleton
     if form == "coco":
         from posemill.formats.coco import write_pictures
