@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 NETWORKS: Mapping[str, str] = MappingProxyType(
     {"tcn": "posemill.models.tcn:TCN", "stgcn": "posemill.models.stgcn:STGCN"}
 )
+# put together from trained ones by `posemill assemble`, never trained themselves
+FUSED: Mapping[str, str] = MappingProxyType({"ensemble": "posemill.models.ensemble:Ensemble"})
 WEIGHTS, CARD = "network.safetensors", "network.json"
 
 
@@ -44,11 +46,11 @@ class NetworkCard:
 
 def build(name: str, body: Skeleton, classes: int, **hyper: Any) -> nn.Module:
     """A fresh network (B, T, K, 3) → (B, classes); an unknown name or hyper-parameter lists the known ones."""
-    if name not in NETWORKS:
+    if name not in NETWORKS and name not in FUSED:
         raise InputError(f"unknown network {name!r}; known are {', '.join(NETWORKS)}")
     import inspect
 
-    module, cls = NETWORKS[name].split(":")
+    module, cls = {**FUSED, **NETWORKS}[name].split(":")
     network = getattr(import_module(module), cls)
     known = [p for p in inspect.signature(network).parameters if p not in ("skeleton", "classes")]
     if unknown := sorted(set(hyper) - set(known)):
