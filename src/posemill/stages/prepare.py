@@ -55,7 +55,7 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
     validated = inputs.output("validate")
     clips, dropped = _usable(_clips(validated / "clips.parquet"), params)
     pipeline = FeaturePipeline(skeleton(params.skeleton), WindowSpec(**params.window.model_dump()))
-    index, windowless = _cut(pipeline, clips, inputs.output("label"), _rejected(validated), outputs)
+    index, windowless = _cut(pipeline, clips, inputs.output("label"), rejected_tracks(validated), outputs)
     dropped |= windowless
     if not len(index):
         reasons = "; ".join(f"{n} times: {r}" for r, n in Counter(dropped.values()).items())
@@ -97,7 +97,7 @@ def _usable(clips: pd.DataFrame, params: PrepareParams) -> tuple[pd.DataFrame, d
     return clips[~unlabelled & ~unwanted], dropped
 
 
-def _rejected(validated: Path) -> set[tuple[str, int]]:
+def rejected_tracks(validated: Path) -> set[tuple[str, int]]:
     """(medium, person) of the tracks that validation turned down."""
     import pandas as pd
 
