@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import Engine, text
@@ -164,3 +165,13 @@ def test_a_database_that_goes_away_is_said_in_a_sentence(ledger: Ledger, databas
             connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
         assert caught.value.retryable
         assert ledger.unfinished({B}) == [3]  # back again: the next call has a connection of its own
+
+
+def test_of_two_who_finish_a_medium_at_once_one_is_told(ledger: Ledger) -> None:
+    """Threads that pass the update together: neither may take the other for unfinished."""
+    for _ in range(20):
+        with ledger.planning() as connection:
+            ledger.set_state(connection, [1, 2], "queued")
+        with Holder(ledger) as one, Holder(ledger) as other, ThreadPoolExecutor(2) as pool:
+            leases = one.claim([1]), other.claim([2])
+            assert any(pool.map(lambda lease: ledger.done(lease, 1, 1, 1.0), leases))

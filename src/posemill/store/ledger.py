@@ -158,6 +158,8 @@ class Ledger:
                 ),
                 {"id": lease.id, "frames": frames, "poses": poses, "seconds": seconds},
             )
+        # a transaction of its own: of two workers that finish a medium's last two chunks at once, one sees both done
+        with database(self.engine) as connection:
             query = (
                 "SELECT NOT EXISTS (SELECT FROM label_job WHERE medium_id = :medium AND fingerprint = :fingerprint "
                 "AND state <> 'done')"
