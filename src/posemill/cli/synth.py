@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--subjects", default=12, show_default=True, type=click.IntRange(1), help="Different people.")
 @click.option("--activities", default="all", show_default=True, help="Names with commas between, or all.")
-@click.option("--clips-per", default=2, show_default=True, type=click.IntRange(1), help="Takes of each by each.")
+@click.option("--clips-per", default=3, show_default=True, type=click.IntRange(1), help="Takes of each by each.")
 @click.option("--seed", default=11, show_default=True, type=click.IntRange(0), help="The same seed, the same corpus.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write files here, register nothing.")
 @click.option("--quiet", is_flag=True, help="Only errors.")
