@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from posemill.errors import InputError
+from posemill.features.noise import FittedNoise
 from posemill.features.pipeline import EXTENT_QUANTILE, FeaturePipeline, trunk_of
 from posemill.params.train import AugmentParams
 from posemill.pose.skeleton import Skeleton
@@ -18,13 +19,19 @@ if TYPE_CHECKING:
 
 
 class Augmentation:
-    """Callable on a batch (B, T, K, 3) of transformed windows; the generator is an argument, so runs repeat."""
+    """Callable on a batch (B, T, K, 3) of transformed windows; the generator is an argument, so runs repeat.
 
-    def __init__(self, pipeline: FeaturePipeline, params: AugmentParams) -> None:
+    fitted  errors of the labeller, where params.noise asks for them; they take the place of jitter, drift and jumps.
+    """
+
+    def __init__(self, pipeline: FeaturePipeline, params: AugmentParams, fitted: FittedNoise | None = None) -> None:
         import torch
 
         if pipeline.mean_pose is None or pipeline.spread is None:
             raise InputError("augmentation needs a fitted feature pipeline; use what fit() returns")
+        if (params.noise == "fitted") != (fitted is not None):
+            raise InputError("fitted noise goes with train.augment.noise: fitted, and with nothing else")
+        self.errors = LabellerErrors(fitted, pipeline, pipeline.spread) if fitted else None
         self.params, self.spread = params, pipeline.spread
         self.mean_pose = torch.from_numpy(pipeline.mean_pose) / self.spread
         self.flip = torch.from_numpy(pipeline.skeleton.flip_index)
@@ -38,8 +45,12 @@ class Augmentation:
         p, g = self.params, generator
         xy = stretch_time(x[..., :2], p.crop, g)
         xy = swap_sides(turn(xy, p, self.flip, g), self.flip, p.swap_sides, g)
-        xy = xy + noise(xy.shape, p, g)
+        xy = change_speed(xy, p.speed, g) if p.speed else xy
+        xy = self.errors.added_to(xy, g) if self.errors else xy + noise(xy.shape, p, g)
+        xy = fewer_frames(xy, p.frame_rate, g) if p.frame_rate else xy
         hidden = self._hidden(xy.shape, g)
+        if self.errors:
+            hidden |= self.errors.lost(len(xy), g) & ~hidden.all(1, keepdim=True)
         xy = fill(self._normalise(xy, hidden), hidden)
         xy = torch.where(hidden.all(1, keepdim=True)[..., None], self.mean_pose, xy)
         return torch.cat([xy, x[..., 2:]], dim=-1)
@@ -75,6 +86,52 @@ class Augmentation:
         extent = (high - low).clamp(min=0).amax(-1)
         size = torch.quantile(extent, EXTENT_QUANTILE, dim=1) * self.spread
         return (xy - middle[:, None, None]) / size.clamp(min=1e-3)[:, None, None, None]
+
+
+class LabellerErrors:
+    """Errors as a labeller makes them: jitter that goes on for a while, jumps, exchanged sides, lost keypoints."""
+
+    def __init__(self, noise: FittedNoise, pipeline: FeaturePipeline, spread: float) -> None:
+        import torch
+
+        window, body = pipeline.window, pipeline.skeleton
+        step_s = window.duration_s / window.frames
+        apart = (torch.arange(window.frames)[:, None] - torch.arange(window.frames)).abs()
+        self.over_time = torch.linalg.cholesky(torch.exp(-apart * step_s / noise.memory_s).double()).float()
+        self.jitter = torch.from_numpy(noise.of("jitter", body))[:, None] / spread
+        self.jump_size = noise.jump_size / spread
+        self.flip = torch.from_numpy(body.flip_index)
+        self.side = torch.minimum(self.flip, torch.arange(len(body)))  # both sides are exchanged together
+        self.rates = {n: torch.from_numpy(noise.of(f"{n}_rate", body)) for n in ("jump", "swap", "drop")}
+        self.frames = {n: max(round(getattr(noise, f"{n}_s") / step_s), 1) for n in self.rates}
+
+    def added_to(self, xy: Tensor, g: Generator) -> Tensor:
+        """(B, T, K, 2) with sides exchanged, jitter and jumps."""
+        import torch
+
+        b, t, k, _ = xy.shape
+        swapped = self._stretches("swap", b, t, g)[0][..., self.side]
+        xy = torch.where(swapped[..., None], xy[:, :, self.flip], xy)
+        jitter = torch.einsum("ts,bskc->btkc", self.over_time, torch.randn(b, t, k, 2, generator=g)) * self.jitter
+        jumping, begun = self._stretches("jump", b, t, g)
+        aside = torch.randn(b, t + self.frames["jump"], k, 2, generator=g)
+        aside = aside.gather(1, begun[..., None].expand(xy.shape))
+        return xy + jitter + jumping[..., None] * aside * self.jump_size
+
+    def lost(self, count: int, g: Generator) -> Tensor:
+        """(B, T, K) bool: not found."""
+        return self._stretches("drop", count, len(self.over_time), g)[0]
+
+    def _stretches(self, name: str, b: int, t: int, g: Generator) -> tuple[Tensor, Tensor]:
+        """(B, T, K) whether it lasts, at its rate, and when it began, counted from `frames` before the window."""
+        import torch
+
+        rate, length = self.rates[name].clamp(max=0.99), self.frames[name]
+        begin = 1 - (1 - rate) ** (1 / length)
+        at = torch.arange(t + length)[None, :, None]
+        begun = at.masked_fill(torch.rand(b, t + length, len(rate), generator=g) >= begin, -length).cummax(1).values
+        lasts = at - begun < length
+        return lasts[:, length:], begun[:, length:].clamp(min=0)
 
 
 def _median_point(xy: Tensor, seen: Tensor) -> Tensor:
@@ -113,9 +170,42 @@ def stretch_time(xy: Tensor, shortest: float, g: Generator) -> Tensor:
     start = (1 - part) * torch.rand(b, 1, generator=g)
     at = (torch.arange(t)[None] + torch.rand(b, t, generator=g)) / t
     at = ((start + part * at) * t - 0.5).clamp(0, t - 1)
-    left = at.floor().long().clamp(max=t - 2)
+    return at_times(xy, at)
+
+
+def change_speed(xy: Tensor, reach: float, g: Generator) -> Tensor:
+    """Up to 1 + reach times as fast or as slow; where a faster motion has ended, it is played backwards."""
+    import torch
+
+    b, t = xy.shape[:2]
+    rate = (1 + reach) ** (2 * torch.rand(b, 1, generator=g) - 1)
+    start = (1 - rate) * (t - 1) * torch.rand(b, 1, generator=g)
+    at = (start + rate * torch.arange(t)).remainder(2 * (t - 1))
+    return at_times(xy, torch.minimum(at, 2 * (t - 1) - at))
+
+
+def fewer_frames(xy: Tensor, share: float, g: Generator) -> Tensor:
+    """A share of the windows as of a slower camera: every second to fourth frame, straight lines between those."""
+    import torch
+
+    b, t = xy.shape[:2]
+    step = torch.where(torch.rand(b, 1, generator=g) < share, 1 + 3 * torch.rand(b, 1, generator=g), 1.0)
+    phase = (step - 1) * torch.rand(b, 1, generator=g)
+    nth = (torch.arange(t) - phase) / step
+    before = (phase + nth.floor() * step).clamp(0, t - 1)
+    after = (phase + (nth.floor() + 1) * step).clamp(0, t - 1)
+    weight = (nth - nth.floor())[..., None, None]
+    slow = at_times(xy, before) * (1 - weight) + at_times(xy, after) * weight
+    return torch.where((step > 1)[..., None, None], slow, xy)
+
+
+def at_times(xy: Tensor, at: Tensor) -> Tensor:
+    """Windows (B, T, K, 2) at times (B, S) from 0 to T - 1, by linear interpolation: (B, S, K, 2)."""
+    import torch
+
+    left = at.floor().long().clamp(max=xy.shape[1] - 2)
     weight = (at - left)[..., None, None]
-    rows = torch.arange(b)[:, None]
+    rows = torch.arange(len(xy))[:, None]
     return xy[rows, left] * (1 - weight) + xy[rows, left + 1] * weight
 
 

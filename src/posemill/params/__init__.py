@@ -16,11 +16,12 @@ from posemill.params.prepare import PrepareParams
 from posemill.params.section import Section
 from posemill.params.snapshot import SnapshotParams
 from posemill.params.train import TrainParams
+from posemill.params.tune import TuneParams
 from posemill.params.validate import ValidateParams
 
 
 class Params(Section):
-    """The whole of params.yaml, one section a stage."""
+    """The whole of params.yaml, one section a stage; `tune` is of the command of that name."""
 
     snapshot: SnapshotParams = SnapshotParams()
     ingest: IngestParams = IngestParams()
@@ -28,6 +29,7 @@ class Params(Section):
     validate_: ValidateParams = Field(ValidateParams(), alias="validate")  # BaseModel has a method of that name
     prepare: PrepareParams = PrepareParams()
     train: TrainParams = TrainParams()
+    tune: TuneParams = TuneParams()
     evaluate: EvaluateParams = EvaluateParams()
     package: PackageParams = PackageParams()
 

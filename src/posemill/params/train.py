@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -10,8 +10,13 @@ from posemill.params.section import Section
 
 
 class AugmentParams(Section):
-    """What is done to normalised windows in training; see posemill.features.augment for each. 0 switches one off."""
+    """What is done to normalised windows in training; see posemill.features.augment for each. 0 switches one off.
 
+    noise  fitted: instead of jitter, drift and jumps, the labeller's own errors as the label stage measured them
+           against true keypoints; sides exchanged and keypoints lost come on top of what is set here.
+    """
+
+    noise: Literal["set", "fitted"] = "set"
     rotate_rad: float = Field(default=0.3, ge=0)
     scale: float = Field(default=0.2, ge=0, lt=1)
     shear: float = Field(default=0.1, ge=0)
@@ -24,6 +29,8 @@ class AugmentParams(Section):
     drop_clip: float = Field(default=0.1, ge=0, le=1)
     drop_limb: float = Field(default=0.1, ge=0, le=1)
     crop: float = Field(default=0.75, gt=0, le=1)
+    speed: float = Field(default=0.0, ge=0, le=1)
+    frame_rate: float = Field(default=0.0, ge=0, le=1)
 
 
 class TrainParams(Section):
@@ -31,13 +38,20 @@ class TrainParams(Section):
 
     network         name in posemill.models.NETWORKS.
     hyper           hyper-parameters by network name; those of other networks than `network` wait until it is chosen.
+    pretrained      weights to begin with: a network.safetensors or its folder, seen from the workspace.
+    pretrained_parts  `all` of it, or its `body`: all layers but the last, for other activities.
     windows_per_clip  windows drawn from every train clip an epoch; 0 = all windows of all clips.
     patience        epochs without a better validation accuracy before training stops.
-    threads         of torch; results depend on it in the last digits.
+    threads         of torch, a device; results depend on it in the last digits.
+    accelerator, devices, precision, strategy  as Lightning has them: what is computed on, on how many of them, in which
+                    numbers (`bf16-mixed`: matrix products in 16 bits, weights and sums in 32) and how devices are
+                    started. Each of n devices takes an n-th of every batch.
     """
 
     network: str = "tcn"
     hyper: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    pretrained: str | None = None
+    pretrained_parts: Literal["all", "body"] = "all"
     epochs: int = Field(default=40, ge=1)
     batch: int = Field(default=64, ge=2)
     windows_per_clip: int = Field(default=0, ge=0)
@@ -48,6 +62,10 @@ class TrainParams(Section):
     patience: int = Field(default=15, ge=1)
     seed: int = 0
     threads: int = Field(default=2, ge=1)
+    accelerator: Literal["cpu", "gpu", "mps", "auto"] = "cpu"
+    devices: int = Field(default=1, ge=1)
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    strategy: Literal["auto", "ddp_fork", "ddp_spawn"] = "auto"
     augment: AugmentParams = AugmentParams()
 
     @property

@@ -50,11 +50,11 @@ class _Batches(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
 
 class _Rows(Sampler[NDArray[np.int64]]):
-    """Row numbers of one epoch, cut into batches."""
+    """Row numbers of one epoch, cut into batches; of every batch the `part`-th of `parts`, which are equally many."""
 
-    def __init__(self, rows: NDArray[np.int64], batch: int, drop_last: bool) -> None:
+    def __init__(self, rows: NDArray[np.int64], batch: int, drop_last: bool, part: int = 0, parts: int = 1) -> None:
         count = len(rows) // batch if drop_last else -(-len(rows) // batch)
-        self.batches = [rows[i * batch : (i + 1) * batch] for i in range(count)]
+        self.batches = [rows[i * batch : (i + 1) * batch][part::parts] for i in range(count)]
 
     def __iter__(self) -> Iterator[NDArray[np.int64]]:
         return iter(self.batches)
@@ -65,6 +65,8 @@ class _Rows(Sampler[NDArray[np.int64]]):
 
 class WindowData(pl.LightningDataModule):
     """Train and validation batches of transformed windows. What an epoch draws depends only on seed and epoch.
+
+    Each of n devices gets an n-th of every train batch, and judges all validation windows.
 
     first_epoch  to be set when a training is resumed.
     """
@@ -94,28 +96,28 @@ class WindowData(pl.LightningDataModule):
 
     @property
     def batch(self) -> int:
-        """The batch size, or all rows where there are fewer."""
-        return min(self.params.batch, len(self.epoch_rows(0)))
+        """The batch size over all devices, or all rows where there are fewer; every device has equally many of it."""
+        batch = min(self.params.batch, len(self.epoch_rows(0)))
+        return max(batch - batch % self.params.devices, self.params.devices)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Batches of the trainer's current epoch."""
         # the trainer still counts the epoch before when it resumes
         epoch = max(self.trainer.current_epoch if self.trainer else 0, self.first_epoch)
-        self.generator.manual_seed(self.params.seed * 100_003 + epoch)
-        return self._loader(self.epoch_rows(epoch), self.batch, drop_last=True)
+        device = self.trainer.global_rank if self.trainer else 0
+        self.generator.manual_seed(self.params.seed * 100_003 + epoch + device * 1_000_000_007)
+        return self._loader(_Rows(self.epoch_rows(epoch), self.batch, True, device, self.params.devices))
 
     def val_dataloader(self) -> DataLoader[Any]:
         """All validation windows, in order."""
-        return self._loader(self.index.rows("validation"), 256, drop_last=False)
+        return self._loader(_Rows(self.index.rows("validation"), 256, drop_last=False))
 
-    def _loader(self, rows: NDArray[np.int64], batch: int, drop_last: bool) -> DataLoader[Any]:
+    def _loader(self, rows: _Rows) -> DataLoader[Any]:
         # a loader takes a number from its generator; from the global one it would change what dropout and mixup draw
-        return DataLoader(
-            self.dataset, sampler=_Rows(rows, batch, drop_last), batch_size=None, generator=torch.Generator()
-        )
+        return DataLoader(self.dataset, sampler=rows, batch_size=None, generator=torch.Generator())
 
-    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor, Tensor], dataloader_idx: int) -> Any:
-        """Augment train batches."""
+    def on_before_batch_transfer(self, batch: tuple[Tensor, Tensor, Tensor], dataloader_idx: int) -> Any:
+        """Augment train batches, where their generator is: on the CPU, whatever the network is trained on."""
         if self.trainer is None or not self.trainer.training:
             return batch
         return self.augmentation(batch[0], self.generator), *batch[1:]

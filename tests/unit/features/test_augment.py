@@ -3,7 +3,16 @@ import pytest
 import torch
 
 from posemill.features import FeaturePipeline, WindowSpec
-from posemill.features.augment import Augmentation, branches, fill, noise, stretch_time, turn
+from posemill.features.augment import (
+    Augmentation,
+    branches,
+    change_speed,
+    fewer_frames,
+    fill,
+    noise,
+    stretch_time,
+    turn,
+)
 from posemill.params.train import AugmentParams
 from posemill.pose.geometry import fill_in_time
 from posemill.pose.skeleton import BODY_12
@@ -108,3 +117,40 @@ def test_a_branch_is_a_keypoint_and_what_hangs_on_it() -> None:
     elbow = [k for k, inside in zip(BODY_12.keypoints, rows[BODY_12.index("left_elbow")], strict=True) if inside]
     assert elbow == ["left_elbow", "left_wrist"]
     assert sum(rows[BODY_12.index("left_hip")]) == 3
+
+
+def rising(count: int, frames: int = 24) -> torch.Tensor:
+    """(count, frames, 12, 2) keypoints that are at the number of the frame."""
+    return torch.arange(frames, dtype=torch.float32)[None, :, None, None].expand(count, frames, 12, 2).contiguous()
+
+
+def test_another_speed_is_a_line_of_another_slope() -> None:
+    out = change_speed(rising(200), 1.0, generator())
+    steps = (out[:, 1:] - out[:, :-1]).abs()[:, :, 0, 0]
+    slope = steps.median(1).values  # where the motion turns back, at most one step is shorter
+    assert ((steps - slope[:, None]).abs() > 1e-4).sum(1).max() <= 2
+    assert 0.5 <= float(slope.min()) < 0.6
+    assert 1.7 < float(slope.max()) <= 2.0
+    assert float(out.min()) >= 0
+    assert float(out.max()) <= 23
+
+
+def test_a_slower_camera_sees_straight_motion_as_it_is_and_loses_what_is_fast() -> None:
+    out = fewer_frames(rising(100), 1.0, generator())
+    torch.testing.assert_close(out[:, 4:-4], rising(100)[:, 4:-4], rtol=0, atol=1e-4)
+    shaking = torch.randn(100, 48, 12, 2, generator=generator())
+    half = fewer_frames(shaking, 0.5, generator())
+    kept = (half == shaking).all(dim=(1, 2, 3))
+    assert 30 < int(kept.sum()) < 70
+    step = (half[:, 1:] - half[:, :-1]).std(dim=(1, 2, 3))
+    assert step[~kept].mean() < 0.8 * step[kept].mean()
+
+
+def test_speed_and_frame_rate_are_part_of_the_augmentation(pipeline: FeaturePipeline) -> None:
+    x = torch.from_numpy(pipeline.transform(people()))
+    plain = Augmentation(pipeline, OFF)(x, generator())
+    for change in ({"speed": 0.5}, {"frame_rate": 1.0}):
+        out = Augmentation(pipeline, OFF.model_copy(update=change))(x, generator())
+        assert out.shape == x.shape
+        assert torch.isfinite(out).all()
+        assert (out - plain).abs().max() > 1e-3
