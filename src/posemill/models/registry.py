@@ -19,11 +19,19 @@ if TYPE_CHECKING:
 
 # name -> "module:class"; a class takes (skeleton, classes, **hyper)
 NETWORKS: Mapping[str, str] = MappingProxyType(
-    {"tcn": "posemill.models.tcn:TCN", "stgcn": "posemill.models.stgcn:STGCN"}
+    {
+        "tcn": "posemill.models.tcn:TCN",
+        "stgcn": "posemill.models.stgcn:STGCN",
+        "stgcn++": "posemill.models.stgcn:STGCNPlusPlus",
+        "transformer": "posemill.models.transformer:Transformer",
+        "posec3d": "posemill.models.posec3d:PoseC3D",
+        "posec3d-slowonly": "posemill.models.posec3d:PoseC3DSlowOnly",
+        "linear": "posemill.models.linear:Linear",
+    }
 )
 # put together from trained ones by `posemill assemble`, never trained themselves
 FUSED: Mapping[str, str] = MappingProxyType({"ensemble": "posemill.models.ensemble:Ensemble"})
-WEIGHTS, CARD = "network.safetensors", "network.json"
+WEIGHTS, CARD, METADATA = "network.safetensors", "network.json", "posemill"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,8 @@ def save(folder: Path, network: nn.Module, card: NetworkCard) -> None:
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({k: v.detach().contiguous() for k, v in network.state_dict().items()}, folder / WEIGHTS)
+    weights = {k: v.detach().contiguous() for k, v in network.state_dict().items()}
+    save_file(weights, folder / WEIGHTS, {METADATA: json.dumps(asdict(card))})  # the file alone says what it is for
     fields = {**asdict(card), "classes": list(card.classes), "sha256": _sha256(folder / WEIGHTS)}
     (folder / CARD).write_text(json.dumps(fields, indent=1) + "\n")
 

@@ -1,6 +1,11 @@
-"""A spatio-temporal graph network in the manner of ST-GCN++: learnt graph mixing, multi-branch temporal convolution.
+"""Spatio-temporal graph networks: ST-GCN++ as published, and a small one of the same blocks.
 
-Yan et al., Spatial Temporal Graph Convolutional Networks, AAAI 2018; Duan et al., PYSKL, 2022.
+Yan et al., Spatial Temporal Graph Convolutional Networks, AAAI 2018; Duan et al., PYSKL, 2022. Written from the papers:
+a graph that starts as the skeleton and is learnt, residual connections around graph and block, six branches in time.
+
+Everything stays (B, T, K, C) in memory from the first layer to the last. A 1×1 convolution is then one matrix product
+over all keypoints of all frames, mixing keypoints is a small product a frame on the same memory, and a convolution in
+time reads it as a channels-last picture: nothing is permuted or copied on the way.
 """
 
 from __future__ import annotations
@@ -11,8 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
-from posemill.models.streams import KeypointStreams
+from posemill.models.streams import STREAMS, KeypointStreams
 from posemill.pose.skeleton import Skeleton
 
 
@@ -26,95 +32,113 @@ def adjacency(skeleton: Skeleton) -> NDArray[np.float32]:
     return np.asarray(parts / np.maximum(parts.sum(-1, keepdims=True), 1), np.float32)
 
 
+class _Norm(nn.BatchNorm1d):
+    """Batch normalisation of the last axis."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.flatten(0, -2)).view(x.shape)
+
+
 class _Graph(nn.Module):
-    """Mixes keypoints along the skeleton: fixed graph plus a learnt correction, one projection a part."""
+    """Mixes keypoints along the skeleton, one projection a part, around a residual connection."""
 
     def __init__(self, skeleton: Skeleton, channels_in: int, channels_out: int) -> None:
         super().__init__()
         parts = torch.from_numpy(adjacency(skeleton))
         self.parts = nn.Parameter(parts)  # starts as the skeleton, then learns which keypoints belong together
-        self.project = nn.Conv2d(channels_in, channels_out * len(parts), 1, bias=False)
-        self.norm = nn.BatchNorm2d(channels_out)
+        self.project = nn.Linear(channels_in * len(parts), channels_out, bias=False)
+        self.norm = _Norm(channels_out)
+        self.skip = _skip(channels_in, channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        b, _, t, k = x.shape
-        parts = self.parts.shape[0]
-        h = self.project(x).reshape(b, parts, -1, t, k)
-        mixed = torch.matmul(h, self.parts.transpose(1, 2)[None, :, None]).sum(1)
-        out: Tensor = self.norm(mixed)
-        return out
+        b, t, k, c = x.shape
+        parts = self.parts.transpose(0, 1).flatten(0, 1)  # rows keypoint by keypoint, so that parts lie side by side
+        mixed = torch.bmm(parts.expand(b * t, -1, -1), x.reshape(b * t, k, c)).view(b, t, k, -1)
+        return functional.relu(self.norm(self.project(mixed)) + self.skip(x), inplace=True)
 
 
 class _Temporal(nn.Module):
-    """Parallel temporal convolutions of several dilations, a maximum and a plain branch, joined again."""
+    """Parallel temporal convolutions of several dilations, a maximum and a plain branch, joined again.
 
-    def __init__(self, channels: int, stride: int, dilations: tuple[int, ...] = (1, 2, 4), kernel: int = 3) -> None:
+    All branches but the plain one begin with a 1×1 convolution: they are one here, and split after it.
+    """
+
+    def __init__(self, channels: int, stride: int, dilations: tuple[int, ...], dropout: float) -> None:
         super().__init__()
         rest = channels // (len(dilations) + 2)
         first = channels - rest * (len(dilations) + 1)
-        widths = [first, *[rest] * len(dilations)]
-
-        def reduce(width: int) -> list[nn.Module]:
-            return [nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
-
-        self.branches = nn.ModuleList(
-            nn.Sequential(
-                *reduce(w),
-                nn.Conv2d(w, w, (kernel, 1), (stride, 1), (d * (kernel - 1) // 2, 0), (d, 1), bias=False),
-            )
-            for w, d in zip(widths, dilations, strict=False)
+        self.stride, self.widths = stride, [first, *[rest] * len(dilations)]
+        self.reduce = nn.Linear(channels, sum(self.widths), bias=False)
+        self.reduced = _Norm(sum(self.widths))
+        self.convolve = nn.ModuleList(
+            nn.Conv2d(w, w, (3, 1), (stride, 1), (d, 0), (d, 1), bias=False)
+            for w, d in zip(self.widths, dilations, strict=False)
         )
-        self.branches.append(nn.Sequential(*reduce(rest), nn.MaxPool2d((3, 1), (stride, 1), (1, 0))))
-        self.branches.append(nn.Conv2d(channels, channels - sum(widths[: len(dilations)]) - rest, 1, (stride, 1)))
-        self.join = nn.Sequential(
-            nn.BatchNorm2d(channels), nn.ReLU(), nn.Conv2d(channels, channels, 1, bias=False), nn.BatchNorm2d(channels)
-        )
+        self.largest = nn.MaxPool2d((3, 1), (stride, 1), (1, 0))
+        self.plain = nn.Linear(channels, rest, bias=False)
+        self.joined = _Norm(channels)
+        self.join = nn.Linear(channels, channels, bias=False)
+        self.norm = _Norm(channels)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.join(torch.cat([branch(x) for branch in self.branches], dim=1))
+        h = functional.relu(self.reduced(self.reduce(x)), inplace=True).split(self.widths, -1)
+        branches = [
+            layer(part.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # a view: to torch it is a channels-last picture
+            for layer, part in zip([*self.convolve, self.largest], h, strict=True)
+        ]
+        joined = torch.cat([*branches, self.plain(x[:, :: self.stride])], -1)
+        h = self.join(functional.relu(self.joined(joined), inplace=True))
+        out: Tensor = self.dropout(self.norm(h))
         return out
 
 
 class _Block(nn.Module):
-    """Graph, then time, around a residual connection."""
+    """Graph, then time, around a residual connection that the first block does not have."""
 
-    def __init__(self, skeleton: Skeleton, channels_in: int, channels_out: int, stride: int, dropout: float) -> None:
+    def __init__(
+        self, skeleton: Skeleton, channels_in: int, channels_out: int, stride: int, first: bool,
+        dilations: tuple[int, ...], dropout: float,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.graph = _Graph(skeleton, channels_in, channels_out)
-        self.graph_skip = _skip(channels_in, channels_out, 1)
-        self.temporal = _Temporal(channels_out, stride)
-        self.skip = _skip(channels_in, channels_out, stride)
-        self.dropout = nn.Dropout(dropout)
+        self.temporal = _Temporal(channels_out, stride, dilations, dropout)
+        self.skip = None if first else _skip(channels_in, channels_out, stride)
+        self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        h = torch.relu(self.graph(x) + self.graph_skip(x))
-        return torch.relu(self.dropout(self.temporal(h)) + self.skip(x))
+        h = self.temporal(self.graph(x))
+        if self.skip is not None:
+            h = h + self.skip(x[:, :: self.stride])
+        return functional.relu(h)
 
 
-def _skip(channels_in: int, channels_out: int, stride: int) -> nn.Module:
+def _skip(channels_in: int, channels_out: int, stride: int = 1) -> nn.Module:
     """The residual connection: identity, or a projection where the shape changes."""
     if channels_in == channels_out and stride == 1:
         return nn.Identity()
-    return nn.Sequential(nn.Conv2d(channels_in, channels_out, 1, (stride, 1), bias=False), nn.BatchNorm2d(channels_out))
+    return nn.Sequential(nn.Linear(channels_in, channels_out, bias=False), _Norm(channels_out))
 
 
 class STGCN(nn.Module):
     """(B, T, K, 3) normalised windows → (B, classes) logits.
 
-    widths   channels, one block each; wherever the width grows, time is halved.
-    dropout  inside the blocks and before the last layer.
+    widths     channels, one block each; wherever the width grows, time is halved.
+    dilations  of the branches in time; two more are a maximum and a plain projection.
+    dropout    inside the blocks and before the last layer.
     """
 
     def __init__(
         self, skeleton: Skeleton, classes: int, widths: tuple[int, ...] = (48, 48, 96, 96, 192, 192),
-        dropout: float = 0.2, motion_gain: float = 3.0,
+        dilations: tuple[int, ...] = (1, 2, 4), dropout: float = 0.2, motion_gain: float = 3.0, coordinates: int = 2,
+        streams: tuple[str, ...] = STREAMS,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.streams = KeypointStreams(skeleton, motion_gain)
-        self.norm = nn.BatchNorm1d(self.streams.channels * len(skeleton))
+        self.streams = KeypointStreams(skeleton, motion_gain, coordinates, streams)
+        self.norm = _Norm(self.streams.channels * len(skeleton))
         channels = [self.streams.channels, *widths]
         self.blocks = nn.Sequential(*[
-            _Block(skeleton, a, b, 2 if i and b > a else 1, dropout)
+            _Block(skeleton, a, b, 2 if i and b > a else 1, i == 0, dilations, dropout)
             for i, (a, b) in enumerate(pairwise(channels))
         ])  # fmt: skip
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(widths[-1], classes))
@@ -122,7 +146,18 @@ class STGCN(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, K, 3) → (B, classes)."""
         h = self.streams(x)
-        b, c, t, k = h.shape
-        h = self.norm(h.permute(0, 3, 1, 2).reshape(b, k * c, t)).reshape(b, k, c, t).permute(0, 2, 3, 1)
-        logits: Tensor = self.head(self.blocks(h).mean((2, 3)))
+        h = self.norm(h.flatten(2)).view(h.shape)
+        logits: Tensor = self.head(self.blocks(h).mean((1, 2)))
         return logits
+
+
+class STGCNPlusPlus(STGCN):
+    """ST-GCN++ in its published size: ten blocks, 64 channels that double twice, six branches in time."""
+
+    def __init__(
+        self, skeleton: Skeleton, classes: int,
+        widths: tuple[int, ...] = (64, 64, 64, 64, 128, 128, 128, 256, 256, 256),
+        dilations: tuple[int, ...] = (1, 2, 3, 4), dropout: float = 0.0, motion_gain: float = 3.0, coordinates: int = 2,
+        streams: tuple[str, ...] = STREAMS,
+    ) -> None:  # fmt: skip
+        super().__init__(skeleton, classes, widths, dilations, dropout, motion_gain, coordinates, streams)

@@ -5,44 +5,53 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from posemill.errors import InputError
 from posemill.pose.skeleton import Skeleton
+
+STREAMS = ("keypoint", "bone", "keypoint_motion", "bone_motion")
 
 
 class Streams(nn.Module):
-    """Normalised windows (B, T, K, 3) → (B, 2·K·2 + 2·E·2 , T) channels-first for 1-D networks, or per keypoint.
+    """Normalised windows (B, T, K, 3) → (B, channels, T), channels-first for 1-D networks.
 
     Keypoint positions, bones (child − parent along every edge) and the motion of both (forward difference, the last
-    one repeated). Only x and y are read: the third channel would tell which keypoints an annotator hides.
+    one repeated).
+
+    coordinates  how many of the last axis are read: 2 for x and y (the third would tell which keypoints an annotator
+                 hides), 3 for x, y and z.
+    streams      which of STREAMS; their order does not matter.
     """
 
     edges: Tensor
 
-    def __init__(self, skeleton: Skeleton, motion_gain: float = 3.0) -> None:
+    def __init__(
+        self, skeleton: Skeleton, motion_gain: float = 3.0, coordinates: int = 2, streams: tuple[str, ...] = STREAMS
+    ) -> None:
         super().__init__()
         self.register_buffer("edges", torch.from_numpy(skeleton.edge_index), persistent=False)
-        self.motion_gain = motion_gain
-        self.points = len(skeleton) + len(skeleton.edges)
-        self.channels = 4 * self.points
+        self.motion_gain, self.coordinates, self.streams = motion_gain, axes(coordinates), known(streams)
+        points = sum(len(skeleton.edges if s.startswith("bone") else skeleton.keypoints) for s in self.streams)
+        self.channels = coordinates * points
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, K, 3) → (B, channels, T)."""
-        xy = x[..., :2]
-        bones = xy[:, :, self.edges[:, 1]] - xy[:, :, self.edges[:, 0]]
-        points = torch.cat([xy, bones], dim=2)
-        return torch.cat([points, motion(points, self.motion_gain)], dim=2).flatten(2).transpose(1, 2)
+        place = x[..., : self.coordinates]
+        bones = place[:, :, self.edges[:, 1]] - place[:, :, self.edges[:, 0]]
+        return torch.cat(_chosen(place, bones, self.streams, self.motion_gain), dim=2).flatten(2).transpose(1, 2)
 
 
 class KeypointStreams(nn.Module):
-    """Normalised windows (B, T, K, 3) → (B, C, T, K) for graph networks: position, bone to the parent, motion of both.
+    """Normalised windows (B, T, K, 3) → (B, T, K, channels) for networks that keep keypoints apart.
 
-    A keypoint with several parents gets the mean of its bones; one without any gets zero.
+    Position, bone to the parent, motion of both. A keypoint with several parents gets the mean of its bones; one
+    without any gets zero. `coordinates` and `streams` as in Streams.
     """
 
     incoming: Tensor
 
-    channels = 8
-
-    def __init__(self, skeleton: Skeleton, motion_gain: float = 3.0) -> None:
+    def __init__(
+        self, skeleton: Skeleton, motion_gain: float = 3.0, coordinates: int = 2, streams: tuple[str, ...] = STREAMS
+    ) -> None:
         super().__init__()
         incoming = torch.zeros(len(skeleton), len(skeleton))
         for parent, child in skeleton.edge_index.tolist():
@@ -50,16 +59,39 @@ class KeypointStreams(nn.Module):
             incoming[child, parent] -= 1
         count = incoming.diagonal().clamp(min=1)[:, None]
         self.register_buffer("incoming", incoming / count, persistent=False)
-        self.motion_gain = motion_gain
+        self.motion_gain, self.coordinates, self.streams = motion_gain, axes(coordinates), known(streams)
+        self.channels = coordinates * len(self.streams)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, T, K, 3) → (B, 8, T, K)."""
-        xy = x[..., :2]
-        both = torch.cat([xy, torch.matmul(self.incoming, xy)], dim=-1)
-        return torch.cat([both, motion(both, self.motion_gain)], dim=-1).permute(0, 3, 1, 2)
+        """(B, T, K, 3) → (B, T, K, channels)."""
+        place = x[..., : self.coordinates]
+        bones = torch.matmul(self.incoming, place)
+        return torch.cat(_chosen(place, bones, self.streams, self.motion_gain), dim=-1)
 
 
 def motion(x: Tensor, gain: float) -> Tensor:
     """Forward difference along axis 1, times `gain`; the last step is repeated, so the length stays."""
     step = (x[:, 1:] - x[:, :-1]) * gain
     return torch.cat([step, step[:, -1:]], dim=1)
+
+
+def _chosen(place: Tensor, bones: Tensor, streams: tuple[str, ...], gain: float) -> list[Tensor]:
+    """Places and bones, then their motion; those that are asked for."""
+    still = {"keypoint": place, "bone": bones}
+    return [motion(still[s.removesuffix("_motion")], gain) if s.endswith("_motion") else still[s] for s in streams]
+
+
+def known(streams: tuple[str, ...]) -> tuple[str, ...]:
+    """In the order of STREAMS; InputError for an unknown one or none."""
+    if unknown := sorted(set(streams) - set(STREAMS)):
+        raise InputError(f"unknown stream {', '.join(unknown)}; known are {', '.join(STREAMS)}")
+    if not streams:
+        raise InputError(f"a network needs at least one stream of {', '.join(STREAMS)}")
+    return tuple(s for s in STREAMS if s in streams)
+
+
+def axes(coordinates: int) -> int:
+    """How many coordinates a keypoint has; InputError unless 2 or 3."""
+    if coordinates not in (2, 3):
+        raise InputError(f"coordinates should be 2 (x, y) or 3 (x, y, z), came {coordinates}")
+    return coordinates

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from posemill.models.streams import Streams
+from posemill.models.streams import STREAMS, Streams
 from posemill.pose.skeleton import Skeleton
 
 
@@ -37,9 +37,10 @@ class TCN(nn.Module):
     def __init__(
         self, skeleton: Skeleton, classes: int, width: int = 192, kernel: int = 5,
         dilations: tuple[int, ...] = (1, 2, 4, 8, 4, 2), dropout: float = 0.2, motion_gain: float = 3.0,
+        coordinates: int = 2, streams: tuple[str, ...] = STREAMS,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.streams = Streams(skeleton, motion_gain)
+        self.streams = Streams(skeleton, motion_gain, coordinates, streams)
         self.stem = nn.Sequential(
             nn.BatchNorm1d(self.streams.channels), nn.Conv1d(self.streams.channels, width, 1), nn.ReLU()
         )
