@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from posemill.errors import CheckpointError
 from posemill.features.pipeline import FeaturePipeline
 from posemill.packaging.digests import of_files
-from posemill.packaging.export import to_onnx
+from posemill.packaging.export import to_onnx, to_openvino
 from posemill.packaging.parity import require_parity
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 FILES = {
     "model": "activity.onnx",
+    "openvino": "activity.xml",
+    "openvino_weights": "activity.bin",
     "features": "features.json",
     "classes": "classes.json",
     "calibration": "calibration.json",
@@ -42,7 +44,7 @@ def assemble(
 ) -> float:
     """Write the files of a package into `folder`; returns the largest difference of logits (see parity.py).
 
-    windows      (N, T, K, 3) pixels, NaN = not seen; real ones, on which ONNX is compared with the network.
+    windows      (N, T, K, 3) pixels, NaN = not seen; real ones, on which exports are compared with the network.
     temperature  > 0, of the calibration.
     labeller     what poses videos for this model, see docs/architecture.md.
     origin       further digests (snapshot, parameters, code …), noted beside those of the files.
@@ -54,8 +56,9 @@ def assemble(
             f"{features.skeleton.name}: run `posemill stage train` after `posemill stage prepare`"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    to_onnx(network, card.frames, features.skeleton, folder / FILES["model"])
-    difference = require_parity(folder / FILES["model"], network, features.transform(windows))
+    model = to_onnx(network, card.frames, features.skeleton, folder / FILES["model"])
+    exported, prepared = (model, to_openvino(model, folder / FILES["openvino"])), features.transform(windows)
+    difference = max(require_parity(file, network, prepared) for file in exported)
     features.save(folder / FILES["features"])
     write_json(folder / FILES["classes"], list(card.classes))
     write_json(folder / FILES["calibration"], {"temperature": temperature})

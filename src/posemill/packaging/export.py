@@ -1,10 +1,14 @@
-"""A trained network as one ONNX file: batch of any size, weights inside, no trace of the machine that wrote it."""
+"""A trained network as one ONNX file, and as OpenVINO's pair of files made from that.
+
+Windows of any number and length; weights inside, no trace of the machine that wrote it.
+"""
 
 from __future__ import annotations
 
+import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import nn
@@ -12,10 +16,14 @@ if TYPE_CHECKING:
     from posemill.pose.skeleton import Skeleton
 
 INPUT, OUTPUT = "windows", "logits"
+SHORTEST = 8  # frames; a shorter window is none
 
 
 def to_onnx(network: nn.Module, frames: int, body: Skeleton, path: Path) -> Path:
-    """Write `network` (B, T, K, 3) → (B, C), in eval mode, to `path`. The same weights give the same bytes."""
+    """Write `network` (B, T, K, 3) → (B, C), in eval mode, to `path`. The same weights give the same bytes.
+
+    B is free, and T from SHORTEST on; `frames` is the T that the network was trained with.
+    """
     import torch
 
     example = torch.zeros(2, frames, len(body), 3)
@@ -27,7 +35,7 @@ def to_onnx(network: nn.Module, frames: int, body: Skeleton, path: Path) -> Path
             (example,),
             input_names=[INPUT],
             output_names=[OUTPUT],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamic_shapes=({0: torch.export.Dim("batch"), 1: torch.export.Dim("frames", min=SHORTEST)},),
             dynamo=True,
             external_data=False,
             verbose=False,
@@ -36,6 +44,27 @@ def to_onnx(network: nn.Module, frames: int, body: Skeleton, path: Path) -> Path
         raise RuntimeError("torch.onnx.export returned nothing")
     _write_without_traces(program.model_proto, path)
     return path
+
+
+def to_openvino(model: Path, path: Path) -> Path:
+    """Write an ONNX file as OpenVINO's `path` (.xml) and, beside it, its weights (.bin), in full precision.
+
+    The same file gives the same bytes.
+    """
+    library = openvino()
+    graph = library.Core().read_model(model)
+    for number, step in enumerate(graph.get_ordered_ops()):  # its own names count what this process has read so far
+        step.set_friendly_name(f"{step.get_type_name()}_{number}")
+    library.save_model(graph, path, compress_to_fp16=False)
+    return path
+
+
+def openvino() -> Any:
+    """The library. Its telemetry calls a host of its own; without that package it falls back to saying nothing."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
 
 
 def _write_without_traces(model: object, path: Path) -> None:

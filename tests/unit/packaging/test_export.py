@@ -40,7 +40,7 @@ def test_the_model_is_one_file_that_tells_nothing_of_this_machine(folder: Path) 
 
 def test_the_same_network_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     write_package(tmp_path)
-    for name in ("activity.onnx", "features.json", "classes.json", "digests.json"):
+    for name in ("activity.onnx", "activity.xml", "activity.bin", "features.json", "classes.json", "digests.json"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
 
 
