@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,26 @@ class Labelled:
     subject: str
     activity: str
     official: str | None = None
+
+
+def together(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """subject → the first, by name, of all who must be on one side with them. pairs: (subject, medium).
+
+    Whoever is in one medium belongs together, and so do those whom a third joins.
+    """
+    first: dict[str, str] = {}
+    seen_in: dict[str, str] = {}
+
+    def head(subject: str) -> str:
+        while first[subject] != subject:
+            subject = first[subject]
+        return subject
+
+    for subject, medium in pairs:
+        first.setdefault(subject, subject)
+        low, high = sorted((head(subject), head(seen_in.setdefault(medium, subject))))
+        first[high] = low
+    return {subject: head(subject) for subject in first}
 
 
 def split_subjects(clips: Sequence[Labelled], validation: float, test: float, seed: int) -> dict[str, str]:

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from posemill.errors import InputError
+from posemill.errors import InputError, QualityError
 from posemill.features.acting import acting_person
+from posemill.features.leaks import Shown, leaks
 from posemill.features.pipeline import FeaturePipeline
-from posemill.features.splits import Labelled, split_subjects
+from posemill.features.splits import Labelled, split_subjects, together
 from posemill.params.prepare import PrepareParams
 from posemill.pose.skeleton import skeleton
 from posemill.pose.track import MediumTracks
@@ -48,19 +50,22 @@ class PrepareResult(StageResult):
 def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResult:
     """Write windows.npy, index.parquet, features.json, classes.json, dropped.parquet and docs/ (suite `windows`).
 
-    Errors: InputError when no clip gives a window; QualityError when the suite says so.
+    Errors: InputError when no clip gives a window; QualityError when the suite says so, or the same medium or the same
+    keypoints are on both sides of a split.
     """
     from posemill.quality.run import check_windows
 
     validated = inputs.output("validate")
     clips, dropped = _usable(_clips(validated / "clips.parquet"), params)
     pipeline = FeaturePipeline(skeleton(params.skeleton), WindowSpec(**params.window.model_dump()))
-    index, windowless = _cut(pipeline, clips, inputs.output("label"), rejected_tracks(validated), outputs)
+    shown: dict[int, NDArray[np.float32]] = {}
+    index, windowless = _cut(pipeline, clips, inputs.output("label"), rejected_tracks(validated), outputs, shown)
     dropped |= windowless
     if not len(index):
         reasons = "; ".join(f"{n} times: {r}" for r, n in Counter(dropped.values()).items())
         raise InputError(f"no clip gave a window ({reasons or 'there are no clips'}): add labelled clips")
     index["split"] = _splits(index, clips, params)
+    _stop_leaks(index, clips, shown)
     index.to_parquet(outputs / "index.parquet", index=False)
     _write_dropped(dropped, outputs)
     classes = [a for a in params.activities or sorted(set(index["activity"])) if a in set(index["activity"])]
@@ -107,9 +112,13 @@ def rejected_tracks(validated: Path) -> set[tuple[str, int]]:
 
 
 def _cut(
-    pipeline: FeaturePipeline, clips: pd.DataFrame, label: Path, rejected: set[tuple[str, int]], outputs: Path
-) -> tuple[pd.DataFrame, dict[int, str]]:
-    """Write windows.npy medium by medium; returns its index (without split) and the clips without a window."""
+    pipeline: FeaturePipeline, clips: pd.DataFrame, label: Path, rejected: set[tuple[str, int]], outputs: Path,
+    shown: dict[int, NDArray[np.float32]],
+) -> tuple[pd.DataFrame, dict[int, str]]:  # fmt: skip
+    """Write windows.npy medium by medium; returns its index (without split) and the clips without a window.
+
+    shown  gets the poses (T, K, 2) of every clip with a window, by clip.
+    """
     import pandas as pd
 
     from posemill.store.tracks import read_shards
@@ -124,15 +133,16 @@ def _cut(
                 fine = tuple(t for t in tracks.tracks if (tracks.medium, t.person) not in rejected)
                 kept = replace(tracks, tracks=fine)
                 for clip in wanted[tracks.medium].to_dict("records"):
-                    reason = _cut_clip(pipeline, kept, clip, rows, file)
+                    reason = _cut_clip(pipeline, kept, clip, rows, file, shown)
                     dropped.pop(int(clip["clip"])) if reason is None else dropped.update({int(clip["clip"]): reason})
     _as_npy(raw, outputs / "windows.npy", (len(rows), pipeline.window.frames, len(pipeline.skeleton), 3))
     return pd.DataFrame(rows), dropped
 
 
 def _cut_clip(
-    pipeline: FeaturePipeline, tracks: MediumTracks, clip: dict[str, Any], rows: list[dict[str, Any]], file: IO[bytes]
-) -> str | None:
+    pipeline: FeaturePipeline, tracks: MediumTracks, clip: dict[str, Any], rows: list[dict[str, Any]], file: IO[bytes],
+    shown: dict[int, NDArray[np.float32]],
+) -> str | None:  # fmt: skip
     """Append one clip's windows and their rows; returns the reason where there are none."""
     actor = acting_person(tracks, clip["start_s"], clip["end_s"])
     if actor is None:
@@ -142,6 +152,7 @@ def _cut_clip(
     if not len(windows):
         return HARDLY_SEEN
     file.write(windows.tobytes())
+    shown[int(clip["clip"])] = actor.to(pipeline.skeleton).xy
     same = {k: clip[k] for k in ("clip", "medium", "activity", "subject", "camera")}
     first = len(rows)
     rows += [{"window": first + i, **same, "person": actor.person, "start_s": float(s)} for i, s in enumerate(starts)]
@@ -159,14 +170,29 @@ def _as_npy(raw: Path, path: Path, shape: tuple[int, ...]) -> None:
 
 
 def _splits(index: pd.DataFrame, clips: pd.DataFrame, params: PrepareParams) -> Any:
-    """The split of every window, by its subject."""
+    """The split of every window, by its subject; whoever shares a medium shares it."""
     used = clips[clips["clip"].isin(index["clip"])]
+    group = together(zip(used["subject"].astype(str), used["medium"].astype(str), strict=True))
     official = used["split"].astype(object).where(used["split"].notna(), None)
     labelled = [
-        Labelled(str(s), str(a), o) for s, a, o in zip(used["subject"], used["activity"], official, strict=True)
+        Labelled(group[str(s)], str(a), o) for s, a, o in zip(used["subject"], used["activity"], official, strict=True)
     ]
     split = split_subjects(labelled, params.split.validation, params.split.test, params.split.seed)
-    return index["subject"].astype(str).map(split)
+    return index["subject"].astype(str).map(group).map(split)
+
+
+def _stop_leaks(index: pd.DataFrame, clips: pd.DataFrame, shown: dict[int, NDArray[np.float32]]) -> None:
+    """QualityError where a medium, or the same keypoints, are on both sides of a split."""
+    split = index.drop_duplicates("clip").set_index("clip")["split"]
+    used = clips[clips["clip"].isin(split.index)]
+    official = used["split"].astype(object).where(used["split"].notna(), None)
+    rows = [
+        Shown(int(c), str(m), str(split[c]), o, shown[int(c)])
+        for c, m, o in zip(used["clip"], used["medium"], official, strict=True)
+    ]
+    found = leaks(rows)
+    if found:
+        raise QualityError("; ".join(found))
 
 
 def _write_dropped(dropped: dict[int, str], outputs: Path) -> None:

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posemill.features.splits import Labelled, split_subjects
+from posemill.features.splits import Labelled, split_subjects, together
 
 CLIPS = [Labelled(f"s{s}", a) for s in range(12) for a in ("walk", "squat", "wave") for _ in range(2)]
 
@@ -42,3 +42,9 @@ def test_train_keeps_every_activity(rows: list[tuple[int, str]], seed: int) -> N
     clips = [Labelled(f"s{s}", a) for s, a in rows]
     split = split_subjects(clips, 0.2, 0.3, seed)
     assert {c.activity for c in clips if split[c.subject] == "train"} == {c.activity for c in clips}
+
+
+def test_whoever_shares_a_medium_belongs_together() -> None:
+    pairs = [("d", "1"), ("b", "1"), ("c", "2"), ("b", "3"), ("a", "3"), ("e", "4"), ("e", "5")]
+    assert together(pairs) == {"a": "a", "b": "a", "d": "a", "c": "c", "e": "e"}
+    assert together(reversed(pairs)) == together(pairs)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from posemill.errors import InputError
+from posemill.errors import InputError, QualityError
 from posemill.features import FeaturePipeline
 from posemill.params.prepare import PrepareParams
 from posemill.params.train import TrainParams
@@ -17,7 +18,7 @@ from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.stages import prepare, train
 from posemill.stages.workspace import Workspace
-from posemill.store.tracks import write_shards
+from posemill.store.tracks import read_shards, write_shards
 
 PARAMS = PrepareParams.model_validate(
     {"window": {"duration_s": 1.0, "stride_s": 0.5, "rate_hz": 16.0}, "split": {"validation": 0.2, "test": 0.2}}
@@ -127,6 +128,44 @@ def test_without_subjects_every_medium_is_its_own(workspace: Workspace) -> None:
     index = pd.read_parquet(workspace.output("prepare") / "index.parquet")
     assert index["subject"].nunique() == 20
     assert set(index["split"]) == {"train", "validation", "test"}
+
+
+def test_a_copy_on_the_other_side_stops_the_stage(workspace: Workspace) -> None:
+    """Trimmed, smaller and elsewhere in the picture, under another subject."""
+    out, label = workspace.output("prepare"), workspace.output("label")
+    media = list(read_shards(label))
+    (track,) = media[0].tracks
+    copy = replace(track, xy=(track.xy * 0.5 + 30).astype(np.float32)).between(0.4, 2.8)
+    media[2] = replace(media[2], tracks=(copy,))  # clip 1 is of subject-0, clip 3 of subject-1
+    write_shards(label, media)
+    path = workspace.output("validate") / "clips.parquet"
+    clips = pd.read_parquet(path)
+    clips["split"] = np.where(clips["subject"] == "subject-0", "test", "train")
+    clips.to_parquet(path)
+    with pytest.raises(
+        QualityError, match=r"same keypoints.*clip 1 \(test\) and clip 3 \((train|validation)\) \(60 poses"
+    ):
+        prepare.run(PARAMS, workspace, out)
+    clips["split"] = None
+    clips.loc[clips["subject"] == "subject-1", "subject"] = "subject-0"
+    clips.to_parquet(path)
+    prepare.run(PARAMS, workspace, out)
+
+
+def test_a_medium_on_both_sides_stops_the_stage_and_is_kept_together_otherwise(workspace: Workspace) -> None:
+    path = workspace.output("validate") / "clips.parquet"
+    clips = pd.read_parquet(path)
+    second = clips.iloc[[0]].assign(clip=99, subject="subject-9", start_s=0.0, end_s=2.0)
+    both = pd.concat([clips, second], ignore_index=True)
+    both.assign(split=np.where(both["subject"] == "subject-9", "test", "train")).to_parquet(path)
+    with pytest.raises(QualityError, match="clips of one medium are on both sides of the official split"):
+        prepare.run(PARAMS, workspace, workspace.output("prepare"))
+    for seed in range(4):
+        both.to_parquet(path)
+        split = PARAMS.split.model_copy(update={"seed": seed})
+        prepare.run(PARAMS.model_copy(update={"split": split}), workspace, workspace.output("prepare"))
+        index = pd.read_parquet(workspace.output("prepare") / "index.parquet")
+        assert index.loc[index["subject"].isin(["subject-0", "subject-9"]), "split"].nunique() == 1
 
 
 def test_no_window_at_all_says_why(workspace: Workspace) -> None:
