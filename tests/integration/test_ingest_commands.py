@@ -10,10 +10,11 @@ from click.testing import CliRunner
 from sqlalchemy import Engine
 
 from posemill.cli.database import db
-from posemill.cli.sources import add, import_, media, quarantine, segments
+from posemill.cli.imports import import_
+from posemill.cli.sources import add, media, quarantine, segments
 from posemill.errors import InputError
-from posemill.ingest.datasets.penn_action import DATASET, read_files
-from posemill.ingest.keypoints import import_penn_action
+from posemill.ingest.datasets.penn_action import DATASET, read_files, sequences
+from posemill.ingest.keypoints import Collection, import_sequences
 from posemill.settings import Settings
 from posemill.store import catalog
 from posemill.store.media import MediaStore
@@ -80,7 +81,7 @@ def test_help_of_every_command_has_an_example() -> None:
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys, posemill.cli.sources, posemill.cli.database\n"
+        "import sys, posemill.cli.sources, posemill.cli.imports, posemill.cli.database\n"
         "print([m for m in ('sqlalchemy', 'polars', 'pyarrow', 'cv2', 'av', 'numpy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -95,9 +96,10 @@ def test_penn_action_comes_in_once_with_its_labels_and_split(
     files = [pair for pair, _ in zip(read_files(labels), range(200), strict=False)]
     files.append(("9999.mat", b"damaged"))
     store = MediaStore(settings.store_url)
+    what = Collection(DATASET, "Penn Action", labels, lambda: sequences(files), nobody=True)
     for wanted in (200, 0):
         with engine.begin() as connection:
-            done = import_penn_action(connection, store, files, said_by="ann")
+            done = import_sequences(connection, store, what, said_by="ann")
         assert (done.sequences, done.media_added, done.clips_added, done.conflicts) == (200, wanted, wanted, ())
         assert len(done.faults) == 1
         assert "9999.mat" in done.faults[0]
@@ -106,5 +108,6 @@ def test_penn_action_comes_in_once_with_its_labels_and_split(
     assert {row["kind"] for row in rows} == {"keypoints"}
     assert len({row["subject"] for row in stretches}) == 200
     assert {row["split"] for row in stretches} == {"train", "test"}
+    assert [row["source"] for row in rows if row["digest"] is None] == ["9999.mat"]
     tracks = read_medium(store.fetch(rows[0]["digest"]))
     assert (tracks.frames, tracks.width_px) == (rows[0]["frames"], rows[0]["width_px"])

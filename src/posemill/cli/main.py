@@ -14,7 +14,7 @@ from posemill.errors import PosemillError
 COMMANDS: dict[str, tuple[str, str]] = {
     "add": ("posemill.cli.sources:add", "Add videos, folders or a manifest of segments."),
     "capture": ("posemill.cli.sources:capture", "Record from a camera or stream and add it."),
-    "import": ("posemill.cli.sources:import_", "Import keypoint sequences with their labels and splits."),
+    "import": ("posemill.cli.imports:import_", "Import keypoint sequences or videos, with labels and splits."),
     "synth": ("posemill.cli.synth:synth", "Render a corpus of people with exact keypoints."),
     "media": ("posemill.cli.sources:media", "List media and clips."),
     "segments": ("posemill.cli.sources:segments", "List and correct activity segments."),

@@ -1,4 +1,4 @@
-"""`posemill add`, `capture`, `import`: how media come in. `media`, `quarantine`, `segments`: what is known of them."""
+"""`posemill add`, `capture`: how media come in. `media`, `quarantine`, `segments`: what is known of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from posemill.store.media import MediaStore
 
-__all__ = ["add", "capture", "import_", "media", "quarantine", "segments"]
+__all__ = ["add", "capture", "media", "opened", "quarantine", "segments"]
 
 
 @click.command()
@@ -57,7 +57,7 @@ def add(
         paths, activity=activity, subject=subject, camera=camera, split=split, activity_from_folder=activity_from_folder
     )
     files = len({entry.path for entry in found})
-    with _opened() as (engine, store), progress("adding", files, quiet or as_json) as step:
+    with opened() as (engine, store), progress("adding", files, quiet or as_json) as step:
         added = asdict(add_entries(engine, store, found, dataset=dataset, said_by=who(), advance=step))
     conflicts, unreadable = added.pop("conflicts"), dict(added.pop("unreadable"))
     told = {"conflicts": list(conflicts), "unreadable": unreadable}
@@ -98,51 +98,12 @@ def capture(
         target = keep or Path(folder) / "capture.mp4"
         frames = record(source, target, seconds, lambda _: step())
         taken = f"capture {name} {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        with _opened() as (engine, store), engine.begin() as connection:
+        with opened() as (engine, store), engine.begin() as connection:
             medium = register_video(
                 connection, store, target, dataset=dataset, source=taken, activity=activity, subject=subject,
                 camera=camera or name, said_by=who(),
             )  # fmt: skip
     say({"medium": medium if as_json else medium[:12], "frames": frames}, quiet, as_json)
-
-
-@click.group("import")
-def import_() -> None:
-    """Import keypoint sequences with their labels and splits.
-
-    \b
-      posemill import penn-action Penn_Action/
-    """
-
-
-@import_.command("penn-action")
-@click.argument("path", type=click.Path(path_type=Path, exists=True))
-@click.option("--fps", default=30.0, show_default=True, type=click.FloatRange(1, 240), help="Not in the data; assumed.")
-@modes
-def penn_action(path: Path, fps: float, quiet: bool, as_json: bool) -> None:
-    """Penn Action: a folder with labels/*.mat, or labels.tar.gz.
-
-    Left and right are put right (Penn's files exchange them), hidden keypoints are unseen. Importing the same files
-    again changes nothing; files that cannot be read are listed, and the others are imported.
-
-    \b
-      posemill import penn-action Penn_Action/
-      posemill import penn-action labels.tar.gz
-    """
-    from posemill.ingest.datasets.penn_action import count_files, read_files
-    from posemill.ingest.keypoints import import_penn_action
-    from posemill.ingest.who import who
-
-    with (
-        _opened() as (engine, store),
-        progress("importing", count_files(path), quiet or as_json) as step,
-        engine.begin() as connection,
-    ):
-        done = import_penn_action(connection, store, read_files(path), said_by=who(), fps=fps, advance=step)
-    figures = {name: getattr(done, name) for name in ("sequences", "frames", "media_added", "clips_added")}
-    say({**figures, "faults": list(done.faults) if as_json else len(done.faults)}, quiet, as_json)
-    if done.faults:
-        raise InputError(f"{len(done.faults)} files were left out, the others are in: {'; '.join(done.faults[:10])}")
 
 
 @click.command()
@@ -156,7 +117,7 @@ def media(dataset: str | None, as_json: bool) -> None:
     """
     from posemill.store import catalog
 
-    with _opened() as (engine, _), engine.connect() as connection:
+    with opened() as (engine, _), engine.connect() as connection:
         rows = catalog.media(connection, [dataset] if dataset else ())
     names = [
         "digest",
@@ -193,7 +154,7 @@ def listed(as_json: bool = False) -> None:
     """List what is in quarantine now."""
     from posemill.store import catalog
 
-    with _opened() as (engine, _), engine.connect() as connection:
+    with opened() as (engine, _), engine.connect() as connection:
         rows = catalog.open_quarantine(connection)
     names = ["id", "what", "medium", "source", "clip", "person", "stage", "reason", "added_at"]
     table(rows, names, as_json, "nothing is in quarantine")
@@ -206,13 +167,13 @@ def release(number: int) -> None:
     from posemill.ingest.who import who
     from posemill.store import catalog
 
-    with _opened() as (engine, _), engine.begin() as connection:
+    with opened() as (engine, _), engine.begin() as connection:
         catalog.resolve_quarantine(connection, number, who())
     click.echo(f"{number} is out of quarantine; run `dvc repro`")
 
 
 @contextmanager
-def _opened() -> Iterator[tuple[Engine, MediaStore]]:
+def opened() -> Iterator[tuple[Engine, MediaStore]]:
     """The database and the store of the settings."""
     from posemill.store.media import MediaStore
     from posemill.store.postgres import open_engine

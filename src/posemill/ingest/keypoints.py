@@ -2,22 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 from sqlalchemy import Connection
 
 from posemill.errors import InputError
-from posemill.ingest.datasets import penn_action
-from posemill.ingest.datasets.penn_action import ASSUMED_FPS, DATASET, Sequence
+from posemill.ingest.datasets.sequence import Fault, Found, Sequence
+from posemill.ingest.entry import printable
+from posemill.ingest.soundness import Watch, told
 from posemill.store import catalog
 from posemill.store.media import MediaStore
 from posemill.store.track_file import medium_bytes
 
+Faulty = Literal["quarantine", "refuse"]
+STAGE, BY = "ingest", "import"  # the stage that passes over what is set aside here
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What is to be imported.
+
+    origin   a sentence about where it comes from, kept with the dataset.
+    place    its file or folder.
+    read     gives its sequences, from the beginning each time.
+    motion, nobody, classes  see soundness.Watch.
+    """
+
+    dataset: str
+    origin: str
+    place: Path
+    read: Callable[[], Found]
+    motion: bool = True
+    nobody: bool = False
+    classes: Iterable[str] | None = None
+
+    def watch(self) -> Watch:
+        """Somebody who looks at its sequences."""
+        return Watch(motion=self.motion, nobody=self.nobody, classes=self.classes)
+
+    def address(self, name: str) -> str:
+        """Where a sequence is, as a URL."""
+        return f"file://{printable(str(self.place.absolute()))}/{printable(name)}"
+
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did. faults: one sentence for each file that could not be read; the others are in."""
+    """What an import did. faults: one sentence for each sequence that was set aside; the others are in."""
 
     sequences: int
     media_added: int
@@ -27,43 +60,98 @@ class Imported:
     faults: tuple[str, ...]
 
 
-def import_penn_action(
-    conn: Connection, store: MediaStore, files: Iterable[tuple[str, bytes]], *, said_by: str,
-    fps: float = ASSUMED_FPS, advance: Callable[[], object] = lambda: None,
+def import_sequences(
+    conn: Connection, store: MediaStore, what: Collection, *, said_by: str, faulty: Faulty = "quarantine",
+    advance: Callable[[], object] = lambda: None,
 ) -> Imported:  # fmt: skip
-    """Import label files (name, bytes). The same files again change nothing.
+    """Import a data set. The same again changes nothing; what was set aside and is sound now is taken in.
 
-    Errors: InputError when no file could be read; the transaction is the caller's.
+    faulty  `quarantine`: the sound sequences go in, the others are set aside with their reasons; `refuse`: nothing
+            goes in when one is faulty.
+    Errors: InputError with all faults by name when it is refused, or when no sequence is sound; the transaction is the
+    caller's.
     """
-    media, clips, faults, frames = [], [], [], 0
-    for name, content in files:
-        try:
-            sequence = penn_action.parse(name, content, fps)
-        except InputError as exc:
-            faults.append(str(exc))
+    if faulty == "refuse":
+        _refuse(what)
+    watch, rows, unread = what.watch(), dict[str, _Row](), list[Fault]()
+    for found in what.read():
+        advance()
+        if isinstance(found, Fault):
+            unread.append(found)
             continue
-        finally:
-            advance()
-        medium, clip = _rows(sequence, store.put_bytes(medium_bytes(sequence.tracks)), said_by, fps)
-        media.append(medium)
-        clips.append(clip)
-        frames += sequence.tracks.frames
-    if not media:
-        raise InputError(f"none of {len(faults)} files could be read: {'; '.join(faults[:3])}")
-    rate = f"no frame rate is given, {fps:g} frames per second assumed"
-    catalog.add_dataset(conn, DATASET, said_by, origin=f"Penn Action, keypoints only; {rate}")
-    added = catalog.add_media(conn, media)
-    outcome = catalog.add_clips(conn, clips)
-    return Imported(len(media), added, outcome.added, frames, outcome.conflicts, tuple(faults))
+        reason = watch.sequence(found)
+        if found.tracks.frames:
+            rows[found.name] = _Row(found, store.put_bytes(medium_bytes(found.tracks)), said_by, what.dataset, reason)
+        else:
+            unread.append(Fault(found.name, reason or "it is empty: no frame"))
+    aside = {name: row.reason for name, row in rows.items() if row.reason} | watch.crossing()
+    sentences = tuple(fault.sentence() for fault in (*unread, *(Fault(n, r) for n, r in aside.items())))
+    if len(aside) == len(rows):
+        raise InputError(f"none of {len(sentences)} sequences of {what.place} is sound:{told(sentences)}")
+    catalog.add_dataset(conn, what.dataset, said_by, origin=what.origin)
+    added = catalog.add_media(conn, [row.medium for row in rows.values()])
+    outcome = catalog.add_clips(conn, [row.clip for row in rows.values()])
+    _set_aside(conn, what, {rows[name].medium.digest: reason for name, reason in aside.items()}, unread, said_by)
+    sound = {name: row for name, row in rows.items() if name not in aside}
+    _take_back(conn, {what.address(name): row.medium.digest for name, row in sound.items()}, said_by)
+    frames = sum(row.medium.frames or 0 for row in sound.values())
+    return Imported(len(sound), added, outcome.added, frames, outcome.conflicts, sentences)
 
 
-def _rows(sequence: Sequence, digest: str, said_by: str, fps: float) -> tuple[catalog.MediumRow, catalog.ClipRow]:
-    tracks = sequence.tracks
-    medium = catalog.MediumRow(
-        digest=digest, dataset=DATASET, source=f"{sequence.name}.mat", added_by=said_by, kind="keypoints",
-        width_px=tracks.width_px, height_px=tracks.height_px, fps=fps, frames=tracks.frames,
-        duration_s=tracks.duration_s,
-    )  # fmt: skip
-    subject = f"{DATASET}/{sequence.name}"
-    clip = catalog.ClipRow(digest, said_by, activity=sequence.activity, subject=subject, split=sequence.split)
-    return medium, clip
+class _Row:
+    """A sequence as it goes into the database; its keypoints are in the store by then."""
+
+    __slots__ = ("clip", "medium", "reason")
+
+    def __init__(self, sequence: Sequence, digest: str, said_by: str, dataset: str, reason: str | None) -> None:
+        tracks, self.reason = sequence.tracks, reason
+        self.medium = catalog.MediumRow(
+            digest=digest, dataset=dataset, source=sequence.source or sequence.name, added_by=said_by,
+            kind="keypoints", width_px=tracks.width_px, height_px=tracks.height_px,
+            fps=tracks.frames / tracks.duration_s, frames=tracks.frames, duration_s=tracks.duration_s,
+        )  # fmt: skip
+        self.clip = catalog.ClipRow(
+            digest, said_by, activity=sequence.activity, split=sequence.split, camera=sequence.camera,
+            subject=sequence.subject or f"{dataset}/{sequence.name}",
+        )  # fmt: skip
+
+
+def _refuse(what: Collection) -> None:
+    watch, faults, number = what.watch(), list[Fault](), 0
+    for number, found in enumerate(what.read(), 1):  # noqa: B007
+        reason = found.reason if isinstance(found, Fault) else watch.sequence(found)
+        if reason:
+            faults.append(Fault(found.name, reason))
+    faults += [Fault(name, reason) for name, reason in watch.crossing().items()]
+    if faults:
+        raise InputError(
+            f"{len(faults)} of {number} sequences of {what.place} are faulty, so nothing was imported (`--faulty "
+            f"quarantine` takes the others):{told(fault.sentence() for fault in faults)}"
+        )
+
+
+def _set_aside(
+    conn: Connection, what: Collection, aside: Mapping[str, str], unread: Iterable[Fault], said_by: str
+) -> None:
+    """aside: digest to reason. What could not be read has no digest, and is known by its address."""
+    for digest, reason in aside.items():
+        catalog.quarantine_medium(conn, digest, stage=STAGE, reason=printable(reason), added_by=BY)
+    for fault in unread:
+        row = catalog.add_address(
+            conn,
+            what.address(fault.name),
+            dataset=what.dataset,
+            source=printable(fault.name),
+            added_by=said_by,
+            kind="keypoints",
+        )
+        catalog.quarantine(conn, "medium", stage=STAGE, reason=printable(fault.sentence()), added_by=BY, medium_row=row)
+
+
+def _take_back(conn: Connection, sound: Mapping[str, str], said_by: str) -> None:
+    """What an earlier import set aside and is sound now. sound: address to digest."""
+    catalog.readable_again(conn, sound, said_by)
+    digests = set(sound.values())
+    for row in catalog.open_quarantine(conn, [STAGE]):
+        if row["added_by"] == BY and row["medium"] in digests:
+            catalog.resolve_quarantine(conn, row["id"], said_by)

@@ -19,18 +19,20 @@ from posemill.pose.layouts import (
     BODY_25,
     COCO_17,
     H36M_17,
+    JHMDB_15,
     MPII_15,
+    NTU_25,
     OPENPOSE_18,
     PENN_13,
 )
 from posemill.pose.topology import Skeleton
 
 __all__ = [
-    "BLAZEPOSE_33", "BODY_12", "BODY_25", "COCO_17", "H36M_17", "MPII_15", "OPENPOSE_18", "PENN_13", "SKELETONS",
-    "Skeleton", "conversion_index", "skeleton",
+    "BLAZEPOSE_33", "BODY_12", "BODY_25", "COCO_17", "H36M_17", "JHMDB_15", "MPII_15", "NTU_25", "OPENPOSE_18",
+    "PENN_13", "SKELETONS", "Skeleton", "conversion_index", "skeleton",
 ]  # fmt: skip
 
-_ALL = (COCO_17, PENN_13, BODY_12, OPENPOSE_18, BODY_25, MPII_15, H36M_17, BLAZEPOSE_33)
+_ALL = (COCO_17, PENN_13, BODY_12, OPENPOSE_18, BODY_25, MPII_15, H36M_17, BLAZEPOSE_33, JHMDB_15, NTU_25)
 SKELETONS: Mapping[str, Skeleton] = MappingProxyType({s.name: s for s in _ALL})
 
 

@@ -63,14 +63,16 @@ def add_media(connection: Connection, rows: Sequence[MediumRow]) -> int:
     return int(done.rowcount)
 
 
-def add_address(connection: Connection, uri: str, *, dataset: str, source: str, added_by: str) -> int:
+def add_address(
+    connection: Connection, uri: str, *, dataset: str, source: str, added_by: str, kind: str = "video"
+) -> int:
     """Add a medium whose bytes could not be read yet, by where they are; returns its number, a known one's too."""
     table = schema.medium
     known = connection.scalar(select(table.c.id).where(table.c.uri == uri, table.c.digest.is_(None)).limit(1))
     if known is not None:
         return int(known)
     add_dataset(connection, dataset, added_by)
-    row = {"uri": uri, "dataset": dataset, "source": source, "added_by": added_by}
+    row = {"uri": uri, "dataset": dataset, "source": source, "added_by": added_by, "kind": kind}
     return int(connection.execute(insert(table).values(row).returning(table.c.id)).scalar_one())
 
 

@@ -20,14 +20,14 @@ from __future__ import annotations
 import io
 import re
 import tarfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from posemill.errors import InputError
+from posemill.ingest.datasets.sequence import Fault, Found, Sequence
 from posemill.pose.skeleton import PENN_13
 from posemill.pose.track import MediumTracks, PoseTrack, State
 
@@ -35,16 +35,6 @@ DATASET = "penn-action"
 ASSUMED_FPS = 30.0
 _NAME = re.compile(r"\d{4}\.mat")
 _SPLIT = {1: "train", -1: "test"}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sequence:
-    """One video's keypoints as they go into the database. `name` is the file's, such as 0001."""
-
-    name: str
-    activity: str
-    split: str
-    tracks: MediumTracks
 
 
 def read_files(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -63,6 +53,15 @@ def read_files(path: Path) -> Iterator[tuple[str, bytes]]:
 def count_files(path: Path) -> int:
     """How many label files there are, for a progress bar."""
     return sum(1 for _ in (_in_folder(path) if path.is_dir() else _in_archive(path)))
+
+
+def sequences(files: Iterable[tuple[str, bytes]], fps: float = ASSUMED_FPS) -> Found:
+    """The sequences of label files (name, bytes)."""
+    for name, content in files:
+        try:
+            yield parse(name, content, fps)
+        except InputError as exc:
+            yield Fault(name, str(exc))
 
 
 def parse(name: str, content: bytes, fps: float = ASSUMED_FPS) -> Sequence:
@@ -96,7 +95,7 @@ def _sequence(name: str, raw: dict[str, Any], fps: float) -> Sequence:
         medium=f"{DATASET}/{name}", labeller="imported", skeleton=PENN_13, width_px=width, height_px=height,
         frames=frames, duration_s=frames / fps, tracks=_tracks(xy, fps),
     )  # fmt: skip
-    return Sequence(name, str(raw["action"].item()), _SPLIT[split], tracks)
+    return Sequence(name, str(raw["action"].item()), _SPLIT[split], tracks, source=f"{name}.mat")
 
 
 def _tracks(xy: np.ndarray, fps: float) -> tuple[PoseTrack, ...]:

@@ -1,0 +1,99 @@
+"""COCO keypoints: single pictures, one medium of one frame each; or the tracks that posemill wrote in that form.
+
+Keypoints are taken by the category's names, in whatever order. Visibility 0 is unseen, 1 (placed, but hidden) half as
+sure as 2. Crowds and people without a keypoint are left out, and so are pictures in which nobody is left. No activity
+is said: single pictures are for looking at poses, a window needs motion.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from collections.abc import Sequence as Ordered
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from posemill.errors import InputError
+from posemill.formats.coco import read_coco
+from posemill.ingest.datasets.sequence import LABELLER, Fault, Found, Sequence, medium_tracks, skeleton_of
+
+DATASET = "coco"
+FPS = 1.0  # a picture has no time; a second of its own keeps every figure finite
+_CONFIDENCE = np.array([0.0, 0.5, 1.0])
+
+
+def count(path: Path) -> int:
+    """How many pictures there are, for a progress bar."""
+    return len(_load(path)["images"])
+
+
+def sequences(path: Path, *, dataset: str = DATASET, split: str | None = None) -> Found:
+    """Every picture with people of an annotation file, or every medium of one that posemill wrote.
+
+    Errors: InputError when it is no such file.
+    """
+    content = _load(path)
+    if "media" in content:
+        for tracks in read_coco(path):
+            own = replace(tracks, medium=f"{dataset}/{tracks.medium}", labeller=LABELLER)
+            yield Sequence(tracks.medium, None, split, own)
+        return
+    names = {c["id"]: c["keypoints"] for c in content.get("categories", []) if c.get("keypoints")}
+    people: dict[Any, list[dict[str, Any]]] = {}
+    for annotation in content["annotations"]:
+        people.setdefault(annotation.get("image_id"), []).append(annotation)
+    for image in content["images"]:
+        name = str(image.get("file_name", image.get("id")))
+        try:
+            sequence = parse(name, image, people.pop(image["id"], []), names, dataset=dataset, split=split)
+        except InputError as exc:
+            yield Fault(name, str(exc))
+        except (KeyError, TypeError, ValueError) as exc:  # whatever a strange annotation leads to
+            yield Fault(name, f"is no picture of COCO's: {type(exc).__name__}: {exc}")
+        else:
+            if sequence is not None:
+                yield sequence
+    yield from (Fault(f"image {number}", "is annotated, but not in the list of images") for number in people)
+
+
+def parse(
+    name: str, image: Mapping[str, Any], annotations: Ordered[Mapping[str, Any]], names: Mapping[Any, Ordered[str]],
+    *, dataset: str = DATASET, split: str | None = None,
+) -> Sequence | None:  # fmt: skip
+    """One picture; None where nobody is annotated. names: keypoints of every category.
+
+    Errors: InputError with the name and what is wrong with it.
+    """
+    people = [a for a in annotations if not a.get("iscrowd") and any(a.get("keypoints", [])[2::3])]
+    if not people:
+        return None
+    categories = {a["category_id"] for a in people}
+    if len(categories) > 1 or not categories <= set(names):
+        raise InputError(f"{name}: its people are of categories {categories}, expected one that has keypoints")
+    (category,) = categories
+    points = skeleton_of(names[category])
+    place = [list(names[category]).index(keypoint) for keypoint in points.keypoints]
+    values = [np.asarray(a["keypoints"], np.float64) for a in people]
+    if any(v.shape != (3 * len(names[category]),) for v in values):
+        raise InputError(f"{name}: expected {len(names[category])} times x, y, visibility a person")
+    triples = np.stack(values).reshape(len(people), 1, -1, 3)[:, :, place]
+    flag = triples[..., 2]
+    if not np.isfinite(triples).all() or not np.isin(flag, (0, 1, 2)).all():
+        raise InputError(f"{name}: a keypoint has no finite position, or a visibility that is none of 0, 1, 2")
+    xy = np.where((flag > 0)[..., None], triples[..., :2], np.nan)
+    size = int(image["width"]), int(image["height"])
+    tracks = medium_tracks(f"{dataset}/{name}", points, size, FPS, xy, _CONFIDENCE[flag.astype(int)])
+    return Sequence(name, None, split, tracks)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError) as exc:
+        raise InputError(f"{path} is no readable JSON: {exc}") from exc
+    if not isinstance(content, dict) or not {"images", "annotations"} <= set(content):
+        raise InputError(f"{path} is no COCO keypoints: expected a dictionary with `images` and `annotations`")
+    return content

@@ -1,0 +1,128 @@
+"""PYSKL's annotation files: one pickle of `annotations` and `split`. Nothing in it is run.
+
+An annotation has keypoint [M, T, V, 2] in pixels, or [M, T, V, 3] in metres (NTU RGB+D's), which a virtual camera
+projects. What is 0, 0 or has keypoint_score 0 is not seen. Labels are numbers: their names come from the file where
+posemill wrote it (`classes`), else from a list that must be given, such as PYSKL's own label maps.
+
+The subject is what `subject` (a regular expression) finds in frame_dir, the performer where that is a name of NTU
+RGB+D's, the medium where posemill wrote the file, else the annotation alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence as Ordered
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from posemill.errors import InputError, SkeletonError
+from posemill.formats.pyskl import NO_ACTIVITY, read_pyskl, tracks_of
+from posemill.ingest.datasets import ntu
+from posemill.ingest.datasets.sequence import LABELLER, Fault, Found, Sequence, named_group
+from posemill.ingest.datasets.split import official
+from posemill.ingest.projection import VirtualCamera
+from posemill.pose.skeleton import COCO_17, JHMDB_15, NTU_25, PENN_13, Skeleton
+
+_BY_SIZE = {len(points): points for points in (COCO_17, NTU_25, JHMDB_15, PENN_13)}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How to read the annotations of a file.
+
+    points   their skeleton; None = by the number of keypoints: coco-17, ntu-25, jhmdb-15, penn-13.
+    subject  regular expression whose groups in frame_dir name the subject.
+    camera   for keypoints in metres.
+    """
+
+    dataset: str
+    fps: float = 30.0
+    classes: Ordered[str] | None = None
+    points: Skeleton | None = None
+    subject: str | None = None
+    camera: VirtualCamera = field(default_factory=VirtualCamera)
+
+
+def count(path: Path) -> int:
+    """How many annotations there are, for a progress bar."""
+    return len(read_pyskl(path)["annotations"])
+
+
+def sequences(path: Path, reading: Reading, *, split: str | None = None) -> Found:
+    """Every annotation of a file. split: see datasets/split.py.
+
+    Errors: InputError when it is no such file, or when nobody says what the labels mean or which lists are the split.
+    """
+    content = read_pyskl(path)
+    classes = reading.classes or content.get("classes")
+    if not classes:
+        raise InputError(f"{path} has labels without names: give --classes, one activity a line in their order")
+    reading = replace(reading, classes=[str(name) for name in classes])
+    sides = official(content.get("split") or {}, split, str(path))
+    for number, annotation in enumerate(content["annotations"]):
+        name = str(annotation.get("frame_dir", number)) if isinstance(annotation, Mapping) else str(number)
+        try:
+            yield parse(name, annotation, reading, sides.get(name))
+        except InputError as exc:
+            yield Fault(name, str(exc))
+        except (KeyError, TypeError, ValueError, AttributeError) as exc:  # whatever a strange annotation leads to
+            yield Fault(name, f"is no annotation of PYSKL's: {type(exc).__name__}: {exc}")
+
+
+def parse(name: str, annotation: Mapping[str, Any], reading: Reading, split: str | None = None) -> Sequence:
+    """One annotation. Errors: InputError with the name and what is wrong with it."""
+    if split == "both":
+        raise InputError(f"{name} is in the lists of training and of test")
+    tracks = _tracks(name, annotation, reading)
+    said = ntu.NAME.fullmatch(name)
+    known = f"P{said[3]}" if said else annotation.get("medium")
+    subject = named_group(reading.subject, name) or known
+    return Sequence(
+        name, _activity(name, int(annotation["label"]), reading.classes or ()), split, tracks,
+        subject=None if subject is None else f"{reading.dataset}/{subject}", camera=f"C{said[2]}" if said else None,
+    )  # fmt: skip
+
+
+def _tracks(name: str, annotation: Mapping[str, Any], reading: Reading) -> Any:
+    keypoint = np.asarray(annotation["keypoint"], np.float32)
+    if keypoint.ndim != 4 or keypoint.shape[3] not in (2, 3):
+        raise InputError(f"{name}: expected keypoint [M, T, V, 2] or [M, T, V, 3], came {keypoint.shape}")
+    points = reading.points or _BY_SIZE.get(keypoint.shape[2])
+    if points is None:
+        raise InputError(f"{name}: {keypoint.shape[2]} keypoints are of no known skeleton: give --skeleton")
+    if not np.isfinite(keypoint).all():
+        raise InputError(f"{name}: a keypoint has no finite position")
+    plain = dict(annotation) | {"keypoint": keypoint, "frame_dir": name}
+    if annotation.get("keypoint_score") is None:
+        plain["keypoint_score"] = (keypoint != 0).any(-1).astype(np.float32)
+    if keypoint.shape[3] == 3:
+        plain |= _projected(keypoint, plain["keypoint_score"], reading.camera)
+    if "img_shape" not in plain:
+        raise InputError(f"{name} does not say how large the picture is (img_shape: height, width)")
+    try:
+        tracks = tracks_of(plain, points, reading.fps)
+    except SkeletonError as exc:
+        raise InputError(f"{name}: {exc}") from exc
+    return replace(tracks, medium=f"{reading.dataset}/{name}", labeller=LABELLER)
+
+
+def _projected(keypoint: Any, score: Any, camera: VirtualCamera) -> dict[str, Any]:
+    """Metres as pixels of the camera's picture, 0, 0 where a keypoint is not seen, as PYSKL has it."""
+    seen = (keypoint != 0).any(-1) & (np.asarray(score) > 0)
+    xy = camera.project(np.where(seen[..., None], keypoint, np.nan))
+    seen &= ~np.isnan(xy).any(-1)
+    return {
+        "keypoint": np.where(seen[..., None], xy, 0), "keypoint_score": np.where(seen, score, 0),
+        "img_shape": (camera.height_px, camera.width_px),
+    }  # fmt: skip
+
+
+def _activity(name: str, label: int, classes: Ordered[str]) -> str | None:
+    if label == NO_ACTIVITY:
+        return None
+    if not 0 <= label < len(classes):
+        raise InputError(f"{name}: unknown class {label}: there are {len(classes)}, from 0")
+    return classes[label]

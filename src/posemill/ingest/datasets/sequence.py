@@ -1,0 +1,113 @@
+"""What every data set gives: sequences of keypoints with what its authors say of them, and files that are not sound."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.errors import InputError
+from posemill.pose.skeleton import SKELETONS, Skeleton
+from posemill.pose.track import MediumTracks, PoseTrack, State
+
+LABELLER = "imported"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sequence:
+    """One medium's keypoints as they go into the database.
+
+    name      as the data set's authors know it, such as 0001; with the dataset's name before it, tracks.medium.
+    activity  None where none was said; split: `train`, `test` or None, the official one.
+    subject   the real person, or what takes its place: whoever is in one source video; None = the sequence alone.
+    source    the file's name, where it is not `name`.
+    """
+
+    name: str
+    activity: str | None
+    split: str | None
+    tracks: MediumTracks
+    subject: str | None = None
+    camera: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A file, or an entry of one, that is no sequence, and why."""
+
+    name: str
+    reason: str
+
+    def sentence(self) -> str:
+        """The reason, with the name before it where it does not say so itself."""
+        return self.reason if self.reason.startswith(self.name) else f"{self.name}: {self.reason}"
+
+
+Found = Iterator[Sequence | Fault]
+
+
+def medium_tracks(
+    medium: str, points: Skeleton, size_px: tuple[int, int], fps: float, xy: NDArray[np.floating],
+    confidence: NDArray[np.floating],
+) -> MediumTracks:  # fmt: skip
+    """Tracks of whole sequences: xy (M, T, K, 2) pixels, NaN = not seen, and confidence (M, T, K), one row a person.
+
+    A frame in which nothing of a person is seen has no pose; somebody who is never seen has no track.
+    """
+    seen = ~np.isnan(xy).any(-1)
+    xy = np.where(seen[..., None], xy, np.nan).astype(np.float32)
+    sure = np.where(seen, np.clip(confidence, 0, 1), 0).astype(np.float32)
+    tracks = []
+    for person in range(len(xy)):
+        frame = np.flatnonzero(seen[person].any(1)).astype(np.int32)
+        if len(frame):
+            state = np.full(len(frame), State.PREDICTED, np.uint8)
+            track = PoseTrack(points, person, frame, frame / fps, xy[person, frame], sure[person, frame], state)
+            tracks.append(track)
+    frames = xy.shape[1]
+    return MediumTracks(medium, LABELLER, points, *size_px, frames, frames / fps, tuple(tracks))
+
+
+def named_group(pattern: str | None, name: str) -> str | None:
+    """What a regular expression's groups find in a name, joined; None without a pattern.
+
+    Errors: InputError when it has no group, is none, or does not fit the name.
+    """
+    if pattern is None:
+        return None
+    try:
+        match = re.search(pattern, name)
+    except re.error as exc:
+        raise InputError(f"{pattern!r} is no regular expression: {exc}") from exc
+    if match is None or not match.groups():
+        raise InputError(f"{name}: {pattern!r} finds no group in it that says who it is, such as in 'P(\\d+)'")
+    return "-".join(part for part in match.groups() if part)
+
+
+def read_classes(path: Path) -> list[str]:
+    """Activities, one a line, in the order of the labels. Errors: InputError for an empty list, or a name twice."""
+    names = [line.strip() for line in path.read_text().splitlines() if line.strip()]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if not names or twice:
+        raise InputError(f"{path}: expected one activity a line, each once; {', '.join(twice) or 'none'} came")
+    return names
+
+
+def skeleton_of(names: Iterable[str]) -> Skeleton:
+    """The skeleton with exactly these keypoints, in whatever order; else the largest that has no others.
+
+    Errors: InputError when none fits.
+    """
+    known = set(names)
+    fitting = [points for points in SKELETONS.values() if known.issuperset(points.keypoints)]
+    if not fitting:
+        raise InputError(
+            f"no skeleton has only keypoints among {', '.join(sorted(known)) or 'none'}: name them as one of "
+            f"{', '.join(SKELETONS)} does"
+        )
+    return max(fitting, key=len)

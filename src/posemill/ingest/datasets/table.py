@@ -1,0 +1,149 @@
+"""Tables of tracks, CSV or Parquet: what `posemill export csv` writes, or one table that somebody else made.
+
+One row a person and frame: `medium` (any name), `frame`, and for every keypoint `<name>_x` and `<name>_y` in pixels; an
+empty cell is not seen. `person` (else 0), `time_s` (else by the frame rate), `<name>_confidence` (else 1) and `state`
+may be there. What holds for a whole medium, `width_px`, `height_px`, `fps` or `frames` and `duration_s`, `activity`,
+`subject`, `camera` and `split`, is in `media.csv` beside the tables, or the same in all of its rows, or told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from posemill.errors import InputError, SkeletonError
+from posemill.ingest.datasets.sequence import LABELLER, Fault, Found, Sequence, skeleton_of
+from posemill.pose.skeleton import Skeleton
+from posemill.pose.track import MediumTracks, PoseTrack, State
+
+if TYPE_CHECKING:
+    import polars as pl
+
+KINDS = (".csv", ".parquet")
+_CLAIMS = ("activity", "subject", "camera", "split")
+_TEXT = ("medium", "labeller", "skeleton", "state", *_CLAIMS)
+_ABOUT = ("width_px", "height_px", "fps", "frames", "duration_s", *_CLAIMS)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What holds for every medium where the table does not say it."""
+
+    dataset: str
+    width_px: int | None = None
+    height_px: int | None = None
+    fps: float | None = None
+
+
+def sequences(path: Path, told: Told) -> Found:
+    """Every medium of a table, or of a folder with media.csv and tracks-<skeleton>.csv (or .parquet).
+
+    Errors: InputError when a table cannot be read, or lacks the columns that all rows need.
+    """
+    about, tables = _tables(path)
+    for table in tables:
+        points = skeleton_of(name.removesuffix("_x") for name in table.columns if name.endswith("_x"))
+        missing = [n for n in ("medium", "frame", *(f"{k}_y" for k in points.keypoints)) if n not in table.columns]
+        if missing:
+            raise InputError(f"{path}: a table of tracks of {points.name} has no column {', '.join(missing)}")
+        for (name,), rows in table.group_by("medium", maintain_order=True):
+            if name not in about:
+                about[str(name)] = _said(rows)
+            yield _checked(str(name), about.pop(str(name)), rows, points, told)
+    yield from (Fault(name, "has no row in any table of tracks") for name in about)
+
+
+def _checked(name: str, about: Mapping[str, Any], rows: pl.DataFrame, points: Skeleton, told: Told) -> Sequence | Fault:
+    try:
+        twice = [key for key in about if isinstance(about[key], tuple)]
+        if twice:
+            raise InputError(f"{name}: its rows say different things of {', '.join(twice)}")
+        if about.get("split") not in (None, "train", "test"):
+            raise InputError(f"{name}: split {about['split']!r} is none of train, test")
+        tracks = _medium(name, about, rows, points, told)
+    except (InputError, TypeError, ValueError, KeyError) as exc:
+        return Fault(name, str(exc))
+    subject = about.get("subject")
+    return Sequence(
+        name, about.get("activity"), about.get("split"), tracks, camera=about.get("camera"),
+        subject=f"{told.dataset}/{subject}" if subject else None,
+    )  # fmt: skip
+
+
+def _medium(name: str, about: Mapping[str, Any], rows: pl.DataFrame, points: Skeleton, told: Told) -> MediumTracks:
+    width, height = (about.get(side) or getattr(told, side) for side in ("width_px", "height_px"))
+    if width is None or height is None:
+        raise InputError(f"{name}: nobody says how large the picture is: a column width_px and height_px, or --size")
+    fps = about.get("fps") or told.fps
+    frames = int(about.get("frames") or rows["frame"].max() + 1)
+    if fps is None and ("time_s" not in rows.columns or not about.get("duration_s")):
+        raise InputError(f"{name}: nobody says how fast it runs: a column fps, or time_s and duration_s, or --fps")
+    duration_s = about.get("duration_s") or frames / fps
+    people = rows.with_columns(**{} if "person" in rows.columns else {"person": 0}).sort("person", "frame")
+    tracks = tuple(
+        _track(int(person), own, points, fps) for (person,), own in people.group_by("person", maintain_order=True)
+    )
+    return MediumTracks(
+        f"{told.dataset}/{name}", LABELLER, points, int(width), int(height), frames, float(duration_s), tracks
+    )
+
+
+def _track(person: int, rows: pl.DataFrame, points: Skeleton, fps: float | None) -> PoseTrack:
+    import polars as pl
+
+    def part(ending: str) -> Any:
+        return rows.select(pl.col(f"{k}_{ending}").cast(pl.Float32) for k in points.keypoints).to_numpy()
+
+    xy = np.stack([part("x"), part("y")], -1)
+    seen = ~np.isnan(xy).any(-1)
+    told = all(f"{k}_confidence" in rows.columns for k in points.keypoints)
+    sure = np.nan_to_num(part("confidence")) if told else seen.astype(np.float32)
+    frame = rows["frame"].cast(pl.Int32).to_numpy()
+    time_s = rows["time_s"].cast(pl.Float64).to_numpy() if "time_s" in rows.columns else frame / (fps or 1.0)
+    state = rows["state"].to_list() if "state" in rows.columns else ["predicted"] * len(rows)
+    try:
+        return PoseTrack(
+            points,
+            person,
+            frame,
+            time_s,
+            xy,
+            sure,
+            np.array([State[(s or "predicted").upper()] for s in state], np.uint8),
+        )
+    except SkeletonError as exc:
+        raise InputError(f"{rows['medium'][0]}: {exc}") from exc
+
+
+def _said(rows: pl.DataFrame) -> dict[str, Any]:
+    """What a table's rows say of their medium; a tuple where they do not agree."""
+    said = {key: rows[key].unique(maintain_order=True).to_list() for key in _ABOUT if key in rows.columns}
+    return {key: values[0] if len(values) == 1 else tuple(values) for key, values in said.items()}
+
+
+def _tables(path: Path) -> tuple[dict[str, dict[str, Any]], list[pl.DataFrame]]:
+    """What is said of every medium apart from the rows, and the tables of tracks."""
+    if path.is_file() and path.suffix in KINDS:
+        return {}, [_read(path)]
+    media = next((path / f"media{kind}" for kind in KINDS if (path / f"media{kind}").is_file()), None)
+    if media is None:
+        raise InputError(f"{path} is neither a table (.csv, .parquet) nor a folder with media.csv or media.parquet")
+    rows = _read(media).to_dicts()
+    about = {str(row["medium"]): {key: row[key] for key in _ABOUT if key in row} for row in rows}
+    return about, [_read(file) for file in sorted(path.glob(f"tracks-*{media.suffix}"))]
+
+
+def _read(path: Path) -> pl.DataFrame:
+    import polars as pl
+
+    try:
+        if path.suffix == ".parquet":
+            return pl.read_parquet(path)
+        names = {name: pl.String for name in pl.read_csv(path, n_rows=0).columns if name in _TEXT}
+        return pl.read_csv(path, infer_schema_length=None, schema_overrides=names)
+    except (OSError, pl.exceptions.PolarsError) as exc:
+        raise InputError(f"{path} is not a readable {path.suffix} table: {str(exc).splitlines()[0]}") from exc

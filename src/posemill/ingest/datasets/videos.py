@@ -1,0 +1,84 @@
+"""A folder of videos by class, such as UCF101's or HMDB51's: `<class>/<video>`, or `train/<class>/<video>` and `test`.
+
+The folder of a video is its activity; a folder train, training, test, val or validation above says the official split
+(validation counts as training: posemill chooses its own, by subject). The same bytes under two names are a fault, as
+are a class that nobody named and an empty file; whether a video can be decoded is for the ingest stage to find out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from posemill.errors import InputError
+from posemill.ingest.datasets.sequence import Fault, named_group
+from posemill.ingest.entry import Added, Entry, add_entries, address, printable
+from posemill.ingest.folder import entries
+from posemill.ingest.keypoints import BY, STAGE, Faulty
+from posemill.ingest.soundness import Watch, told
+from posemill.store import catalog
+from posemill.store.media import MediaStore, digest_of
+
+_SPLITS = {"train": "train", "training": "train", "val": "train", "validation": "train", "test": "test"}
+
+
+def found(path: Path, *, dataset: str, subject: str | None = None) -> list[Entry]:
+    """What a folder holds. subject: regular expression whose groups in a video's path name who is in it.
+
+    Errors: InputError when it holds no video, or the expression does not fit a name.
+    """
+    rows = []
+    for entry in entries([path], activity_from_folder=True):
+        parts = entry.source.split("/")[1:-2]
+        split = next((_SPLITS[part.lower()] for part in parts if part.lower() in _SPLITS), None)
+        who = named_group(subject, entry.source)
+        rows.append(replace(entry, split=split, subject=f"{dataset}/{who}" if who else None))
+    return rows
+
+
+def look(
+    rows: Iterable[Entry], classes: Iterable[str] | None = None, advance: Callable[[], object] = lambda: None
+) -> dict[Entry, str]:
+    """The faulty ones, with the reason."""
+    watch, faults, by_name = Watch(classes=classes), dict[Entry, str](), dict[str, Entry]()
+    for entry in rows:
+        by_name[entry.source] = entry
+        reason = _reason(entry, watch)
+        if reason:
+            faults[entry] = reason
+        advance()
+    return faults | {by_name[name]: reason for name, reason in watch.crossing().items()}
+
+
+def import_videos(
+    engine: Engine, store: MediaStore, rows: Iterable[Entry], faults: dict[Entry, str], *, dataset: str, said_by: str,
+    faulty: Faulty = "quarantine", advance: Callable[[], object] = lambda: None,
+) -> Added:  # fmt: skip
+    """Add the sound ones, and set the others aside. Errors: InputError when they are refused, or none is sound."""
+    rows = list(rows)
+    sentences = [Fault(entry.source, reason).sentence() for entry, reason in faults.items()]
+    if faults and (faulty == "refuse" or len(faults) == len(rows)):
+        raise InputError(f"{len(faults)} of {len(rows)} videos are faulty, so nothing was imported:{told(sentences)}")
+    with engine.begin() as connection:
+        for entry, reason in faults.items():
+            row = catalog.add_address(
+                connection, address(entry.path), dataset=dataset, source=entry.source, added_by=said_by
+            )
+            catalog.quarantine(
+                connection, "medium", stage=STAGE, reason=printable(reason), added_by=BY, medium_row=row
+            )  # fmt: skip
+    sound = [entry for entry in rows if entry not in faults]
+    return add_entries(engine, store, sound, dataset=dataset, said_by=said_by, advance=advance)
+
+
+def _reason(entry: Entry, watch: Watch) -> str | None:
+    try:
+        if not entry.path.stat().st_size:
+            return "it is empty"
+        digest = digest_of(entry.path)
+    except OSError as exc:
+        return f"it cannot be read: {exc.strerror}"
+    return watch.member(entry.source, digest, entry.activity, entry.subject, entry.split)

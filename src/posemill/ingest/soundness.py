@@ -1,0 +1,72 @@
+"""What is wrong with sequences and videos as members of a data set: found while they go by, told together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from posemill.ingest.datasets.sequence import Sequence
+
+SHOWN = 20
+
+
+class Watch:
+    """Sees every member of a data set once, by its name.
+
+    motion      whether a single frame is a fault.
+    nobody      whether one in which nobody is seen is as good as any (it counts as unanswered in the end).
+    classes     the known activities; None = any.
+    """
+
+    def __init__(self, *, motion: bool = True, nobody: bool = False, classes: Iterable[str] | None = None) -> None:
+        self._motion, self._nobody = motion, nobody
+        self._classes = None if classes is None else frozenset(classes)
+        self._names: set[str] = set()
+        self._contents: dict[str, str] = {}
+        self._sides: dict[str, dict[str, list[str]]] = {}
+
+    def sequence(self, sequence: Sequence) -> str | None:
+        """What is wrong with a sequence; None when nothing is."""
+        tracks = sequence.tracks
+        if not tracks.frames or (not self._nobody and not any(len(track) for track in tracks.tracks)):
+            return "it is empty: nobody is seen in any of its frames" if tracks.frames else "it is empty: no frame"
+        if self._motion and tracks.frames == 1:
+            return "it has 1 frame, and an activity needs motion"
+        content = hashlib.sha256()
+        for track in tracks.tracks:
+            for values in (track.frame, track.xy, track.confidence):
+                content.update(values.tobytes())
+        digest = content.hexdigest() if tracks.tracks else None
+        return self.member(sequence.name, digest, sequence.activity, sequence.subject, sequence.split)
+
+    def member(
+        self, name: str, content: str | None, activity: str | None, subject: str | None, split: str | None
+    ) -> str | None:
+        """What is wrong with a member whose content has that digest; None when nothing is."""
+        if name in self._names:
+            return "there is another one of that name"
+        self._names.add(name)
+        if self._classes is not None and activity is not None and activity not in self._classes:
+            return f"unknown class {activity!r}: it is not among the {len(self._classes)} that were given"
+        first = name if content is None else self._contents.setdefault(content, name)
+        if first != name:
+            return f"it has the same content as {first}, under another name"
+        if subject is not None and split is not None:
+            self._sides.setdefault(subject, {}).setdefault(split, []).append(name)
+        return None
+
+    def crossing(self) -> dict[str, str]:
+        """The training members whose subject is in the test split too, and why they are faulty."""
+        return {
+            name: f"its subject {subject} is on both sides of the split: {sides['test'][0]} is a test of it"
+            for subject, sides in self._sides.items()
+            if len(sides) > 1
+            for name in sides["train"]
+        }
+
+
+def told(sentences: Iterable[str]) -> str:
+    """Faults as one text, the first of them by name and the others by number."""
+    lines = list(sentences)
+    more = f"\n- and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+    return "\n- " + "\n- ".join(lines[:SHOWN]) + more

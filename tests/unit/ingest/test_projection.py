@@ -1,0 +1,45 @@
+"""The virtual camera, by points whose pictures are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from posemill.errors import InputError
+from posemill.ingest.projection import VirtualCamera
+
+CAMERA = VirtualCamera(focal_px=1000, width_px=1920, height_px=1080)
+
+
+def test_a_pinhole_from_the_sensors_place() -> None:
+    points = np.array([[0, 0, 2.0], [1, 0, 2.0], [0, 0.5, 4.0], [0, 0, -1], [np.nan, 0, 1]])
+    wanted = [[960, 540], [1460, 540], [960, 415], [np.nan, np.nan], [np.nan, np.nan]]
+    np.testing.assert_allclose(CAMERA.project(points), wanted)
+
+
+def test_from_the_side_depth_becomes_width() -> None:
+    """The camera goes to the person's right hand, who faces the sensor: what is near the sensor is on its right."""
+    camera = VirtualCamera(yaw_deg=90, focal_px=1000, width_px=1920, height_px=1080)
+    near_and_far = np.array([[0, 0, 2.5], [0, 0, 3.5]])  # half a metre before and behind the middle, 3 m away
+    (first, second) = camera.project(near_and_far)
+    np.testing.assert_allclose([first[1], second[1]], 540)
+    assert abs(first[0] - 960) == pytest.approx(1000 / 6, abs=1e-3)
+    assert first[0] - 960 == pytest.approx(-(second[0] - 960))
+
+
+def test_from_above_what_is_near_the_sensor_sinks() -> None:
+    camera = VirtualCamera(pitch_deg=90, focal_px=1000, width_px=1920, height_px=1080)
+    near, far = camera.project(np.array([[0, 0, 2.5], [0, 0, 3.5]]))
+    assert near[1] == pytest.approx(540 + 1000 / 6, abs=1e-3)
+    assert far[1] == pytest.approx(540 - 1000 / 6, abs=1e-3)
+
+
+def test_all_the_way_round_is_where_it_began() -> None:
+    points = np.random.default_rng(0).normal([0, 0, 3], 0.4, (5, 25, 3))
+    around = VirtualCamera(yaw_deg=360, focal_px=1000, width_px=1920, height_px=1080)
+    np.testing.assert_allclose(around.project(points), CAMERA.project(points), atol=1e-2)
+
+
+def test_a_camera_that_cannot_be_is_refused() -> None:
+    with pytest.raises(InputError, match="focal length"):
+        VirtualCamera(focal_px=0)
