@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 from coco_keypoints import by_name, coco_figures
 from posemill.labelling.accuracy import FOUND, best_pairs
 from posemill.labelling.base import Pose, PoseBackend, load_backend
-from posemill.labelling.looks import Looks, ManyLooks
 from posemill.labelling.register import BACKENDS, find_backend
 from posemill.params.label import LabelParams
 from posemill.pose.oks import box_area
@@ -163,11 +162,8 @@ def chosen(args: argparse.Namespace) -> PoseBackend:
         "force_complete": not args.no_force_complete,
     }  # fmt: skip
 
-    def at(long_edge_px: int) -> PoseBackend:
-        return load_backend(args.backend, LabelParams(long_edge_px=long_edge_px, **common))
-
-    looks = Looks((args.long_edge, *args.also), args.mirrored, args.close_up)
-    return at(args.long_edge) if looks == Looks((args.long_edge,)) else ManyLooks(at, looks)
+    looks = {"also_px": args.also, "mirrored": args.mirrored, "close_up_px": args.close_up}
+    return load_backend(args.backend, LabelParams(long_edge_px=args.long_edge, looks=looks, **common))
 
 
 def main() -> None:

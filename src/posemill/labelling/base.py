@@ -63,6 +63,11 @@ class PoseBackend(Protocol):
 
 
 def load_backend(name: str, params: Any) -> PoseBackend:
-    """The backend of that name, imported now; an unknown name lists the known ones."""
-    backend: PoseBackend = find_backend(name).load(params)
+    """The backend of that name, imported now, with the looks of the parameters; unknown names list the known ones."""
+    entry = find_backend(name)
+    if params.looks.more_than_one:
+        from posemill.labelling.looks import several_looks
+
+        return several_looks(entry.load, params)
+    backend: PoseBackend = entry.load(params)
     return backend

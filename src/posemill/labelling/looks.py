@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.labelling.base import Pose, PoseBackend
+from posemill.params.label import LabelParams
+from posemill.params.looks import LooksParams
 from posemill.pose.oks import box_area, oks
 from posemill.pose.skeleton import Skeleton
 
@@ -110,6 +112,12 @@ class ManyLooks:
             return pose
         mean = _mean(same, 1 + self._looks.mirrored)
         return Pose(mean.xy, mean.confidence, max(pose.person_confidence, mean.person_confidence))
+
+
+def several_looks(load: Callable[[LabelParams], PoseBackend], params: LabelParams) -> ManyLooks:
+    """The backend that `load` makes, with all looks that the parameters ask for."""
+    looks = Looks((params.long_edge_px, *params.looks.also_px), params.looks.mirrored, params.looks.close_up_px)
+    return ManyLooks(lambda px: load(params.model_copy(update={"long_edge_px": px, "looks": LooksParams()})), looks)
 
 
 def join(poses: Sequence[Pose], looks: int, skeleton: Skeleton) -> list[Pose]:

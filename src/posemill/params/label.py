@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from posemill.params.looks import LooksParams, fits_stride
 from posemill.params.section import Section
 from posemill.params.tracking import TrackingParams
 
@@ -42,6 +43,7 @@ class LabelParams(Section):
         description="a picture without anybody as sure as this is looked at turned to both"
         " sides too: people who lie; 0 = never",
     )
+    looks: LooksParams = LooksParams()
     chunk_s: float = Field(default=60.0, gt=0, description="longer videos are labelled in pieces of about this length")
     attempts: int = Field(default=3, ge=1, le=20, description="after so many failures a medium goes to quarantine")
     tracking: TrackingParams = TrackingParams()
@@ -49,10 +51,7 @@ class LabelParams(Section):
     @field_validator("long_edge_px")
     @classmethod
     def _fits_stride(cls, value: int) -> int:
-        if value % 16 != 1:
-            below = (value - 1) // 16 * 16 + 1
-            raise ValueError(f"should be 16n + 1, such as {below} or {below + 16}")
-        return value
+        return fits_stride(value)
 
     @field_validator("roi")
     @classmethod

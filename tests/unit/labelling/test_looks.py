@@ -105,3 +105,24 @@ def test_the_looks_are_described() -> None:
     assert said == {
         "long_edge_px": 257, "looks_long_edges_px": [257, 385], "looks_mirrored": True, "looks_close_up_px": 321,
     }  # fmt: skip
+
+
+def test_parameters_ask_for_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    from posemill.labelling import base
+    from posemill.params.label import LabelParams
+
+    class Entry:
+        @staticmethod
+        def load(params: LabelParams) -> Markers:
+            assert not params.looks.more_than_one
+            return Markers(params.long_edge_px)
+
+    monkeypatch.setattr(base, "find_backend", lambda name: Entry)
+    assert isinstance(base.load_backend("markers", LabelParams()), Markers)
+    looks = {"also_px": [641], "mirrored": True, "close_up_px": 257}
+    backend = base.load_backend("markers", LabelParams.model_validate({"looks": looks}))
+    assert isinstance(backend, ManyLooks)
+    described = backend.describe()
+    assert (described["looks_long_edges_px"], described["looks_close_up_px"]) == ([385, 641], 257)
+    with pytest.raises(ValueError, match="16n \\+ 1, such as 641 or 657"):
+        LabelParams.model_validate({"looks": {"also_px": [650]}})

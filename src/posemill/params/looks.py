@@ -1,0 +1,42 @@
+"""The `label.looks` section of params.yaml."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+
+from posemill.params.section import Section
+
+MULTIPLE = 16
+
+
+def fits_stride(value: int) -> int:
+    """The value, which must be 16n + 1: such pictures fit the cells of a network exactly."""
+    if value % MULTIPLE != 1:
+        below = (value - 1) // MULTIPLE * MULTIPLE + 1
+        raise ValueError(f"should be 16n + 1, such as {below} or {below + MULTIPLE}")
+    return value
+
+
+class LooksParams(Section):
+    """More looks at every picture than the one at `long_edge_px`; each costs as much again, and finds more."""
+
+    also_px: tuple[int, ...] = Field(default=(), description="long edges of further looks, 16n + 1 each")
+    mirrored: bool = Field(default=False, description="every look once more, mirrored")
+    close_up_px: int | None = Field(
+        default=None, ge=129, le=2049, description="long edge of a close look at everybody found; none without"
+    )
+
+    @field_validator("also_px")
+    @classmethod
+    def _fit(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(fits_stride(px) for px in value)
+
+    @field_validator("close_up_px")
+    @classmethod
+    def _fits(cls, value: int | None) -> int | None:
+        return None if value is None else fits_stride(value)
+
+    @property
+    def more_than_one(self) -> bool:
+        """Whether anything is looked at more than once."""
+        return bool(self.also_px or self.mirrored or self.close_up_px)
