@@ -72,7 +72,8 @@ class FittedNoise:
             fields: dict[str, Any] = json.loads(path.read_text())
             if fields.pop("format") != FORMAT:
                 raise CheckpointError(f"{path}: expected format {FORMAT}; run `posemill stage label` again")
-            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+            values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+            return cls(**values)
         except (KeyError, TypeError, json.JSONDecodeError) as exc:
             raise CheckpointError(f"{path} is not a noise.json of posemill: {exc!r}; write it again") from exc
 

@@ -67,7 +67,7 @@ def run(params: LabelParams, inputs: Workspace, outputs: Path, settings: Setting
         write_labelled(outputs / "media.parquet", media)
         about = described(room.labeller.backend if room else None, params)
         (outputs / "labeller.json").write_text(json.dumps(about, indent=2) + "\n")
-        return _result(media, said, _accuracy(room, media) if room else None)
+        return _result(media, said, _accuracy(room, media, outputs) if room else None)
 
 
 def _labelled(
@@ -100,8 +100,9 @@ def _tracks(media: Sequence[LabelledMedium], store: MediaStore, room: Room | Non
             yield room.labeller.labelled(medium.medium)
 
 
-def _accuracy(room: Room, media: Sequence[LabelledMedium]) -> PoseAccuracy | None:
-    """Agreement with the true keypoints of those media that have some."""
+def _accuracy(room: Room, media: Sequence[LabelledMedium], outputs: Path) -> PoseAccuracy | None:
+    """Agreement with the true keypoints of those media that have some; noise.json says how the labeller errs there."""
+    from posemill.features.noise import fit_noise
     from posemill.labelling.accuracy import compare
     from posemill.labelling.backlog import with_truth
     from posemill.store.catalog import truths
@@ -109,6 +110,8 @@ def _accuracy(room: Room, media: Sequence[LabelledMedium]) -> PoseAccuracy | Non
     done = {m.medium for m in media if m.status == "labelled"}
     with room.ledger.engine.connect() as connection:
         known = {row["medium"]: row["track_digest"] for row in truths(connection) if row["medium"] in done}
+    if noise := fit_noise(with_truth(room.labeller.media, known, room.labeller.labelled)):
+        noise.save(outputs / "noise.json")
     return compare(with_truth(room.labeller.media, known, room.labeller.labelled))
 
 

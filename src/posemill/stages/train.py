@@ -7,11 +7,12 @@ import json
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from posemill.errors import InputError
+from posemill.features.noise import FittedNoise
 from posemill.features.pipeline import FeaturePipeline
 from posemill.params.train import TrainParams
 from posemill.stages.result import StageResult
@@ -19,6 +20,9 @@ from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
     from posemill.training.datamodule import WindowIndex
+    from posemill.training.fit import FitResult
+
+PREPARED = ("windows.npy", "index.parquet", "features.json", "classes.json")
 
 
 class TrainResult(StageResult):
@@ -42,16 +46,9 @@ def run(params: TrainParams, inputs: Workspace, outputs: Path) -> TrainResult:
     Errors: InputError for data that cannot train a model, with what to do.
     """
     from posemill import models
-    from posemill.training.fit import fit
 
-    prepared = inputs.output("prepare")
-    classes: list[str] = json.loads(_needed(prepared / "classes.json").read_text())
-    pipeline = FeaturePipeline.load(_needed(prepared / "features.json"))
-    windows = np.load(_needed(prepared / "windows.npy"), mmap_mode="r")
-    result = fit(
-        params, windows, _index(prepared, classes), pipeline, classes, _scratch(params, inputs, prepared),
-        live=outputs / "dvclive", progress=sys.stderr.isatty(),
-    )  # fmt: skip
+    scratch = _only(inputs.root / "build" / ".resume" / f"train-{digest(params, inputs)}")
+    result = trained(params, inputs, scratch, live=outputs / "dvclive", progress=sys.stderr.isatty())
     models.save(outputs, result.network, result.card)
     history = {"sanity": result.sanity, "epochs": result.history}
     (outputs / "history.json").write_text(json.dumps(history, indent=1) + "\n")
@@ -61,6 +58,40 @@ def run(params: TrainParams, inputs: Workspace, outputs: Path) -> TrainResult:
         validation_accuracy=round(result.validation_accuracy, 4), seconds=round(result.seconds, 1),
         windows_per_s=round(result.windows_per_s, 1), resumed_from_epoch=result.resumed_from_epoch,
     )  # fmt: skip
+
+
+def trained(params: TrainParams, inputs: Workspace, scratch: Path, **options: Any) -> FitResult:
+    """One training on what prepare wrote; options as `posemill.training.fit.fit` has them."""
+    from posemill.training.fit import fit
+
+    prepared = inputs.output("prepare")
+    classes: list[str] = json.loads(_needed(prepared / "classes.json").read_text())
+    pipeline = FeaturePipeline.load(_needed(prepared / "features.json"))
+    windows = np.load(_needed(prepared / "windows.npy"), mmap_mode="r")
+    start = inputs.root / params.pretrained if params.pretrained else None
+    noise = FittedNoise.load(_noise(inputs)) if params.augment.noise == "fitted" else None
+    return fit(
+        params, windows, _index(prepared, classes), pipeline, classes, scratch, pretrained=start, noise=noise, **options
+    )
+
+
+def digest(params: TrainParams, inputs: Workspace) -> str:
+    """Names a training by its parameters and its data."""
+    found = hashlib.sha256(params.model_dump_json().encode())
+    files = [_needed(inputs.output("prepare") / name) for name in PREPARED]
+    for path in [*files, _noise(inputs)] if params.augment.noise == "fitted" else files:
+        with path.open("rb") as file:
+            found.update(hashlib.file_digest(file, "sha256").digest())
+    return found.hexdigest()[:16]
+
+
+def _noise(inputs: Workspace) -> Path:
+    if not (path := inputs.output("label") / "noise.json").is_file():
+        raise InputError(
+            f"no {path}: train.augment.noise: fitted needs labelled videos with true keypoints (`posemill synth` makes "
+            f"some); label them, or set it to `set`"
+        )
+    return path
 
 
 def _needed(path: Path) -> Path:
@@ -85,15 +116,9 @@ def _index(prepared: Path, classes: list[str]) -> WindowIndex:
     )
 
 
-def _scratch(params: TrainParams, inputs: Workspace, prepared: Path) -> Path:
+def _only(scratch: Path) -> Path:
     """Where checkpoints live, outside build/train, which DVC empties before a stage; those of other data go away."""
-    digest = hashlib.sha256(params.model_dump_json().encode())
-    for name in ("windows.npy", "index.parquet", "features.json", "classes.json"):
-        with (prepared / name).open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    home = inputs.root / "build" / ".resume"
-    mine = home / f"train-{digest.hexdigest()[:16]}"
-    for other in home.glob("train-*"):
-        if other != mine:
+    for other in scratch.parent.glob("train-*"):
+        if other != scratch:
             shutil.rmtree(other)
-    return mine
+    return scratch

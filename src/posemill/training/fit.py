@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,15 @@ from torch import nn
 
 from posemill import models
 from posemill.features.augment import Augmentation
+from posemill.features.noise import FittedNoise
 from posemill.features.pipeline import FeaturePipeline
 from posemill.models import NetworkCard
+from posemill.models.pretrained import start_from
 from posemill.params.train import TrainParams
 from posemill.training import sanity
 from posemill.training.datamodule import WindowData, WindowIndex, check_index, transformed
-from posemill.training.module import ActivityModule
+from posemill.training.module import ActivityModule, validation_score
+from posemill.training.solve import solve
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +66,16 @@ class _History(Callback):
         self.rows = list(state_dict["rows"])
 
 
+class _Watch(Callback):
+    """Tells somebody else of every epoch, once."""
+
+    def __init__(self, watch: Callable[[int, float], None]) -> None:
+        self.watch = watch
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.watch(trainer.current_epoch, float(trainer.callback_metrics["validation.score"]))
+
+
 def fit(
     params: TrainParams,
     windows: NDArray[np.float32],
@@ -71,42 +85,60 @@ def fit(
     scratch: Path,
     live: Path | None = None,
     progress: bool = False,
+    watch: Callable[[int, float], None] | None = None,
+    pretrained: Path | None = None,
+    noise: FittedNoise | None = None,
 ) -> FitResult:
     """Train on the `train` windows, choose by the `validation` windows.
 
     windows  (N, T, K, 3) px and confidence, NaN = not seen (may be memory-mapped); index has N rows.
     scratch  folder of checkpoints: a training that was killed continues from its last.ckpt. Emptied at the end.
     live     folder for DVCLive's figures; None = none.
+    watch    told epoch and validation score after every epoch; what it raises ends the training.
+    noise    how the labeller errs, for params.augment.noise: fitted.
+    pretrained  weights to begin with, a safetensors file or its folder; see posemill.models.pretrained.
     Errors: InputError for data that cannot train a model, a failed sanity check or a loss that is not a number.
     """
     check_index(index, classes)
-    torch.set_num_threads(params.threads)
+    torch.set_num_threads(params.threads if params.devices == 1 else 1)  # forked from threads, devices would hang
     torch.manual_seed(params.seed)
     network = models.build(params.network, pipeline.skeleton, len(classes), **params.own_hyper)
     data = WindowData(
-        transformed(windows, pipeline, scratch / "windows.npy"), index, Augmentation(pipeline, params.augment), params
+        transformed(windows, pipeline, scratch / "windows.npy"),
+        index,
+        Augmentation(pipeline, params.augment, noise),
+        params,
     )
     checked = sanity.check(network, *data.dataset[index.rows("train")[:: max(len(index.rows("train")) // 512, 1)]][:2],
                            len(classes))  # fmt: skip
+    card = NetworkCard(params.network, params.own_hyper, pipeline.skeleton.name, tuple(classes), pipeline.window.frames)
+    if pretrained:
+        start_from(network, pretrained, card, params.pretrained_parts)
     module = ActivityModule(network, params, params.epochs * data.steps_per_epoch())
-    best, history = _best(scratch), _History()
+    history = _History()
     last = scratch / "last.ckpt"
     resumed = int(torch.load(last, weights_only=True)["epoch"]) + 1 if last.exists() else 0
     data.first_epoch = resumed
     started = time.monotonic()
-    _train(
-        module,
-        data,
-        [best, history, *_stopping(params), _last(scratch)],
-        last if resumed else None,
-        live,
-        progress,
-        params,
-    )
+    if hasattr(network, "solve"):  # the baseline: no epochs
+        history.rows = solve(module, data, _logger(live, resume=False))
+        if watch:
+            watch(0, validation_score(history.rows[0]))
+    else:
+        _train(
+            module,
+            data,
+            [_best(scratch), history, *_stopping(params), _last(scratch), *([_Watch(watch)] if watch else [])],
+            last if resumed else None,
+            live,
+            progress,
+            params,
+        )
+        # what other processes trained is known from their checkpoint
+        history.load_state_dict(torch.load(last, weights_only=True)["callbacks"][history.state_key])
+        network.load_state_dict(_weights_of(scratch / "best.ckpt"))
     seconds = time.monotonic() - started
-    network.load_state_dict(_weights_of(Path(best.best_model_path)))
-    card = NetworkCard(params.network, params.own_hyper, pipeline.skeleton.name, tuple(classes), pipeline.window.frames)
-    chosen = max(history.rows, key=lambda r: r["validation.accuracy"] - 0.01 * r["validation.loss"])
+    chosen = max(history.rows, key=validation_score)
     seen = (len(history.rows) - resumed) * data.steps_per_epoch() * data.batch
     shutil.rmtree(scratch)
     return FitResult(
@@ -138,11 +170,18 @@ def _train(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         trainer = pl.Trainer(
-            max_epochs=params.epochs, accelerator="cpu", devices=1, logger=_logger(live, last is not None),
-            callbacks=callbacks, enable_progress_bar=progress, enable_model_summary=False, deterministic=True,
+            max_epochs=params.epochs, accelerator=params.accelerator, devices=params.devices,
+            precision=params.precision, strategy=_strategy(params), use_distributed_sampler=False,
+            deterministic=True if params.accelerator == "cpu" else "warn", logger=_logger(live, last is not None),
+            callbacks=callbacks, enable_progress_bar=progress, enable_model_summary=False,
             gradient_clip_val=5.0, num_sanity_val_steps=0, reload_dataloaders_every_n_epochs=1, log_every_n_steps=1,
         )  # fmt: skip
         trainer.fit(module, data, ckpt_path=None if last is None else str(last), weights_only=True)
+
+
+def _strategy(params: TrainParams) -> str:
+    """Devices are started by this process: Lightning's own choice would run the whole stage once more for each."""
+    return "ddp_fork" if params.strategy == "auto" and params.devices > 1 else params.strategy
 
 
 def _logger(live: Path | None, resume: bool) -> Any:

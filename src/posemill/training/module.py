@@ -71,12 +71,23 @@ class ActivityModule(pl.LightningModule):
         figures = {"validation.accuracy": accuracy, "validation.loss": loss}
         self.log_dict({**figures, "validation.score": validation_score(figures)}, sync_dist=True)
 
+    def configure_gradient_clipping(
+        self, optimizer: torch.optim.Optimizer, gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:  # fmt: skip
+        """By norm; bf16-mixed scales nothing, which Lightning does not know when it refuses fused optimisers."""
+        if self.params.precision == "16-mixed":
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        elif gradient_clip_val:
+            nn.utils.clip_grad_norm_(self.network.parameters(), gradient_clip_val)
+
     def configure_optimizers(self) -> Any:
         """AdamW without decay on biases and norms, one cycle of the learning rate."""
         decayed = [p for p in self.network.parameters() if p.ndim > 1]
         plain = [p for p in self.network.parameters() if p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": self.params.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        fused = self.params.precision == "32-true"  # Lightning clips no gradients of a fused one in mixed precision
+        # with 16-mixed a fused optimiser would scale gradients back only after they were clipped
+        fused = self.params.precision != "16-mixed"
         optimizer = torch.optim.AdamW(groups, lr=self.params.learning_rate, fused=fused)
         cycle = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, self.params.learning_rate, total_steps=self.steps, pct_start=0.25

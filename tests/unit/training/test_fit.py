@@ -8,36 +8,20 @@ import pytest
 import torch
 
 from posemill.errors import InputError
-from posemill.features import FeaturePipeline, WindowSpec
 from posemill.features.augment import Augmentation
 from posemill.params.train import TrainParams
 from posemill.pose.skeleton import BODY_12
 from posemill.training import fit as training
 from posemill.training import sanity
-from posemill.training.datamodule import WindowData, WindowIndex, transformed
+from posemill.training.datamodule import WindowData, WindowIndex, _Rows, transformed
 from posemill.training.fit import fit
 from posemill.training.module import ActivityModule
+from swaying_people import Data, swaying
 
 CLASSES = ["nod", "still", "sway"]
 PARAMS = TrainParams(
     network="tcn", hyper={"tcn": {"width": 16, "dilations": (1, 2)}}, epochs=5, batch=16, threads=1, learning_rate=8e-3
 )
-Data = tuple[np.ndarray, WindowIndex, FeaturePipeline]
-
-
-def swaying(count: int = 240) -> Data:
-    """(N, 16, 12, 3) windows whose class is the direction of a sine; every fourth window is for validation."""
-    random = np.random.default_rng(0)
-    target = np.arange(count) % 3
-    phase = np.linspace(0, 2 * np.pi, 16)[None, :] + random.uniform(0, 6, (count, 1))
-    wave = 40 * np.sin(phase)
-    xy = 200 + random.normal(0, 40, (1, 1, 12, 2)) + random.normal(0, 2, (count, 16, 12, 2))
-    xy[target == 2, :, 2:6, 0] += wave[target == 2, :, None]
-    xy[target == 0, :, 2:6, 1] += wave[target == 0, :, None]
-    windows = np.concatenate([xy, np.ones((count, 16, 12, 1))], -1).astype(np.float32)
-    split = np.where(np.arange(count) // 3 % 4 == 0, "validation", "train")
-    pipeline = FeaturePipeline(BODY_12, WindowSpec(duration_s=1.0, rate_hz=16.0)).fit(windows)
-    return windows, WindowIndex(target, np.arange(count), split), pipeline
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +66,46 @@ def test_a_killed_training_ends_as_if_it_had_not_been(
     assert not (tmp_path / "part").exists()
 
 
+def test_matrix_products_in_16_bits_learn_the_same_and_resume(
+    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = PARAMS.model_copy(update={"precision": "bf16-mixed"})
+    exact = fit(PARAMS, *data, CLASSES, tmp_path / "exact")
+    mixed = fit(params, *data, CLASSES, tmp_path / "mixed")
+    assert mixed.validation_accuracy > 0.9
+    assert all(v.dtype != torch.bfloat16 for v in mixed.network.state_dict().values())
+    for one, other in zip(exact.history, mixed.history, strict=True):
+        assert one["train.loss"] != other["train.loss"]
+        assert abs(one["train.loss"] - other["train.loss"]) < 0.1
+
+    def killed(epoch: int, score: float) -> None:
+        if epoch == 2:
+            raise MemoryError("killed")
+
+    with pytest.raises(MemoryError):
+        fit(params, *data, CLASSES, tmp_path / "part", watch=killed)
+    resumed = fit(params, *data, CLASSES, tmp_path / "part")
+    assert resumed.resumed_from_epoch in (2, 3)
+    assert resumed.history == mixed.history
+
+
+def test_two_devices_share_every_batch(data: Data, tmp_path: Path) -> None:
+    params = PARAMS.model_copy(update={"devices": 2, "augment": PARAMS.augment})
+    result = fit(params, *data, CLASSES, tmp_path / "two")
+    assert [r["epoch"] for r in result.history] == list(range(5))
+    assert result.validation_accuracy > 0.9
+    one = WindowData(*data[:2], Augmentation(data[2], PARAMS.augment), PARAMS)
+    parts = [_Rows(one.epoch_rows(0), one.batch, True, part, 2).batches for part in (0, 1)]
+    whole = _Rows(one.epoch_rows(0), one.batch, True).batches
+    for first, second, batch in zip(*parts, whole, strict=True):
+        assert len(first) == len(second)
+        assert set(first) | set(second) == set(batch)
+
+
 def test_the_stgcn_learns_too(data: Data, tmp_path: Path) -> None:
-    params = PARAMS.model_copy(update={"network": "stgcn", "hyper": {"stgcn": {"widths": (15, 15)}}, "epochs": 5, "batch": 8})
+    params = PARAMS.model_copy(
+        update={"network": "stgcn", "hyper": {"stgcn": {"widths": (15, 15)}}, "epochs": 5, "batch": 8}
+    )
     assert fit(params, *data, CLASSES, tmp_path / "a").validation_accuracy > 0.8
 
 
