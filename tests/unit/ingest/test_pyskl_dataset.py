@@ -111,6 +111,8 @@ def test_splits_are_chosen_by_name(tmp_path: Path) -> None:
     assert [s.split for s in sequences(path, READING, split="xsub")] == ["train", "test"]
     assert [s.split for s in sequences(path, READING, split="xview")] == ["test", "train"]
     assert [s.split for s in sequences(path, READING, split="none")] == [None, None]
+    with pytest.raises(InputError, match="should be a dictionary of lists"):
+        list(sequences(written(tmp_path / "z.pkl", [], train="a"), READING))  # type: ignore[arg-type]
     three = written(tmp_path / "y.pkl", [annotation(n, seed=ord(n)) for n in "abc"], train=["a"], val=["b"], test=["c"])
     assert [s.split for s in sequences(three, READING)] == ["train", "train", "test"]
 

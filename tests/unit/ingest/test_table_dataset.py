@@ -70,6 +70,7 @@ def test_one_plain_table(tmp_path: Path) -> None:
         (plain().with_columns(frame=pl.Series([0, 1, 1, 2])), TOLD, "must strictly increase"),
         (plain().with_columns(left_hip_x=pl.lit(None, pl.Float64)), TOLD, "finite in x and y, or NaN in both"),
         (plain(state=["seen"] * 4), TOLD, "SEEN"),
+        (plain(time_s=["a", "b", "c", "d"]), TOLD, "conversion"),
     ],
 )
 def test_what_is_wrong_is_told_of_each(table: pl.DataFrame, told: Told, words: str, tmp_path: Path) -> None:

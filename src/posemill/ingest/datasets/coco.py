@@ -25,11 +25,6 @@ FPS = 1.0  # a picture has no time; a second of its own keeps every figure finit
 _CONFIDENCE = np.array([0.0, 0.5, 1.0])
 
 
-def count(path: Path) -> int:
-    """How many pictures there are, for a progress bar."""
-    return len(_load(path)["images"])
-
-
 def sequences(path: Path, *, dataset: str = DATASET, split: str | None = None) -> Found:
     """Every picture with people of an annotation file, or every medium of one that posemill wrote.
 
@@ -96,4 +91,6 @@ def _load(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} is no readable JSON: {exc}") from exc
     if not isinstance(content, dict) or not {"images", "annotations"} <= set(content):
         raise InputError(f"{path} is no COCO keypoints: expected a dictionary with `images` and `annotations`")
+    if not all(isinstance(row, dict) for key in ("images", "annotations") for row in content[key]):
+        raise InputError(f"{path} is no COCO keypoints: `images` and `annotations` should be lists of dictionaries")
     return content

@@ -46,11 +46,6 @@ class Reading:
     camera: VirtualCamera = field(default_factory=VirtualCamera)
 
 
-def count(path: Path) -> int:
-    """How many annotations there are, for a progress bar."""
-    return len(read_pyskl(path)["annotations"])
-
-
 def sequences(path: Path, reading: Reading, *, split: str | None = None) -> Found:
     """Every annotation of a file. split: see datasets/split.py.
 
@@ -61,7 +56,10 @@ def sequences(path: Path, reading: Reading, *, split: str | None = None) -> Foun
     if not classes:
         raise InputError(f"{path} has labels without names: give --classes, one activity a line in their order")
     reading = replace(reading, classes=[str(name) for name in classes])
-    sides = official(content.get("split") or {}, split, str(path))
+    lists = content.get("split") or {}
+    if not isinstance(lists, Mapping) or not all(isinstance(names, list | tuple) for names in lists.values()):
+        raise InputError(f"{path}: `split` should be a dictionary of lists of names, came {type(lists).__name__}")
+    sides = official(lists, split, str(path))
     for number, annotation in enumerate(content["annotations"]):
         name = str(annotation.get("frame_dir", number)) if isinstance(annotation, Mapping) else str(number)
         try:

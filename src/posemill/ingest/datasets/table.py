@@ -58,6 +58,8 @@ def sequences(path: Path, told: Told) -> Found:
 
 
 def _checked(name: str, about: Mapping[str, Any], rows: pl.DataFrame, points: Skeleton, told: Told) -> Sequence | Fault:
+    import polars as pl
+
     try:
         twice = [key for key in about if isinstance(about[key], tuple)]
         if twice:
@@ -65,8 +67,8 @@ def _checked(name: str, about: Mapping[str, Any], rows: pl.DataFrame, points: Sk
         if about.get("split") not in (None, "train", "test"):
             raise InputError(f"{name}: split {about['split']!r} is none of train, test")
         tracks = _medium(name, about, rows, points, told)
-    except (InputError, TypeError, ValueError, KeyError) as exc:
-        return Fault(name, str(exc))
+    except (InputError, TypeError, ValueError, KeyError, pl.exceptions.PolarsError) as exc:
+        return Fault(name, str(exc).splitlines()[0])
     subject = about.get("subject")
     return Sequence(
         name, about.get("activity"), about.get("split"), tracks, camera=about.get("camera"),
@@ -80,7 +82,7 @@ def _medium(name: str, about: Mapping[str, Any], rows: pl.DataFrame, points: Ske
         raise InputError(f"{name}: nobody says how large the picture is: a column width_px and height_px, or --size")
     fps = about.get("fps") or told.fps
     frames = int(about.get("frames") or rows["frame"].max() + 1)
-    if fps is None and ("time_s" not in rows.columns or not about.get("duration_s")):
+    if fps is None and not (_timed(rows) and about.get("duration_s")):
         raise InputError(f"{name}: nobody says how fast it runs: a column fps, or time_s and duration_s, or --fps")
     duration_s = about.get("duration_s") or frames / fps
     people = rows.with_columns(**{} if "person" in rows.columns else {"person": 0}).sort("person", "frame")
@@ -103,7 +105,7 @@ def _track(person: int, rows: pl.DataFrame, points: Skeleton, fps: float | None)
     told = all(f"{k}_confidence" in rows.columns for k in points.keypoints)
     sure = np.nan_to_num(part("confidence")) if told else seen.astype(np.float32)
     frame = rows["frame"].cast(pl.Int32).to_numpy()
-    time_s = rows["time_s"].cast(pl.Float64).to_numpy() if "time_s" in rows.columns else frame / (fps or 1.0)
+    time_s = rows["time_s"].cast(pl.Float64).to_numpy() if _timed(rows) else frame / (fps or 1.0)
     state = rows["state"].to_list() if "state" in rows.columns else ["predicted"] * len(rows)
     try:
         return PoseTrack(
@@ -117,6 +119,10 @@ def _track(person: int, rows: pl.DataFrame, points: Skeleton, fps: float | None)
         )
     except SkeletonError as exc:
         raise InputError(f"{rows['medium'][0]}: {exc}") from exc
+
+
+def _timed(rows: pl.DataFrame) -> bool:
+    return "time_s" in rows.columns and rows["time_s"].null_count() < len(rows)
 
 
 def _said(rows: pl.DataFrame) -> dict[str, Any]:

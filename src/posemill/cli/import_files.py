@@ -1,0 +1,125 @@
+"""`posemill import pyskl`, `coco`, `table`, `videos`: the forms in which people hand data sets on."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from posemill.cli.importing import FPS, PATH, SUBJECT, activities, assumed, camera, common, run, size_of, tell, virtual
+from posemill.cli.output import progress
+from posemill.cli.sources import opened
+
+
+@click.command("pyskl")
+@click.argument("path", type=PATH)
+@click.option("--dataset", help="Its name here; default: the file's.")
+@click.option("--split", help="Part of the names of its lists, such as xsub, or none; needed where it has many.")
+@click.option("--classes", type=PATH, help="One activity a line, in the order of the labels.")
+@click.option("--skeleton", "points", help="Default: by the number of keypoints (17: coco-17, 25: ntu-25).")
+@click.option("--subject", help=SUBJECT)
+@click.option("--fps", default=30.0, show_default=True, type=FPS, help="Not in the data; assumed.")
+@camera
+@common
+def pyskl(
+    path: Path, dataset: str | None, split: str | None, classes: Path | None, points: str | None, subject: str | None,
+    fps: float, yaw: float, pitch: float, focal: float, size: str, **how: Any,
+) -> None:  # fmt: skip
+    """PYSKL: an annotation file (.pkl), of which only plain values and arrays are read.
+
+    Keypoints in metres ([M, T, V, 3]) are seen by a virtual camera.
+
+    \b
+      posemill import pyskl ucf101_hrnet.pkl --split 1 --classes ucf101.txt
+      posemill import pyskl ntu60_hrnet.pkl --split xsub --classes nturgbd_120.txt
+    """
+    from posemill.ingest.datasets import pyskl as data
+    from posemill.ingest.keypoints import Collection
+    from posemill.pose.skeleton import skeleton
+
+    name = dataset or path.stem
+    body = skeleton(points) if points else None
+    reading = data.Reading(name, fps, activities(classes), body, subject, virtual(yaw, pitch, focal, size))
+    read = partial(data.sequences, path, reading, split=split)
+    run(Collection(name, f"PYSKL annotations {path.name}; {assumed(fps)}", path, read), None, **how)
+
+
+@click.command("coco")
+@click.argument("path", type=PATH)
+@click.option("--dataset", default="coco", show_default=True, help="Its name here.")
+@click.option("--split", type=click.Choice(["train", "test"]), help="The side that the whole file is on.")
+@common
+def coco(path: Path, dataset: str, split: str | None, **how: Any) -> None:
+    """COCO keypoints: a JSON of single pictures, a medium of one frame each, without activity.
+
+    \b
+      posemill import coco person_keypoints_val2017.json
+    """
+    from posemill.ingest.datasets import coco as data
+    from posemill.ingest.keypoints import Collection
+
+    read = partial(data.sequences, path, dataset=dataset, split=split)
+    run(Collection(dataset, f"COCO keypoints {path.name}", path, read, motion=False), None, **how)
+
+
+@click.command("table")
+@click.argument("path", type=PATH)
+@click.option("--dataset", help="Its name here; default: the file's or folder's.")
+@click.option("--size", help="Width x height of the picture, such as 1280x720, where the table does not say it.")
+@click.option("--fps", type=FPS, help="Frames per second, where the table does not say it.")
+@click.option("--classes", type=PATH, help="The known activities, one a line; others are faulty.")
+@common
+def table(
+    path: Path, dataset: str | None, size: str | None, fps: float | None, classes: Path | None, **how: Any
+) -> None:
+    """Tracks in CSV or Parquet: one table, or a folder with media.csv and tracks-<skeleton>.csv, as `export` writes.
+
+    Columns: medium, frame, <keypoint>_x, <keypoint>_y, and perhaps person, time_s, <keypoint>_confidence, activity,
+    subject, camera, split, width_px, height_px, fps.
+
+    \b
+      posemill import table tracks.csv --size 1280x720 --fps 25
+      posemill import table exported/ --dataset gym
+    """
+    from posemill.ingest.datasets import table as data
+    from posemill.ingest.keypoints import Collection
+
+    width, height = size_of(size) if size else (None, None)
+    name = dataset or path.stem
+    read = partial(data.sequences, path, data.Told(name, width, height, fps))
+    run(Collection(name, f"tracks of {path.name}", path, read, classes=activities(classes)), None, **how)
+
+
+@click.command("videos")
+@click.argument("path", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--dataset", help="Its name here; default: the folder's.")
+@click.option("--subject", help=SUBJECT)
+@click.option("--classes", type=PATH, help="The known activities, one a line; others are faulty.")
+@common
+def videos(
+    path: Path, dataset: str | None, subject: str | None, classes: Path | None, faulty: str, quiet: bool, as_json: bool
+) -> None:
+    """Videos by class: <class>/<video>, or train/<class>/<video> and test/<class>/<video>.
+
+    \b
+      posemill import videos UCF-101/ --subject '(\\w+)_g(\\d+)_c'
+    """
+    from dataclasses import asdict
+
+    from posemill.ingest.datasets import videos as data
+    from posemill.ingest.who import who
+
+    name = dataset or path.resolve().name
+    rows = data.found(path, dataset=name, subject=subject)
+    with progress("looking", len(rows), quiet or as_json) as step:
+        faults = data.look(rows, activities(classes), step)
+    with opened() as (engine, store), progress("adding", len(rows) - len(faults), quiet or as_json) as step:
+        done = data.import_videos(
+            engine, store, rows, faults, dataset=name, said_by=who(), faulty=faulty, advance=step  # type: ignore[arg-type]
+        )  # fmt: skip
+    figures = asdict(done)
+    unreadable = [f"{source}: {reason}" for source, reason in figures.pop("unreadable")]
+    lines = [*unreadable, *(f"{entry.source}: {reason}" for entry, reason in faults.items())]
+    tell(figures, list(figures.pop("conflicts")), lines, quiet, as_json)

@@ -1,0 +1,85 @@
+"""`posemill import penn-action`, `jhmdb`, `ntu`: published data sets in the form in which they are published."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from posemill.cli.importing import FPS, PATH, activities, assumed, camera, common, run, virtual
+
+
+@click.command("penn-action")
+@click.argument("path", type=PATH)
+@click.option("--fps", default=30.0, show_default=True, type=FPS, help="Not in the data; assumed.")
+@common
+def penn_action(path: Path, fps: float, **how: Any) -> None:
+    """Penn Action: a folder with labels/*.mat, or labels.tar.gz.
+
+    Left and right are put right (Penn's files exchange them), hidden keypoints are unseen. Sequences in which nobody
+    is visible are taken: they count as unanswered in the end.
+
+    \b
+      posemill import penn-action Penn_Action/
+      posemill import penn-action labels.tar.gz
+    """
+    from posemill.ingest.datasets import penn_action as penn
+    from posemill.ingest.keypoints import Collection
+
+    origin = f"Penn Action, keypoints only; {assumed(fps)}"
+    read = lambda: penn.sequences(penn.read_files(path), fps)  # noqa: E731
+    run(Collection(penn.DATASET, origin, path, read, nobody=True), penn.count_files(path), **how)
+
+
+@click.command("jhmdb")
+@click.argument("path", type=PATH)
+@click.option("--split", type=click.Choice(["1", "2", "3", "none"]), default="1", show_default=True)
+@click.option("--fps", default=30.0, show_default=True, type=FPS, help="Not in the data; assumed.")
+@common
+def jhmdb(path: Path, split: str, fps: float, **how: Any) -> None:
+    """JHMDB: a folder with joint_positions/<class>/<clip>/joint_positions.mat and splits/<class>_test_split1.txt.
+
+    \b
+      posemill import jhmdb JHMDB/ --split 1
+    """
+    from posemill.ingest.datasets import jhmdb as data
+    from posemill.ingest.keypoints import Collection
+
+    number = None if split == "none" else int(split)
+    what = Collection(
+        data.DATASET, f"JHMDB, joint positions, split {split}; {assumed(fps)}", path,
+        partial(data.sequences, path, split=number, fps=fps),
+    )  # fmt: skip
+    run(what, data.count(path), **how)
+
+
+@click.command("ntu")
+@click.argument("path", type=PATH)
+@click.option("--picture", type=click.Choice(["colour", "depth", "virtual"]), default="colour", show_default=True)
+@click.option("--split", type=click.Choice(["xsub", "none"]), default="xsub", show_default=True)
+@click.option("--classes", type=PATH, help="Names of A001, A002 ..., one a line; else the code is the activity.")
+@camera
+@common
+def ntu(
+    path: Path, picture: str, split: str, classes: Path | None, yaw: float, pitch: float, focal: float, size: str,
+    **how: Any,
+) -> None:  # fmt: skip
+    """NTU RGB+D (60 and 120): a folder of .skeleton files.
+
+    Keypoints in metres become pixels: Kinect's own colour or depth picture, or that of a virtual camera.
+
+    \b
+      posemill import ntu nturgb+d_skeletons/ --classes nturgbd_120.txt
+      posemill import ntu nturgb+d_skeletons/ --picture virtual --yaw 30
+    """
+    from posemill.ingest.datasets import ntu as data
+    from posemill.ingest.keypoints import Collection
+
+    seen_by = virtual(yaw, pitch, focal, size)
+    seen = f"virtual, {seen_by}" if picture == "virtual" else picture
+    read = partial(
+        data.sequences, path, picture=picture, camera=seen_by, classes=activities(classes), split=split == "xsub"
+    )
+    run(Collection(data.DATASET, f"NTU RGB+D, skeletons, picture {seen}", path, read), data.count(path), **how)

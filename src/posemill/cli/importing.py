@@ -1,0 +1,94 @@
+"""What the forms of `posemill import` share: their options, and how they go in and are told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from posemill.cli.output import modes, progress, say
+from posemill.cli.sources import opened
+from posemill.errors import InputError
+
+if TYPE_CHECKING:
+    from posemill.ingest.keypoints import Collection
+    from posemill.ingest.projection import VirtualCamera
+
+PATH = click.Path(path_type=Path, exists=True)
+FPS = click.FloatRange(min=0.1, max=1000)
+SUBJECT = "Regular expression whose group in a name says who it is, such as 'P(\\d+)'."
+
+
+def common(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that every form has."""
+    faulty = click.option(
+        "--faulty", type=click.Choice(["quarantine", "refuse"]), default="quarantine", show_default=True,
+        help="Set what is faulty aside and take the others, or take nothing.",
+    )  # fmt: skip
+    return faulty(modes(command))
+
+
+def camera(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The virtual camera that keypoints in metres need."""
+    for option in (
+        click.option("--size", default="1920x1080", show_default=True, help="Of the virtual camera's picture."),
+        click.option("--focal", default=1000.0, show_default=True, help="Its focal length, pixels."),
+        click.option("--pitch", default=0.0, show_default=True, help="How far it looks down, degrees."),
+        click.option("--yaw", default=0.0, show_default=True, help="How far it goes around the person, degrees."),
+    ):
+        command = option(command)
+    return command
+
+
+def run(what: Collection, total: int | None, faulty: str, quiet: bool, as_json: bool) -> None:
+    """Import a collection and tell what came of it. total: its size, for a progress bar."""
+    from posemill.ingest.keypoints import import_sequences
+    from posemill.ingest.who import who
+
+    with (
+        opened() as (engine, store),
+        progress("importing", total, quiet or as_json) as step,
+        engine.begin() as connection,
+    ):
+        done = import_sequences(connection, store, what, said_by=who(), faulty=faulty, advance=step)  # type: ignore[arg-type]
+    figures = {name: getattr(done, name) for name in ("sequences", "frames", "media_added", "clips_added")}
+    tell(figures, list(done.conflicts), list(done.faults), quiet, as_json)
+
+
+def tell(figures: dict[str, Any], conflicts: list[str], faults: list[str], quiet: bool, as_json: bool) -> None:
+    """Figures, and every conflict and fault: as JSON, or by number with the sentences on stderr."""
+    lists = {"conflicts": conflicts, "faults": faults}
+    say(figures | (lists if as_json else {name: len(what) for name, what in lists.items()}), quiet, as_json)
+    if not as_json:
+        for line in (*conflicts, *(f"in quarantine: {fault}" for fault in faults)):
+            click.echo(line, err=True)
+
+
+def assumed(fps: float) -> str:
+    """What the origin of a dataset says of a frame rate that its files do not give."""
+    return f"no frame rate is given, {fps:g} frames per second assumed"
+
+
+def activities(path: Path | None) -> list[str] | None:
+    """The activities that a file lists; None without one."""
+    from posemill.ingest.datasets.sequence import read_classes
+
+    return None if path is None else read_classes(path)
+
+
+def virtual(yaw: float, pitch: float, focal: float, size: str) -> VirtualCamera:
+    """The camera of these options."""
+    from posemill.ingest.projection import VirtualCamera
+
+    return VirtualCamera(yaw, pitch, focal, *size_of(size))
+
+
+def size_of(text: str) -> tuple[int, int]:
+    """Width and height, pixels, of a text such as 1280x720."""
+    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    if match is None:
+        raise InputError(f"--size should be width x height in pixels, such as 1280x720, came {text!r}")
+    return int(match[1]), int(match[2])
