@@ -75,7 +75,8 @@ def histogram(ax: Axes, values: NDArray[np.floating], title: str, unit: str, bin
         ax.text(0.5, 0.5, "nothing measured", ha="center", va="center", transform=ax.transAxes, color=SOFT)
         return
     low, high = float(values.min()), float(values.max())
-    spread = (low - 0.5, high + 0.5) if low == high else (low, high)
+    alike = high - low <= 1e-6 * max(abs(low), abs(high))  # rounding alone: no bins fit in between
+    spread = (low - 0.5, high + 0.5) if alike else (low, high)
     ax.hist(values, bins=bins, range=spread, color=ACCENT, alpha=0.85)
     median = float(np.median(values))
     ax.axvline(median, color=SECOND, linewidth=1.4)
