@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("posemill.cli.export:export", "Write tracks in the formats of other tools."),
     "draw": ("posemill.cli.draw:draw", "Draw the people in any video file."),
     "stage": ("posemill.cli.stage:stage", "Run one stage of dvc.yaml."),
+    "tune": ("posemill.cli.tune:tune", "Search better parameters for training."),
     "demo": ("posemill.cli.demo:demo", "The whole main job; seeds a synthetic corpus when the database is empty."),
     "summary": ("posemill.cli.demo:summary", "The figures of the last run, and where its reports are."),
     "serve": ("posemill.cli.serve:serve", "Serve the newest bento of this workspace."),

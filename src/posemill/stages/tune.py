@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shlex
 import shutil
 import warnings
@@ -72,6 +73,8 @@ def run(
     with turn(home / ".lock", "posemill tune"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        for name in ("pytorch_lightning", "lightning_fabric"):  # says the same things of every trial
+            logging.getLogger(name).setLevel(logging.WARNING)
         study = _study(params, base, inputs)
         done = [t for t in study.get_trials(deepcopy=False) if _counts(t)]
         study.optimize(

@@ -89,8 +89,9 @@ class ActivityModule(pl.LightningModule):
         # with 16-mixed a fused optimiser would scale gradients back only after they were clipped
         fused = self.params.precision != "16-mixed"
         optimizer = torch.optim.AdamW(groups, lr=self.params.learning_rate, fused=fused)
+        # a rise over a quarter of fewer steps would divide by zero
         cycle = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self.params.learning_rate, total_steps=self.steps, pct_start=0.25
+            optimizer, self.params.learning_rate, total_steps=max(self.steps, 5), pct_start=0.25
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
 

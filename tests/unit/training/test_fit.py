@@ -109,6 +109,11 @@ def test_the_stgcn_learns_too(data: Data, tmp_path: Path) -> None:
     assert fit(params, *data, CLASSES, tmp_path / "a").validation_accuracy > 0.8
 
 
+def test_one_epoch_of_one_batch_is_a_training_too(data: Data, tmp_path: Path) -> None:
+    params = PARAMS.model_copy(update={"epochs": 1, "batch": 500})
+    assert len(fit(params, *data, CLASSES, tmp_path / "a").history) == 1
+
+
 def test_figures_go_to_dvclive(data: Data, tmp_path: Path) -> None:
     params = PARAMS.model_copy(update={"epochs": 2})
     fit(params, *data, CLASSES, tmp_path / "a", live=tmp_path / "live")
