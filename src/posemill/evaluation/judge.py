@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
-from posemill.evaluation import calibration, metrics
+from posemill.evaluation import bootstrap, calibration, metrics, selective
 from posemill.features.verdict import grouped_probabilities
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class Judgement:
 
     bins, raw_bins  reliability of windows with the temperature and without.
     unanswered      clips of the test split that gave no window, so that the model was never asked.
+    threshold       of the highest probability of a clip, below which the model had better abstain; from validation.
     """
 
     classes: list[str]
@@ -59,6 +60,12 @@ class Judgement:
     bins: list[calibration.Bin]
     raw_bins: list[calibration.Bin]
     unanswered: int = 0
+    threshold: float = 0.0
+
+    @property
+    def risk_coverage(self) -> selective.RiskCoverage:
+        """How wrong the answers are when only the surest clips are answered."""
+        return selective.curve(self.clips.probabilities.max(-1), self.clips.right)
 
     def figures(self) -> dict[str, Any]:
         """metrics.json: plain figures by name. The short names are of clips; `window_…` are of windows."""
@@ -66,27 +73,45 @@ class Judgement:
         low, high = metrics.wilson(int(np.trace(counts)), int(counts.sum()))
         scores = metrics.class_scores(counts, self.classes)
         known = [s.recall for s in scores if s.count]
+        f1_low, f1_high = self._f1_interval()
+        people = bootstrap.accuracy_interval(self.clips.right, self.clips.index["subject"].to_list())
+        coverage, selected = selective.with_threshold(
+            self.clips.probabilities.max(-1), self.clips.right, self.threshold
+        )
         return {
             "accuracy": metrics.accuracy(counts), "accuracy_low": low, "accuracy_high": high,
-            "macro_f1": metrics.macro_f1(counts), "class_recall": min(known), "clips": int(counts.sum()),
+            "accuracy_low_by_subject": people[0], "accuracy_high_by_subject": people[1],
+            "macro_f1": metrics.macro_f1(counts), "macro_f1_low": f1_low, "macro_f1_high": f1_high,
+            "class_recall": min(known), "clips": int(counts.sum()),
             "ece": calibration.expected_error(self.bins), "ece_uncalibrated": calibration.expected_error(self.raw_bins),
             "temperature": self.temperature, "window_accuracy": metrics.accuracy(windows),
             "window_macro_f1": metrics.macro_f1(windows), "windows": int(windows.sum()),
             "clips_unanswered": self.unanswered,
             "accuracy_counting_unanswered": float(np.trace(counts) / (counts.sum() + self.unanswered)),
+            "abstain_below": self.threshold, "answered": coverage, "accuracy_of_answered": selected,
+            "risk_coverage_area": self.risk_coverage.area,
             "subjects": int(self.clips.index["subject"].nunique()),
             "recall": {s.activity: s.recall for s in scores if s.count},
         }  # fmt: skip
 
+    def _f1_interval(self) -> tuple[float, float]:
+        """Of macro F1, from clips that are drawn again and again."""
+        actual, predicted, classes = self.clips.actual, self.clips.predicted, len(self.classes)
+        return bootstrap.interval(
+            lambda rows: metrics.macro_f1(metrics.confusion(actual[rows], predicted[rows], classes)),
+            range(len(actual)),
+        )
+
 
 def judge(
     index: pd.DataFrame, classes: list[str], validation: tuple[pd.DataFrame, NDArray[np.float32]],
-    test_logits: NDArray[np.float32], bins: int, unanswered: int = 0,
+    test_logits: NDArray[np.float32], bins: int, unanswered: int = 0, answered_right: float = 0.95,
 ) -> Judgement:  # fmt: skip
     """Put the figures together.
 
     index       rows of the test split in prepare's index.parquet, test_logits (N, C) in the same order.
-    validation  the same of the validation split: the temperature is fitted there and there only.
+    validation  the same of the validation split: the temperature is fitted there and there only, and the threshold
+                of abstention, at which `answered_right` of the answers are right.
     Errors: InputError when the test split is empty or has an activity that classes.json lacks.
     """
     if not len(index):
@@ -99,7 +124,19 @@ def judge(
         classes=classes, windows=windows, clips=by_clip(windows, classes), temperature=temperature,
         bins=calibration.reliability(probabilities, actual, bins),
         raw_bins=calibration.reliability(calibration.softmax(test_logits), actual, bins), unanswered=unanswered,
+        threshold=_threshold(validation, classes, temperature, answered_right),
     )  # fmt: skip
+
+
+def _threshold(
+    validation: tuple[pd.DataFrame, NDArray[np.float32]], classes: list[str], temperature: float, right: float
+) -> float:
+    index, logits = validation
+    if not len(index):
+        return 0.0
+    probabilities = calibration.softmax(logits, temperature).astype(np.float32)
+    clips = by_clip(Level(index.reset_index(drop=True), numbers(index, classes), probabilities), classes)
+    return selective.threshold_for(selective.curve(clips.probabilities.max(-1), clips.right), right)
 
 
 def by_clip(windows: Level, classes: list[str]) -> Level:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from posemill.evaluation.calibration import softmax
+
+Ask = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # windows (N, T, K, 3) → probabilities (N, C)
 
 
 class Features(Protocol):
@@ -29,3 +34,13 @@ def logits(
             batch = features.transform(np.asarray(windows[rows[start : start + batch_size]]))
             out.append(network(torch.from_numpy(np.ascontiguousarray(batch))).numpy())
     return np.concatenate(out).astype(np.float32) if out else np.zeros((0, 0), np.float32)
+
+
+def asker(network: Any, features: Features, temperature: float, batch_size: int) -> Ask:
+    """The network as one function of windows in pixels; its answers are those that evaluation judges."""
+
+    def ask(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        said = logits(network, features, windows, np.arange(len(windows)), batch_size)
+        return softmax(said, temperature).astype(np.float32)
+
+    return ask

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.evaluation import metrics
+from posemill.evaluation import metrics, report_trials
+from posemill.evaluation.bootstrap import accuracy_interval
 from posemill.evaluation.gates import GateOutcome
 from posemill.evaluation.judge import Judgement
+from posemill.evaluation.trials import Trials
 from posemill.pose.skeleton import Skeleton
 from posemill.report import plots, skeletons
 from posemill.report.page import Cell, Figure, Page, percent
@@ -25,11 +27,13 @@ def page(
     skeleton: Skeleton,
     mistakes: int,
     about: str = "",
+    tried: Trials | None = None,
 ) -> Page:
     """The whole report.
 
     windows  (N, T, K, 3) of prepare, for drawing; `window` of the index is the row in it.
     about    one line on the network, for the foot of the page.
+    tried    what the clips were put through; None = nothing.
     """
     page = Page(
         "What the model is worth",
@@ -42,6 +46,9 @@ def page(
     _classes(page, judged)
     _slices(page, judged)
     _calibration(page, judged)
+    report_trials.abstention(page, judged)
+    if tried is not None:
+        report_trials.strain(page, tried)
     _mistakes(page, judged, windows, skeleton, mistakes)
     return page
 
@@ -53,10 +60,13 @@ def _top(page: Page, judged: Judgement, outcomes: Sequence[GateOutcome]) -> None
         page.banner(f"Not good enough to package: {'; '.join(failed)}.", "bad")
     elif outcomes:
         page.banner(f"All {len(outcomes)} gates hold: this model may be packaged.", "good")
-    interval = f"95 % interval {percent(figures['accuracy_low'])} to {percent(figures['accuracy_high'])}"
+    interval = f"95 % interval {_span(figures['accuracy_low'], figures['accuracy_high'])}"
+    if np.isfinite(figures["accuracy_low_by_subject"]):
+        interval += f"; by subject {_span(figures['accuracy_low_by_subject'], figures['accuracy_high_by_subject'])}"
+    spread = f"all activities count alike; {_span(figures['macro_f1_low'], figures['macro_f1_high'])}"
     page.figures([
         Figure("Accuracy, clips", _percent(figures["accuracy"]), interval),
-        Figure("Macro F1", _percent(figures["macro_f1"]), "all activities count alike"),
+        Figure("Macro F1", _percent(figures["macro_f1"]), spread),
         Figure("Accuracy, windows", _percent(figures["window_accuracy"]), f"{figures['windows']} windows"),
         Figure("Calibration error", _percent(figures["ece"]), f"uncalibrated {_percent(figures['ece_uncalibrated'])}"),
         Figure("Test clips", str(figures["clips"]), f"{figures['subjects'] or 'unnamed'} subjects"),
@@ -108,18 +118,34 @@ def _slices(page: Page, judged: Judgement) -> None:
     page.section(
         "People and cameras",
         "Accuracy of clips by who is in them and by where they were filmed, weakest first. "
-        "A wide interval says that there are too few clips to know.",
+        "A wide interval says that there are too few clips to know. The first is Wilson's, as if clips were "
+        "independent; for the second the clips of a person, or the people before a camera, are drawn again and again.",
     )
     clips, known = judged.clips, 0
     for what in ("subject", "camera"):
         scores = metrics.slices(clips.index[what].to_list(), clips.right)
         known += len(scores)
-        rows = [(s.name, s.count, _percent(s.accuracy), _span(s.low, s.high)) for s in scores[:_LISTED]]
+        rows = [
+            (s.name, s.count, _percent(s.accuracy), _span(s.low, s.high), _drawn(judged, what, s.name))
+            for s in scores[:_LISTED]
+        ]
         if rows:
             more = f", the weakest {_LISTED} of {len(scores)}" if len(scores) > _LISTED else ""
-            page.table([what.capitalize(), "Clips", "Accuracy", "95 % interval"], rows, f"By {what}{more}")
+            page.table(
+                [what.capitalize(), "Clips", "Accuracy", "95 % interval", _DRAWN[what]], rows, f"By {what}{more}"
+            )
     if not known:
         page.text("The clips name neither subjects nor cameras.")
+
+
+_DRAWN = {"subject": "Drawn by clip", "camera": "Drawn by subject"}
+
+
+def _drawn(judged: Judgement, what: str, name: str) -> str:
+    """The bootstrap interval of one subject (over clips) or camera (over subjects); a dash for one of them only."""
+    rows = np.flatnonzero((judged.clips.index[what] == name).to_numpy())
+    groups = rows.tolist() if what == "subject" else judged.clips.index["subject"].iloc[rows].to_list()
+    return _span(*accuracy_interval(judged.clips.right[rows], groups))
 
 
 def _calibration(page: Page, judged: Judgement) -> None:

@@ -13,9 +13,14 @@ from posemill.evaluation.gates import GateOutcome
 from posemill.evaluation.judge import Judgement, Level
 
 
-def write(folder: Path, judged: Judgement, outcomes: Sequence[GateOutcome]) -> dict[str, Any]:
-    """Write metrics.json, calibration.json, predictions.parquet and plots/*.csv; returns what is in metrics.json."""
-    figures = {**judged.figures(), "gates": {o.gate: "passed" if o.passed else o.says for o in outcomes}}
+def write(
+    folder: Path, judged: Judgement, outcomes: Sequence[GateOutcome], figures: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write metrics.json, calibration.json, predictions.parquet and plots/*.csv; returns what is in metrics.json.
+
+    figures  those of the judgement, and of whatever the clips were put through.
+    """
+    figures = {**figures, "gates": {o.gate: "passed" if o.passed else o.says for o in outcomes}}
     _json(folder / "metrics.json", figures)
     _json(folder / "calibration.json", {"temperature": judged.temperature, "fitted_on": "validation"})
     _predictions(folder / "predictions.parquet", judged)
@@ -28,6 +33,12 @@ def write(folder: Path, judged: Judgement, outcomes: Sequence[GateOutcome]) -> d
     _csv(
         plots / "reliability.csv", ("probabilities", "confidence", "accuracy", "count"),
         ((which, f"{b.confidence:.4f}", f"{b.accuracy:.4f}", b.count) for which, bins in curves for b in bins),
+    )  # fmt: skip
+    risk = judged.risk_coverage
+    points = zip(risk.coverage, risk.risk, risk.threshold, strict=True)
+    _csv(
+        plots / "risk_coverage.csv", ("coverage", "risk", "threshold"),
+        ((f"{c:.4f}", f"{r:.4f}", f"{t:.4f}") for c, r, t in points),
     )  # fmt: skip
     return figures
 

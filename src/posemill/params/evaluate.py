@@ -10,6 +10,9 @@ class Gates(Section):
 
     Accuracy and F1 are of whole clips of the test split, which is what a client sees; the calibration error is of
     windows after the temperature, since a test split rarely has enough clips to measure it on them.
+    max_accuracy_lost_to_…  the noise budget: what may be lost at the strength that `trials` names.
+    min_frame_rate_agreement  share of clips with the same verdict at the worst of `trials.rates_hz` and with frames
+                            that are lost; min_backend_agreement the same with the keypoints of `trials.second_tracks`.
     """
 
     min_accuracy: float | None = Field(default=0.8, ge=0, le=1)
@@ -17,12 +20,48 @@ class Gates(Section):
     min_class_recall: float | None = Field(default=None, ge=0, le=1)
     max_ece: float | None = Field(default=0.25, ge=0, le=1)
     min_clips: int | None = Field(default=8, ge=1)
+    max_accuracy_lost_to_jitter: float | None = Field(default=None, ge=0, le=1)
+    max_accuracy_lost_to_dropout: float | None = Field(default=None, ge=0, le=1)
+    max_accuracy_lost_to_swaps: float | None = Field(default=None, ge=0, le=1)
+    min_frame_rate_agreement: float | None = Field(default=None, ge=0, le=1)
+    min_backend_agreement: float | None = Field(default=None, ge=0, le=1)
+    max_stream_false_alarms_per_hour: float | None = Field(default=None, ge=0)
+    max_stream_time_to_alert_s: float | None = Field(default=None, ge=0)
+    min_stream_f1_50: float | None = Field(default=None, ge=0, le=1)
+
+
+class TrialParams(Section):
+    """What test clips are put through. The gates say how much of it a model must stand.
+
+    jitter       standard deviation of every keypoint's shift, as a share of the person's size in the picture.
+    dropout      share of sightings that are lost; swaps share of poses whose left and right change names.
+    rates_hz     frame rates at which the tracks are cut again; drop_frames share of frames that get lost.
+    second_tracks  folder of track files of another pose backend, relative to the workspace; null = not tried.
+    clips        at most so many, spread over the test split, so that a large one costs no more.
+    """
+
+    jitter: float = Field(default=0.02, ge=0, le=1)
+    dropout: float = Field(default=0.2, ge=0, lt=0.5)
+    swaps: float = Field(default=0.1, ge=0, le=0.5)
+    rates_hz: tuple[float, ...] = (10.0, 15.0, 30.0, 60.0)
+    drop_frames: float = Field(default=0.2, ge=0, lt=1)
+    second_tracks: str | None = None
+    clips: int = Field(default=1000, ge=1)
 
 
 class EvaluateParams(Section):
-    """Tunables of the evaluate stage."""
+    """Tunables of the evaluate stage.
 
+    network      folder of the network that is judged and packaged, relative to the workspace: what train wrote, or an
+                 ensemble by `posemill assemble`.
+    answered_right  how often an answer should be right when the model may abstain; the threshold for it is found on
+                 the validation split.
+    """
+
+    network: str = "build/train"
     gates: Gates = Gates()
+    trials: TrialParams = TrialParams()
     batch_size: int = Field(default=256, ge=1)
     reliability_bins: int = Field(default=10, ge=2, le=50)
     mistakes_shown: int = Field(default=6, ge=0, le=50)
+    answered_right: float = Field(default=0.95, gt=0, le=1)

@@ -47,12 +47,12 @@ def run(params: EvaluateParams, inputs: Workspace, outputs: Path) -> EvaluateRes
     from posemill import models
     from posemill.features.pipeline import FeaturePipeline
 
-    prepare, train = inputs.output("prepare"), inputs.output("train")
+    prepare = inputs.output("prepare")
     features = FeaturePipeline.load(prepare / "features.json")
     classes: list[str] = json.loads((prepare / "classes.json").read_text())
-    network, card = models.load(train, classes, features.skeleton)
+    network, card = models.load(inputs.root / params.network, classes, features.skeleton)
     unanswered = _unanswered(inputs, classes)
-    return judge(params, prepare, outputs, network, features, classes, f"network {card.name}", unanswered)
+    return judge(params, prepare, outputs, network, features, classes, f"network {card.name}", unanswered, inputs)
 
 
 def _unanswered(inputs: Workspace, classes: list[str]) -> int:
@@ -66,13 +66,18 @@ def _unanswered(inputs: Workspace, classes: list[str]) -> int:
 
 def judge(
     params: EvaluateParams, prepare: Path, outputs: Path, network: Any, features: FeaturePipeline,
-    classes: list[str], about: str, unanswered: int = 0,
+    classes: list[str], about: str, unanswered: int = 0, inputs: Workspace | None = None,
 ) -> EvaluateResult:  # fmt: skip
-    """As run, for a network that is at hand: (B, T, K, 3) → logits (B, C)."""
+    """As run, for a network that is at hand: (B, T, K, 3) → logits (B, C).
+
+    inputs  where the tracks are that other frame rates and backends are tried on; None = only noise is tried.
+    """
     import pandas as pd
 
     from posemill.evaluation import gates, report, tables
     from posemill.evaluation.judge import judge as put_together
+    from posemill.evaluation.predict import asker
+    from posemill.stages import trials
 
     index = pd.read_parquet(prepare / "index.parquet")
     windows = _windows(prepare / "windows.npy", len(index))
@@ -81,13 +86,17 @@ def judge(
         for split in ("validation", "test")
     }
     judged = put_together(
-        said["test"][0], classes, said["validation"], said["test"][1], params.reliability_bins, unanswered
-    )
-    outcomes = gates.check(judged.figures(), params.gates)
-    tables.write(outputs, judged, outcomes)
-    page = report.page(judged, outcomes, windows, features.skeleton, params.mistakes_shown, about)
+        said["test"][0], classes, said["validation"], said["test"][1], params.reliability_bins, unanswered,
+        params.answered_right,
+    )  # fmt: skip
+    ask = asker(network, features, judged.temperature, params.batch_size)
+    tried = trials.run(params.trials, inputs, judged, ask, features, windows)
+    figures = {**judged.figures(), **tried.figures()}
+    outcomes = gates.check(figures, params.gates)
+    tables.write(outputs, judged, outcomes, figures)
+    page = report.page(judged, outcomes, windows, features.skeleton, params.mistakes_shown, about, tried)
     page.write(outputs / "report.html")
-    return _result(judged.figures(), outcomes)
+    return _result(figures, outcomes)
 
 
 def _predict(

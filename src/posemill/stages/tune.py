@@ -10,6 +10,7 @@ import shutil
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -74,6 +75,7 @@ def run(
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         for name in ("pytorch_lightning", "lightning_fabric"):  # says the same things of every trial
+            import_module(name)  # which sets its own level
             logging.getLogger(name).setLevel(logging.WARNING)
         study = _study(params, base, inputs)
         done = [t for t in study.get_trials(deepcopy=False) if _counts(t)]

@@ -1,0 +1,81 @@
+"""The same people as another camera would have seen them: at another frame rate, or with frames that got lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.pose.track import MediumTracks, PoseTrack, State
+
+Change = Callable[[MediumTracks], MediumTracks]
+
+
+def at_rate(fps: float) -> Change:
+    """Tracks at `fps`.
+
+    Fewer frames: those nearest to the slower camera's moments, with their own times, so that noise is not averaged
+    away. More frames: poses in between are interpolated, since nothing else is known of them.
+    """
+
+    def change(tracks: MediumTracks) -> MediumTracks:
+        return replace(tracks, tracks=tuple(_at_rate(t, fps) for t in tracks.tracks))
+
+    return change
+
+
+def without_frames(share: float) -> Change:
+    """Tracks without that share of their frames; which ones depends on the medium only."""
+
+    def change(tracks: MediumTracks) -> MediumTracks:
+        rng = np.random.default_rng(int(tracks.medium[:8], 16))
+        frames = 1 + max((int(t.frame[-1]) for t in tracks.tracks if len(t)), default=0)
+        kept = rng.random(frames) >= share
+        return replace(tracks, tracks=tuple(_rows(t, np.flatnonzero(kept[t.frame])) for t in tracks.tracks))
+
+    return change
+
+
+def _at_rate(track: PoseTrack, fps: float) -> PoseTrack:
+    if len(track) < 2:
+        return track
+    step = float(np.median(np.diff(track.time_s)))
+    moments = np.arange(track.time_s[0], track.time_s[-1] + 1e-9, 1 / fps)
+    if 1 / fps >= step * 0.999:
+        return _rows(track, np.unique(_nearest(track.time_s, moments)))
+    return _between(track, moments, step, fps)
+
+
+def _nearest(times: NDArray[np.float64], moments: NDArray[np.float64]) -> NDArray[np.int64]:
+    right = np.searchsorted(times, moments).clip(1, len(times) - 1)
+    return np.asarray(right - (moments - times[right - 1] <= times[right] - moments), np.int64)
+
+
+def _between(track: PoseTrack, moments: NDArray[np.float64], step: float, fps: float) -> PoseTrack:
+    """Linear between neighbouring poses; none where the person was lost in between."""
+    right = np.searchsorted(track.time_s, moments, side="right").clip(1, len(track) - 1)
+    width = track.time_s[right] - track.time_s[right - 1]
+    kept = np.flatnonzero(width <= 1.5 * step)
+    moments, right, width = moments[kept], right[kept], width[kept]
+    weight = ((moments - track.time_s[right - 1]) / width).clip(0, 1).astype(np.float32)
+    xy = _mixed(track.xy, right, weight[:, None, None])
+    confidence = np.where(np.isnan(xy[..., 0]), 0, _mixed(track.confidence, right, weight[:, None]).clip(0, 1))
+    return replace(
+        track, frame=(round(track.time_s[0] * fps) + kept).astype(np.int32), time_s=moments, xy=xy,
+        confidence=confidence.astype(np.float32),
+        state=np.where(track.state[right] == State.INTERPOLATED, track.state[right], track.state[right - 1]),
+    )  # fmt: skip
+
+
+def _mixed(values: NDArray[np.float32], right: NDArray[np.int64], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    left = values[right - 1]  # at its own moment a pose is what it was, also where the next one is not seen
+    return np.asarray(np.where(weight < 1e-6, left, left * (1 - weight) + values[right] * weight), np.float32)
+
+
+def _rows(track: PoseTrack, rows: NDArray[np.int64]) -> PoseTrack:
+    return replace(
+        track, frame=track.frame[rows], time_s=track.time_s[rows], xy=track.xy[rows],
+        confidence=track.confidence[rows], state=track.state[rows],
+    )  # fmt: skip
