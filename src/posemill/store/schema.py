@@ -174,12 +174,48 @@ acceptance = Table(
     "acceptance", metadata, _id(),
     Column("model_version_id", BigInteger, ForeignKey("model_version.id"), nullable=False, index=True),
     Column("passed", Boolean, nullable=False), Column("client", Text, nullable=False),
-    Column("report", JSONB, nullable=False), Column("reason", Text), _at(), _by(),
+    Column("report", JSONB, nullable=False), Column("reason", Text),
+    Column("bento_digest", Text), Column("report_digest", Text),  # SHA-256 of what was looked at when it was said
+    Column("conditions", Text), Column("signed", Boolean, nullable=False, server_default="false"),
+    _at(), _by(),
+)  # fmt: skip
+
+promotion = Table(
+    "promotion", metadata, _id(),
+    Column("model_version_id", BigInteger, ForeignKey("model_version.id"), nullable=False, index=True),
+    Column("what", Text, nullable=False),
+    Column("instead_of", BigInteger, ForeignKey("model_version.id")),  # the champion until then
+    Column("reason", Text, nullable=False),
+    Column("figures", JSONB), Column("digests", JSONB, nullable=False),
+    _at(), _by(),
+    CheckConstraint("what in ('promoted', 'refused', 'rolled back')", name="what"),
+)  # fmt: skip
+
+judgement = Table(
+    "judgement", metadata, _id(),
+    Column("bento_tag", Text, nullable=False, index=True), Column("receipt", JSONB, nullable=False),
+    Column("upload_digest", Text), Column("upload_name", Text),  # what the client tried; its bytes may be kept or not
+    Column("person", Integer), Column("start_s", Float), Column("end_s", Float),
+    Column("predicted", Text), Column("is_right", Boolean, nullable=False),
+    Column("activity", Text), Column("comment", Text), Column("client", Text),
+    Column("review_item_id", BigInteger, ForeignKey("review_item.id")),
+    _at(), _by(),
+)  # fmt: skip
+
+api_key = Table(
+    "api_key", metadata, _id(),
+    Column("client", Text, nullable=False), Column("prefix", Text, nullable=False),
+    Column("hash", Text, nullable=False, unique=True),  # the key itself is shown once and kept nowhere
+    Column("requests_per_minute", Integer),
+    _at(), _by(), _at("revoked_at", now=False), Column("revoked_by", Text),
+    CheckConstraint("requests_per_minute > 0", name="rate"),
 )  # fmt: skip
 
 prediction_log = Table(
     "prediction_log", metadata, _id(),
     Column("bento_tag", Text, nullable=False, index=True), Column("client", Text),
     Column("input_digest", Text), Column("activity", Text), Column("confidence", Float),
-    Column("latency_ms", Float), Column("prediction", JSONB), _at(), _by(),
+    Column("latency_ms", Float), Column("prediction", JSONB),
+    Column("endpoint", Text), Column("receipt", Text),
+    _at(), _by(),
 )  # fmt: skip
