@@ -1,5 +1,7 @@
 """What clients say, sign and may call, and which model took another's place."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
@@ -82,7 +84,7 @@ def _id() -> sa.Column[int]:
     return sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False)
 
 
-def _added() -> tuple[sa.Column, sa.Column]:
+def _added() -> tuple[sa.Column[Any], sa.Column[Any]]:
     return (
         sa.Column("added_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("added_by", sa.Text(), server_default=sa.text("current_user"), nullable=False),
