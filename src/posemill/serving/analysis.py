@@ -8,7 +8,7 @@ import bentoml
 
 from posemill.pose.interpolate import found_only
 from posemill.pose.track import MediumTracks, PoseTrack
-from posemill.serving import timeline
+from posemill.serving import routes, timeline
 from posemill.serving.checks import with_nulls
 from posemill.serving.endpoints import ActivityEndpoints, errors_are_sentences, house_rules
 from posemill.serving.inputs import VideoInput
@@ -20,6 +20,7 @@ BODY_LIMIT = 512 * 2**20  # bytes of a video
 
 # four threads: keypoints are answered while a video is posed (one at a time, see Poser)
 @bentoml.service(name="posemill_analysis", threads=4, workers=1, traffic={"timeout": 900})
+@bentoml.asgi_app(routes.app(routes.routes()), path="/")
 class AnalysisService(ActivityEndpoints):
     """Videos → people → activities."""
 

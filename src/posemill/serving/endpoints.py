@@ -41,12 +41,19 @@ def house_rules(service: Any, body_limit: int) -> None:
 
 
 class ActivityEndpoints:
-    """What ActivityService and AnalysisService share. The model comes from BentoML's store, pinned by the bento."""
+    """What ActivityService and AnalysisService share. The model comes from BentoML's store, pinned by the bento.
+
+    licence  what applies to whoever offers this service; receipt names what answers; version is posemill's.
+    """
+
+    licence = "Apache-2.0"
 
     def __init__(self) -> None:
         self.folder = Path(bentoml.models.get(MODEL).path)
         self.predictor = ActivityPredictor.load(self.folder)
         self.receipt = _receipt(self.predictor.digests)
+        self.version = _installed()
+        self.predictor.warm()  # BentoML says ready after this
 
     @bentoml.api
     @errors_are_sentences
@@ -81,5 +88,13 @@ class ActivityEndpoints:
 def _receipt(digests: dict[str, Any]) -> Receipt:
     """Digests of the packaged files, and the tag of the bento that this process serves."""
     name, version = bentoml.server_context.bento_name, bentoml.server_context.bento_version
-    fields: dict[str, Any] = {key: digests.get(key) for key in ("model", "features", "classes", "labeller", "snapshot")}
-    return Receipt(bento=f"{name}:{version}" if version not in (None, "not available") else None, **fields)
+    return Receipt.of(f"{name}:{version}" if version not in (None, "not available") else None, digests)
+
+
+def _installed() -> str | None:
+    from importlib import metadata
+
+    try:
+        return metadata.version("posemill")
+    except metadata.PackageNotFoundError:  # the small bento brings the source alone
+        return None

@@ -71,6 +71,12 @@ class ActivityPredictor:
         e = np.exp(z - z.max(-1, keepdims=True, initial=-np.inf))
         return np.asarray(e / e.sum(-1, keepdims=True), np.float32)
 
+    def warm(self) -> None:
+        """Run the model once on nobody, so that the first request does not wait for what loads on first use."""
+        self.probabilities(
+            np.full((1, self.features.window.frames, len(self.features.skeleton), 3), np.nan, np.float32)
+        )
+
     def track(
         self, track: PoseTrack, start_s: float | None = None, end_s: float | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, WithJsonSchema
@@ -59,12 +62,25 @@ class TrackRequest(_Strict):
 class Receipt(_Strict):
     """Which files answered: SHA-256 digests, so that an answer can be traced to its model and data."""
 
+    id: str = Field(description="first 16 digits of the SHA-256 of the other fields as sorted, compact JSON")
     bento: str | None = Field(description="tag of the bento, null outside one")
     model: str
     features: str
     classes: str
     labeller: str | None = None
     snapshot: str | None = None
+    clips: str | None = None
+    weights: str | None = None
+    params: str | None = None
+    code: str | None = Field(None, description="commit of the workspace that trained and packaged the model")
+
+    @classmethod
+    def of(cls, bento: str | None, digests: Mapping[str, Any]) -> Receipt:
+        """From the tag of the bento and the package's digests.json."""
+        named = [name for name in cls.model_fields if name not in ("id", "bento")]
+        fields = {"bento": bento, **{name: digests.get(name) for name in named}}
+        canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+        return cls(id=hashlib.sha256(canonical.encode()).hexdigest()[:16], **fields)
 
 
 class Verdict(_Strict):
@@ -148,6 +164,16 @@ class VideoAnswer(_Strict):
     people: list[Person]
     note: str | None = None
     receipt: Receipt
+
+
+class Version(_Strict):
+    """What runs here. `posemill` is the version of the package, null where it is not installed as one."""
+
+    posemill: str | None
+    bento: str | None
+    receipt: Receipt
+    licence: str = Field(description="what applies to whoever offers this service to others")
+    endpoints: list[str]
 
 
 class Problem(_Strict):

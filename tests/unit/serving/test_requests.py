@@ -82,7 +82,7 @@ def test_an_answer_survives_json() -> None:
     points = TrackPoints(time_s=[0.0], xy=[[[1.0, 2.0], [None, None]]], confidence=[[0.9, 0.0]])
     person = Person(person=3, start_s=0, end_s=1.5, poses=1, verdict=verdict, segments=[segment], track=points)
     facts = VideoFacts(width_px=4, height_px=2, frames=1, duration_s=1.5, skeleton="coco-17")
-    receipt = Receipt(bento=None, model="a", features="b", classes="c")
+    receipt = Receipt.of(None, {"model": "a", "features": "b", "classes": "c", "code": "d", "more": 1})
     answer = VideoAnswer(video=facts, verdict=verdict, acting_person=3, people=[person], receipt=receipt)
     assert VideoAnswer.model_validate_json(answer.model_dump_json()) == answer
 
