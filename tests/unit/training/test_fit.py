@@ -1,5 +1,9 @@
 """Training on analytic motion: who sways sideways, who up and down, who not at all."""
 
+import json
+import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
