@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,24 +21,24 @@ def interval(
             that drawing subjects gives the wider, honest interval for people who were never seen.
     Returns (NaN, NaN) for fewer than two groups.
     """
-    draws = drawn(groups, rounds)
-    if not draws:
+    values = np.array([figure(rows) for rows in drawn(groups, rounds)])
+    if not len(values):
         return float("nan"), float("nan")
-    values = np.array([figure(rows) for rows in draws])
     low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
-def drawn(groups: Sequence[object], rounds: int = ROUNDS, seed: int = 0) -> list[NDArray[np.int64]]:
+def drawn(groups: Sequence[object], rounds: int = ROUNDS, seed: int = 0) -> Iterator[NDArray[np.int64]]:
     """Row numbers of `rounds` draws with replacement of as many groups as there are; none for fewer than two."""
     names = {name: i for i, name in enumerate(dict.fromkeys(groups))}
     if len(names) < FEW:
-        return []
+        return
     number = np.array([names[name] for name in groups])
     order = np.argsort(number, kind="stable")
     rows = np.split(order, np.cumsum(np.bincount(number))[:-1])
     rng = np.random.default_rng(seed)
-    return [np.concatenate([rows[g] for g in rng.integers(0, len(rows), len(rows))]) for _ in range(rounds)]
+    for _ in range(rounds):
+        yield np.concatenate([rows[g] for g in rng.integers(0, len(rows), len(rows))])
 
 
 def accuracy_interval(
@@ -50,7 +50,8 @@ def accuracy_interval(
         return float("nan"), float("nan")
     sums = np.bincount(number, weights=right.astype(np.float64))
     counts = np.bincount(number)
-    picked = np.random.default_rng(0).integers(0, len(names), (rounds, len(names)))
-    means = sums[picked].sum(1) / counts[picked].sum(1)
+    rng = np.random.default_rng(0)
+    picks = (rng.integers(0, len(names), len(names)) for _ in range(rounds))  # one at a time: there may be many clips
+    means = [sums[picked].sum() / counts[picked].sum() for picked in picks]
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from posemill.pose.track import MediumTracks, PoseTrack, State
 
 Change = Callable[[MediumTracks], MediumTracks]
+SAME = 1e-4  # of a frame: nearer to a pose's own moment, and it is that pose
 
 
 def at_rate(fps: float) -> Change:
@@ -60,18 +61,26 @@ def _between(track: PoseTrack, moments: NDArray[np.float64], step: float, fps: f
     kept = np.flatnonzero(width <= 1.5 * step)
     moments, right, width = moments[kept], right[kept], width[kept]
     weight = ((moments - track.time_s[right - 1]) / width).clip(0, 1).astype(np.float32)
+    weight = np.where(np.abs(weight - weight.round()) < SAME, weight.round(), weight)
     xy = _mixed(track.xy, right, weight[:, None, None])
     confidence = np.where(np.isnan(xy[..., 0]), 0, _mixed(track.confidence, right, weight[:, None]).clip(0, 1))
     return replace(
         track, frame=(round(track.time_s[0] * fps) + kept).astype(np.int32), time_s=moments, xy=xy,
-        confidence=confidence.astype(np.float32),
-        state=np.where(track.state[right] == State.INTERPOLATED, track.state[right], track.state[right - 1]),
+        confidence=confidence.astype(np.float32), state=_states(track.state, right, weight),
     )  # fmt: skip
 
 
 def _mixed(values: NDArray[np.float32], right: NDArray[np.int64], weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    left = values[right - 1]  # at its own moment a pose is what it was, also where the next one is not seen
-    return np.asarray(np.where(weight < 1e-6, left, left * (1 - weight) + values[right] * weight), np.float32)
+    """At its own moment a pose is what it was, also where its neighbour is not seen."""
+    mixed = values[right - 1] * (1 - weight) + values[right] * weight
+    whole = np.where(weight == 0, values[right - 1], values[right])
+    return np.asarray(np.where((weight == 0) | (weight == 1), whole, mixed), np.float32)
+
+
+def _states(state: NDArray[np.uint8], right: NDArray[np.int64], weight: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """A pose between two is interpolated where one of them is."""
+    made_up = state[right] == State.INTERPOLATED
+    return np.asarray(np.where((weight == 1) | ((weight > 0) & made_up), state[right], state[right - 1]), np.uint8)
 
 
 def _rows(track: PoseTrack, rows: NDArray[np.int64]) -> PoseTrack:

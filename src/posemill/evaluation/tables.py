@@ -22,7 +22,9 @@ def write(
     """
     figures = {**figures, "gates": {o.gate: "passed" if o.passed else o.says for o in outcomes}}
     _json(folder / "metrics.json", figures)
-    _json(folder / "calibration.json", {"temperature": judged.temperature, "fitted_on": "validation"})
+    _json(folder / "calibration.json", {
+        "temperature": judged.temperature, "abstain_below": judged.threshold, "fitted_on": "validation"
+    })  # fmt: skip
     _predictions(folder / "predictions.parquet", judged)
     plots = folder / "plots"
     plots.mkdir(parents=True, exist_ok=True)

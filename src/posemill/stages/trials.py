@@ -43,7 +43,8 @@ def run(
     strains = strained(ask, windows, rows, clip, actual, features.skeleton, budget)
     if inputs is None or not (inputs.output("label") / "media.parquet").is_file():
         return Trials(budget, strains)
-    clips = [c for c in held_out(inputs) if c.clip in set(chosen)]
+    wanted = set(chosen)
+    clips = [c for c in held_out(inputs) if c.clip in wanted]
     native, rates = _rates(params, inputs, ask, features, clips, actual)
     backend = _backend(params, inputs, ask, features, clips, native, actual)
     streams = _streams(inputs, ask, features, clips, judged)
