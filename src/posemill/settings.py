@@ -14,6 +14,11 @@ KNOWN = {
     "POSEMILL_DATABASE_URL": "postgresql://user:password@host:port/name; default: embedded server",
     "POSEMILL_STORE_URL": "any fsspec URL for media and tracks; default: <home>/store",
     "POSEMILL_WORKSPACE": "folder with params.yaml and dvc.yaml; default: the current folder",
+    "POSEMILL_REQUIRE_KEYS": "1: a service wants an API key with every request; default: only beyond this machine",
+    "POSEMILL_REQUESTS_PER_MINUTE": "of a key without its own rate, or an address; 0 = no limit; default 1200",
+    "POSEMILL_MAX_REQUESTS": "that a service works on at the same time; default 256",
+    "POSEMILL_TIME_LIMIT_S": "until a service gives up an answer; default: nine tenths of the service's own timeout",
+    "POSEMILL_SILENCE_S": "until a service closes a connection that says nothing, or takes nothing; default 15",
 }
 
 

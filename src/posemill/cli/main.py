@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "summary": ("posemill.cli.demo:summary", "The figures of the last run, and where its reports are."),
     "serve": ("posemill.cli.serve:serve", "Serve the newest bento of this workspace."),
     "try": ("posemill.cli.serve:try_", "Send videos to a running service and show its answers."),
+    "keys": ("posemill.cli.keys:keys", "API keys of the clients who may call a service."),
     "db": ("posemill.cli.database:db", "Start, stop, find and upgrade the database."),
     "doctor": ("posemill.cli.doctor:doctor", "What is installed, reachable or missing, and what to do."),
 }

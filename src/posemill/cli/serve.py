@@ -23,16 +23,20 @@ ADDRESS = "http://127.0.0.1:3000"
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 = all.")
 @click.option("--small", is_flag=True, help="Only the small service: keypoints, no videos, no OpenPifPaf.")
-def serve(bento: str | None, port: int, host: str, small: bool) -> None:
+@click.option("--open", "open_to_all", is_flag=True, help="Answer everybody who can reach --host, without a key.")
+def serve(bento: str | None, port: int, host: str, small: bool, open_to_all: bool) -> None:
     """Serve the newest bento of this workspace until Ctrl-C.
 
     \b
     Endpoints: POST /predict_windows, /predict_track and (unless --small) /analyse_video; / describes them.
       posemill serve
       posemill serve --small --port 3100
+      posemill keys add acme; posemill serve --host 0.0.0.0
       curl -F video=@clip.mp4 http://127.0.0.1:3000/analyse_video
     """
     from posemill.packaging.bento import environment
+    from posemill.serving.guard import door
+    from posemill.serving.guard.limits import REQUIRE_KEYS
     from posemill.serving.server import command, port_is_free
     from posemill.settings import Settings
     from posemill.stages.accept import package_tags
@@ -42,9 +46,11 @@ def serve(bento: str | None, port: int, host: str, small: bool) -> None:
     tag = bento or package_tags(Workspace(settings.workspace), settings)["activity" if small else "analysis"]
     if not port_is_free(port, host):
         raise Unavailable(f"port {port} of {host} is taken: choose another with --port, or stop what listens there")
+    required = os.environ.get(REQUIRE_KEYS, "") not in ("", "0")
+    told = door.environment(settings, host, open_to_all=open_to_all, required=required)
     click.echo(f"{tag} on http://{host}:{port} (Ctrl-C stops it)", err=True)
     line = command(tag, port, host)
-    os.execve(line[0], line, environment(settings.home))
+    os.execve(line[0], line, {**environment(settings.home), **told})
 
 
 @click.command("try")

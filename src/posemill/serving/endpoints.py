@@ -11,6 +11,7 @@ import bentoml
 
 from posemill.errors import InputError, PosemillError
 from posemill.serving import checks, timeline
+from posemill.serving.guard.gate import Guard
 from posemill.serving.http import BodyLimit, ErrorSentences
 from posemill.serving.inputs import TrackInput, WindowsInput
 from posemill.serving.predictor import ActivityPredictor
@@ -35,7 +36,8 @@ def errors_are_sentences(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def house_rules(service: Any, body_limit: int) -> None:
-    """Put the body limit (bytes) and the form of errors before every endpoint of a BentoML service."""
+    """Put the guard, the body limit (bytes) and the form of errors before every endpoint of a BentoML service."""
+    service.add_asgi_middleware(Guard, answer_s=0.9 * service.config["traffic"]["timeout"])
     service.add_asgi_middleware(BodyLimit, limit_bytes=body_limit)
     service.add_asgi_middleware(ErrorSentences)
 

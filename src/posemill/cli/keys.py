@@ -1,0 +1,91 @@
+"""`posemill keys`: who may call a service that wants keys."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from posemill.cli.output import table
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+_COLUMNS = ("number", "client", "prefix", "requests_per_minute", "added_at", "added_by")
+
+
+@click.group()
+def keys() -> None:
+    """API keys of clients. A service that listens beyond this machine wants one with every request.
+
+    \b
+      posemill keys add acme --per-minute 600
+      posemill serve --host 0.0.0.0
+      curl -H "Authorization: Bearer KEY" -F video=@clip.mp4 http://HOST:3000/analyse_video
+    """
+
+
+@keys.command()
+@click.argument("client")
+@click.option("--per-minute", type=click.IntRange(min=1), help="Requests a minute; default: the service's own limit.")
+def add(client: str, per_minute: int | None) -> None:
+    """Make a key for CLIENT and show it, this once: only its digest is kept.
+
+    \b
+      posemill keys add acme
+      posemill keys add acme --per-minute 60
+    """
+    from posemill.store.api_keys import create_key
+
+    with _database() as connection:
+        key = create_key(connection, client, per_minute=per_minute, added_by=getpass.getuser())
+    click.echo(key)
+    click.echo(f"this is the key of {client}; it is shown only now, and works within seconds", err=True)
+
+
+@keys.command("list")
+@click.option("--revoked", is_flag=True, help="Also the ones that were revoked.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def list_(revoked: bool, as_json: bool) -> None:
+    """List the keys that work, by number and beginning.
+
+    \b
+      posemill keys list
+    """
+    from posemill.store.api_keys import all_keys
+
+    with _database() as connection:
+        rows = all_keys(connection, revoked)
+    table(rows, (*_COLUMNS, *(("revoked_at", "revoked_by") if revoked else ())), as_json, "there are no keys")
+
+
+@keys.command()
+@click.argument("which")
+def revoke(which: str) -> None:
+    """End keys by number, by beginning, or all of a client. Running services notice within seconds.
+
+    \b
+      posemill keys revoke pm_Ab3dEf
+      posemill keys revoke acme
+    """
+    from posemill.store import api_keys
+
+    with _database() as connection:
+        ended = api_keys.revoke(connection, which, revoked_by=getpass.getuser())
+    click.echo(f"revoked {', '.join(ended)}")
+
+
+@contextmanager
+def _database() -> Iterator[Connection]:
+    from posemill.settings import Settings
+    from posemill.store.postgres import open_engine
+
+    engine = open_engine(Settings.from_env())
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()

@@ -1,0 +1,57 @@
+"""Before a service is started: whether it needs keys, whether there are any, and which database it is told of."""
+
+from __future__ import annotations
+
+from posemill.errors import InputError, PosemillError, Unavailable
+from posemill.serving.guard.caller import place_of
+from posemill.serving.guard.gate import DATABASE_URL
+from posemill.serving.guard.limits import REQUIRE_KEYS
+from posemill.serving.guard.refusal import log
+from posemill.settings import Settings
+
+
+def environment(settings: Settings, host: str, *, open_to_all: bool, required: bool = False) -> dict[str, str]:
+    """Variables for a service that listens on `host`: its database, and whether it wants keys.
+
+    Beyond this machine keys are wanted unless `open_to_all`. On this machine the service also starts without its
+    database, and then keeps no record. `required`: keys are wanted there too.
+    Errors: InputError where keys are wanted and there are none; Unavailable where they cannot be looked up.
+    """
+    wanted = required or not (open_to_all or _here(host))
+    try:
+        url, number = _keys(settings)
+    except Unavailable as exc:
+        if wanted:
+            raise
+        log.warning("served without a database, so nothing is recorded: %s", exc)
+        return {REQUIRE_KEYS: ""}
+    if wanted and not number:
+        raise InputError(
+            f"{host} can be reached by others and there are no keys: make one with `posemill keys add CLIENT`, "
+            "or serve with --open to answer everybody"
+        )
+    return {DATABASE_URL: url, REQUIRE_KEYS: "1" if wanted else ""}
+
+
+def _here(host: str) -> bool:
+    return host == "localhost" or place_of(host) == "loopback"
+
+
+def _keys(settings: Settings) -> tuple[str, int]:
+    """Address with password, for another process; how many keys work."""
+    from posemill.store.api_keys import working_keys
+    from posemill.store.postgres import open_engine
+
+    try:
+        engine = open_engine(settings)
+    except PosemillError:
+        raise
+    except OSError as exc:  # the embedded server cannot be made here
+        raise Unavailable(f"the database cannot be started: {exc}") from exc
+    try:
+        with engine.connect() as connection:
+            number = len(working_keys(connection))
+        url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    finally:
+        engine.dispose()
+    return url, number

@@ -1,0 +1,104 @@
+"""One request's clock: bodies that do not come, answers that take too long, clients that take nothing of them.
+
+No timer a request: `Guard` looks at all watches once a second, so a request pays for two thin wrappers only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from posemill.serving.guard.limits import Limits
+from posemill.serving.guard.refusal import Message, Receive, Refused, Send, answer, busy
+
+
+class Watch:
+    """Wraps `receive` and `send` of one request.
+
+    Once it has answered itself (408, 503, 504) the endpoint hears that the client has gone, and what it sends is
+    dropped. A thread that computes cannot be stopped; its request keeps its place until it ends.
+    """
+
+    __slots__ = (
+        "_got", "_held", "_limits", "_loop", "_open", "_receive", "_room", "_send", "_since", "_task", "_wait",
+        "given_up", "over", "started",
+    )  # fmt: skip
+
+    def __init__(self, receive: Receive, send: Send, limits: Limits, room: Room, *, held: bool) -> None:
+        self._receive, self._send, self._limits, self._room = receive, send, limits, room
+        self._held = 0 if held else -1  # bytes of the body that are in memory; -1: it goes to disk
+        self._loop = asyncio.get_running_loop()
+        self._since = self._loop.time()  # the last step: begun, body complete, piece of the answer taken
+        self._got = 0
+        self._wait, self._open = "", True  # what is waited for now: "body", "send" or ""; whether more body may come
+        self._task: asyncio.Task[None] | None = None  # our own answer, kept so that it is not collected
+        self.started = self.over = self.given_up = False
+
+    async def receive(self) -> Message:
+        """ASGI. Ends in http.disconnect once the request was refused."""
+        self._wait = "body" if self._open else ""
+        message = await self._receive()
+        self._wait = ""
+        if self.over:
+            return {"type": "http.disconnect"}
+        if message["type"] == "http.request":
+            self._count(len(message.get("body", b"")))
+            if not message.get("more_body"):
+                self._open, self._since = False, self._loop.time()
+            if self.over:
+                return {"type": "http.disconnect"}
+        return message
+
+    async def send(self, message: Message) -> None:
+        """ASGI. Drops what comes after a refusal."""
+        if self.over:
+            return
+        self.started, self._since, self._wait = True, self._loop.time(), "send"
+        await self._send(message)
+        self._wait = ""
+
+    def look(self, now: float) -> bool:
+        """Once a second. False where the client takes nothing of its answer: whoever called gives the request up."""
+        quiet_s = now - self._since
+        if self.over:
+            return True
+        if self._wait == "send":
+            return quiet_s < self._limits.silence_s
+        if self._wait == "body":
+            if self._got < (quiet_s - self._limits.silence_s) * self._limits.bytes_per_s:
+                self._refuse(408, f"the body came too slowly: {self._got} bytes in {quiet_s:.0f} s; send it again")
+        elif not self.started and quiet_s > self._limits.answer_s:
+            self._refuse(504, f"there is no answer after {quiet_s:.0f} s; send less at once, or try again later")
+        return True
+
+    def done(self) -> None:
+        """The request has ended: its body is in memory no longer."""
+        if self._held > 0:
+            self._room.held -= self._held
+
+    def _count(self, size: int) -> None:
+        self._got += size
+        if self._held < 0:
+            return
+        self._held += size
+        self._room.held += size
+        if self._room.held > self._limits.held_bytes and self._room.held > self._held:  # alone it may have all
+            self._later(busy("too many large requests at the same time"))
+
+    def _refuse(self, status: int, says: str) -> None:
+        self._later(Refused(status, says))
+
+    def _later(self, refused: Refused) -> None:
+        if not self.started and not self.over:
+            self._room.refused(refused.status)
+            self.over = True
+            self._task = self._loop.create_task(answer(self._send, refused, close=True))
+
+
+class Room:
+    """What all requests of a process share."""
+
+    def __init__(self) -> None:
+        self.requests = self.live = self.held = 0
+
+    def refused(self, status: int) -> None:
+        """One more was refused with this status; the service's own metrics may listen."""

@@ -1,0 +1,32 @@
+"""The database as a running service sees it: short waits, no migrations, and none of the rest of the store.
+
+A service must answer without its database too, so nothing here may hold a request for long.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from posemill.errors import InputError
+
+WAIT_S = 3  # for a connection, and for a statement: tables of a service are small
+
+
+def service_engine(url: str) -> Engine:
+    """An engine on postgresql://…; it connects when it is first used, and notices a server that was restarted.
+
+    Errors: InputError for an address that is none.
+    """
+    try:
+        address = make_url(url).set(drivername="postgresql+psycopg2")
+    except ArgumentError:
+        raise InputError("POSEMILL_DATABASE_URL is no address: postgresql://user:password@host:port/name") from None
+    connect = {
+        "application_name": "posemill-service", "connect_timeout": WAIT_S, "tcp_user_timeout": WAIT_S * 1000,
+        "options": f"-c statement_timeout={WAIT_S * 1000}",
+    }  # fmt: skip
+    return create_engine(
+        address, pool_size=1, max_overflow=1, pool_timeout=WAIT_S, pool_pre_ping=True, connect_args=connect
+    )
