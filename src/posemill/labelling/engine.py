@@ -23,6 +23,7 @@ from posemill.labelling.tracking import Tracker
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack
+from posemill.video.apart import probe_apart, read_frames_apart
 from posemill.video.decode import read_frames
 from posemill.video.probe import probe
 
@@ -48,12 +49,15 @@ def find_poses(
     params: LabelParams,
     span: FrameSpan | None = None,
     progress: Progress | None = None,
+    *,
+    apart: bool = False,
 ) -> Iterator[FramePoses]:
     """Poses of every `frame_stride`-th frame in the span (all of the video without one), in order.
 
+    apart  a stranger sent the video: it is decoded in another process, within bounded time and memory.
     Errors: UnreadableMedia, also when only the end of the video is unreadable.
     """
-    frames: Iterator[Frame] = prefetched(_frames(path, params, span), params.batch_frames)
+    frames: Iterator[Frame] = prefetched(_frames(path, params, span, apart), params.batch_frames)
     under_way: deque[tuple[Frame, Region | None]] = deque()  # without their pictures
 
     def images() -> Iterator[NDArray[np.uint8]]:
@@ -79,9 +83,9 @@ def _stream(backend: PoseBackend, images: Iterator[NDArray[np.uint8]], params: L
             yield from backend.poses(batch)
 
 
-def _frames(path: Path, params: LabelParams, span: FrameSpan | None) -> Iterator[Frame]:
-    span = span or FrameSpan()
-    return read_frames(path, params.frame_stride, span.start, span.end)
+def _frames(path: Path, params: LabelParams, span: FrameSpan | None, apart: bool) -> Iterator[Frame]:
+    span, read = span or FrameSpan(), read_frames_apart if apart else read_frames
+    return read(path, params.frame_stride, span.start, span.end)
 
 
 def follow(frames: Iterable[FramePoses], skeleton: Skeleton, params: LabelParams) -> tuple[PoseTrack, ...]:
@@ -93,18 +97,28 @@ def follow(frames: Iterable[FramePoses], skeleton: Skeleton, params: LabelParams
 
 
 def label_medium(
-    path: Path, medium_digest: str, backend: PoseBackend, params: LabelParams, progress: Progress | None = None
+    path: Path,
+    medium_digest: str,
+    backend: PoseBackend,
+    params: LabelParams,
+    progress: Progress | None = None,
+    *,
+    apart: bool = False,
 ) -> MediumTracks:
-    """Everybody in a video. A video without people gives no track and is no error."""
-    found = probe(path)
-    frames = list(find_poses(path, backend, params, progress=progress))
+    """Everybody in a video. A video without people gives no track and is no error. `apart` as in find_poses."""
+    found = probe_apart(path) if apart else probe(path)
+    tracker = Tracker(backend.skeleton, params.tracking)
+    frames, last_s = 0, 0.0
+    for each in find_poses(path, backend, params, progress=progress, apart=apart):
+        tracker.update(each.frame, each.time_s, each.poses)
+        frames, last_s = frames + 1, each.time_s
     return MediumTracks(
         medium=medium_digest,
         labeller=fingerprint(backend.describe(), params),
         skeleton=backend.skeleton,
         width_px=found.width_px,
         height_px=found.height_px,
-        frames=len(frames),
-        duration_s=max(found.duration_s, frames[-1].time_s if frames else 0.0),
-        tracks=follow(frames, backend.skeleton, params),
+        frames=frames,
+        duration_s=max(found.duration_s, last_s),
+        tracks=tracker.tracks(),
     )

@@ -1,115 +1,25 @@
-"""Probing a stranger's file in a process of its own: what hangs, crashes or eats memory is ended and told.
-
-A file of a few kilobytes can make the libraries that read videos take gigabytes, and no timeout reaches into a
-decoder. A reader serves one file after the other; it is replaced only when a file has ended it.
-"""
+"""Strangers' files, read in a process of its own within bounded time and memory, see reader.py."""
 
 from __future__ import annotations
 
-import atexit
-import json
 import os
-import select
-import subprocess
-import sys
-import threading
 import time
-from contextlib import suppress
-from dataclasses import asdict
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from posemill.errors import UnreadableMedia
-from posemill.video.probe import VideoProbe, probe
+from posemill.video.decode import Frame
+from posemill.video.probe import VideoProbe
+from posemill.video.reader import Reader, borrowed
 
-MOST_MEMORY = 3 * 2**30  # bytes; 8K with all its reference pictures takes about one third
 SLOWEST = 5e6  # bytes a second of reading
+SLOWEST_PX = 5e6  # pixels a second of decoding; ten times slower than one busy core
+LEAST_S = 0.05  # that any frame may take
 PATIENCE_S = 60.0
-
-
-class Reader:
-    """A process that probes files, one at a time."""
-
-    def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "posemill.video.apart"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
-
-    def probe(self, path: Path, patience_s: float) -> VideoProbe:
-        """What the file holds. Errors: UnreadableMedia, also when reading it ended the process or took too long."""
-        answer = self._ask(os.fsencode(path.absolute()), time.monotonic() + patience_s)
-        if answer is None:
-            self.close()
-            raise UnreadableMedia(f"{path.name} cannot be read: it took longer than {patience_s:.0f} s")
-        if not answer.endswith(b"\n"):
-            self.close()
-            raise UnreadableMedia(
-                f"{path.name} cannot be read: the reader ended, or needed more than {MOST_MEMORY >> 30} GB of memory"
-            )
-        says = json.loads(answer)
-        if "reason" in says:
-            raise UnreadableMedia(says["reason"])
-        return VideoProbe(**says)
-
-    def _ask(self, name: bytes, until: float) -> bytes | None:
-        """The answer's line; less than a line when the process ended, None when it is late."""
-        asks, answers = self.process.stdin, self.process.stdout
-        assert asks is not None
-        assert answers is not None
-        with suppress(BrokenPipeError):
-            asks.write(name.hex().encode() + b"\n")
-            asks.flush()
-        answer = b""
-        while not answer.endswith(b"\n"):
-            if not select.select([answers], [], [], max(0.0, until - time.monotonic()))[0]:
-                return None
-            if not (piece := os.read(answers.fileno(), 1 << 16)):
-                break
-            answer += piece
-        return answer
-
-    @property
-    def alive(self) -> bool:
-        """Whether it can be asked again."""
-        return self.process.poll() is None
-
-    def close(self) -> None:
-        """End the process."""
-        self.process.kill()
-        self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            with suppress(OSError):
-                pipe and pipe.close()
-
-
-class _Readers:
-    """Readers that wait for the next file. A forked child has none of its parent's."""
-
-    def __init__(self) -> None:
-        self.idle: list[Reader] = []
-        self.lock = threading.Lock()
-        self.owner = os.getpid()
-
-    def take(self) -> Reader:
-        with self.lock:
-            if self.owner != os.getpid():
-                self.owner, self.idle = os.getpid(), []
-            return self.idle.pop() if self.idle else Reader()
-
-    def give(self, reader: Reader) -> None:
-        with self.lock:
-            if reader.alive:
-                self.idle.append(reader)
-
-    def close(self) -> None:
-        if self.owner == os.getpid():
-            while self.idle:
-                self.idle.pop().close()
-
-
-_readers = _Readers()
-atexit.register(_readers.close)
 
 
 def probe_apart(path: Path, patience_s: float | None = None) -> VideoProbe:
@@ -117,33 +27,68 @@ def probe_apart(path: Path, patience_s: float | None = None) -> VideoProbe:
 
     patience_s  how long it may take; by default a minute, and more for large files.
     """
-    if patience_s is None:
-        patience_s = PATIENCE_S + (path.stat().st_size if path.is_file() else 0) / SLOWEST
-    reader = _readers.take()
+    with borrowed() as reader:
+        return VideoProbe(**reader.ask(path.name, _patience_s(path, patience_s), do="probe", path=_hex(path)))
+
+
+def read_frames_apart(
+    path: Path, stride: int = 1, start: int = 0, end: int | None = None, patience_s: float | None = None
+) -> Iterator[Frame]:
+    """`read_frames`, decoded in another process, a few frames ahead. The same frames and errors, and UnreadableMedia
+    for a file that takes too much memory or time, counting only the time that this process waits for it.
+
+    patience_s  for opening the file; every frame adds what a slow machine needs for its pixels.
+    """
+    with borrowed() as reader:
+        reader.say({"do": "frames", "path": _hex(path), "stride": stride, "start": start, "end": end})
+        yield from _shown(reader, path.name, _patience_s(path, patience_s))
+
+
+def read_picture_apart(content: bytes, name: str, patience_s: float = PATIENCE_S) -> NDArray[np.uint8]:
+    """A JPEG, PNG or WebP file's (H, W, 3) uint8 RGB, upright. Errors: UnreadableMedia."""
+    with borrowed() as reader:
+        reader.write(content)
+        reader.say({"do": "picture", "bytes": len(content), "name": name})
+        (frame,) = _shown(reader, name, patience_s)
+    return frame.image
+
+
+def _shown(reader: Reader, name: str, patience_s: float) -> Iterator[Frame]:
+    """Frames as the reader shows them. Whoever stops before the last one costs the reader its life."""
+    whole = False
+    left_s = patience_s
     try:
-        return reader.probe(path, patience_s)
+        says = reader.answer(name, patience_s, time.monotonic() + left_s)
+        if "end" in says:
+            whole = True
+            return
+        height, width = says["height"], says["width"]
+        room = reader.room(height, width)
+        reader.say({"ahead": len(room)})
+        for number in count():
+            asked_at = time.monotonic()
+            says = reader.answer(name, patience_s, asked_at + left_s)
+            if "end" in says:
+                whole = True
+                return
+            left_s += max(LEAST_S, height * width / SLOWEST_PX) - (time.monotonic() - asked_at)
+            left_s = min(left_s, patience_s)
+            image = room[number % len(room)].copy()
+            reader.say({})
+            yield Frame(says["index"], says["time_s"], image)
+    except UnreadableMedia:
+        whole = True  # it said so itself, or is closed already
+        raise
     finally:
-        _readers.give(reader)
+        if not whole:
+            reader.close()
 
 
-def main() -> None:
-    """The other process: a path a line (its bytes in hex), an answer a line."""
-    with suppress(ImportError):  # not on every system
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # a library that prints does not disturb
-    for line in sys.stdin:
-        path = Path(os.fsdecode(bytes.fromhex(line.strip())))
-        try:
-            says = asdict(probe(path))
-        except UnreadableMedia as exc:
-            says = {"reason": str(exc)}
-        except MemoryError:
-            says = {"reason": f"{path.name} cannot be read: it needs more than {MOST_MEMORY >> 30} GB of memory"}
-        print(json.dumps(says), file=answers, flush=True)
+def _patience_s(path: Path, said: float | None) -> float:
+    if said is not None:
+        return said
+    return PATIENCE_S + (path.stat().st_size if path.is_file() else 0) / SLOWEST
 
 
-if __name__ == "__main__":
-    main()
+def _hex(path: Path) -> str:
+    return os.fsencode(path.absolute()).hex()

@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 FORMATS = (
     "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "m4v", "mjpeg", "flv", "asf", "ogg", "wav", "mp3", "flac",
 )  # fmt: skip
+# what cameras, phones, editors and archives write; hundreds of decoders of old games and screens are left out, since
+# each is code that a stranger's file could misuse
+CODECS = (
+    "h261", "h263", "h263i", "h263p", "h264", "hevc", "vvc", "vp6", "vp6a", "vp6f", "vp8", "vp9", "libvpx",
+    "libvpx-vp9", "av1", "libdav1d", "theora", "mpeg1video", "mpeg2video", "mpegvideo", "mpeg4", "msmpeg4v1",
+    "msmpeg4v2", "msmpeg4", "wmv1", "wmv2", "wmv3", "vc1", "flv", "mjpeg", "mjpegb", "dvvideo", "prores", "dnxhd",
+    "cfhd", "ffv1", "huffyuv", "ffvhuff", "utvideo", "rawvideo", "v210", "cinepak", "indeo3", "indeo4", "indeo5",
+    "svq1", "svq3", "msvideo1",
+)  # fmt: skip
 MOST_PIXELS = 8192 * 8192  # 8K and its full domes; a picture is then 200 MB of RGB at most
 MOST_STREAMS = 64
 ANSWER_S = 30.0  # for one reading of the file; a disk that is asleep wakes in less
@@ -71,6 +80,11 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream, Extent
             raise UnreadableMedia(f"{path.name} has {what}")
         if stream.codec_context is None:
             raise UnreadableMedia(f"{path.name} holds pictures in an encoding that cannot be decoded here")
+        if stream.codec_context.name not in CODECS:
+            raise UnreadableMedia(
+                f"{path.name} holds pictures in an encoding that is not read here ({stream.codec_context.name}): "
+                "write it as H.264"
+            )
         width, height = stream.codec_context.width, stream.codec_context.height
         if width * height > MOST_PIXELS:
             raise UnreadableMedia(
@@ -87,7 +101,10 @@ def _opened(number: int, path: Path) -> InputContainer:
 
     if os.fstat(number).st_size == 0:
         raise UnreadableMedia(f"{path.name} is empty (0 bytes)")
-    allowed = {"fd": str(number), "protocol_whitelist": "fd", "format_whitelist": ",".join(FORMATS)}
+    allowed = {
+        "fd": str(number), "protocol_whitelist": "fd", "format_whitelist": ",".join(FORMATS),
+        "codec_whitelist": ",".join(CODECS),
+    }  # fmt: skip
     try:
         return av.open(
             "fd:",

@@ -7,13 +7,17 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from fixtures.media import film, many_samples
 from posemill.errors import UnreadableMedia
-from posemill.video import apart
-from posemill.video.apart import Reader, probe_apart
+from posemill.video import reader
+from posemill.video.apart import probe_apart, read_frames_apart, read_picture_apart
+from posemill.video.decode import read_frames
 from posemill.video.probe import probe
+from posemill.video.reader import Reader
 
 
 def test_it_finds_what_the_probe_finds(tmp_path: Path) -> None:
@@ -34,7 +38,7 @@ def test_a_reader_serves_many_files_and_threads_have_their_own(tmp_path: Path) -
     path = film(tmp_path / "a.mp4", 5)
     with ThreadPoolExecutor(3) as pool:
         assert {found.frames for found in pool.map(probe_apart, [path] * 30)} == {5}
-    assert 1 <= len(apart._readers.idle) <= 4
+    assert 1 <= len(reader.readers.idle) <= 4
 
 
 def test_a_file_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
@@ -45,12 +49,13 @@ def test_a_file_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
 
 
 def test_a_file_that_ends_its_reader_is_told(tmp_path: Path) -> None:
-    reader = Reader()
-    os.kill(reader.process.pid, signal.SIGSEGV)
-    reader.process.wait()
-    with pytest.raises(UnreadableMedia, match="the reader ended"):
-        reader.probe(film(tmp_path / "a.mp4", 5), 60)
-    assert not reader.alive
+    ended = Reader()
+    os.kill(ended.process.pid, signal.SIGSEGV)
+    ended.process.wait()
+    path = film(tmp_path / "a.mp4", 5)
+    with pytest.raises(UnreadableMedia, match=r"a\.mp4 cannot be read: the reader ended"):
+        ended.ask(path.name, 60, do="probe", path=os.fsencode(path).hex())
+    assert not ended.alive
 
 
 def test_memory_is_bounded(tmp_path: Path) -> None:
@@ -60,6 +65,87 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     with pytest.raises(UnreadableMedia, match=r"hungry\.mp4"):
         probe_apart(path)
     resource = pytest.importorskip("resource")
-    pids = [reader.process.pid for reader in apart._readers.idle]
-    assert all(resource.prlimit(pid, resource.RLIMIT_DATA)[0] == apart.MOST_MEMORY for pid in pids)
+    pids = [each.process.pid for each in reader.readers.idle]
+    assert all(resource.prlimit(pid, resource.RLIMIT_DATA)[0] == reader.MOST_MEMORY for pid in pids)
     assert pids
+
+
+@pytest.mark.parametrize(("stride", "start", "end"), [(1, 0, None), (3, 0, None), (2, 20, 33), (1, 90, None)])
+def test_frames_are_those_of_a_reading_here(tmp_path: Path, stride: int, start: int, end: int | None) -> None:
+    """More of them than wait at once, and none."""
+    path = film(tmp_path / "a.mp4", 40)
+    here = list(read_frames(path, stride, start, end))
+    there = list(read_frames_apart(path, stride, start, end))
+    assert [(f.index, f.time_s) for f in there] == [(f.index, f.time_s) for f in here]
+    assert all((a.image == b.image).all() for a, b in zip(here, there, strict=True))
+
+
+def test_good_frames_come_before_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "cut.ts"
+    path.write_bytes(film(tmp_path / "a.ts", 60).read_bytes()[:-9000])
+    frames, reasons = [], []
+    for read in (read_frames, read_frames_apart):
+        seen = 0
+        try:
+            for _ in read(path):
+                seen += 1
+            reasons.append("")
+        except UnreadableMedia as exc:
+            reasons.append(str(exc))
+        frames.append(seen)
+    assert frames[0] == frames[1] > 20
+    assert reasons[0] == reasons[1]
+
+
+def test_whoever_stops_early_gets_a_new_reader(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", 60)
+    frames = read_frames_apart(path)
+    assert next(frames).index == 0
+    frames.close()  # type: ignore[attr-defined]
+    assert [f.index for f in read_frames_apart(path, 20)] == [0, 20, 40]
+
+
+def test_a_reader_that_is_killed_while_it_decodes_is_told(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", 60)
+    probe_apart(path)
+    (pid,) = (each.process.pid for each in reader.readers.idle[-1:])
+    frames = read_frames_apart(path)
+    next(frames)
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(UnreadableMedia, match=r"a\.mp4 cannot be read: the reader ended"):
+        list(frames)
+
+
+def test_readers_write_no_files(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    probe_apart(film(tmp_path / "a.mp4", 5))
+    pid = reader.readers.idle[-1].process.pid
+    assert resource.prlimit(pid, resource.RLIMIT_FSIZE)[0] == 0
+
+
+@pytest.mark.parametrize("kind", [".jpg", ".png", ".webp"])
+def test_a_picture_comes_back(kind: str) -> None:
+    image = np.kron(np.arange(48, dtype=np.uint8).reshape(4, 4, 3) * 5, np.ones((16, 16, 1), np.uint8))
+    _, content = cv2.imencode(kind, image[..., ::-1])
+    back = read_picture_apart(content.tobytes(), "a" + kind)
+    assert back.shape == (64, 64, 3)
+    assert np.abs(back[8::16, 8::16].astype(int) - image[8::16, 8::16]).max() < 12
+
+
+@pytest.mark.parametrize("content", [b"", b"GIF89a" + b"\0" * 99, b"\xff\xd8\xff\xe0" + b"\0" * 99, b"text"])
+def test_what_is_no_picture_is_told(content: bytes) -> None:
+    with pytest.raises(UnreadableMedia, match=r"b\.jpg is not a picture in a format that is read here"):
+        read_picture_apart(content, "b.jpg")
+
+
+def test_a_picture_that_unpacks_to_too_much_is_told() -> None:
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
+    bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(10**6))) + chunk(b"IEND", b"")
+    with pytest.raises(UnreadableMedia, match=r"bomb\.png (has 60000x60000 pixels|is not a picture)"):
+        read_picture_apart(bomb, "bomb.png")

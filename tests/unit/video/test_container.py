@@ -145,3 +145,9 @@ def test_flipped_bytes_are_read_or_refused(tmp_path: Path, name: str, codec: str
             outcomes.add("refused")
     assert outcomes == {"read", "refused"}
     assert time.process_time() - began < 60
+
+
+def test_codecs_of_old_games_are_not_tried(tmp_path: Path) -> None:
+    path = make.film(tmp_path / "old.avi", 5, "asv1")
+    with pytest.raises(UnreadableMedia, match=r"old\.avi holds pictures in an encoding that is not read here \(asv1\)"):
+        probe(path)

@@ -1,0 +1,133 @@
+"""The other process of reader.py: a request a line, answers a line each, within bounded memory and without files.
+
+{"do": "probe", "path": HEX}                            → the fields of VideoProbe
+{"do": "frames", "path": HEX, "stride", "start", "end"} → {"height", "width"}, then, once it is told {"ahead": N} and
+                                                          the shared memory has room for N pictures, {"index", "time_s"}
+                                                          for each (the n-th is in place n % N; {} gives a place back),
+                                                          and {"end": true}
+{"do": "picture", "bytes": N, "name"}                   → the same for the picture file in the shared memory
+Instead of any of them {"reason": sentence}.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import asdict
+from io import BytesIO
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from posemill.errors import UnreadableMedia
+from posemill.video.container import MOST_PIXELS
+from posemill.video.decode import Frame, read_frames
+from posemill.video.probe import probe
+
+PICTURES = ("JPEG", "PNG", "WEBP")
+
+
+def main() -> None:
+    """Answer until nobody asks any more."""
+    shared, most_memory = int(sys.argv[1]), int(sys.argv[2])
+    import av  # noqa: F401  # what is needed, before memory is bounded
+    import cv2  # noqa: F401
+    import PIL.Image  # noqa: F401
+
+    _bounded(most_memory)
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # a library that prints does not disturb
+
+    def say(**fields: Any) -> None:
+        print(json.dumps(fields), file=answers, flush=True)
+
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "do" not in request:  # gives back a place after the last frame
+            continue
+        name = request.get("name") or _path(request).name
+        try:
+            if request["do"] == "probe":
+                say(**asdict(probe(_path(request))))
+            else:
+                _show(_frames(request, shared), shared, say)
+        except UnreadableMedia as exc:
+            say(reason=str(exc))
+        except MemoryError:
+            say(reason=f"{name} cannot be read: it needs more than {most_memory >> 30} GB of memory")
+
+
+def _bounded(most_memory: int) -> None:
+    with suppress(ImportError):  # not on every system
+        import resource
+
+        for what, most in ((resource.RLIMIT_DATA, most_memory), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0)):
+            resource.setrlimit(what, (most, most))
+
+
+def _path(request: dict[str, Any]) -> Path:
+    return Path(os.fsdecode(bytes.fromhex(request["path"])))
+
+
+def _frames(request: dict[str, Any], shared: int) -> Iterator[Frame]:
+    if request["do"] == "picture":
+        yield Frame(0, 0.0, _picture(os.pread(shared, request["bytes"], 0), request["name"]))
+    else:
+        yield from read_frames(_path(request), request["stride"], request["start"], request["end"])
+
+
+def _show(frames: Iterator[Frame], shared: int, say: Callable[..., None]) -> None:
+    """Write frames where the other process sees them, no more ahead than there is room for."""
+    first = next(frames, None)
+    if first is None:
+        say(end=True)
+        return
+    height, width, _ = first.image.shape
+    say(height=height, width=width)
+    ahead = _told()["ahead"]
+    memory = mmap.mmap(shared, ahead * height * width * 3)  # unmapped with the array on it
+    room = np.frombuffer(memory, np.uint8).reshape(ahead, height, width, 3)
+    for number, frame in enumerate(chain([first], frames)):
+        if number >= ahead:
+            _told()
+        room[number % ahead] = frame.image
+        say(index=frame.index, time_s=frame.time_s)
+    say(end=True)
+
+
+def _told() -> dict[str, Any]:
+    line = sys.stdin.readline()
+    if not line:  # nobody waits for the rest
+        sys.exit(0)
+    told: dict[str, Any] = json.loads(line)
+    return told
+
+
+def _picture(content: bytes, name: str) -> Any:
+    """(H, W, 3) uint8 RGB, upright. UnreadableMedia for what is none of the formats, broken, or too large."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(BytesIO(content), formats=PICTURES) as image:
+            width, height = image.size
+            if width * height > MOST_PIXELS:
+                raise UnreadableMedia(f"{name} has {width}x{height} pixels, more than {MOST_PIXELS // 10**6} million")
+            return np.ascontiguousarray(ImageOps.exif_transpose(image).convert("RGB"), np.uint8)
+    except UnreadableMedia:
+        raise
+    except MemoryError:
+        raise
+    except Exception as exc:  # Pillow raises many kinds, of which some are not its own
+        raise UnreadableMedia(
+            f"{name} is not a picture in a format that is read here ({', '.join(PICTURES)}), or it is cut off"
+        ) from exc
+
+
+if __name__ == "__main__":
+    main()
