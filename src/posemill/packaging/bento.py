@@ -25,6 +25,7 @@ MODEL = "posemill-activity"
 BENTOFILES: Mapping[str, str] = {"activity": "bentofile.yaml", "analysis": "bentofile.analysis.yaml"}
 QUIET = {"DO_NOT_TRACK": "1", "BENTOML_DO_NOT_TRACK": "True"}
 TIMEOUT_S = 300.0
+STAYS = frozenset(["bento.json", "result.json", "lineage.parquet"])  # the last one names people: it is not shipped
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -82,7 +83,7 @@ def _store(package: Path) -> str:
     import bentoml
     from bentoml.exceptions import NotFound
 
-    files = sorted(p for p in package.iterdir() if p.is_file() and p.name not in ("bento.json", "result.json"))
+    files = sorted(p for p in package.iterdir() if p.is_file() and p.name not in STAYS)
     tag = f"{MODEL}:{_version(of_files({p.name: p for p in files}))}"
     try:
         bentoml.models.get(tag)

@@ -122,9 +122,10 @@ def judge(params: PackageParams, served: str, rows: list[dict[str, Any]], ready_
 
 def _record(inputs: Workspace, settings: Settings, tag: str, result: AcceptResult) -> None:
     """The acceptance, and its model version where this database does not know it yet (a fresh clone)."""
-    from posemill.stages.package import connected, record_version
+    from posemill.stages.package import connected, keep_lineage, record_version
     from posemill.store.catalog import record_acceptance
 
+    keep_lineage(settings, inputs.output("package"))
     with connected(settings) as connection:
         record_version(connection, inputs, inputs.output("package"), tag)
         record_acceptance(

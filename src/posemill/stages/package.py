@@ -57,6 +57,7 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> PackageResul
     settings = Settings.from_env()
     tags = bento.build(outputs, inputs.root, settings.home)
     (outputs / "bento.json").write_text(json.dumps(tags, indent=1) + "\n")
+    keep_lineage(settings, outputs)
     with connected(settings) as connection:
         version = record_version(connection, inputs, outputs, tags["activity"])
     return PackageResult(
@@ -75,15 +76,19 @@ def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, everythin
     from posemill.features.pipeline import FeaturePipeline
     from posemill.packaging.assemble import assemble
     from posemill.packaging.digests import commit, of_files
+    from posemill.store.lineage import FILE, write_lineage
 
     prepare, train = inputs.output("prepare"), inputs.output("train")
     features = FeaturePipeline.load(prepare / "features.json")
     network, network_card = models.load(train, _json(prepare / "classes.json", "prepare"), features.skeleton)
     temperature = float(_json(inputs.output("evaluate") / "calibration.json", "evaluate")["temperature"])
+    clips = inputs.output("validate") / "clips.parquet"
+    write_lineage(outputs / FILE, prepare / "index.parquet", clips)
     origin = of_files(
         {
             "snapshot": inputs.output("snapshot") / "snapshot.json",
-            "clips": inputs.output("validate") / "clips.parquet",
+            "clips": clips,
+            "lineage": outputs / FILE,
             "windows_index": prepare / "index.parquet",
             "weights": train / "network.safetensors",
             "metrics": inputs.output("evaluate") / "metrics.json",
@@ -126,6 +131,14 @@ def connected(settings: Settings) -> Iterator[Connection]:
             yield connection
     finally:
         engine.dispose()
+
+
+def keep_lineage(settings: Settings, package: Path) -> None:
+    """Put the list of clips that made a package into the store, where no later build overwrites it."""
+    from posemill.store import lineage
+    from posemill.store.media import MediaStore
+
+    lineage.keep_lineage(MediaStore(settings.store_url), package)
 
 
 def record_version(connection: Connection, inputs: Workspace, package: Path, tag: str) -> int:
