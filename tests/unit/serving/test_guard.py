@@ -259,6 +259,12 @@ def test_a_websocket_without_a_key_is_never_opened() -> None:
     assert "API key" in json.loads(body["body"])["error"]
 
 
+@pytest.mark.parametrize("kind", ["application/vnd.bentoml+pickle", " Application/vnd.BentoML+pickle; x=1"])
+def test_pickles_are_refused(kind: str) -> None:
+    status, says, _ = run(ask(guard(), content_type=kind))
+    assert (status, "never loaded" in says) == (415, True)
+
+
 def test_addresses() -> None:
     assert place_of("127.8.9.1") == place_of("::1") == place_of("::ffff:127.0.0.1") == "loopback"
     assert place_of("2001:db8:1:2:3::4") == place_of("2001:db8:1:2:ffff::9") != place_of("2001:db8:1:3::4")

@@ -14,6 +14,7 @@ from posemill.serving.guard.refusal import Scope, no_key
 
 COOKIE = b"posemill_key="  # a page cannot put headers on <video> and WebSockets
 CLIENT: ContextVar[str | None] = ContextVar("posemill_client", default=None)  # within a request: who sent it
+BEGAN: ContextVar[float | None] = ContextVar("posemill_began", default=None)  # and when, time.monotonic()
 
 _SEND = "send one as `Authorization: Bearer KEY`; whoever runs the service gives it out"
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import time
 from typing import Any
 
 from posemill.serving.guard import refusal, silent
 from posemill.serving.guard.book import KeyBook, from_database
-from posemill.serving.guard.caller import CLIENT, caller_of
+from posemill.serving.guard.caller import BEGAN, CLIENT, caller_of
 from posemill.serving.guard.limits import Limits
 from posemill.serving.guard.rate import Rates
 from posemill.serving.guard.refusal import App, Receive, Refused, Scope, Send, busy, log, too_many
@@ -18,6 +19,7 @@ from posemill.serving.guard.watch import Room, Watch
 DATABASE_URL = "POSEMILL_DATABASE_URL"
 HEALTH = frozenset({"/healthz", "/livez", "/readyz"})  # an orchestrator asks these, also of a busy service
 _PAGE = ("/uat", "/static_content/", "/docs.json", "/schema.json", "/favicon.ico")  # files without anything of anybody
+PICKLE = b"application/vnd.bentoml+pickle"  # BentoML reads it between its own processes
 LOOK_S = 1.0
 
 
@@ -48,7 +50,6 @@ class Guard:
         try:
             await self._admit(scope)
         except Refused as exc:
-            self.room.refused(exc.status)
             if scope["type"] == "websocket":
                 return await refusal.hang_up(scope, receive, send, exc)
             return await refusal.answer(send, exc, close=_has_body(scope))
@@ -57,13 +58,16 @@ class Guard:
         return await self._request(scope, receive, send)
 
     async def _admit(self, scope: Scope) -> None:
-        """Errors: Refused with 401, 429 or 503."""
+        """Errors: Refused with 401, 415, 429 or 503."""
+        BEGAN.set(time.monotonic())
         if not (scope["path"] == "/" or scope["path"].startswith(_PAGE)):
             caller = await caller_of(scope, self.book, self.limits)
             if caller.per_minute and (wait_s := self.rates.take(caller.identity, caller.per_minute)):
                 whose = f"for {caller.client}" if caller.client else "from this address"
                 raise too_many(f"more than {caller.per_minute} requests in a minute {whose}", wait_s)
             CLIENT.set(caller.client)
+        if _kind(scope).startswith(PICKLE):
+            raise Refused(415, "pickles are never loaded here; send JSON, a form, or application/x-npz")
         live = scope["type"] == "websocket"
         if (self.room.live >= self.limits.live) if live else (self.room.requests >= self.limits.requests):
             raise busy(
@@ -123,7 +127,12 @@ def _has_body(scope: Scope) -> bool:
 
 def _is_form(scope: Scope) -> bool:
     """Whether the body is a form: its files are written to disk as they come."""
-    return any(name == b"content-type" and value.startswith(b"multipart/form-data") for name, value in scope["headers"])
+    return _kind(scope).startswith(b"multipart/form-data")
+
+
+def _kind(scope: Scope) -> bytes:
+    """The media type of the body, as it was sent."""
+    return next((value.strip().lower() for name, value in scope["headers"] if name == b"content-type"), b"")
 
 
 def _all_files() -> None:

@@ -89,7 +89,6 @@ class Watch:
 
     def _later(self, refused: Refused) -> None:
         if not self.started and not self.over:
-            self._room.refused(refused.status)
             self.over = True
             self._task = self._loop.create_task(answer(self._send, refused, close=True))
 
@@ -99,6 +98,3 @@ class Room:
 
     def __init__(self) -> None:
         self.requests = self.live = self.held = 0
-
-    def refused(self, status: int) -> None:
-        """One more was refused with this status; the service's own metrics may listen."""

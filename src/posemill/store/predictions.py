@@ -1,0 +1,40 @@
+"""What services answered: one row an answer, without pixels and keypoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, delete, insert, select
+
+from posemill.store.schema import prediction_log
+
+TOGETHER = 500  # rows a statement
+WHO = "service"
+
+
+def record_predictions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append rows: bento_tag, endpoint, receipt, client, activity, confidence, latency_ms, prediction, added_at.
+
+    prediction  the summary of the answer's windows, see serving/prediction_log.py.
+    """
+    for start in range(0, len(rows), TOGETHER):
+        some = [{**row, "added_by": WHO} for row in rows[start : start + TOGETHER]]
+        connection.execute(insert(prediction_log), some)
+
+
+def predictions(connection: Connection, since: datetime, bento_tag: str | None = None) -> list[RowMapping]:
+    """Rows from a moment on, oldest first; of one bento, or of all."""
+    p = prediction_log.c
+    query = select(
+        p.added_at, p.bento_tag, p.endpoint, p.receipt, p.client, p.activity, p.confidence, p.latency_ms, p.prediction
+    ).where(p.added_at >= since).order_by(p.added_at, p.id)  # fmt: skip
+    if bento_tag is not None:
+        query = query.where(p.bento_tag == bento_tag)
+    return list(connection.execute(query).mappings())
+
+
+def forget_predictions(connection: Connection, before: datetime) -> int:
+    """Delete what was answered before a moment; returns how many rows that were."""
+    return int(connection.execute(delete(prediction_log).where(prediction_log.c.added_at < before)).rowcount)

@@ -1,0 +1,123 @@
+"""The log without a database: what a row says, and that a request never waits or fails."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from posemill.serving import prediction_log
+from posemill.serving.guard.caller import BEGAN, CLIENT
+from posemill.serving.prediction_log import PredictionLog
+
+CLASSES = ("rest", "wave")
+
+
+@pytest.fixture(autouse=True)
+def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prediction_log, "EVERY_S", 0.01)
+    monkeypatch.setattr(prediction_log, "AGAIN_S", 0.01)
+
+
+def seen(n: int) -> tuple[Any, Any]:
+    windows = np.zeros((n, 5, 4, 3), np.float32)
+    windows[..., 0] = np.arange(4) * 10
+    windows[..., 2] = 0.5
+    return windows, np.tile(np.float32([0.25, 0.75]), (n, 1))
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 5
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_a_row() -> None:
+    rows: list[Any] = []
+    log = PredictionLog("posemill-activity:1", "abc", CLASSES, rows.extend)
+    CLIENT.set("acme")
+    BEGAN.set(time.monotonic() - 1.0)
+    log.answered("/predict_windows", *seen(20))
+    log.answered("/predict_track", *seen(0))
+    CLIENT.set(None)
+    BEGAN.set(None)
+    log.close()
+    first, second = rows
+    assert {k: first[k] for k in ("bento_tag", "receipt", "endpoint", "client", "activity", "confidence")} == {
+        "bento_tag": "posemill-activity:1", "receipt": "abc", "endpoint": "/predict_windows", "client": "acme",
+        "activity": "wave", "confidence": 0.75,
+    }  # fmt: skip
+    assert 1000 <= first["latency_ms"] < 2000
+    assert first["prediction"] == {
+        "windows": 20, "body_px": [30.0] * 8, "missing": [0.0] * 8, "keypoint_confidence": [0.5] * 8,
+        "activities": ["wave"] * 8,
+    }  # fmt: skip
+    assert second["prediction"]["windows"] == 0
+    assert second["activity"] is None
+    assert (log.written, log.lost, log.waiting) == (2, 0, 0)
+
+
+def test_an_absent_database_costs_the_oldest_rows_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prediction_log, "ROWS", 3)
+    there, rows = threading.Event(), []
+
+    def write(some: Sequence[Any]) -> None:
+        if not there.is_set():
+            raise ConnectionError("gone")
+        rows.extend(some)
+
+    log = PredictionLog("b", None, CLASSES, write)
+    for i in range(10):
+        log.answered(str(i), *seen(1))
+        until(lambda: not log._notes)
+    until(lambda: log.lost == 7)
+    there.set()
+    until(lambda: log.written == 3)
+    log.close()
+    assert [row["endpoint"] for row in rows] == ["7", "8", "9"]
+
+
+def test_a_database_that_hangs_holds_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prediction_log, "NOTES", 4)
+    hangs = threading.Event()
+
+    def write(some: Sequence[Any]) -> None:
+        hangs.wait(10)
+
+    log = PredictionLog("b", None, CLASSES, write)
+    log.answered("first", *seen(1))
+    until(lambda: not log._notes)
+    until(lambda: bool(log._rows))
+    time.sleep(0.05)  # the thread is in `write` now
+    began = time.monotonic()
+    for _ in range(100):
+        log.answered("x", *seen(1))
+    assert time.monotonic() - began < 0.5
+    assert log.lost == 96
+    hangs.set()
+    log.close()
+
+
+def test_without_a_database_nothing_is_kept() -> None:
+    log = PredictionLog("b", None, CLASSES, None)
+    log.answered("x", *seen(1))
+    log.close()
+    assert (log.waiting, log.lost, log.written) == (0, 0, 0)
+
+
+def test_a_note_costs_less_than_a_tenth_of_a_millisecond() -> None:
+    log = PredictionLog("b", None, CLASSES, lambda rows: None)
+    windows, probabilities = np.zeros((64, 48, 12, 3), np.float32), np.full((64, 13), 1 / 13, np.float32)
+    log._classes = tuple("abcdefghijklm")
+    times = []
+    for _ in range(200):
+        began = time.perf_counter()
+        log.answered("x", windows, probabilities)
+        times.append(time.perf_counter() - began)
+    log.close()
+    assert sorted(times)[50] < 1e-4
