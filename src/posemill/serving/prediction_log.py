@@ -147,6 +147,23 @@ def summary(windows: NDArray[np.float32], activities: Sequence[str], total: int)
     return {"windows": total, **lists, "activities": list(activities)}
 
 
+def watch(service: Any) -> PredictionLog:
+    """Record what a service answers from now on, and show at /metrics how that goes."""
+    kept = from_environment(service.receipt.bento, service.receipt.id, service.predictor.classes)
+
+    def answered(answer: Any) -> None:
+        kept.answered(answer.endpoint, answer.windows, answer.probabilities)
+
+    service.observers.append(answered)
+    for name, says, now in (
+        ("lost", "Answers that could not be recorded, ever.", lambda: kept.lost),
+        ("written", "Answers that were recorded.", lambda: kept.written),
+        ("waiting", "Answers that are still to be recorded.", lambda: kept.waiting),
+    ):
+        service.metrics.gauge(f"posemill_record_{name}", says, now)
+    return kept
+
+
 def from_environment(bento: str | None, receipt: str | None, classes: Sequence[str]) -> PredictionLog:
     """The log of a service, into POSEMILL_DATABASE_URL; without that it keeps nothing."""
     url = os.environ.get("POSEMILL_DATABASE_URL")

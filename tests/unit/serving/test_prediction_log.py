@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,25 @@ def test_a_database_that_hangs_holds_no_request(monkeypatch: pytest.MonkeyPatch)
     assert log.lost == 96
     hangs.set()
     log.close()
+
+
+def test_a_service_is_watched_and_says_how_that_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: list[Any] = []
+    monkeypatch.setenv("POSEMILL_DATABASE_URL", "postgresql://u:p@127.0.0.1:1/none")
+    monkeypatch.setattr(prediction_log, "_writer", lambda url: rows.extend)
+    gauges: dict[str, Callable[[], float]] = {}
+    service = SimpleNamespace(
+        receipt=SimpleNamespace(bento="b:1", id="abc"), predictor=SimpleNamespace(classes=CLASSES), observers=[],
+        metrics=SimpleNamespace(gauge=lambda name, says, now: gauges.update({name: now})),
+    )  # fmt: skip
+    log = prediction_log.watch(service)
+    windows, probabilities = seen(2)
+    service.observers[0](SimpleNamespace(endpoint="/live", windows=windows, probabilities=probabilities))
+    log.close()
+    assert [(row["bento_tag"], row["receipt"], row["endpoint"]) for row in rows] == [("b:1", "abc", "/live")]
+    assert {name: now() for name, now in gauges.items()} == {
+        "posemill_record_lost": 0, "posemill_record_written": 1, "posemill_record_waiting": 0,
+    }  # fmt: skip
 
 
 def test_without_a_database_nothing_is_kept() -> None:
