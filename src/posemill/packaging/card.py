@@ -28,6 +28,7 @@ class Facts:
 
     subjects  split → activity → (clips, subjects).
     metrics   metrics.json of evaluate; labeller, digests and classes are those of the package.
+    wild      the newest run of `posemill evaluate --wild` with this network; None where there was none.
     """
 
     classes: Sequence[str]
@@ -40,11 +41,14 @@ class Facts:
     network: Mapping[str, Any]
     features: Mapping[str, Any]
     digests: Mapping[str, str | None]
+    wild: Mapping[str, Any] | None = None
 
     @classmethod
     def gather(cls, build: Path, package: Path, metrics: Mapping[str, Any], gates: Sequence[str]) -> Facts:
         """From the stages' folders under `build` and the files of the package."""
         import pandas as pd
+
+        from posemill.settings import Settings
 
         index = pd.read_parquet(build / "prepare" / "index.parquet")
         clips = pd.read_parquet(build / "validate" / "clips.parquet")
@@ -63,6 +67,7 @@ class Facts:
             network=_json(build / "train" / "network.json"),
             features=_json(package / "features.json"),
             digests=_json(package / "digests.json"),
+            wild=newest_wild(Settings.from_env().home / "wild", _json(package / "digests.json").get("weights")),
         )
 
 
@@ -81,6 +86,8 @@ def markdown(facts: Facts) -> str:
         _data_table(facts),
         "## Figures on the test split",
         _table(["figure", "value", "95 % interval"], figures(facts.metrics)),
+        "## Videos from anywhere",
+        _wild(facts.wild),
         "## Gates",
         "\n".join(f"- {says}" for says in facts.gates) or "None was switched on.",
         "## Calibration",
@@ -108,6 +115,27 @@ def figures(metrics: Mapping[str, Any]) -> list[list[str]]:
         between = f"{ends[0]:.3f} – {ends[1]:.3f}" if None not in ends else ""
         rows.append([name.replace("_", " "), f"{value:.3f}" if isinstance(value, float) else str(value), between])
     return rows
+
+
+def newest_wild(folder: Path, weights: str | None) -> dict[str, Any] | None:
+    """The newest result of `posemill evaluate --wild` in a folder, of the network whose weights have this digest."""
+    for path in sorted(folder.glob("*.json"), key=lambda p: p.stat().st_mtime_ns, reverse=True):
+        found: dict[str, Any] = _json(path)
+        if weights and found.get("weights") == weights and found["top1"] is not None:
+            return found
+    return None
+
+
+def _wild(wild: Mapping[str, Any] | None) -> str:
+    if wild is None:
+        return "Not measured: `posemill evaluate --wild FOLDER` with videos of these activities, then package again."
+    changed = ", ".join(f"{way} {share:.0%}" for way, share in wild["agreement"].items())
+    unknown = f"; {wild['unknown']} more show activities that the model does not know" if wild["unknown"] else ""
+    return (
+        f"**{wild['top1']:.1%}** top-1: {wild['right']} of {wild['clips']} videos right (95 % interval "
+        f"{wild['low']:.0%} to {wild['high']:.0%}), through everything from the picture to the verdict, with keypoints "
+        f"that the labeller found{unknown}." + (f" Same verdict: {changed}." if changed else "")
+    )
 
 
 def _data_table(facts: Facts) -> str:

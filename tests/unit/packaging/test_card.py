@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
 from packaged import fitted_features
-from posemill.packaging.card import Facts, figures, markdown
+from posemill.packaging.card import Facts, figures, markdown, newest_wild
 
 FACTS = Facts(
     classes=["rest", "wave"],
@@ -32,8 +37,27 @@ def test_the_card_says_what_a_reader_needs() -> None:
     assert "None" not in card
 
 
-def test_imported_keypoints_are_named_as_such() -> None:
-    from dataclasses import replace
+def test_videos_from_anywhere_stand_beside_the_test_split(tmp_path: Path) -> None:
+    run = {
+        "weights": "b" * 64, "top1": 7 / 8, "right": 7, "clips": 8, "low": 0.529, "high": 0.978, "unknown": 1,
+        "agreement": {"10 frames/s": 0.75},
+    }  # fmt: skip
+    for number, (right, weights) in enumerate([(1, "b"), (7, "b"), (3, "c"), (0, "b")]):
+        path = tmp_path / f"{number}.json"
+        path.write_text(json.dumps({**run, "right": right, "weights": weights * 64, "top1": right / 8 or None}))
+        os.utime(path, (number, number))
+    found = newest_wild(tmp_path, "b" * 64)
+    assert found is not None
+    assert found["right"] == 7
+    card = markdown(replace(FACTS, wild=found))
+    for wanted in ("**87.5%** top-1: 7 of 8", "53% to 98%", "1 more show", "Same verdict: 10 frames/s 75%."):
+        assert wanted in card, wanted
+    assert newest_wild(tmp_path, "d" * 64) is None
+    assert newest_wild(tmp_path / "none", "b" * 64) is None
+    assert newest_wild(tmp_path, None) is None
+    assert "Not measured" in markdown(FACTS)
 
+
+def test_imported_keypoints_are_named_as_such() -> None:
     card = markdown(replace(FACTS, labeller={**FACTS.labeller, "describes": None}))
     assert "on which it was not trained" in card
