@@ -27,6 +27,10 @@ def draw_item(labelled: Labelled, item: RowMapping, count: int = 8) -> NDArray[n
 
     Errors: InputError when the person is not in the medium's tracks any more.
     """
+    if item["medium"] is None:
+        raise InputError(
+            f"review item {item['item']}: the client's file is not here: give it with `posemill uat confirm --media`"
+        )
     tracks = labelled.tracks(item["medium"])
     track = next((t for t in tracks.tracks if t.person == item["person"]), None)
     worst = worst_frames(track, item["start_s"], item["end_s"], count) if track else []

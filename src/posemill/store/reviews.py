@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, null, select, text, update
+from sqlalchemy import Connection, RowMapping, exists, func, insert, null, select, text, update
 
 from posemill.errors import InputError
 from posemill.store import schema
@@ -59,6 +59,7 @@ def queue(
         row["item"]
         for key, row in known.items()
         if row["state"] == "open" and key not in still and (media is None or row["medium"] in media)
+        if not row["judged"]  # a person said so, whatever it looks like
     ]
     _set(connection, gone, state="dismissed", answer=GONE, answered_by=added_by, answered_at=func.now())
     counts = {"added": 0, "known": 0, "answered": 0}
@@ -85,7 +86,9 @@ def _queue_one(connection: Connection, item: ReviewItem, known: RowMapping | Non
 def review_items(
     connection: Connection, *, state: str | None = "open", limit: int | None = None, media: Sequence[str] = ()
 ) -> list[RowMapping]:
-    """Items, the worst first: item, medium, source, person, start_s, end_s, reason, priority, state, answer, …
+    """Items, the worst first: item, medium, source, judged, person, start_s, end_s, reason, priority, state, answer, …
+
+    medium is null where a client disagreed about a file that is not here; judged: a client did.
 
     state  `open`, `done`, `dismissed`; None: all.
     """
@@ -127,11 +130,14 @@ def _set(connection: Connection, items: Sequence[int], only_open: bool = False, 
 
 
 def _query() -> Any:
-    r, m = schema.review_item.c, schema.medium.c
+    r, m, j = schema.review_item.c, schema.medium.c, schema.judgement.c
+    upload = select(j.upload_name).where(j.review_item_id == r.id).order_by(j.id).limit(1).scalar_subquery()
+    judged = exists().where(j.review_item_id == r.id).label("judged")
     return select(
-        r.id.label("item"), m.digest.label("medium"), m.source, r.person, r.start_s, r.end_s, r.reason, r.priority,
-        r.state, r.answer, r.added_at, r.added_by, r.answered_at, r.answered_by,
-    ).join_from(schema.review_item, schema.medium, r.medium_id == m.id)  # fmt: skip
+        r.id.label("item"), m.digest.label("medium"), func.coalesce(m.source, upload).label("source"), judged,
+        r.person, r.start_s, r.end_s, r.reason, r.priority, r.state,
+        r.answer, r.added_at, r.added_by, r.answered_at, r.answered_by,
+    ).join_from(schema.review_item, schema.medium, r.medium_id == m.id, isouter=True)  # fmt: skip
 
 
 def _key(row: RowMapping) -> tuple[Any, ...]:

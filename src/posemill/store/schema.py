@@ -141,7 +141,8 @@ Index(
 )  # fmt: skip
 
 review_item = Table(
-    "review_item", metadata, _id(), _medium(),
+    "review_item", metadata, _id(),
+    _medium(nullable=True),  # null: what a client disagreed about is not here yet
     Column("clip_id", BigInteger, ForeignKey("clip.id")), Column("person", Integer),
     Column("start_s", Float), Column("end_s", Float),
     Column("reason", Text, nullable=False), Column("priority", Float, nullable=False, server_default="0"),

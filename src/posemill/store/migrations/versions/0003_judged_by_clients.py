@@ -16,6 +16,7 @@ def upgrade() -> None:
     op.add_column("acceptance", sa.Column("signed", sa.Boolean(), server_default="false", nullable=False))
     for name in ("endpoint", "receipt"):
         op.add_column("prediction_log", sa.Column(name, sa.Text(), nullable=True))
+    op.alter_column("review_item", "medium_id", nullable=True)
     _promotion()
     _judgement()
     _api_key()
@@ -94,6 +95,8 @@ def _added() -> tuple[sa.Column[Any], sa.Column[Any]]:
 def downgrade() -> None:
     for name in ("api_key", "judgement", "promotion"):
         op.drop_table(name)
+    op.execute("DELETE FROM review_item WHERE medium_id IS NULL")
+    op.alter_column("review_item", "medium_id", nullable=False)
     for name in ("receipt", "endpoint"):
         op.drop_column("prediction_log", name)
     for name in ("signed", "conditions", "report_digest", "bento_digest"):
