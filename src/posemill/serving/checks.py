@@ -12,15 +12,20 @@ from posemill.pose.skeleton import Skeleton, skeleton
 from posemill.pose.track import PoseTrack, State
 from posemill.serving.schema import TrackRequest
 
+LARGEST = 1e9  # pixels and seconds; larger numbers are slips
 
-def windows_array(nested: Any, frames: int, body: Skeleton) -> NDArray[np.float32]:
-    """(N, T, K, 3) float32, NaN = not seen, confidence 0 there. InputError for any other shape or range."""
+
+def windows_array(given: Any, frames: int, body: Skeleton) -> NDArray[np.float32]:
+    """(N, T, K, 3) float32, NaN = not seen, confidence 0 there. InputError for any other shape or range.
+
+    given  nested lists, or an array of float32.
+    """
     wanted = f"windows should be (N, {frames}, {len(body)}, 3) numbers for skeleton {body.name}"
-    windows = _numbers(nested, wanted)
+    windows = _numbers(given, wanted)
     if windows.ndim != 4 or windows.shape[1:] != (frames, len(body), 3) or not len(windows):
         raise InputError(f"{wanted}, came as {windows.shape}; a window has {frames} poses")
-    out = windows.astype(np.float32)
-    out[..., 2] = _confidence(windows[..., 2], _seen(windows[..., :2], "windows"))
+    out = np.array(windows, np.float32)
+    out[..., 2] = _confidence(out[..., 2], _seen(out[..., :2], "windows"))
     return out
 
 
@@ -61,13 +66,13 @@ def _body(request: TrackRequest) -> Skeleton:
     return Skeleton("of the request", names, (), (), (0.1,) * len(names))
 
 
-def _numbers(nested: Any, wanted: str) -> NDArray[np.float64]:
-    """Nested lists as float64; null becomes NaN. Ragged lists and things that are no numbers are refused."""
+def _numbers(given: Any, wanted: str) -> NDArray[Any]:
+    """Nested lists as float64, arrays as they are; null becomes NaN. Ragged lists and no numbers are refused."""
     try:
-        array = np.array(nested, np.float64)
+        array = given if isinstance(given, np.ndarray) else np.array(given, np.float64)
     except (ValueError, TypeError, OverflowError):
         raise InputError(f"{wanted}; the lists that came differ in length or hold something else") from None
-    if np.isinf(array).any() or (np.abs(np.nan_to_num(array)) > 1e9).any():
+    if array.size and not (np.nanmin(array) >= -LARGEST and np.nanmax(array) <= LARGEST) and not np.isnan(array).all():
         raise InputError(f"{wanted}, all finite; a number that came is not")
     return array
 
@@ -82,15 +87,15 @@ def _shaped(nested: Any, shape: tuple[int, ...], name: str, body: Skeleton) -> N
     return array
 
 
-def _seen(xy: NDArray[np.float64], name: str) -> NDArray[np.bool_]:
-    missing = np.isnan(xy)
-    if (missing.any(-1) != missing.all(-1)).any():
+def _seen(xy: NDArray[Any], name: str) -> NDArray[np.bool_]:
+    x, y = np.isnan(xy[..., 0]), np.isnan(xy[..., 1])
+    if (x != y).any():
         raise InputError(f"{name}: a keypoint has both x and y, or null for both")
-    return np.asarray(~missing.any(-1))
+    return np.asarray(~x)
 
 
-def _confidence(confidence: NDArray[np.float64], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _confidence(confidence: NDArray[Any], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
     """As given where seen, 0 elsewhere."""
-    if not ((confidence >= 0) & (confidence <= 1))[seen].all():
+    if (seen & ~((confidence >= 0) & (confidence <= 1))).any():
         raise InputError("confidence should be from 0 to 1 for every keypoint that is seen")
     return np.where(seen, confidence, 0).astype(np.float32)

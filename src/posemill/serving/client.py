@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from posemill.errors import InputError, PosemillError, Unavailable
 from posemill.pose.track import PoseTrack
+from posemill.serving import npz
 from posemill.serving.checks import with_nulls
 from posemill.serving.schema import TrackAnswer, VideoAnswer, WindowsAnswer
 
@@ -41,9 +42,17 @@ class Client:
         except (OSError, http.client.HTTPException):
             return False
 
-    def predict_windows(self, windows: NDArray[np.float32]) -> WindowsAnswer:
-        """(N, T, K, 3) pixels, NaN = not seen, as build/prepare/windows.npy holds them."""
-        return WindowsAnswer.model_validate(self.post("/predict_windows", {"windows": with_nulls(windows)}))
+    def predict_windows(self, windows: NDArray[np.floating], binary: bool = True) -> WindowsAnswer:
+        """(N, T, K, 3) pixels, NaN = not seen, as build/prepare/windows.npy holds them.
+
+        binary  send them as a NumPy archive, in the array's own precision (float16 or else float32), not as JSON,
+                which is five times as long and takes a hundred times as long to read. The answer is the same.
+        """
+        if not binary:
+            return WindowsAnswer.model_validate(self.post("/predict_windows", {"windows": with_nulls(windows)}))
+        kind = np.float16 if windows.dtype == np.float16 else np.float32
+        body = npz.write({npz.NAME: np.asarray(windows, kind)})
+        return WindowsAnswer.model_validate(self._send("/predict_windows", body, {"Content-Type": npz.MEDIA_TYPE}))
 
     def predict_track(self, track: PoseTrack) -> TrackAnswer:
         """One person's track. Keypoints go by name, so that any skeleton with the model's keypoints works."""

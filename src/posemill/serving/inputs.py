@@ -12,7 +12,7 @@ from bentoml.exceptions import InvalidArgument
 from pydantic import Field
 from pydantic_core import from_json
 
-from posemill.serving.schema import TrackRequest, WindowsRequest
+from posemill.serving.schema import TrackRequest
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -24,16 +24,16 @@ class _StrictJson(bentoml.IODescriptor):
     @classmethod
     async def from_http_request(cls, request: Request, serde: Any) -> Self:
         """Parse the body. Errors: 400 for JSON that is none, ValidationError for missing or unknown fields."""
-        try:
-            fields = from_json(await request.body(), allow_inf_nan=False)
-        except ValueError as exc:
-            says = f"the body is not JSON ({exc}); a keypoint that was not seen is null, not NaN"
-            raise InvalidArgument(says) from exc
-        return cls.model_validate(fields)
+        return cls.model_validate(json_of(await request.body()))
 
 
-class WindowsInput(_StrictJson, WindowsRequest):
-    """Body of /predict_windows."""
+def json_of(body: bytes) -> Any:
+    """The content of a JSON body. InvalidArgument (400) where it is none."""
+    try:
+        return from_json(body, allow_inf_nan=False)
+    except ValueError as exc:
+        says = f"the body is not JSON ({exc}); a keypoint that was not seen is null, not NaN"
+        raise InvalidArgument(says) from exc
 
 
 class TrackInput(_StrictJson, TrackRequest):

@@ -21,6 +21,7 @@ from posemill.pose.track import PoseTrack
 MODEL, FEATURES, CLASSES, DIGESTS, CALIBRATION = (
     "activity.onnx", "features.json", "classes.json", "digests.json", "calibration.json",
 )  # fmt: skip
+FILES = {"model": MODEL, "features": FEATURES, "classes": CLASSES, "calibration": CALIBRATION}  # that must be whole
 BATCH = 256  # windows a run, so that memory does not grow with the length of a track
 
 
@@ -32,6 +33,7 @@ class ActivityPredictor:
     classes      activities in output order, C of them.
     temperature  > 0; logits are divided by it, so that probabilities mean what they say.
     digests      of the packaged files, see packaging/digests.py.
+    below        probability under which the model had better abstain, found in evaluation; None = it never does.
     """
 
     features: FeaturePipeline
@@ -39,6 +41,7 @@ class ActivityPredictor:
     temperature: float
     digests: dict[str, Any]
     session: Any
+    below: float | None = None
 
     @classmethod
     def load(cls, folder: Path, threads: int = 1) -> ActivityPredictor:
@@ -46,7 +49,7 @@ class ActivityPredictor:
         import onnxruntime
 
         digests = _read(folder / DIGESTS)
-        for key, name in (("model", MODEL), ("features", FEATURES), ("classes", CLASSES)):
+        for key, name in FILES.items():
             _verify(folder / name, digests.get(key))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = threads
@@ -55,8 +58,9 @@ class ActivityPredictor:
         classes = tuple(_read(folder / CLASSES))
         if (outputs := session.get_outputs()[0].shape[-1]) != len(classes):
             raise CheckpointError(f"{folder}: the model has {outputs} outputs, classes.json {len(classes)} names")
-        temperature = float(_read(folder / CALIBRATION)["temperature"])
-        return cls(FeaturePipeline.load(folder / FEATURES), classes, temperature, digests, session)
+        calibration = _read(folder / CALIBRATION)
+        features, below = FeaturePipeline.load(folder / FEATURES), calibration.get("abstain_below")
+        return cls(features, classes, float(calibration["temperature"]), digests, session, below)
 
     def logits(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, T, K, 3) windows in pixels (NaN = not seen) → (N, C) float32."""
@@ -71,6 +75,10 @@ class ActivityPredictor:
         e = np.exp(z - z.max(-1, keepdims=True, initial=-np.inf))
         return np.asarray(e / e.sum(-1, keepdims=True), np.float32)
 
+    def abstained(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """(N, C) → (N,): whether the best activity is less sure than an answer should be."""
+        return np.asarray(probabilities.max(-1, initial=0) < (self.below or 0.0))
+
     def warm(self) -> None:
         """Run the model once on nobody, so that the first request does not wait for what loads on first use."""
         self.probabilities(
@@ -80,12 +88,20 @@ class ActivityPredictor:
     def track(
         self, track: PoseTrack, start_s: float | None = None, end_s: float | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """(N, 2) spans in seconds and (N, C) probabilities of a track of any skeleton and frame rate; N may be 0.
+        """(N, 2) spans in seconds and (N, C) probabilities, see `judge`."""
+        spans, _, probabilities = self.judge(track, start_s, end_s)
+        return spans, probabilities
 
+    def judge(
+        self, track: PoseTrack, start_s: float | None = None, end_s: float | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]]:
+        """(N, 2) spans in seconds, (N, T, K, 3) windows and (N, C) probabilities; N may be 0.
+
+        track           of any skeleton with the model's keypoints, and of any frame rate.
         start_s, end_s  the stretch that is cut into windows; None = from the first to the last pose.
         """
         windows, _ = self.features.windows(track, start_s, end_s)
-        return self.features.spans(track, start_s, end_s), self.probabilities(windows)
+        return self.features.spans(track, start_s, end_s), windows, self.probabilities(windows)
 
 
 def _read(path: Path) -> Any:

@@ -2,35 +2,39 @@
 
 A part of the service has `routes() -> list[BaseRoute]` in its own module; activity.py and analysis.py list them:
 
-    @bentoml.asgi_app(routes.app([*routes.routes(), *jobs.routes()]), path="/")
+    @bentoml.asgi_app(routes.app([*jobs.routes(), *routes.routes()]), path="/")
 
 An endpoint reaches the running service by `here()`, raises posemill's errors (they become one sentence with a status),
-and says what it takes and answers by `@documented`, from which the OpenAPI page is made.
+and says what it takes and answers by `@documented`, from which the OpenAPI page is made (openapi.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, TypeVar
 
 import bentoml
+from bentoml.exceptions import BentoMLException
 from pydantic import BaseModel, ValidationError
-from pydantic.json_schema import models_json_schema
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from posemill.errors import InputError, PosemillError
-from posemill.serving.schema import Problem, Version
+from posemill.serving.schema import Version
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
-REFERENCE = "#/components/schemas/{model}"
+Shape = type[BaseModel] | Mapping[str, Any]
+OTHER = "other"
 
 
 def app(routes: Sequence[BaseRoute]) -> Starlette:
     """The app to mount. Later routes of the same path are never reached, as in Starlette."""
-    return Starlette(routes=list(routes), exception_handlers={PosemillError: _refusal, ValidationError: _misfit})
+    handlers: dict[Any, Any] = {
+        PosemillError: _refusal, ValidationError: _misfit, BentoMLException: _bentoml, ClientDisconnect: _gone,
+    }  # fmt: skip
+    return Starlette(routes=list(routes), exception_handlers=handlers)
 
 
 def here() -> Any:
@@ -40,15 +44,15 @@ def here() -> Any:
 
 def documented(
     *,
-    answers: type[BaseModel] | str | None = None,
-    takes: Mapping[str, type[BaseModel] | Mapping[str, Any]] | None = None,
+    answers: type[BaseModel] | str | Mapping[str, Shape] | None = None,
+    takes: Mapping[str, Shape] | None = None,
     status: int = 200,
     refusals: Iterable[int] = (),
     **operation: Any,
 ) -> Callable[[Endpoint], Endpoint]:
     """Mark an endpoint with what the OpenAPI page says about it; its docstring is the description.
 
-    answers    a pydantic model (JSON), or the media type of a file.
+    answers    a pydantic model (JSON), the media type of a file, or media type → pydantic model or JSON schema.
     takes      media type → pydantic model or JSON schema of the body.
     status     of a good answer; refusals are the statuses of {"error": sentence}.
     operation  further fields of an OpenAPI operation, such as parameters.
@@ -64,82 +68,57 @@ def documented(
 
 
 def routes() -> list[BaseRoute]:
-    """Version and description: both services have them."""
-    return [Route("/version", version, methods=["GET"]), Route("/docs.json", description, methods=["GET"])]
+    """What both services have. The busiest comes first: routes are tried in this order."""
+    from posemill.serving import metrics, openapi, windows
+
+    own: list[BaseRoute] = [Route("/version", version, methods=["GET"])]
+    return [*windows.routes(), *metrics.routes(), *own, *openapi.routes()]
 
 
 @documented(answers=Version)
 async def version(request: Request) -> Response:
     """Which bento this is, what it was made of, under which licence, and what it answers to."""
     service = here()
-    return JSONResponse(
-        Version(
-            posemill=service.version,
-            bento=service.receipt.bento,
-            receipt=service.receipt,
-            licence=service.licence,
-            endpoints=sorted(paths(service.bento_service, request.app)),
-        ).model_dump(mode="json")
+    known = [route.path for route in request.app.routes if isinstance(route, Route) and route.include_in_schema]
+    answer = Version(
+        posemill=service.version,
+        bento=service.receipt.bento,
+        receipt=service.receipt,
+        licence=service.licence,
+        endpoints=sorted({*known, *(api.route for api in service.bento_service.apis.values())}),
     )
+    return JSONResponse(answer.model_dump(mode="json"))
 
 
-async def description(request: Request) -> Response:
-    """The OpenAPI document: BentoML's own, with the mounted routes. BentoML knows nothing of those."""
-    service = here().bento_service
-    document = service.openapi_spec.asdict()
-    found = paths(service, request.app)
-    models = _models(
-        [*(operation for methods in found.values() for operation in methods.values()), {"answers": Problem}]
-    )
-    _, definitions = models_json_schema([(model, "validation") for model in models], ref_template=REFERENCE)
-    document["components"].setdefault("schemas", {}).update(definitions.get("$defs", {}))
-    for path, methods in found.items():
-        for method, marks in methods.items():
-            document["paths"].setdefault(path, {})[method] = _operation(marks)
-    return JSONResponse(document)
+class Endpoints:
+    """Scope of an answered request → its endpoint by name (`/jobs/{job}`), so that there are only so many."""
 
+    def __init__(self, service: Any) -> None:
+        self.apis = {api.route for api in service.apis.values()} | {"/livez", "/readyz", "/healthz"}
+        mounted = [route for app, *_ in service.mount_apps for route in app.routes if isinstance(route, Route)]
+        self.templates = {route.endpoint: route.path for route in mounted}
 
-def paths(service: Any, mounted: Starlette) -> dict[str, dict[str, dict[str, Any]]]:
-    """Path → method → what `documented` said, of BentoML's endpoints ({}) and of the mounted routes."""
-    found: dict[str, dict[str, dict[str, Any]]] = {api.route: {} for api in service.apis.values()}
-    for route in mounted.routes:
-        if isinstance(route, Route) and route.include_in_schema and route.path != "/docs.json":
-            marks = {"description": route.endpoint.__doc__ or "", **getattr(route.endpoint, "openapi", {})}
-            for method in sorted((route.methods or {"GET"}) - {"HEAD"}):
-                found.setdefault(route.path, {})[method.lower()] = marks
-    return found
-
-
-def _models(operations: Iterable[Mapping[str, Any]]) -> set[type[BaseModel]]:
-    named = [x for o in operations for x in (o.get("answers"), *o.get("takes", {}).values())]
-    return {x for x in named if isinstance(x, type) and issubclass(x, BaseModel)}
-
-
-def _operation(marks: Mapping[str, Any]) -> dict[str, Any]:
-    """An operation of OpenAPI."""
-    marks = dict(marks)
-    answers, takes = marks.pop("answers", None), marks.pop("takes", {})
-    status, refusals = marks.pop("status", 200), marks.pop("refusals", ())
-    media = answers if isinstance(answers, str) else "application/json"
-    good: dict[str, Any] = {"description": "The answer."}
-    if answers is not None:
-        good["content"] = {media: {"schema": _schema({} if isinstance(answers, str) else answers)}}
-    bad = {"description": "One sentence.", "content": {"application/json": {"schema": _schema(Problem)}}}
-    operation = {"tags": ["Service APIs"], "responses": {str(status): good, **{str(s): bad for s in refusals}}, **marks}
-    if takes:
-        operation["requestBody"] = {"content": {kind: {"schema": _schema(of)} for kind, of in takes.items()}}
-    return operation
-
-
-def _schema(of: Any) -> Any:
-    return {"$ref": REFERENCE.format(model=of.__name__)} if isinstance(of, type) else of
+    def __call__(self, scope: MutableMapping[str, Any]) -> str:
+        """`other` for whatever is not one of this service's endpoints."""
+        if (template := self.templates.get(scope.get("endpoint"))) is not None:
+            return template
+        path: str = scope["path"]
+        return path if path in self.apis else OTHER
 
 
 def _refusal(request: Request, exc: Exception) -> Response:
-    status = 422 if isinstance(exc, InputError) else 503
-    return JSONResponse({"error": str(exc)}, status)
+    return JSONResponse({"error": str(exc)}, 422 if isinstance(exc, InputError) else 503)
 
 
 def _misfit(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, ValidationError)
     return JSONResponse({"detail": exc.errors(include_context=False, include_input=False)}, 400)
+
+
+def _bentoml(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, BentoMLException)
+    return JSONResponse({"error": str(exc)}, exc.error_code.value)
+
+
+def _gone(request: Request, exc: Exception) -> Response:
+    return Response(status_code=400)  # nobody reads it

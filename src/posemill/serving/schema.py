@@ -19,7 +19,7 @@ def _nested(depth: int, leaf: dict[str, Any]) -> WithJsonSchema:
 
 
 # pydantic would visit every number one by one; numpy checks them all at once, see checks.py
-_NUMBER = {"type": "number", "nullable": True}
+_NUMBER = {"type": ["number", "null"]}
 Nested4 = Annotated[SkipValidation[Any], _nested(4, _NUMBER)]
 Nested3 = Annotated[SkipValidation[Any], _nested(3, _NUMBER)]
 Nested2 = Annotated[SkipValidation[Any], _nested(2, _NUMBER)]
@@ -89,6 +89,7 @@ class Verdict(_Strict):
     activity: str
     probability: float
     probabilities: dict[str, float]
+    abstained: bool = Field(False, description="true = less sure than an answer should be: ask a person")
 
 
 class Segment(_Strict):
@@ -98,6 +99,7 @@ class Segment(_Strict):
     end_s: float
     activity: str
     probability: float
+    abstained: bool = Field(False, description="true = less sure than an answer should be: ask a person")
 
 
 class Window(Segment):
@@ -110,8 +112,9 @@ class WindowsAnswer(_Strict):
     """One row a window, in the order of the request."""
 
     classes: list[str]
-    activities: list[str]
-    probabilities: list[list[float]]
+    activities: list[str] = Field(description="the most probable one of every window")
+    probabilities: list[list[float]] = Field(description="(N, C), calibrated; every row sums to 1")
+    abstained: list[bool] = Field(description="true = less sure than an answer should be: ask a person")
     receipt: Receipt
 
 
@@ -142,6 +145,7 @@ class Person(_Strict):
     poses: int
     verdict: Verdict | None
     segments: list[Segment]
+    windows: list[Window] = Field([], description="what the segments are made of: probabilities along time")
     track: TrackPoints | None = None
 
 

@@ -1,0 +1,162 @@
+"""What Prometheus reads at /metrics: how quickly, how much at once, which activities, how sure.
+
+BentoML's own request metrics are off: they keep a series for every path that a stranger makes up, for ever, and a
+second server of the same BENTOML_HOME deletes their files. These count in memory, by known endpoint; a service has one
+worker.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from posemill.serving.http import App, Message, Receive, Send
+from posemill.serving.routes import documented, here
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+WINDOWS = tuple(2.0**i for i in range(11))
+SURE = tuple(i / 10 for i in range(1, 11))
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Counts:
+    """A histogram: how many values were at most each of `edges`, and their sum."""
+
+    def __init__(self, edges: Sequence[float]) -> None:
+        self.edges, self.counts, self.sum = np.asarray(edges), np.zeros(len(edges) + 1, np.int64), 0.0
+
+    def add(self, values: NDArray[Any] | float) -> None:
+        """Count one value or an array of them."""
+        places = np.searchsorted(self.edges, values)
+        if np.ndim(places):
+            self.counts += np.bincount(places, minlength=len(self.counts))
+        else:
+            self.counts[places] += 1
+        self.sum += float(np.sum(values))
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """As Prometheus wants them: cumulative, the last without a limit."""
+        names = [*(str(float(edge)) for edge in self.edges), "+Inf"]
+        return list(zip(names, np.cumsum(self.counts).astype(float), strict=True))
+
+
+class Metrics:
+    """Counts of one service since it was started. Safe to use from several threads.
+
+    classes  activities in output order.
+    """
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self.classes, self.activities = tuple(classes), np.zeros(len(classes), np.int64)
+        self.abstained = 0
+        self.sure, self.windows = Counts(SURE), Counts(WINDOWS)
+        self.requests: dict[tuple[str, int], Counts] = {}
+        self.gauges: dict[str, tuple[str, Callable[[], float]]] = {}
+        self.working = 0
+        self._lock = Lock()
+
+    def predicted(self, probabilities: NDArray[np.float32], abstained: NDArray[np.bool_]) -> None:
+        """(N, C) probabilities of a request's windows, and (N,) where the model abstained."""
+        with self._lock:
+            self.windows.add(float(len(probabilities)))
+            if len(probabilities):
+                self.activities += np.bincount(probabilities.argmax(1), minlength=len(self.classes))
+                self.sure.add(probabilities.max(1))
+                self.abstained += int(abstained.sum())
+
+    def answered(self, endpoint: str, status: int, seconds: float) -> None:
+        """One more answer of an endpoint."""
+        with self._lock:
+            self.requests.setdefault((endpoint, status), Counts(SECONDS)).add(seconds)
+
+    def gauge(self, name: str, says: str, now: Callable[[], float]) -> None:
+        """Show a number that somebody else knows, such as the length of a queue."""
+        self.gauges[name] = (says, now)
+
+    def collect(self) -> Iterator[Any]:
+        """Families of prometheus_client."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+        with self._lock:
+            requests = HistogramMetricFamily(
+                "posemill_request_seconds", "Time to the last byte of an answer.", labels=["endpoint", "status"]
+            )
+            for (endpoint, status), counts in self.requests.items():
+                requests.add_metric([endpoint, str(status)], counts.buckets(), counts.sum)
+            yield requests
+            for name, says, counts in (
+                ("posemill_windows_per_request", "Windows that a request brought.", self.windows),
+                ("posemill_confidence", "Probability of the best activity of a window.", self.sure),
+            ):
+                yield HistogramMetricFamily(name, says, buckets=counts.buckets(), sum_value=counts.sum)
+            predictions = CounterMetricFamily("posemill_predictions", "Windows by activity.", labels=["activity"])
+            for activity, count in zip(self.classes, self.activities, strict=True):
+                predictions.add_metric([activity], float(count))
+            yield predictions
+            yield CounterMetricFamily(
+                "posemill_abstentions", "Windows on which the model abstained.", value=self.abstained
+            )
+            yield GaugeMetricFamily("posemill_requests_in_progress", "Requests at work now.", value=self.working)
+        for name, (says, now) in self.gauges.items():
+            yield GaugeMetricFamily(name, says, value=now())
+
+    def text(self) -> bytes:
+        """Everything, and this process (memory, open files), in Prometheus' text form."""
+        from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+
+        registry = CollectorRegistry()
+        registry.register(self)  # type: ignore[arg-type]
+        ProcessCollector(registry=registry)
+        return generate_latest(registry)
+
+
+class Metered:
+    """ASGI middleware, outermost of ours: counts every answer by its endpoint; unknown paths are one endpoint."""
+
+    def __init__(self, app: App, endpoint: Callable[[MutableMapping[str, Any]], str]) -> None:
+        self.app, self.endpoint = app, endpoint
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        metrics: Metrics = here().metrics
+        started, status = time.perf_counter(), 499  # the client went before an answer
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        metrics.working += 1
+        try:
+            await self.app(scope, receive, watched)
+        except Exception:
+            status = 500
+            raise
+        finally:
+            metrics.working -= 1
+            metrics.answered(self.endpoint(scope), status, time.perf_counter() - started)
+        return None
+
+
+def routes() -> list[BaseRoute]:
+    """/metrics."""
+    return [Route("/metrics", metrics, methods=["GET"])]
+
+
+@documented(answers="text/plain")
+async def metrics(request: Request) -> Response:
+    """Counts for Prometheus."""
+    from anyio.to_thread import run_sync
+
+    return Response(await run_sync(here().metrics.text), media_type=TEXT)
