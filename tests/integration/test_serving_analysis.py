@@ -84,14 +84,16 @@ def nobody(root: Path) -> Path:
     return path
 
 
+def stored() -> set[Path]:
+    """Files of uploads and jobs."""
+    return {path for path in Path(tempfile.gettempdir()).glob("posemill-upload-*/**/*") if path.name != "lock"}
+
+
 @pytest.fixture(autouse=True)
 def _no_upload_stays(client: Client) -> Iterator[None]:
-    def uploads() -> set[Path]:
-        return set(Path(tempfile.gettempdir()).glob("posemill-upload-*"))
-
-    before = uploads()
+    before = stored()
     yield
-    assert uploads() <= before
+    assert stored() <= before
 
 
 def form(client: Client, body: bytes, kind: str = "multipart/form-data; boundary=x") -> tuple[int, dict[str, str]]:

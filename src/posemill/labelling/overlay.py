@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -44,10 +44,12 @@ class Drawn:
 class Overlay:
     """Draws every person in one colour, interpolated poses lighter.
 
-    sides  limbs in the colours of left and right instead; trunk, number and trail keep the person's.
+    sides    limbs in the colours of left and right instead; trunk, number and trail keep the person's.
+    caption  what is written above a person, in ASCII.
     """
 
-    def __init__(self, tracks: MediumTracks, sides: bool = False) -> None:
+    def __init__(self, tracks: MediumTracks, sides: bool = False, caption: Callable[[Drawn], str] = str) -> None:
+        self._caption = caption
         self._skeleton = tracks.skeleton if sides else replace(tracks.skeleton, pairs=())
         self._at: dict[int, list[Drawn]] = {}
         self._path = {track.person: (found_only(track).time_s, middles(found_only(track))) for track in tracks.tracks}
@@ -76,7 +78,7 @@ class Overlay:
             share = LIGHTER if person.filled else 1.0
             image = np.asarray(cv2.addWeighted(over, share, image, 1 - share, 0), np.uint8)
         for person in people:
-            _number(image, person)
+            _plate(image, person, self._caption(person))
         return replace(frame, image=image), people
 
     def _trail(self, image: Image, person: Drawn) -> None:
@@ -97,13 +99,13 @@ def middles(track: PoseTrack) -> NDArray[np.float64]:
     return np.array([pose[~np.isnan(pose[:, 0])].mean(0) if ~np.isnan(pose).all() else (0, 0) for pose in track.xy])
 
 
-def _number(image: Image, person: Drawn) -> None:
-    """The person's number on a plate of its colour above the head; in brackets where the pose is interpolated."""
+def _plate(image: Image, person: Drawn, text: str) -> None:
+    """The text (the number in brackets where the pose is interpolated) on a plate of the person's colour."""
     xy = person.track.xy[person.row]
     seen = xy[~np.isnan(xy[:, 0])]
     if not len(seen):
         return
-    size, thick, text = 0.25 * _width(image) + 0.1, max(1, _width(image) // 2), str(person)
+    size, thick = 0.25 * _width(image) + 0.1, max(1, _width(image) // 2)
     (wide, high), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, thick)
     left = int(np.clip(seen[:, 0].mean() - wide / 2, 0, max(image.shape[1] - wide - 4, 0)))
     low = int(np.clip(seen[:, 1].min() - 6 * thick, high + 4, image.shape[0] - 2))

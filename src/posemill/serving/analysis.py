@@ -2,86 +2,121 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import bentoml
 
-from posemill.pose.interpolate import found_only
-from posemill.pose.track import MediumTracks, PoseTrack
-from posemill.serving import routes, timeline
+from posemill.errors import InputError, PosemillError
+from posemill.serving import job_routes, routes
 from posemill.serving.checks import with_nulls
-from posemill.serving.endpoints import ActivityEndpoints, errors_are_sentences, house_rules
-from posemill.serving.inputs import VideoInput
+from posemill.serving.endpoints import ActivityEndpoints, house_rules
+from posemill.serving.job_routes import ANSWER
+from posemill.serving.jobs import Full, Jobs
 from posemill.serving.poser import Poser
-from posemill.serving.schema import Person, TrackPoints, VideoAnswer, VideoFacts
+from posemill.serving.schema import VideoAnswer
+from posemill.serving.schema_analysis import FoundPose, ImageAnswer, ImageFacts, JobTaken
+from posemill.serving.uploads import ImageInput, VideoInput
+from posemill.serving.video_limits import VideoLimits
+from posemill.serving.video_work import VideoWork
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 BODY_LIMIT = 512 * 2**20  # bytes of a video
+LEAST_PX = 8  # of a picture's sides; nobody can be seen in less
 
 
-# four threads: keypoints are answered while a video is posed (one at a time, see Poser)
+# four threads: keypoints are answered while a video is posed (one at a time, see Jobs)
 @bentoml.service(name="posemill_analysis", threads=4, workers=1, traffic={"timeout": 900})
-@bentoml.asgi_app(routes.app(routes.routes()), path="/")
+@bentoml.asgi_app(routes.app([*routes.routes(), *job_routes.routes()]), path="/")
 class AnalysisService(ActivityEndpoints):
     """Videos → people → activities."""
 
     def __init__(self) -> None:
+        from anyio import CapacityLimiter
+
         super().__init__()
+        self.limits = VideoLimits.from_env()
         self.poser = Poser.load(self.folder)
+        self.videos = VideoWork(self.poser, self.predictor, self.receipt, self.limits)
+        self.pictures = CapacityLimiter(2)  # unpacked at once; each may have 200 MB
+        self.jobs = Jobs(int(self.limits.jobs), self.limits.job_keep_s)
+
+    @bentoml.on_shutdown
+    def end_jobs(self) -> None:
+        """Nothing of an upload outlives the service."""
+        self.jobs.close()
 
     @bentoml.api
-    @errors_are_sentences
-    def analyse_video(self, upload: VideoInput, /) -> VideoAnswer:
-        """Everybody in a video, what each does when, and the verdict over the person who acts."""
+    async def analyse_video(self, upload: VideoInput, /) -> VideoAnswer:
+        """Everybody in a video, what each does when, and the verdict over the person who acts.
+
+        A short video is answered at once. A longer one, or `job=true`, becomes a job: 202 and where to ask for it.
+        """
         try:
-            tracks = self.poser.tracks(upload.video)
+            return await _answered(partial(self._video, upload))
+        except BaseException:  # the request is given up
+            self.jobs.forget(upload.opened)
+            raise
+
+    @bentoml.api
+    async def analyse_image(self, upload: ImageInput, /) -> ImageAnswer:
+        """The poses of everybody in a picture."""
+        return await _answered(partial(self._image, upload))
+
+    async def _video(self, upload: VideoInput) -> Response:
+        from anyio.to_thread import run_sync
+        from starlette.responses import JSONResponse, Response
+
+        job = upload.opened
+        try:
+            await run_sync(self.videos.begin, self.jobs, upload)
+        except PosemillError:
+            self.jobs.forget(job)
+            raise
+        if not job.kept:
+            await run_sync(job.answered.wait, self.limits.short_wait_s, abandon_on_cancel=True)
+            job.kept = not job.answered.is_set()  # others come first: it is a job after all
+        if job.kept:
+            return JSONResponse(JobTaken(job=job.id, status=f"/jobs/{job.id}").model_dump(), 202)
+        try:
+            if job.failure is not None:
+                raise job.failure
+            return Response((job.folder / ANSWER).read_bytes(), media_type="application/json")
         finally:
-            shutil.rmtree(upload.video.parent, ignore_errors=True)
-        return self._answer(tracks, upload.tracks)
+            self.jobs.forget(job)
 
-    def _answer(self, tracks: MediumTracks, with_points: bool) -> VideoAnswer:
-        from posemill.features.acting import acting_person
+    async def _image(self, upload: ImageInput) -> ImageAnswer:
+        from anyio.to_thread import run_sync
 
-        people = [self._person(track, with_points) for track in tracks.tracks]
-        acting = acting_person(tracks)
-        verdict = None
-        if acting is not None:  # over the whole video, as the prepare stage cuts clips
-            _, probabilities = self.predictor.track(acting, 0.0, tracks.duration_s)
-            verdict = timeline.verdict(probabilities, self.predictor.classes)
-        return VideoAnswer(
-            video=VideoFacts(
-                width_px=tracks.width_px, height_px=tracks.height_px, frames=tracks.frames,
-                duration_s=tracks.duration_s, skeleton=tracks.skeleton.name,
-            ),
-            verdict=verdict,
-            acting_person=None if acting is None else acting.person,
-            people=people,
-            note=_note(people, verdict is not None),
-            receipt=self.receipt,
-        )  # fmt: skip
+        return await run_sync(self._poses, upload.image, upload.name, limiter=self.pictures)
 
-    def _person(self, track: PoseTrack, with_points: bool) -> Person:
-        spans, probabilities = self.predictor.track(track)
-        classes = self.predictor.classes
-        return Person(
-            person=track.person,
-            start_s=float(track.time_s[0]),
-            end_s=float(track.time_s[-1]),
-            poses=len(found_only(track)),
-            verdict=timeline.verdict(probabilities, classes),
-            segments=timeline.segments(spans, probabilities, classes),
-            track=_points(track) if with_points else None,
-        )
+    def _poses(self, content: bytes, name: str) -> ImageAnswer:
+        from posemill.video.apart import read_picture_apart
+
+        image = read_picture_apart(content, name)
+        height, width, _ = image.shape
+        if min(height, width) < LEAST_PX:
+            raise InputError(f"{name} has {width}x{height} pixels: {LEAST_PX} a side are the least")
+        found = [
+            FoundPose(xy=with_nulls(p.xy), confidence=p.confidence.tolist(), score=p.person_confidence)
+            for p in self.poser.poses(image)
+        ]
+        facts = ImageFacts(width_px=width, height_px=height, skeleton=self.poser.backend.skeleton.name)
+        return ImageAnswer(image=facts, poses=found, receipt=self.receipt)
 
 
-def _note(people: list[Person], judged: bool) -> str | None:
-    if not people:
-        return "nobody was found in this video"
-    return None if judged else "nobody was seen long enough for one window"
+async def _answered(answer: Callable[[], Awaitable[Any]]) -> Any:
+    """The answer, or the sentence of an error."""
+    from starlette.responses import JSONResponse
 
-
-def _points(track: PoseTrack) -> TrackPoints:
-    track = found_only(track)  # what is sent was seen
-    return TrackPoints(time_s=track.time_s.tolist(), xy=with_nulls(track.xy), confidence=track.confidence.tolist())
+    try:
+        return await answer()
+    except PosemillError as exc:
+        status = 422 if isinstance(exc, InputError) else 429 if isinstance(exc, Full) else 503
+        return JSONResponse({"error": str(exc)}, status)
 
 
 house_rules(AnalysisService, BODY_LIMIT)

@@ -86,13 +86,13 @@ class ErrorSentences:
 
 def sentence(status: int, body: bytes, path: str) -> str:
     """One sentence out of whatever BentoML or Starlette said."""
-    if status == 404:
-        return f"there is nothing at {path}; see / for what there is"
-    if status == 405:
-        return f"{path} does not take this method; predictions are POST"
     try:
         said = json.loads(body)
     except ValueError:
+        if status == 404:
+            return f"there is nothing at {path}; see / for what there is"
+        if status == 405:
+            return f"{path} does not take this method; predictions are POST"
         return body.decode("utf-8", "replace").strip() or f"the request failed with status {status}"
     said = said[0] if isinstance(said, list) and said else said
     if isinstance(said, dict) and isinstance(said.get("detail"), list):

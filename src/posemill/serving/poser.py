@@ -1,16 +1,20 @@
-"""Poses of a video by the very backend and parameters that labelled the training data."""
+"""Poses of videos and pictures by the very backend and parameters that labelled the training data."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from posemill.errors import CheckpointError
-from posemill.labelling.base import PoseBackend, load_backend
+from posemill.labelling.base import Pose, PoseBackend, load_backend
 from posemill.params.label import LabelParams
 from posemill.pose.track import MediumTracks
 
@@ -19,7 +23,7 @@ LABELLER = "labeller.json"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Poser:
-    """A pose backend that is loaded once. One video at a time: decoders keep global state."""
+    """A pose backend that is loaded once. One video at a time; pictures are looked at between a video's frames."""
 
     backend: PoseBackend
     params: LabelParams
@@ -34,17 +38,27 @@ class Poser:
         _require_same(wanted.get("describes"), json.loads(json.dumps(backend.describe())))
         return cls(backend, params, Lock())
 
-    def tracks(self, path: Path) -> MediumTracks:
-        """Everybody in a video. UnreadableMedia says why a file cannot be used."""
+    def tracks(self, path: Path, progress: Callable[[int], None] | None = None) -> MediumTracks:
+        """Everybody in a stranger's video. UnreadableMedia says why a file cannot be used.
+
+        progress  gets the number of frames done since the last call; an error of it ends the work.
+        """
         from posemill.labelling.engine import label_medium
-        from posemill.video.apart import probe_apart
 
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        probe_apart(path)  # a stranger sent it
         with self.lock:
-            tracks: MediumTracks = label_medium(path, digest, self.backend, self.params)
+            tracks: MediumTracks = label_medium(path, digest, self.backend, self.params, progress, apart=True)
         return tracks
+
+    def poses(self, image: NDArray[np.uint8]) -> list[Pose]:
+        """Everybody in a picture (H, W, 3) uint8 RGB, surest first."""
+        from posemill.labelling.region import Region
+
+        region = Region.of_shares(self.params.roi, *image.shape[:2]) if self.params.roi else None
+        (found,) = self.backend.poses([region.cut(image) if region else image])
+        people = region.back(found) if region else found
+        return sorted(people, key=lambda pose: -pose.person_confidence)
 
 
 def _require_same(wanted: dict[str, Any] | None, found: dict[str, Any]) -> None:
