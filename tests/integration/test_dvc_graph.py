@@ -32,7 +32,7 @@ params = yaml.safe_load(Path("params.yaml").read_text())
 with Path("attempts.txt").open("a") as file:
     file.write(sys.argv[2] + "\\n")
 wanted = ["build/ingest/media.parquet", "build/ingest/clips.parquet",
-    "build/ingest/corrections.parquet", "build/label/labeller.json",
+    "build/ingest/corrections.parquet", "build/ingest/released.parquet", "build/label/labeller.json",
     "build/validate/clips.parquet", "build/validate/rejected.parquet", "build/snapshot/snapshot.json",
     *("build/prepare/" + n for n in ("windows.npy", "index.parquet", "features.json", "classes.json")),
     *("build/train/" + n for n in ("network.safetensors", "network.json")), "build/evaluate/predictions.parquet",

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 from sqlalchemy import Engine, text
 
 from posemill.errors import InputError, Unavailable
@@ -21,6 +22,7 @@ from posemill.stages.workspace import Workspace
 from posemill.store import catalog
 from posemill.store.media import MediaStore
 from posemill.video.encode import VideoWriter
+from toy_workspace import REPOSITORY
 
 Run = Callable[[], IngestResult]
 
@@ -117,6 +119,29 @@ def test_what_cannot_be_read_is_set_aside_and_the_run_goes_on(
     store.put(changed)
     assert run().media == 2
     assert snapshot_bytes(settings) != before
+
+
+def test_what_is_taken_out_of_the_label_stages_quarantine_makes_that_stage_run_again(
+    settings: Settings, engine: Engine, store: MediaStore, run: Run, tmp_path: Path
+) -> None:
+    add_entries(engine, store, [Entry(film(tmp_path / "a.mp4"), "a.mp4")], dataset="own", said_by="ann")
+    run()
+    digest, workspace = tables(settings)[0]["medium"].item(), Workspace(settings.workspace)
+    depends = [Path(d) for d in yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]["label"]["deps"]]
+    depends = [workspace.root / path for path in depends if path.parts[0] == "build"]
+    before = [path.read_bytes() for path in depends]
+    with engine.begin() as connection:
+        catalog.quarantine_medium(connection, digest, stage="label", reason="broken", added_by="posemill")
+    run()
+    assert [path.read_bytes() for path in depends] == before  # setting something aside makes no work
+    taken_in = snapshot_bytes(settings)
+    with engine.begin() as connection:
+        catalog.resolve_quarantine(connection, catalog.open_quarantine(connection)[0]["id"], "ann")
+    run()
+    assert snapshot_bytes(settings) != taken_in  # so that `dvc repro` runs ingest
+    changed = [path for path, old in zip(depends, before, strict=True) if path.read_bytes() != old]
+    assert [path.name for path in changed] == ["released.parquet"]
+    assert pl.read_parquet(changed[0])["medium"].to_list() == [digest]
 
 
 def test_media_that_another_system_named_by_address_are_fetched(

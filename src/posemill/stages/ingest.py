@@ -48,13 +48,13 @@ class _Finding:
 
 
 def run(params: IngestParams, inputs: Workspace, outputs: Path, settings: Settings | None = None) -> IngestResult:
-    """Write media.parquet, clips.parquet and corrections.parquet for the datasets of the snapshot.
+    """Write media, clips, corrections and released (each .parquet) for the datasets of the snapshot.
 
     Bytes behind a `uri` are fetched, digests checked, videos probed once. What cannot be used goes into quarantine
     with a reason, with its clips, and the run goes on. Errors: Unavailable for a database or store that is away or
     full; InputError when nothing is left.
     """
-    from posemill.store.catalog import clips, media, open_quarantine
+    from posemill.store.catalog import clips, media, open_quarantine, released
     from posemill.store.corrections import corrections, write_corrections
     from posemill.store.media import MediaStore
     from posemill.store.postgres import open_engine
@@ -73,6 +73,7 @@ def run(params: IngestParams, inputs: Workspace, outputs: Path, settings: Settin
             faults = {r["medium_id"]: r for r in open_quarantine(connection, [STAGE]) if r["what"] == "medium"}
             stretches = clips(connection, datasets)
             corrected = corrections(connection, datasets)
+            again = released(connection, "label", datasets)
     finally:
         engine.dispose()
     good = [row for row in rows if row["id"] not in faults and row["probed_at"]]
@@ -82,6 +83,7 @@ def run(params: IngestParams, inputs: Workspace, outputs: Path, settings: Settin
         raise InputError(f"all {len(rows)} media are in quarantine: see `posemill quarantine list` for the reasons")
     _write_tables(outputs, good, stretches)
     write_corrections(outputs / "corrections.parquet", corrected)
+    _write_released(outputs / "released.parquet", again)
     reasons = {_name(r): r["reason"] for r in faults.values() if r["medium_id"] in {row["id"] for row in rows}}
     return IngestResult(
         media=len(good), clips=len(stretches), labelled_clips=sum(r["activity"] is not None for r in stretches),
@@ -160,3 +162,10 @@ def _write_tables(outputs: Path, media: Sequence[RowMapping], clips: Sequence[Ro
             "camera": text, "split": text, "dataset": text, "said_by": text,
         },
     ).write_parquet(outputs / "clips.parquet")  # fmt: skip
+
+
+def _write_released(path: Path, rows: Sequence[RowMapping]) -> None:
+    """What the label stage shall look at again: it alone depends on this table, and changes nothing in it."""
+    import polars as pl
+
+    pl.DataFrame([dict(row) for row in rows], schema={"number": pl.Int64, "medium": pl.String}).write_parquet(path)

@@ -4,7 +4,14 @@ Everything is idempotent: saying the same thing twice changes nothing.
 """
 
 from posemill.store.clips import ClipRow, Outcome, add_clip, add_clips, clips, correct_clip, remove_clip
-from posemill.store.faults import open_quarantine, quarantine, quarantine_medium, readable_again, resolve_quarantine
+from posemill.store.faults import (
+    open_quarantine,
+    quarantine,
+    quarantine_medium,
+    readable_again,
+    released,
+    resolve_quarantine,
+)
 from posemill.store.holdings import Holdings, holdings
 from posemill.store.media_rows import (
     MediumRow,
@@ -61,6 +68,7 @@ __all__ = [
     "record_acceptance",
     "record_model_version",
     "record_probe",
+    "released",
     "remove_clip",
     "resolve_quarantine",
     "truths",

@@ -62,6 +62,20 @@ def resolve_quarantine(connection: Connection, row_id: int, resolved_by: str) ->
         raise InputError(f"nothing open in quarantine has number {row_id}: see `posemill quarantine list`")
 
 
+def released(connection: Connection, stage: str, datasets: Sequence[str] = ()) -> list[RowMapping]:
+    """What was taken out of quarantine where that stage had put it, oldest first: its `number`, and the `medium`."""
+    q, m = schema.quarantine.c, schema.medium.c
+    query = (
+        select(q.id.label("number"), m.digest.label("medium"))
+        .join_from(schema.quarantine, schema.medium, q.medium_id == m.id)
+        .where(q.stage == stage, q.what == "medium", q.resolved_at.is_not(None))
+        .order_by(q.id)
+    )
+    if datasets:
+        query = query.where(m.dataset.in_(datasets))
+    return list(connection.execute(query).mappings())
+
+
 def readable_again(connection: Connection, digests: Mapping[str, str], said_by: str) -> None:
     """Media that were set aside because their file could not be read, and that now arrived: address to digest."""
     q, m = schema.quarantine, schema.medium
