@@ -82,7 +82,9 @@ def _chosen(place: Tensor, bones: Tensor, streams: tuple[str, ...], gain: float)
 
 
 def known(streams: tuple[str, ...]) -> tuple[str, ...]:
-    """In the order of STREAMS; InputError for an unknown one or none."""
+    """In the order of STREAMS; InputError for an unknown one, none, or no list."""
+    if isinstance(streams, str):
+        raise InputError(f"streams should be a list of {', '.join(STREAMS)}; came {streams!r}")
     if unknown := sorted(set(streams) - set(STREAMS)):
         raise InputError(f"unknown stream {', '.join(unknown)}; known are {', '.join(STREAMS)}")
     if not streams:

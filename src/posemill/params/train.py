@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from posemill.params.section import Section
+
+NETWORKS = (
+    "tcn",
+    "stgcn",
+    "stgcn++",
+    "transformer",
+    "posec3d",
+    "posec3d-slowonly",
+    "linear",
+)  # as in models, by a test
 
 
 class AugmentParams(Section):
@@ -36,7 +46,7 @@ class AugmentParams(Section):
 class TrainParams(Section):
     """Tunables of the train stage.
 
-    network         name in posemill.models.NETWORKS.
+    network         name in NETWORKS; see docs/models.md for each.
     hyper           hyper-parameters by network name; those of other networks than `network` wait until it is chosen.
     pretrained      weights to begin with: a network.safetensors or its folder, seen from the workspace.
     pretrained_parts  `all` of it, or its `body`: all layers but the last, for other activities.
@@ -67,6 +77,25 @@ class TrainParams(Section):
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     strategy: Literal["auto", "ddp_fork", "ddp_spawn"] = "auto"
     augment: AugmentParams = AugmentParams()
+
+    @field_validator("network")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        """A slip is told when params.yaml is read, not after hours of labelling."""
+        if name == "ensemble":
+            raise ValueError("an ensemble is put together by `posemill assemble`; train its members")
+        if name not in NETWORKS:
+            raise ValueError(f"unknown network {name!r}; known are {', '.join(NETWORKS)}")
+        return name
+
+    @field_validator("hyper")
+    @classmethod
+    def _are_of_known(cls, hyper: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        if unknown := sorted(set(hyper) - set(NETWORKS)):
+            raise ValueError(
+                f"hyper-parameters of unknown network {', '.join(unknown)}; known are {', '.join(NETWORKS)}"
+            )
+        return hyper
 
     @property
     def own_hyper(self) -> dict[str, Any]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 UNLABELLED, NOT_WANTED = "the clip has no activity", "the activity is not in prepare.activities"
 NO_TRACKS, NOBODY = "the medium has no tracks", "nobody was found in the clip"
 FIT_WINDOWS = 20_000  # enough for a mean pose, and never more memory than that
+SPLITS = ("train", "validation", "test")
 HARDLY_SEEN = "the acting person is seen too little, or the clip is too short, for one window"
 
 
@@ -50,8 +51,8 @@ class PrepareResult(StageResult):
 def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResult:
     """Write windows.npy, index.parquet, features.json, classes.json, dropped.parquet and docs/ (suite `windows`).
 
-    Errors: InputError when no clip gives a window; QualityError when the suite says so, or the same medium or the same
-    keypoints are on both sides of a split.
+    Errors: InputError when no clip gives a window, or none of an activity or split; QualityError when the suite says
+    so, or the same medium or the same keypoints are on both sides of a split.
     """
     from posemill.quality.run import check_windows
 
@@ -64,7 +65,9 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
     if not len(index):
         reasons = "; ".join(f"{n} times: {r}" for r, n in Counter(dropped.values()).items())
         raise InputError(f"no clip gave a window ({reasons or 'there are no clips'}): add labelled clips")
+    _stop_missing(set(index["activity"]), clips, dropped)
     index["split"] = _splits(index, clips, params)
+    _stop_empty(index)
     _stop_leaks(index, clips, shown)
     index.to_parquet(outputs / "index.parquet", index=False)
     _write_dropped(dropped, outputs)
@@ -94,7 +97,13 @@ def _clips(path: Path) -> pd.DataFrame:
 
 
 def _usable(clips: pd.DataFrame, params: PrepareParams) -> tuple[pd.DataFrame, dict[int, str]]:
-    """Clips with a wanted activity, and the others with the reason."""
+    """Clips with a wanted activity, and the others with the reason. InputError for a wanted one without any clip."""
+    known = sorted(clips["activity"].dropna().unique())
+    if unknown := [a for a in params.activities if a not in known]:
+        raise InputError(
+            f"prepare.activities names {', '.join(unknown)}, of which there is no clip; there are clips of "
+            f"{', '.join(known) or 'no activity at all'}"
+        )
     unlabelled = clips["activity"].isna()
     unwanted = ~unlabelled & (~clips["activity"].isin(params.activities) if params.activities else False)
     dropped = dict.fromkeys(clips.loc[unlabelled, "clip"].astype(int), UNLABELLED)
@@ -179,6 +188,31 @@ def _splits(index: pd.DataFrame, clips: pd.DataFrame, params: PrepareParams) -> 
     ]
     split = split_subjects(labelled, params.split.validation, params.split.test, params.split.seed)
     return index["subject"].astype(str).map(group).map(split)
+
+
+def _stop_missing(found: set[str], clips: pd.DataFrame, dropped: dict[int, str]) -> None:
+    """InputError where all clips of an activity are lost: the model would not know it."""
+    lost = clips[~clips["activity"].isin(found)]
+    if len(lost):
+        each = [
+            f"{activity} ({len(numbers)} clips: {', '.join(sorted({dropped[int(c)] for c in numbers}))})"
+            for activity, numbers in lost.groupby("activity")["clip"]
+        ]
+        raise InputError(
+            f"no window of {'; '.join(each)}: add clips in which the person is seen, or name the other activities in "
+            f"prepare.activities"
+        )
+
+
+def _stop_empty(index: pd.DataFrame) -> None:
+    """InputError where a split has no window."""
+    subjects = index.groupby("split")["subject"].nunique()
+    if empty := [split for split in SPLITS if split not in subjects.index]:
+        has = ", ".join(f"{split} has {subjects[split]}" for split in SPLITS if split in subjects.index)
+        raise InputError(
+            f"no window in the {' and '.join(empty)} split: {has} of the {index['subject'].nunique()} subjects; every "
+            f"split needs one of its own, so add clips of more subjects, or name subjects and official splits otherwise"
+        )
 
 
 def _stop_leaks(index: pd.DataFrame, clips: pd.DataFrame, shown: dict[int, NDArray[np.float32]]) -> None:

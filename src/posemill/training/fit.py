@@ -18,6 +18,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from torch import nn
 
 from posemill import models
+from posemill.errors import InputError
 from posemill.features.augment import Augmentation
 from posemill.features.noise import FittedNoise
 from posemill.features.pipeline import FeaturePipeline
@@ -102,7 +103,7 @@ def fit(
     check_index(index, classes)
     torch.set_num_threads(params.threads if params.devices == 1 else 1)  # forked from threads, devices would hang
     torch.manual_seed(params.seed)
-    network = models.build(params.network, pipeline.skeleton, len(classes), **params.own_hyper)
+    network = _fresh(params, pipeline, len(classes))
     data = WindowData(
         transformed(windows, pipeline, scratch / "windows.npy"),
         index,
@@ -145,6 +146,16 @@ def fit(
         network.eval(), card, history.rows, checked, int(chosen["epoch"]), chosen["validation.accuracy"], seconds,
         seen / max(seconds, 1e-9), resumed,
     )  # fmt: skip
+
+
+def _fresh(params: TrainParams, pipeline: FeaturePipeline, classes: int) -> nn.Module:
+    try:
+        return models.build(params.network, pipeline.skeleton, classes, **params.own_hyper)
+    except (TypeError, ValueError, RuntimeError, ArithmeticError) as exc:
+        raise InputError(
+            f"network {params.network} cannot be built with {params.own_hyper} ({exc}): correct "
+            f"train.hyper.{params.network}, see docs/models.md"
+        ) from exc
 
 
 def _best(scratch: Path) -> ModelCheckpoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,11 +37,7 @@ class ActivityModule(pl.LightningModule):
         """Cross-entropy with label smoothing, on mixtures of two windows."""
         x, target, _ = batch
         loss = self._mixed(x, target) if self.params.mixup > 0 else self._plain(x, target)
-        if not torch.isfinite(loss):
-            raise InputError(
-                f"the training loss became {loss.item()} in epoch {self.current_epoch}: lower train.learning_rate "
-                f"(now {self.params.learning_rate})"
-            )
+        self._finite("training", loss.item())
         self.log("train.loss", loss, on_step=False, on_epoch=True, batch_size=len(x), sync_dist=True)
         return loss
 
@@ -68,8 +65,17 @@ class ActivityModule(pl.LightningModule):
         truth = target[np.unique(clip, return_index=True)[1]]
         accuracy = float((verdicts.argmax(1) == truth).mean())
         loss = float(-np.log(verdicts[np.arange(len(names)), truth].clip(1e-6)).mean())
+        self._finite("validation", loss)  # else Lightning would end the training without a word
         figures = {"validation.accuracy": accuracy, "validation.loss": loss}
         self.log_dict({**figures, "validation.score": validation_score(figures)}, sync_dist=True)
+
+    def _finite(self, which: str, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise InputError(
+                f"the {which} loss became {loss} in epoch {self.current_epoch}: lower train.learning_rate (now "
+                f"{self.params.learning_rate:g})"
+                + ("" if self.params.precision == "32-true" else ", or set train.precision to 32-true")
+            )
 
     def configure_gradient_clipping(
         self, optimizer: torch.optim.Optimizer, gradient_clip_val: float | None = None,

@@ -183,6 +183,8 @@ def test_unknown_names_list_the_known_ones() -> None:
         models.build("tcn", BODY_12, 3, depth=4)
     with pytest.raises(InputError, match="unknown stream joint; known are keypoint, bone, keypoint_motion"):
         models.build("stgcn", BODY_12, 3, streams=("joint",))
+    with pytest.raises(InputError, match=r"streams should be a list of keypoint, .*; came 'bone'"):
+        models.build("stgcn", BODY_12, 3, streams="bone")
     with pytest.raises(InputError, match="at least one stream"):
         models.build("stgcn", BODY_12, 3, streams=())
     with pytest.raises(InputError, match="coordinates should be 2"):

@@ -38,3 +38,25 @@ def test_not_a_mapping(tmp_path: Path, text: str) -> None:
 def test_no_file_says_where_to_run(tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match="workspace"):
         params.load(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("train", "says"),
+    [
+        ("{network: tnc}", r"train\.network: .*unknown network 'tnc'; known are tcn, stgcn, stgcn\+\+, transformer"),
+        ("{network: ensemble}", "put together by `posemill assemble`"),
+        ("{hyper: {tnc: {width: 8}}}", r"train\.hyper: .*unknown network tnc; known are tcn"),
+    ],
+)
+def test_an_unknown_network_is_told_before_anything_runs(tmp_path: Path, train: str, says: str) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text(f"train: {train}\n")
+    with pytest.raises(ParamsError, match=says):
+        params.load(file)
+
+
+def test_the_networks_of_params_are_those_there_are() -> None:
+    from posemill import models
+    from posemill.params.train import NETWORKS
+
+    assert tuple(models.NETWORKS) == NETWORKS

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -169,9 +170,47 @@ def test_a_medium_on_both_sides_stops_the_stage_and_is_kept_together_otherwise(w
 
 
 def test_no_window_at_all_says_why(workspace: Workspace) -> None:
-    strange = PARAMS.model_copy(update={"activities": ("fly",)})
-    with pytest.raises(InputError, match=r"22 times: the activity is not in prepare\.activities"):
+    path = workspace.output("validate") / "clips.parquet"
+    pd.read_parquet(path).assign(activity=None).to_parquet(path)
+    with pytest.raises(InputError, match=r"no clip gave a window \(23 times: the clip has no activity\)"):
+        prepare.run(PARAMS, workspace, workspace.output("prepare"))
+
+
+def test_an_unknown_activity_lists_the_known_ones(workspace: Workspace) -> None:
+    strange = PARAMS.model_copy(update={"activities": ("nod", "fly", "swim")})
+    with pytest.raises(InputError, match=r"names fly, swim, of which .* there are clips of nod, sway$"):
         prepare.run(strange, workspace, workspace.output("prepare"))
+
+
+def changed(workspace: Workspace, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    path = workspace.output("validate") / "clips.parquet"
+    change(pd.read_parquet(path)).to_parquet(path)
+
+
+def test_an_activity_that_is_lost_stops_the_stage(workspace: Workspace) -> None:
+    changed(workspace, lambda c: c.assign(activity=c["activity"].where(c["clip"] != 22, "swim")))
+    with pytest.raises(InputError, match=r"no window of swim \(1 clips: nobody was found.*prepare.activities"):
+        prepare.run(PARAMS, workspace, workspace.output("prepare"))
+    prepare.run(PARAMS.model_copy(update={"activities": ("nod", "sway")}), workspace, workspace.output("prepare"))
+
+
+def test_an_activity_of_one_subject_is_too_little(workspace: Workspace) -> None:
+    changed(workspace, lambda c: c[(c["activity"] != "nod") | (c["subject"] == "subject-0")])
+    with pytest.raises(QualityError, match=r"0 for activity nod.*add clips of this activity with other subjects"):
+        prepare.run(PARAMS, workspace, workspace.output("prepare"))
+
+
+@pytest.mark.parametrize(
+    ("column", "content", "says"),
+    [
+        ("subject", "me", r"no window in the validation and test split: train has 1 of the 1 subjects"),
+        ("split", "test", r"no window in the train and validation split: test has 10 of the 10 subjects"),
+    ],
+)
+def test_an_empty_split_is_told_with_advice(workspace: Workspace, column: str, content: str, says: str) -> None:
+    changed(workspace, lambda c: c.assign(**{column: content}))
+    with pytest.raises(InputError, match=says + r".*add clips of more subjects"):
+        prepare.run(PARAMS, workspace, workspace.output("prepare"))
 
 
 def test_prepared_windows_train_a_network_that_tells_them_apart(workspace: Workspace) -> None:

@@ -168,6 +168,30 @@ def test_a_loss_that_is_no_number_stops_with_advice(data: Data) -> None:
         module.training_step(batch, 0)
 
 
+def test_weights_that_break_in_the_last_step_stop_with_advice(data: Data, tmp_path: Path) -> None:
+    """Lightning would end such a training without a word, and call it early stopping."""
+    params = PARAMS.model_copy(update={"learning_rate": 1e30, "batch": 500, "epochs": 3})
+    with pytest.raises(
+        InputError, match=r"(training|validation) loss became .*: lower train.learning_rate \(now 1e\+30"
+    ):
+        fit(params, *data, CLASSES, tmp_path / "a")
+    module = ActivityModule(torch.nn.Identity(), PARAMS.model_copy(update={"precision": "16-mixed"}), 10)
+    module.judged.append((torch.full((2, 3), torch.nan), torch.tensor([0, 1]), torch.tensor([0, 1])))
+    with pytest.raises(InputError, match=r"validation loss became nan .* or set train.precision to 32-true"):
+        module.on_validation_epoch_end()
+
+
+@pytest.mark.parametrize(
+    ("network", "hyper"), [("tcn", {"width": "wide"}), ("tcn", {"width": -3}), ("stgcn", {"widths": 3})]
+)
+def test_a_network_that_cannot_be_built_names_its_section(
+    data: Data, tmp_path: Path, network: str, hyper: dict[str, object]
+) -> None:
+    params = PARAMS.model_copy(update={"network": network, "hyper": {network: hyper}})
+    with pytest.raises(InputError, match=rf"cannot be built with .*: correct train.hyper.{network}"):
+        fit(params, *data, CLASSES, tmp_path / "a")
+
+
 def test_an_epoch_draws_so_many_windows_of_every_clip(data: Data, tmp_path: Path) -> None:
     windows, index, pipeline = data
     grouped = WindowIndex(index.target, np.arange(len(windows)) // 6, index.split)
