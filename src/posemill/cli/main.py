@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "try": ("posemill.cli.serve:try_", "Send videos to a running service and show its answers."),
     "trace": ("posemill.cli.trace:trace", "From an answer to the clips and media that trained its model."),
     "forget": ("posemill.cli.trace:forget", "Every model and bento that a medium is in."),
+    "monitor": ("posemill.cli.monitor:monitor", "Has what the service sees changed since training?"),
     "keys": ("posemill.cli.keys:keys", "API keys of the clients who may call a service."),
     "db": ("posemill.cli.database:db", "Start, stop, find and upgrade the database."),
     "doctor": ("posemill.cli.doctor:doctor", "What is installed, reachable or missing, and what to do."),

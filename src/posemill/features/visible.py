@@ -39,6 +39,11 @@ def visible(windows: NDArray[np.float32]) -> Visible:
     )
 
 
+def written(values: NDArray[np.float32]) -> list[float | None]:
+    """To four digits, for JSON; NaN as null. Both sides of a comparison are written by this, or equal values differ."""
+    return [None if v != v else float(f"{v:.4g}") for v in values.tolist()]
+
+
 def _median(extent: NDArray[np.floating]) -> NDArray[np.floating]:
     """(N, T) → (N,) over what is not NaN, without a warning where everything is."""
     ordered = np.sort(extent, 1)  # NaN last

@@ -11,6 +11,7 @@ from posemill.errors import ParamsError
 from posemill.params.evaluate import EvaluateParams
 from posemill.params.ingest import IngestParams
 from posemill.params.label import LabelParams
+from posemill.params.monitor import MonitorParams
 from posemill.params.package import PackageParams
 from posemill.params.prepare import PrepareParams
 from posemill.params.section import Section
@@ -21,7 +22,7 @@ from posemill.params.validate import ValidateParams
 
 
 class Params(Section):
-    """The whole of params.yaml, one section a stage; `tune` is of the command of that name."""
+    """The whole of params.yaml, one section a stage; `tune` and `monitor` are of the commands."""
 
     snapshot: SnapshotParams = SnapshotParams()
     ingest: IngestParams = IngestParams()
@@ -32,6 +33,7 @@ class Params(Section):
     tune: TuneParams = TuneParams()
     evaluate: EvaluateParams = EvaluateParams()
     package: PackageParams = PackageParams()
+    monitor: MonitorParams = MonitorParams()
 
     def section(self, stage: str) -> Section:
         """The section of one stage."""

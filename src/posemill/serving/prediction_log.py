@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.features.visible import visible
+from posemill.features.visible import visible, written
 from posemill.serving.guard.caller import BEGAN, CLIENT
 
 SAMPLED = 8  # windows of an answer that are summed up, spread over it: enough for monitoring, and quick
@@ -143,7 +143,7 @@ def summary(windows: NDArray[np.float32], activities: Sequence[str], total: int)
     columns: Mapping[str, Any] = {
         "body_px": seen.body_px, "missing": seen.missing, "keypoint_confidence": seen.confidence,
     }  # fmt: skip
-    lists = {name: [None if v != v else round(v, 4) for v in values.tolist()] for name, values in columns.items()}
+    lists = {name: written(values) for name, values in columns.items()}
     return {"windows": total, **lists, "activities": list(activities)}
 
 

@@ -74,8 +74,10 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> PackageResul
 def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, everything: Params) -> float:
     from posemill import models
     from posemill.features.pipeline import FeaturePipeline
+    from posemill.monitoring.reference import FILE as REFERENCE
     from posemill.packaging.assemble import assemble
     from posemill.packaging.digests import commit, of_files
+    from posemill.stages.monitor import write_reference
     from posemill.store.lineage import FILE, write_lineage
 
     prepare, train = inputs.output("prepare"), inputs.output("train")
@@ -84,11 +86,13 @@ def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, everythin
     temperature = float(_json(inputs.output("evaluate") / "calibration.json", "evaluate")["temperature"])
     clips = inputs.output("validate") / "clips.parquet"
     write_lineage(outputs / FILE, prepare / "index.parquet", clips)
+    write_reference(prepare, outputs / REFERENCE)
     origin = of_files(
         {
             "snapshot": inputs.output("snapshot") / "snapshot.json",
             "clips": clips,
             "lineage": outputs / FILE,
+            "reference": outputs / REFERENCE,
             "windows_index": prepare / "index.parquet",
             "weights": train / "network.safetensors",
             "metrics": inputs.output("evaluate") / "metrics.json",

@@ -1,0 +1,1 @@
+"""What a released service sees, against what its model was trained on."""

@@ -1,0 +1,71 @@
+"""The training data in a few numbers. They travel with the package, so that monitoring needs no training data."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.errors import InputError
+from posemill.features.visible import visible, written
+
+FILE = "reference.json"
+FORMAT = "posemill-reference-1"
+VALUES = 500  # kept of a figure, at evenly spread ranks: its whole distribution, at any sample size
+FIGURES = ("body_px", "missing", "keypoint_confidence")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The windows of the train split.
+
+    windows     how many there are.
+    values      figure → at most VALUES values in order, see features/visible.py for what they are.
+    activities  activity → windows with that label.
+    """
+
+    windows: int
+    values: Mapping[str, tuple[float, ...]]
+    activities: Mapping[str, int]
+
+    def save(self, path: Path) -> None:
+        """Write reference.json; equal references are equal bytes."""
+        path.write_text(json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n")
+
+
+def reference(windows: NDArray[np.float32], activities: Iterable[str]) -> Reference:
+    """Of train windows (N, T, K, 3) and the label of each; both may be samples of the whole."""
+    seen = visible(windows)
+    labels = Counter(map(str, activities))
+    columns = dict(zip(FIGURES, (seen.body_px, seen.missing, seen.confidence), strict=True))
+    return Reference(
+        windows=sum(labels.values()),
+        values={name: _spread(values) for name, values in columns.items()},
+        activities=dict(sorted(labels.items())),
+    )
+
+
+def load(path: Path) -> Reference:
+    """Read reference.json. Errors: InputError where it is missing or of another format."""
+    try:
+        told = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise InputError(
+            f"no {path}: this model was packaged without it; package it again (`posemill stage package`)"
+        ) from None
+    except json.JSONDecodeError as exc:
+        raise InputError(f"{path} is not JSON: {exc}") from None
+    if not isinstance(told, dict) or told.get("format") != FORMAT or set(told.get("values", ())) != set(FIGURES):
+        raise InputError(f"{path} should be of format {FORMAT}; package the model again (`posemill stage package`)")
+    return Reference(told["windows"], {k: tuple(v) for k, v in told["values"].items()}, told["activities"])
+
+
+def _spread(values: NDArray[np.float32]) -> tuple[float, ...]:
+    known = np.sort(values[~np.isnan(values)])
+    ranks = np.unique(np.linspace(0, len(known) - 1, min(len(known), VALUES)).round().astype(int))
+    return tuple(v for v in written(known[ranks]) if v is not None) if len(known) else ()
