@@ -120,8 +120,7 @@ class StandIn:
 
     async def video(self, request: Request) -> Response:
         """A job for every video; a file called broken is none."""
-        form = await request.form()
-        name = await self._kept(form["video"])
+        name = await self._kept(request, "video")
         if "broken" in name:
             says = f"{name} is not a video that can be read: it begins like a text; send MP4, MOV or WebM"
             return JSONResponse({"error": says}, 422)
@@ -131,8 +130,7 @@ class StandIn:
 
     async def image(self, request: Request) -> Response:
         """The poses of the clip at one moment."""
-        form = await request.form()
-        name = await self._kept(form["image"])
+        name = await self._kept(request, "image")
         if "broken" in name:
             return JSONResponse({"error": f"{name} is not a picture; send JPEG, PNG or WebP"}, 422)
         at = 20
@@ -194,9 +192,11 @@ class StandIn:
         self.judgements.append(said)
         return JSONResponse({"judgement": len(self.judgements)})
 
-    async def _kept(self, upload: Any) -> str:
-        content = await upload.read()
-        self.uploads.append((upload.filename, content))
+    async def _kept(self, request: Request, name: str) -> str:
+        """Name of the upload in that field."""
+        async with request.form() as form:
+            upload: Any = form[name]
+            self.uploads.append((upload.filename, await upload.read()))
         return str(upload.filename)
 
     def answer(self, nobody: bool = False) -> dict[str, Any]:

@@ -76,18 +76,21 @@ export class Judging {
   async send(row, activity, comment) {
     const right = activity === null;
     const problem = row.answer.querySelector(".problem") ?? row.answer.appendChild(el("p", { class: "problem", role: "alert" }));
+    const focused = document.activeElement; // a control that is off loses the focus
     this.busy(row, true);
     problem.textContent = "";
+    let kept = null;
     try {
-      const kept = await judge({
+      kept = await judge({
         ...(await this.evidence()), person: row.person.person, start_s: row.segment.start_s, end_s: row.segment.end_s,
         predicted: row.segment.activity, right, activity: right || activity === OTHER ? null : activity, comment,
       });
-      this.confirm(row, right, activity, kept.judgement);
     } catch (error) {
       problem.textContent = `Not kept. ${error.message}`;
     }
     this.busy(row, false);
+    if (kept) this.confirm(row, right, activity, kept.judgement);
+    (kept ? (right ? row.right : row.wrong) : focused).focus();
   }
 
   confirm(row, right, activity, number) {
@@ -96,7 +99,6 @@ export class Judging {
     row.wrong.setAttribute("aria-pressed", String(!right));
     fill(row.answer, el("p", { class: `kept ${right ? "good" : "bad"}` }, icon(right ? "right" : "wrong"), `${what}. Kept as judgement ${number}.`));
     announce(`${what}. Kept as judgement ${number}.`);
-    if (!right) row.wrong.focus();
     this.done.add(row);
     this.count();
     this.onJudged(row.segment, right);

@@ -101,7 +101,7 @@ const jobOfAddress = () => new URLSearchParams(location.hash.slice(1)).get("job"
 
 /** The job goes into the address, so that a reload comes back to it; name and digest stay in this tab. */
 async function remember(about) {
-  history.replaceState(null, "", `#job=${encodeURIComponent(about.job)}`);
+  if (jobOfAddress() !== about.job) history.pushState(null, "", `#job=${encodeURIComponent(about.job)}`);
   sessionStorage.setItem(REMEMBERED, JSON.stringify({ name: about.name, job: about.job, digest: await about.digest }));
 }
 
