@@ -47,6 +47,11 @@ def test_the_same_rate_changes_nothing() -> None:
         np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
 
 
+def test_the_rate_of_broadcasting_counts_as_a_whole_one() -> None:
+    before = line(30_000 / 1001, frames=300, lost=(40, 60))
+    np.testing.assert_array_equal(first(at_rate(30.0)(before)).frame, first(before).frame)
+
+
 def test_a_slower_camera_saw_some_of_the_same_pictures() -> None:
     """Nothing is averaged: noise stays as large as it is."""
     before, after = first(line()), first(at_rate(10.0)(line()))
