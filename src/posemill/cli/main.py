@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "summary": ("posemill.cli.demo:summary", "The figures of the last run, and where its reports are."),
     "serve": ("posemill.cli.serve:serve", "Serve the newest bento of this workspace."),
     "try": ("posemill.cli.serve:try_", "Send videos to a running service and show its answers."),
+    "uat": ("posemill.cli.uat:uat", "Acceptance: scenarios, clients' judgements, signed verdicts."),
     "trace": ("posemill.cli.trace:trace", "From an answer to the clips and media that trained its model."),
     "forget": ("posemill.cli.trace:forget", "Every model and bento that a medium is in."),
     "monitor": ("posemill.cli.monitor:monitor", "Has what the service sees changed since training?"),

@@ -1,0 +1,96 @@
+"""Verdicts that people sign, and the release that one of them allows.
+
+A verdict speaks of exactly the bytes that were looked at: the digest of a bento and of a report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from posemill.errors import GateError, InputError
+from posemill.store import schema
+
+LATER = ("released", "retired")  # stages that a verdict does not change: `posemill models` does
+
+
+def record_verdict(
+    connection: Connection, *, version: int, passed: bool, by: str, bento_digest: str, report_digest: str,
+    report: Mapping[str, Any], conditions: str | None, added_by: str,
+) -> int:  # fmt: skip
+    """Keep a signed verdict; returns its number. A version that is not released becomes accepted or rejected."""
+    row = {
+        "model_version_id": version, "passed": passed, "client": by, "report": dict(report), "conditions": conditions,
+        "bento_digest": bento_digest, "report_digest": report_digest, "signed": True, "added_by": added_by,
+        "reason": None if passed else conditions or "rejected",
+    }  # fmt: skip
+    number = connection.scalar(insert(schema.acceptance).values(row).returning(schema.acceptance.c.id))
+    v = schema.model_version
+    change = update(v).where(v.c.id == version, v.c.stage.not_in(LATER))
+    connection.execute(change.values(stage="accepted" if passed else "rejected"))
+    return int(number or 0)
+
+
+def verdicts(connection: Connection, *, bento: str | None = None) -> list[RowMapping]:
+    """Signed verdicts, newest first: the columns of acceptance, and `bento_tag` and `stage` of the model version.
+
+    bento  only those whose report names this tag.
+    """
+    a, v = schema.acceptance, schema.model_version
+    query = select(a, v.c.bento_tag, v.c.stage).join_from(a, v).where(a.c.signed).order_by(a.c.id.desc())
+    if bento is not None:
+        query = query.where(a.c.report["bento"].astext == bento)
+    return list(connection.execute(query).mappings())
+
+
+def verdict_of(connection: Connection, bento_digest: str) -> RowMapping | None:
+    """The newest signed verdict on exactly these bytes, see verdicts; None where nobody gave one."""
+    return next((row for row in verdicts(connection) if row["bento_digest"] == bento_digest), None)
+
+
+def release(connection: Connection, bento_digest: str, *, added_by: str) -> RowMapping:
+    """Release the model version that was accepted with this bento; the one released before is retired.
+
+    Returns the promotion row (of the release that was there already, where it was). Errors: GateError without a signed
+    verdict on exactly these bytes, or with a rejection.
+    """
+    said = verdict_of(connection, bento_digest)
+    if said is None:
+        raise GateError(f"nothing is released: nobody signed a verdict on the bento with digest {bento_digest[:12]}")
+    if not said["passed"]:
+        raise GateError(rejection(said))
+    v, p = schema.model_version, schema.promotion
+    version = _locked(connection, said["model_version_id"])
+    if version["stage"] == "released":
+        last = select(p).where(p.c.model_version_id == version["id"]).order_by(p.c.id.desc()).limit(1)
+        if (found := connection.execute(last).mappings().first()) is not None:
+            return found
+    champion = connection.scalar(select(v.c.id).where(v.c.stage == "released", v.c.id != version["id"]))
+    connection.execute(update(v).where(v.c.stage == "released", v.c.id != version["id"]).values(stage="retired"))
+    connection.execute(update(v).where(v.c.id == version["id"]).values(stage="released"))
+    row = {
+        "model_version_id": version["id"], "what": "promoted", "instead_of": champion,
+        "reason": f"accepted by {said['client']}, verdict {said['id']}", "figures": {"acceptance": said["id"]},
+        "digests": {**version["digests"], "bento": bento_digest, "report": said["report_digest"]}, "added_by": added_by,
+    }  # fmt: skip
+    return connection.execute(insert(p).values(row).returning(p)).mappings().one()
+
+
+def rejection(said: RowMapping) -> str:
+    """A rejection as one sentence."""
+    why = f": {said['conditions']}" if said["conditions"] else ""
+    return (
+        f"{said['report']['bento']} is not released: {said['client']} rejected it on {said['added_at']:%Y-%m-%d}{why}"
+    )
+
+
+def _locked(connection: Connection, number: int) -> RowMapping:
+    """All versions are locked, so that two releases at once wait for each other; returns the one of that number."""
+    v = schema.model_version
+    rows = connection.execute(select(v).order_by(v.c.id).with_for_update()).mappings().all()
+    found = next((row for row in rows if row["id"] == number), None)
+    if found is None:
+        raise InputError(f"there is no model version {number}")
+    return found

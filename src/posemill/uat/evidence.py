@@ -1,0 +1,87 @@
+"""The picture that shows what was answered at a moment: the frame with its skeletons, or the pose alone."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.pose.skeleton import Skeleton, skeleton
+from posemill.serving.schema import TrackPoints, VideoAnswer
+from posemill.uat.checks import Check, Judged
+
+NEAR_S = 0.25  # how far a pose may be from the moment that it is shown for
+SHOWN = 4  # moments of one scenario
+SIDE_PX = 480
+
+
+def moments(judged: Judged) -> list[Check]:
+    """The checks to show: those that failed, else the one that is least sure."""
+    failed = [check for check in judged.checks if not check.passed]
+    return failed[:SHOWN] or list(judged.checks[:1])
+
+
+def evidence(clip: Path | None, answer: VideoAnswer, judged: Judged) -> bytes:
+    """A JPEG: one picture a moment, with its caption. Without a clip (keypoints) skeletons are drawn on grey."""
+    from posemill.video.draw import contact_sheet
+
+    shown = moments(judged)
+    pictures = [_picture(clip, answer, judged.person, check.moment_s) for check in shown]
+    captions = [f"{c.moment_s:.2f} s: expected {c.expected}, answered {c.answered}" for c in shown]
+    height, width = pictures[0].shape[:2]
+    scale = SIDE_PX / max(width, height)
+    sheet = contact_sheet(pictures, 2, captions, cell_px=(round(width * scale), round(height * scale)))
+    return _jpeg(sheet)
+
+
+def data_uri(jpeg: bytes) -> str:
+    """For a page that needs no other file."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+
+
+def _picture(clip: Path | None, answer: VideoAnswer, person: int | None, time_s: float) -> NDArray[np.uint8]:
+    from posemill.video.draw import MIDDLE, PEOPLE, draw_pose
+
+    image = _frame(clip, time_s) if clip else _grey(answer)
+    body = skeleton(answer.video.skeleton)
+    for each in answer.people:
+        pose = None if each.track is None else _pose(each.track, body, time_s)
+        if pose is not None:
+            image = draw_pose(image, *pose, body, MIDDLE if each.person == person else PEOPLE[-1])
+    return image
+
+
+def _frame(clip: Path, time_s: float) -> NDArray[np.uint8]:
+    from posemill.video.decode import read_frame
+
+    return read_frame(clip, time_s).image
+
+
+def _grey(answer: VideoAnswer) -> NDArray[np.uint8]:
+    return np.full((answer.video.height_px, answer.video.width_px, 3), 235, np.uint8)
+
+
+def _pose(track: TrackPoints, body: Skeleton, time_s: float) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """(K, 2) and (K,) of the pose that is nearest in time; None where none is near."""
+    if not track.time_s:
+        return None
+    row = int(np.abs(np.array(track.time_s) - time_s).argmin())
+    if abs(track.time_s[row] - time_s) > NEAR_S:
+        return None
+    xy = np.array(track.xy[row], np.float32).reshape(len(body), 2)  # null becomes NaN
+    return xy, np.array(track.confidence[row], np.float32)
+
+
+def _jpeg(image: NDArray[np.uint8]) -> bytes:
+    import cv2
+
+    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
+    return encoded.tobytes()
+
+
+def captions(checks: Sequence[Check]) -> str:
+    """What is to be seen, for those who do not see pictures."""
+    return "; ".join(f"at {c.moment_s:.2f} s {c.answered} where {c.expected} was expected" for c in checks)
