@@ -66,7 +66,7 @@ class VideoWork:
         verdict = None
         if acting is not None:  # over the whole video, as the prepare stage cuts clips
             _, probabilities = self.predictor.track(acting, 0.0, tracks.duration_s)
-            verdict = timeline.verdict(probabilities, self.predictor.classes)
+            verdict = timeline.verdict(probabilities, self.predictor.classes, self.predictor.below)
         return VideoAnswer(
             video=VideoFacts(
                 width_px=tracks.width_px, height_px=tracks.height_px, frames=tracks.frames,
@@ -81,14 +81,15 @@ class VideoWork:
 
     def _person(self, track: PoseTrack, with_points: bool) -> Person:
         spans, probabilities = self.predictor.track(track)
-        classes = self.predictor.classes
+        classes, below = self.predictor.classes, self.predictor.below
         return Person(
             person=track.person,
             start_s=float(track.time_s[0]),
             end_s=float(track.time_s[-1]),
             poses=len(found_only(track)),
-            verdict=timeline.verdict(probabilities, classes),
-            segments=timeline.segments(spans, probabilities, classes),
+            verdict=timeline.verdict(probabilities, classes, below),
+            segments=timeline.segments(spans, probabilities, classes, below),
+            windows=timeline.windows(spans, probabilities, classes, below),
             track=_points(track) if with_points else None,
         )
 
