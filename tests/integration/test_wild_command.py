@@ -6,6 +6,7 @@ No database and no pose network: what is tried is that everything between them m
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,12 @@ def looked_at(workspace: Path) -> int:
 
 
 def test_the_folder_is_judged_and_nothing_is_labelled_twice(workspace: Path) -> None:
+    (workspace / "ws" / "build" / "evaluate").mkdir(parents=True)
+    calibration = {"temperature": 2.0, "abstain_below": 0.99}
+    (workspace / "ws" / "build" / "evaluate" / "calibration.json").write_text(json.dumps(calibration))
     said = run("--wild", workspace / "videos", "--rates", "5", "--flip")
+    assert re.search(r"march/c.mp4 +march +squat +0.73 ", said)  # 1 / (1 + exp(-2 / 2))
+    assert "unsure: of 3 clips" in said
     assert "top-1 66.7%: 2 of 3 right" in said
     assert "not counted: 1 of activities that the model does not know (swim)" in said
     assert "not counted: 1 that cannot be read" in said

@@ -68,6 +68,7 @@ def evaluate(
     result = stage.run(
         wild, params.load(workspace.params), workspace, settings, network=network, labels=labels, rates_hz=rates,
         mirrored=flip, told=lambda v: None if silent else click.echo(f"{v.file}: {_said(v)}", err=True),
+        begun=lambda name, frames: None if silent else click.echo(f"{name}: posing {frames} frames", err=True),
     )  # fmt: skip
     if as_json:
         click.echo(result.model_dump_json())
@@ -94,6 +95,8 @@ def _lines(result: WildResult) -> list[str]:
         lines.append(f"not counted: {result.unlabelled} without a label")
     if result.unreadable:
         lines.append(f"not counted: {result.unreadable} that cannot be read")
+    if result.abstained:
+        lines.append(f"unsure: of {result.abstained} clips a client is told that the model had better say nothing")
     lines += [
         f"{way}: {share:.0%} have the same verdict, {result.top1_changed[way]:.0%} are right"
         for way, share in result.agreement.items()

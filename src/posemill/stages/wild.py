@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 NATIVE, MIRRORED = "as it is", "mirrored"
 Outcome = Literal["right", "wrong", "unknown activity", "no label", "unreadable"]
 COUNTED = ("right", "wrong")
+Begun = Callable[[str, int], object]
 
 
 class WildVerdict(BaseModel):
@@ -40,6 +41,7 @@ class WildVerdict(BaseModel):
     truth    as the folder has it; `said`, `probability` over all windows; None where there was no window.
     people   everybody in the video; `person` is the one who was judged.
     changed  what was said of the same clip at other frame rates and mirrored, by name.
+    abstained  a client is told that the model had better say nothing: the probability is under the threshold.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,6 +57,7 @@ class WildVerdict(BaseModel):
     people: int = 0
     person: int | None = None
     changed: dict[str, str | None] = {}
+    abstained: bool = False
     note: str | None = None
 
 
@@ -62,6 +65,7 @@ class WildResult(StageResult):
     """Top-1 over the clips whose activity the model knows; one without a window counts as wrong.
 
     weights    digest of the network's weights; `features` and `labeller` name what else decides the figures.
+    abstained  clips of these with a verdict that the model had better not given, right or wrong.
     agreement  share of these clips with the same verdict, by what was changed.
     benchmark  accuracy of the same network on the test split; None when it is not the one that evaluate judged.
     """
@@ -78,6 +82,7 @@ class WildResult(StageResult):
     low: float | None
     high: float | None
     unanswered: int
+    abstained: int
     unknown: int
     unlabelled: int
     unreadable: int
@@ -98,18 +103,19 @@ class Judge:
     name: str
     weights: str
     benchmark: float | None
+    below: float = 0.0  # probabilities under it are no answer
 
 
 def run(
     folder: Path, params: Params, inputs: Workspace, settings: Settings, *, network: Path | None = None,
     labels: Path | None = None, rates_hz: Sequence[float] = (), mirrored: bool = False,
-    told: Callable[[WildVerdict], object] = lambda _: None,
+    told: Callable[[WildVerdict], object] = lambda _: None, begun: Begun = lambda *_: None,
 ) -> WildResult:  # fmt: skip
     """Judge all clips of a folder; writes <home>/wild/<digest>.json and .html.
 
     network  folder of a trained network; None = evaluate.network. Poses and tracks are kept in the store, so that
              another network needs no labelling.
-    told     gets every verdict as soon as there is one.
+    told     gets every verdict as soon as there is one; begun a file and its frames, before poses are found in it.
     Errors: InputError for the folder or its table; CheckpointError where network and features do not fit.
     """
     from posemill.labelling.backlog import open_labeller
@@ -120,7 +126,7 @@ def run(
     labeller = open_labeller(label_params(params, inputs), settings)
     changes = _changes(rates_hz, mirrored)
     verdicts, sheets, home = [], {}, settings.home / "wild"
-    for clip, medium, found in _found(clips, labeller):
+    for clip, medium, found in _found(clips, labeller, begun):
         verdicts.append(verdict(judge, clip, medium, found, changes))
         if not isinstance(found, str):
             sheets[medium] = wild_report.sheet(home / "sheets", clip.path, found)
@@ -149,10 +155,11 @@ def load_judge(params: Params, inputs: Workspace, network: Path | None = None) -
             f"{features.window.frames} of {features.skeleton.name}: put the features.json it was trained with beside it"
         )
     evaluated = inputs.output("evaluate") if folder.resolve() == own.resolve() else folder
-    temperature = float(_json(evaluated / "calibration.json").get("temperature", 1.0))
+    calibration = _json(evaluated / "calibration.json")
     weights = str(_json(folder / "network.json")["sha256"])
-    ask = asker(trained, features, temperature, params.evaluate.batch_size)
-    return Judge(ask, features, card.classes, card.name, weights, _json(evaluated / "metrics.json").get("accuracy"))
+    ask = asker(trained, features, float(calibration.get("temperature", 1.0)), params.evaluate.batch_size)
+    accuracy, below = _json(evaluated / "metrics.json").get("accuracy"), float(calibration.get("abstain_below") or 0.0)
+    return Judge(ask, features, card.classes, card.name, weights, accuracy, below)
 
 
 def _features(folder: Path, inputs: Workspace) -> Path:
@@ -189,19 +196,21 @@ def mirror(tracks: MediumTracks) -> MediumTracks:
     return replace(tracks, tracks=tuple(turned))
 
 
-def _found(clips: Sequence[WildClip], labeller: Labeller) -> Iterator[tuple[WildClip, str, MediumTracks | str]]:
+def _found(
+    clips: Sequence[WildClip], labeller: Labeller, begun: Begun
+) -> Iterator[tuple[WildClip, str, MediumTracks | str]]:
     """Every clip with the digest of its video and its tracks, or the reason why there are none."""
     from posemill.store.media import digest_of
 
     for clip in clips:
         medium = digest_of(clip.path)
         try:
-            yield clip, medium, labelled(labeller, clip.path, medium)
+            yield clip, medium, labelled(labeller, clip.path, medium, begun)
         except UnreadableMedia as exc:
             yield clip, medium, str(exc)
 
 
-def labelled(labeller: Labeller, path: Path, medium: str) -> MediumTracks:
+def labelled(labeller: Labeller, path: Path, medium: str, begun: Begun = lambda *_: None) -> MediumTracks:
     """Tracks of a video that need not be in the database; what the store has is not computed again."""
     from posemill.labelling.chunks import poses_of
     from posemill.labelling.engine import find_poses
@@ -209,6 +218,7 @@ def labelled(labeller: Labeller, path: Path, medium: str) -> MediumTracks:
 
     if labeller.missing([medium]):
         facts = probe(path)
+        begun(path.name, facts.frames)
         poses = list(find_poses(path, labeller.backend, labeller.params))
         size_px, body = (facts.width_px, facts.height_px), labeller.backend.skeleton
         whole = (0, None)
@@ -241,6 +251,7 @@ def verdict(
         windows=windows,
         people=len(found.tracks),
         person=actor.person if actor else None,
+        abstained=best is not None and of_clip[best] < judge.below,
         changed={name: max(of, key=lambda a: of[a], default=None) for name, of in changed.items()},
         note=note,
     )
@@ -292,6 +303,7 @@ def _result(
         low=low,
         high=high,
         unanswered=sum(v.said is None for v in counted),
+        abstained=sum(v.abstained for v in counted),
         unknown=sum(v.outcome == "unknown activity" for v in verdicts),
         unlabelled=sum(v.outcome == "no label" for v in verdicts),
         unreadable=sum(v.outcome == "unreadable" for v in verdicts),

@@ -68,7 +68,11 @@ def _top(page: Page, result: WildResult) -> None:
     left_out = f"{result.unknown} unknown to the model, {result.unlabelled} without label, {result.unreadable} broken"
     figures = [
         Figure("Top-1", "–" if result.top1 is None else percent(result.top1), interval),
-        Figure("Right", f"{result.right} of {result.clips}", f"{result.unanswered} without any answer"),
+        Figure(
+            "Right",
+            f"{result.right} of {result.clips}",
+            f"{result.unanswered} without any answer, unsure {result.abstained}",
+        ),
         Figure("Not counted", str(len(result.verdicts) - result.clips), left_out),
     ]
     if result.benchmark is not None:

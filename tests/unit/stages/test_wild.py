@@ -102,14 +102,14 @@ def test_mirrored_twice_is_as_before() -> None:
     np.testing.assert_array_equal(twice.tracks[0].confidence, tracks.tracks[0].confidence)
 
 
-def judge() -> wild.Judge:
-    """It always says squat."""
+def judge(below: float = 0.0) -> wild.Judge:
+    """It always says squat, with 0.75."""
 
     def ask(windows: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.tile(np.array([[0.25, 0.75]], np.float32), (len(windows), 1))
 
     features = FeaturePipeline(BODY_12, WindowSpec(duration_s=0.5, stride_s=0.5, rate_hz=12))
-    return wild.Judge(ask, features, CLASSES, "told", "a" * 64, None)
+    return wild.Judge(ask, features, CLASSES, "told", "a" * 64, None, below)
 
 
 def test_only_what_the_model_can_know_is_counted() -> None:
@@ -129,6 +129,13 @@ def test_only_what_the_model_can_know_is_counted() -> None:
     assert outcome(None).outcome == "no label"
     broken = outcome("squat", "it cannot be read")
     assert (broken.outcome, broken.note, broken.said) == ("unreadable", "it cannot be read", None)
+
+
+@pytest.mark.parametrize(("below", "abstained"), [(0.0, False), (0.7, False), (0.8, True)])
+def test_a_verdict_under_the_threshold_is_marked(below: float, abstained: bool) -> None:
+    clip = WildClip(Path("v.mp4"), "v.mp4", "squat")
+    found = wild.verdict(judge(below), clip, "b" * 64, made_up(1, frames=40), {})
+    assert (found.outcome, found.abstained) == ("right", abstained)
 
 
 def test_nobody_in_the_picture_is_wrong_and_said() -> None:
