@@ -91,7 +91,7 @@ def test_a_model_is_packaged_once_and_judged_by_its_answers(workspace: Workspace
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == content
     assert set(content) == {
         "activity.bin", "activity.onnx", "activity.xml", "bento.json", "calibration.json", "card.md", "classes.json",
-        "digests.json", "features.json", "labeller.json", "lineage.parquet",
+        "digests.json", "features.json", "labeller.json", "lineage.parquet", "reference.json",
     }  # fmt: skip
     assert rows(engine, "SELECT bento_tag, stage FROM model_version") == [(first.bento, "candidate")]
     assert rows(engine, "SELECT digests->>'model', metrics->>'ece' FROM model_version") == [(first.model, None)]
