@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import bentoml
 
 from posemill.errors import InputError, PosemillError
-from posemill.serving import job_routes, routes
+from posemill.serving import gallery, job_routes, judgements, live, page_routes, routes
 from posemill.serving.checks import with_nulls
 from posemill.serving.endpoints import ActivityEndpoints, house_rules
 from posemill.serving.job_routes import ANSWER
 from posemill.serving.jobs import Full, Jobs
+from posemill.serving.live_windows import Judge
 from posemill.serving.poser import Poser
 from posemill.serving.schema import VideoAnswer
 from posemill.serving.schema_analysis import FoundPose, ImageAnswer, ImageFacts, JobTaken
@@ -24,13 +25,27 @@ from posemill.serving.video_work import VideoWork
 if TYPE_CHECKING:
     from starlette.responses import Response
 
+    from posemill.serving.live import LiveFrames
+
 BODY_LIMIT = 512 * 2**20  # bytes of a video
 LEAST_PX = 8  # of a picture's sides; nobody can be seen in less
 
 
 # four threads: keypoints are answered while a video is posed (one at a time, see Jobs)
 @bentoml.service(name="posemill_analysis", threads=4, workers=1, traffic={"timeout": 900})
-@bentoml.asgi_app(routes.app([*routes.routes(), *job_routes.routes()]), path="/")
+@bentoml.asgi_app(
+    routes.app(
+        [
+            *routes.routes(),
+            *job_routes.routes(),
+            *live.routes(),
+            *judgements.routes(),
+            *gallery.routes(),
+            *page_routes.routes(),
+        ]
+    ),
+    path="/",
+)
 class AnalysisService(ActivityEndpoints):
     """Videos → people → activities."""
 
@@ -43,6 +58,12 @@ class AnalysisService(ActivityEndpoints):
         self.videos = VideoWork(self.poser, self.predictor, self.receipt, self.limits)
         self.pictures = CapacityLimiter(2)  # unpacked at once; each may have 200 MB
         self.jobs = Jobs(int(self.limits.jobs), self.limits.job_keep_s)
+
+    def live_frames(self) -> LiveFrames:
+        """Whoever follows the frames of one live connection."""
+        from posemill.serving.live_frames import FollowedFrames
+
+        return FollowedFrames(self.poser, Judge(self.predictor, self.observe))
 
     @bentoml.on_shutdown
     def end_jobs(self) -> None:

@@ -1,0 +1,58 @@
+"""Frames of a live picture: everybody is found and followed, and the one who acts is judged."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from posemill.errors import InputError
+from posemill.features.acting import acting_person
+from posemill.labelling.base import FramePoses
+from posemill.labelling.engine import follow
+from posemill.pose.interpolate import found_only
+from posemill.pose.track import MediumTracks
+from posemill.serving.live_windows import Due, Judge
+from posemill.serving.poser import Poser
+from posemill.video.apart import read_picture_apart
+
+MOST_FRAMES = 1024  # that are remembered, without their pictures
+PATIENCE_S = 10.0  # for unpacking a frame
+
+
+class FollowedFrames:
+    """See live.LiveFrames. Remembers the poses of the last few seconds, and follows people through them anew."""
+
+    def __init__(self, poser: Poser, judge: Judge) -> None:
+        self._poser, self._judge, self._due = poser, judge, Due(judge)
+        self._seen: deque[FramePoses] = deque(maxlen=MOST_FRAMES)
+        self._size = (0, 0)
+        self._number = 0
+
+    def take(self, content: bytes, time_s: float) -> dict[str, Any] | None:
+        """Look at one picture file; a prediction when one is due.
+
+        Errors: UnreadableMedia, InputError for a frame that is not later than the one before.
+        """
+        if self._seen and time_s <= self._seen[-1].time_s:
+            raise InputError(f"time_s should increase, but {time_s:g} came after {self._seen[-1].time_s:g}")
+        image = read_picture_apart(content, "the frame", PATIENCE_S)
+        if image.shape[:2] != self._size:  # another camera, or it was turned: nobody is where they were
+            self._seen.clear()
+            self._size = image.shape[0], image.shape[1]
+        self._number += 1
+        self._seen.append(FramePoses(self._number, time_s, self._poser.poses(image)))
+        while self._seen[0].time_s < time_s - self._judge.longest_s - self._judge.stride_s:
+            self._seen.popleft()
+        began_s = self._seen[0].time_s
+        if not self._due(time_s, began_s):
+            return None
+        actor = acting_person(self._tracks(began_s))
+        return self._judge(None if actor is None else found_only(actor), time_s - began_s, 0.0) | {"time_s": time_s}
+
+    def _tracks(self, began_s: float) -> MediumTracks:
+        """Everybody of the last seconds; times are from the first of them."""
+        skeleton = self._poser.backend.skeleton
+        recent = [FramePoses(each.frame, each.time_s - began_s, each.poses) for each in self._seen]
+        height, width = self._size
+        tracks = follow(recent, skeleton, self._poser.params)
+        return MediumTracks("live", "live", skeleton, width, height, len(recent), recent[-1].time_s, tracks)
