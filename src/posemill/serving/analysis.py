@@ -18,7 +18,7 @@ from posemill.serving.live_windows import Judge
 from posemill.serving.poser import Poser
 from posemill.serving.schema import VideoAnswer
 from posemill.serving.schema_analysis import FoundPose, ImageAnswer, ImageFacts, JobTaken
-from posemill.serving.uploads import ImageInput, VideoInput
+from posemill.serving.uploads import IMAGE_FORM, VIDEO_FORM, ImageInput, VideoInput
 from posemill.serving.video_limits import VideoLimits
 from posemill.serving.video_work import VideoWork
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from posemill.serving.live import LiveFrames
 
 BODY_LIMIT = 512 * 2**20  # bytes of a video
+FORM = "multipart/form-data"
 LEAST_PX = 8  # of a picture's sides; nobody can be seen in less
 
 
@@ -55,9 +56,10 @@ class AnalysisService(ActivityEndpoints):
         super().__init__()
         self.limits = VideoLimits.from_env()
         self.poser = Poser.load(self.folder)
-        self.videos = VideoWork(self.poser, self.predictor, self.receipt, self.limits)
+        self.videos = VideoWork(self.poser, self.predictor, self.receipt, self.limits, self.observe)
         self.pictures = CapacityLimiter(2)  # unpacked at once; each may have 200 MB
         self.jobs = Jobs(int(self.limits.jobs), self.limits.job_keep_s)
+        self.metrics.gauge("posemill_videos", "Videos that come, wait or are worked on.", lambda: self.jobs.under_way)
 
     def live_frames(self) -> LiveFrames:
         """Whoever follows the frames of one live connection."""
@@ -71,6 +73,9 @@ class AnalysisService(ActivityEndpoints):
         self.jobs.close()
 
     @bentoml.api
+    @routes.documented(
+        takes={FORM: VIDEO_FORM}, answers=VideoAnswer, also={202: JobTaken}, refusals=(400, 413, 422, 429, 503)
+    )
     async def analyse_video(self, upload: VideoInput, /) -> VideoAnswer:
         """Everybody in a video, what each does when, and the verdict over the person who acts.
 
@@ -83,6 +88,7 @@ class AnalysisService(ActivityEndpoints):
             raise
 
     @bentoml.api
+    @routes.documented(takes={FORM: IMAGE_FORM}, answers=ImageAnswer, refusals=(400, 413, 422, 503))
     async def analyse_image(self, upload: ImageInput, /) -> ImageAnswer:
         """The poses of everybody in a picture."""
         return await _answered(partial(self._image, upload))

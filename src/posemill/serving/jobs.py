@@ -12,8 +12,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -114,20 +116,25 @@ class Jobs:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def under_way(self) -> int:
+        """Jobs whose upload is coming, that wait, or are worked on."""
+        return sum(job.ended_at is None for job in list(self._jobs.values()))
+
     def open(self) -> Job:
         """A place among the jobs, with a folder for the upload. `start` or `forget` it. Errors: Full."""
         with self._change:
-            under_way = sum(job.ended_at is None for job in self._jobs.values())
-            if under_way >= self._most or self._closing:
-                raise Full(f"{under_way} videos are already being worked on or wait: try again later")
+            if self.under_way >= self._most or self._closing:
+                raise Full(f"{self.under_way} videos are already being worked on or wait: try again later")
             job = Job(secrets.token_hex(16), Path(tempfile.mkdtemp(dir=self._root)))
             self._jobs[job.id] = job
         return job
 
     def start(self, job: Job, work: Work) -> None:
         """Queue the job. `work` ends with an error, or has left what it made in the job's folder."""
+        context = copy_context()  # whoever reads it, such as the log of predictions, finds who sent the video
         with self._change:
-            self._queue.append((job, work))
+            self._queue.append((job, partial(context.run, work)))
             self._change.notify_all()
 
     def get(self, number: str) -> Job | None:

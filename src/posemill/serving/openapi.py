@@ -21,6 +21,8 @@ from posemill.serving.schema import Problem
 
 REFERENCE = "#/components/schemas/{model}"
 JSON = "application/json"
+GUARDED = (401, 408, 415, 429, 503, 504)  # before any endpoint, see guard/
+KEY = {"type": "http", "scheme": "bearer", "description": "Where the service wants keys; see `posemill keys`."}
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <link rel="stylesheet" href="./static_content/swagger-ui.css"></head>
@@ -64,7 +66,8 @@ def _document(service: Any, mounted: Any) -> dict[str, Any]:
         },
         "servers": [{"url": "."}],
         "paths": dict(sorted(paths.items())),
-        "components": {"schemas": definitions.get("$defs", {})},
+        "components": {"schemas": definitions.get("$defs", {}), "securitySchemes": {"key": KEY}},
+        "security": [{"key": []}, {}],
     }  # fmt: skip
 
 
@@ -92,7 +95,8 @@ def _of_routes(mounted: Any) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def _models(marks: Mapping[str, Any]) -> Iterable[type[BaseModel]]:
-    for shapes in (_by_media(marks.get("answers")), marks.get("takes", {})):
+    also = {str(status): shape for status, shape in marks.get("also", {}).items()}
+    for shapes in (_by_media(marks.get("answers")), marks.get("takes", {}), also):
         yield from (shape for shape in shapes.values() if isinstance(shape, type))
 
 
@@ -113,7 +117,14 @@ def _operation(marks: Mapping[str, Any]) -> dict[str, Any]:
     if answers:
         good["content"] = _content(answers)
     bad = {"description": "One sentence.", "content": _content({JSON: Problem})}
-    operation = {"responses": {str(status): good, **{str(s): bad for s in refusals}}, **marks}
+    also = {
+        str(s): {"description": "Another answer.", "content": _content({JSON: shape})}
+        for s, shape in marks.pop("also", {}).items()
+    }
+    operation = {
+        "responses": {str(status): good, **also, **{str(s): bad for s in sorted({*refusals, *GUARDED})}},
+        **marks,
+    }
     if takes:
         operation["requestBody"] = {"required": True, "content": _content(takes)}
     return operation

@@ -55,7 +55,8 @@ def documented(
     answers    a pydantic model (JSON), the media type of a file, or media type → pydantic model or JSON schema.
     takes      media type → pydantic model or JSON schema of the body.
     status     of a good answer; refusals are the statuses of {"error": sentence}.
-    operation  further fields of an OpenAPI operation, such as parameters.
+    operation  further fields of an OpenAPI operation, such as parameters; also={status: pydantic model} names other
+               good answers.
     """
 
     def mark(endpoint: Endpoint) -> Endpoint:
@@ -112,7 +113,9 @@ def _refusal(request: Request, exc: Exception) -> Response:
 
 def _misfit(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, ValidationError)
-    return JSONResponse({"detail": exc.errors(include_context=False, include_input=False)}, 400)
+    faults = exc.errors(include_context=False, include_input=False)
+    fits_the_schema = all(fault["type"] == "value_error" for fault in faults)
+    return JSONResponse({"detail": faults}, 422 if fits_the_schema else 400)
 
 
 def _bentoml(request: Request, exc: Exception) -> Response:

@@ -20,7 +20,22 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 LARGEST_IMAGE = 64 * 2**20  # bytes
-_YES = ("1", "true", "yes", "on")
+_YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
+_FILE = {"type": "string", "format": "binary"}
+VIDEO_FORM = {
+    "type": "object",
+    "required": ["video"],
+    "properties": {
+        "video": {**_FILE, "description": "a video file"},
+        "tracks": {"type": "boolean", "description": "also answer with every person's keypoints"},
+        "job": {"type": "boolean", "description": "work on it as a job, also when it is short"},
+    },
+}
+IMAGE_FORM = {
+    "type": "object",
+    "required": ["image"],
+    "properties": {"image": {**_FILE, "description": "a JPEG, PNG or WebP file"}},
+}
 
 
 class VideoInput(bentoml.IODescriptor):
@@ -112,7 +127,10 @@ def _file_of(form: FormData, field: str) -> UploadFile:
 
 
 def _is_set(form: FormData, field: str) -> bool:
-    return str(form.get(field, "false")).lower() in _YES
+    said = str(form.get(field, "false")).lower()
+    if said not in (*_YES, *_NO):
+        raise InvalidArgument(f"the form's field `{field}` should be true or false")
+    return said in _YES
 
 
 def _store(upload: UploadFile, folder: Path) -> Path:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from posemill.errors import InputError
 from posemill.pose.interpolate import found_only
@@ -26,6 +31,7 @@ class VideoWork:
     predictor: ActivityPredictor
     receipt: Receipt
     limits: VideoLimits
+    observe: Callable[[str, NDArray[np.float32], NDArray[np.float32]], Any]
 
     def begin(self, jobs: Jobs, upload: VideoInput) -> Job:
         """Look at the upload and queue the work. Job.kept says whether it is a job or answered at once.
@@ -80,7 +86,8 @@ class VideoWork:
         )  # fmt: skip
 
     def _person(self, track: PoseTrack, with_points: bool) -> Person:
-        spans, probabilities = self.predictor.track(track)
+        spans, windows, probabilities = self.predictor.judge(track)
+        self.observe("/analyse_video", windows, probabilities)
         classes, below = self.predictor.classes, self.predictor.below
         return Person(
             person=track.person,
