@@ -6,12 +6,13 @@ BentoML has no body limit of its own, answers some errors as a JSON list and oth
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+KEPT = frozenset({b"allow", b"retry-after", b"www-authenticate", b"content-range"})  # of an answer that is rewritten
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
@@ -72,11 +73,13 @@ class ErrorSentences:
 
         async def rewrite(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] >= 400:
-                failed.update(status=message["status"], body=b"")
+                kept = [header for header in message.get("headers", ()) if header[0].lower() in KEPT]
+                failed.update(status=message["status"], body=b"", kept=kept)
             elif failed and message["type"] == "http.response.body":
                 failed["body"] += message.get("body", b"")
                 if not message.get("more_body"):
-                    await _say(send, failed["status"], sentence(failed["status"], failed["body"], scope["path"]))
+                    says = sentence(failed["status"], failed["body"], scope["path"])
+                    await _say(send, failed["status"], says, failed["kept"])
             else:
                 await send(message)
 
@@ -101,12 +104,12 @@ def sentence(status: int, body: bytes, path: str) -> str:
 
 
 def _fault(fault: dict[str, Any]) -> str:
-    where = ".".join(map(str, fault.get("loc", ())))
-    return f"{where}: {fault.get('msg')}" if where else str(fault.get("msg"))
+    where, says = ".".join(map(str, fault.get("loc", ()))), str(fault.get("msg")).removeprefix("Value error, ")
+    return f"{where}: {says}" if where else says
 
 
-async def _say(send: Send, status: int, says: str) -> None:
+async def _say(send: Send, status: int, says: str, kept: Iterable[tuple[bytes, bytes]] = ()) -> None:
     body = json.dumps({"error": says}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *kept]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

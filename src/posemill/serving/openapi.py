@@ -112,7 +112,7 @@ def _operation(marks: Mapping[str, Any]) -> dict[str, Any]:
     """An operation of OpenAPI."""
     marks = dict(marks)
     answers, takes = _by_media(marks.pop("answers", None)), marks.pop("takes", {})
-    status, refusals = marks.pop("status", 200), marks.pop("refusals", ())
+    status, refusals = marks.pop("status", 200), sorted({*GUARDED, *marks.pop("refusals", ())})
     good: dict[str, Any] = {"description": "The answer."}
     if answers:
         good["content"] = _content(answers)
@@ -122,7 +122,7 @@ def _operation(marks: Mapping[str, Any]) -> dict[str, Any]:
         for s, shape in marks.pop("also", {}).items()
     }
     operation = {
-        "responses": {str(status): good, **also, **{str(s): bad for s in sorted({*refusals, *GUARDED})}},
+        "responses": {str(status): good, **also, **{str(s): bad for s in refusals}},
         **marks,
     }
     if takes:

@@ -18,7 +18,7 @@ from posemill.serving.guard.watch import Room, Watch
 
 DATABASE_URL = "POSEMILL_DATABASE_URL"
 HEALTH = frozenset({"/healthz", "/livez", "/readyz"})  # an orchestrator asks these, also of a busy service
-_PAGE = ("/uat", "/static_content/", "/docs.json", "/schema.json", "/favicon.ico")  # files without anything of anybody
+_PAGE = ("/uat", "/static_content/", "/docs", "/schema.json", "/favicon.ico")  # files without anything of anybody
 PICKLE = b"application/vnd.bentoml+pickle"  # BentoML reads it between its own processes
 LOOK_S = 1.0
 

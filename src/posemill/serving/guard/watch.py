@@ -35,9 +35,11 @@ class Watch:
 
     async def receive(self) -> Message:
         """ASGI. Ends in http.disconnect once the request was refused."""
-        self._wait = "body" if self._open else ""
+        if self._open:  # later it only hears whether the client has gone
+            self._wait = "body"
         message = await self._receive()
-        self._wait = ""
+        if self._open:
+            self._wait = ""
         if self.over:
             return {"type": "http.disconnect"}
         if message["type"] == "http.request":
