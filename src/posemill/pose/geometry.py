@@ -26,10 +26,10 @@ def seen(xy: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 def sides(xy: NDArray[np.float32]) -> NDArray[np.float32]:
     """Width and height of the box around the seen keypoints. xy (..., K, 2) → (..., 2); 0 where none is seen."""
-    known = seen(xy)[..., None]
-    low = np.where(known, xy, np.inf).min(-2)
-    high = np.where(known, xy, -np.inf).max(-2)
-    return np.asarray(np.where(np.isfinite(high - low), high - low, 0.0), np.float32)
+    xy = np.where(seen(xy)[..., None], xy, np.nan)
+    of_each = [np.fmax.reduce(c, axis=-1) - np.fmin.reduce(c, axis=-1) for c in (xy[..., 0], xy[..., 1])]
+    size = np.stack(of_each, -1)
+    return np.asarray(np.where(np.isfinite(size), size, 0.0), np.float32)
 
 
 def fill_in_time(x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -39,8 +39,16 @@ def fill_in_time(x: NDArray[np.float32]) -> NDArray[np.float32]:
     Returns the same shape; a keypoint that is never seen stays NaN.
     """
     known = seen(x)
+    window, keypoint = np.nonzero(~known.all(1))  # most keypoints are seen all the time
+    filled = np.array(x, np.float32)
+    filled[window, :, keypoint] = _filled(x[window, :, keypoint], known[window, :, keypoint])
+    return filled
+
+
+def _filled(x: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(M, T, 2) and (M, T): one keypoint of one window each."""
     frames = x.shape[1]
-    at = np.arange(frames)[None, :, None]
+    at = np.arange(frames)[None]
     before = np.maximum.accumulate(np.where(known, at, -1), axis=1)
     after = np.minimum.accumulate(np.where(known, at, frames)[:, ::-1], axis=1)[:, ::-1]
     left = np.where(before < 0, after, before).clip(0, frames - 1)

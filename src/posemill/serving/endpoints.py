@@ -45,6 +45,8 @@ def errors_are_sentences(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 def house_rules(service: Any, body_limit: int) -> None:
     """Put counting, the guard, the body limit (bytes) and the form of errors before every endpoint of a service."""
     service.config["metrics"] = {"enabled": False}  # see metrics.py
+    # spans that nobody collects cost as much as everything else around the model; a BENTOML_CONFIG of one's own wins
+    service.config["tracing"] = {"excluded_urls": ".*"}
     service.add_asgi_middleware(Metered, endpoint=Endpoints(service))
     service.add_asgi_middleware(Guard, answer_s=0.9 * service.config["traffic"]["timeout"])
     service.add_asgi_middleware(BodyLimit, limit_bytes=body_limit)

@@ -1,0 +1,78 @@
+"""Clients that ask one address the same thing over and over: asyncio, one kept connection a client, plain sockets.
+
+python benchmarks/http_load.py HOST PORT BODY --path /predict_windows --clients 8 --seconds 2 [--header "A: b"]
+prints one JSON line. A process of its own, so that it and the server do not share a lock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+
+async def read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Status and body of one answer with a Content-Length."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    length = next(int(line[15:]) for line in lines if line[:15].lower() == b"content-length:")
+    return int(lines[0].split(b" ")[1]), await reader.readexactly(length)
+
+
+async def ask(host: str, port: int, request: bytes, until: float, most: int, seen: list[tuple[int, float]]) -> None:
+    """One client; at least one answer, then until the clock or the number of all answers says enough."""
+    reader, writer = await asyncio.open_connection(host, port, limit=2**24)
+    try:
+        while True:
+            started = time.perf_counter()
+            writer.write(request)
+            await writer.drain()
+            status, _ = await read_answer(reader)
+            now = time.perf_counter()
+            seen.append((status, now - started))
+            if now > until or len(seen) >= most:
+                return
+    finally:
+        writer.close()
+
+
+async def load(args: argparse.Namespace) -> dict[str, float | dict[str, int]]:
+    """All clients at once; what came back, and how quickly."""
+    body = args.body.read_bytes()
+    head = [f"POST {args.path} HTTP/1.1", f"Host: {args.host}", f"Content-Length: {len(body)}", *args.header]
+    request = "\r\n".join([*head, "", ""]).encode() + body
+    seen: list[tuple[int, float]] = []
+    started = time.perf_counter()
+    clients = [
+        ask(args.host, args.port, request, started + args.seconds, args.requests, seen) for _ in range(args.clients)
+    ]
+    await asyncio.gather(*clients)
+    took = time.perf_counter() - started
+    p50, p95, p99 = np.percentile([s for _, s in seen], [50, 95, 99]) * 1000
+    return {
+        "answers": len(seen), "requests_s": len(seen) / took, "p50_ms": p50, "p95_ms": p95, "p99_ms": p99,
+        "statuses": {str(status): n for status, n in Counter(status for status, _ in seen).items()},
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Ask, and print what was seen."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("host")
+    parser.add_argument("port", type=int)
+    parser.add_argument("body", type=Path)
+    parser.add_argument("--path", default="/predict_windows")
+    parser.add_argument("--header", action="append", default=[])
+    parser.add_argument("--clients", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--requests", type=int, default=10**9, help="enough answers, whatever the clock says")
+    print(json.dumps(asyncio.run(load(parser.parse_args()))))
+
+
+if __name__ == "__main__":
+    main()
