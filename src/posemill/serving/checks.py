@@ -13,6 +13,7 @@ from posemill.pose.track import PoseTrack, State
 from posemill.serving.schema import TrackRequest
 
 LARGEST = 1e9  # pixels and seconds; larger numbers are slips
+LONGEST_S = 1800.0  # of a track: two poses a year apart would ask for a hundred million windows
 
 
 def windows_array(given: Any, frames: int, body: Skeleton) -> NDArray[np.float32]:
@@ -42,6 +43,10 @@ def track_of(request: TrackRequest) -> PoseTrack:
     confidence = _confidence(_shaped(given, (t, k), "confidence", body), seen)
     if (np.diff(times) <= 0).any():
         raise InputError(f"time_s should strictly increase, but row {int(np.argmax(np.diff(times) <= 0)) + 1} does not")
+    if t and times[-1] - times[0] > LONGEST_S:
+        raise InputError(
+            f"a track is at most {LONGEST_S:.0f} s long, this one has {times[-1] - times[0]:.0f}; send it in pieces"
+        )
     return PoseTrack(
         body, 0, np.arange(t, dtype=np.int32), times, xy.astype(np.float32), confidence,
         np.full(t, State.PREDICTED, np.uint8),
