@@ -147,6 +147,7 @@ def sign_(report: Path, by: str, reject: bool, conditions: str | None, quiet: bo
       posemill uat sign --by anna --reject --conditions "falls are missed" build/uat/20261124-101500
     """
     from posemill.ingest.who import who
+    from posemill.uat.release import wake
     from posemill.uat.signing import sign
 
     if not by.strip():
@@ -156,8 +157,11 @@ def sign_(report: Path, by: str, reject: bool, conditions: str | None, quiet: bo
             connection, settings, report, by=by.strip(), reject=reject, conditions=conditions, added_by=who()
         )  # fmt: skip
     verdict = "rejected" if reject else "accepted"
+    told = wake(settings.workspace)
     say({"verdict": done.number, verdict: done.bento, "bento digest": done.bento_digest[:12],
          "report digest": done.report_digest[:12], "by": by}, quiet, as_json)  # fmt: skip
+    if not (quiet or as_json):
+        click.echo(told, err=True)
 
 
 @uat.command("verify")

@@ -9,6 +9,8 @@ from itertools import pairwise
 from posemill.serving.schema import Person, Segment, Verdict, VideoAnswer
 from posemill.uat.scenarios import Expected, Scenario
 
+BRIEF_S = 0.1  # a piece of a clip that is shorter shows nothing, such as its end after the last pose
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -143,6 +145,7 @@ def _worst(segments: Sequence[Segment], activity: str, start_s: float, end_s: fl
     if not pieces:
         return start_s, "-"
     other = [p for p in pieces if p[2] is None or p[2].activity != activity or _abstained(p[2])]
+    other = [p for p in other if p[1] - p[0] > BRIEF_S]
     if other:
         a, b, segment = max(other, key=lambda p: p[1] - p[0])
     else:

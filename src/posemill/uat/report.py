@@ -109,14 +109,16 @@ def page(report: Report, pictures: Mapping[str, bytes]) -> Page:
     from posemill.uat.evidence import data_uri
 
     right = sum(s.passed for s in report.scenarios)
-    out = Page("Acceptance", report.says, f"posemill {report.posemill}, run {report.run}, {report.at}")
+    lead = "What a service was asked, what it answered, and the moment of every clip that shows it at its worst."
+    out = Page("Acceptance", lead, f"posemill {report.posemill}, run {report.run}, {report.at}")
     out.banner(report.says, "good" if report.passed else "bad")
     out.figures([
         Figure("Scenarios", str(len(report.scenarios))),
         Figure("As expected", f"{right} of {len(report.scenarios)}", tone="good" if report.passed else "bad"),
-        Figure("Bento", report.bento or "none", "what was asked"),
-        Figure("Receipt", report.receipt.id if report.receipt else "-", "for `posemill trace`"),
     ])  # fmt: skip
+    asked: list[Row] = [["bento", report.bento or "none: the service was not served from one"]]
+    asked += [["receipt", f"{report.receipt.id}, for `posemill trace`"]] if report.receipt else []
+    out.section("What was asked").table(["what", "which"], [*asked, ["posemill", report.posemill], ["run", report.run]])
     out.section("Scenarios", "What every scenario expects, and what the service answered. Failed ones come first.")
     ordered = sorted(report.scenarios, key=lambda s: s.passed)
     rows: list[Row] = [[s.name, _verdict(s.passed), s.owner, s.clip, s.says] for s in ordered]
