@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 MISSING = "no Chromium on this machine: install it as root (Debian: apt-get install chromium)"
-REQUIRED = "POSEMILL_CHROMIUM_REQUIRED"  # set by .ci/run: there a skipped test would hide a broken page
+REQUIRED = "CHROMIUM_REQUIRED"  # set by .ci/run: there a skipped test would hide a broken page
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-default-apps", "--disable-domain-reliability",

@@ -19,6 +19,13 @@ KNOWN = {
     "POSEMILL_MAX_REQUESTS": "that a service works on at the same time; default 256",
     "POSEMILL_TIME_LIMIT_S": "until a service gives up an answer; default: nine tenths of the service's own timeout",
     "POSEMILL_SILENCE_S": "until a service closes a connection that says nothing, or takes nothing; default 15",
+    "POSEMILL_SHORT_VIDEO_S": "videos up to this long are answered at once, longer ones as a job; default 20",
+    "POSEMILL_SHORT_WAIT_S": "a short video that waits longer for its turn becomes a job too; default 120",
+    "POSEMILL_LONGEST_VIDEO_S": "longer ones are refused; default 10800",
+    "POSEMILL_JOBS": "videos that a service receives, queues and works on at once; default 8",
+    "POSEMILL_JOB_KEEP_S": "how long a finished job and its files stay; default 3600",
+    "POSEMILL_KEEP_UPLOADS": "1: a service keeps what clients judged, so that it can become a label",
+    "POSEMILL_GALLERY": "folder of clips and pictures that the acceptance page offers to try; default: none",
 }
 
 
