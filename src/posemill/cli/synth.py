@@ -17,14 +17,17 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--subjects", default=12, show_default=True, type=click.IntRange(1), help="Different people.")
-@click.option("--activities", default="all", show_default=True, help="Names with commas between, or all.")
+@click.option(
+    "--activities", default="usual", show_default=True, help="Names with commas between; or usual, sports, all."
+)
+@click.option("--call", default="", help="Label some otherwise, such as push_up=pushup,sit_up=situp.")
 @click.option("--clips-per", default=3, show_default=True, type=click.IntRange(1), help="Takes of each by each.")
 @click.option("--seed", default=11, show_default=True, type=click.IntRange(0), help="The same seed, the same corpus.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write files here, register nothing.")
 @click.option("--quiet", is_flag=True, help="Only errors.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def synth(
-    subjects: int, activities: str, clips_per: int, seed: int, out: Path | None, quiet: bool, as_json: bool
+    subjects: int, activities: str, call: str, clips_per: int, seed: int, out: Path | None, quiet: bool, as_json: bool
 ) -> None:
     """Render people doing activities, as MP4 files with exact keypoints, and add them to the database.
 
@@ -34,25 +37,26 @@ def synth(
     Examples:
       posemill synth
       posemill synth --subjects 4 --activities squat,fall --clips-per 2
+      posemill synth --activities sports,squat,push_up --call push_up=pushup,sit_up=situp
       posemill synth --subjects 2 --out rendered/
     """
     from posemill.stages import synth as stage
-    from posemill.synth.activities import ACTIVITIES
+    from posemill.synth.activities import named
     from posemill.synth.corpus import plan
 
-    names = list(ACTIVITIES) if activities == "all" else [a.strip() for a in activities.split(",") if a.strip()]
-    plans = plan(seed, subjects, names, clips_per)
+    labels = _labels(call)
+    plans = plan(seed, subjects, named(activities), clips_per)
     silent = quiet or as_json
     if out is not None:
         with _progress(plans, silent) as report:
-            stage.write_files(plans, out, report)
+            stage.write_files(plans, out, report, labels)
         _say({"rendered": len(plans), "frames": report.frames, "folder": str(out)}, quiet, as_json)
         return
-    new = _register(plans, silent)
+    new = _register(plans, labels, silent)
     _say({"clips": len(plans), "new": new[0], "frames": new[1]}, quiet, as_json)
 
 
-def _register(plans: list[Plan], silent: bool) -> tuple[int, int]:
+def _register(plans: list[Plan], labels: dict[str, str], silent: bool) -> tuple[int, int]:
     """Render and register what is missing; number of new clips and of their frames."""
     from posemill.settings import Settings
     from posemill.stages import synth as stage
@@ -63,8 +67,19 @@ def _register(plans: list[Plan], silent: bool) -> tuple[int, int]:
     engine = open_engine(settings)
     new = stage.missing(plans, engine)
     with _progress(new, silent) as report:
-        stage.register(new, engine, MediaStore(settings.store_url), report)
+        stage.register(new, engine, MediaStore(settings.store_url), report, labels)
     return len(new), report.frames
+
+
+def _labels(call: str) -> dict[str, str]:
+    """`a=b,c=d` → what the rendered activities a and c are called in the database."""
+    from posemill.synth.activities import named
+
+    pairs = [pair.partition("=") for pair in call.split(",") if pair.strip()]
+    if wrong := ["".join(pair) for pair in pairs if not pair[2].strip()]:
+        raise click.UsageError(f"--call expects activity=label pairs with commas between, came {', '.join(wrong)}")
+    named(",".join(name for name, _, _ in pairs))
+    return {name.strip(): label.strip() for name, _, label in pairs}
 
 
 class _Report:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from posemill.store.track_file import write_medium
@@ -36,9 +37,13 @@ def missing(plans: Sequence[Plan], engine: Engine) -> list[Plan]:
 
 
 def register(
-    plans: Sequence[Plan], engine: Engine, store: MediaStore, done: Callable[[Rendered], None] = lambda _: None
-) -> None:
-    """Render clips and register each with its truth, one transaction a clip: stopped early, what is there is whole."""
+    plans: Sequence[Plan], engine: Engine, store: MediaStore, done: Callable[[Rendered], None] = lambda _: None,
+    labels: Mapping[str, str] = MappingProxyType({}),
+) -> None:  # fmt: skip
+    """Render clips and register each with its truth, one transaction a clip: stopped early, what is there is whole.
+
+    labels  what some activities are called in the database, by their name here.
+    """
     from posemill.ingest.register import register_video
 
     with tempfile.TemporaryDirectory(prefix="posemill-synth-") as folder:
@@ -46,14 +51,17 @@ def register(
             with engine.begin() as connection:
                 register_video(
                     connection, store, clip.path, dataset=DATASET, source=source(clip.plan),
-                    activity=clip.plan.activity, subject=clip.plan.subject_name, camera=clip.camera,
-                    said_by=SAID_BY, truth=clip.truth,
+                    activity=labels.get(clip.plan.activity, clip.plan.activity), subject=clip.plan.subject_name,
+                    camera=clip.camera, said_by=SAID_BY, truth=clip.truth,
                 )  # fmt: skip
             clip.path.unlink()
             done(clip)
 
 
-def write_files(plans: Sequence[Plan], folder: Path, done: Callable[[Rendered], None] = lambda _: None) -> Path:
+def write_files(
+    plans: Sequence[Plan], folder: Path, done: Callable[[Rendered], None] = lambda _: None,
+    labels: Mapping[str, str] = MappingProxyType({}),
+) -> Path:  # fmt: skip
     """Render clips into a folder: NAME.mp4, its truth as NAME.truth.parquet, and manifest.csv for `posemill add`."""
     from dataclasses import replace
 
@@ -63,7 +71,8 @@ def write_files(plans: Sequence[Plan], folder: Path, done: Callable[[Rendered], 
     for clip in render_all(plans, folder):
         truth = replace(clip.truth, medium=digest_of(clip.path))
         write_medium(clip.path.with_suffix(".truth.parquet"), truth)
-        rows.append(f"{clip.path.name},{clip.plan.activity},{clip.plan.subject_name},{clip.camera}")
+        activity = labels.get(clip.plan.activity, clip.plan.activity)
+        rows.append(f"{clip.path.name},{activity},{clip.plan.subject_name},{clip.camera}")
         done(clip)
     manifest = folder / "manifest.csv"
     manifest.write_text("\n".join(["path,activity,subject,camera", *sorted(rows)]) + "\n")

@@ -12,6 +12,7 @@ from types import MappingProxyType
 import numpy as np
 
 from posemill.errors import InputError
+from posemill.synth import sports
 from posemill.synth.motion import SIDES, Motion, Style, finish, repetitions, rise, wander
 from posemill.synth.rotation import Floats
 
@@ -29,6 +30,17 @@ def move(activity: str, time_s: Floats, style: Style, rng: np.random.Generator) 
     ACTIVITIES[activity](motion, style, rng)
     finish(motion, style, rng)
     return motion
+
+
+def named(names: str) -> list[str]:
+    """Activities out of names with commas between; usual, sports and all stand for several. InputError for others."""
+    several = {"usual": USUAL, "sports": SPORTS, "all": ACTIVITIES}
+    found: list[str] = []
+    for name in filter(None, map(str.strip, names.split(","))):
+        if name not in several and name not in ACTIVITIES:
+            raise InputError(f"unknown activity {name!r}; known are usual, sports, all and {', '.join(ACTIVITIES)}")
+        found += several.get(name, [name])
+    return list(dict.fromkeys(found))
 
 
 def _hang(motion: Motion, rng: np.random.Generator, side: str | None = None) -> None:
@@ -262,8 +274,17 @@ def high_knees(motion: Motion, style: Style, rng: np.random.Generator) -> None:
     motion.held_left = 0.5 - 0.5 * np.tanh(3 * np.sin(phase))  # the standing foot stays
 
 
-ACTIVITIES: Mapping[str, Activity] = MappingProxyType(
+# in this order for ever: a seed's clips depend on an activity's place
+USUAL: Mapping[str, Activity] = MappingProxyType(
     {a.__name__: a for a in (
         idle, walk, squat, jumping_jack, wave, push_up, plank, fall, sit, lunge, arm_raise, high_knees,
     )}
 )  # fmt: skip
+SPORTS: Mapping[str, Activity] = MappingProxyType(
+    {a.__name__: a for a in (
+        sports.sit_up, sports.pull_up, sports.bench_press, sports.clean_and_jerk, sports.jump_rope,
+        sports.strum_guitar, sports.golf_swing, sports.baseball_swing, sports.baseball_pitch, sports.bowl,
+        sports.tennis_serve, sports.tennis_forehand,
+    )}
+)  # fmt: skip
+ACTIVITIES: Mapping[str, Activity] = MappingProxyType({**USUAL, **SPORTS})

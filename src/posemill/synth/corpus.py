@@ -13,7 +13,7 @@ from posemill.errors import InputError
 from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import MediumTracks, PoseTrack, State
 from posemill.synth import room
-from posemill.synth.activities import ACTIVITIES, move
+from posemill.synth.activities import ACTIVITIES, USUAL, move
 from posemill.synth.body import Body, Rig, rig
 from posemill.synth.camera import RATES, SIZES, Camera, View, around, random_view
 from posemill.synth.flesh import HAIRS, SKINS, Look, dress
@@ -22,7 +22,7 @@ from posemill.synth.render import Sensor, frames
 
 LABELLER = "synthetic-truth"
 HIDDEN = 0.5  # confidence of a keypoint behind furniture: known exactly, but not to be seen
-_ON_THE_FLOOR = ("push_up", "plank", "fall")
+_ON_THE_FLOOR = ("push_up", "plank", "fall", "sit_up", "bench_press")
 _RATE_SHARE = (1 / np.array(RATES)) / (1 / np.array(RATES)).sum()  # every rate gets the same number of frames
 
 
@@ -92,9 +92,7 @@ class _Scene:
         return frames(surface, self.rig, self.camera, self.backdrop, Sensor.random(rng), rng)
 
 
-def plan(
-    seed: int, subjects: int = 12, activities: Sequence[str] = tuple(ACTIVITIES), clips_per: int = 1
-) -> list[Plan]:
+def plan(seed: int, subjects: int = 12, activities: Sequence[str] = tuple(USUAL), clips_per: int = 1) -> list[Plan]:
     """Every clip of a corpus: `clips_per` takes of every activity by every subject."""
     unknown = sorted(set(activities) - set(ACTIVITIES))
     if unknown or not activities or subjects < 1 or clips_per < 1 or seed < 0:
@@ -111,7 +109,7 @@ def plan(
 
 
 def generate(
-    seed: int, subjects: int = 12, activities: Sequence[str] = tuple(ACTIVITIES), clips_per: int = 1
+    seed: int, subjects: int = 12, activities: Sequence[str] = tuple(USUAL), clips_per: int = 1
 ) -> Iterator[SynthClip]:
     """The clips of a corpus, one by one. A subject keeps body, style and face in every clip, not the clothes."""
     return (stage(p) for p in plan(seed, subjects, activities, clips_per))

@@ -12,7 +12,7 @@ from posemill.errors import InputError
 from posemill.pose.skeleton import COCO_17
 from posemill.store.media import digest_of
 from posemill.synth import corpus
-from posemill.synth.activities import ACTIVITIES
+from posemill.synth.activities import ACTIVITIES, USUAL, named
 from posemill.synth.camera import RATES
 from posemill.synth.corpus import Plan, SynthClip, generate, plan, stage, write
 from posemill.synth.pool import render_all
@@ -98,8 +98,15 @@ def test_furniture_and_the_edge_of_the_picture_hide_keypoints() -> None:
 def test_the_plan_has_every_subject_in_every_activity_once() -> None:
     plans = plan(7, 4, ("idle", "fall"), 3)
     assert len(plans) == len({p.name for p in plans}) == 4 * 2 * 3
-    assert len(plan(7)) == 12 * len(ACTIVITIES)
-    assert len(ACTIVITIES) >= 10
+    assert len(plan(7)) == 12 * len(USUAL)
+    assert len(USUAL) >= 10
+
+
+def test_activities_are_named_one_by_one_or_many_at_once() -> None:
+    assert named("squat, sports,squat")[:2] == ["squat", "sit_up"]
+    assert named("all") == list(ACTIVITIES)
+    with pytest.raises(InputError, match=r"unknown activity .skwat.; known are usual, sports, all and idle"):
+        named("skwat")
 
 
 @pytest.mark.parametrize("wrong", [{"subjects": 0}, {"activities": ("yoga",)}, {"clips_per": 0}, {"activities": ()}])
