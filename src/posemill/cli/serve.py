@@ -37,7 +37,7 @@ def serve(bento: str | None, port: int, host: str, small: bool, open_to_all: boo
     from posemill.packaging.bento import environment
     from posemill.serving.guard import door
     from posemill.serving.guard.limits import REQUIRE_KEYS
-    from posemill.serving.server import command, port_is_free
+    from posemill.serving.server import attend, command, port_is_free
     from posemill.settings import Settings
     from posemill.stages.accept import package_tags
     from posemill.stages.workspace import Workspace
@@ -49,8 +49,11 @@ def serve(bento: str | None, port: int, host: str, small: bool, open_to_all: boo
     required = os.environ.get(REQUIRE_KEYS, "") not in ("", "0")
     told = door.environment(settings, host, open_to_all=open_to_all, required=required)
     click.echo(f"{tag} on http://{host}:{port} (Ctrl-C stops it)", err=True)
-    line = command(tag, port, host)
-    os.execve(line[0], line, {**environment(settings.home), **told})
+    reached = "127.0.0.1" if host == "0.0.0.0" else "[::1]" if host == "::" else host
+    attend(
+        command(tag, port, host), {**environment(settings.home), **told}, f"http://{reached}:{port}",
+        lambda line: click.echo(line, err=True),
+    )  # fmt: skip
 
 
 @click.command("try")

@@ -74,7 +74,8 @@ def main() -> None:
     arguments = parser.parse_args()
     tags = {"model": _store(arguments.package)}
     for service, name in BENTOFILES.items():
-        tags[service] = _build(arguments.workspace / name, tags["model"])
+        licence = _licence(service, arguments.package)
+        tags[service] = _build(arguments.workspace / name, tags["model"], licence)
     print(json.dumps(tags))
 
 
@@ -94,7 +95,16 @@ def _store(package: Path) -> str:
     return tag
 
 
-def _build(bentofile: Path, model: str) -> str:
+def _licence(service: str, package: Path) -> str:
+    """What applies to whoever offers the bento: the analysis poses with the labeller's backend."""
+    from posemill.labelling.licence import licence
+
+    path = package / "labeller.json"
+    backend = json.loads(path.read_text()).get("backend") if path.is_file() and service == "analysis" else None
+    return licence(backend)
+
+
+def _build(bentofile: Path, model: str, licence: str) -> str:
     """Build from `bentofile` with exactly this model, unless the same was built before."""
     import bentoml
     import yaml
@@ -105,6 +115,8 @@ def _build(bentofile: Path, model: str) -> str:
     sources = Path(posemill.__file__).parents[1]
     config = yaml.safe_load(bentofile.read_text())
     config["models"] = [{**entry, "tag": model} for entry in config["models"]]
+    config["labels"] = {**config.get("labels", {}), "licence": licence.replace(" ", "-")}
+    config["description"] = f"{config['description']}\n\nLicence: {licence}."
     code = of_files({str(p.relative_to(sources)): p for p in _included(sources, config)})
     version = _version({"config": json.dumps(config, sort_keys=True), **code})
     tag = f"{config['name']}:{version}"

@@ -8,12 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-LICENCES = """\
-The activity model and the small service (`posemill-activity`) are Apache-2.0, like posemill itself.
-Posing videos uses OpenPifPaf, which is **AGPL-3.0**: whoever offers `posemill-analysis` over a network must offer its
-source, and that of changes to it. The embedded PoseNet weights are Apache-2.0. Videos and labels keep their owners'
-licences."""
-
 LIMITS = """\
 - It knows the activities above and no others: whatever a person does, one of them is answered. Look at the probability.
 - It was judged on the held-out subjects above. Other cameras, angles, ages, clothes or ways of moving may do worse.
@@ -98,7 +92,7 @@ def markdown(facts: Facts) -> str:
         "## Limits",
         LIMITS,
         "## Licences",
-        LICENCES,
+        _licences(facts.labeller),
         "## Digests (SHA-256)",
         _table(["what", "digest"], [[k, f"`{v}`"] for k, v in facts.digests.items() if v]),
     ]
@@ -161,6 +155,15 @@ def _labeller(labeller: Mapping[str, Any]) -> str:
     if labeller.get("describes") is None:
         return f"Keypoints of the training data came with it. Videos are posed by {how}, on which it was not trained."
     return f"Training data and videos are posed by {how}, fingerprint `{str(labeller.get('fingerprint'))[:16]}`."
+
+
+def _licences(labeller: Mapping[str, Any]) -> str:
+    from posemill.labelling.licence import OWN, licence, obligations
+
+    backend = labeller.get("backend")
+    own = f"The activity model and the small service (`posemill-activity`) are {OWN}, like posemill itself."
+    posed = [f"`posemill-analysis` is {licence(backend)}. {obligations(backend)}"] if backend else []
+    return "\n".join([own, *posed, "Videos and labels keep their owners' licences."])
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import bentoml
 
 from posemill.errors import InputError, PosemillError
+from posemill.labelling.licence import licence
 from posemill.serving import gallery, job_routes, judgements, live, page_routes, routes
 from posemill.serving.checks import with_nulls
 from posemill.serving.endpoints import ActivityEndpoints, house_rules
@@ -56,6 +57,7 @@ class AnalysisService(ActivityEndpoints):
         super().__init__()
         self.limits = VideoLimits.from_env()
         self.poser = Poser.load(self.folder)
+        self.licence = licence(self.poser.params.backend)
         self.videos = VideoWork(self.poser, self.predictor, self.receipt, self.limits, self.observe)
         self.pictures = CapacityLimiter(2)  # unpacked at once; each may have 200 MB
         self.jobs = Jobs(int(self.limits.jobs), self.limits.job_keep_s)

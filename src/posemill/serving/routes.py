@@ -30,11 +30,13 @@ OTHER = "other"
 
 
 def app(routes: Sequence[BaseRoute]) -> Starlette:
-    """The app to mount. Later routes of the same path are never reached, as in Starlette."""
+    """The app to mount. Later routes of the same path are never reached, as in Starlette; / is described last."""
+    from posemill.serving import openapi
+
     handlers: dict[Any, Any] = {
         PosemillError: _refusal, ValidationError: _misfit, BentoMLException: _bentoml, ClientDisconnect: _gone,
     }  # fmt: skip
-    return Starlette(routes=list(routes), exception_handlers=handlers)
+    return Starlette(routes=[*routes, *openapi.home()], exception_handlers=handlers)
 
 
 def here() -> Any:

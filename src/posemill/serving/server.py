@@ -9,8 +9,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from posemill.serving.leash import leashed
 
 START_S = 180.0
 STOP_S = 15.0
+FAILED = "Application startup failed"  # how uvicorn says that a service's constructor raised
 
 
 def command(bento: str, port: int, host: str = "127.0.0.1") -> list[str]:
@@ -51,6 +54,47 @@ def serving(bento: str, env: Mapping[str, str], start_s: float = START_S) -> Ite
             yield client
         finally:
             stop(process)
+
+
+def attend(line: list[str], env: Mapping[str, str], url: str, say: Callable[[str], None]) -> None:
+    """Serve until Ctrl-C, SIGTERM or the server's own end; what the server says goes to `say`, line by line.
+
+    url  where it will be ready; how long that took is said too.
+    Errors: PosemillError with the sentence of a service that refuses to start (BentoML alone would start its worker
+    again and again), Unavailable where it fails to start in another way or ends by itself.
+    """
+    started, client, ready = time.monotonic(), Client(url), threading.Event()
+    process = subprocess.Popen(
+        leashed(line), env=dict(env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )  # fmt: skip
+    before = signal.signal(signal.SIGTERM, _interrupt)
+
+    def announce() -> None:
+        while process.poll() is None and not ready.wait(0.1):
+            if client.ready():
+                ready.set()
+                say(f"ready after {time.monotonic() - started:.1f} s")
+
+    threading.Thread(target=announce, daemon=True).start()
+    words: deque[str] = deque(maxlen=200)
+    assert process.stdout is not None
+    try:
+        for raw in process.stdout:
+            words.append(raw.decode(errors="replace").rstrip("\n"))
+            say(words[-1])
+            if FAILED in words[-1] and not ready.is_set():
+                if says := _refusal("\n".join(words)):
+                    raise PosemillError(f"the service does not start: {says}")
+                raise Unavailable("the service does not start; its own words are above")
+        raise Unavailable(f"the server ended by itself with code {process.wait()}; its own words are above")
+    except KeyboardInterrupt:
+        say("stopped")
+    finally:
+        ready.set()
+        stop(process)
+        process.stdout.close()
+        signal.signal(signal.SIGTERM, before)
 
 
 def free_port() -> int:
@@ -88,7 +132,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 def _wait(client: Client, process: subprocess.Popen[bytes], log: Path, start_s: float) -> None:
     until = time.monotonic() + start_s
     while not client.ready():
-        if says := _refusal(log):  # BentoML would start its worker again and again
+        if says := _refusal(log.read_text(errors="replace")):  # BentoML would start its worker again and again
             raise PosemillError(f"the service does not start: {says}")
         if process.poll() is not None or time.monotonic() > until:
             how = "ended" if process.poll() is not None else f"was not ready after {start_s:.0f} s"
@@ -96,11 +140,14 @@ def _wait(client: Client, process: subprocess.Popen[bytes], log: Path, start_s: 
         time.sleep(0.1)
 
 
-def _refusal(log: Path) -> str | None:
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _refusal(text: str) -> str | None:
     """The sentence of our own error with which a worker gave up, if it did."""
-    text = log.read_text(errors="replace")
     found = re.findall(r"^posemill\.errors\.\w+: (.+)$", text, re.MULTILINE)
-    return found[-1] if found and "Application startup failed" in text else None
+    return found[-1] if found and FAILED in text else None
 
 
 def _last_words(log: Path) -> str:

@@ -102,6 +102,7 @@ def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, everythin
     return assemble(
         outputs, network, network_card, features, _some_windows(prepare / "windows.npy", params.parity_windows),
         temperature, _labeller(inputs, everything), {**origin, "code": commit(inputs.root)},
+        _json(inputs.output("evaluate") / "metrics.json", "evaluate").get("abstain_below"),
     )  # fmt: skip
 
 
