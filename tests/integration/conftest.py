@@ -1,4 +1,5 @@
-"""A real PostgreSQL for integration tests: one embedded server a session, a fresh database a test."""
+"""A real PostgreSQL for integration tests: one embedded server a session, a fresh database a test. And a real analysis
+service, which all tests share: most of the minute that it takes is loading torch and OpenPifPaf."""
 
 from __future__ import annotations
 
@@ -12,11 +13,20 @@ import psycopg2
 import pytest
 from sqlalchemy import Engine, create_engine
 
+from packaged import write_package
+from posemill.labelling.base import PoseBackend, load_backend
+from posemill.labelling.fingerprint import labeller
+from posemill.packaging import bento
+from posemill.params.label import LabelParams
+from posemill.serving.client import Client
+from posemill.serving.server import serving
 from posemill.settings import Settings
 from posemill.store.embedded import EmbeddedServer
 from posemill.store.postgres import open_engine, upgrade
 
 _number = count()
+REPOSITORY = Path(__file__).resolve().parents[2]
+ANALYSIS_LABELS = LabelParams(runtime="eager", long_edge_px=257, frame_stride=4, threads=1)
 
 
 @pytest.fixture(scope="session")
@@ -70,3 +80,59 @@ def _execute(url: str, statement: str) -> None:
             cursor.execute(statement)
     finally:
         connection.close()
+
+
+@pytest.fixture(scope="session")
+def analysis_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the analysis service lives: package/, home/ and uploads/."""
+    return tmp_path_factory.mktemp("analysis")
+
+
+@pytest.fixture(scope="session")
+def analysis_labels() -> LabelParams:
+    """How poses are found in the analysis service."""
+    return ANALYSIS_LABELS
+
+
+@pytest.fixture(scope="session")
+def analysis_backend(analysis_folder: Path) -> PoseBackend:
+    """What finds the poses in the analysis service, here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POSEMILL_HOME", str(analysis_folder / "home"))
+        return load_backend(ANALYSIS_LABELS.backend, ANALYSIS_LABELS)
+
+
+@pytest.fixture(scope="session")
+def analysis_client(analysis_folder: Path, analysis_backend: PoseBackend) -> Iterator[Client]:
+    """A client of the running analysis service, which takes three videos at once; more than 10 s is long."""
+    home, uploads = analysis_folder / "home", analysis_folder / "uploads"
+    uploads.mkdir()
+    write_package(analysis_folder / "package", labeller(analysis_backend, ANALYSIS_LABELS))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("BENTOML_HOME", raising=False)
+        tags, env = bento.build(analysis_folder / "package", REPOSITORY, home), bento.environment(home)
+    env |= {"POSEMILL_JOBS": "3", "POSEMILL_SHORT_VIDEO_S": "10", "TMPDIR": str(uploads)}
+    with serving(tags["analysis"], env, start_s=400) as running:
+        yield running
+    assert not list(uploads.glob("posemill-upload-*"))
+
+
+@pytest.fixture
+def uploads_gone(analysis_client: Client, analysis_folder: Path) -> Iterator[None]:
+    """After the test the analysis service has no more files of uploads and jobs than before."""
+
+    def stored() -> set[Path]:
+        kept = (analysis_folder / "uploads").glob("posemill-upload-*/**/*")
+        return {path for path in kept if path.name != "lock"}
+
+    before = stored()
+    yield
+    assert stored() <= before
+
+
+@pytest.fixture(scope="session")
+def waving_person(analysis_folder: Path) -> Path:
+    """A video of a rendered person who waves."""
+    from posemill.synth import corpus
+
+    return corpus.write(corpus.stage(corpus.plan(seed=3, subjects=1, activities=["wave"])[0]), analysis_folder)

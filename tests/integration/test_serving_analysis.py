@@ -1,75 +1,61 @@
 """A real BentoML server that poses videos with the real labeller and answers for people.
 
 Slow: only here can be shown that the service finds the very keypoints that labelled the training data, and that what
-it stores of an upload always goes. One server for all tests; about a minute, most of it loading torch and OpenPifPaf.
+it stores of an upload always goes. The server is that of all tests of videos, see conftest.py.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
-import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import cv2
 import numpy as np
 import pytest
 
-from packaged import some_windows, write_package
+from packaged import some_windows
 from posemill.errors import InputError
 from posemill.features.acting import acting_person
-from posemill.labelling.base import PoseBackend, load_backend
+from posemill.labelling.base import PoseBackend
 from posemill.labelling.engine import label_medium
-from posemill.labelling.fingerprint import labeller
-from posemill.packaging import bento
 from posemill.params.label import LabelParams
 from posemill.pose.interpolate import found_only
 from posemill.serving import timeline
 from posemill.serving.client import Client
 from posemill.serving.predictor import ActivityPredictor
-from posemill.serving.server import serving
+from posemill.video.decode import read_frames
+from posemill.video.draw import write_png
 from posemill.video.encode import VideoWriter
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.usefixtures("uploads_gone"),
     # OpenPifPaf's own plots, at its import, use what matplotlib will take away
     pytest.mark.filterwarnings("ignore:The set_(bad|over|under) function:PendingDeprecationWarning"),
 ]
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-PARAMS = LabelParams(runtime="eager", long_edge_px=257, frame_stride=4, threads=1)
+
+@pytest.fixture(scope="module")
+def root(analysis_folder: Path) -> Path:
+    return analysis_folder
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    path = tmp_path_factory.mktemp("analysis")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("BENTOML_HOME", raising=False)
-        patch.setenv("POSEMILL_HOME", str(path / "home"))
-        yield path
+def backend(analysis_backend: PoseBackend) -> PoseBackend:
+    return analysis_backend
 
 
 @pytest.fixture(scope="module")
-def backend(root: Path) -> PoseBackend:
-    return load_backend(PARAMS.backend, PARAMS)
+def client(analysis_client: Client) -> Client:
+    return analysis_client
 
 
 @pytest.fixture(scope="module")
-def client(root: Path, backend: PoseBackend) -> Iterator[Client]:
-    write_package(root / "package", labeller(backend, PARAMS))
-    tags = bento.build(root / "package", REPOSITORY, root / "home")
-    with serving(tags["analysis"], bento.environment(root / "home"), start_s=400) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def person(root: Path) -> Path:
-    """A rendered person who waves."""
-    from posemill.synth import corpus
-
-    return corpus.write(corpus.stage(corpus.plan(seed=3, subjects=1, activities=["wave"])[0]), root)
+def person(waving_person: Path) -> Path:
+    return waving_person
 
 
 @pytest.fixture(scope="module")
@@ -84,18 +70,6 @@ def nobody(root: Path) -> Path:
     return path
 
 
-def stored() -> set[Path]:
-    """Files of uploads and jobs."""
-    return {path for path in Path(tempfile.gettempdir()).glob("posemill-upload-*/**/*") if path.name != "lock"}
-
-
-@pytest.fixture(autouse=True)
-def _no_upload_stays(client: Client) -> Iterator[None]:
-    before = stored()
-    yield
-    assert stored() <= before
-
-
 def form(client: Client, body: bytes, kind: str = "multipart/form-data; boundary=x") -> tuple[int, dict[str, str]]:
     connection = http.client.HTTPConnection(urlsplit(client.url).netloc, timeout=60)
     try:
@@ -106,9 +80,11 @@ def form(client: Client, body: bytes, kind: str = "multipart/form-data; boundary
         connection.close()
 
 
-def test_the_service_sees_what_the_labeller_saw(client: Client, backend: PoseBackend, root: Path, person: Path) -> None:
+def test_the_service_sees_what_the_labeller_saw(
+    client: Client, backend: PoseBackend, analysis_labels: LabelParams, root: Path, person: Path
+) -> None:
     answer = client.analyse_video(person, tracks=True)
-    tracks = label_medium(person, "0" * 64, backend, PARAMS)
+    tracks = label_medium(person, "0" * 64, backend, analysis_labels)
     assert [p.person for p in answer.people] == [t.person for t in tracks.tracks]
     for got, wanted in zip(answer.people, map(found_only, tracks.tracks), strict=True):
         assert got.track is not None
@@ -177,3 +153,22 @@ def test_keypoints_are_answered_while_videos_are_posed(client: Client, root: Pat
         windows = pool.submit(client.predict_windows, some_windows(1))
         np.testing.assert_allclose(windows.result().probabilities, wanted, atol=1e-5)
         assert {v.result().note for v in videos} == {"nobody was found in this video"}
+
+
+def test_poses_of_a_picture_are_those_of_the_video(client: Client, person: Path, tmp_path: Path) -> None:
+    frame = next(iter(read_frames(person, start=8)))
+    write_png(tmp_path / "frame.png", frame.image)
+    answer = client.analyse_image(tmp_path / "frame.png")
+    assert (answer.image.height_px, answer.image.width_px) == frame.image.shape[:2]
+    (track,) = (p.track for p in client.analyse_video(person, tracks=True).people[:1])
+    assert track is not None
+    row = int(np.argmin(np.abs(np.array(track.time_s) - frame.time_s)))
+    np.testing.assert_allclose(np.array(answer.poses[0].xy, float), np.array(track.xy[row], float), atol=0.01)
+
+
+def test_what_is_no_picture_says_why(client: Client, tmp_path: Path, person: Path) -> None:
+    (tmp_path / "tiny.png").write_bytes(cv2.imencode(".png", np.zeros((3, 900, 3), np.uint8))[1].tobytes())
+    with pytest.raises(InputError, match=r"422: tiny\.png has 900x3 pixels"):
+        client.analyse_image(tmp_path / "tiny.png")
+    with pytest.raises(InputError, match=r"422: .* is not a picture"):
+        client.analyse_image(person)

@@ -9,10 +9,11 @@ from posemill.pose.track import PoseTrack
 from posemill.serving import npz
 from posemill.serving.checks import with_nulls
 from posemill.serving.client_analysis import AnalysisCalls
+from posemill.serving.client_live import LiveCalls
 from posemill.serving.schema import TrackAnswer, WindowsAnswer
 
 
-class Client(AnalysisCalls):
+class Client(AnalysisCalls, LiveCalls):
     """Talks to a running service at `url`, such as http://127.0.0.1:3000.
 
     Errors of every call: InputError with the service's sentence when it refuses what was sent, Unavailable when it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -53,3 +53,26 @@ class ImageAnswer(_Strict):
     image: ImageFacts
     poses: list[FoundPose]
     receipt: Receipt
+
+
+class LivePrediction(_Strict):
+    """What somebody does now, over the windows that end now; `activity` is null where nobody was seen enough."""
+
+    type: Literal["prediction"]
+    time_s: float = Field(description="of the newest pose or frame that it is made of")
+    activity: str | None
+    probability: float | None
+    probabilities: dict[str, float]
+    abstained: bool = Field(description="true = less sure than an answer should be")
+    dropped: int = Field(description="poses or frames of this connection that came too quickly to be looked at")
+
+
+class LiveProblem(_Strict):
+    """A message that cannot be used; the connection stays."""
+
+    type: Literal["error"]
+    error: str
+    dropped: int
+
+
+LiveAnswer = Annotated[LivePrediction | LiveProblem, Field(discriminator="type")]
