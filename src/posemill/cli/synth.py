@@ -21,14 +21,16 @@ if TYPE_CHECKING:
     "--activities", default="usual", show_default=True, help="Names with commas between; or usual, sports, all."
 )
 @click.option("--call", default="", help="Label some otherwise, such as push_up=pushup,sit_up=situp.")
+@click.option("--split", type=click.Choice(["train", "test"]), help="Only there, as if official.")
 @click.option("--clips-per", default=3, show_default=True, type=click.IntRange(1), help="Takes of each by each.")
 @click.option("--seed", default=11, show_default=True, type=click.IntRange(0), help="The same seed, the same corpus.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write files here, register nothing.")
 @click.option("--quiet", is_flag=True, help="Only errors.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def synth(
-    subjects: int, activities: str, call: str, clips_per: int, seed: int, out: Path | None, quiet: bool, as_json: bool
-) -> None:
+    subjects: int, activities: str, call: str, split: str | None, clips_per: int, seed: int, out: Path | None,
+    quiet: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Render people doing activities, as MP4 files with exact keypoints, and add them to the database.
 
     The same command again changes nothing; stopped early, it goes on where it was.
@@ -37,7 +39,7 @@ def synth(
     Examples:
       posemill synth
       posemill synth --subjects 4 --activities squat,fall --clips-per 2
-      posemill synth --activities sports,squat,push_up --call push_up=pushup,sit_up=situp
+      posemill synth --activities sports --call sit_up=situp,pull_up=pullup --split train
       posemill synth --subjects 2 --out rendered/
     """
     from posemill.stages import synth as stage
@@ -52,11 +54,11 @@ def synth(
             stage.write_files(plans, out, report, labels)
         _say({"rendered": len(plans), "frames": report.frames, "folder": str(out)}, quiet, as_json)
         return
-    new = _register(plans, labels, silent)
+    new = _register(plans, labels, split, silent)
     _say({"clips": len(plans), "new": new[0], "frames": new[1]}, quiet, as_json)
 
 
-def _register(plans: list[Plan], labels: dict[str, str], silent: bool) -> tuple[int, int]:
+def _register(plans: list[Plan], labels: dict[str, str], split: str | None, silent: bool) -> tuple[int, int]:
     """Render and register what is missing; number of new clips and of their frames."""
     from posemill.settings import Settings
     from posemill.stages import synth as stage
@@ -67,7 +69,7 @@ def _register(plans: list[Plan], labels: dict[str, str], silent: bool) -> tuple[
     engine = open_engine(settings)
     new = stage.missing(plans, engine)
     with _progress(new, silent) as report:
-        stage.register(new, engine, MediaStore(settings.store_url), report, labels)
+        stage.register(new, engine, MediaStore(settings.store_url), report, labels, split)
     return len(new), report.frames
 
 

@@ -38,11 +38,12 @@ def missing(plans: Sequence[Plan], engine: Engine) -> list[Plan]:
 
 def register(
     plans: Sequence[Plan], engine: Engine, store: MediaStore, done: Callable[[Rendered], None] = lambda _: None,
-    labels: Mapping[str, str] = MappingProxyType({}),
+    labels: Mapping[str, str] = MappingProxyType({}), split: str | None = None,
 ) -> None:  # fmt: skip
     """Render clips and register each with its truth, one transaction a clip: stopped early, what is there is whole.
 
     labels  what some activities are called in the database, by their name here.
+    split   `train` or `test` where the subjects must be on one side; None = the prepare stage decides.
     """
     from posemill.ingest.register import register_video
 
@@ -52,7 +53,7 @@ def register(
                 register_video(
                     connection, store, clip.path, dataset=DATASET, source=source(clip.plan),
                     activity=labels.get(clip.plan.activity, clip.plan.activity), subject=clip.plan.subject_name,
-                    camera=clip.camera, said_by=SAID_BY, truth=clip.truth,
+                    camera=clip.camera, split=split, said_by=SAID_BY, truth=clip.truth,
                 )  # fmt: skip
             clip.path.unlink()
             done(clip)
