@@ -97,6 +97,13 @@ def test_good_frames_come_before_the_reason(tmp_path: Path) -> None:
     assert reasons[0] == reasons[1]
 
 
+def test_frames_that_take_too_long_are_given_up(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", 5)
+    with pytest.raises(UnreadableMedia, match=r"a\.mp4 cannot be read: it took longer than 0 s"):
+        next(read_frames_apart(path, patience_s=0.0))
+    assert len(list(read_frames_apart(path))) == 5
+
+
 def test_whoever_stops_early_gets_a_new_reader(tmp_path: Path) -> None:
     path = film(tmp_path / "a.mp4", 60)
     frames = read_frames_apart(path)
