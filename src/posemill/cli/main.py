@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("posemill.cli.demo:demo", "The whole main job; seeds a synthetic corpus when the database is empty."),
     "summary": ("posemill.cli.demo:summary", "The figures of the last run, and where its reports are."),
     "serve": ("posemill.cli.serve:serve", "Serve the newest bento of this workspace."),
+    "container": ("posemill.cli.container:container", "Write the recipe of an image that serves the newest bento."),
     "try": ("posemill.cli.serve:try_", "Send videos to a running service and show its answers."),
     "uat": ("posemill.cli.uat:uat", "Acceptance: scenarios, clients' judgements, signed verdicts."),
     "trace": ("posemill.cli.trace:trace", "From an answer to the clips and media that trained its model."),

@@ -1,0 +1,185 @@
+"""A folder from which a container engine builds the image of a bento: Dockerfile, pinned packages, source and model.
+
+BentoML's own recipe installs what the bentofile names, without hashes, and would not build OpenPifPaf: its sdist needs
+the settings of pyproject.toml. Here both services get exactly the versions of requirements.lock, with their hashes.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from posemill.errors import InputError, PosemillError
+
+# what the services import beyond the bentofile's list; the rest follows from uv.lock
+ROOTS: Mapping[str, tuple[str, ...]] = {
+    "activity": ("bentoml",),
+    "analysis": (
+        "bentoml", "av", "numpy", "onnxruntime", "opencv-python-headless", "openpifpaf-vita", "openvino",
+        "psycopg2-binary", "pydantic", "python-multipart", "safetensors", "scipy", "sqlalchemy", "torch", "torchvision",
+    ),
+}  # fmt: skip
+PYTHON = Path("env/python")
+REQUIREMENTS = PYTHON / "requirements.txt"
+DOCKERFILE = Path("env/docker/Dockerfile")
+# the services listen to all addresses in a container: without keys nobody is answered until somebody decides so
+ADDED = """
+ENV POSEMILL_HOME=/home/bentoml/state DO_NOT_TRACK=1 BENTOML_DO_NOT_TRACK=True
+# keys of clients are in a database: run with POSEMILL_DATABASE_URL, or, behind a door of your own, with
+# POSEMILL_REQUIRE_KEYS=0
+ENV POSEMILL_REQUIRE_KEYS=1
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \\
+  CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:3000/readyz', timeout=4)"]
+
+USER bentoml
+"""
+INSTALL = f"""COPY --chown=bentoml:bentoml ./{PYTHON} ./{PYTHON}/
+# uv.toml beside it has the build settings of packages that come as source
+RUN uv --directory $BENTO_PATH/{PYTHON} pip install --require-hashes -r requirements.txt
+RUN mkdir -p /home/bentoml/state && chown bentoml:bentoml /home/bentoml/state
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What was written: the folder, how many packages it pins, and the size of source and model in MB."""
+
+    folder: Path
+    packages: int
+    size_mb: float
+
+
+def write(service: str, bento: Path, models: Path, repository: Path, folder: Path) -> Recipe:
+    """Write and check the folder for a service ("activity", "analysis").
+
+    bento       its folder in BentoML's store; models is the store of models beside it.
+    repository  with pyproject.toml, uv.lock, requirements.lock and the bentofile that it was built from.
+    folder      new or empty.
+    Errors: InputError where a file is missing or the folder is not empty, PosemillError where the recipe is not whole.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty: name a new folder")
+    for needed in (bento / "bento.yaml", repository / "uv.lock", repository / "requirements.lock"):
+        if not needed.is_file():
+            raise InputError(f"no {needed}: build the bento first, and run this in posemill's repository")
+    shutil.copytree(bento, folder, dirs_exist_ok=True)
+    for name, version in models_of(folder):
+        shutil.copytree(models / name / version, folder / "models" / name / version)
+        (folder / "models" / name / "latest").write_text(version)
+    pins = locked(repository)
+    roots = {*ROOTS[service], *pinned_in(bento / REQUIREMENTS)}
+    (folder / REQUIREMENTS).write_text("".join(pins[name] for name in sorted(closure(roots, repository / "uv.lock"))))
+    (folder / PYTHON / "uv.toml").write_text(build_settings(repository / "pyproject.toml"))
+    (folder / DOCKERFILE).write_text(dockerfile((bento / DOCKERFILE).read_text()))
+    if faults := check(folder, repository, roots):
+        raise PosemillError(f"the recipe in {folder} is not whole: {'; '.join(faults)}")
+    size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+    return Recipe(folder, len(pinned_in(folder / REQUIREMENTS)), round(size / 1e6, 1))
+
+
+def models_of(folder: Path) -> list[tuple[str, str]]:
+    """Name and version of the models that a bento was built with."""
+    import yaml
+
+    listed = yaml.safe_load((folder / "bento.yaml").read_text())["models"]
+    return [tuple(model["tag"].split(":")) for model in listed]
+
+
+def locked(repository: Path) -> dict[str, str]:
+    """Package → its lines of requirements.lock, with hashes."""
+    blocks = re.split(r"\n(?=\S)", (repository / "requirements.lock").read_text().strip())
+    return {_name(block): block + "\n" for block in blocks if "==" in block.splitlines()[0]}
+
+
+def closure(roots: Iterable[str], lock: Path) -> set[str]:
+    """The packages, and all that they need on Linux, by uv.lock."""
+    packages = {p["name"]: p for p in tomllib.loads(lock.read_text())["package"]}
+    found: set[str] = set()
+    waiting: list[tuple[str, tuple[str, ...]]] = [(root, ()) for root in roots]
+    seen: set[tuple[str, tuple[str, ...]]] = set()
+    while waiting:
+        name, extras = waiting.pop()
+        if (name, extras) in seen:
+            continue
+        seen.add((name, extras))
+        if name not in packages:
+            raise InputError(f"{lock} has no package {name}")
+        found.add(name)
+        optional = packages[name].get("optional-dependencies", {})
+        needs = [
+            *packages[name].get("dependencies", []),
+            *(need for extra in extras for need in optional.get(extra, [])),
+        ]
+        waiting += [(need["name"], tuple(need.get("extra", ()))) for need in needs if _on_linux(need)]
+    return found
+
+
+def build_settings(pyproject: Path) -> str:
+    """uv.toml with pyproject's settings for packages that are built from source."""
+    uv = tomllib.loads(pyproject.read_text())["tool"]["uv"]
+    kept = {
+        key: uv[key]
+        for key in ("extra-build-dependencies", "extra-build-variables", "dependency-metadata")
+        if key in uv
+    }
+    import tomli_w
+
+    return tomli_w.dumps(kept)
+
+
+def dockerfile(of_bentoml: str) -> str:
+    """BentoML's recipe with our way to install, state folder, keys and health check."""
+    install = re.compile(r"COPY [^\n]*\./env/python \./env/python/\n.*?requirements\.txt\n", re.DOTALL)
+    if len(install.findall(of_bentoml)) != 1 or of_bentoml.count("\nUSER bentoml\n") != 1:
+        raise PosemillError("BentoML's Dockerfile is another than the one this was written for: compare versions")
+    return install.sub(lambda _: INSTALL, of_bentoml).replace("\nUSER bentoml\n", ADDED)
+
+
+def check(folder: Path, repository: Path, roots: Iterable[str]) -> list[str]:
+    """What is wrong with a recipe, as far as that can be told without an engine; empty when nothing is."""
+    faults = []
+    recipe = (folder / DOCKERFILE).read_text()
+    for source in re.findall(r"^COPY (?:--\S+ )*(\S+) \S+$", recipe, re.MULTILINE):
+        if not (folder / source).exists():
+            faults.append(f"COPY takes {source}, which is not there")
+    pins, lock = pinned_in(folder / REQUIREMENTS), {name: _version(block) for name, block in locked(repository).items()}
+    faults += [
+        f"{name}=={version} is not the lock's {lock.get(name)}"
+        for name, version in pins.items()
+        if lock.get(name) != version
+    ]
+    faults += [f"{root} is not installed" for root in sorted(roots) if root not in pins]
+    if unhashed := sum("--hash=" not in b for b in re.split(r"\n(?=\S)", (folder / REQUIREMENTS).read_text().strip())):
+        faults.append(f"{unhashed} packages have no hash")
+    for name, version in models_of(folder):
+        if not (folder / "models" / name / version / "model.yaml").is_file():
+            faults.append(f"model {name}:{version} is not there")
+    if not (folder / "env" / "docker" / "entrypoint.sh").is_file():
+        faults.append("BentoML's entrypoint.sh is not there")
+    return faults
+
+
+def pinned_in(requirements: Path) -> dict[str, str]:
+    """Package → version of the lines that pin one."""
+    lines = requirements.read_text().splitlines() if requirements.is_file() else []
+    return {_name(line): _version(line) for line in lines if re.match(r"[A-Za-z0-9]", line) and "==" in line}
+
+
+def _name(line: str) -> str:
+    return re.sub(r"[-_.]+", "-", re.split(r"[\[=<>; ]", line.strip())[0]).lower()
+
+
+def _version(line: str) -> str:
+    return re.split(r"[;\s\\]", line.split("==")[1].strip())[0]
+
+
+def _on_linux(need: Mapping[str, Any]) -> bool:
+    from packaging.markers import Marker
+
+    marker = need.get("marker")
+    return marker is None or Marker(marker).evaluate({"sys_platform": "linux", "platform_system": "Linux"})
