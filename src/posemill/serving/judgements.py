@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from posemill.errors import InputError, Unavailable
 from posemill.serving.guard.caller import CLIENT
+from posemill.serving.keeping import keep_for_good
 from posemill.serving.routes import documented
 from posemill.serving.schema import Receipt
 
@@ -107,9 +108,12 @@ def _keep(said: Judgement, client: str | None) -> int:
     }  # fmt: skip
     try:
         with _engine(url).begin() as connection:
-            return add_judgement(connection, row, added_by="service")
+            number = add_judgement(connection, row, added_by="service")
     except SQLAlchemyError as exc:
         raise Unavailable("the judgement cannot be kept now: the database does not answer; try again later") from exc
+    if not said.right:
+        keep_for_good(said.upload_digest)
+    return number
 
 
 @lru_cache(maxsize=1)

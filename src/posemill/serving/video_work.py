@@ -16,6 +16,7 @@ from posemill.serving import timeline
 from posemill.serving.checks import with_nulls
 from posemill.serving.job_routes import ANSWER, OVERLAY, SHEET
 from posemill.serving.jobs import Job, Jobs
+from posemill.serving.keeping import wait_for_judgement
 from posemill.serving.poser import Poser
 from posemill.serving.predictor import ActivityPredictor
 from posemill.serving.schema import Person, Receipt, TrackPoints, VideoAnswer, VideoFacts
@@ -52,7 +53,7 @@ class VideoWork:
         return job
 
     def work(self, job: Job, upload: VideoInput) -> None:
-        """Leave the answer, and for a kept job the pictures, in the job's folder; the upload is removed."""
+        """Leave the answer, and for a kept job the pictures, in the job's folder; the upload is taken from there."""
         tracks = self.poser.tracks(upload.video, job.posed)
         answer = self.answer(tracks, upload.tracks)
         (job.folder / ANSWER).write_text(answer.model_dump_json())
@@ -61,7 +62,7 @@ class VideoWork:
 
             stride = self.poser.params.frame_stride
             draw(upload.video, tracks, answer.people, stride, job.folder / OVERLAY, job.folder / SHEET, job.drew)
-        upload.video.unlink()
+        wait_for_judgement(upload.video)
 
     def answer(self, tracks: MediumTracks, with_points: bool) -> VideoAnswer:
         """Everybody, what each does when, and the verdict over the person who acts."""
