@@ -120,15 +120,15 @@ class AnalysisService(ActivityEndpoints):
     async def _image(self, upload: ImageInput) -> ImageAnswer:
         from anyio.to_thread import run_sync
 
-        return await run_sync(self._poses, upload.image, upload.name, limiter=self.pictures)
+        return await run_sync(self._poses, upload, limiter=self.pictures)
 
-    def _poses(self, content: bytes, name: str) -> ImageAnswer:
+    def _poses(self, upload: ImageInput) -> ImageAnswer:
         from posemill.video.apart import read_picture_apart
 
-        image = read_picture_apart(content, name)
+        image = read_picture_apart(upload.read(), upload.name)
         height, width, _ = image.shape
         if min(height, width) < LEAST_PX:
-            raise InputError(f"{name} has {width}x{height} pixels: {LEAST_PX} a side are the least")
+            raise InputError(f"{upload.name} has {width}x{height} pixels: {LEAST_PX} a side are the least")
         found = [
             FoundPose(xy=with_nulls(p.xy), confidence=p.confidence.tolist(), score=p.person_confidence)
             for p in self.poser.poses(image)

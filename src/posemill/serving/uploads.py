@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Self
 import bentoml
 from bentoml.exceptions import BentoMLException, InvalidArgument
 from pydantic import Field, PrivateAttr
+from starlette.datastructures import UploadFile
 
 from posemill.serving.jobs import Full, Job
 from posemill.serving.routes import here
 
 if TYPE_CHECKING:
-    from starlette.datastructures import FormData, UploadFile
+    from starlette.datastructures import FormData
     from starlette.requests import Request
 
 LARGEST_IMAGE = 64 * 2**20  # bytes
@@ -77,26 +78,26 @@ class VideoInput(bentoml.IODescriptor):
 
 
 class ImageInput(bentoml.IODescriptor):
-    """Form of /analyse_image."""
+    """Form of /analyse_image. The file stays on disk until somebody reads it."""
 
-    image: bytes = Field(description="the picture file: JPEG, PNG or WebP")
-    _name: str = PrivateAttr("picture")
+    name: str = Field(description="of the picture file, for sentences")
+    _file: UploadFile | None = PrivateAttr(None)
 
     @classmethod
     async def from_http_request(cls, request: Request, serde: Any) -> Self:
-        """Read the upload. Errors: 400 for what is no form with a file, 413 for a file that no picture needs."""
+        """Take the upload. Errors: 400 for what is no form with a file, 413 for a file that no picture needs."""
         file = _file_of(await _form(request), "image")
         if (file.size or 0) > LARGEST_IMAGE:
             says = f"the picture is larger than {LARGEST_IMAGE >> 20} MiB"
             raise BentoMLException(says, error_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        upload = cls(image=await file.read())
-        upload._name = safe_name(file.filename, "picture")
+        upload = cls(name=safe_name(file.filename, "picture"))
+        upload._file = file
         return upload
 
-    @property
-    def name(self) -> str:
-        """Of the file, for sentences."""
-        return self._name
+    def read(self) -> bytes:
+        """The file, while its request is answered."""
+        assert self._file is not None
+        return self._file.file.read()
 
 
 def safe_name(said: str | None, default: str) -> str:
@@ -118,8 +119,6 @@ async def _form(request: Request) -> FormData:
 
 
 def _file_of(form: FormData, field: str) -> UploadFile:
-    from starlette.datastructures import UploadFile
-
     upload = form.get(field)
     if not isinstance(upload, UploadFile):
         raise InvalidArgument(f"the form has no file in its field `{field}`")

@@ -65,7 +65,7 @@ def _shown(reader: Reader, name: str, patience_s: float) -> Iterator[Frame]:
         height, width = says["height"], says["width"]
         room = reader.room(height, width)
         reader.say({"ahead": len(room)})
-        for number in count():
+        for number in count(1):
             asked_at = time.monotonic()
             says = reader.answer(name, patience_s, asked_at + left_s)
             if "end" in says:
@@ -73,8 +73,9 @@ def _shown(reader: Reader, name: str, patience_s: float) -> Iterator[Frame]:
                 return
             left_s += max(LEAST_S, height * width / SLOWEST_PX) - (time.monotonic() - asked_at)
             left_s = min(left_s, patience_s)
-            image = room[number % len(room)].copy()
-            reader.say({})
+            image = room[(number - 1) % len(room)].copy()
+            if number % (len(room) // 2) == 0:  # together, since every message wakes the other process
+                reader.say({"back": len(room) // 2})
             yield Frame(says["index"], says["time_s"], image)
     except UnreadableMedia:
         whole = True  # it said so itself, or is closed already

@@ -28,6 +28,7 @@ from posemill.errors import UnreadableMedia
 MOST_MEMORY = 3 * 2**30  # bytes; 8K with all its reference pictures takes about one third
 AHEAD_BYTES = 64 * 2**20  # pictures that wait for being fetched
 MOST_AHEAD = 8
+MOST_IDLE = 4  # of some 60 MB each
 
 
 class Reader:
@@ -138,8 +139,10 @@ class _Readers:
 
     def give(self, reader: Reader) -> None:
         with self.lock:
-            if reader.alive and reader.shared >= 0:
+            if reader.alive and reader.shared >= 0 and len(self.idle) < MOST_IDLE:
                 self.idle.append(reader)
+                return
+        reader.close()
 
     def close(self) -> None:
         if self.owner == os.getpid():

@@ -3,7 +3,8 @@
 {"do": "probe", "path": HEX}                            → the fields of VideoProbe
 {"do": "frames", "path": HEX, "stride", "start", "end"} → {"height", "width"}, then, once it is told {"ahead": N} and
                                                           the shared memory has room for N pictures, {"index", "time_s"}
-                                                          for each (the n-th is in place n % N; {} gives a place back),
+                                                          for each (the n-th is in place n % N; {"back": M} frees M of
+                                                          them),
                                                           and {"end": true}
 {"do": "picture", "bytes": N, "name"}                   → the same for the picture file in the shared memory
 Instead of any of them {"reason": sentence}.
@@ -49,7 +50,7 @@ def main() -> None:
 
     for line in sys.stdin:
         request = json.loads(line)
-        if "do" not in request:  # gives back a place after the last frame
+        if "do" not in request:  # frees places after the last frame
             continue
         name = request.get("name") or _path(request).name
         try:
@@ -93,9 +94,11 @@ def _show(frames: Iterator[Frame], shared: int, say: Callable[..., None]) -> Non
     ahead = _told()["ahead"]
     memory = mmap.mmap(shared, ahead * height * width * 3)  # unmapped with the array on it
     room = np.frombuffer(memory, np.uint8).reshape(ahead, height, width, 3)
+    free = ahead
     for number, frame in enumerate(chain([first], frames)):
-        if number >= ahead:
-            _told()
+        while not free:
+            free += _told()["back"]
+        free -= 1
         room[number % ahead] = frame.image
         say(index=frame.index, time_s=frame.time_s)
     say(end=True)

@@ -1,0 +1,157 @@
+"""Forms with files: what is stored where, under which name, and that a refused upload leaves nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+
+from posemill.serving.jobs import Jobs
+
+with warnings.catch_warnings():  # BentoML uses what a library of its own will take away
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from bentoml.exceptions import BentoMLException
+
+    from posemill.serving import uploads as module
+    from posemill.serving.uploads import ImageInput, VideoInput, safe_name
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    jobs = Jobs(2, keep_s=60)
+    monkeypatch.setattr(module, "here", lambda: SimpleNamespace(jobs=jobs))
+    yield jobs
+    jobs.close()
+
+
+def request(*pieces: bytes, kind: str = "multipart/form-data; boundary=x") -> Request:
+    queue = [{"type": "http.request", "body": p, "more_body": i < len(pieces) - 1} for i, p in enumerate(pieces)]
+
+    async def receive() -> Any:
+        return queue.pop(0) if queue else {"type": "http.disconnect"}
+
+    headers = [(b"content-type", kind.encode())]
+    return Request({"type": "http", "method": "POST", "path": "/", "headers": headers, "query_string": b""}, receive)
+
+
+def form(field: str = "video", name: str = "a.mp4", content: bytes = b"12345", **fields: str) -> bytes:
+    head = "".join(f'--x\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in fields.items())
+    file = f'--x\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n\r\n'
+    return (head + file).encode() + content + b"\r\n--x--\r\n"
+
+
+def read(kind: Any, came: Request, then: Callable[[Any], Any] = lambda upload: upload) -> Any:
+    """What `then` makes of the upload, before the request is closed."""
+
+    async def scenario() -> Any:
+        try:
+            return then(await kind.from_http_request(came, None))
+        finally:
+            await came.close()
+
+    return asyncio.run(scenario())
+
+
+def test_a_video_is_stored_in_the_folder_of_a_job(jobs: Jobs) -> None:
+    upload = read(VideoInput, request(form(tracks="true", job="on")))
+    assert (upload.tracks, upload.job, upload.video.read_bytes()) == (True, True, b"12345")
+    assert upload.video.is_relative_to(upload.opened.folder)
+    assert upload.video.name == "a.mp4"
+    assert jobs.under_way == 1
+    jobs.forget(upload.opened)
+    assert not upload.video.exists()
+
+
+@pytest.mark.parametrize(
+    ("came", "says"),
+    [
+        (request(b"{}", kind="application/json"), "send a form"),
+        (request(form(field="file")), "no file in its field `video`"),
+        (request(form(tracks="perhaps")), "`tracks` should be true or false"),
+        (request(b"rubbish"), "cannot be read"),
+        (request(form()[:60]), "no file|cannot be read"),
+    ],
+)
+def test_what_is_refused_takes_no_place(jobs: Jobs, came: Request, says: str) -> None:
+    with pytest.raises(BentoMLException, match=says) as told:
+        read(VideoInput, came)
+    assert told.value.error_code == 400
+    assert jobs.under_way == 0
+
+
+def test_a_client_that_is_gone_takes_no_place(jobs: Jobs) -> None:
+    whole = form()
+
+    async def scenario() -> None:
+        task = asyncio.create_task(VideoInput.from_http_request(waiting, None))
+        await began.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    began = asyncio.Event()
+    waiting = request(whole[:20], whole[20:])
+    receive = waiting._receive
+
+    async def slowly() -> Any:
+        message = await receive()
+        if not message["more_body"]:
+            began.set()
+            await asyncio.sleep(60)
+        return message
+
+    waiting._receive = slowly
+    asyncio.run(scenario())
+    assert jobs.under_way == 0
+
+
+def test_when_there_is_no_place_the_body_is_not_read(jobs: Jobs) -> None:
+    taken = [jobs.open(), jobs.open()]
+
+    async def never() -> Any:
+        raise AssertionError("the body was read")
+
+    came = request()
+    came._receive = never
+    with pytest.raises(BentoMLException, match="2 videos are already") as told:
+        read(VideoInput, came)
+    assert told.value.error_code == 429
+    for job in taken:
+        jobs.forget(job)
+
+
+def test_a_picture_is_read_when_it_is_asked_for() -> None:
+    said = read(ImageInput, request(form("image", "b.png", b"abc")), lambda upload: (upload.name, upload.read()))
+    assert said == ("b.png", b"abc")
+
+
+def test_a_picture_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LARGEST_IMAGE", 3)
+    with pytest.raises(BentoMLException, match="larger than") as told:
+        read(ImageInput, request(form("image", content=b"1234")))
+    assert told.value.error_code == 413
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("clip.mp4", "clip.mp4"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\clips\\a b.mov", "a b.mov"),
+        ("..", "x"),
+        (None, "x"),
+        ("", "x"),
+        ("é" * 300 + ".mp4", "é" * 56 + ".mp4"),
+        ("a\0b\n.mp4", "a_b_.mp4"),
+        (".hidden", "hidden"),
+    ],
+)
+def test_names_are_harmless(said: str | None, kept: str) -> None:
+    assert safe_name(said, "x") == kept
