@@ -57,6 +57,7 @@ class AnalysisService(ActivityEndpoints):
         super().__init__()
         self.limits = VideoLimits.from_env()
         self.poser = Poser.load(self.folder)
+        self.poser.warm()
         self.licence = licence(self.poser.params.backend)
         self.videos = VideoWork(self.poser, self.predictor, self.receipt, self.limits, self.observe)
         self.pictures = CapacityLimiter(2)  # unpacked at once; each may have 200 MB

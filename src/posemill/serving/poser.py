@@ -38,6 +38,10 @@ class Poser:
         _require_same(wanted.get("describes"), json.loads(json.dumps(backend.describe())))
         return cls(backend, params, Lock())
 
+    def warm(self) -> None:
+        """Run the network once on a usual picture, so that the first request does not wait for what loads then."""
+        self.poses(np.full((360, 640, 3), 127, np.uint8))
+
     def tracks(self, path: Path, progress: Callable[[int], None] | None = None) -> MediumTracks:
         """Everybody in a stranger's video. UnreadableMedia says why a file cannot be used.
 
