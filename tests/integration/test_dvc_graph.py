@@ -64,7 +64,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(REPOSITORY / folder, root / folder, ignore=ignored)
     for file in ("dvc.yaml", ".dvcignore", ".gitignore", "bentofile.yaml", "bentofile.analysis.yaml"):
         shutil.copy(REPOSITORY / file, root / file)
-    params = {stage: {} for stage in STAGES} | {"train": {"network": "tcn"}}
+    params = {stage: {} for stage in STAGES} | {"train": {"network": "tcn"}, "evaluate": {"network": "build/train"}}
     (root / "params.yaml").write_text(yaml.safe_dump(params))
     program = root / "bin" / "posemill"
     program.parent.mkdir()

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "draw": ("posemill.cli.draw:draw", "Draw the people in any video file."),
     "stage": ("posemill.cli.stage:stage", "Run one stage of dvc.yaml."),
     "tune": ("posemill.cli.tune:tune", "Search better parameters for training."),
+    "assemble": ("posemill.cli.assemble:assemble", "One model from several trainings: the smallest good ensemble."),
     "evaluate": ("posemill.cli.evaluate:evaluate", "Judge a model on videos from anywhere."),
     "demo": ("posemill.cli.demo:demo", "The whole main job; seeds a synthetic corpus when the database is empty."),
     "summary": ("posemill.cli.demo:summary", "The figures of the last run, and where its reports are."),

@@ -42,7 +42,7 @@ def drawn(groups: Sequence[object], rounds: int = ROUNDS, seed: int = 0) -> Iter
 
 
 def accuracy_interval(
-    right: NDArray[np.bool_], groups: Sequence[object], level: float = 0.95, rounds: int = ROUNDS
+    right: NDArray[np.bool_] | NDArray[np.float64], groups: Sequence[object], level: float = 0.95, rounds: int = ROUNDS
 ) -> tuple[float, float]:
     """`interval` of a share of right answers (or of the mean of any figures), without a call a draw."""
     names, number = np.unique(np.array([str(g) for g in groups]), return_inverse=True)

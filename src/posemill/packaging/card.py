@@ -38,8 +38,10 @@ class Facts:
     wild: Mapping[str, Any] | None = None
 
     @classmethod
-    def gather(cls, build: Path, package: Path, metrics: Mapping[str, Any], gates: Sequence[str]) -> Facts:
-        """From the stages' folders under `build` and the files of the package."""
+    def gather(
+        cls, build: Path, package: Path, metrics: Mapping[str, Any], gates: Sequence[str], network: Path
+    ) -> Facts:
+        """From the stages' folders under `build`, the files of the package and the folder of its network."""
         import pandas as pd
 
         from posemill.settings import Settings
@@ -58,7 +60,7 @@ class Facts:
             gates=gates,
             temperature=_json(package / "calibration.json")["temperature"],
             labeller=_json(package / "labeller.json"),
-            network=_json(build / "train" / "network.json"),
+            network=_json(network / "network.json"),
             features=_json(package / "features.json"),
             digests=_json(package / "digests.json"),
             wild=newest_wild(Settings.from_env().home / "wild", _json(package / "digests.json").get("weights")),
@@ -73,7 +75,7 @@ def markdown(facts: Facts) -> str:
     parts = [
         f"# Activity model {str(facts.digests.get('model'))[:12]}",
         f"Says which of {len(facts.classes)} activities a person does, from keypoints over time. It takes {takes}; "
-        f"the network is `{facts.network['name']}`, run by ONNX Runtime.",
+        f"the network is {_network(facts.network)}, run by ONNX Runtime.",
         f"**Activities:** {', '.join(facts.classes)}",
         "## Data",
         f"Datasets: {', '.join(facts.datasets) or 'not named'}. No subject is in two splits.",
@@ -118,6 +120,11 @@ def newest_wild(folder: Path, weights: str | None) -> dict[str, Any] | None:
         if weights and found.get("weights") == weights and found["top1"] is not None:
             return found
     return None
+
+
+def _network(network: Mapping[str, Any]) -> str:
+    members = [f"`{m['name']}`" for m in network.get("hyper", {}).get("members", [])]
+    return f"an ensemble of {', '.join(members)}" if members else f"`{network['name']}`"
 
 
 def _wild(wild: Mapping[str, Any] | None) -> str:

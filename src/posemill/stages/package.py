@@ -52,7 +52,8 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> PackageResul
     outcomes = check(metrics, everything.evaluate.gates)
     require_passed(outcomes)
     parity = _assemble(params, inputs, outputs, everything)
-    facts = card.Facts.gather(inputs.root / "build", outputs, metrics, [outcome.says for outcome in outcomes])
+    network = inputs.root / everything.evaluate.network
+    facts = card.Facts.gather(inputs.root / "build", outputs, metrics, [o.says for o in outcomes], network)
     (outputs / "card.md").write_text(card.markdown(facts))
     settings = Settings.from_env()
     tags = bento.build(outputs, inputs.root, settings.home)
@@ -80,9 +81,9 @@ def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, everythin
     from posemill.stages.monitor import write_reference
     from posemill.store.lineage import FILE, write_lineage
 
-    prepare, train = inputs.output("prepare"), inputs.output("train")
+    prepare, trained = inputs.output("prepare"), inputs.root / everything.evaluate.network
     features = FeaturePipeline.load(prepare / "features.json")
-    network, network_card = models.load(train, _json(prepare / "classes.json", "prepare"), features.skeleton)
+    network, network_card = models.load(trained, _json(prepare / "classes.json", "prepare"), features.skeleton)
     temperature = float(_json(inputs.output("evaluate") / "calibration.json", "evaluate")["temperature"])
     clips = inputs.output("validate") / "clips.parquet"
     write_lineage(outputs / FILE, prepare / "index.parquet", clips)
@@ -94,7 +95,7 @@ def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, everythin
             "lineage": outputs / FILE,
             "reference": outputs / REFERENCE,
             "windows_index": prepare / "index.parquet",
-            "weights": train / "network.safetensors",
+            "weights": trained / "network.safetensors",
             "metrics": inputs.output("evaluate") / "metrics.json",
             "params": inputs.params,
         }
