@@ -12,6 +12,7 @@ from typing import Any
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+LONGEST = 500  # characters of a sentence
 KEPT = frozenset({b"allow", b"retry-after", b"www-authenticate", b"content-range"})  # of an answer that is rewritten
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
@@ -109,6 +110,8 @@ def _fault(fault: dict[str, Any]) -> str:
 
 
 async def _say(send: Send, status: int, says: str, kept: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    if len(says) > LONGEST:  # it repeats something that was sent
+        says = f"{says[: LONGEST - 150]} … {says[-140:]}"
     body = json.dumps({"error": says}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *kept]
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 
+FIELDS = 100  # pydantic makes a fault of every field that it does not know, and a million of them take a minute
+
+
 class _StrictJson(bentoml.IODescriptor):
     """JSON has no NaN and no Infinity; Python's json writes them, and a client that does so is told."""
 
@@ -26,10 +29,13 @@ class _StrictJson(bentoml.IODescriptor):
 def json_of(body: bytes) -> Any:
     """The content of a JSON body. InvalidArgument (400) where it is none."""
     try:
-        return from_json(body, allow_inf_nan=False)
+        content = from_json(body, allow_inf_nan=False)
     except ValueError as exc:
         says = f"the body is not JSON ({exc}); a keypoint that was not seen is null, not NaN"
         raise InvalidArgument(says) from exc
+    if isinstance(content, dict) and len(content) > FIELDS:
+        raise InvalidArgument(f"the body has {len(content)} fields; see /docs for those that there are")
+    return content
 
 
 class TrackInput(_StrictJson, TrackRequest):

@@ -202,6 +202,19 @@ def test_large_bodies_share_the_memory() -> None:
     run(scene())
 
 
+def test_a_body_in_memory_has_a_limit_of_its_own() -> None:
+    async def scene() -> None:
+        async def whole() -> Any:
+            return {"type": "http.request", "body": b"x" * 2001, "more_body": False}
+
+        status, says, _ = await ask(guard(body_bytes=2000), receive=whole)
+        assert (status, "larger than 0 MiB" in says) == (413, True)
+        kind = "multipart/form-data; boundary=x"  # its files go to disk
+        assert (await ask(guard(body_bytes=2000), receive=whole, content_type=kind))[0] == 200
+
+    run(scene())
+
+
 def test_known_keys_work_on_while_the_database_is_away() -> None:
     async def scene() -> None:
         now, calls = 0.0, 0

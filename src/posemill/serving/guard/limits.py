@@ -22,6 +22,7 @@ class Limits:
     per_minute    requests of a key without a rate of its own, or of an address without a key; None = no limit.
                   This machine itself (loopback) has none.
     requests      at the same time; live  WebSockets at the same time.
+    body_bytes  of one body that is held in memory, whatever the service allows for files.
     held_bytes    of bodies in memory at the same time (uploads of files go to disk and do not count).
     answer_s      from the whole request to the first byte of the answer.
     silence_s     how long a connection may be silent in the middle of a request, or take nothing of an answer.
@@ -32,6 +33,7 @@ class Limits:
     per_minute: int | None = 1200
     requests: int = 256
     live: int = 64
+    body_bytes: int = 32 * 2**20
     held_bytes: int = 192 * 2**20
     answer_s: float = 55.0
     silence_s: float = 15.0

@@ -83,7 +83,11 @@ class Watch:
             return
         self._held += size
         self._room.held += size
-        if self._room.held > self._limits.held_bytes and self._room.held > self._held:  # alone it may have all
+        if self._held > self._limits.body_bytes:
+            self._refuse(
+                413, f"the body is larger than {self._limits.body_bytes / 2**20:.0f} MiB; send a shorter piece"
+            )
+        elif self._room.held > self._limits.held_bytes and self._room.held > self._held:  # alone it may have all
             self._later(busy("too many large requests at the same time"))
 
     def _refuse(self, status: int, says: str) -> None:
