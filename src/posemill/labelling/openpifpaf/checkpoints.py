@@ -17,7 +17,10 @@ from posemill.labelling.posenet import EMBEDDED_SHA256, WEIGHTS
 
 EMBEDDED = "posenet"
 # Those for COCO's 17 keypoints whose file name carries the start of its digest.
-OFFICIAL = ("shufflenetv2k16", "shufflenetv2k30", "mobilenetv2", "mobilenetv3small", "mobilenetv3large", "resnet50")
+OFFICIAL = (
+    "shufflenetv2k16", "shufflenetv2k30", "tshufflenetv2k30", "mobilenetv2", "mobilenetv3small", "mobilenetv3large",
+    "resnet50",
+)  # fmt: skip
 TIMEOUT_S = 60
 
 

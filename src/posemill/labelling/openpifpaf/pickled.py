@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from posemill.errors import CheckpointError
 from posemill.labelling.openpifpaf.library import openpifpaf
 
 _ALLOWED = {
-    "numpy._core.multiarray._reconstruct", "numpy.core.multiarray._reconstruct", "numpy.ndarray", "numpy.dtype",
+    "numpy._core.multiarray._reconstruct", "numpy.core.multiarray._reconstruct", "numpy._core.multiarray.scalar",
+    "numpy.core.multiarray.scalar", "numpy.ndarray", "numpy.dtype",
 }  # fmt: skip
 _ALLOWED_PACKAGES = ("torch.nn.modules.", "openpifpaf.network.", "torchvision.models.", "torchvision.ops.")
 
@@ -36,6 +38,7 @@ def unpickled(path: Path) -> Any:
     if not isinstance(shell, openpifpaf.network.nets.Shell):
         raise CheckpointError(f"{path} holds a {type(shell).__name__}, not an OpenPifPaf network")
     openpifpaf.network.model_migration.model_migration(shell)
+    shell = _single_frame(shell)
     _check_heads(path, shell)
     return shell.eval()
 
@@ -44,7 +47,8 @@ def _allowed(path: Path, names: Iterable[str]) -> Iterable[Any]:
     """The classes by those names; CheckpointError for any that a network has no use for."""
     import numpy as np
 
-    yield from (np.dtypes.Float64DType, np.dtypes.Float32DType, np.dtypes.Int64DType)  # never listed, yet asked for
+    # never listed, yet asked for
+    yield from (np.dtypes.Float64DType, np.dtypes.Float32DType, np.dtypes.Int64DType, np.dtypes.StrDType)
     refused = []
     for name in names:
         module, _, attribute = name.rpartition(".")
@@ -69,9 +73,27 @@ def _network_class(module: str, name: str) -> type | None:
     return found if isinstance(found, type) and issubclass(found, torch.nn.Module | headmeta.Base) else None
 
 
+def _single_frame(shell: Any) -> Any:
+    """Of a tracking network, what it says of one frame: the network without its memory of the frame before, and the
+    first CIF and CAF heads for COCO's keypoints. Its TCAF heads, which link two frames, are left out. Others unchanged.
+    """
+    metas = openpifpaf.headmeta
+    if not isinstance(shell.base_net, openpifpaf.network.tracking_base.TrackingBase):
+        return shell
+    pairs = [
+        (cif, caf)
+        for cif, caf in pairwise(shell.head_nets)
+        if isinstance(cif.meta, metas.TSingleImageCif) and isinstance(caf.meta, metas.TSingleImageCaf)
+    ]
+    pairs.sort(key=lambda pair: list(pair[0].meta.keypoints) != openpifpaf.plugins.coco.constants.COCO_KEYPOINTS)
+    heads = [net.head for net in pairs[0]] if pairs else []
+    return openpifpaf.network.nets.Shell(shell.base_net.single_image_backbone, heads)
+
+
 def _check_heads(path: Path, shell: Any) -> None:
     heads = [type(meta).__name__ for meta in shell.head_metas[:2]]
-    if heads != ["Cif", "Caf"]:
+    wanted = (openpifpaf.headmeta.Cif, openpifpaf.headmeta.Caf)
+    if len(heads) < 2 or not all(map(isinstance, shell.head_metas, wanted)):
         raise CheckpointError(f"{path}: heads should be Cif and Caf, came as {', '.join(heads) or 'none'}")
     if list(shell.head_metas[0].keypoints) != openpifpaf.plugins.coco.constants.COCO_KEYPOINTS:
         raise CheckpointError(
