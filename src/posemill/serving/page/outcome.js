@@ -9,6 +9,8 @@ import { receiptCard } from "./receipt.js";
 import { Timeline } from "./timeline.js";
 import * as words from "./words.js";
 
+const LAST_S = 0.05; // at the very end what was last is shown, not that nothing comes after
+
 /**
  * Show `answer` (a VideoAnswer) in `place`.
  * attempt: {name, job, digest: Promise<string|null>}; sources: [{url, drawn}]; body: the skeleton or null;
@@ -53,9 +55,10 @@ export function showOutcome(place, { answer, attempt, sources, body, saves, onAg
 
   function follow(time) {
     if (!tools) return;
-    tools.moment.at(time);
     tools.timeline.at(time);
-    tools.judging.at(tools.timeline.chosen, time);
+    const judged = Math.min(time, answer.video.duration_s - LAST_S);
+    tools.moment.at(judged);
+    tools.judging.at(tools.timeline.chosen, judged);
   }
 
   return { key: (event) => tools?.timeline.key(event), close: () => player.close() };

@@ -101,7 +101,8 @@ export class Timeline {
     const dot = el("span", { class: "dot" });
     dot.style.background = colorOf(person.person);
     const [word, number] = words.person(person.person).split(" ");
-    return el("button", { type: "button", onclick: () => this.onSelect(person.person) }, dot, el("span", { class: "word" }, word), ` ${number}`);
+    return el("button", { type: "button", onclick: () => this.onSelect(person.person) }, dot,
+      el("span", {}, el("span", { class: "word" }, `${word} `), number));
   }
 
   lane(person) {
