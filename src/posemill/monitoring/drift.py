@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -111,7 +112,9 @@ def _psi(values: NDArray[np.generic], first: int) -> float:
     selector = DropHighPSIFeatures(
         cut_off=first - 1, bins=BINS, min_pct_empty_bins=EMPTY, variables=["value"], missing_values="ignore"
     )
-    selector.fit(table)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # it tries whether names are dates
+        selector.fit(table)
     return float(selector.psi_values_["value"])
 
 

@@ -58,8 +58,8 @@ def _figures(seen: Live) -> list[Figure]:
 def _table(made: Page, drifts: Sequence[Drift]) -> None:
     made.section(
         "Limits",
-        "PSI: population stability index; below 0.1 little has changed, above 0.25 much has. KS: the largest distance "
-        "of the two cumulative distributions. Limits are in params.yaml, section monitor.",
+        "PSI: population stability index; of many people, below 0.1 little has changed, above 0.25 much has. KS: the "
+        "largest distance of the two cumulative distributions. Limits are in params.yaml, section monitor.",
     )
     rows = [
         [
