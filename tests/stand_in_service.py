@@ -25,9 +25,11 @@ from posemill.pose.interpolate import found_only
 from posemill.pose.track import PoseTrack
 from posemill.serving import gallery, page_routes
 from posemill.serving.checks import with_nulls
+from posemill.serving.http import BodyLimit
 from posemill.serving.schema import Receipt, VideoAnswer
 from posemill.serving.server import free_port
 
+BODY_LIMIT = 4 * 2**20
 CLASSES = ("jumping_jack", "squat", "walk", "wave")
 RECEIPT = Receipt.of(
     "posemill_analysis:k3q7v2",
@@ -99,6 +101,7 @@ class StandIn:
         ]
         app = Starlette(routes=[*page_routes.routes(), *gallery.routes(), *asked])
         app.add_middleware(BaseHTTPMiddleware, dispatch=self._with_key)
+        app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT)
         return app
 
     async def _with_key(self, request: Request, answer: RequestResponseEndpoint) -> Response:

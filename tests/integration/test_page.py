@@ -1,7 +1,7 @@
 """The acceptance page in a real Chromium, against a service of canned answers.
 
-Slow (half a minute, twice that on a busy machine): what a client sees first is a browser's doing: playing, seeking, focus, layout and what a
-hostile file name may do. One browser and one service for all tests.
+Slow (half a minute, twice that on a busy machine): what a client sees first is a browser's doing: playing, seeking,
+focus, layout and what a hostile file name may do. One browser and one service for all tests.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 
 from chromium import chromium
 from posemill.serving import gallery
-from stand_in_service import RECEIPT, Scene, StandIn, serving
+from stand_in_service import BODY_LIMIT, RECEIPT, Scene, StandIn, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 HOSTILE = "'><img src=x onerror=document.title=1>"
+FAILED = re.compile("Failed to load resource")  # every answer from 400 up; what the page says of it is asserted
 PAINTED = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v)"
 
 
@@ -69,7 +70,7 @@ def opened(browser: Browser, address: str) -> Iterator[Open]:
         page = context.new_page()
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda m: faults.append(m.text) if m.type == "error" and "status of" not in m.text else None)
+        page.on("console", lambda m: faults.append(m.text) if m.type == "error" and not FAILED.search(m.text) else None)
         page.goto(f"{at}/uat")
         return page
 
@@ -199,6 +200,8 @@ def test_what_goes_wrong_is_said_in_the_services_words(opened: Open, scene: Scen
     expect(alert).to_contain_text("broken.jpg is not a picture")
     choose(page, scene.clip, "track.json", "application/json")
     expect(alert).to_contain_text("track.json is not JSON")
+    page.set_input_files("#file", {"name": "long.mp4", "mimeType": "video/mp4", "buffer": bytes(5 * BODY_LIMIT)})
+    expect(alert).to_contain_text("shorter piece")  # whether the browser heard the 413 or only that it was hung up on
     page.goto(page.url.split("#")[0] + "#job=gone")
     page.reload()
     expect(alert).to_have_text("there is no job gone; jobs are kept for an hour")

@@ -50,11 +50,21 @@ export function upload(route, fields, signal, onProgress) {
       if (request.status < 400 && body) resolve(body);
       else reject(refusal(request.status, body));
     };
-    request.onerror = () => reject(new Refusal(NO_ANSWER, 0));
+    request.onerror = () => hungUp().then(reject);
     request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
     signal.addEventListener("abort", () => request.abort());
     request.send(form);
   });
+}
+
+/** Why an upload broke off: a service that still answers did not want more of it, and said so to a busy browser. */
+async function hungUp() {
+  try {
+    await version();
+    return new Refusal("The service stopped taking the file half-way; it is probably too large. Send a shorter piece.", 413);
+  } catch (error) {
+    return error;
+  }
 }
 
 /** Wait for a job; `onStatus` gets every status. Refusal when it fails or was cancelled. */

@@ -1,0 +1,48 @@
+"""The acceptance page before the real analysis service, which all tests of videos share.
+
+Slow: that the canned answers of the other tests are those of the service is shown here, once, from a file to the
+overlay that plays, the probabilities at a moment and a judgement.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from chromium import chromium
+from packaged import CLASSES
+from posemill.serving.client import Client
+
+pytestmark = [
+    pytest.mark.slow,
+    # OpenPifPaf's own plots, at its import, use what matplotlib will take away
+    pytest.mark.filterwarnings("ignore:The set_(bad|over|under) function:PendingDeprecationWarning"),
+]
+WAIT_MS = 180_000
+PERCENT = re.compile(r"^\d+\s%$")
+VERDICT = re.compile(rf"^({'|'.join(CLASSES)}) \d+\s%$")
+
+
+def test_a_clip_goes_through_the_page(analysis_client: Client, waving_person: Path) -> None:
+    from playwright.sync_api import expect
+
+    with chromium() as browser:
+        page = browser.new_page()
+        page.goto(f"{analysis_client.url}/")
+        assert page.url == f"{analysis_client.url}/uat"
+        page.set_input_files("#file", waving_person)
+        expect(page.locator("#outcome-title")).to_have_text(VERDICT, timeout=WAIT_MS)
+        expect(page.locator(".screen")).to_have_attribute("data-source", "overlay")
+        duration = page.locator(".screen video").evaluate("v => v.duration")
+        slider = page.get_by_role("slider")
+        assert duration == pytest.approx(float(slider.get_attribute("aria-valuemax") or 0), abs=0.2)
+        slider.press("Shift+ArrowRight")  # a second from the start
+        expect(page.locator(".bars .figure")).to_have_text([PERCENT] * len(CLASSES))
+        page.get_by_role("button", name="Play", exact=True).click()
+        expect(page.get_by_role("button", name="Pause")).to_be_visible()
+        page.locator(".button.right").first.click()
+        expect(page.locator(".problem")).to_contain_text("Not kept. judgements cannot be kept: the service has no")
+        job = page.url.split("#job=")[1]
+    analysis_client.cancel(job)
