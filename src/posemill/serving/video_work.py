@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,10 @@ from posemill.serving.keeping import wait_for_judgement
 from posemill.serving.poser import Poser
 from posemill.serving.predictor import ActivityPredictor
 from posemill.serving.schema import Person, Receipt, TrackPoints, VideoAnswer, VideoFacts
-from posemill.serving.uploads import VideoInput
 from posemill.serving.video_limits import VideoLimits
+
+if TYPE_CHECKING:
+    from posemill.serving.uploads import VideoInput
 
 
 @dataclass(frozen=True, slots=True, eq=False)
