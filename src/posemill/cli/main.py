@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("posemill.cli.evaluate:evaluate", "Judge a model on videos from anywhere."),
     "demo": ("posemill.cli.demo:demo", "The whole main job; seeds a synthetic corpus when the database is empty."),
     "summary": ("posemill.cli.demo:summary", "The figures of the last run, and where its reports are."),
+    "models": ("posemill.cli.models:models", "Packaged models: list, promote to champion, roll back."),
     "serve": ("posemill.cli.serve:serve", "Serve the newest bento of this workspace."),
     "container": ("posemill.cli.container:container", "Write the recipe of an image that serves the newest bento."),
     "try": ("posemill.cli.serve:try_", "Send videos to a running service and show its answers."),
