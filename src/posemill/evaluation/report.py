@@ -12,12 +12,14 @@ from posemill.evaluation.bootstrap import accuracy_interval
 from posemill.evaluation.gates import GateOutcome
 from posemill.evaluation.judge import Judgement
 from posemill.evaluation.trials import Trials
+from posemill.params.evaluate import Gates
 from posemill.pose.skeleton import Skeleton
 from posemill.report import plots, skeletons
 from posemill.report.page import Cell, Figure, Page, percent
 
 _STRIP_POSES = 8
-_LISTED = 40
+_LISTED = 20
+_MANY = 5  # fewer people or clips drawn again and again say nothing of others
 
 
 def page(
@@ -61,7 +63,7 @@ def _top(page: Page, judged: Judgement, outcomes: Sequence[GateOutcome]) -> None
     elif outcomes:
         page.banner(f"All {len(outcomes)} gates hold: this model may be packaged.", "good")
     interval = f"95 % interval {_span(figures['accuracy_low'], figures['accuracy_high'])}"
-    if np.isfinite(figures["accuracy_low_by_subject"]):
+    if figures["subjects"] >= _MANY:
         interval += f"; by subject {_span(figures['accuracy_low_by_subject'], figures['accuracy_high_by_subject'])}"
     spread = f"all activities count alike; {_span(figures['macro_f1_low'], figures['macro_f1_high'])}"
     page.figures([
@@ -84,6 +86,9 @@ def _gates(page: Page, outcomes: Sequence[GateOutcome]) -> None:
         for o in outcomes
     ]  # fmt: skip
     page.table(["Gate", "Limit", "Measured", "Outcome"], rows) if rows else page.text("All gates are switched off.")
+    off = [name.replace("_", " ") for name in Gates.model_fields if name not in {o.gate for o in outcomes}]
+    if rows and off:
+        page.text(f"Switched off: {', '.join(off)}.")
 
 
 def _confusion(page: Page, judged: Judgement) -> None:
@@ -119,7 +124,8 @@ def _slices(page: Page, judged: Judgement) -> None:
         "People and cameras",
         "Accuracy of clips by who is in them and by where they were filmed, weakest first. "
         "A wide interval says that there are too few clips to know. The first is Wilson's, as if clips were "
-        "independent; for the second the clips of a person, or the people before a camera, are drawn again and again.",
+        "independent; for the second the clips of a person, or the people before a camera, are drawn again and again "
+        f"(a dash where there are fewer than {_MANY}).",
     )
     clips, known = judged.clips, 0
     for what in ("subject", "camera"):
@@ -142,10 +148,10 @@ _DRAWN = {"subject": "Drawn by clip", "camera": "Drawn by subject"}
 
 
 def _drawn(judged: Judgement, what: str, name: str) -> str:
-    """The bootstrap interval of one subject (over clips) or camera (over subjects); a dash for one of them only."""
+    """The bootstrap interval of one subject (over clips) or camera (over subjects); a dash for few of them."""
     rows = np.flatnonzero((judged.clips.index[what] == name).to_numpy())
     groups = rows.tolist() if what == "subject" else judged.clips.index["subject"].iloc[rows].to_list()
-    return _span(*accuracy_interval(judged.clips.right[rows], groups))
+    return _span(*accuracy_interval(judged.clips.right[rows], groups)) if len(set(groups)) >= _MANY else "–"
 
 
 def _calibration(page: Page, judged: Judgement) -> None:

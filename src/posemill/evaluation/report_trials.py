@@ -62,8 +62,13 @@ def _noise(page: Page, tried: Trials) -> None:
         ax.axvline(budget, color=plots.SECOND, linewidth=1.2)
         ax.set(ylim=(0, 1.05), title=_NOISE[kind][0], xlabel=_NOISE[kind][1])
     page.picture(plots.svg(figure), "Accuracy of clips against the strength of each kind of noise")
-    rows = [(*_NOISE[s.kind], percent(s.strength, 1), percent(s.accuracy, 1)) for s in tried.strains]
-    page.table(["Noise", "Measured in", "Strength", "Accuracy of clips"], rows)
+    rows = [
+        (_NOISE[kind][0], f"{percent(budget, 1)} {_NOISE[kind][1]}",
+         *(percent(s.accuracy, 1) for s in tried.strains if s.kind == kind))
+        for kind, budget in tried.budget.items()
+    ]  # fmt: skip
+    steps = ["None", "Half of it", "The budget", "Twice as much"]
+    page.table(["Noise", "Budget", *steps], rows, "Accuracy of clips")
 
 
 def _rates(page: Page, tried: Trials) -> None:
