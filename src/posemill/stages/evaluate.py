@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.errors import InputError
+from posemill.errors import CheckpointError, InputError
 from posemill.params.evaluate import EvaluateParams
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
@@ -42,15 +42,28 @@ def run(params: EvaluateParams, inputs: Workspace, outputs: Path) -> EvaluateRes
 
     Writes metrics.json, calibration.json, predictions.parquet, plots/*.csv and report.html. A failing gate is
     recorded, not raised, so that the report is there to look at; package refuses with the sentence.
-    Errors: InputError for an empty test split, CheckpointError for weights that do not belong to these classes.
+    Errors: InputError for an empty test split, CheckpointError for a network of other classes, skeleton or
+    window length.
     """
     from posemill import models
     from posemill.features.pipeline import FeaturePipeline
 
     prepare = inputs.output("prepare")
+    if not (prepare / "classes.json").is_file():
+        raise InputError(f"no {prepare / 'classes.json'}: run `posemill stage prepare` (or `dvc repro`) first")
     features = FeaturePipeline.load(prepare / "features.json")
     classes: list[str] = json.loads((prepare / "classes.json").read_text())
-    network, card = models.load(inputs.root / params.network, classes, features.skeleton)
+    folder = inputs.root / params.network
+    if not (folder / "network.json").is_file():
+        raise CheckpointError(
+            f"no trained network in {folder}, which evaluate.network names: `posemill stage train` writes build/train, "
+            f"`posemill assemble` an ensemble"
+        )
+    network, card = models.load(folder, classes, features.skeleton)
+    if card.frames != features.window.frames:
+        raise CheckpointError(
+            f"{folder}: trained on windows of {card.frames} poses, prepare makes {features.window.frames}; train again"
+        )
     unanswered = _unanswered(inputs, classes)
     return judge(params, prepare, outputs, network, features, classes, f"network {card.name}", unanswered, inputs)
 

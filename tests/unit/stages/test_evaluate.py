@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from posemill import models
-from posemill.errors import InputError
+from posemill.errors import CheckpointError, InputError
 from posemill.features.pipeline import FeaturePipeline
 from posemill.params.evaluate import EvaluateParams, Gates
 from posemill.pose.skeleton import BODY_12
@@ -167,3 +168,28 @@ def test_the_stage_with_a_real_network(prepare: Path, tmp_path: Path) -> None:
     assert evaluate.run(EvaluateParams(batch_size=2), workspace, outputs).accuracy == first.accuracy
     assert evaluate.run(EvaluateParams(), workspace, outputs) == first
     assert (outputs / "metrics.json").read_bytes() == written
+
+
+def test_a_network_that_does_not_belong_to_this_data_is_named(prepare: Path, tmp_path: Path) -> None:
+    """Other activities, another skeleton, other windows, none at all: one sentence each, before anything is judged."""
+    workspace = Workspace(tmp_path / "w")
+    workspace.output("prepare").parent.mkdir(parents=True)
+    prepare.rename(workspace.output("prepare"))
+    windows = np.load(workspace.output("prepare") / "windows.npy")
+    FeaturePipeline(BODY_12, SPEC).fit(windows).save(workspace.output("prepare") / "features.json")
+
+    def refused(match: str, **changes: Any) -> None:
+        card = models.NetworkCard("linear", {}, BODY_12.name, tuple(CLASSES), SPEC.frames)
+        models.save(workspace.output("train"), models.build("linear", BODY_12, 2), replace(card, **changes))
+        with pytest.raises(CheckpointError, match=match):
+            evaluate.run(EvaluateParams(), workspace, workspace.output("evaluate"))
+
+    refused(r"trained for classes \['sit', 'run'\], wanted \['sit', 'walk'\]; train again", classes=("sit", "run"))
+    refused("trained for skeleton coco-17, wanted body-12; train again", skeleton="coco-17")
+    refused("trained on windows of 64 poses, prepare makes 4; train again", frames=64)
+    with pytest.raises(CheckpointError, match=r"no trained network in .*ensemble, which evaluate\.network names"):
+        evaluate.run(EvaluateParams(network="build/ensemble"), workspace, workspace.output("evaluate"))
+    (workspace.output("prepare") / "classes.json").unlink()
+    with pytest.raises(InputError, match=r"no .*classes\.json: run `posemill stage prepare`"):
+        evaluate.run(EvaluateParams(), workspace, workspace.output("evaluate"))
+    assert not workspace.output("evaluate").exists()
