@@ -85,7 +85,7 @@ def test_the_graph_has_the_stages_in_their_order() -> None:
     for name, stage in stages.items():
         assert stage["cmd"] == f"posemill stage {name}"
         assert name in stage["params"]
-        code = [path for path in stage.get("deps", []) if not path.startswith("build/")]
+        code = [path for path in stage.get("deps", []) if not path.startswith(("build/", "${evaluate.network}/"))]
         assert [path for path in code if not (REPOSITORY / path).exists()] == []
 
 
@@ -120,6 +120,23 @@ def test_an_experiment_runs_what_depends_on_it_and_is_shown(workspace: Path) -> 
     found = {e["name"]: e["revs"][0]["data"] for e in shown[1]["experiments"]}
     assert accuracy(found["graph-network"]) == 0.9
     assert accuracy(shown[1]["data"]) == 0.8
+
+
+def test_evaluate_and_package_follow_the_network_that_is_chosen(workspace: Path) -> None:
+    """An ensemble beside build/train is what they depend on, and training again is none of their business."""
+    shutil.copytree(workspace / "build" / "train", workspace / "build" / "ensemble")
+    before = len(attempts(workspace))
+    try:
+        dvc(workspace, "exp", "run", "-n", "graph-ensemble", "-S", "evaluate.network=build/ensemble")
+        assert attempts(workspace)[before:] == ["snapshot", "evaluate", "package"]
+        lock = yaml.safe_load((workspace / "dvc.lock").read_text())["stages"]
+        for stage in ("evaluate", "package"):
+            read = [dep["path"] for dep in lock[stage]["deps"]]
+            assert "build/ensemble/network.safetensors" in read
+            assert "build/train/network.safetensors" not in read
+    finally:
+        git(workspace, "checkout", "-q", "params.yaml", "dvc.lock")
+        dvc(workspace, "checkout")
 
 
 def test_plots_are_drawn(workspace: Path, tmp_path: Path) -> None:
