@@ -7,6 +7,7 @@ focus, layout and what a hostile file name may do. One browser and one service f
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import pytest
 
 from chromium import chromium
 from posemill.serving import gallery
+from posemill.serving.schema import VideoAnswer
 from stand_in_service import BODY_LIMIT, RECEIPT, Scene, StandIn, serving
 
 if TYPE_CHECKING:
@@ -116,6 +118,14 @@ def test_a_clip_is_played_looked_at_and_judged(opened: Open, scene: Scene, stand
     best = page.locator(".bars .best")
     expect(best).to_contain_text("wave")
     expect(best).to_contain_text("41")
+
+    page.get_by_label("Speed").select_option("0.5×")
+    for skeletons, source in ((False, "file"), (True, "overlay")):  # another source, the same moment and speed
+        page.get_by_label("Skeletons").set_checked(skeletons)
+        expect(page.locator(".screen")).to_have_attribute("data-source", source)
+        expect(page.locator(".clock")).to_have_text("0:02.0 / 0:04.0")
+        video.evaluate("v => v.readyState || new Promise((ready) => v.addEventListener('loadedmetadata', ready))")
+        assert video.evaluate("v => [v.currentTime, v.playbackRate]") == [pytest.approx(2.0, abs=0.05), 0.5]
 
     page.get_by_label("Right: walk, 0:00.2 to 0:01.6").click()
     expect(page.locator(".kept").first).to_have_text(re.compile(r"Right\. Kept as judgement \d+\."))
@@ -248,6 +258,34 @@ def test_a_job_can_be_cancelled_and_found_again_after_a_reload(opened: Open, sce
     assert stand_in.judgements[said]["upload_digest"] == hashlib.sha256(scene.clip.read_bytes()).hexdigest()
     page.go_back()
     expect(page.locator("#start")).to_be_visible()
+
+
+def test_a_dropped_clip_can_be_taken_home_with_its_receipt(opened: Open, scene: Scene) -> None:
+    page = opened(permissions=["clipboard-read", "clipboard-write"])
+    dropped = page.evaluate_handle(
+        """async () => {
+          const clip = await (await fetch('gallery/crossing.mp4')).blob();
+          const dropped = new DataTransfer();
+          dropped.items.add(new File([clip], 'dropped.mp4', {type: 'video/mp4'}));
+          return dropped;
+        }"""
+    )
+    page.dispatch_event("footer", "dragenter", {"dataTransfer": dropped})
+    expect(page.locator("#drop")).to_have_class("drop over")
+    page.dispatch_event("footer", "drop", {"dataTransfer": dropped})  # beside the box counts too
+    reached(page, "walk")
+    expect(page.locator(".facts b")).to_have_text("dropped.mp4")
+
+    page.get_by_role("button", name="Copy receipt").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert json.loads(page.evaluate("navigator.clipboard.readText()")) == RECEIPT
+    with page.expect_download() as overlay:
+        page.get_by_role("button", name="Overlay video").click()
+    assert Path(overlay.value.path()).read_bytes() == scene.overlay.read_bytes()
+    with page.expect_download() as answer:
+        page.get_by_role("button", name="Answer as JSON").click()
+    assert answer.value.suggested_filename == "dropped.mp4.posemill.json"
+    assert VideoAnswer.model_validate_json(Path(answer.value.path()).read_bytes()).acting_person == 0
 
 
 def test_names_stay_text_and_scripts_of_others_do_not_run(opened: Open, scene: Scene) -> None:

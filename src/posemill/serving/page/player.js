@@ -116,8 +116,8 @@ export class Player {
       this.say("This browser cannot play the clip, so only the skeletons are shown.");
       return this.run();
     }
+    this.video.defaultPlaybackRate = rate; // a new source begins with it
     this.video.src = source.url;
-    this.video.defaultPlaybackRate = rate;
     if (time > 0) this.video.currentTime = time;
     if (playing) this.video.play().catch(() => this.fail());
     return this.tell(time);
