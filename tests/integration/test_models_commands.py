@@ -30,7 +30,7 @@ from posemill.store.media import MediaStore
 from posemill.store.versions import record_acceptance, record_model_version
 
 pytestmark = pytest.mark.slow
-TAG = "posemill-activity-service:"
+TAG = "posemill-activity:"
 
 
 def knows(count: int) -> Any:

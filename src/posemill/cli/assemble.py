@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,13 +38,15 @@ def assemble(folders: tuple[Path, ...], out: Path, margin: float, quiet: bool, a
     from posemill.stages.assemble import run
     from posemill.stages.workspace import Workspace
 
-    result = run(folders, out, margin, Workspace(Settings.from_env().workspace))
+    workspace = Settings.from_env().workspace
+    result = run(folders, out, margin, Workspace(workspace))
     if as_json:
         click.echo(result.model_dump_json())
     elif not quiet:
         _show(result)
         click.echo(f"{out}: {result.reason}")
-        click.echo(f"judge and package it: set evaluate.network: {out} in params.yaml, then `dvc repro`")
+        place = os.path.relpath(out, workspace)
+        click.echo(f"judge and package it: set evaluate.network: {place} in params.yaml, then `dvc repro`")
 
 
 def _show(result: AssembleResult) -> None:

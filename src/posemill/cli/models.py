@@ -21,7 +21,7 @@ def models() -> None:
 
     \b
       posemill models list
-      posemill models promote posemill-activity-service:6d922233
+      posemill models promote posemill-activity:6d922233e9d5c9be
       posemill models rollback --because "false alarms at night"
     """
 
