@@ -37,6 +37,13 @@ def test_the_card_says_what_a_reader_needs() -> None:
     assert "None" not in card
 
 
+def test_an_ensemble_is_named_by_its_members() -> None:
+    card = markdown(
+        replace(FACTS, network={"name": "ensemble", "hyper": {"members": [{"name": "tcn"}, {"name": "stgcn"}]}})
+    )
+    assert "the network is an ensemble of `tcn`, `stgcn`, run by" in card
+
+
 def test_videos_from_anywhere_stand_beside_the_test_split(tmp_path: Path) -> None:
     run = {
         "weights": "b" * 64, "top1": 7 / 8, "right": 7, "clips": 8, "low": 0.529, "high": 0.978, "unknown": 1,
