@@ -73,9 +73,10 @@ class Watch:
         return True
 
     def done(self) -> None:
-        """The request has ended: its body is in memory no longer."""
+        """The request has ended or was refused: its body is in memory no longer."""
         if self._held > 0:
             self._room.held -= self._held
+            self._held = -1
 
     def _count(self, size: int) -> None:
         self._got += size
@@ -96,6 +97,7 @@ class Watch:
     def _later(self, refused: Refused) -> None:
         if not self.started and not self.over:
             self.over = True
+            self.done()
             self._task = self._loop.create_task(answer(self._send, refused, close=True))
 
 
