@@ -7,7 +7,6 @@ runtimes/openvino.py for why).
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError, InputError
+from posemill.labelling.runtimes.openvino_library import openvino
 
 Arrays = list[NDArray[np.float32]]
 SUFFIXES = (".onnx", ".pb")
@@ -37,10 +37,7 @@ class OpenVinoGraph:
     """OpenVINO, one thread a request, compiled once for every picture size."""
 
     def __init__(self, path: Path, streams: int, precision: str) -> None:
-        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it calls a host of its own
-        import openvino
-
-        self._core = openvino.Core()
+        self._core = openvino().Core()
         self._model = self._core.read_model(path)
         sides = self._model.inputs[0].partial_shape
         self._channels_last = sides[3].is_static and sides[3].get_length() == 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -104,3 +106,20 @@ def test_half_precision_is_near_and_not_equal(network: Network, tmp_path: Path) 
 def test_an_unknown_runtime_lists_the_known_ones(network: Network, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="known are eager, cuda, openvino, onnxruntime"):
         load_runtime("tensorrt", network, tmp_path, 1)
+
+
+def test_many_threads_may_be_first(tmp_path: Path) -> None:
+    """In a new process, as only the first array that OpenVINO ever sees can make threads wait for each other."""
+    script = """
+import sys, threading
+from posemill.labelling.runtimes.openvino_library import openvino
+sys.setswitchinterval(1e-6)
+def touch():
+    library = openvino()
+    library.Tensor(library.Type.u8, library.Shape([1])).data[:] = 1
+threads = [threading.Thread(target=touch, daemon=True) for _ in range(8)]
+[thread.start() for thread in threads]
+[thread.join(60) for thread in threads]
+sys.exit(any(thread.is_alive() for thread in threads))
+"""
+    assert subprocess.run([sys.executable, "-c", script], timeout=120, cwd=tmp_path).returncode == 0

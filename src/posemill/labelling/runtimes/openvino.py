@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import OrderedDict
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from posemill.labelling.runtimes.base import Fields, Network
 from posemill.labelling.runtimes.exported import ExportedNetworks
+from posemill.labelling.runtimes.openvino_library import openvino
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +25,7 @@ class OpenVino:
 
     def __init__(self, network: Network, cache: Path, threads: int, precision: str) -> None:
         self.workers = threads
-        self._precision, library = precision, _openvino()
+        self._precision, library = precision, openvino()
         self._exported = ExportedNetworks(network, cache, f"openvino {library.__version__}", ".xml", _export)
         self._core = library.Core()
         self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
@@ -37,11 +37,7 @@ class OpenVino:
         return [np.array(outputs[i][0]) for i in range(len(outputs))]
 
     def _request(self, shape: tuple[int, ...]) -> Any:
-        """This thread's own request for that shape, made once.
-
-        A new request for every picture was seen to hang, likely since destroying one waits for OpenVINO while it holds
-        Python's lock, which the other thread needs. For the same reason the input is copied, not shared.
-        """
+        """This thread's own request for that shape, made once."""
         network = self._network(shape)
         kept: OrderedDict[tuple[int, ...], tuple[Any, Any]] = self._own.__dict__.setdefault("requests", OrderedDict())
         if shape not in kept or kept[shape][0] is not network:
@@ -75,13 +71,5 @@ def _export(module: torch.nn.Module, picture: torch.Tensor, path: Path) -> None:
 
     # traced once: OpenPifPaf keeps its grid of cells between calls, so that a second trace looks different
     traced = torch.jit.trace(module, picture, check_trace=False)  # type: ignore[no-untyped-call]
-    exported = _openvino().convert_model(traced, input=(list(picture.shape), np.uint8))
-    _openvino().save_model(exported, path, compress_to_fp16=False)
-
-
-def _openvino() -> Any:
-    """The library. Its telemetry calls a host of its own; without that package it falls back to saying nothing."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    import openvino
-
-    return openvino
+    exported = openvino().convert_model(traced, input=(list(picture.shape), np.uint8))
+    openvino().save_model(exported, path, compress_to_fp16=False)
