@@ -11,12 +11,12 @@ import shutil
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
-from typing import Any
 
 from posemill.errors import InputError, PosemillError
 
-# what the services import beyond the bentofile's list; the rest follows from uv.lock
+# what the services import beyond the bentofile's list; the rest follows from what these say they need
 ROOTS: Mapping[str, tuple[str, ...]] = {
     "activity": ("bentoml",),
     "analysis": (
@@ -24,6 +24,7 @@ ROOTS: Mapping[str, tuple[str, ...]] = {
         "psycopg2-binary", "pydantic", "python-multipart", "safetensors", "scipy", "sqlalchemy", "torch", "torchvision",
     ),
 }  # fmt: skip
+LINUX = {"sys_platform": "linux", "platform_system": "Linux"}
 PYTHON = Path("env/python")
 REQUIREMENTS = PYTHON / "requirements.txt"
 DOCKERFILE = Path("env/docker/Dockerfile")
@@ -58,13 +59,13 @@ def write(service: str, bento: Path, models: Path, repository: Path, folder: Pat
     """Write and check the folder for a service ("activity", "analysis").
 
     bento       its folder in BentoML's store; models is the store of models beside it.
-    repository  with pyproject.toml, uv.lock, requirements.lock and the bentofile that it was built from.
+    repository  with pyproject.toml, requirements.lock and the bentofile that it was built from.
     folder      new or empty.
     Errors: InputError where a file is missing or the folder is not empty, PosemillError where the recipe is not whole.
     """
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty: name a new folder")
-    for needed in (bento / "bento.yaml", repository / "uv.lock", repository / "requirements.lock"):
+    for needed in (bento / "bento.yaml", repository / "requirements.lock"):
         if not needed.is_file():
             raise InputError(f"no {needed}: build the bento first, and run this in posemill's repository")
     shutil.copytree(bento, folder, dirs_exist_ok=True)
@@ -73,7 +74,7 @@ def write(service: str, bento: Path, models: Path, repository: Path, folder: Pat
         (folder / "models" / name / "latest").write_text(version)
     pins = locked(repository)
     roots = {*ROOTS[service], *pinned_in(bento / REQUIREMENTS)}
-    (folder / REQUIREMENTS).write_text("".join(pins[name] for name in sorted(closure(roots, repository / "uv.lock"))))
+    (folder / REQUIREMENTS).write_text("".join(pins[name] for name in sorted(closure(roots, pins))))
     (folder / PYTHON / "uv.toml").write_text(build_settings(repository / "pyproject.toml"))
     (folder / DOCKERFILE).write_text(dockerfile((bento / DOCKERFILE).read_text()))
     if faults := check(folder, repository, roots):
@@ -96,27 +97,36 @@ def locked(repository: Path) -> dict[str, str]:
     return {_name(block): block + "\n" for block in blocks if "==" in block.splitlines()[0]}
 
 
-def closure(roots: Iterable[str], lock: Path) -> set[str]:
-    """The packages, and all that they need on Linux, by uv.lock."""
-    packages = {p["name"]: p for p in tomllib.loads(lock.read_text())["package"]}
-    found: set[str] = set()
-    waiting: list[tuple[str, tuple[str, ...]]] = [(root, ()) for root in roots]
-    seen: set[tuple[str, tuple[str, ...]]] = set()
+def closure(roots: Iterable[str], pins: Mapping[str, str]) -> set[str]:
+    """The packages of the lock, and all of it that they need on Linux, by what is installed here.
+
+    What the lock leaves out (another OpenCV, see docs/decisions/0003) is left out. Errors: InputError for a root that
+    the lock does not have or that is not installed.
+    """
+    from packaging.requirements import Requirement
+
+    roots, found = set(roots), set[str]()
+    if unknown := sorted(roots - set(pins)):
+        raise InputError(f"requirements.lock has no package {', '.join(unknown)}")
+    waiting: list[tuple[str, str]] = [(root, "") for root in roots]  # package and one of its extras
+    seen: set[tuple[str, str]] = set()
     while waiting:
-        name, extras = waiting.pop()
-        if (name, extras) in seen:
+        name, extra = waiting.pop()
+        if (name, extra) in seen or name not in pins:
             continue
-        seen.add((name, extras))
-        if name not in packages:
-            raise InputError(f"{lock} has no package {name}")
+        seen.add((name, extra))
         found.add(name)
-        optional = packages[name].get("optional-dependencies", {})
-        needs = [
-            *packages[name].get("dependencies", []),
-            *(need for extra in extras for need in optional.get(extra, [])),
-        ]
-        waiting += [(need["name"], tuple(need.get("extra", ()))) for need in needs if _on_linux(need)]
+        for need in map(Requirement, _needs(name)):
+            if need.marker is None or need.marker.evaluate({**LINUX, "extra": extra}):
+                waiting += [(_name(need.name), wanted) for wanted in ("", *need.extras)]
     return found
+
+
+def _needs(package: str) -> list[str]:
+    try:
+        return requires(package) or []
+    except PackageNotFoundError as exc:
+        raise InputError(f"{package} is not installed here: run `make setup`") from exc
 
 
 def build_settings(pyproject: Path) -> str:
@@ -176,10 +186,3 @@ def _name(line: str) -> str:
 
 def _version(line: str) -> str:
     return re.split(r"[;\s\\]", line.split("==")[1].strip())[0]
-
-
-def _on_linux(need: Mapping[str, Any]) -> bool:
-    from packaging.markers import Marker
-
-    marker = need.get("marker")
-    return marker is None or Marker(marker).evaluate({"sys_platform": "linux", "platform_system": "Linux"})
