@@ -78,6 +78,14 @@ class Labeller:
         self.tracks.put(tracks)
         return tracks
 
+    def hinted(self, medium: str) -> int:
+        """Frames of a medium of which only the surroundings of people were looked at."""
+        if self.params.follow_hint is None:
+            return 0
+        parts = chain(self.poses.stretches(self.pose_fingerprint, medium).get(medium, ()))
+        chunks = (self.poses.get(medium, self.pose_fingerprint, part) for part in parts)
+        return sum(int(chunk.hinted.sum()) for chunk in chunks if chunk.hinted is not None)
+
     def _frames(self, medium: str, first: ChunkPoses, others: Iterable[Stretch]) -> Iterator[FramePoses]:
         yield from frames_of(first)
         for stretch in others:

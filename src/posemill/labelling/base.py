@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.errors import InputError
 from posemill.labelling.register import find_backend
 from posemill.pose.skeleton import Skeleton
 
@@ -33,11 +34,13 @@ class FramePoses:
 
     frame   number of the frame in the video, from 0.
     time_s  seconds from the first frame.
+    hinted  only the surroundings of the people in the frame before were looked at, see hinted.py.
     """
 
     frame: int
     time_s: float
     poses: Sequence[Pose]
+    hinted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +72,14 @@ def load_backend(name: str, params: Any) -> PoseBackend:
         from posemill.labelling.looks import several_looks
 
         return several_looks(entry.load, params)
+    if params.follow_hint:
+        if not entry.sizes:
+            raise InputError(
+                f"label.follow_hint saves nothing with backend {name}, which looks close up at people anyway: "
+                "set it to null"
+            )
+        from posemill.labelling.hinted import HintedLooks
+
+        return HintedLooks(entry.load, params)
     backend: PoseBackend = entry.load(params)
     return backend

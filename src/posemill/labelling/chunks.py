@@ -84,6 +84,7 @@ def poses_of(
         person_confidence=np.array([pose.person_confidence for pose in each], np.float64),
         xy=np.array([pose.xy for pose in each], np.float32).reshape(-1, k, 2),
         confidence=np.array([pose.confidence for pose in each], np.float32).reshape(-1, k),
+        hinted=np.array([frame.hinted for frame in found], np.bool_) if any(f.hinted for f in found) else None,
     )
 
 
@@ -92,8 +93,9 @@ def frames_of(chunk: ChunkPoses) -> Iterator[FramePoses]:
     first = np.concatenate([[0], np.cumsum(chunk.people)])
     for number, (frame, time_s) in enumerate(zip(chunk.frame.tolist(), chunk.time_s.tolist(), strict=True)):
         people = range(first[number], first[number + 1])
-        sure = chunk.person_confidence
-        yield FramePoses(frame, time_s, [Pose(chunk.xy[n], chunk.confidence[n], float(sure[n])) for n in people])
+        sure, hinted = chunk.person_confidence, chunk.hinted is not None and bool(chunk.hinted[number])
+        poses = [Pose(chunk.xy[n], chunk.confidence[n], float(sure[n])) for n in people]
+        yield FramePoses(frame, time_s, poses, hinted)
 
 
 def _end(stretch: Stretch) -> float:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from posemill.labelling.base import FramePoses, FrameSpan, Pose, PoseBackend
 from posemill.labelling.fingerprint import fingerprint
+from posemill.labelling.hinted import HintedLooks
 from posemill.labelling.prefetch import batched, prefetched
 from posemill.labelling.region import Region
 from posemill.labelling.tracking import Tracker
@@ -57,6 +58,9 @@ def find_poses(
     apart  a stranger sent the video: it is decoded in another process, within bounded time and memory.
     Errors: UnreadableMedia, also when only the end of the video is unreadable.
     """
+    if isinstance(backend, HintedLooks):
+        yield from _hinted(path, backend, params, span or FrameSpan(), progress, apart)
+        return
     frames: Iterator[Frame] = prefetched(_frames(path, params, span, apart), params.batch_frames)
     under_way: deque[tuple[Frame, Region | None]] = deque()  # without their pictures
 
@@ -81,6 +85,29 @@ def _stream(backend: PoseBackend, images: Iterator[NDArray[np.uint8]], params: L
     else:
         for batch in batched(images, params.batch_frames):
             yield from backend.poses(batch)
+
+
+def _hinted(
+    path: Path, backend: HintedLooks, params: LabelParams, span: FrameSpan, progress: Progress | None, apart: bool
+) -> Iterator[FramePoses]:
+    """The same by a backend that follows people: it begins to read a little before the span."""
+    whole = FrameSpan(backend.begins(span), span.end)
+    regions: dict[int, Region | None] = {}
+
+    def cut(frame: Frame) -> Frame:
+        region = Region.of_shares(params.roi, *frame.image.shape[:2]) if params.roi else None
+        regions[frame.index] = region
+        return replace(frame, image=region.cut(frame.image)) if region else frame
+
+    frames: Iterator[Frame] = prefetched(_frames(path, params, whole, apart), params.batch_frames)
+    with closing(frames), closing(backend.follow(map(cut, frames))) as found:  # type: ignore[type-var]
+        for each in found:
+            region = regions.pop(each.frame)
+            if each.frame < span.start:
+                continue
+            yield replace(each, poses=region.back(each.poses)) if region else each
+            if progress is not None:
+                progress(1)
 
 
 def _frames(path: Path, params: LabelParams, span: FrameSpan | None, apart: bool) -> Iterator[Frame]:

@@ -18,10 +18,13 @@ ENGINE = 1  # counts changes of the engine that change poses
 # A parameter changes poses unless it is listed here; what `checkpoint` stands for is the digest that the backend gives.
 UNRELATED = frozenset({"threads", "batch_frames", "chunk_s", "attempts", "checkpoint", "checkpoint_sha256", "tracking"})
 
+OFF = frozenset({"follow_hint"})  # came later: without it names are what they were before
+
 
 def pose_fingerprint(describes: dict[str, Any], params: LabelParams) -> str:
     """SHA-256 (hex) of what a backend says of itself, and of every parameter that may change poses."""
-    return _digest([describes, params.model_dump(mode="json", exclude=set(UNRELATED)), ENGINE])
+    related = params.model_dump(mode="json", exclude=set(UNRELATED))
+    return _digest([describes, {name: value for name, value in related.items() if name not in OFF or value}, ENGINE])
 
 
 def fingerprint(describes: dict[str, Any], params: LabelParams) -> str:

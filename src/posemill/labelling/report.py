@@ -9,13 +9,18 @@ from posemill.store.pose_store import Stretch
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """One finished chunk. `seconds`: how long it took; None where it was found done in the store."""
+    """One finished chunk.
+
+    seconds  how long it took; None where it was found done in the store.
+    hinted   of its frames so many were looked at around people only, see label.follow_hint.
+    """
 
     medium: str
     stretch: Stretch
     frames: int
     poses: int
     seconds: float | None
+    hinted: int = 0
 
 
 class Report:
@@ -27,8 +32,8 @@ class Report:
     def grown(self, chunks: int) -> None:
         """So many chunks more: a medium was measured, and cut."""
 
-    def frame(self, medium: str, people: int) -> None:
-        """One more frame was looked at, with so many people in it."""
+    def frame(self, medium: str, people: int, hinted: bool = False) -> None:
+        """One more frame was looked at (`hinted`: around people only), with so many people in it."""
 
     def done(self, chunk: Done) -> None:
         """A chunk is in the store."""

@@ -139,7 +139,9 @@ class _Worker:
         poses.put(chunk)
         seconds = time.perf_counter() - started
         self._failed.clear()
-        self._finish(lease, Done(medium, lease.stretch, len(chunk.frame), len(chunk.person_confidence), seconds))
+        hinted = sum(frame.hinted for frame in found)
+        done = Done(medium, lease.stretch, len(chunk.frame), len(chunk.person_confidence), seconds, hinted)
+        self._finish(lease, done)
         return "done"
 
     def _path(self, medium: str) -> Path:
@@ -171,7 +173,7 @@ class _Worker:
         for frame in find_poses(path, self._labeller.backend, self._labeller.params, FrameSpan(*lease.stretch)):
             found.append(frame)
             self._holder.alive()
-            self._report.frame(medium, len(frame.poses))
+            self._report.frame(medium, len(frame.poses), frame.hinted)
         return found
 
     def _finish(self, lease: Lease, chunk: Done) -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from posemill.params.looks import LooksParams, fits_stride
+from posemill.params.looks import FollowHintParams, LooksParams, fits_stride
 from posemill.params.section import Section
 from posemill.params.tracking import TrackingParams
 
@@ -44,6 +44,10 @@ class LabelParams(Section):
         " sides too: people who lie; 0 = never",
     )
     looks: LooksParams = LooksParams()
+    follow_hint: FollowHintParams | None = Field(
+        default=None,
+        description="between full looks, look at people's surroundings only; none: every look is a full one",
+    )
     chunk_s: float = Field(default=60.0, gt=0, description="longer videos are labelled in pieces of about this length")
     attempts: int = Field(default=3, ge=1, le=20, description="after so many failures a medium goes to quarantine")
     tracking: TrackingParams = TrackingParams()
@@ -64,4 +68,10 @@ class LabelParams(Section):
     def _precision_fits(self) -> LabelParams:
         if self.precision == "bf16" and self.runtime != "openvino":
             raise ValueError(f"precision: bf16 needs runtime: openvino, came with {self.runtime}")
+        return self
+
+    @model_validator(mode="after")
+    def _hint_fits(self) -> LabelParams:
+        if self.follow_hint and self.looks.more_than_one:
+            raise ValueError("follow_hint and more looks (also_px, mirrored, close_up_px) do not go together: take one")
         return self

@@ -1,4 +1,4 @@
-"""The `label.looks` section of params.yaml."""
+"""The `label.looks` and `label.follow_hint` sections of params.yaml."""
 
 from __future__ import annotations
 
@@ -40,3 +40,14 @@ class LooksParams(Section):
     def more_than_one(self) -> bool:
         """Whether anything is looked at more than once."""
         return bool(self.also_px or self.mirrored or self.close_up_px)
+
+
+class FollowHintParams(Section):
+    """Between full looks the network sees only the surroundings of the people in the frame before."""
+
+    full_look_every: int = Field(
+        default=8, ge=2, le=64, description="frames; who comes in is found at the next full look at the latest"
+    )
+    margin: float = Field(
+        default=0.35, ge=0.1, le=2, description="of a person's longer side, around that person on every side"
+    )

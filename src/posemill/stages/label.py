@@ -34,6 +34,7 @@ class LabelResult(StageResult):
     quarantined: int
     without_people: int
     frames: int
+    hinted_frames: int = 0  # of these only the surroundings of people were looked at, see label.follow_hint
     persons: int
     poses: int
     true_poses: int = 0
@@ -67,7 +68,8 @@ def run(params: LabelParams, inputs: Workspace, outputs: Path, settings: Setting
         write_labelled(outputs / "media.parquet", media)
         about = described(room.labeller.backend if room else None, params)
         (outputs / "labeller.json").write_text(json.dumps(about, indent=2) + "\n")
-        return _result(media, said, _accuracy(room, media, outputs) if room else None)
+        hinted = sum(room.labeller.hinted(m.medium) for m in media if m.status == "labelled") if room else 0
+        return _result(media, said, _accuracy(room, media, outputs) if room else None, hinted)
 
 
 def _labelled(
@@ -115,7 +117,7 @@ def _accuracy(room: Room, media: Sequence[LabelledMedium], outputs: Path) -> Pos
     return compare(with_truth(room.labeller.media, known, room.labeller.labelled))
 
 
-def _result(media: Sequence[LabelledMedium], said: Said, accuracy: PoseAccuracy | None) -> LabelResult:
+def _result(media: Sequence[LabelledMedium], said: Said, accuracy: PoseAccuracy | None, hinted: int) -> LabelResult:
     rows = [medium.row() for medium in media]
     count = {status: sum(m.status == status for m in media) for status in ("labelled", "imported", "quarantined")}
     figures: dict[str, Any] = {}
@@ -133,6 +135,7 @@ def _result(media: Sequence[LabelledMedium], said: Said, accuracy: PoseAccuracy 
         quarantined=count["quarantined"],
         without_people=sum(row["persons"] == 0 for row in rows if row["status"] != "quarantined"),
         frames=sum(row["frames"] for row in rows),
+        hinted_frames=hinted,
         persons=sum(row["persons"] for row in rows),
         poses=sum(row["poses"] for row in rows),
         corrected_keypoints=said.applied,

@@ -112,16 +112,20 @@ def _loaded(params: LabelParams, settings: Settings) -> Labeller:
     from dataclasses import replace
 
     from posemill.labelling.backlog import open_labeller
+    from posemill.labelling.hinted import HintedLooks
 
     labeller = open_labeller(params, settings)
-    return replace(labeller, backend=_OneAtATime(labeller.backend))
+    turn = threading.Lock()
+    if isinstance(labeller.backend, HintedLooks):  # whose looks at each size take their turns
+        return replace(labeller, backend=labeller.backend.through(lambda backend: _OneAtATime(backend, turn)))
+    return replace(labeller, backend=_OneAtATime(labeller.backend, turn))
 
 
 class _OneAtATime:
     """A backend for several threads: decoders keep global state; reading, decoding and storing overlap."""
 
-    def __init__(self, backend: PoseBackend) -> None:
-        self._backend, self._turn = backend, threading.Lock()
+    def __init__(self, backend: PoseBackend, turn: threading.Lock) -> None:
+        self._backend, self._turn = backend, turn
         self.skeleton = backend.skeleton
 
     def describe(self) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 Parquet, one row a frame that was looked at: `frame` int32, `time_s` float64, and the poses in it one after the other:
 `person_confidence` list of float64 (one a pose), `xy` list of float32 (2K a pose: x then y, keypoint by keypoint),
 `confidence` list of float32 (K a pose). NaN is unseen. The schema's metadata has key `posemill`: JSON with `skeleton`,
-`medium`, `fingerprint`, `start`, `end`, `width_px`, `height_px`, `duration_s`.
+`medium`, `fingerprint`, `start`, `end`, `width_px`, `height_px`, `duration_s`. A column `hinted` bool more where only
+the surroundings of people were looked at in some frames.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from posemill.store.track_file import open_parquet
 
 _KEY = b"posemill"
 _ABOUT = ("medium", "fingerprint", "start", "end", "width_px", "height_px", "duration_s")
+_HINTED = pa.field("hinted", pa.bool_())
 _SCHEMA = pa.schema(
     [
         ("frame", pa.int32()), ("time_s", pa.float64()), ("person_confidence", pa.list_(pa.float64())),
@@ -43,6 +45,7 @@ class ChunkPoses:
     xy                 (N, K, 2) float32, pixels, origin top-left; NaN = not seen.
     confidence         (N, K) float32, 0..1; 0 where not seen.
     width_px, height_px, duration_s  of the whole medium.
+    hinted             (F,) bool, where only the surroundings of people were looked at; None: nowhere.
     """
 
     medium: str
@@ -59,6 +62,7 @@ class ChunkPoses:
     person_confidence: NDArray[np.float64]
     xy: NDArray[np.float32]
     confidence: NDArray[np.float32]
+    hinted: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         f, n, k = len(self.frame), int(self.people.sum()), len(self.skeleton)
@@ -71,6 +75,8 @@ class ChunkPoses:
                     f"poses of {self.medium[:12]}: {name} should be {shape} for skeleton {self.skeleton.name}, "
                     f"came as {getattr(self, name).shape}"
                 )
+        if self.hinted is not None and self.hinted.shape != (f,):
+            raise SkeletonError(f"poses of {self.medium[:12]}: hinted should be {(f,)}, came as {self.hinted.shape}")
         last = np.inf if self.end is None else self.end
         if f and not (self.frame[0] >= self.start and self.frame[-1] < last and (np.diff(self.frame) > 0).all()):
             raise SkeletonError(f"poses of {self.medium[:12]}: frames must increase within {self.start}..{self.end}")
@@ -88,8 +94,11 @@ def chunk_bytes(chunk: ChunkPoses) -> bytes:
         pa.array(chunk.frame), pa.array(chunk.time_s), lists(chunk.person_confidence, 1), lists(chunk.xy, 2 * k),
         lists(chunk.confidence, k),
     ]  # fmt: skip
+    schema = _SCHEMA
+    if chunk.hinted is not None and chunk.hinted.any():
+        columns, schema = [*columns, pa.array(chunk.hinted)], schema.append(_HINTED)
     about = {"skeleton": chunk.skeleton.name} | {name: getattr(chunk, name) for name in _ABOUT}
-    table = pa.Table.from_arrays(columns, schema=_SCHEMA.with_metadata({_KEY: json.dumps(about, sort_keys=True)}))
+    table = pa.Table.from_arrays(columns, schema=schema.with_metadata({_KEY: json.dumps(about, sort_keys=True)}))
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd")
     return sink.getvalue()
@@ -99,8 +108,9 @@ def chunk_from(content: bytes, where: str) -> ChunkPoses:
     """Read a pose file; `where` is for the message. Errors: InputError when it is not one."""
     file = open_parquet(io.BytesIO(content), where)
     raw = (file.schema_arrow.metadata or {}).get(_KEY)
-    if raw is None or file.schema_arrow.names != _SCHEMA.names:
-        raise InputError(f"{where} is no pose file: its columns are {', '.join(file.schema_arrow.names)}")
+    names = file.schema_arrow.names
+    if raw is None or names not in (_SCHEMA.names, [*_SCHEMA.names, _HINTED.name]):
+        raise InputError(f"{where} is no pose file: its columns are {', '.join(names)}")
     about = json.loads(raw)
     points = skeleton(about["skeleton"])
     table = file.read().combine_chunks()
@@ -114,6 +124,7 @@ def chunk_from(content: bytes, where: str) -> ChunkPoses:
         person_confidence=_flat(sure.flatten(), np.float64),
         xy=_flat(table.column("xy").combine_chunks().flatten(), np.float32).reshape(-1, len(points), 2),
         confidence=_flat(table.column("confidence").combine_chunks().flatten(), np.float32).reshape(-1, len(points)),
+        hinted=_flat(table.column(_HINTED.name), np.bool_) if _HINTED.name in names else None,
     )
 
 

@@ -26,7 +26,9 @@ BORDER = 0.02  # a keypoint this far outside the picture (of its longer side) is
 AHEAD = 2  # pictures that wait for each worker, so that none is idle
 
 _ROOT = Path(__file__).parents[1]
-_NETWORK_CODE = ("posenet.py", "openpifpaf/fields.py", "openpifpaf/network.py")  # computes fields
+_NETWORK_CODE = (  # computes fields
+    "posenet.py", "openpifpaf/fields.py", "openpifpaf/network.py", "openpifpaf/shuffles.py",
+)  # fmt: skip
 _POSE_CODE = (
     *_NETWORK_CODE, "picture.py", "views.py", "region.py", "openpifpaf/backend.py", "openpifpaf/decoder.py",
     "openpifpaf/heads.py", "runtimes/eager.py", "runtimes/openvino.py", "runtimes/onnxruntime.py",

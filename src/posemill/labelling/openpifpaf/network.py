@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from posemill.labelling.openpifpaf.library import openpifpaf
+from posemill.labelling.openpifpaf.shuffles import without_shuffles
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, which OpenPifPaf's networks expect
 
@@ -35,4 +36,4 @@ def from_bytes(shell: Any) -> FromBytes:
     """The network, ready to be run and to be exported."""
     # ONNX exports of the in-place form are silently wrong; OpenVINO takes both, the other way is as exact
     openpifpaf.network.heads.CompositeField4.inplace_ops = False
-    return FromBytes(shell).eval()
+    return FromBytes(without_shuffles(shell)).eval()
