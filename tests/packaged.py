@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from posemill.models import NetworkCard
 
 CLASSES = ("rest", "squat", "wave")
+ABSTAIN_BELOW = 0.55  # some of some_windows() are below, some above
 SPEC = WindowSpec(duration_s=1.0, stride_s=0.5, rate_hz=12.0)
 
 
@@ -69,5 +70,6 @@ def write_package(folder: Path, labeller: Mapping[str, Any] | None = None) -> fl
 
     network, card = hold_network()
     return assemble(
-        folder, network, card, fitted_features(), some_windows(), 1.5, labeller or {}, {"snapshot": "0" * 64}
-    )
+        folder, network, card, fitted_features(), some_windows(), 1.5, labeller or {}, {"snapshot": "0" * 64},
+        ABSTAIN_BELOW,
+    )  # fmt: skip

@@ -89,6 +89,7 @@ class StandIn:
     def app(self) -> Starlette:
         """All routes of the contract that the page uses."""
         asked = [
+            Route("/readyz", lambda _: Response()),
             Route("/version", self.version),
             Route("/analyse_video", self.video, methods=["POST"]),
             Route("/analyse_image", self.image, methods=["POST"]),
@@ -174,7 +175,7 @@ class StandIn:
         """The job ends."""
         self.jobs[request.path_params["id"]]["cancelled"] = True
         self.cancelled.append(request.path_params["id"])
-        return JSONResponse({"job": request.path_params["id"], "state": "cancelled"})
+        return await self.status(request)
 
     async def result(self, request: Request) -> Response:
         """The canned answer."""

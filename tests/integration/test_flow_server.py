@@ -19,8 +19,14 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
+from posemill.settings import Settings
+from posemill.store.postgres import open_engine
+from posemill.uat.release import wake
+from posemill.uat.signing import sign
 from toy_workspace import REPOSITORY, attempts, toy_workspace, wish
+from tried_bento import report_on, tried_bento
 
 pytestmark = pytest.mark.slow
 
@@ -54,11 +60,12 @@ class Running:
         return str(httpx.get(f"{self.url}/artifacts/{key}/latest", timeout=30).json()["data"])
 
     def pause(self) -> dict[str, str]:
-        """No more scheduled runs, and none at work; deployments by name."""
+        """No more scheduled runs, and none of those at work; deployments by name."""
         found = {d["name"]: d["id"] for d in self.post("/deployments/filter")}
         for deployment in found.values():
             httpx.post(f"{self.url}/deployments/{deployment}/pause_deployment", timeout=30).raise_for_status()
-        at_work = {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}
+        # of deployments: a run that was killed by hand is RUNNING for ever
+        at_work = {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}, "deployment_id": {"any_": list(found.values())}}
         wait_for(lambda: not self.post("/flow_runs/filter", flow_runs=at_work), 120)
         return found
 
@@ -117,12 +124,13 @@ class background:
 
 def test_both_deployments_are_registered_with_their_schedules(running: Running) -> None:
     found = {d["name"]: d for d in running.post("/deployments/filter")}
-    assert set(found) == {"hourly", "nightly", "daily-monitor"}
+    assert set(found) == {"hourly", "nightly", "daily-monitor", "release"}
     assert found["hourly"]["entrypoint"] == "flows/label_backlog.py:label_backlog"
     assert found["nightly"]["entrypoint"] == "flows/build_model.py:build_model"
     assert found["daily-monitor"]["entrypoint"] == "flows/monitor.py:monitor"
+    assert found["release"]["entrypoint"] == "flows/release.py:release"
     for deployment in found.values():
-        assert [s["active"] for s in deployment["schedules"]] == [True]
+        assert [s["active"] for s in deployment["schedules"]] == ([] if deployment["name"] == "release" else [True])
         assert deployment["work_pool_name"] == "posemill"
 
 
@@ -179,6 +187,60 @@ def test_a_killed_run_goes_on_where_it_stopped(running: Running) -> None:
     assert said.splitlines()[-1] == "label     clips 12"
     assert attempts(running.workspace)[before:][:3] == ["snapshot", "label", "snapshot"]
     assert "label new" in (running.workspace / "build" / "label" / "toy.txt").read_text()
+
+
+def test_a_release_is_suspended_until_exactly_its_bento_is_accepted(
+    running: Running, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = running.pause()["release"]
+    home = running.workspace / ".posemill"
+    settings = Settings(running.workspace, home, database_url=database, store_url=str(home / "store"))
+    monkeypatch.delenv("BENTOML_HOME", raising=False)
+    for name in ("PREFECT_API_URL", "PREFECT_HOME"):
+        monkeypatch.setenv(name, running.env[name])
+    engine = open_engine(settings)
+    with engine.begin() as connection:
+        first = tried_bento(connection, settings, "first")
+        report = report_on(first, running.workspace / "build" / "uat" / "1")
+    variables = {"env": {"POSEMILL_DATABASE_URL": database}}
+
+    def start() -> str:
+        made = running.post(f"/deployments/{deployment}/create_flow_run", job_variables=variables)
+        return str(made["id"])
+
+    def state(run: str) -> tuple[str, str]:
+        found = httpx.get(f"{running.url}/flow_runs/{run}", timeout=30).json()
+        assert found["state_name"] not in ("Failed", "Crashed") or run in ended, found["state"]
+        return found["state_name"], found["state"]["message"] or ""
+
+    def suspensions(run: str) -> int:
+        states = httpx.get(f"{running.url}/flow_run_states/", params={"flow_run_id": run}, timeout=30).json()
+        return sum(state["name"] == "Suspended" for state in states)
+
+    ended: set[str] = set()
+    waiting = start()
+    wait_for(lambda: state(waiting)[0] == "Suspended", 120)
+    assert f"posemill uat sign --by NAME {report}" in running.table("release")
+    with engine.begin() as connection:
+        tried_bento(connection, settings, "second")  # a newer build: the run goes on with the one that it began with
+    assert wake(running.workspace).startswith("resumed ")
+    wait_for(lambda: suspensions(waiting) == 2, 120)  # nobody has signed
+    with engine.begin() as connection:
+        sign(connection, settings, report, by="anna", reject=False, conditions=None, added_by="x")
+    assert wake(running.workspace).startswith("resumed ")
+    wait_for(lambda: state(waiting)[0] == "Completed", 120)
+    with engine.begin() as connection:
+        stages = connection.execute(text("SELECT bento_tag, stage FROM model_version ORDER BY id"))
+        assert [tuple(row) for row in stages] == [
+            ("posemill-activity:first", "released"), ("posemill-activity:second", "candidate"),
+        ]  # fmt: skip
+        third = tried_bento(connection, settings, "third")
+        rejected = report_on(third, running.workspace / "build" / "uat" / "3", run="3" * 16)
+        sign(connection, settings, rejected, by="bert", reject=True, conditions="falls are missed", added_by="x")
+    ended.add(refused := start())
+    wait_for(lambda: state(refused)[0] == "Failed", 120)
+    assert "posemill-analysis:third is not released: bert rejected it on" in state(refused)[1]
+    engine.dispose()
 
 
 def healthy(url: str) -> bool:

@@ -1,13 +1,16 @@
 """A real BentoML server with the small activity service, built from bentofile.yaml. One server for all tests.
 
 Slow: only a real server shows what BentoML does to a body before our code sees it (reshaping, NaN, no size limit,
-errors as lists); 15 s for all of it.
+errors as lists), and only a real one starts its worker again and again; 20 s for all of it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import http.client
+import io
 import json
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,13 +19,15 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from packaged import CLASSES, SPEC, some_windows, walking_track, write_package
-from posemill.errors import InputError
+from packaged import ABSTAIN_BELOW, CLASSES, SPEC, some_windows, walking_track, write_package
+from posemill.errors import InputError, PosemillError
 from posemill.packaging import bento
 from posemill.pose.skeleton import BODY_12, COCO_17
+from posemill.serving import npz
 from posemill.serving.client import Client
 from posemill.serving.predictor import ActivityPredictor
-from posemill.serving.server import serving
+from posemill.serving.schema import Version
+from posemill.serving.server import attend, command, free_port, serving
 
 pytestmark = pytest.mark.slow
 
@@ -83,6 +88,88 @@ def test_windows_get_the_predictors_answer(built: tuple[Path, Path, dict[str, st
     assert len(set(answer.activities)) > 1  # otherwise a constant would pass
     assert answer.receipt.bento == built[2]["activity"]
     assert answer.receipt.model == predictor.digests["model"]
+    assert answer.abstained == (wanted.max(1) < ABSTAIN_BELOW).tolist()
+    assert 0 < sum(answer.abstained) < len(answer.abstained)
+    assert client.predict_windows(windows, binary=False) == answer
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float16])
+def test_archives_in_and_out(built: tuple[Path, Path, dict[str, str]], client: Client, kind: type) -> None:
+    windows = some_windows()[:5].astype(kind)
+    headers = {"Content-Type": npz.MEDIA_TYPE, "Accept": npz.MEDIA_TYPE}
+    request = urllib.request.Request(f"{client.url}/predict_windows", npz.write({"windows": windows}), headers)
+    with urllib.request.urlopen(request) as answer:
+        assert answer.headers["Content-Type"] == npz.MEDIA_TYPE
+        got = np.load(io.BytesIO(answer.read()), allow_pickle=False)
+    wanted = ActivityPredictor.load(built[0]).probabilities(windows.astype(np.float32))
+    np.testing.assert_allclose(got["probabilities"], wanted, atol=1e-5)
+    assert got["best"].tolist() == wanted.argmax(1).tolist()
+    assert got["abstained"].tolist() == (wanted.max(1) < ABSTAIN_BELOW).tolist()
+    assert json.loads(str(got["classes"])) == list(CLASSES)
+    assert json.loads(str(got["receipt"]))["bento"] == built[2]["activity"]
+
+
+def test_archives_are_checked_as_json_is(client: Client) -> None:
+    bent = some_windows()[:1].astype(np.float32)
+    bent[0, 0, 0] = np.inf
+    for body, says in ((b"PK", "no archive"), (npz.write({"windows": bent}), "finite")):
+        status, answer = send(client, "/predict_windows", body, **{"Content-Type": npz.MEDIA_TYPE})
+        assert status == 422
+        assert says in str(answer)
+
+
+def read(client: Client, path: str) -> str:
+    with urllib.request.urlopen(client.url + path) as answer:
+        return str(answer.read().decode())
+
+
+def test_version_names_the_bento_its_receipt_and_licence(
+    built: tuple[Path, Path, dict[str, str]], client: Client
+) -> None:
+    version = Version.model_validate_json(read(client, "/version"))
+    fields = version.receipt.model_dump(mode="json")
+    told = fields.pop("id")
+    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    assert told == hashlib.sha256(canonical.encode()).hexdigest()[:16]
+    assert version.bento == fields["bento"] == built[2]["activity"]
+    assert version.licence == "Apache-2.0"
+    assert {"/predict_windows", "/predict_track", "/metrics", "/version"} <= set(version.endpoints)
+    description = json.loads(read(client, "/docs.json"))
+    assert set(description["paths"]["/predict_windows"]["post"]["requestBody"]["content"]) == {
+        "application/json", npz.MEDIA_TYPE,
+    }  # fmt: skip
+    missing = set(version.endpoints) - set(description["paths"])
+    assert not missing, missing
+    page = read(client, "/docs")
+    assert "http" not in page.replace("http-equiv", "")  # nothing from elsewhere
+
+
+def test_metrics_count_by_endpoint_and_not_by_whatever_strangers_ask(client: Client) -> None:
+    for i in range(3):
+        assert send(client, f"/made/up/{i}", b"{}")[0] == 404
+    client.predict_windows(some_windows())
+    text = read(client, "/metrics")
+    assert "/made/up" not in text
+    assert 'posemill_request_seconds_count{endpoint="other",status="404"}' in text
+    assert 'posemill_request_seconds_count{endpoint="/predict_windows",status="200"}' in text
+    for name in ("abstentions_total", "confidence_bucket", "windows_per_request_sum", "waiting_windows"):
+        assert f"posemill_{name}" in text
+    assert sum(line.startswith("posemill_predictions_total{") for line in text.splitlines()) == len(CLASSES)
+
+
+def test_a_changed_file_stops_the_server_with_its_sentence(built: tuple[Path, Path, dict[str, str]]) -> None:
+    _, home, tags = built
+    file = home / "bentoml" / "models" / tags["model"].replace(":", "/") / "calibration.json"
+    whole = file.read_text()
+    said: list[str] = []
+    file.write_text(whole.replace("1.5", "1.0"))
+    port = free_port()
+    try:
+        with pytest.raises(PosemillError, match=r"does not start: .*calibration\.json: SHA-256 should be"):
+            attend(command(tags["activity"], port), bento.environment(home), f"http://127.0.0.1:{port}", said.append)
+    finally:
+        file.write_text(whole)
+    assert sum("Application startup failed" in line for line in said) == 1  # and not again and again
 
 
 @pytest.mark.parametrize("fps", [12.5, 60.0])

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from sqlalchemy import Engine
 
@@ -20,7 +22,11 @@ from posemill.serving.schema import Receipt
 from posemill.settings import Settings
 from posemill.store import catalog
 from posemill.store.judgements import judgements
+from posemill.store.media import digest_of
 from posemill.store.reviews import ReviewItem, queue, review_items
+from posemill.uat.confirm import Confirmed, confirm
+from posemill.uat.scenarios import read
+from posemill.video.encode import VideoWriter
 
 pytestmark = pytest.mark.slow
 
@@ -85,8 +91,8 @@ def test_the_queue_of_what_looks_wrong_leaves_them_open(client: Client, engine: 
 @pytest.mark.parametrize(
     ("change", "status", "says"),
     [
-        ({"end_s": 0.5}, 400, "end_s should be after start_s"),
-        ({"receipt": RECEIPT.model_dump() | {"model": "1" * 64}}, 400, "its id is not that of its other fields"),
+        ({"end_s": 0.5}, 422, "end_s should be after start_s"),
+        ({"receipt": RECEIPT.model_dump() | {"model": "1" * 64}}, 422, "its id is not that of its other fields"),
         ({"comment": "a\0b"}, 400, "comment"),
         ({"person": 2**40}, 400, "person"),
         ({"activity": ""}, 400, "activity"),
@@ -117,3 +123,53 @@ def test_without_a_database_it_says_so(client: Client, monkeypatch: pytest.Monke
     )  # fmt: skip
     with pytest.raises(InputError):
         served._read(b"{")
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "gym.mp4"
+    with VideoWriter(path, 10.0, 160, 120) as video:
+        for i in range(25):
+            video.write(np.full((120, 160, 3), 10 * i, np.uint8))
+    return path
+
+
+def test_a_disagreement_that_is_confirmed_is_a_label_and_a_scenario(
+    client: Client, engine: Engine, settings: Settings, clip: Path
+) -> None:
+    digest = digest_of(clip)
+    client.post("/judgements", json=SAID | {"upload_digest": digest})
+    other = clip.with_name("other.mp4")
+    other.write_bytes(b"another file")
+
+    def confirmed(**given: Any) -> Confirmed:
+        wanted = {"activity": None, "media": None, "new": True, "said_by": "anna", **given}
+        with engine.begin() as connection:
+            return confirm(connection, settings, 1, **wanted)
+
+    for given, says in (
+        ({}, r"did not keep gym\.mp4 .* give it with --media FILE"),
+        ({"media": other}, r"other\.mp4 is not what was judged"),
+        ({"media": clip, "new": False}, "nothing here is called 'lunge'"),
+    ):
+        with pytest.raises(InputError, match=says):
+            confirmed(**given)
+    assert not (settings.workspace / "acceptance").exists()
+    done = confirmed(media=clip)
+    assert confirmed() == done  # its bytes are in the store now; and again changes nothing
+    (scenario,) = read(done.scenario)
+    assert (scenario.medium, scenario.owner, scenario.tolerance_s) == (digest, "anna", None)
+    assert [(e.activity, e.start_s, e.end_s) for e in scenario.expect] == [("lunge", 0.5, 2.0)]
+    with engine.connect() as connection:
+        (row,) = catalog.clips(connection, ["uat"])
+        assert (row["medium"], row["source"], row["said_by"], row["activity"]) == (digest, "gym.mp4", "anna", "lunge")
+        assert review_items(connection) == []
+        (item,) = review_items(connection, state="done")
+        assert (item["medium"], item["answered_by"], item["answer"]["activity"]) == (digest, "anna", "lunge")
+    then = confirmed(activity="walk", said_by="bert")
+    with engine.connect() as connection:
+        rows = catalog.clips(connection, ["uat"], history=True)
+        assert [(r["activity"], r["said_by"], r["ended_by"]) for r in rows] == [
+            ("lunge", "anna", "bert"), ("walk", "bert", None),
+        ]  # fmt: skip
+        assert rows[1]["clip"] == then.clip

@@ -24,7 +24,7 @@ def answer(*segments: tuple[float, float, str, float], verdict: str | None = "wa
         Person(person=i, start_s=0, end_s=10, poses=9, verdict=said, segments=rows if i == 1 else []) for i in (0, 1)
     ]
     facts = VideoFacts(width_px=4, height_px=4, frames=9, duration_s=10, skeleton="coco-17")
-    receipt = Receipt(bento=None, model="", features="", classes="")
+    receipt = Receipt.of(None, {"model": "", "features": "", "classes": ""})
     return VideoAnswer(
         video=facts, verdict=said, acting_person=1 if verdict else None, people=people if verdict else [],
         receipt=receipt,
