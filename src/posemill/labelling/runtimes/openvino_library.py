@@ -14,7 +14,7 @@ _FIRST = threading.Lock()
 def openvino() -> Any:
     """The library, ready for several threads. Its telemetry calls a host of its own; without it, it says nothing.
 
-    Its first use of a NumPy array makes a static of C++ that needs Python's lock on the way. Two threads that come there
+    Its first use of a NumPy array makes a C++ static, which needs Python's lock on the way. Two threads that come there
     first together wait for each other for ever, one with the static's guard, one with Python's lock: so one thread
     goes there alone.
     """
