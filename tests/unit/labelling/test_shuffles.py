@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import torch
 
+from posemill.labelling.openpifpaf.fields import posenet_shell
 from posemill.labelling.openpifpaf.library import openpifpaf
 from posemill.labelling.openpifpaf.network import from_bytes
 from posemill.labelling.openpifpaf.shuffles import Stage, without_shuffles
+from posemill.labelling.posenet import load_posenet
 
 NETS = openpifpaf.network.basenetworks
 
@@ -47,6 +49,7 @@ def test_fields_are_the_same(repeats: tuple[int, int, int]) -> None:
     assert all(isinstance(stage, Stage) for stage in (quicker.base_net.stage2, quicker.base_net.stage4))
 
 
+@pytest.mark.filterwarnings("ignore")  # tracing, as the exporter does, warns of constants
 @torch.no_grad()
 def test_the_copies_are_gone_from_what_is_exported() -> None:
     picture = torch.zeros(1, 65, 65, 3, dtype=torch.uint8)
@@ -57,8 +60,8 @@ def test_the_copies_are_gone_from_what_is_exported() -> None:
 
 
 def test_others_are_left_as_they_are() -> None:
-    mobile = shell(openpifpaf.BASE_FACTORIES["mobilenetv3small"]())
-    assert without_shuffles(mobile) is mobile
+    posenet = posenet_shell(load_posenet())
+    assert without_shuffles(posenet) is posenet
     grouped = small(2, 2, 2, widths=(8, 32, 64, 128, 64))
     for stage in (grouped.base_net.stage2, grouped.base_net.stage3):
         stage[1].branch2[1] = torch.nn.GroupNorm(4, stage[1].branch2[1].num_features)
