@@ -25,7 +25,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from posemill.errors import InputError, PosemillError
 from posemill.pose.track import PoseTrack
-from posemill.serving.checks import track_of
+from posemill.serving.checks import LARGEST, track_of
 from posemill.serving.live_windows import Judge, LivePoses
 from posemill.serving.routes import here
 from posemill.serving.schema import TrackRequest
@@ -139,6 +139,8 @@ class Parser:
         if names and names <= {"skeleton", "keypoints"}:
             return _skeleton(fields)
         if names == {"time_s"} and isinstance(fields["time_s"], int | float):
+            if abs(fields["time_s"]) > LARGEST:  # 1e999 is infinite, and an integer may have any length
+                return Bad(f"time_s should be seconds up to {LARGEST:g}, came as a larger number")
             self._time_s = float(fields["time_s"])
             return None
         if {"time_s", "xy"} <= names <= {"time_s", "xy", "confidence"}:

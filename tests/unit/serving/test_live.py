@@ -143,6 +143,8 @@ def test_few_frames_wait() -> None:
         ('{"skeleton": 7}', "skeleton should be a name"),
         ('{"keypoints": "nose"}', "skeleton should be a name"),
         ('{"time_s": "soon"}', "send"),
+        ('{"time_s": 1e999}', "seconds up to 1e+09"),
+        (f'{{"time_s": 1{"0" * 400}}}', "seconds up to 1e+09"),
         (" " * (2**18 + 1), "up to 256 KiB"),
     ],
 )
