@@ -34,7 +34,7 @@ class Limits:
     requests: int = 256
     live: int = 64
     body_bytes: int = 32 * 2**20
-    held_bytes: int = 128 * 2**20
+    held_bytes: int = 160 * 2**20  # 64 clients with 64 windows as JSON each are 132
     answer_s: float = 55.0
     silence_s: float = 15.0
     bytes_per_s: float = 16 * 1024
