@@ -14,6 +14,7 @@ KNOWN = {
     "POSEMILL_DATABASE_URL": "postgresql://user:password@host:port/name; default: embedded server",
     "POSEMILL_STORE_URL": "any fsspec URL for media and tracks; default: <home>/store",
     "POSEMILL_WORKSPACE": "folder with params.yaml and dvc.yaml; default: the current folder",
+    "POSEMILL_KEY": "API key that posemill itself sends, in `posemill try` and `posemill uat run --service`",
     "POSEMILL_REQUIRE_KEYS": "1: a service wants an API key with every request; default: only beyond this machine",
     "POSEMILL_REQUESTS_PER_MINUTE": "of a key without its own rate, or an address; 0 = no limit; default 1200",
     "POSEMILL_MAX_REQUESTS": "that a service works on at the same time; default 256",
@@ -37,6 +38,7 @@ class Settings:
     home: Path
     database_url: str | None = field(default=None, repr=False)  # carries a password
     store_url: str = ""
+    key: str | None = field(default=None, repr=False)  # of a service that wants one
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -52,4 +54,5 @@ class Settings:
             home=home,
             database_url=env.get("POSEMILL_DATABASE_URL") or None,
             store_url=env.get("POSEMILL_STORE_URL") or str(home / "store"),
+            key=env.get("POSEMILL_KEY") or None,
         )

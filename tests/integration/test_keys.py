@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from posemill.cli.keys import keys
 from posemill.errors import InputError, Unavailable
-from posemill.serving.guard.door import environment
+from posemill.serving.guard.door import environment, private
 from posemill.settings import Settings
 from posemill.store.api_keys import all_keys, create_key, hashed, revoke, working_keys
 
@@ -67,6 +67,11 @@ def test_without_a_database_only_this_machine_is_served(settings: Settings, capl
     assert "secret" not in caplog.text
     with pytest.raises(Unavailable):
         environment(away, "::", open_to_all=False)
+
+
+def test_a_service_of_ones_own_records_nothing_and_wants_no_key() -> None:
+    told = {"POSEMILL_REQUIRE_KEYS": "1", "POSEMILL_DATABASE_URL": "postgresql://x", "POSEMILL_KEEP_UPLOADS": "1"}
+    assert private({**told, "POSEMILL_HOME": "/h"}) == {"POSEMILL_HOME": "/h"}
 
 
 def test_the_commands(settings: Settings, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,13 +64,15 @@ def try_(files: tuple[Path, ...], url: str, as_json: bool) -> None:
     """Send videos to a running service and show what it answers.
 
     \b
-    A .npy file is taken as windows (N, T, K, 3) in pixels; anything else is sent as a video.
+    A .npy file is taken as windows (N, T, K, 3) in pixels; anything else is sent as a video. Where the service wants
+    a key, POSEMILL_KEY has it.
       posemill try clip.mp4 other.mov
       posemill try build/prepare/windows.npy --json
     """
     from posemill.serving.client import Client
+    from posemill.settings import Settings
 
-    client = Client(url)
+    client = Client(url, key=Settings.from_env().key)
     if not client.ready():
         raise Unavailable(f"no service is ready at {url}: start one with `posemill serve`")
     failed = 0

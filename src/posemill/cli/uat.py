@@ -42,6 +42,7 @@ def run_(
     \b
       posemill uat run
       posemill uat run acceptance/regressions --service http://127.0.0.1:3000
+      POSEMILL_KEY=… posemill uat run --service https://uat.example
     """
     from posemill.settings import Settings
     from posemill.uat.clips import Clips

@@ -25,13 +25,14 @@ def service(settings: Settings, url: str | None = None, bento: str | None = None
     Errors: Unavailable when none is ready there, or it does not come up.
     """
     if url is not None:
-        client = Client(url)
+        client = Client(url, key=settings.key)
         if not client.ready():
             raise Unavailable(f"no service is ready at {url}: start one with `posemill serve`")
         yield client
         return
     from posemill.packaging.bento import environment
+    from posemill.serving.guard.door import private
     from posemill.serving.server import serving
 
-    with serving(bento or newest(settings), environment(settings.home)) as client:
+    with serving(bento or newest(settings), private(environment(settings.home))) as client:
         yield client

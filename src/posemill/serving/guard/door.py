@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from posemill.errors import InputError, PosemillError, Unavailable
 from posemill.serving.guard.caller import place_of
 from posemill.serving.guard.gate import DATABASE_URL
 from posemill.serving.guard.limits import REQUIRE_KEYS
 from posemill.serving.guard.refusal import log
+from posemill.serving.keeping import KEEP
 from posemill.settings import Settings
 
 
@@ -31,6 +34,14 @@ def environment(settings: Settings, host: str, *, open_to_all: bool, required: b
             "or serve with --open to answer everybody"
         )
     return {DATABASE_URL: url, REQUIRE_KEYS: "1" if wanted else ""}
+
+
+def private(env: Mapping[str, str]) -> dict[str, str]:
+    """Variables for a service that its starter alone asks, such as acceptance: what it answers is no live data.
+
+    env  of another service. This one knows no database, so it records nothing, wants no key and keeps no upload.
+    """
+    return {name: value for name, value in env.items() if name not in (DATABASE_URL, REQUIRE_KEYS, KEEP)}
 
 
 def _here(host: str) -> bool:
