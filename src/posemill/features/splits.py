@@ -1,4 +1,4 @@
-"""Splits by subject: nobody is in two of them, and every activity is in each where the subjects allow it."""
+"""Splits by subject: nobody is in two of them, and every activity of a dataset is in each where subjects allow it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class Labelled:
     subject: str
     activity: str
     official: str | None = None
+    dataset: str = ""
 
 
 def together(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -42,13 +43,13 @@ def together(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 def split_subjects(clips: Sequence[Labelled], validation: float, test: float, seed: int) -> dict[str, str]:
     """subject → `train`, `validation` or `test`, the same for the same clips and seed.
 
-    validation, test  shares of the clips of every activity, as nearly as whole subjects allow. A subject with an
-                      official test clip is test; one with official train clips is train or validation, never test.
+    validation, test  shares of the clips of every activity in every dataset, as nearly as whole subjects allow: a
+                      dataset of few subjects with many clips must not fill them alone. A subject with an official
+                      test clip is test; one with official train clips is train or validation, never test.
     """
     official = _official(clips)
     subjects = sorted({c.subject for c in clips})
-    activities = sorted({c.activity for c in clips})
-    counts = _counts(clips, subjects, activities)
+    counts = _counts(clips, subjects)
     random = np.random.default_rng(seed)
     free = [int(i) for i in random.permutation(len(subjects)) if official.get(subjects[i]) is None]
     trained = [int(i) for i in random.permutation(len(subjects)) if official.get(subjects[i]) == "train"]
@@ -70,12 +71,12 @@ def _official(clips: Sequence[Labelled]) -> Mapping[str, str]:
     return found
 
 
-def _counts(clips: Sequence[Labelled], subjects: list[str], activities: list[str]) -> NDArray[np.float64]:
-    """(subjects, activities) clips."""
-    number = Counter((c.subject, c.activity) for c in clips)
-    return np.array([[number[s, a] for a in activities] for s in subjects], np.float64).reshape(
-        len(subjects), len(activities)
-    )
+def _counts(clips: Sequence[Labelled], subjects: list[str]) -> NDArray[np.float64]:
+    """(subjects, activities of each dataset) clips."""
+    number = Counter((c.subject, c.dataset, c.activity) for c in clips)
+    kinds = sorted({(c.dataset, c.activity) for c in clips})
+    counts = [[number[s, *kind] for kind in kinds] for s in subjects]
+    return np.array(counts, np.float64).reshape(len(subjects), len(kinds))
 
 
 def _pick(counts: NDArray[np.float64], pool: list[int], wanted: NDArray[np.float64]) -> list[int]:

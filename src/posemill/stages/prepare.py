@@ -183,9 +183,8 @@ def _splits(index: pd.DataFrame, clips: pd.DataFrame, params: PrepareParams) -> 
     used = clips[clips["clip"].isin(index["clip"])]
     group = together(zip(used["subject"].astype(str), used["medium"].astype(str), strict=True))
     official = used["split"].astype(object).where(used["split"].notna(), None)
-    labelled = [
-        Labelled(group[str(s)], str(a), o) for s, a, o in zip(used["subject"], used["activity"], official, strict=True)
-    ]
+    rows = zip(used["subject"], used["activity"], official, used["dataset"], strict=True)
+    labelled = [Labelled(group[str(s)], str(a), o, str(d)) for s, a, o, d in rows]
     split = split_subjects(labelled, params.split.validation, params.split.test, params.split.seed)
     return index["subject"].astype(str).map(group).map(split)
 

@@ -32,6 +32,14 @@ def test_a_rare_activity_reaches_all_three_splits() -> None:
         assert {split[f"s{i}"] for i in (1, 5, 9)} == {"train", "validation", "test"}
 
 
+def test_a_dataset_of_few_subjects_with_many_clips_does_not_fill_validation_alone() -> None:
+    real = [Labelled(f"r{i}", "walk", "train", "real") for i in range(100)]
+    rendered = [Labelled(f"s{i % 4}", "walk", "train", "rendered") for i in range(200)]
+    split = split_subjects([*real, *rendered], validation=0.2, test=0.25, seed=0)
+    assert sum(split[c.subject] == "validation" for c in real) == 20
+    assert sum(split[c.subject] == "validation" for c in rendered) == 50
+
+
 def test_the_only_subject_of_an_activity_stays_in_train() -> None:
     split = split_subjects([*CLIPS, Labelled("s4", "fall")], 0.2, 0.3, seed=1)
     assert split["s4"] == "train"
