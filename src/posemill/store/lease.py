@@ -7,6 +7,7 @@ import secrets
 import socket
 import threading
 import time
+from contextlib import suppress
 from types import TracebackType
 
 from sqlalchemy import Connection, Engine, text
@@ -48,7 +49,9 @@ class Holder:
         self._changed.set()
         self._thread.join()
         if self._connection is not None:
-            self._connection.invalidate()  # the lock goes with the connection
+            with suppress(SQLAlchemyError):  # the lock goes with the connection, but a moment after this returns
+                self._connection.execute(text("SELECT pg_advisory_unlock(:locks, :key)"), self._lock)
+            self._connection.invalidate()
             self._connection.close()
 
     def claim(self, ids: list[int]) -> Lease | None:
@@ -64,6 +67,10 @@ class Holder:
     def let_go(self) -> None:
         """The present lease is finished, one way or another."""
         self._lease = None
+
+    @property
+    def _lock(self) -> dict[str, int]:
+        return {"locks": LOCKS, "key": self.key}
 
     def _keep(self) -> None:
         while not self._changed.wait(self._lease_s / 4) and not self._ended:
@@ -83,7 +90,7 @@ class Holder:
 
     def _connect(self, engine: Engine) -> Connection:
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        connection.execute(text("SELECT pg_advisory_lock(:locks, :key)"), {"locks": LOCKS, "key": self.key})
+        connection.execute(text("SELECT pg_advisory_lock(:locks, :key)"), self._lock)
         return connection
 
     def _drop(self) -> None:
