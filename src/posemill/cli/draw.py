@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("which")
 @click.option("--out", "folder", type=click.Path(path_type=Path, file_okay=False), default="drawn", show_default=True)
-@click.option("--pictures", default=12, show_default=True, help="Pictures on the contact sheet.")
+@click.option("--pictures", type=click.IntRange(1), default=12, show_default=True, help="On the contact sheet.")
 @click.option("--sides", is_flag=True, help="Limbs in the colours of left (orange) and right (blue).")
 def draw(which: str, folder: Path, pictures: int, sides: bool) -> None:
     """Draw the people of WHICH: a video FILE, or a medium (beginning of its digest) or clip (number) of the database.

@@ -83,7 +83,7 @@ def _chosen(which: Sequence[str], datasets: Sequence[str]) -> Iterator[tuple[lis
     if len({m.medium for m in media}) != len(media):
         raise InputError(f"{' '.join(which)} names a medium twice: name it, or one of its clips")
     if not media:
-        raise InputError("nothing is labelled yet: `posemill label`")
+        raise InputError("nothing of this is labelled with the parameters of params.yaml: `posemill label`")
     yield media, cuts
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("which")
 @click.option("--out", "folder", type=click.Path(path_type=Path, file_okay=False), help="Default: tracks/.")
-@click.option("--pictures", default=12, show_default=True, help="Pictures on the contact sheet.")
+@click.option("--pictures", type=click.IntRange(1), default=12, show_default=True, help="On the contact sheet.")
 @click.option("--sides", is_flag=True, help="Limbs in the colours of left (orange) and right (blue).")
 def tracks(which: str, folder: Path | None, pictures: int, sides: bool) -> None:
     """Draw the tracks of WHICH: a medium (the beginning of its digest) or a clip (its number).
@@ -89,12 +89,12 @@ def draw_tracks(
     from posemill.video.probe import probe
 
     facts = probe(path)
-    span_s = min(end_s, facts.duration_s) - start_s
-    every, kept = max(1, round(span_s * facts.fps / max(1, pictures))), []
+    frames, kept = (min(end_s, facts.duration_s) - start_s) * facts.fps, []
+    middles = {int((part + 0.5) * frames / pictures) for part in range(pictures)}
     with VideoWriter(target.with_suffix(".mp4"), facts.fps, facts.width_px, facts.height_px) as writer:
         for number, (frame, people) in enumerate(Overlay(found, sides).frames(path, start_s, end_s)):
             writer.write(frame.image, frame.time_s - start_s)
-            if number % every == every // 2:
+            if number in middles:
                 kept.append((frame.image, f"{frame.time_s:.1f} s: {', '.join(map(str, people)) or 'nobody'}"))
     cell = 320, round(320 * facts.height_px / facts.width_px)
     sheet = contact_sheet([i for i, _ in kept], 4, [caption for _, caption in kept], cell_px=cell)
