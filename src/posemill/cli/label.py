@@ -34,7 +34,7 @@ def label(only_plan: bool, quiet: bool, as_json: bool) -> None:
     settings = Settings.from_env()
     section = params.load(settings.workspace / "params.yaml").label
     with open_room(section, settings) as room:
-        plan = survey(room.labeller, room.ledger, room.videos, len(room.aside))
+        plan = survey(room.labeller, room.ledger, room.videos, len(room.aside), guess=only_plan)
         if only_plan:
             _say(asdict(plan), _planned(plan), quiet, as_json)
             return
@@ -59,12 +59,22 @@ def _planned(plan: Plan) -> str:
     media = {"new": plan.new, "cached": plan.cached, "quarantined": plan.quarantined}
     chunks = f"chunks: new {plan.chunks}, cached {plan.chunks_cached}"
     tracks = f"; tracks to put together without the network: {plan.to_track}" if plan.to_track else ""
-    frames = f"{plan.frames} frames" + (f" and {plan.unmeasured} videos of unknown length" if plan.unmeasured else "")
     rate, seconds = plan.frames_per_second, plan.seconds
     took = "no rate measured yet"
     if rate is not None and seconds is not None:
         took = f"about {duration(seconds)} at {rate:.1f} frames/s, one worker"
-    return f"{_line(media)}; {chunks}{tracks}\n{frames} to do: {took}"
+    elif rate is not None:
+        took = "how long, is known once they are measured"
+    todo = f"{_frames(plan)} to do: {took}" if plan.new else "nothing to do for the network"
+    return f"{_line(media)}; {chunks}{tracks}\n{todo}"
+
+
+def _frames(plan: Plan) -> str:
+    known = [f"{plan.frames} frames"] if plan.frames or not plan.unmeasured else []
+    if plan.unmeasured:
+        guessed = "" if plan.guessed is None else f" (about {plan.guessed} frames)"
+        known.append(f"{plan.unmeasured} video{'s' * (plan.unmeasured > 1)} not measured yet{guessed}")
+    return " and ".join(known)
 
 
 def _line(figures: Mapping[str, int]) -> str:

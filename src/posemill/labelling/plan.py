@@ -8,6 +8,7 @@ from typing import Any
 
 from posemill.labelling.backlog import Labeller
 from posemill.labelling.chunks import chunk_frames, cover
+from posemill.labelling.lengths import guessed_frames
 from posemill.store.ledger import Job, Ledger, database
 from posemill.store.pose_store import Stretch
 
@@ -40,7 +41,8 @@ class Plan:
     """What labelling would do now.
 
     frames      to look at, as far as the lengths of media are known; `unmeasured` media are not in it.
-    frames_per_second, seconds  from what was measured; None before anything was.
+    guessed     frames to look at in those, by a few of them; None where they were not looked at.
+    frames_per_second, seconds  from what was measured; None before anything was, or where a length is unknown.
     to_track    media whose poses are all there and whose tracks are not: no network is needed.
     """
 
@@ -54,16 +56,20 @@ class Plan:
     to_track: int
     frames_per_second: float | None
     seconds: float | None
+    guessed: int | None = None
 
 
-def survey(labeller: Labeller, ledger: Ledger, media: Media, quarantined: int) -> Plan:
-    """What there is to do, without doing or writing anything."""
+def survey(labeller: Labeller, ledger: Ledger, media: Media, quarantined: int, guess: bool = False) -> Plan:
+    """What there is to do, without doing or writing anything. `guess` the length of media that nobody has measured."""
     with database(ledger.engine) as connection:
         jobs = ledger.jobs(connection)
     stored, tracked = labeller.poses.stretches(ledger.fingerprint), labeller.tracks.media(labeller.fingerprint)
     found = accounts(media, jobs, stored, labeller.params.chunk_s)
     todo = [account for account in found if account.unfinished]
-    frames, rate = sum(to_do(account, labeller.params.frame_stride) or 0 for account in todo), ledger.rate()
+    stride, rate = labeller.params.frame_stride, ledger.rate()
+    frames = sum(to_do(account, stride) or 0 for account in todo)
+    unmeasured = [account.medium["digest"] for account in todo if account.medium["frames"] is None]
+    guessed = guessed_frames(unmeasured, labeller.media, stride) if guess and unmeasured else None
     return Plan(
         new=len(todo),
         cached=len(found) - len(todo),
@@ -71,10 +77,11 @@ def survey(labeller: Labeller, ledger: Ledger, media: Media, quarantined: int) -
         chunks=sum(len(account.unfinished) for account in todo),
         chunks_cached=sum(account.finished for account in found),
         frames=frames,
-        unmeasured=sum(account.medium["frames"] is None for account in todo),
+        unmeasured=len(unmeasured),
         to_track=sum(not a.unfinished and a.medium["digest"] not in tracked for a in found),
         frames_per_second=rate,
-        seconds=frames / rate if rate else None,
+        seconds=(frames + (guessed or 0)) / rate if rate and (guessed is not None or not unmeasured) else None,
+        guessed=guessed,
     )
 
 

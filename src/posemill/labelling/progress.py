@@ -68,9 +68,9 @@ class Lines(Report):
         """See Report."""
         self.chunks += 1
 
-    def failed(self, medium: str, reason: str, again: bool) -> None:
+    def failed(self, medium: str, reason: str, again: bool, source: str | None = None) -> None:
         """See Report."""
-        self.tell(f"{medium[:12]}: {reason} ({'is tried again' if again else 'quarantined'})")
+        self.tell(_failure(medium, reason, again, source))
 
     def waiting(self, chunks: int) -> None:
         """See Report."""
@@ -112,9 +112,9 @@ class JsonLines(Report):
             **hinted,
         )  # fmt: skip
 
-    def failed(self, medium: str, reason: str, again: bool) -> None:
+    def failed(self, medium: str, reason: str, again: bool, source: str | None = None) -> None:
         """See Report."""
-        self._say("failed" if again else "quarantined", medium, reason=reason)
+        self._say("failed" if again else "quarantined", medium, reason=reason, source=source)
 
     def tracked(self, medium: str) -> None:
         """See Report."""
@@ -142,8 +142,8 @@ class _Bar(Report):
     def done(self, chunk: Done) -> None:
         self._bar.update(self._task, chunk=self._bar.tasks[0].fields.get("chunk", 0) + 1)
 
-    def failed(self, medium: str, reason: str, again: bool) -> None:
-        self._bar.console.print(f"{medium[:12]}: {reason} ({'is tried again' if again else 'quarantined'})")
+    def failed(self, medium: str, reason: str, again: bool, source: str | None = None) -> None:
+        self._bar.console.print(_failure(medium, reason, again, source), markup=False, highlight=False)
 
 
 @contextmanager
@@ -166,6 +166,11 @@ def _bar() -> Iterator[Report]:
     )  # fmt: skip
     with Progress(*columns, console=Console(stderr=True), speed_estimate_period=60) as bar:
         yield _Bar(bar)
+
+
+def _failure(medium: str, reason: str, again: bool, source: str | None) -> str:
+    of = f"{source} ({medium[:12]})" if source else medium[:12]
+    return f"{of}: {reason} ({'is tried again' if again else 'quarantined'})"
 
 
 def duration(seconds: float) -> str:

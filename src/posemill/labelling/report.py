@@ -38,8 +38,8 @@ class Report:
     def done(self, chunk: Done) -> None:
         """A chunk is in the store."""
 
-    def failed(self, medium: str, reason: str, again: bool) -> None:
-        """A chunk failed; its medium goes to quarantine, unless it is tried `again`."""
+    def failed(self, medium: str, reason: str, again: bool, source: str | None = None) -> None:
+        """A chunk failed; its medium goes to quarantine, unless it is tried `again`. `source`: where it came from."""
 
     def waiting(self, chunks: int) -> None:
         """The chunks that are left are other workers'."""

@@ -202,7 +202,7 @@ class _Worker:
         if lease.attempts >= self._labeller.params.attempts:
             return self._aside(lease, f"labelling failed {lease.attempts} times: {reason}")
         self._ledger.give_back(lease, self._holder.key, reason)
-        self._report.failed(medium, reason, again=True)
+        self._report.failed(medium, reason, again=True, source=lease.medium["source"])
         return "again"
 
     def _aside(self, lease: Lease, reason: str) -> str:
@@ -211,7 +211,7 @@ class _Worker:
             quarantine(
                 connection, "medium", stage=STAGE, reason=reason, added_by="posemill", medium_row=lease.medium["id"]
             )
-        self._report.failed(lease.medium["digest"], reason, again=False)
+        self._report.failed(lease.medium["digest"], reason, again=False, source=lease.medium["source"])
         return "failed"
 
     def _give_back(self, lease: Lease) -> None:

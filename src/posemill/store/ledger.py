@@ -31,7 +31,9 @@ _CLAIM = text(f"""
                 ORDER BY array_position(:ids, j.id) LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING id, medium_id, start_frame, end_frame, attempts
 """)
-_FACTS = text("SELECT digest, fps, frames, width_px, height_px, duration_s, codec FROM medium WHERE id = :medium")
+_FACTS = text("""
+    SELECT digest, source, fps, frames, width_px, height_px, duration_s, codec FROM medium WHERE id = :medium
+""")
 _LIST = text("""
     SELECT m.digest, j.id, j.start_frame, j.end_frame, j.state, j.frames
     FROM label_job j JOIN medium m ON m.id = j.medium_id WHERE j.fingerprint = :fingerprint

@@ -69,6 +69,11 @@ class MediaStore:
         with as_unavailable(f"the store {self.url} does not answer"):
             return bool(self._fs.exists(self.place(digest)))
 
+    def here(self, digest: str) -> Path | None:
+        """The stored file itself, unchecked; None where it is not there, or the store is away from this machine."""
+        path = Path(self.place(digest))
+        return path if self._local and path.is_file() else None
+
     def fetch(self, digest: str, verify: bool = True) -> Path:
         """A local file with that digest: the stored file itself, or a checked copy of a remote one.
 

@@ -42,19 +42,29 @@ def test_where_nothing_is_to_do_nothing_is_said() -> None:
     assert said == []
 
 
+def test_a_failure_names_where_the_file_came_from() -> None:
+    said: list[str] = []
+    report = Lines(said.append, Clock())
+    report.failed("a" * 64, "the file is empty", again=False, source="gym/a.mp4")
+    report.failed("b" * 64, "out of memory", again=True)
+    assert said == [
+        "gym/a.mp4 (aaaaaaaaaaaa): the file is empty (quarantined)", "bbbbbbbbbbbb: out of memory (is tried again)",
+    ]  # fmt: skip
+
+
 def test_machines_get_one_object_a_chunk() -> None:
     said: list[str] = []
     report = JsonLines(said.append)
     report.done(Done("m", (0, 300), 300, 450, 15.0))
     report.done(Done("m", (300, None), 0, 0, None))
-    report.failed("n", "damaged", again=False)
+    report.failed("n", "damaged", again=False, source="n.mp4")
     first, found, failed = map(json.loads, said)
     assert first == {
         "event": "done", "medium": "m", "start_frame": 0, "end_frame": 300, "frames": 300, "poses": 450,
         "seconds": 15.0, "frames_per_second": 20.0,
     }  # fmt: skip
     assert (found["seconds"], found["frames_per_second"], found["end_frame"]) == (None, None, None)
-    assert failed == {"event": "quarantined", "medium": "n", "reason": "damaged"}
+    assert failed == {"event": "quarantined", "medium": "n", "reason": "damaged", "source": "n.mp4"}
 
 
 @pytest.mark.parametrize(
