@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from posemill.serving.examples import EXAMPLES
 from posemill.serving.routes import here
 from posemill.serving.schema import Problem
 
@@ -77,7 +78,10 @@ def _document(service: Any, mounted: Any) -> dict[str, Any]:
 
 def _of_bentoml(service: Any) -> dict[str, dict[str, dict[str, Any]]]:
     """Path → method → marks of BentoML's endpoints and probes."""
-    probes = {"/livez": "Whether the process answers.", "/readyz": "Whether predictions are answered now."}
+    probes = {
+        "/healthz": "Whether the process answers.", "/livez": "The same.",
+        "/readyz": "Whether predictions are answered now: the models are loaded and warm.",
+    }  # fmt: skip
     found: dict[str, dict[str, dict[str, Any]]] = {
         path: {"get": {"description": says, "answers": "text/plain"}} for path, says in probes.items()
     }
@@ -135,7 +139,11 @@ def _operation(marks: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _content(shapes: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        media: {"schema": {"$ref": REFERENCE.format(model=shape.__name__)} if isinstance(shape, type) else shape}
-        for media, shape in shapes.items()
-    }
+    return {media: _shape(shape) for media, shape in shapes.items()}
+
+
+def _shape(shape: Any) -> dict[str, Any]:
+    if not isinstance(shape, type):
+        return {"schema": shape}
+    example = {"example": EXAMPLES[shape]} if shape in EXAMPLES else {}
+    return {"schema": {"$ref": REFERENCE.format(model=shape.__name__)}, **example}
