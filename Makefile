@@ -47,7 +47,7 @@ unit: setup browser
 browser:  # for the tests of the acceptance page
 	@sh tools/chromium.sh
 
-serve: setup  ## serve the newest bento on 127.0.0.1:3000
+serve: setup  ## serve the newest bento on 127.0.0.1:3000: page at /uat, endpoints at /docs
 	@$(BIN)/posemill serve
 
 deploy: setup  ## register the scheduled deployments of prefect.yaml on a running Prefect server

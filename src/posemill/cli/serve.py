@@ -28,7 +28,7 @@ def serve(bento: str | None, port: int, host: str, small: bool, open_to_all: boo
     """Serve the newest bento of this workspace until Ctrl-C.
 
     \b
-    Endpoints: POST /predict_windows, /predict_track and (unless --small) /analyse_video; / describes them.
+    The page for clients is /uat, the endpoints are described at /docs, limits and keys in docs/howto/secure.md.
       posemill serve
       posemill serve --small --port 3100
       posemill keys add acme; posemill serve --host 0.0.0.0
@@ -48,10 +48,11 @@ def serve(bento: str | None, port: int, host: str, small: bool, open_to_all: boo
         raise Unavailable(f"port {port} of {host} is taken: choose another with --port, or stop what listens there")
     required = os.environ.get(REQUIRE_KEYS, "") not in ("", "0")
     told = door.environment(settings, host, open_to_all=open_to_all, required=required)
-    click.echo(f"{tag} on http://{host}:{port} (Ctrl-C stops it)", err=True)
     reached = "127.0.0.1" if host == "0.0.0.0" else "[::1]" if host == "::" else host
+    address = f"http://{reached}:{port}"
+    click.echo(f"{tag} on {host}: {address}/uat for people, {address}/docs for programs (Ctrl-C stops it)", err=True)
     attend(
-        command(tag, port, host), {**environment(settings.home), **told}, f"http://{reached}:{port}",
+        command(tag, port, host), {**environment(settings.home), **told}, address,
         lambda line: click.echo(line, err=True),
     )  # fmt: skip
 
