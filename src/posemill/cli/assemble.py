@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     "--margin", default=0.005, show_default=True, type=click.FloatRange(0, 1),
     help="Validation accuracy that a smaller ensemble may cost.",
 )  # fmt: skip
+@click.option("--mirrored", is_flag=True, help="Ask members about every window and its mirror image.")
 @modes
-def assemble(folders: tuple[Path, ...], out: Path, margin: float, quiet: bool, as_json: bool) -> None:
+def assemble(folders: tuple[Path, ...], out: Path, margin: float, mirrored: bool, quiet: bool, as_json: bool) -> None:
     """Choose the smallest ensemble of trained networks that is nearly as good as the best one.
 
     FOLDERs are outputs of train with network.safetensors and network.json; their networks, streams and seeds may
@@ -39,7 +40,7 @@ def assemble(folders: tuple[Path, ...], out: Path, margin: float, quiet: bool, a
     from posemill.stages.workspace import Workspace
 
     workspace = Settings.from_env().workspace
-    result = run(folders, out, margin, Workspace(workspace))
+    result = run(folders, out, margin, Workspace(workspace), mirrored)
     if as_json:
         click.echo(result.model_dump_json())
     elif not quiet:

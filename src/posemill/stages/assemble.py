@@ -60,11 +60,14 @@ class AssembleResult(BaseModel):
     windows: str
 
 
-def run(folders: Sequence[Path], outputs: Path, margin: float, inputs: Workspace) -> AssembleResult:
+def run(
+    folders: Sequence[Path], outputs: Path, margin: float, inputs: Workspace, mirrored: bool = False
+) -> AssembleResult:
     """Choose, and write network.safetensors, network.json and assemble.json into `outputs`.
 
     folders  outputs of train: each network.safetensors and network.json.
     margin   of validation accuracy that a smaller ensemble may cost.
+    mirrored members are asked about every window and its mirror image, see posemill.models.ensemble.
     Errors: CheckpointError for a network of other classes, skeleton or window length; InputError for an empty
     validation split, or one network given twice.
     """
@@ -75,14 +78,16 @@ def run(folders: Sequence[Path], outputs: Path, margin: float, inputs: Workspace
 
     prepare = inputs.output("prepare")
     classes, features = _prepared(prepare)
-    members = [_load(folder, classes, features) for folder in folders]
+    loaded = [_load(folder, classes, features) for folder in folders]
+    members = [fuse([member], features.skeleton, mirrored) for member in loaded] if mirrored else loaded
     digests = [str(of_file(folder / "network.safetensors")) for folder in folders]
     _all_different(folders, digests)
     clip, actual, said = _validation(prepare, classes, features, members)
     choice = choose(said, clip, actual, margin)
-    chosen = [members[m] for m in choice.chosen.members]
-    models.save(outputs, *(chosen[0] if len(chosen) == 1 else fuse(chosen, features.skeleton)))
-    result = _result(folders, members, digests, choice, margin, len(np.unique(clip)), prepare)
+    chosen = [loaded[m] for m in choice.chosen.members]
+    alone = len(chosen) == 1 and not mirrored
+    models.save(outputs, *(chosen[0] if alone else fuse(chosen, features.skeleton, mirrored)))
+    result = _result(folders, loaded, digests, choice, margin, len(np.unique(clip)), prepare)
     (outputs / RECORD).write_text(result.model_dump_json(indent=1) + "\n")
     return result
 

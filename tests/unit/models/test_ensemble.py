@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from posemill import models
@@ -41,8 +42,20 @@ def test_an_ensemble_of_one_says_what_its_member_says() -> None:
         assert torch.allclose(fuse(one, BODY_12)[0](x).softmax(-1), one[0][0](x).softmax(-1), atol=1e-6)
 
 
-def test_it_is_kept_and_exported_as_any_network(tmp_path: Path) -> None:
-    network, card = fuse(members(), BODY_12)
+def test_in_a_mirror_it_says_the_same() -> None:
+    x = torch.randn(4, 12, len(BODY_12), 3, generator=torch.Generator().manual_seed(3))
+    mirror = x[:, :, torch.from_numpy(BODY_12.flip_index)] * torch.tensor([-1.0, 1.0, 1.0])
+    with torch.no_grad():
+        plain, mirrored = (fuse(members(), BODY_12, both)[0] for both in (False, True))
+        assert torch.allclose(mirrored(x), mirrored(mirror), atol=1e-6)
+        each = torch.stack([m(view).log_softmax(-1) for m, _ in members() for view in (x, mirror)]).mean(0)
+        assert torch.allclose(mirrored(x), each, atol=1e-6)
+        assert not torch.allclose(plain(x), plain(mirror), atol=1e-3)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_it_is_kept_and_exported_as_any_network(tmp_path: Path, mirrored: bool) -> None:
+    network, card = fuse(members(), BODY_12, mirrored)
     models.save(tmp_path, network, card)
     again, card_again = models.load(tmp_path, list(CLASSES), BODY_12)
     assert card_again == card
