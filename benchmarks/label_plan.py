@@ -117,7 +117,7 @@ def main() -> None:
     for name, taken in seconds.items():
         print(f"{name.removesuffix('_s').replace('_', ' '):24}{taken:8.2f} s")
     if given.json:
-        print(json.dumps({"media": given.media, **seconds}))
+        print(json.dumps({"benchmark": "label_plan", "media": given.media, **seconds}))
 
 
 if __name__ == "__main__":

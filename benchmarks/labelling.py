@@ -247,7 +247,7 @@ def main() -> None:
         figures = compare(clips, params, file, options, folder)
         if options.start:
             figures["first_row_s"] = round(statistics.median(first_rows(clips[0], folder, options.repeats)), 2)
-    figures = {"checkpoint": options.checkpoint, "runtime": options.runtime, **figures}
+    figures = {"benchmark": "labelling", "checkpoint": options.checkpoint, "runtime": options.runtime, **figures}
     if options.start:
         print(f"posemill label: poses of a new clip of ten frames are stored after {figures['first_row_s']} s")
     if options.json:
@@ -298,11 +298,16 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--checkpoint", choices=["posenet", "shufflenetv2k16"], default="posenet")
     parser.add_argument("--runtime", choices=["openvino", "onnxruntime", "eager"], default="openvino")
     parser.add_argument("--long-edge", type=int, default=385)
-    parser.add_argument("--frames", type=int, default=300, help="at most, a clip")
+    parser.add_argument("--frames", type=int, default=300, help=f"at most, a clip; more than {WARM + 1}")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--start", action="store_true", help="also time the command `posemill label`")
     parser.add_argument("--json", action="store_true")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.frames <= WARM + 1 or options.repeats < 1:
+        parser.error(f"--frames should be more than {WARM + 1} and --repeats 1 or more")
+    if absent := [clip for clip in options.clips if not Path(clip).is_file()]:
+        parser.error(f"there is no file {', '.join(absent)}")
+    return options
 
 
 if __name__ == "__main__":
