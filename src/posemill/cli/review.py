@@ -196,7 +196,8 @@ def undo(numbers: tuple[int, ...], by: str | None) -> None:
 
     with _transaction() as connection:
         ended = end_corrections(connection, numbers, by or who())
-    click.echo(f"{ended} ended")
+    others = len(set(numbers)) - ended
+    click.echo(f"{ended} ended" + (f", {others} did not hold: see `posemill review corrections`" if others else ""))
 
 
 @contextmanager

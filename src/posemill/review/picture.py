@@ -46,7 +46,7 @@ def draw_item(labelled: Labelled, item: RowMapping, count: int = 8) -> NDArray[n
         if frame.index in shown:
             drawn, _ = overlay.draw(replace(frame, image=frame.image.copy()))
             pictures.append(np.ascontiguousarray(drawn.image[box[1] : box[3], box[0] : box[2]]))
-            captions.append(f"{frame.time_s:.2f} s: {said.get(frame.index, 'nothing found')}")
+            captions.append(f"{frame.time_s:.2f} s: {said.get(frame.index, 'no signal')}")
     width, height = box[2] - box[0], box[3] - box[1]
     scale = CELL_PX / max(width, height)
     return contact_sheet(pictures, COLUMNS, captions, cell_px=(round(width * scale), round(height * scale)))
