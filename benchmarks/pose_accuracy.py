@@ -190,7 +190,8 @@ def main() -> None:
     show(rows)
     if args.json:
         said = {"benchmark": "pose_accuracy", "backend": args.backend, "long_edge_px": args.long_edge}
-        said |= {"also_px": " ".join(map(str, args.also)) or None, "mirrored": args.mirrored, "close_up_px": args.close_up}
+        also = " ".join(map(str, args.also)) or None
+        said |= {"also_px": also, "mirrored": args.mirrored, "close_up_px": args.close_up}
         coco = {f"coco_{name}": value for name, value in rows.get("coco", {}).items()}
         print(json.dumps(said | rows["all"] | coco))
 
