@@ -34,7 +34,7 @@ def label(only_plan: bool, quiet: bool, as_json: bool) -> None:
     settings = Settings.from_env()
     section = params.load(settings.workspace / "params.yaml").label
     with open_room(section, settings) as room:
-        plan = survey(room.labeller, room.ledger, room.videos, len(room.aside), guess=only_plan)
+        plan = survey(room.labeller, room.ledger, room.videos, len(room.aside))
         if only_plan:
             _say(asdict(plan), _planned(plan), quiet, as_json)
             return

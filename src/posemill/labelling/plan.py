@@ -41,7 +41,7 @@ class Plan:
     """What labelling would do now.
 
     frames      to look at, as far as the lengths of media are known; `unmeasured` media are not in it.
-    guessed     frames to look at in those, by a few of them; None where they were not looked at.
+    guessed     frames to look at in those, by a few of them; None where none is on this machine.
     frames_per_second, seconds  from what was measured; None before anything was, or where a length is unknown.
     to_track    media whose poses are all there and whose tracks are not: no network is needed.
     """
@@ -59,17 +59,14 @@ class Plan:
     guessed: int | None = None
 
 
-def survey(labeller: Labeller, ledger: Ledger, media: Media, quarantined: int, guess: bool = False) -> Plan:
-    """What there is to do, without doing or writing anything. `guess` the length of media that nobody has measured."""
+def survey(labeller: Labeller, ledger: Ledger, media: Media, quarantined: int) -> Plan:
+    """What there is to do, without doing or writing anything."""
     with database(ledger.engine) as connection:
         jobs = ledger.jobs(connection)
     stored, tracked = labeller.poses.stretches(ledger.fingerprint), labeller.tracks.media(labeller.fingerprint)
     found = accounts(media, jobs, stored, labeller.params.chunk_s)
     todo = [account for account in found if account.unfinished]
-    stride, rate = labeller.params.frame_stride, ledger.rate()
-    frames = sum(to_do(account, stride) or 0 for account in todo)
-    unmeasured = [account.medium["digest"] for account in todo if account.medium["frames"] is None]
-    guessed = guessed_frames(unmeasured, labeller.media, stride) if guess and unmeasured else None
+    rate, (frames, guessed, unmeasured) = ledger.rate(), length_of(todo, labeller)
     return Plan(
         new=len(todo),
         cached=len(found) - len(todo),
@@ -77,11 +74,11 @@ def survey(labeller: Labeller, ledger: Ledger, media: Media, quarantined: int, g
         chunks=sum(len(account.unfinished) for account in todo),
         chunks_cached=sum(account.finished for account in found),
         frames=frames,
-        unmeasured=len(unmeasured),
+        unmeasured=unmeasured,
         to_track=sum(not a.unfinished and a.medium["digest"] not in tracked for a in found),
         frames_per_second=rate,
-        seconds=(frames + (guessed or 0)) / rate if rate and (guessed is not None or not unmeasured) else None,
-        guessed=guessed,
+        seconds=(frames + guessed) / rate if rate and guessed is not None else None,
+        guessed=guessed if unmeasured else None,
     )
 
 
@@ -112,6 +109,17 @@ def to_do(account: Account, stride: int) -> int | None:
         return None
     ends = (max(start, frames) if end is None else end for start, end in account.unfinished)
     return sum(-(-(end - start) // stride) for end, (start, _) in zip(ends, account.unfinished, strict=True))
+
+
+def length_of(found: Sequence[Account], labeller: Labeller) -> tuple[int, int | None, int]:
+    """Frames to look at in media of known length; about how many in the others, None where that is not to be seen
+    from here; and how many others there are.
+    """
+    stride = labeller.params.frame_stride
+    todo = [account for account in found if account.unfinished]
+    unmeasured = [account.medium["digest"] for account in todo if account.medium["frames"] is None]
+    guessed = guessed_frames(unmeasured, labeller.media, stride) if unmeasured else 0
+    return sum(to_do(account, stride) or 0 for account in todo), guessed, len(unmeasured)
 
 
 def _account(medium: Mapping[str, Any], jobs: Sequence[Job], stored: Sequence[Stretch], chunk_s: float) -> Account:

@@ -39,6 +39,7 @@ class Lines(Report):
     clock: Callable[[], float] = time.monotonic
     every_s: float = EVERY_S
     total: int | None = None
+    of: str = ""
     frames: int = 0
     people: int = 0
     hinted: int = 0
@@ -47,12 +48,14 @@ class Lines(Report):
     started: float = field(default=0.0)
     told: float = field(default=0.0)
 
-    def begin(self, chunks: int, frames: int | None) -> None:
+    def begin(self, chunks: int, frames: int | None, about: bool = False) -> None:
         """See Report."""
         self.started = self.told = self.clock()
         self.chunks_total, self.total = chunks, frames
+        number = f"{'about ' * about}{frames}"
+        self.of = "" if frames is None else f" of {number}"
         if chunks:
-            self.tell(f"labelling {chunks} chunks" + ("" if frames is None else f", {frames} frames"))
+            self.tell(f"labelling {chunks} chunks" + ("" if frames is None else f", {number} frames"))
 
     def grown(self, chunks: int) -> None:
         """See Report."""
@@ -89,7 +92,7 @@ class Lines(Report):
         left = "" if self.total is None else f", {duration((self.total - self.frames) / rate)} left"
         hinted = f"{self.hinted} around people only, " if self.hinted else ""
         self.tell(
-            f"labelling: {self.frames}{'' if self.total is None else f' of {self.total}'} frames, "
+            f"labelling: {self.frames}{self.of} frames, "
             f"{rate:.1f} frames/s, {self.people / self.frames:.1f} persons a frame, {hinted}"
             f"chunk {self.chunks} of {self.chunks_total}{left}"
         )
@@ -129,7 +132,7 @@ class _Bar(Report):
         self._bar, self._task = bar, bar.add_task("labelling", total=None)
         self._frames = self._people = self._hinted = 0
 
-    def begin(self, chunks: int, frames: int | None) -> None:
+    def begin(self, chunks: int, frames: int | None, about: bool = False) -> None:
         self._bar.update(self._task, total=frames, chunks=chunks, chunk=0)
 
     def grown(self, chunks: int) -> None:
@@ -149,22 +152,26 @@ class _Bar(Report):
 @contextmanager
 def _bar() -> Iterator[Report]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
+    from rich.table import Column
     from rich.text import Text
 
     class Figures(ProgressColumn):
         def render(self, task: Any) -> Text:
             said = task.fields
-            hinted = f"{said['hinted']} around people only, " if said.get("hinted") else ""
+            hinted = f"{said['hinted']} hinted, " if said.get("hinted") else ""
+            left = "" if task.time_remaining is None else f", {duration(task.time_remaining)} left"
             return Text(
-                f"frames, {task.speed or 0:.1f}/s, {said.get('people', 0):.1f} persons a frame, {hinted}"
-                f"chunk {said.get('chunk', 0)} of {said.get('chunks', 0)},"
+                f"frames, {task.speed or 0:.1f}/s, {said.get('people', 0):.1f} persons, {hinted}"
+                f"chunk {said.get('chunk', 0)} of {said.get('chunks', 0)}{left}"
             )
 
+    one_line = Column(no_wrap=True)
     columns = (
-        TextColumn("labelling"), BarColumn(), MofNCompleteColumn(), Figures(), TimeRemainingColumn(), TextColumn("left")
+        TextColumn("labelling"), BarColumn(None), MofNCompleteColumn(table_column=one_line),
+        Figures(table_column=one_line),
     )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), speed_estimate_period=60) as bar:
+    with Progress(*columns, console=Console(stderr=True), speed_estimate_period=60, expand=True) as bar:
         yield _Bar(bar)
 
 

@@ -26,8 +26,8 @@ class Done:
 class Report:
     """Every call says that something happened; this one tells nobody."""
 
-    def begin(self, chunks: int, frames: int | None) -> None:
-        """So much is to be done; frames None: unknown, since some media were not looked at yet."""
+    def begin(self, chunks: int, frames: int | None, about: bool = False) -> None:
+        """So much is to be done; frames None: unknown, and `about`: a guess, since nobody has measured some media."""
 
     def grown(self, chunks: int) -> None:
         """So many chunks more: a medium was measured, and cut."""

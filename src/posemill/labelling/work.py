@@ -21,7 +21,7 @@ from posemill.labelling.backlog import Labeller
 from posemill.labelling.base import FramePoses, FrameSpan
 from posemill.labelling.chunks import chunk_frames, grid, poses_of
 from posemill.labelling.engine import find_poses
-from posemill.labelling.plan import Media, settle, to_do
+from posemill.labelling.plan import Media, length_of, settle
 from posemill.labelling.report import Done, Report
 from posemill.store.catalog import quarantine, record_probe
 from posemill.store.lease import LEASE_S, Holder
@@ -44,10 +44,9 @@ def label_backlog(
     failed at several media in a row.
     """
     found = settle(labeller, ledger, media)
-    frames = [to_do(account, labeller.params.frame_stride) for account in found]
-    report.begin(
-        sum(len(a.unfinished) for a in found), None if None in frames else sum(f for f in frames if f is not None)
-    )
+    known, guessed, unmeasured = length_of(found, labeller)
+    frames = None if guessed is None else known + guessed
+    report.begin(sum(len(account.unfinished) for account in found), frames, about=unmeasured > 0)
     wanted = {row["digest"] for row in media}
     while ids := ledger.unfinished(wanted):
         if not work(labeller, ledger, ids, report):

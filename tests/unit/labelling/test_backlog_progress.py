@@ -34,6 +34,19 @@ def test_a_log_gets_a_line_now_and_then_with_rate_persons_and_time_left() -> Non
     )
 
 
+def test_a_guessed_length_is_called_one() -> None:
+    said: list[str] = []
+    clock = Clock()
+    lines = Lines(said.append, clock)
+    lines.begin(2, 300, about=True)
+    clock.now += 10
+    for _ in range(310):
+        lines.frame("a" * 64, 1)
+    lines.end()
+    assert said[0] == "labelling 2 chunks, about 300 frames"
+    assert said[1] == "labelling: 310 of about 300 frames, 31.0 frames/s, 1.0 persons a frame, chunk 0 of 2, 0 s left"
+
+
 def test_where_nothing_is_to_do_nothing_is_said() -> None:
     said: list[str] = []
     lines = Lines(said.append, Clock())
