@@ -102,6 +102,7 @@ def test_unseen_keypoints_stay_unseen_and_are_taken_from_who_saw_them() -> None:
 
 def test_the_looks_are_described() -> None:
     said = ManyLooks(Markers, Looks((257, 385), True, 321)).describe()
+    assert said.pop("looks_code"), "poses do not outlive a change of how looks are joined"
     assert said == {
         "long_edge_px": 257, "looks_long_edges_px": [257, 385], "looks_mirrored": True, "looks_close_up_px": 321,
     }  # fmt: skip
