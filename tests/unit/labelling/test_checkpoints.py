@@ -77,6 +77,7 @@ def test_an_official_checkpoint_that_cannot_be_reached_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(url: str, timeout: float) -> None:
+        assert url.startswith("https://"), "OpenPifPaf's own list has http"
         raise OSError("Name or service not known")
 
     monkeypatch.setattr(checkpoints.urllib.request, "urlopen", away)

@@ -81,7 +81,7 @@ def _download(name: str, cache: Path) -> Path:
     """The official checkpoint, in the cache; fetched once, under its name only when it is whole."""
     from posemill.labelling.openpifpaf.library import openpifpaf
 
-    url: str = openpifpaf.CHECKPOINT_URLS[name]
+    url = str(openpifpaf.CHECKPOINT_URLS[name]).replace("http://", "https://", 1)
     path = cache / url.rsplit("/", 1)[1]
     if not path.is_file():
         part = path.with_name(f"{path.name}.{os.getpid()}.part")
