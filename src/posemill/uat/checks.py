@@ -144,8 +144,8 @@ def _worst(segments: Sequence[Segment], activity: str, start_s: float, end_s: fl
     pieces = [(a, b, _at(inside, (a + b) / 2)) for a, b in pairwise(edges)]
     if not pieces:
         return start_s, "-"
+    pieces = [p for p in pieces if p[1] - p[0] > BRIEF_S] or pieces
     other = [p for p in pieces if p[2] is None or p[2].activity != activity or _abstained(p[2])]
-    other = [p for p in other if p[1] - p[0] > BRIEF_S]
     if other:
         a, b, segment = max(other, key=lambda p: p[1] - p[0])
     else:

@@ -68,6 +68,9 @@ def test_the_worst_moment_is_where_it_is_answered_otherwise_else_where_it_is_lea
     gap = person(0, (0.0, 2.0, "squat", 0.9), (3.5, 6.0, "squat", 0.9))
     (check,) = judge(scenario(tolerance_s=9), answer(gap)).checks
     assert (check.moment_s, check.answered) == (2.75, "nothing")
+    to_the_last_pose = person(0, (0.0, 5.95, "squat", 0.9))
+    (check,) = judge(scenario(expect=[{"activity": "squat"}]), answer(to_the_last_pose)).checks
+    assert (check.moment_s, check.answered) == (2.975, "squat 0.90")
 
 
 def test_the_person_who_acts_counts_unless_another_is_named() -> None:
