@@ -83,5 +83,21 @@ def test_faults_of_all_files_are_told_together_and_names_are_unique(tmp_path: Pa
         find([tmp_path / "none.yaml"])
 
 
-def test_the_examples_of_the_repository_are_scenarios() -> None:
-    assert len(find([REPOSITORY / "acceptance"])) >= 5
+def test_the_scenarios_of_the_demo_are_clips_that_it_renders_and_never_trains_with() -> None:
+    from posemill import params
+    from posemill.cli.synth import synth
+    from posemill.features.splits import Labelled, split_subjects
+    from posemill.stages.synth import DATASET, source
+    from posemill.synth.corpus import plan
+
+    default = {option.name: option.default for option in synth.params}
+    clips = plan(default["seed"], default["subjects"], clips_per=default["clips_per"])
+    split = params.load(REPOSITORY / "params.yaml").prepare.split
+    sides = split_subjects(
+        [Labelled(c.subject_name, c.activity, None, DATASET) for c in clips], split.validation, split.test, split.seed
+    )
+    held_out = {source(c): c.activity for c in clips if sides[c.subject_name] == "test"}
+    located = find([REPOSITORY / "acceptance" / "synthetic.yaml"])
+    assert len(located) >= 5
+    for each in located:
+        assert held_out[each.scenario.source] == each.scenario.expect[0].activity, each.scenario.name
