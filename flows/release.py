@@ -57,7 +57,9 @@ def release(bento: str | None = None) -> dict[str, Any]:
         raise GateError(f"{tag} is not released: the run went on without a verdict")
     if not said["passed"]:
         raise GateError(steps.rejection(said))
-    return promote(tag)  # type: ignore[no-any-return]
+    done: dict[str, Any] = promote(tag)
+    print(f"{tag} is released, model version {done['version']}: {done['reason']}")
+    return done
 
 
 def _wait(bento: str, report: Path) -> None:

@@ -94,7 +94,7 @@ def sentence(status: int, body: bytes, path: str) -> str:
         said = json.loads(body)
     except ValueError:
         if status == 404:
-            return f"there is nothing at {path}; see / for what there is"
+            return f"there is nothing at {path}; see /docs for what there is"
         if status == 405:
             return f"{path} does not take this method; predictions are POST"
         return body.decode("utf-8", "replace").strip() or f"the request failed with status {status}"

@@ -23,10 +23,15 @@ from posemill.serving.schema import Problem
 REFERENCE = "#/components/schemas/{model}"
 JSON = "application/json"
 GUARDED = (401, 408, 415, 429, 503, 504)  # before any endpoint, see guard/
+GROUPS = {
+    "jobs": "jobs", **dict.fromkeys(("gallery", "judgements"), "acceptance"),
+    **dict.fromkeys(("healthz", "livez", "readyz", "metrics", "version"), "operation"),
+}  # fmt: skip
 KEY = {"type": "http", "scheme": "bearer", "description": "Where the service wants keys; see `posemill keys`."}
 PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<link rel="stylesheet" href="./static_content/swagger-ui.css"></head>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title><link rel="icon" href="./uat/mark.svg">
+<link rel="stylesheet" href="./static_content/swagger-ui.css">
+<style>body {{ margin: 0 }} .topbar {{ display: none }}</style></head>
 <body><div id="swagger-ui"></div>
 <script src="./static_content/swagger-ui-bundle.js"></script>
 <script src="./static_content/swagger-ui-standalone-preset.js"></script>
@@ -62,7 +67,7 @@ def _document(service: Any, mounted: Any) -> dict[str, Any]:
     marked = {**_of_bentoml(service), **_of_routes(mounted)}
     models = {Problem}.union(*(_models(marks) for methods in marked.values() for marks in methods.values()))
     _, definitions = models_json_schema([(model, "validation") for model in models], ref_template=REFERENCE)
-    paths = {path: {method: _operation(marks) for method, marks in of.items()} for path, of in marked.items()}
+    paths = {path: {method: _operation(path, marks) for method, marks in of.items()} for path, of in marked.items()}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -116,7 +121,7 @@ def _by_media(answers: Any) -> Mapping[str, Any]:
     return answers if isinstance(answers, Mapping) else {JSON: answers}
 
 
-def _operation(marks: Mapping[str, Any]) -> dict[str, Any]:
+def _operation(path: str, marks: Mapping[str, Any]) -> dict[str, Any]:
     """An operation of OpenAPI."""
     marks = dict(marks)
     answers, takes = _by_media(marks.pop("answers", None)), marks.pop("takes", {})
@@ -130,6 +135,8 @@ def _operation(marks: Mapping[str, Any]) -> dict[str, Any]:
         for s, shape in marks.pop("also", {}).items()
     }
     operation = {
+        "summary": str(marks.get("description", "")).strip().partition("\n")[0].removesuffix("."),
+        "tags": [GROUPS.get(path.split("/")[1], "answers")],
         "responses": {str(status): good, **also, **{str(s): bad for s in refusals}},
         **marks,
     }
