@@ -265,7 +265,8 @@ def test_a_huge_body_is_refused_with_and_without_a_length(client: Client) -> Non
 
 
 def test_unknown_address_and_method(client: Client) -> None:
-    assert send(client, "/nothing", b"{}") == (404, {"error": "there is nothing at /nothing; see /docs for what there is"})
+    says = "there is nothing at /nothing; see /docs for what there is"
+    assert send(client, "/nothing", b"{}") == (404, {"error": says})
 
 
 def test_many_at_once_each_get_their_own(built: tuple[Path, Path, dict[str, str]], client: Client) -> None:
