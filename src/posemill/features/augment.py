@@ -46,11 +46,12 @@ class Augmentation:
         xy = stretch_time(x[..., :2], p.crop, g)
         xy = swap_sides(turn(xy, p, self.flip, g), self.flip, p.swap_sides, g)
         xy = change_speed(xy, p.speed, g) if p.speed else xy
-        xy = self.errors.added_to(xy, g) if self.errors else xy + noise(xy.shape, p, g)
+        strength = torch.rand(len(xy), 1, 1, generator=g)
+        xy = self.errors.added_to(xy, strength, g) if self.errors else xy + noise(xy.shape, p, g)
         xy = fewer_frames(xy, p.frame_rate, g) if p.frame_rate else xy
         hidden = self._hidden(xy.shape, g)
         if self.errors:
-            hidden |= self.errors.lost(len(xy), g) & ~hidden.all(1, keepdim=True)
+            hidden |= self.errors.lost(strength, g) & ~hidden.all(1, keepdim=True)
         xy = fill(self._normalise(xy, hidden), hidden)
         xy = torch.where(hidden.all(1, keepdim=True)[..., None], self.mean_pose, xy)
         return torch.cat([xy, x[..., 2:]], dim=-1)
@@ -89,7 +90,10 @@ class Augmentation:
 
 
 class LabellerErrors:
-    """Errors as a labeller makes them: jitter that goes on for a while, jumps, exchanged sides, lost keypoints."""
+    """Errors as a labeller makes them: jitter that goes on for a while, jumps, exchanged sides, lost keypoints.
+
+    Every window gets its own strength from none to all of them, as there are easy and hard people.
+    """
 
     def __init__(self, noise: FittedNoise, pipeline: FeaturePipeline, spread: float) -> None:
         import torch
@@ -105,31 +109,34 @@ class LabellerErrors:
         self.rates = {n: torch.from_numpy(noise.of(f"{n}_rate", body)) for n in ("jump", "swap", "drop")}
         self.frames = {n: max(round(getattr(noise, f"{n}_s") / step_s), 1) for n in self.rates}
 
-    def added_to(self, xy: Tensor, g: Generator) -> Tensor:
-        """(B, T, K, 2) with sides exchanged, jitter and jumps."""
+    def added_to(self, xy: Tensor, strength: Tensor, g: Generator) -> Tensor:
+        """(B, T, K, 2) with sides exchanged, jitter and jumps; strength (B, 1, 1) from 0 to 1."""
         import torch
 
         b, t, k, _ = xy.shape
-        swapped = self._stretches("swap", b, t, g)[0][..., self.side]
+        swapped = self._stretches("swap", strength, g)[0][..., self.side]
         xy = torch.where(swapped[..., None], xy[:, :, self.flip], xy)
         jitter = torch.einsum("ts,bskc->btkc", self.over_time, torch.randn(b, t, k, 2, generator=g)) * self.jitter
-        jumping, begun = self._stretches("jump", b, t, g)
+        jumping, begun = self._stretches("jump", strength, g)
         aside = torch.randn(b, t + self.frames["jump"], k, 2, generator=g)
         aside = aside.gather(1, begun[..., None].expand(xy.shape))
-        return xy + jitter + jumping[..., None] * aside * self.jump_size
+        return xy + strength[..., None] * jitter + jumping[..., None] * aside * self.jump_size
 
-    def lost(self, count: int, g: Generator) -> Tensor:
+    def lost(self, strength: Tensor, g: Generator) -> Tensor:
         """(B, T, K) bool: not found."""
-        return self._stretches("drop", count, len(self.over_time), g)[0]
+        return self._stretches("drop", strength, g)[0]
 
-    def _stretches(self, name: str, b: int, t: int, g: Generator) -> tuple[Tensor, Tensor]:
+    def _stretches(self, name: str, strength: Tensor, g: Generator) -> tuple[Tensor, Tensor]:
         """(B, T, K) whether it lasts, at its rate, and when it began, counted from `frames` before the window."""
         import torch
 
-        rate, length = self.rates[name].clamp(max=0.99), self.frames[name]
+        b, t, length = len(strength), len(self.over_time), self.frames[name]
+        rate = strength * self.rates[name].clamp(max=0.99)
         begin = 1 - (1 - rate) ** (1 / length)
         at = torch.arange(t + length)[None, :, None]
-        begun = at.masked_fill(torch.rand(b, t + length, len(rate), generator=g) >= begin, -length).cummax(1).values
+        begun = (
+            at.masked_fill(torch.rand(b, t + length, rate.shape[-1], generator=g) >= begin, -length).cummax(1).values
+        )
         lasts = at - begun < length
         return lasts[:, length:], begun[:, length:].clamp(min=0)
 

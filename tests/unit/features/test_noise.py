@@ -132,7 +132,7 @@ def test_augmentation_errs_as_the_labeller_does() -> None:
     x = torch.from_numpy(pipeline.transform(windows.astype(np.float32)))
     errors = Augmentation(pipeline, OFF, fitted(jitter)).errors
     assert errors is not None
-    moved = errors.added_to(x[..., :2], torch.Generator().manual_seed(0)) - x[..., :2]
+    moved = errors.added_to(x[..., :2], torch.ones(64, 1, 1), torch.Generator().manual_seed(0)) - x[..., :2]
     assert float(moved.std()) * pipeline.spread == pytest.approx(4 / SIZE, rel=0.1)
     lag = (moved[:, 1:] * moved[:, :-1]).mean() / (moved**2).mean()
     assert float(lag) == pytest.approx(0.8, abs=0.05)
@@ -142,10 +142,12 @@ def test_augmentation_errs_as_the_labeller_does() -> None:
     )
     errors = Augmentation(pipeline, OFF, noise).errors
     assert errors is not None
-    lost = errors.lost(400, torch.Generator().manual_seed(0))
+    lost = errors.lost(torch.ones(400, 1, 1), torch.Generator().manual_seed(0))
     assert float(lost[:, :, 0].float().mean()) == pytest.approx(0.3, abs=0.03)
     assert not lost[:, :, 1:].any()
-    swapped = (errors.added_to(x[..., :2], torch.Generator().manual_seed(0)) - x[..., :2]).abs().amax(-1) > 1e-3
+    swapped = (
+        errors.added_to(x[..., :2], torch.ones(64, 1, 1), torch.Generator().manual_seed(0)) - x[..., :2]
+    ).abs().amax(-1) > 1e-3
     assert (swapped[..., PAIR[0]] == swapped[..., PAIR[1]]).all()
     assert float(swapped[..., PAIR[0]].float().mean()) == pytest.approx(0.2, abs=0.05)
     out = Augmentation(pipeline, OFF, noise)(x, torch.Generator().manual_seed(0))
