@@ -42,7 +42,7 @@ contracts: setup
 	$(BIN)/lint-imports
 
 unit: setup browser
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile  # a file, so that its servers start once
 
 browser:  # for the tests of the acceptance page
 	@sh tools/chromium.sh
