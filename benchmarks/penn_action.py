@@ -1,0 +1,133 @@
+"""Accuracy on Penn Action's official split: several seeds, the ensemble of them, and ordinary videos.
+
+    python benchmarks/penn_action.py LABELS --workspace FOLDER [--seeds 0,1,2] [--wild VIDEOS] [--json]
+
+LABELS is Penn Action's folder or labels.tar.gz; FOLDER a clone of the repository, in which everything is done as
+examples/penn-action/README.md says: import, rendered people, `dvc repro prepare`, a training a seed, `posemill
+assemble`, and evaluation, which looks at the test split for the first time. What is there already is not done again.
+Clips in which nobody could be seen count as wrong in `all`, and are left out in `answered`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+RENDERED = (
+    ("sports", "sit_up=situp,pull_up=pullup"),
+    ("squat,jumping_jack,push_up", "jumping_jack=jumping_jacks,push_up=pushup"),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network on the test split, and on ordinary videos where there are some."""
+
+    name: str
+    seconds: float
+    answered: float
+    all: float
+    macro_f1: float
+    wild: str
+
+
+class Workspace:
+    """A clone with the example's parameters."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self.params: dict[str, Any] = yaml.safe_load((root / "examples/penn-action/params.yaml").read_text())
+
+    def run(self, *command: str) -> str:
+        """Standard output of a command in the workspace; what it says meanwhile is shown."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        env = {**os.environ, "PATH": path, "POSEMILL_WORKSPACE": str(self.root)}
+        print("$", *command, file=sys.stderr)
+        return subprocess.run(command, cwd=self.root, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+    def write(self, **train: Any) -> None:
+        """params.yaml, with other parameters of training."""
+        text = yaml.safe_dump({**self.params, "train": {**self.params["train"], **train}}, sort_keys=False)
+        (self.root / "params.yaml").write_text(text)
+
+    def read(self, path: str) -> dict[str, Any]:
+        """A JSON file of the workspace."""
+        return dict(json.loads((self.root / path).read_text()))
+
+
+def prepare(workspace: Workspace, labels: Path) -> None:
+    """From files to windows."""
+    workspace.write()
+    workspace.run("posemill", "import", "penn-action", str(labels.resolve()))
+    for activities, names in RENDERED:
+        workspace.run("posemill", "synth", "--activities", activities, "--call", names, "--split", "train", "--quiet")
+    workspace.run("dvc", "repro", "prepare")
+
+
+def train(workspace: Workspace, seed: int) -> str:
+    """The folder of the network of that seed."""
+    folder = f"runs/seed-{seed}"
+    if not (workspace.root / folder / "result.json").is_file():
+        workspace.write(seed=seed)
+        workspace.run("dvc", "repro", "--single-item", "train")
+        shutil.copytree(workspace.root / "build/train", workspace.root / folder)
+    return folder
+
+
+def judge(workspace: Workspace, network: str, seconds: float, wild: Path | None) -> Row:
+    """Look at the test split, and at the videos."""
+    workspace.params["evaluate"]["network"] = network
+    workspace.write()
+    workspace.run("dvc", "repro", "--single-item", "evaluate")
+    metrics, said = workspace.read("build/evaluate/metrics.json"), "–"
+    if wild:
+        found = json.loads(workspace.run("posemill", "evaluate", "--wild", str(wild.resolve()), "--json"))
+        said = f"{found['right']} of {found['clips']}"
+    return Row(
+        network, seconds, metrics["accuracy"], metrics["accuracy_counting_unanswered"], metrics["macro_f1"], said
+    )
+
+
+def main() -> None:
+    """Everything, then the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("labels", type=Path)
+    parser.add_argument("--workspace", type=Path, required=True)
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--wild", type=Path)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    workspace = Workspace(asked.workspace)
+    prepare(workspace, asked.labels)
+    folders = [train(workspace, int(seed)) for seed in asked.seeds.split(",")]
+    workspace.run("posemill", "assemble", *folders, "--out", "runs/ensemble", "--mirrored", "--margin", "0")
+    seconds = [workspace.read(f"{folder}/result.json")["seconds"] for folder in folders]
+    rows = [judge(workspace, f, s, asked.wild) for f, s in zip(folders, seconds, strict=True)]
+    rows.append(judge(workspace, "runs/ensemble", sum(seconds), asked.wild))
+    print(f"{'network':16} {'training, s':>11} {'answered':>9} {'all':>8} {'macro-F1':>9} {'wild':>8}")
+    for row in rows:
+        print(f"{row.name:16} {row.seconds:11.0f} {row.answered:9.2%} {row.all:8.2%} {row.macro_f1:9.4f} {row.wild:>8}")
+    single = [row.answered for row in rows[:-1]]
+    spread = statistics.stdev(single) if len(single) > 1 else 0.0
+    print(f"single networks: mean {statistics.mean(single):.2%}, standard deviation {spread:.2%}")
+    if asked.json:
+        figures = {
+            "single_mean": statistics.mean(single), "single_spread": spread, "ensemble": rows[-1].answered,
+            "single_mean_all": statistics.mean(row.all for row in rows[:-1]), "ensemble_all": rows[-1].all,
+            "training_s": statistics.mean(seconds),
+        }  # fmt: skip
+        print(json.dumps({name: round(value, 5) for name, value in figures.items()}))
+
+
+if __name__ == "__main__":
+    main()
