@@ -53,9 +53,7 @@ _SIGMA = {
     "big_toe": 0.08, "small_toe": 0.08, "heel": 0.08, "foot_index": 0.08,  # the middle of COCO-WholeBody's two sides
     "mid_hip": 0.107, "chest": 0.107, "pelvis": 0.107, "spine": 0.107, "thorax": 0.079,  # as their neighbours: no study
     "eye_inner": 0.025, "eye_outer": 0.025, "mouth": 0.026, "pinky": 0.035, "index": 0.035, "thumb": 0.035,
-    "throat": 0.079, "belly": 0.107, "face": 0.079,  # JHMDB's, and below Kinect's: as their neighbours too
-    "spine_base": 0.107, "spine_mid": 0.107, "spine_shoulder": 0.079, "mid_neck": 0.079, "mid_head": 0.079,
-    "hand": 0.062, "hand_tip": 0.062, "thumb_tip": 0.062, "foot": 0.08,
+    "throat": 0.079, "belly": 0.107, "face": 0.079,  # JHMDB's: as their neighbours too
 }  # fmt: skip
 
 
@@ -171,30 +169,4 @@ JHMDB_15 = Skeleton(  # joints of the puppet that annotators laid over the perso
     ),
     pairs=_BODY_PAIRS,
     sigmas=_sigmas(_JHMDB_15),
-)  # fmt: skip
-
-_KINECT_ARM, _KINECT_LEG = ("shoulder", "elbow", "wrist", "hand"), ("hip", "knee", "ankle", "foot")
-_NTU_25 = (
-    "spine_base", "spine_mid", "mid_neck", "mid_head",
-    *(f"{side}_{part}" for limb in (_KINECT_ARM, _KINECT_LEG) for side in ("left", "right") for part in limb),
-    "spine_shoulder", "left_hand_tip", "left_thumb_tip", "right_hand_tip", "right_thumb_tip",
-)  # fmt: skip
-NTU_25 = Skeleton(  # Kinect's second version, as NTU RGB+D has it
-    name="ntu-25",
-    keypoints=_NTU_25,
-    edges=(
-        ("spine_base", "spine_mid"), ("spine_mid", "spine_shoulder"), ("spine_shoulder", "mid_neck"),
-        ("mid_neck", "mid_head"),
-        *(
-            (f"{side}_{a}" if not a.startswith("spine") else a, f"{side}_{b}")
-            for side in ("left", "right")
-            for a, b in (
-                ("spine_shoulder", "shoulder"), ("shoulder", "elbow"), ("elbow", "wrist"), ("wrist", "hand"),
-                ("hand", "hand_tip"), ("hand", "thumb_tip"), ("spine_base", "hip"), ("hip", "knee"), ("knee", "ankle"),
-                ("ankle", "foot"),
-            )
-        ),
-    ),
-    pairs=tuple((name, name.replace("left_", "right_")) for name in _NTU_25 if name.startswith("left_")),
-    sigmas=_sigmas(_NTU_25),
 )  # fmt: skip

@@ -21,18 +21,21 @@ from posemill.pose.layouts import (
     H36M_17,
     JHMDB_15,
     MPII_15,
-    NTU_25,
     OPENPOSE_18,
     PENN_13,
 )
+from posemill.pose.sensors import KINECT_20, NTU_25, OPENNI_15
 from posemill.pose.topology import Skeleton
 
 __all__ = [
-    "BLAZEPOSE_33", "BODY_12", "BODY_25", "COCO_17", "H36M_17", "JHMDB_15", "MPII_15", "NTU_25", "OPENPOSE_18",
-    "PENN_13", "SKELETONS", "Skeleton", "conversion_index", "skeleton",
+    "BLAZEPOSE_33", "BODY_12", "BODY_25", "COCO_17", "H36M_17", "JHMDB_15", "KINECT_20", "MPII_15", "NTU_25",
+    "OPENNI_15", "OPENPOSE_18", "PENN_13", "SKELETONS", "Skeleton", "conversion_index", "skeleton",
 ]  # fmt: skip
 
-_ALL = (COCO_17, PENN_13, BODY_12, OPENPOSE_18, BODY_25, MPII_15, H36M_17, BLAZEPOSE_33, JHMDB_15, NTU_25)
+_ALL = (
+    COCO_17, PENN_13, BODY_12, OPENPOSE_18, BODY_25, MPII_15, H36M_17, BLAZEPOSE_33, JHMDB_15, NTU_25, KINECT_20,
+    OPENNI_15,
+)  # fmt: skip
 SKELETONS: Mapping[str, Skeleton] = MappingProxyType({s.name: s for s in _ALL})
 
 
@@ -53,6 +56,7 @@ def conversion_index(source: Skeleton, target: Skeleton) -> NDArray[np.int64]:
     if missing:
         raise SkeletonError(
             f"{source.name} cannot become {target.name}: it has no {', '.join(missing)}; "
-            f"choose a skeleton whose keypoints it has, such as {BODY_12.name}"
+            f"choose a skeleton whose keypoints it has, such as {BODY_12.name} (prepare.skeleton: auto "
+            f"takes what the data has)"
         )
     return np.array([source.index(k) for k in target.keypoints], np.int64)

@@ -78,6 +78,23 @@ def test_metres_are_projected_and_people_who_are_not_there_have_no_track(tmp_pat
     assert np.argwhere(np.isnan(track.xy[..., 0])).tolist() == [[3, 7]]
 
 
+@pytest.mark.parametrize(
+    ("keypoints", "axes", "name"),
+    [(13, 2, "penn-13"), (15, 2, "jhmdb-15"), (15, 3, "openni-15"), (17, 2, "coco-17"), (17, 3, "h36m-17"),
+     (20, 2, "kinect-20"), (20, 3, "kinect-20"), (25, 2, "ntu-25"), (25, 3, "ntu-25")],
+)  # fmt: skip
+def test_the_skeleton_follows_from_the_number_of_keypoints(
+    tmp_path: Path, keypoints: int, axes: int, name: str
+) -> None:
+    places = np.random.default_rng(0).uniform(1, 2, (1, 6, keypoints, axes)).astype(np.float32)
+    (found,) = sequences(written(tmp_path / "x.pkl", [annotation("v", keypoints=keypoints, keypoint=places)]), READING)
+    assert isinstance(found, Sequence)
+    assert found.tracks.skeleton.name == name
+    (fault,) = sequences(tmp_path / "x.pkl", Reading("set", classes=["wave"], points=BODY_12))
+    assert isinstance(fault, Fault)
+    assert f"body-12 has 12 keypoints, came {keypoints}" in fault.reason
+
+
 def test_what_is_wrong_is_told_of_each(tmp_path: Path) -> None:
     bad = {
         "shape": annotation("shape", keypoint=np.zeros((6, 17, 2))),

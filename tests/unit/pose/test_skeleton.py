@@ -11,7 +11,10 @@ from posemill.pose.skeleton import (
     BODY_12,
     BODY_25,
     COCO_17,
+    KINECT_20,
     MPII_15,
+    NTU_25,
+    OPENNI_15,
     OPENPOSE_18,
     PENN_13,
     SKELETONS,
@@ -57,6 +60,17 @@ def test_blazepose_order_is_its_own() -> None:
     wanted |= {"left_pinky": 17, "right_index": 20, "left_thumb": 21, "left_hip": 23, "right_ankle": 28}
     wanted |= {"left_heel": 29, "right_foot_index": 32}
     assert {name: BLAZEPOSE_33.index(name) for name in wanted} == wanted
+
+
+def test_the_orders_of_sensors_are_their_own() -> None:
+    """Kinect's by its SDK's list of joints, OpenNI's by the description of SBU Kinect Interaction."""
+    wanted = {"spine_base": 0, "spine_shoulder": 2, "mid_head": 3, "left_hand": 7, "right_shoulder": 8}
+    wanted |= {"left_hip": 12, "left_foot": 15, "right_ankle": 18}
+    assert {name: KINECT_20.index(name) for name in wanted} == wanted
+    wanted = {"mid_head": 0, "torso": 2, "left_shoulder": 3, "right_hand": 8, "left_hip": 9, "right_foot": 14}
+    assert {name: OPENNI_15.index(name) for name in wanted} == wanted
+    assert len(conversion_index(NTU_25, KINECT_20)) == 20
+    assert len(conversion_index(KINECT_20, BODY_12)) == 12
 
 
 @pytest.mark.parametrize("s", SKELETONS.values(), ids=SKELETONS)

@@ -24,16 +24,20 @@ from posemill.ingest.datasets import ntu
 from posemill.ingest.datasets.sequence import LABELLER, Fault, Found, Sequence, named_group
 from posemill.ingest.datasets.split import official
 from posemill.ingest.projection import VirtualCamera
-from posemill.pose.skeleton import COCO_17, JHMDB_15, NTU_25, PENN_13, Skeleton
+from posemill.pose.skeleton import COCO_17, H36M_17, JHMDB_15, KINECT_20, NTU_25, OPENNI_15, PENN_13, Skeleton
 
-_BY_SIZE = {len(points): points for points in (COCO_17, NTU_25, JHMDB_15, PENN_13)}
+_IN_PIXELS, _IN_METRES = (
+    {len(points): points for points in known}
+    for known in ((COCO_17, NTU_25, KINECT_20, JHMDB_15, PENN_13), (H36M_17, NTU_25, KINECT_20, OPENNI_15))
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """How to read the annotations of a file.
 
-    points   their skeleton; None = by the number of keypoints: coco-17, ntu-25, jhmdb-15, penn-13.
+    points   their skeleton; None = by the number of keypoints: in pixels coco-17, ntu-25, kinect-20, jhmdb-15, penn-13,
+             in metres h36m-17, ntu-25, kinect-20, openni-15.
     subject  regular expression whose groups in frame_dir name the subject.
     camera   for keypoints in metres.
     """
@@ -88,9 +92,11 @@ def _tracks(name: str, annotation: Mapping[str, Any], reading: Reading) -> Any:
     keypoint = np.asarray(annotation["keypoint"], np.float32)
     if keypoint.ndim != 4 or keypoint.shape[3] not in (2, 3):
         raise InputError(f"{name}: expected keypoint [M, T, V, 2] or [M, T, V, 3], came {keypoint.shape}")
-    points = reading.points or _BY_SIZE.get(keypoint.shape[2])
+    points = reading.points or (_IN_PIXELS if keypoint.shape[3] == 2 else _IN_METRES).get(keypoint.shape[2])
     if points is None:
         raise InputError(f"{name}: {keypoint.shape[2]} keypoints are of no known skeleton: give --skeleton")
+    if len(points) != keypoint.shape[2]:
+        raise InputError(f"{name}: {points.name} has {len(points)} keypoints, came {keypoint.shape[2]}")
     if not np.isfinite(keypoint).all():
         raise InputError(f"{name}: a keypoint has no finite position")
     plain = dict(annotation) | {"keypoint": keypoint, "frame_dir": name}
