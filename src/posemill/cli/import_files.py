@@ -8,7 +8,20 @@ from typing import Any
 
 import click
 
-from posemill.cli.importing import FPS, PATH, SUBJECT, activities, assumed, camera, common, run, size_of, tell, virtual
+from posemill.cli.importing import (
+    FPS,
+    PATH,
+    SKELETON,
+    SUBJECT,
+    activities,
+    assumed,
+    camera,
+    common,
+    run,
+    size_of,
+    tell,
+    virtual,
+)
 from posemill.cli.output import progress
 from posemill.cli.sources import opened
 
@@ -18,7 +31,7 @@ from posemill.cli.sources import opened
 @click.option("--dataset", help="Its name here; default: the file's.")
 @click.option("--split", help="Part of the names of its lists, such as xsub, or none; needed where it has many.")
 @click.option("--classes", type=PATH, help="One activity a line, in the order of the labels.")
-@click.option("--skeleton", "points", help="Default: by the number of keypoints (17: coco-17, 25: ntu-25).")
+@click.option("--skeleton", "points", help=f"{SKELETON} Default: by the number of keypoints (docs/howto/import.md).")
 @click.option("--subject", help=SUBJECT)
 @click.option("--fps", default=30.0, show_default=True, type=FPS, help="Not in the data; assumed.")
 @camera
@@ -37,10 +50,10 @@ def pyskl(
     """
     from posemill.ingest.datasets import pyskl as data
     from posemill.ingest.keypoints import Collection
-    from posemill.pose.skeleton import skeleton
+    from posemill.pose.definition import chosen
 
     name = dataset or path.stem
-    body = skeleton(points) if points else None
+    body = chosen(points) if points else None
     reading = data.Reading(name, fps, activities(classes), body, subject, virtual(yaw, pitch, focal, size))
     read = partial(data.sequences, path, reading, split=split)
     run(Collection(name, f"PYSKL annotations {path.name}; {assumed(fps)}", path, read), None, **how)
@@ -69,11 +82,13 @@ def coco(path: Path, dataset: str, split: str | None, **how: Any) -> None:
 @click.option("--dataset", help="Its name here; default: the file's or folder's.")
 @click.option("--size", help="Width x height of the picture, such as 1280x720, where the table does not say it.")
 @click.option("--fps", type=FPS, help="Frames per second, where the table does not say it.")
+@click.option("--skeleton", "points", help=f"{SKELETON} Default: by the names of the columns.")
 @click.option("--classes", type=PATH, help="The known activities, one a line; others are faulty.")
 @common
 def table(
-    path: Path, dataset: str | None, size: str | None, fps: float | None, classes: Path | None, **how: Any
-) -> None:
+    path: Path, dataset: str | None, size: str | None, fps: float | None, points: str | None, classes: Path | None,
+    **how: Any,
+) -> None:  # fmt: skip
     """Tracks in CSV or Parquet: one table, or a folder with media.csv and tracks-<skeleton>.csv, as `export` writes.
 
     Columns: medium, frame, <keypoint>_x, <keypoint>_y, and perhaps person, time_s, <keypoint>_confidence, activity,
@@ -85,10 +100,11 @@ def table(
     """
     from posemill.ingest.datasets import table as data
     from posemill.ingest.keypoints import Collection
+    from posemill.pose.definition import chosen
 
     width, height = size_of(size) if size else (None, None)
     name = dataset or path.stem
-    read = partial(data.sequences, path, data.Told(name, width, height, fps))
+    read = partial(data.sequences, path, data.Told(name, width, height, fps, chosen(points) if points else None))
     run(Collection(name, f"tracks of {path.name}", path, read, classes=activities(classes)), None, **how)
 
 

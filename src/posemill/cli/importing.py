@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PATH = click.Path(path_type=Path, exists=True)
 FPS = click.FloatRange(min=0.1, max=1000)
+SKELETON = "The keypoints: a name such as kinect-20, or a JSON file with name, keypoints, edges and pairs."
 SUBJECT = "Regular expression whose group in a name says who it is, such as 'P(\\d+)'."
 
 

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError, InputError
+from posemill.pose.definition import defined, definition
 from posemill.pose.geometry import fill_in_time, seen, sides
 from posemill.pose.interpolate import found_only
-from posemill.pose.skeleton import Skeleton, skeleton
+from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import PoseTrack
 from posemill.pose.window import WindowSpec, cut
 
@@ -112,7 +113,7 @@ class FeaturePipeline:
         """What features.json holds.
 
         format         "posemill-features-1".
-        skeleton       name, and keypoints in array order.
+        skeleton       name, and keypoints in array order; of one that is not known everywhere edges, pairs, sigmas too.
         window         the fields of WindowSpec, and `frames` (T).
         normalisation  trunk (keypoints whose mean a frame, median a window, is the centre), extent_quantile (over a
                        window's frames, of the longer side of the pose's box: what x and y are divided by), mean_pose
@@ -120,7 +121,7 @@ class FeaturePipeline:
         """
         return {
             "format": FORMAT,
-            "skeleton": {"name": self.skeleton.name, "keypoints": list(self.skeleton.keypoints)},
+            "skeleton": _said_of(self.skeleton),
             "window": {**asdict(self.window), "frames": self.window.frames},
             "normalisation": {
                 "trunk": [self.skeleton.keypoints[i] for i in trunk_of(self.skeleton)],
@@ -141,8 +142,9 @@ class FeaturePipeline:
             fields = json.loads(path.read_text())
             if fields["format"] != FORMAT or fields["normalisation"]["extent_quantile"] != EXTENT_QUANTILE:
                 raise CheckpointError(f"{path}: expected format {FORMAT}, came {fields['format']!r}; train again")
-            body = skeleton(fields["skeleton"]["name"])
-            if list(body.keypoints) != fields["skeleton"]["keypoints"]:
+            said = fields["skeleton"]
+            body = defined(said if "edges" in said else said["name"])
+            if list(body.keypoints) != said["keypoints"]:
                 raise CheckpointError(f"{path}: skeleton {body.name} has other keypoints here; train again")
             window: dict[str, Any] = {
                 k: tuple(v) if k == "scales" else v for k, v in fields["window"].items() if k != "frames"
@@ -154,6 +156,11 @@ class FeaturePipeline:
             )  # fmt: skip
         except (KeyError, TypeError, json.JSONDecodeError) as exc:
             raise CheckpointError(f"{path} is not a features.json of posemill: {exc!r}; write it again") from exc
+
+
+def _said_of(body: Skeleton) -> dict[str, Any]:
+    said = definition(body)
+    return {"name": body.name, "keypoints": list(body.keypoints)} if isinstance(said, str) else said
 
 
 def trunk_of(body: Skeleton) -> list[int]:

@@ -83,7 +83,8 @@ def load(
 ) -> tuple[nn.Module, NetworkCard]:
     """A trained network in eval mode, with its card.
 
-    classes, body  what the caller works with; CheckpointError where the network was trained for others.
+    classes, body  what the caller works with; CheckpointError where the network was trained for others. A skeleton that
+                   is not known everywhere must be given: features.json has it.
     Errors: CheckpointError too for missing files, a wrong digest or weights of another shape.
     """
     from safetensors.torch import load_file
@@ -99,7 +100,7 @@ def load(
         raise CheckpointError(
             f"{folder / WEIGHTS}: SHA-256 should be {digest[:12]}…, is {found[:12]}…; train again or restore both files"
         )
-    network = build(card.name, skeleton(card.skeleton), len(card.classes), **card.hyper)
+    network = build(card.name, body or skeleton(card.skeleton), len(card.classes), **card.hyper)
     try:
         network.load_state_dict(load_file(folder / WEIGHTS))
     except RuntimeError as exc:

@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from posemill.params.section import Section
 
+AUTO = "auto"
+
 
 class WindowParams(Section):
     """How tracks become windows; see posemill.pose.window.WindowSpec for what each figure does."""
@@ -35,7 +37,8 @@ class SplitParams(Section):
 class PrepareParams(Section):
     """Tunables of the prepare stage.
 
-    skeleton  of the windows; a track of another skeleton is converted by name.
+    skeleton  of the windows; a track of another skeleton is converted by name. `auto`: as the data has it, the tracks'
+              own where they share one, else the keypoints that all of them have.
     activities  the classes, in output order; empty = all activities of the clips, sorted by name.
     """
 
@@ -48,6 +51,6 @@ class PrepareParams(Section):
     def _known_skeleton(self) -> PrepareParams:
         from posemill.pose.skeleton import SKELETONS
 
-        if self.skeleton not in SKELETONS:
-            raise ValueError(f"unknown skeleton {self.skeleton!r}; known are {', '.join(SKELETONS)}")
+        if self.skeleton not in (AUTO, *SKELETONS):
+            raise ValueError(f"unknown skeleton {self.skeleton!r}; known are {AUTO}, {', '.join(SKELETONS)}")
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import SkeletonError
-from posemill.pose.topology import Skeleton
+from posemill.pose.skeleton import SKELETONS, Skeleton
 
 # What is by definition the middle of two others; nothing else is ever derived.
 MIDDLES: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -91,6 +91,43 @@ def common(first: Skeleton, second: Skeleton) -> Skeleton:
         pairs=tuple(pair for pair in first.pairs if set(pair) <= set(kept)),
         sigmas=tuple(first.sigmas[first.index(name)] for name in kept),
     )
+
+
+def shared(skeletons: Iterable[Skeleton]) -> Skeleton:
+    """The skeleton that all can become: their own where it is one, else the keypoints that all have, by name.
+
+    A known skeleton of exactly those keypoints is taken as it is. SkeletonError where they have none in common.
+    """
+    each = sorted(set(skeletons), key=lambda s: (len(s), s.name))
+    if len(each) == 1:
+        return each[0]
+    named = " and ".join(s.name for s in each)
+    kept = [name for name in each[0].keypoints if all(name in s.keypoints for s in each)]
+    if not kept:
+        raise SkeletonError(f"{named} have no keypoint in common: use them one at a time (snapshot.datasets)")
+    if known := next((s for s in SKELETONS.values() if set(s.keypoints) == set(kept)), None):
+        return known
+    return Skeleton(
+        name="+".join(s.name for s in each),
+        keypoints=tuple(kept),
+        edges=_edges_among(kept, each[0]),
+        pairs=tuple(pair for pair in each[0].pairs if set(pair) <= set(kept)),
+        sigmas=tuple(each[0].sigmas[each[0].index(name)] for name in kept),
+    )
+
+
+def _edges_among(kept: Iterable[str], body: Skeleton) -> tuple[tuple[str, str], ...]:
+    """From every kept keypoint's nearest kept ancestor."""
+    above = {child: parent for parent, child in reversed(body.edges)}
+    names, edges = set(kept), []
+    for child in kept:
+        parent, passed = above.get(child), {child}
+        while parent is not None and parent not in names and parent not in passed:
+            passed.add(parent)
+            parent = above.get(parent)
+        if parent in names and parent != child and parent is not None:
+            edges.append((parent, child))
+    return tuple(edges)
 
 
 def _seen(xy: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _NEIGHBOUR_S = 0.25  # poses further apart than this may differ in anything
 _JUMP_OF_BODY = 0.25  # a change of length below this share of the body is noise on a short bone
 _NAN = float("nan")
+_CORNERS = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,9 @@ def _jumps(lengths: NDArray[np.float64], time_s: NDArray[np.float64], body: floa
 
 def _ratio(xy: NDArray[np.float64], lengths: NDArray[np.float64], skeleton: Skeleton) -> float:
     """Longest median bone over the 90th percentile of the trunk (middle of the shoulders to middle of the hips)."""
-    corners = [xy[:, skeleton.index(f"{side}_{part}")] for part in ("shoulder", "hip") for side in ("left", "right")]
+    if not set(_CORNERS) <= set(skeleton.keypoints):
+        return _NAN
+    corners = [xy[:, skeleton.index(name)] for name in _CORNERS]
     trunk: NDArray[np.float64] = np.asarray(
         np.linalg.norm((corners[0] + corners[1] - corners[2] - corners[3]) / 2, axis=-1)
     )

@@ -16,8 +16,9 @@ from posemill.features.acting import acting_person
 from posemill.features.leaks import Shown, leaks
 from posemill.features.pipeline import FeaturePipeline
 from posemill.features.splits import Labelled, split_subjects, together
-from posemill.params.prepare import PrepareParams
-from posemill.pose.skeleton import skeleton
+from posemill.params.prepare import AUTO, PrepareParams
+from posemill.pose.conversion import shared
+from posemill.pose.skeleton import Skeleton, skeleton
 from posemill.pose.track import MediumTracks
 from posemill.pose.window import WindowSpec
 from posemill.stages.result import StageResult
@@ -58,7 +59,8 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
 
     validated = inputs.output("validate")
     clips, dropped = _usable(_clips(validated / "clips.parquet"), params)
-    pipeline = FeaturePipeline(skeleton(params.skeleton), WindowSpec(**params.window.model_dump()))
+    body = _skeleton(params, inputs.output("label"), set(clips["medium"]))
+    pipeline = FeaturePipeline(body, WindowSpec(**params.window.model_dump()))
     shown: dict[int, NDArray[np.float32]] = {}
     index, windowless = _cut(pipeline, clips, inputs.output("label"), rejected_tracks(validated), outputs, shown)
     dropped |= windowless
@@ -109,6 +111,16 @@ def _usable(clips: pd.DataFrame, params: PrepareParams) -> tuple[pd.DataFrame, d
     dropped = dict.fromkeys(clips.loc[unlabelled, "clip"].astype(int), UNLABELLED)
     dropped |= dict.fromkeys(clips.loc[unwanted, "clip"].astype(int), NOT_WANTED)
     return clips[~unlabelled & ~unwanted], dropped
+
+
+def _skeleton(params: PrepareParams, label: Path, media: set[str]) -> Skeleton:
+    """The one that is asked for, or with `auto` the one that the tracks of these media have in common."""
+    from posemill.store.shards import skeletons
+
+    if params.skeleton != AUTO:
+        return skeleton(params.skeleton)
+    found = skeletons(label, media)
+    return shared(found) if found else skeleton(PrepareParams.model_fields["skeleton"].default)
 
 
 def rejected_tracks(validated: Path) -> set[tuple[str, int]]:

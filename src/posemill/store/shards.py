@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,11 @@ def write_shards(folder: Path, media: Iterable[MediumTracks], shard_rows: int = 
     entries = []
     for tracks in media:
         buffer = buffers.setdefault(tracks.skeleton.name, _Buffer(tracks.skeleton))
+        if buffer.points != tracks.skeleton:
+            raise InputError(
+                f"medium {tracks.medium[:12]}: two different skeletons are called {tracks.skeleton.name}; import one "
+                f"of them again under another name"
+            )
         entries.append(buffer.add(tracks))
         if buffer.rows >= shard_rows:
             buffer.flush(folder)
@@ -91,6 +96,12 @@ def read_shards(folder: Path) -> Iterator[MediumTracks]:
         table = file.read()
         for medium, entry in sorted(media.items(), key=lambda item: item[1]["row"]):
             yield from_table(table.slice(entry["row"], entry["rows"]), medium, points, entry)
+
+
+def skeletons(folder: Path, media: Collection[str]) -> set[Skeleton]:
+    """The skeletons of those media among the shards' that are in `media`; no track is read."""
+    heads = (described(open_parquet(path, str(path)), str(path)) for path in shard_paths(folder))
+    return {points for points, inside in heads if not inside.keys().isdisjoint(media)}
 
 
 def read_shard_medium(path: Path, medium: str) -> MediumTracks:

@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
-from posemill.pose.skeleton import Skeleton, skeleton
+from posemill.pose.definition import defined, definition
+from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.store.files import replace_file
 
@@ -65,7 +66,7 @@ def to_table(tracks: MediumTracks) -> pa.Table:
 
 def to_bytes(tables: Sequence[pa.Table], points: Skeleton, media: Mapping[str, Mapping[str, Any]]) -> bytes:
     """A whole track file. Equal tracks are equal bytes (with one version of pyarrow)."""
-    described = json.dumps({"skeleton": points.name, "media": media}, sort_keys=True)
+    described = json.dumps({"skeleton": definition(points), "media": media}, sort_keys=True)
     table = pa.concat_tables([schema_of(points).empty_table(), *tables]).replace_schema_metadata({_KEY: described})
     sink = io.BytesIO()
     pq.write_table(
@@ -113,7 +114,7 @@ def described(file: pq.ParquetFile, where: str) -> tuple[Skeleton, dict[str, dic
     if raw is None:
         raise InputError(f"{where} is no track file: its schema metadata has no key {_KEY.decode()!r}")
     head = json.loads(raw)
-    points = skeleton(head["skeleton"])
+    points = defined(head["skeleton"])
     if not file.schema_arrow.remove_metadata().equals(schema_of(points)):
         raise InputError(f"{where}: columns do not fit skeleton {points.name}: {file.schema_arrow.names}")
     return points, dict(head["media"])

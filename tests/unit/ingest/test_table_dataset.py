@@ -14,7 +14,7 @@ from posemill.errors import InputError
 from posemill.formats.table import write_tables
 from posemill.ingest.datasets.sequence import Fault, Sequence
 from posemill.ingest.datasets.table import Told, sequences
-from posemill.pose.skeleton import BODY_12, PENN_13
+from posemill.pose.skeleton import BODY_12, PENN_13, Skeleton
 
 TOLD = Told("set", 320, 240, 25.0)
 
@@ -94,3 +94,14 @@ def test_tables_that_cannot_be_are_refused(tmp_path: Path) -> None:
         list(sequences(tmp_path / "t.parquet", TOLD))
     with pytest.raises(InputError, match="neither a table"):
         list(sequences(tmp_path, TOLD))
+
+
+def test_a_skeleton_of_ones_own(tmp_path: Path) -> None:
+    own = Skeleton("two-knees", ("left_knee", "right_knee"), (("left_knee", "right_knee"),), (), (0.1, 0.1))
+    plain().write_csv(tmp_path / "t.csv")
+    (found,) = sequences(tmp_path / "t.csv", replace(TOLD, points=own))
+    assert found.tracks.skeleton == own
+    np.testing.assert_array_equal(found.tracks.tracks[0].xy[2], [[10, 108], [11, 109]])
+    plain().drop("left_knee_x").write_csv(tmp_path / "u.csv")
+    with pytest.raises(InputError, match="table of tracks of two-knees has no column left_knee_x"):
+        list(sequences(tmp_path / "u.csv", replace(TOLD, points=own)))

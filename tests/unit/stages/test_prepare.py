@@ -11,11 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from posemill import models
 from posemill.errors import InputError, QualityError
 from posemill.features import FeaturePipeline
 from posemill.params.prepare import PrepareParams
 from posemill.params.train import TrainParams
-from posemill.pose.skeleton import COCO_17
+from posemill.pose.conversion import shared
+from posemill.pose.skeleton import COCO_17, OPENNI_15
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.stages import prepare, train
 from posemill.stages.workspace import Workspace
@@ -99,6 +101,32 @@ def test_windows_index_and_features_fit_together(workspace: Workspace) -> None:
     truth = person(0, row["activity"], seed=int(row["clip"]) - 1)
     again, starts = FeaturePipeline.load(out / "features.json").windows(truth, 0.0, 3.0)
     np.testing.assert_array_equal(windows[7], again[starts.tolist().index(row["start_s"])])
+
+
+def test_windows_may_have_the_skeleton_that_the_data_have(workspace: Workspace) -> None:
+    out, auto = workspace.output("prepare"), PARAMS.model_copy(update={"skeleton": "auto"})
+    prepare.run(auto, workspace, out)
+    assert np.load(out / "windows.npy", mmap_mode="r").shape == (100, 16, 17, 3)
+    assert FeaturePipeline.load(out / "features.json").skeleton == COCO_17
+    media = list(read_shards(workspace.output("label")))
+    media[0] = in_openni(media[0])
+    write_shards(workspace.output("label"), media)
+    prepare.run(auto, workspace, out)
+    both = shared([COCO_17, OPENNI_15])
+    assert np.load(out / "windows.npy", mmap_mode="r").shape == (100, 16, 8, 3)
+    assert FeaturePipeline.load(out / "features.json").skeleton == both
+    quick = TrainParams(epochs=1, threads=1, hyper={"tcn": {"width": 8, "dilations": [1]}})
+    train.run(quick, workspace, workspace.output("train"))
+    network, card = models.load(workspace.output("train"), ["nod", "sway"], both)
+    assert (card.skeleton, network.training) == (both.name, False)
+
+
+def in_openni(tracks: MediumTracks) -> MediumTracks:
+    """The same people with 15 of their keypoints under the names of another layout."""
+    people = tuple(
+        replace(t, skeleton=OPENNI_15, xy=t.xy[:, :15], confidence=t.confidence[:, :15]) for t in tracks.tracks
+    )
+    return replace(tracks, skeleton=OPENNI_15, tracks=people)
 
 
 def test_clips_without_windows_are_named_with_the_reason(workspace: Workspace) -> None:

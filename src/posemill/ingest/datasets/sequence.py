@@ -108,6 +108,6 @@ def skeleton_of(names: Iterable[str]) -> Skeleton:
     if not fitting:
         raise InputError(
             f"no skeleton has only keypoints among {', '.join(sorted(known)) or 'none'}: name them as one of "
-            f"{', '.join(SKELETONS)} does"
+            f"{', '.join(SKELETONS)} does, or give a JSON file of the keypoints with --skeleton"
         )
     return max(fitting, key=len)

@@ -31,12 +31,13 @@ _ABOUT = ("width_px", "height_px", "fps", "frames", "duration_s", *_CLAIMS)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What holds for every medium where the table does not say it."""
+    """What holds for every medium where the table does not say it. points: None = by the names of the columns."""
 
     dataset: str
     width_px: int | None = None
     height_px: int | None = None
     fps: float | None = None
+    points: Skeleton | None = None
 
 
 def sequences(path: Path, told: Told) -> Found:
@@ -46,8 +47,9 @@ def sequences(path: Path, told: Told) -> Found:
     """
     about, tables = _tables(path)
     for table in tables:
-        points = skeleton_of(name.removesuffix("_x") for name in table.columns if name.endswith("_x"))
-        missing = [n for n in ("medium", "frame", *(f"{k}_y" for k in points.keypoints)) if n not in table.columns]
+        points = told.points or skeleton_of(name.removesuffix("_x") for name in table.columns if name.endswith("_x"))
+        wanted = ("medium", "frame", *(f"{k}_{axis}" for k in points.keypoints for axis in "xy"))
+        missing = [name for name in wanted if name not in table.columns]
         if missing:
             raise InputError(f"{path}: a table of tracks of {points.name} has no column {', '.join(missing)}")
         for (name,), rows in table.group_by("medium", maintain_order=True):
