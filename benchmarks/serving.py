@@ -44,6 +44,10 @@ HERE = Path(__file__).resolve().parent
 CLIENTS, SIZES, ROUNDS = (1, 8, 64), (1, 64), 2
 JSON, NPZ = "application/json", "application/x-npz"
 FIGURES = ("requests_s", "p50_ms", "p95_ms", "p99_ms")
+WANTED = {  # figure → the least or the most that it should be
+    "windows_ratio": (5.0, None), "requests_ratio": (0.8, None), "overhead_ms": (None, 3.0), "answers_503": (None, 0),
+    "memory_growth_mb": (None, 32.0), "cold_activity_s": (None, 6.0), "cold_analysis_s": (None, 15.0),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -249,7 +253,8 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         flood = asked(own, files[NPZ, 1], NPZ, "--clients", "8", "--seconds", "120", "--requests", str(args.requests))
         after = memory_mb(own)
     line = summed_up(cells) | {
-        "memory_before_mb": before, "memory_after_mb": after, "requests": flood["answers"],
+        "memory_before_mb": before, "memory_after_mb": after, "memory_growth_mb": after - before,
+        "requests": flood["answers"],
         "cold_activity_s": cold["activity"], "cold_analysis_s": cold["analysis"],
     }  # fmt: skip
     print(table(cells))
@@ -274,8 +279,17 @@ def main() -> None:
         f"{line['memory_after_mb']:.0f} MiB over {line['requests']} requests; ready after "
         f"{line['cold_activity_s']:.1f} s, with poses {line['cold_analysis_s']:.1f} s"
     )
+    print("\n".join(held(line)))
     if args.json:
         print(json.dumps(line))
+
+
+def held(line: dict[str, Any]) -> Iterator[str]:
+    """One line a figure that is wanted: what came, and whether that is enough."""
+    for name, (least, most) in WANTED.items():
+        good = (least is None or line[name] >= least) and (most is None or line[name] <= most)
+        limit = f"at least {least:g}" if least is not None else f"at most {most:g}"
+        yield f"{'ok    ' if good else 'MISSED'}  {name:18}{line[name]:9.2f}   {limit} wanted"
 
 
 def real_windows(workspace: Path) -> NDArray[np.float32]:
