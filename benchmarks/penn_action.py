@@ -24,9 +24,9 @@ from typing import Any
 import yaml
 
 RENDERED = (
-    ("sports", "sit_up=situp,pull_up=pullup"),
-    ("squat,jumping_jack,push_up", "jumping_jack=jumping_jacks,push_up=pushup"),
-)
+    "--activities", "sports,squat,jumping_jack,push_up", "--split", "train", "--quiet",
+    "--call", "sit_up=situp,pull_up=pullup,jumping_jack=jumping_jacks,push_up=pushup",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,7 @@ def prepare(workspace: Workspace, labels: Path) -> None:
     """From files to windows."""
     workspace.write()
     workspace.run("posemill", "import", "penn-action", str(labels.resolve()))
-    for activities, names in RENDERED:
-        workspace.run("posemill", "synth", "--activities", activities, "--call", names, "--split", "train", "--quiet")
+    workspace.run("posemill", "synth", *RENDERED)
     workspace.run("dvc", "repro", "prepare")
 
 
