@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from sqlalchemy import Engine, text
 
-from posemill.errors import Unavailable
+from posemill.errors import InputError, Unavailable
 from posemill.labelling.backlog import Labeller
 from posemill.labelling.base import Pose
 from posemill.labelling.chunks import poses_of
@@ -293,3 +293,19 @@ def test_the_label_stage_finds_done_what_the_command_did(
     assert bench.backend.looked_at.total() == before
     (tracks, _) = read_shards(workspace.output("label"))
     assert medium_bytes(tracks) == medium_bytes(bench.labeller.labelled(digests[0]))
+
+
+def test_a_damaged_pose_file_stops_its_own_medium_only(bench: Bench) -> None:
+    digests = [bench.add(video, 15) for video in (1, 2, 3)]
+    assert bench.label() == 45
+    labeller = bench.labeller
+    for file in Path(bench.url, "tracks").rglob("*.parquet"):
+        file.unlink()
+    (file,) = Path(bench.url, "poses").rglob(f"{digests[1]}-*.parquet")
+    file.write_bytes(file.read_bytes()[:300])
+    with pytest.raises(InputError, match=rf"{digests[1]}.*remove the file, and `posemill label` does its frames again"):
+        bench.label()
+    assert labeller.tracks.media(labeller.fingerprint) == {digests[0], digests[2]}
+    file.unlink()
+    assert bench.label() == 15
+    assert labeller.tracks.media(labeller.fingerprint) == set(digests)

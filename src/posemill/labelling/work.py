@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from posemill.errors import PosemillError, Unavailable, UnreadableMedia
+from posemill.errors import InputError, PosemillError, Unavailable, UnreadableMedia
 from posemill.labelling.backlog import Labeller
 from posemill.labelling.base import FramePoses, FrameSpan
 from posemill.labelling.chunks import chunk_frames, grid, poses_of
@@ -41,7 +41,7 @@ def label_backlog(
     """Label all of these media, beside any other workers; afterwards each has tracks, or is in quarantine.
 
     Errors: Unavailable when store or database went away, what is done stays; what a broken backend raised, once it
-    failed at several media in a row.
+    failed at several media in a row; InputError, at the end, that lists damaged pose files.
     """
     found = settle(labeller, ledger, media)
     known, guessed, unmeasured = length_of(found, labeller)
@@ -52,9 +52,21 @@ def label_backlog(
         if not work(labeller, ledger, ids, report):
             report.waiting(len(ids))
             wait(POLL_S)
+    _follow(labeller, media, report)
+
+
+def _follow(labeller: Labeller, media: Media, report: Report) -> None:
+    """Put together the tracks that are not there. A pose file that is damaged stops its own medium only."""
+    damaged = []
     for medium, stretches in labeller.untracked(row["digest"] for row in media).items():
-        labeller.track(medium, stretches)
-        report.tracked(medium)
+        try:
+            labeller.track(medium, stretches)
+        except InputError as exc:
+            damaged.append(str(exc))
+        else:
+            report.tracked(medium)
+    if damaged:
+        raise InputError("; ".join(damaged))
 
 
 def work(labeller: Labeller, ledger: Ledger, ids: Sequence[int], report: Report, lease_s: float = LEASE_S) -> int:

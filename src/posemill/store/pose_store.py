@@ -36,7 +36,10 @@ class PoseStore:
         content = self._shelf.get(fingerprint, name)
         if content is None:
             raise InputError(f"the store {self.url} has no poses {name} by {fingerprint}: run `posemill label`")
-        return chunk_from(content, self._shelf.place(fingerprint, name))
+        try:
+            return chunk_from(content, self._shelf.place(fingerprint, name))
+        except InputError as exc:
+            raise InputError(f"{exc}: remove the file, and `posemill label` does its frames again") from exc
 
     def stretches(self, fingerprint: str, medium: str = "") -> dict[str, list[Stretch]]:
         """All stretches (of one medium, where it is given) by medium, in order; one listing of the store."""
