@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from posemill.errors import InputError
-from posemill.labelling.runtimes import Network, load_runtime
+from posemill.labelling.runtimes import Network, exported, load_runtime
 
 OTHERS = ["openvino", "onnxruntime"]
 
@@ -83,6 +84,18 @@ def test_a_kept_network_is_used_without_the_one_it_came_from(name: str, network:
     with pytest.raises(AssertionError, match="asked for the network"):
         load_runtime(name, Network("another", never), tmp_path, 1)(picture)
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("tmp")]
+
+
+def test_the_sizes_that_were_not_used_for_longest_go(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exported, "MOST_SIZES", 2)
+    kept = exported.ExportedNetworks(network, tmp_path, "x", ".xml", lambda _, __, path: path.write_text("a network"))
+    for age, side in enumerate((17, 33, 17, 49)):  # 33 was used before 17
+        with kept.file(side, side) as path:
+            assert path.read_text() == "a network"
+        os.utime(path.parent, (age, age))
+    assert {path.name.rpartition("-")[2] for path in tmp_path.iterdir()} == {"17x17", "49x49"}
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from posemill.labelling.runtimes.base import Network
 
 if TYPE_CHECKING:
     import torch
+
+MOST_SIZES = 64  # of one network stay on disk: a service's clients send pictures of any
 
 
 class ExportedNetworks:
@@ -36,6 +39,8 @@ class ExportedNetworks:
         """The network for pictures of that size, exported now if it is not there; the path holds inside the block."""
         kept = self._cache / f"{self._name}-{width_px}x{height_px}" / f"network{self._suffix}"
         if kept.is_file():
+            with suppress(OSError):
+                os.utime(kept.parent)  # used now, so it is not the next to go
             yield kept
             return
         # whole or not there: written aside, then renamed; a run beside this one may have been quicker
@@ -46,6 +51,14 @@ class ExportedNetworks:
             with suppress(OSError):  # a cache that cannot be written costs time, nothing else
                 os.rename(new, kept.parent)
             yield kept if kept.is_file() else new / kept.name
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Remove the sizes that were not used for longest."""
+        with suppress(OSError):
+            sizes = sorted(self._cache.glob(f"{self._name}-*"), key=lambda path: -path.stat().st_mtime_ns)
+            for path in sizes[MOST_SIZES:]:
+                shutil.rmtree(path, ignore_errors=True)
 
     def _folder(self) -> Path | None:
         try:
