@@ -22,7 +22,7 @@ from posemill.serving.schema import Problem
 
 REFERENCE = "#/components/schemas/{model}"
 JSON = "application/json"
-GUARDED = (401, 408, 415, 429, 503, 504)  # before any endpoint, see guard/
+GUARDED = (401, 403, 408, 415, 429, 503, 504)  # before any endpoint, see guard/
 GROUPS = {
     "jobs": "jobs", **dict.fromkeys(("gallery", "judgements"), "acceptance"),
     **dict.fromkeys(("healthz", "livez", "readyz", "metrics", "version"), "operation"),
@@ -84,7 +84,7 @@ def _document(service: Any, mounted: Any) -> dict[str, Any]:
 def _of_bentoml(service: Any) -> dict[str, dict[str, dict[str, Any]]]:
     """Path → method → marks of BentoML's endpoints and probes."""
     probes = {
-        "/healthz": "Whether the process answers.", "/livez": "The same.",
+        "/healthz": "Whether the process answers.", "/livez": "Whether the process answers.",
         "/readyz": "Whether predictions are answered now: the models are loaded and warm.",
     }  # fmt: skip
     found: dict[str, dict[str, dict[str, Any]]] = {

@@ -84,6 +84,11 @@ def test_health_and_the_page_need_no_key(path: str) -> None:
     assert run(ask(guard(require_keys=True), path))[0] == 200
 
 
+@pytest.mark.parametrize(("site", "status"), [("cross-site", 403), ("same-origin", 200), ("none", 200)])
+def test_pages_of_other_sites_cannot_ask_in_a_visitors_name(site: str, status: int) -> None:
+    assert run(ask(guard(), sec_fetch_site=site))[0] == status
+
+
 def test_a_wrong_key_is_told_even_where_none_is_needed() -> None:
     assert run(ask(guard()))[:2] == (200, "None")
     assert run(ask(guard(), x_api_key="pm_bad"))[0] == 401

@@ -19,6 +19,7 @@ from posemill.serving.guard.watch import Room, Watch
 DATABASE_URL = "POSEMILL_DATABASE_URL"
 HEALTH = frozenset({"/healthz", "/livez", "/readyz"})  # an orchestrator asks these, also of a busy service
 _PAGE = ("/uat", "/static_content/", "/docs", "/schema.json", "/favicon.ico")  # files without anything of anybody
+READING = frozenset({"GET", "HEAD", "OPTIONS"})  # a WebSocket has no method
 PICKLE = b"application/vnd.bentoml+pickle"  # BentoML reads it between its own processes
 LOOK_S = 1.0
 
@@ -58,8 +59,10 @@ class Guard:
         return await self._request(scope, receive, send)
 
     async def _admit(self, scope: Scope) -> None:
-        """Errors: Refused with 401, 415, 429 or 503."""
+        """Errors: Refused with 401, 403, 415, 429 or 503."""
         BEGAN.set(time.monotonic())
+        if scope.get("method") not in READING and (b"sec-fetch-site", b"cross-site") in scope["headers"]:
+            raise Refused(403, "a page of another site asked for this in its visitor's name; only this page may")
         if not (scope["path"] == "/" or scope["path"].startswith(_PAGE)):
             caller = await caller_of(scope, self.book, self.limits)
             if caller.per_minute and (wait_s := self.rates.take(caller.identity, caller.per_minute)):
