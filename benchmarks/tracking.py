@@ -226,7 +226,7 @@ def main() -> None:
         for tracker, row in measure(scenes).items():
             print(
                 f"{name:34} {tracker:8} {row['hota']:6.3f} {row['assa']:6.3f} {row['mota']:6.3f} {row['idf1']:6.3f} "
-                f"{row['id_switches']:8} {row.get('ms', float('nan')):8.3f}",
+                f"{row['id_switches']:8} {format(row['ms'], '8.3f') if 'ms' in row else '-':>8}",
                 flush=True,
             )
             line |= {f"{name}.{tracker}.{figure}": value for figure, value in row.items()}

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import io
 import json
+import re
 
 import pytest
 
-from posemill.labelling.progress import JsonLines, Lines, duration
+from posemill.labelling.progress import JsonLines, Lines, duration, progress
 from posemill.labelling.report import Done
 
 
@@ -53,6 +55,27 @@ def test_where_nothing_is_to_do_nothing_is_said() -> None:
     lines.begin(0, 0)
     lines.end()
     assert said == []
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("total", [98_765, None])
+def test_the_bar_is_one_line(total: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    with progress() as bar:
+        bar.begin(34, total)
+        for _ in range(1200):
+            bar.frame("a" * 64, 2)
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+    lines = [line for line in re.split(r"[\r\n]+", plain) if line.strip()]
+    assert all(line.startswith("labelling ") and len(line) <= 80 for line in lines), lines
+    assert "2.0 persons, chunk 0 of 34" in lines[-1]
 
 
 def test_a_failure_names_where_the_file_came_from() -> None:
