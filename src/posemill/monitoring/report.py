@@ -15,7 +15,7 @@ from posemill.report.page import Cell, Figure, Page, percent
 
 _UNITS = {"body_px": "pixels", "missing": "share of keypoints", "keypoint_confidence": "confidence"}
 _TELLS = {
-    "body_px": "If people are smaller: a camera further away, or a lower resolution, and the labeller errs more on small "
+    "body_px": "If people are smaller: a camera further away, or a lower resolution; the labeller errs more on small "
     "people. If they are larger: a camera that is nearer, or a higher resolution.",
     "missing": "If more is missing: people are cut off, hidden, or seen from where training never saw them.",
     "keypoint_confidence": "If it is less: darkness, blur, clothes or views that the labeller does not know.",
