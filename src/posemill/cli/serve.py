@@ -14,8 +14,10 @@ from posemill.errors import InputError, PosemillError, Unavailable
 
 if TYPE_CHECKING:
     from posemill.serving.client import Client
+    from posemill.settings import Settings
 
 ADDRESS = "http://127.0.0.1:3000"
+GALLERY = "POSEMILL_GALLERY"
 
 
 @click.command()
@@ -52,9 +54,15 @@ def serve(bento: str | None, port: int, host: str, small: bool, open_to_all: boo
     address = f"http://{reached}:{port}"
     click.echo(f"{tag} on {host}: {address}/uat for people, {address}/docs for programs (Ctrl-C stops it)", err=True)
     attend(
-        command(tag, port, host), {**environment(settings.home), **told}, address,
+        command(tag, port, host), {**environment(settings.home), **gallery(settings), **told}, address,
         lambda line: click.echo(line, err=True),
     )  # fmt: skip
+
+
+def gallery(settings: Settings) -> dict[str, str]:
+    """The workspace's folder of clips for visitors of the page, where it has one and the environment names no other."""
+    folder = settings.workspace / "gallery"
+    return {GALLERY: str(folder)} if folder.is_dir() and GALLERY not in os.environ else {}
 
 
 @click.command("try")

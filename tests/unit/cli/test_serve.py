@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from posemill.cli.serve import try_
+from posemill.cli.serve import gallery, try_
 from posemill.serving.schema import Receipt
 from posemill.settings import Settings
 from posemill.uat.served import service
@@ -74,3 +74,15 @@ def test_scenarios_are_asked_with_the_key_which_no_message_shows(guarded: str) -
     assert KEY not in repr(settings)
     with service(settings, guarded) as client:
         assert client.post("/predict_windows", {}) == ANSWER
+
+
+def test_the_gallery_of_the_workspace_is_offered_unless_another_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("POSEMILL_GALLERY", raising=False)
+    settings = Settings(workspace=tmp_path, home=tmp_path / ".posemill")
+    assert gallery(settings) == {}
+    (tmp_path / "gallery").mkdir()
+    assert gallery(settings) == {"POSEMILL_GALLERY": str(tmp_path / "gallery")}
+    monkeypatch.setenv("POSEMILL_GALLERY", "/elsewhere")
+    assert gallery(settings) == {}
