@@ -26,7 +26,7 @@ KNOWN = {
     "POSEMILL_JOBS": "videos that a service receives, queues and works on at once; default 8",
     "POSEMILL_JOB_KEEP_S": "how long a finished job and its files stay; default 3600",
     "POSEMILL_KEEP_UPLOADS": "1: a service keeps what clients judged, so that it can become a label",
-    "POSEMILL_GALLERY": "folder of clips and pictures that the acceptance page offers; default: gallery/, if it is there",
+    "POSEMILL_GALLERY": "folder of clips and pictures that the page for clients offers; default: gallery/, if there",
 }
 
 
