@@ -10,7 +10,7 @@ import bentoml
 
 from posemill.errors import InputError, PosemillError
 from posemill.labelling.licence import licence
-from posemill.serving import gallery, job_routes, judgements, live, page_routes, routes
+from posemill.serving import gallery, job_routes, judgements, keeping, live, page_routes, routes
 from posemill.serving.checks import with_nulls
 from posemill.serving.endpoints import ActivityEndpoints, house_rules
 from posemill.serving.job_routes import ANSWER
@@ -62,6 +62,7 @@ class AnalysisService(ActivityEndpoints):
         self.videos = VideoWork(self.poser, self.predictor, self.receipt, self.limits, self.observe)
         self.pictures = CapacityLimiter(2)  # unpacked at once; each may have 200 MB
         self.jobs = Jobs(int(self.limits.jobs), self.limits.job_keep_s)
+        keeping.tidy_from_now_on()
         self.metrics.gauge("posemill_videos", "Videos that come, wait or are worked on.", lambda: self.jobs.under_way)
 
     def live_frames(self) -> LiveFrames:

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import shutil
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from posemill.errors import PosemillError
 from posemill.settings import Settings
 
 KEEP, KEEP_S = "POSEMILL_KEEP_UPLOADS", "POSEMILL_JOB_KEEP_S"
+LOOK_S = 60.0  # from one look for what waited long enough to the next
 MOST_BYTES = 8 * 2**30  # of what waits; more is not kept
 _log = logging.getLogger("posemill.serving")
 
@@ -39,6 +41,12 @@ def wait_for_judgement(path: Path) -> None:
         except OSError as exc:
             _log.warning("an upload is not kept: %s", exc)
     path.unlink(missing_ok=True)
+
+
+def tidy_from_now_on() -> None:
+    """Remove what waited long enough, also what a service before this one has left, until this process ends."""
+    if os.environ.get(KEEP) == "1":
+        threading.Thread(target=_tidy_on, args=(_folder(),), name="posemill-uploads", daemon=True).start()
 
 
 def keep_for_good(digest: str | None) -> bool:
@@ -63,8 +71,19 @@ def _folder() -> Path:
     return Settings.from_env().home / "uploads"
 
 
+def _tidy_on(folder: Path) -> None:
+    while True:
+        with suppress(OSError):  # nothing has waited yet
+            _tidy(folder)
+        time.sleep(min(LOOK_S, _keep_s()))
+
+
+def _keep_s() -> float:
+    return float(os.environ.get(KEEP_S) or 3600)
+
+
 def _tidy(folder: Path) -> None:
-    oldest = time.time() - float(os.environ.get(KEEP_S) or 3600)
+    oldest = time.time() - _keep_s()
     for path in folder.iterdir():
         with suppress(OSError):
             if path.stat().st_mtime < oldest:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from pathlib import Path
 
 import pytest
 
-from posemill.serving.keeping import keep_for_good, wait_for_judgement
+from posemill.serving.keeping import keep_for_good, tidy_from_now_on, wait_for_judgement
 from posemill.store.media import MediaStore
 
 DIGEST = hashlib.sha256(b"clip").hexdigest()
@@ -46,6 +47,18 @@ def test_what_nobody_judged_goes(home: Path, monkeypatch: pytest.MonkeyPatch) ->
     os.utime(home / "uploads" / DIGEST, (0, 0))
     wait_for_judgement(upload(home, b"another"))
     assert [p.name for p in (home / "uploads").iterdir()] == [hashlib.sha256(b"another").hexdigest()]
+
+
+def test_what_an_earlier_service_left_goes_without_another_upload(home: Path) -> None:
+    wait_for_judgement(upload(home))
+    left, waits = home / "uploads" / DIGEST, home / "uploads" / "waits"
+    os.utime(left, (0, 0))
+    waits.write_bytes(b"another")
+    tidy_from_now_on()
+    until = time.monotonic() + 10
+    while left.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert (left.exists(), waits.exists()) == (False, True)
 
 
 def test_unasked_or_without_room_nothing_stays(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
