@@ -2,13 +2,12 @@
 
 All three give the same outputs, in 32-bit floats unless asked otherwise; picture and outputs are channels first,
 whatever the file's own order is. A graph may be called from several threads: each has its own request (see
-runtimes/openvino.py for why).
+runtimes/openvino_library.py for why).
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError, InputError
-from posemill.labelling.runtimes.openvino_library import openvino
+from posemill.labelling.runtimes.openvino_library import Compiled, openvino, stream_settings
 
 Arrays = list[NDArray[np.float32]]
 SUFFIXES = (".onnx", ".pb")
@@ -41,39 +40,19 @@ class OpenVinoGraph:
         self._model = self._core.read_model(path)
         sides = self._model.inputs[0].partial_shape
         self._channels_last = sides[3].is_static and sides[3].get_length() == 3
-        self._config = {
-            "INFERENCE_PRECISION_HINT": precision,
-            "INFERENCE_NUM_THREADS": streams,
-            "NUM_STREAMS": streams,
-        }
-        self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
-        self._compiling, self._own = threading.Lock(), threading.local()
+        self._config = stream_settings(streams, precision)
+        self._networks = Compiled(self._compile, _COMPILED)
 
     def __call__(self, picture: NDArray[np.float32]) -> Arrays:
         """See Graph."""
         given = np.ascontiguousarray(picture.transpose(0, 2, 3, 1)) if self._channels_last else picture
-        outputs = self._request(given.shape).infer([given], share_inputs=False)
+        outputs = self._networks.request(given.shape).infer([given], share_inputs=False)
         made = [np.array(outputs[i], np.float32) for i in range(len(outputs))]
         return [np.ascontiguousarray(a.transpose(0, 3, 1, 2)) for a in made] if self._channels_last else made
 
-    def _request(self, shape: tuple[int, ...]) -> Any:
-        network = self._network(shape)
-        kept: OrderedDict[tuple[int, ...], tuple[Any, Any]] = self._own.__dict__.setdefault("requests", OrderedDict())
-        if shape not in kept or kept[shape][0] is not network:
-            kept[shape] = (network, network.create_infer_request())
-            while len(kept) > _COMPILED:
-                kept.popitem(last=False)
-        return kept[shape][1]
-
-    def _network(self, shape: tuple[int, ...]) -> Any:
-        with self._compiling:
-            if shape not in self._compiled:
-                self._model.reshape(list(shape))
-                self._compiled[shape] = self._core.compile_model(self._model, "CPU", self._config)
-                while len(self._compiled) > _COMPILED:
-                    self._compiled.popitem(last=False)
-            self._compiled.move_to_end(shape)
-            return self._compiled[shape]
+    def _compile(self, shape: tuple[int, ...]) -> Any:
+        self._model.reshape(list(shape))
+        return self._core.compile_model(self._model, "CPU", self._config)
 
 
 class OnnxRuntimeGraph:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +10,7 @@ from numpy.typing import NDArray
 
 from posemill.labelling.runtimes.base import Fields, Network
 from posemill.labelling.runtimes.exported import ExportedNetworks
-from posemill.labelling.runtimes.openvino_library import openvino
+from posemill.labelling.runtimes.openvino_library import Compiled, openvino, stream_settings
 
 if TYPE_CHECKING:
     import torch
@@ -28,42 +26,17 @@ class OpenVino:
         self._precision, library = precision, openvino()
         self._exported = ExportedNetworks(network, cache, f"openvino {library.__version__}", ".xml", _export)
         self._core = library.Core()
-        self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
-        self._compiling, self._own = threading.Lock(), threading.local()
+        self._networks = Compiled(self._compile, _COMPILED)
 
     def __call__(self, picture: NDArray[np.uint8]) -> Fields:
         """See Runtime."""
-        outputs = self._request(picture.shape).infer([picture[None]], share_inputs=False)
+        outputs = self._networks.request(picture.shape).infer([picture[None]], share_inputs=False)
         return [np.array(outputs[i][0]) for i in range(len(outputs))]
 
-    def _request(self, shape: tuple[int, ...]) -> Any:
-        """This thread's own request for that shape, made once."""
-        network = self._network(shape)
-        kept: OrderedDict[tuple[int, ...], tuple[Any, Any]] = self._own.__dict__.setdefault("requests", OrderedDict())
-        if shape not in kept or kept[shape][0] is not network:
-            kept[shape] = (network, network.create_infer_request())
-            while len(kept) > _COMPILED:
-                kept.popitem(last=False)
-        return kept[shape][1]
-
-    def _network(self, shape: tuple[int, ...]) -> Any:
-        """The compiled network for that shape; the first thread that asks compiles, others wait."""
-        with self._compiling:
-            if shape not in self._compiled:
-                with self._exported.file(*shape[:2]) as path:
-                    self._compiled[shape] = self._compile(path)
-                while len(self._compiled) > _COMPILED:
-                    self._compiled.popitem(last=False)
-            self._compiled.move_to_end(shape)
-            return self._compiled[shape]
-
-    def _compile(self, path: Path) -> Any:
-        config = {
-            "INFERENCE_PRECISION_HINT": self._precision,
-            "INFERENCE_NUM_THREADS": self.workers,
-            "NUM_STREAMS": self.workers,  # measured: two pictures on a core each beat one picture on both
-        }
-        return self._core.compile_model(self._core.read_model(path), "CPU", config)
+    def _compile(self, shape: tuple[int, ...]) -> Any:
+        with self._exported.file(*shape[:2]) as path:
+            model = self._core.read_model(path)
+            return self._core.compile_model(model, "CPU", stream_settings(self.workers, self._precision))
 
 
 def _export(module: torch.nn.Module, picture: torch.Tensor, path: Path) -> None:
