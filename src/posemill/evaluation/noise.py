@@ -29,14 +29,16 @@ class Strain:
 
 def jitter(windows: NDArray[np.float32], strength: float, body: Skeleton, rng: np.random.Generator) -> None:
     """Every sighting moves by a Gaussian of `strength` times the person's size: the longer side of their box."""
-    size = np.quantile(sides(windows[..., :2]).max(-1), EXTENT_QUANTILE, axis=1)
-    shift = rng.standard_normal(windows[..., :2].shape, np.float32)
-    windows[..., :2] += shift * (strength * size.astype(np.float32))[:, None, None, None]
+    axes = [0, 1, *range(3, windows.shape[-1])]  # the confidence stays
+    places = windows[..., axes]
+    size = np.quantile(sides(places).max(-1), EXTENT_QUANTILE, axis=1)
+    shift = rng.standard_normal(places.shape, np.float32)
+    windows[..., axes] = places + shift * (strength * size.astype(np.float32))[:, None, None, None]
 
 
 def dropout(windows: NDArray[np.float32], strength: float, body: Skeleton, rng: np.random.Generator) -> None:
     """That share of all sightings is lost, each by itself."""
-    windows[rng.random(windows.shape[:3]) < strength] = (np.nan, np.nan, 0)
+    windows[rng.random(windows.shape[:3]) < strength] = (np.nan, np.nan, 0, np.nan)[: windows.shape[-1]]
 
 
 def swaps(windows: NDArray[np.float32], strength: float, body: Skeleton, rng: np.random.Generator) -> None:
@@ -55,7 +57,7 @@ def strained(
 ) -> list[Strain]:  # fmt: skip
     """Accuracy of clips without noise (strength 0), then at every step of every kind's budget.
 
-    windows  (N, T, K, 3) pixels, may be a memmap; `rows` of it are asked, `clip` (len(rows),) says whose they are.
+    windows  (N, T, K, C) pixels, may be a memmap; `rows` of it are asked, `clip` (len(rows),) says whose they are.
     actual   class number by clip.
     """
     found = []

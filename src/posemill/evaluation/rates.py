@@ -34,7 +34,7 @@ def without_frames(share: float) -> Change:
         rng = np.random.default_rng(int(tracks.medium[:8], 16))
         frames = 1 + max((int(t.frame[-1]) for t in tracks.tracks if len(t)), default=0)
         kept = rng.random(frames) >= share
-        return replace(tracks, tracks=tuple(_rows(t, np.flatnonzero(kept[t.frame])) for t in tracks.tracks))
+        return replace(tracks, tracks=tuple(t.rows(kept[t.frame]) for t in tracks.tracks))
 
     return change
 
@@ -45,7 +45,7 @@ def _at_rate(track: PoseTrack, fps: float) -> PoseTrack:
     step = float(np.median(np.diff(track.time_s)))
     moments = np.arange(track.time_s[0], track.time_s[-1] + 1e-9, 1 / fps)
     if 1 / fps >= step * 0.99:  # 29.97 is 30
-        return _rows(track, np.unique(_nearest(track.time_s, moments)))
+        return track.rows(np.unique(_nearest(track.time_s, moments)))
     return _between(track, moments, step, fps)
 
 
@@ -64,9 +64,10 @@ def _between(track: PoseTrack, moments: NDArray[np.float64], step: float, fps: f
     weight = np.where(np.abs(weight - weight.round()) < SAME, weight.round(), weight)
     xy = _mixed(track.xy, right, weight[:, None, None])
     confidence = np.where(np.isnan(xy[..., 0]), 0, _mixed(track.confidence, right, weight[:, None]).clip(0, 1))
+    z = None if track.z is None else _mixed(track.z, right, weight[:, None])
     return replace(
         track, frame=(round(track.time_s[0] * fps) + kept).astype(np.int32), time_s=moments, xy=xy,
-        confidence=confidence.astype(np.float32), state=_states(track.state, right, weight),
+        confidence=confidence.astype(np.float32), state=_states(track.state, right, weight), z=z,
     )  # fmt: skip
 
 
@@ -81,10 +82,3 @@ def _states(state: NDArray[np.uint8], right: NDArray[np.int64], weight: NDArray[
     """A pose between two is interpolated where one of them is."""
     made_up = state[right] == State.INTERPOLATED
     return np.asarray(np.where((weight == 1) | ((weight > 0) & made_up), state[right], state[right - 1]), np.uint8)
-
-
-def _rows(track: PoseTrack, rows: NDArray[np.int64]) -> PoseTrack:
-    return replace(
-        track, frame=track.frame[rows], time_s=track.time_s[rows], xy=track.xy[rows],
-        confidence=track.confidence[rows], state=track.state[rows],
-    )  # fmt: skip

@@ -94,7 +94,8 @@ def _joined(actor: PoseTrack, piece: PoseTrack) -> PoseTrack:
     away = float(np.linalg.norm(np.nanmean(near[0], 0) - np.nanmean(near[1], 0)))
     if not away < PIECE_REACH * max(size) or not 0.5 < size[0] / max(size[1], 1e-6) < 2:
         return actor
-    both: dict[str, Any] = {f: np.concatenate([getattr(first, f), getattr(second, f)]) for f in _ROWS}
+    rows = _ROWS if first.z is None else (*_ROWS, "z")
+    both: dict[str, Any] = {f: np.concatenate([getattr(first, f), getattr(second, f)]) for f in rows}
     return replace(actor, **both)
 
 

@@ -32,18 +32,21 @@ class Augmentation:
         if (params.noise == "fitted") != (fitted is not None):
             raise InputError("fitted noise goes with train.augment.noise: fitted, and with nothing else")
         self.errors = LabellerErrors(fitted, pipeline, pipeline.spread) if fitted else None
-        self.params, self.spread = params, pipeline.spread
+        if fitted and pipeline.coordinates == 3:
+            raise InputError("fitted noise is that of videos, which have no z: set train.augment.noise to `set`")
+        self.params, self.spread, self.axes = params, pipeline.spread, pipeline.coordinates
         self.mean_pose = torch.from_numpy(pipeline.mean_pose) / self.spread
         self.flip = torch.from_numpy(pipeline.skeleton.flip_index)
         self.trunk = torch.tensor(trunk_of(pipeline.skeleton))
         self.branches = torch.tensor(branches(pipeline.skeleton))
 
     def __call__(self, x: Tensor, generator: Generator) -> Tensor:
-        """(B, T, K, 3) → the same shape; the third channel stays as it is."""
+        """(B, T, K, 3) → the same shape; without z the third channel stays as it is."""
         import torch
 
         p, g = self.params, generator
-        xy = stretch_time(x[..., :2], p.crop, g)
+        xy = stretch_time(x[..., : self.axes], p.crop, g)
+        xy = turn_around(xy, p.yaw_rad, g) if self.axes == 3 else xy
         xy = swap_sides(turn(xy, p, self.flip, g), self.flip, p.swap_sides, g)
         xy = change_speed(xy, p.speed, g) if p.speed else xy
         strength = torch.rand(len(xy), 1, 1, generator=g)
@@ -54,7 +57,7 @@ class Augmentation:
             hidden |= self.errors.lost(strength, g) & ~hidden.all(1, keepdim=True)
         xy = fill(self._normalise(xy, hidden), hidden)
         xy = torch.where(hidden.all(1, keepdim=True)[..., None], self.mean_pose, xy)
-        return torch.cat([xy, x[..., 2:]], dim=-1)
+        return torch.cat([xy, x[..., self.axes :]], dim=-1)
 
     def _hidden(self, shape: tuple[int, ...], g: Generator) -> Tensor:
         """(B, T, K) bool: keypoints out of sight for single frames, for a stretch, or for the whole window."""
@@ -142,7 +145,7 @@ class LabellerErrors:
 
 
 def _median_point(xy: Tensor, seen: Tensor) -> Tensor:
-    """Median over time of the mean seen keypoint: (B, T, K, 2), (B, T, K, 1) → (B, 2)."""
+    """Median over time of the mean seen keypoint: (B, T, K, D), (B, T, K, 1) → (B, D)."""
     import torch
 
     count = seen.sum(2)
@@ -207,7 +210,7 @@ def fewer_frames(xy: Tensor, share: float, g: Generator) -> Tensor:
 
 
 def at_times(xy: Tensor, at: Tensor) -> Tensor:
-    """Windows (B, T, K, 2) at times (B, S) from 0 to T - 1, by linear interpolation: (B, S, K, 2)."""
+    """Windows (B, T, K, D) at times (B, S) from 0 to T - 1, by linear interpolation: (B, S, K, D)."""
     import torch
 
     left = at.floor().long().clamp(max=xy.shape[1] - 2)
@@ -216,8 +219,18 @@ def at_times(xy: Tensor, at: Tensor) -> Tensor:
     return xy[rows, left] * (1 - weight) + xy[rows, left + 1] * weight
 
 
+def turn_around(xyz: Tensor, reach_rad: float, g: Generator) -> Tensor:
+    """People seen from up to that far around them: a rotation about the vertical axis. xyz (B, T, K, 3)."""
+    import torch
+
+    angle = (2 * torch.rand(len(xyz), 1, 1, generator=g) - 1) * reach_rad
+    x, y, z = xyz.unbind(-1)
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    return torch.stack([cos * x + sin * z, y, cos * z - sin * x], -1)
+
+
 def turn(xy: Tensor, p: AugmentParams, flip: Tensor, g: Generator) -> Tensor:
-    """Rotation, scale of each axis, shear, and mirrored pictures (in which left and right change names)."""
+    """Rotation, scale of x and of y, shear, and mirrored pictures (in which left and right change names); z stays."""
     import torch
 
     b = len(xy)
@@ -234,7 +247,8 @@ def turn(xy: Tensor, p: AugmentParams, flip: Tensor, g: Generator) -> Tensor:
     matrix = rotation @ stretch
     matrix[:, :, 0] *= torch.where(mirrored, -1.0, 1.0)[:, None]
     xy = torch.where(mirrored[:, None, None, None], xy[:, :, flip], xy)
-    return torch.einsum("btkc,bdc->btkd", xy, matrix)
+    turned = torch.einsum("btkc,bdc->btkd", xy[..., :2], matrix)
+    return torch.cat([turned, xy[..., 2:]], -1) if xy.shape[-1] > 2 else turned
 
 
 def swap_sides(xy: Tensor, flip: Tensor, share: float, g: Generator) -> Tensor:
@@ -250,20 +264,20 @@ def noise(shape: tuple[int, ...], p: AugmentParams, g: Generator) -> Tensor:
     import torch
     from torch.nn import functional
 
-    b, t, k, _ = shape
+    b, t, k, d = shape
     size = torch.rand(b, 1, 1, 1, generator=g) * (0.5 + torch.rand(b, 1, k, 1, generator=g))
-    white = torch.randn(b, t, k, 2, generator=g) * p.jitter * size
-    knots = torch.randn(b, k * 2, max(t // 6, 2), generator=g)
-    slow = functional.interpolate(knots, size=t, mode="linear", align_corners=True).view(b, k, 2, t).permute(0, 3, 1, 2)
+    white = torch.randn(b, t, k, d, generator=g) * p.jitter * size
+    knots = torch.randn(b, k * d, max(t // 6, 2), generator=g)
+    slow = functional.interpolate(knots, size=t, mode="linear", align_corners=True).view(b, k, d, t).permute(0, 3, 1, 2)
     at = torch.arange(t)[None, :, None, None]
     start = torch.randint(0, t, (b, 1, k, 1), generator=g)
     length = torch.randint(1, max(t // 8, 2), (b, 1, k, 1), generator=g)
     jumps = (torch.rand(b, 1, k, 1, generator=g) < p.jumps) & (at >= start) & (at < start + length)
-    return white + slow * p.drift * size + jumps * torch.randn(b, 1, k, 2, generator=g) * 0.4
+    return white + slow * p.drift * size + jumps * torch.randn(b, 1, k, d, generator=g) * 0.4
 
 
 def fill(xy: Tensor, hidden: Tensor) -> Tensor:
-    """Hidden keypoints by linear interpolation in time, held at the ends. xy (B, T, K, 2), hidden (B, T, K)."""
+    """Hidden keypoints by linear interpolation in time, held at the ends. xy (B, T, K, D), hidden (B, T, K)."""
     import torch
 
     t = xy.shape[1]

@@ -33,19 +33,30 @@ class FeaturePipeline:
 
     skeleton   keypoints of the windows; tracks of other skeletons are converted by name.
     window     how tracks are cut, see WindowSpec.
-    mean_pose  (K, 2) float32, normalised: where a keypoint goes that a window never shows; None until fitted.
+    mean_pose  (K, 2 or 3) float32, normalised: where a keypoint goes that a window never shows; None until fitted.
     spread     typical normalised distance from the centre, so that inputs have unit size; None until fitted.
+    coordinates  2 for x and y; 3 for z too: windows then have four channels, x_px, y_px, confidence and z.
     """
 
     skeleton: Skeleton
     window: WindowSpec
     mean_pose: NDArray[np.float32] | None = None
     spread: float | None = None
+    coordinates: int = 2
 
     @property
     def fitted(self) -> bool:
         """Whether `transform` can be used."""
         return self.mean_pose is not None and self.spread is not None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(T, K, C) of every window."""
+        return self.window.frames, len(self.skeleton), self.coordinates + 1
+
+    def places(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, T, K, C) windows → (N, T, K, coordinates): without confidence."""
+        return windows[..., :2] if self.coordinates == 2 else windows[..., (0, 1, 3)]
 
     def spans(self, track: PoseTrack, start_s: float | None = None, end_s: float | None = None) -> NDArray[np.float64]:
         """(N, 2) start and end, seconds, of the windows that `windows` returns, row by row."""
@@ -56,8 +67,8 @@ class FeaturePipeline:
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Windows of one person's track between two times (None or NaN = from the first, to the last pose).
 
-        Returns (N, T, K, 3) float32: x_px, y_px, confidence, NaN = not seen; and their starts (N,) float64 seconds.
-        N is 0 where the person is hardly seen.
+        Returns (N, T, K, C) float32: x_px, y_px, confidence (and z), NaN = not seen; and their starts (N,) float64
+        seconds. N is 0 where the person is hardly seen. Errors: InputError where z is needed and the track has none.
         """
         windows, spans = self._cut(track, start_s, end_s)
         return windows, spans[:, 0]
@@ -67,29 +78,29 @@ class FeaturePipeline:
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         track = found_only(track.to(self.skeleton))  # windows have their own rule for gaps, WindowSpec.gap_s
         if len(track) == 0:
-            return np.zeros((0, self.window.frames, len(self.skeleton), 3), np.float32), np.zeros((0, 2))
+            return np.zeros((0, *self.shape), np.float32), np.zeros((0, 2))
         step = float(np.median(np.diff(track.time_s))) if len(track) > 1 else 0.0
         start = track.time_s[0] if start_s is None or np.isnan(start_s) else start_s
         end = track.time_s[-1] + step if end_s is None or np.isnan(end_s) else end_s
         spans = self.window.spans(float(start), float(end))
-        windows = cut(track, spans, self.window)
+        windows = cut(track, spans, self.window, self.coordinates)
         keep = seen(windows[..., :2]).any(-1).mean(-1) >= self.window.min_seen if len(spans) else np.zeros(0, bool)
         return windows[keep], spans[keep]
 
     def fit(self, windows: NDArray[np.float32]) -> FeaturePipeline:
-        """The pipeline with its state learnt from the train split's windows (N, T, K, 3)."""
+        """The pipeline with its state learnt from the train split's windows (N, T, K, C)."""
         self._check(windows)
         if not len(windows) or not seen(windows[..., :2]).any():
             raise InputError("features are fitted on train windows with keypoints; none came: look at the splits")
-        xy = _centre_and_scale(windows[..., :2], self.skeleton)
+        xy = _centre_and_scale(self.places(windows), self.skeleton)
         known = seen(xy)[..., None]
         total = np.where(known, xy, 0).sum((0, 1), np.float64)
         mean_pose = total / np.maximum(known.sum((0, 1)), 1)  # a keypoint that is never seen sits at the centre
-        spread = np.sqrt((np.where(known, xy, 0).astype(np.float64) ** 2).sum() / (2 * known.sum()))
+        spread = np.sqrt((np.where(known, xy, 0).astype(np.float64) ** 2).sum() / (self.coordinates * known.sum()))
         return replace(self, mean_pose=mean_pose.astype(np.float32), spread=max(float(spread), 1e-6))
 
     def transform(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Network input (N, T, K, 3) float32 without NaN: x and y centred and scaled a window, channel 2 always 0.
+        """Network input (N, T, K, 3) float32 without NaN: x, y and z centred and scaled a window; without z 0 for it.
 
         Gaps are interpolated in time; a keypoint that is never seen takes its place in the mean pose. Confidence is
         left out on purpose: which keypoints are missing tells the annotator's habit, not the activity.
@@ -97,15 +108,16 @@ class FeaturePipeline:
         self._check(windows)
         if self.mean_pose is None or self.spread is None:
             raise InputError("this feature pipeline is not fitted; use what fit() returns or load features.json")
-        xy = fill_in_time(_centre_and_scale(windows[..., :2], self.skeleton))
+        xy = fill_in_time(_centre_and_scale(self.places(windows), self.skeleton))
         full = np.where(np.isnan(xy), self.mean_pose, xy) / self.spread
-        return np.concatenate([full, np.zeros_like(full[..., :1])], -1).astype(np.float32)
+        flat = [np.zeros_like(full[..., :1])] if self.coordinates == 2 else []
+        return np.concatenate([full, *flat], -1).astype(np.float32)
 
     def _check(self, windows: NDArray[np.float32]) -> None:
-        wanted = (self.window.frames, len(self.skeleton), 3)
-        if windows.ndim != 4 or windows.shape[1:] != wanted:
+        frames, keypoints, channels = self.shape
+        if windows.ndim != 4 or windows.shape[1:] != self.shape:
             raise InputError(
-                f"windows should be (N, {wanted[0]}, {wanted[1]}, 3) for skeleton {self.skeleton.name}, "
+                f"windows should be (N, {frames}, {keypoints}, {channels}) for skeleton {self.skeleton.name}, "
                 f"came as {windows.shape}"
             )
 
@@ -114,14 +126,16 @@ class FeaturePipeline:
 
         format         "posemill-features-1".
         skeleton       name, and keypoints in array order; of one that is not known everywhere edges, pairs, sigmas too.
+        coordinates    3, where windows have z: C is 4; else it is not there.
         window         the fields of WindowSpec, and `frames` (T).
         normalisation  trunk (keypoints whose mean a frame, median a window, is the centre), extent_quantile (over a
-                       window's frames, of the longer side of the pose's box: what x and y are divided by), mean_pose
-                       (K pairs) and spread (what the result is divided by at the end).
+                       window's frames, of the longest side of the pose's box: what x, y and z are divided by),
+                       mean_pose (K times x, y, perhaps z) and spread (what the result is divided by at the end).
         """
         return {
             "format": FORMAT,
             "skeleton": _said_of(self.skeleton),
+            **({"coordinates": self.coordinates} if self.coordinates != 2 else {}),
             "window": {**asdict(self.window), "frames": self.window.frames},
             "normalisation": {
                 "trunk": [self.skeleton.keypoints[i] for i in trunk_of(self.skeleton)],
@@ -152,7 +166,7 @@ class FeaturePipeline:
             pose = fields["normalisation"]["mean_pose"]
             return cls(
                 body, WindowSpec(**window), None if pose is None else np.array(pose, np.float32),
-                fields["normalisation"]["spread"],
+                fields["normalisation"]["spread"], fields.get("coordinates", 2),
             )  # fmt: skip
         except (KeyError, TypeError, json.JSONDecodeError) as exc:
             raise CheckpointError(f"{path} is not a features.json of posemill: {exc!r}; write it again") from exc
@@ -169,7 +183,7 @@ def trunk_of(body: Skeleton) -> list[int]:
 
 
 def _centre_and_scale(xy: NDArray[np.float32], body: Skeleton) -> NDArray[np.float32]:
-    """(N, T, K, 2) pixels → the same, centred on the window's median trunk and divided by its extent; NaN stays."""
+    """(N, T, K, D) pixels → the same, centred on the window's median trunk and divided by its extent; NaN stays."""
     middle = _median(_mean_of_seen(xy[:, :, trunk_of(body)]))
     middle = np.where(np.isnan(middle), _median(_mean_of_seen(xy)), middle)
     extent = sides(xy).max(-1)
@@ -178,14 +192,14 @@ def _centre_and_scale(xy: NDArray[np.float32], body: Skeleton) -> NDArray[np.flo
 
 
 def _mean_of_seen(xy: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(..., K, 2) → (..., 2), NaN where no keypoint is seen."""
+    """(..., K, D) → (..., D), NaN where no keypoint is seen."""
     known = seen(xy)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(known[..., None], xy, 0).sum(-2) / known.sum(-1)[..., None], np.float32)
 
 
 def _median(points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Median over time of (N, T, 2), leaving NaN out; NaN where all are NaN. Sorting puts NaN last."""
+    """Median over time of (N, T, D), leaving NaN out; NaN where all are NaN. Sorting puts NaN last."""
     order = np.sort(points, axis=1)
     count = (~np.isnan(points)).sum(1)
     low, high = np.maximum(count - 1, 0) // 2, count // 2

@@ -44,7 +44,7 @@ def _frame(media: Sequence[MediumTracks], name: str) -> pl.DataFrame:
     import polars as pl
 
     rows = [(t.medium, track) for t in media if t.skeleton.name == name for track in t.tracks]
-    points, tracks = skeleton(name), [track for _, track in rows]
+    points, tracks = next(t.skeleton for t in media if t.skeleton.name == name), [track for _, track in rows]
     columns: dict[str, Any] = {
         "medium": [medium for medium, track in rows for _ in range(len(track))],
         "person": np.repeat([t.person for t in tracks], [len(t) for t in tracks]).astype(np.int32),

@@ -72,6 +72,7 @@ def markdown(facts: Facts) -> str:
     window = facts.features["window"]
     length = "whole clips" if window["sampling"] == "clip" else f"windows of {window['duration_s']:g} s"
     takes = f"{length}, {window['frames']} poses of `{facts.features['skeleton']['name']}` each"
+    takes += ", in x, y and z" if facts.features.get("coordinates") == 3 else ""
     parts = [
         f"# Activity model {str(facts.digests.get('model'))[:12]}",
         f"Says which of {len(facts.classes)} activities a person does, from keypoints over time. It takes {takes}; "

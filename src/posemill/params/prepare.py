@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from posemill.params.section import Section
 
-AUTO = "auto"
+AUTO: Literal["auto"] = "auto"
 
 
 class WindowParams(Section):
@@ -39,10 +39,12 @@ class PrepareParams(Section):
 
     skeleton  of the windows; a track of another skeleton is converted by name. `auto`: as the data has it, the tracks'
               own where they share one, else the keypoints that all of them have.
+    coordinates  of the windows: 2 for x and y, 3 for z too; `auto`: 3 where all tracks have z, else 2.
     activities  the classes, in output order; empty = all activities of the clips, sorted by name.
     """
 
     skeleton: str = "body-12"
+    coordinates: Literal["auto", 2, 3] = AUTO
     activities: tuple[str, ...] = ()
     window: WindowParams = WindowParams()
     split: SplitParams = SplitParams()

@@ -24,10 +24,12 @@ class AugmentParams(Section):
 
     noise  fitted: instead of jitter, drift and jumps, the labeller's own errors as the label stage measured them
            against true keypoints; sides exchanged and keypoints lost come on top of what is set here.
+    yaw_rad  only where windows have z.
     """
 
     noise: Literal["set", "fitted"] = "set"
     rotate_rad: float = Field(default=0.3, ge=0)
+    yaw_rad: float = Field(default=0.5, ge=0)
     scale: float = Field(default=0.2, ge=0, lt=1)
     shear: float = Field(default=0.1, ge=0)
     mirror: float = Field(default=0.5, ge=0, le=1)

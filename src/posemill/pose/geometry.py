@@ -25,9 +25,10 @@ def seen(xy: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def sides(xy: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Width and height of the box around the seen keypoints. xy (..., K, 2) → (..., 2); 0 where none is seen."""
+    """Sides of the box around the seen keypoints. xy (..., K, D) → (..., D), D 2 or 3; 0 where none is seen."""
     xy = np.where(seen(xy)[..., None], xy, np.nan)
-    of_each = [np.fmax.reduce(c, axis=-1) - np.fmin.reduce(c, axis=-1) for c in (xy[..., 0], xy[..., 1])]
+    each = [xy[..., axis] for axis in range(xy.shape[-1])]
+    of_each = [np.fmax.reduce(c, axis=-1) - np.fmin.reduce(c, axis=-1) for c in each]
     size = np.stack(of_each, -1)
     return np.asarray(np.where(np.isfinite(size), size, 0.0), np.float32)
 
@@ -35,7 +36,7 @@ def sides(xy: NDArray[np.float32]) -> NDArray[np.float32]:
 def fill_in_time(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """Replace NaN by linear interpolation along time; before the first and after the last sighting by that one.
 
-    x  (N, T, K, 2); NaN = not seen.
+    x  (N, T, K, D); NaN = not seen.
     Returns the same shape; a keypoint that is never seen stays NaN.
     """
     known = seen(x)
@@ -46,7 +47,7 @@ def fill_in_time(x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _filled(x: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """(M, T, 2) and (M, T): one keypoint of one window each."""
+    """(M, T, D) and (M, T): one keypoint of one window each."""
     frames = x.shape[1]
     at = np.arange(frames)[None]
     before = np.maximum.accumulate(np.where(known, at, -1), axis=1)

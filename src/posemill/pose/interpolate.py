@@ -29,8 +29,9 @@ def fill_gaps(track: PoseTrack, frame: NDArray[np.int32], time_s: NDArray[np.flo
     short = track.time_s[right] - track.time_s[left] <= max_gap_s + 1e-9
     made = np.flatnonzero(inside & (track.frame[right] != frame) & short)
     left, right = left[made], right[made]
-    weight = (time_s[made] - track.time_s[left]) / (track.time_s[right] - track.time_s[left])
-    xy = track.xy[left] + (track.xy[right] - track.xy[left]) * weight.astype(np.float32)[:, None, None]
+    weight = ((time_s[made] - track.time_s[left]) / (track.time_s[right] - track.time_s[left])).astype(np.float32)
+    xy = track.xy[left] + (track.xy[right] - track.xy[left]) * weight[:, None, None]
+    z = None if track.z is None else track.z[left] + (track.z[right] - track.z[left]) * weight[:, None]
     seen = ~np.isnan(xy[..., 0])
     confidence = np.where(seen, np.minimum(track.confidence[left], track.confidence[right]), np.float32(0))
     kept = seen.any(-1)
@@ -42,15 +43,11 @@ def fill_gaps(track: PoseTrack, frame: NDArray[np.int32], time_s: NDArray[np.flo
         xy=np.concatenate([track.xy, xy[kept]])[order],
         confidence=np.concatenate([track.confidence, confidence[kept]])[order],
         state=np.concatenate([track.state, np.full(kept.sum(), State.INTERPOLATED, np.uint8)])[order],
+        z=None if track.z is None or z is None else np.concatenate([track.z, z[kept]])[order],
     )
 
 
 def found_only(track: PoseTrack) -> PoseTrack:
     """The track without the rows that were interpolated."""
     keep = track.state != State.INTERPOLATED
-    if keep.all():
-        return track
-    return replace(
-        track, frame=track.frame[keep], time_s=track.time_s[keep], xy=track.xy[keep],
-        confidence=track.confidence[keep], state=track.state[keep],
-    )  # fmt: skip
+    return track if keep.all() else track.rows(keep)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ class PoseTrack:
     xy          (T, K, 2) float32, pixels, origin top-left; NaN = not seen.
     confidence  (T, K) float32, 0..1, 0 where not seen; not comparable across pose models.
     state       (T,) uint8, see State.
+    z           (T, K) float32 depth away from the camera, in the unit of x and y, NaN where they are; None = a picture.
     """
 
     skeleton: Skeleton
@@ -39,13 +41,14 @@ class PoseTrack:
     xy: NDArray[np.float32]
     confidence: NDArray[np.float32]
     state: NDArray[np.uint8]
+    z: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         t, k = len(self.frame), len(self.skeleton)
         wanted = {
             "frame": ((t,), np.int32), "time_s": ((t,), np.float64), "xy": ((t, k, 2), np.float32),
             "confidence": ((t, k), np.float32), "state": ((t,), np.uint8),
-        }  # fmt: skip
+        } | ({} if self.z is None else {"z": ((t, k), np.float32)})  # fmt: skip
         for name, (shape, dtype) in wanted.items():
             array = getattr(self, name)
             if array.shape != shape or array.dtype != dtype:
@@ -58,6 +61,8 @@ class PoseTrack:
         seen = ~np.isnan(self.xy).any(-1)
         if (np.isnan(self.xy).any(-1) != np.isnan(self.xy).all(-1)).any() or np.isinf(self.xy).any():
             raise SkeletonError(f"track of person {self.person}: a keypoint is finite in x and y, or NaN in both")
+        if self.z is not None and ((np.isnan(self.z) == seen).any() or np.isinf(self.z).any()):
+            raise SkeletonError(f"track of person {self.person}: z is finite where x and y are, and NaN elsewhere")
         if not ((self.confidence >= 0) & (self.confidence <= 1)).all() or self.confidence[~seen].any():
             raise SkeletonError(f"track of person {self.person}: confidence is 0..1, and 0 where a keypoint is NaN")
 
@@ -67,15 +72,19 @@ class PoseTrack:
     def to(self, target: Skeleton) -> PoseTrack:
         """The same track with the target's keypoints, by name; SkeletonError where one would be invented."""
         index = conversion_index(self.skeleton, target)
-        return replace(self, skeleton=target, xy=self.xy[:, index], confidence=self.confidence[:, index])
+        z = None if self.z is None else self.z[:, index]
+        return replace(self, skeleton=target, xy=self.xy[:, index], confidence=self.confidence[:, index], z=z)
+
+    def rows(self, which: NDArray[Any]) -> PoseTrack:
+        """Some of the rows, by a mask (T,) or by ascending places."""
+        return replace(
+            self, frame=self.frame[which], time_s=self.time_s[which], xy=self.xy[which],
+            confidence=self.confidence[which], state=self.state[which], z=None if self.z is None else self.z[which],
+        )  # fmt: skip
 
     def between(self, start_s: float, end_s: float) -> PoseTrack:
         """The rows with start_s <= time_s < end_s."""
-        keep = (self.time_s >= start_s) & (self.time_s < end_s)
-        return replace(
-            self, frame=self.frame[keep], time_s=self.time_s[keep], xy=self.xy[keep],
-            confidence=self.confidence[keep], state=self.state[keep],
-        )  # fmt: skip
+        return self.rows((self.time_s >= start_s) & (self.time_s < end_s))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,5 +112,12 @@ class MediumTracks:
             raise SkeletonError(f"medium {self.medium[:12]}: size, frames and duration must be positive")
         if any(t.skeleton != self.skeleton for t in self.tracks):
             raise SkeletonError(f"medium {self.medium[:12]}: all tracks must have skeleton {self.skeleton.name}")
+        if len({t.z is None for t in self.tracks}) > 1:
+            raise SkeletonError(f"medium {self.medium[:12]}: either all tracks have z or none")
         if len({t.person for t in self.tracks}) != len(self.tracks):
             raise SkeletonError(f"medium {self.medium[:12]}: two tracks have the same person number")
+
+    @property
+    def deep(self) -> bool:
+        """Whether there are tracks, and they have z."""
+        return any(t.z is not None for t in self.tracks)

@@ -81,18 +81,22 @@ def _starts(first: float, last: float, stride: float) -> list[float]:
     return [*starts, last] if last - starts[-1] > stride / 2 else starts
 
 
-def cut(track: PoseTrack, spans: NDArray[np.float64], spec: WindowSpec) -> NDArray[np.float32]:
+def cut(track: PoseTrack, spans: NDArray[np.float64], spec: WindowSpec, coordinates: int = 2) -> NDArray[np.float32]:
     """Resample a track at the middle of T equal parts of every span.
 
     spans    (N, 2) seconds.
+    coordinates  2, or 3 for a fourth channel of z, which the track must have.
     Returns  (N, T, K, 3) float32: x_px, y_px, confidence; NaN (confidence 0) = not seen. Windows are not dropped here.
     """
+    if coordinates == 3 and track.z is None:
+        raise InputError("these windows have x, y and z, and the track has x and y only: give its z")
     parts = (np.arange(spec.frames) + 0.5) / spec.frames
     at_s = spans[:, :1] + (spans[:, 1:] - spans[:, :1]) * parts
-    out = np.full((len(spans), spec.frames, len(track.skeleton), 3), np.nan, np.float32)
+    out = np.full((len(spans), spec.frames, len(track.skeleton), coordinates + 1), np.nan, np.float32)
     out[..., 2] = 0
-    xy = smooth(spec.smoothing, track.time_s, track.xy, spec.smooth_s, spec.gap_s)
-    values = np.concatenate([xy, track.confidence[..., None]], -1)
+    place = track.xy if coordinates == 2 or track.z is None else np.concatenate([track.xy, track.z[..., None]], -1)
+    calm = smooth(spec.smoothing, track.time_s, place, spec.smooth_s, spec.gap_s)
+    values = np.concatenate([calm[..., :2], track.confidence[..., None], calm[..., 2:]], -1)
     for k in range(len(track.skeleton)):
         known = ~np.isnan(track.xy[:, k, 0])
         if known.any():
@@ -103,7 +107,7 @@ def cut(track: PoseTrack, spans: NDArray[np.float64], spec: WindowSpec) -> NDArr
 def _resample(
     time_s: NDArray[np.float64], values: NDArray[np.float32], at_s: NDArray[np.float64], spec: WindowSpec
 ) -> NDArray[np.float32]:
-    """One keypoint's (S, 3) sightings at other times (N, T) → (N, T, 3), NaN and 0 inside gaps and past the ends."""
+    """One keypoint's (S, C) sightings at other times (N, T) → (N, T, C), NaN and 0 inside gaps and past the ends."""
     step = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
     right = np.searchsorted(time_s, at_s).clip(1, max(len(time_s) - 1, 1))
     left = right - 1
@@ -114,4 +118,5 @@ def _resample(
     # a track ends half a frame after its last pose, so the clamped ends reach one step out
     outside = (at_s < time_s[0] - step) | (at_s > time_s[-1] + step)
     unseen = outside | ((width > max(spec.gap_s, 1.5 * step)) & (weight[..., 0] > 0) & (weight[..., 0] < 1))
-    return np.where(unseen[..., None], np.array([np.nan, np.nan, 0]), mixed).astype(np.float32)
+    nothing = np.array([np.nan, np.nan, 0, np.nan])[: values.shape[-1]]
+    return np.where(unseen[..., None], nothing, mixed).astype(np.float32)

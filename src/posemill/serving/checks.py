@@ -16,17 +16,21 @@ LARGEST = 1e9  # pixels and seconds; larger numbers are slips
 LONGEST_S = 1800.0  # of a track: two poses a year apart would ask for a hundred million windows
 
 
-def windows_array(given: Any, frames: int, body: Skeleton) -> NDArray[np.float32]:
-    """(N, T, K, 3) float32, NaN = not seen, confidence 0 there. InputError for any other shape or range.
+def windows_array(given: Any, frames: int, body: Skeleton, channels: int = 3) -> NDArray[np.float32]:
+    """(N, T, K, C) float32, NaN = not seen, confidence 0 there. InputError for any other shape or range.
 
-    given  nested lists, or an array of float32.
+    given     nested lists, or an array of float32.
+    channels  C: x, y, confidence and, where the model reads it, z.
     """
-    wanted = f"windows should be (N, {frames}, {len(body)}, 3) numbers for skeleton {body.name}"
+    wanted = f"windows should be (N, {frames}, {len(body)}, {channels}) numbers for skeleton {body.name}"
     windows = _numbers(given, wanted)
-    if windows.ndim != 4 or windows.shape[1:] != (frames, len(body), 3) or not len(windows):
+    if windows.ndim != 4 or windows.shape[1:] != (frames, len(body), channels) or not len(windows):
         raise InputError(f"{wanted}, came as {windows.shape}; a window has {frames} poses")
     out = np.array(windows, np.float32)
-    out[..., 2] = _confidence(out[..., 2], _seen(out[..., :2], "windows"))
+    seen = _seen(out[..., :2], "windows")
+    out[..., 2] = _confidence(out[..., 2], seen)
+    if channels == 4 and (np.isnan(out[..., 3]) == seen).any():
+        raise InputError("windows: a keypoint has z where it has x and y, and null elsewhere")
     return out
 
 
@@ -41,6 +45,7 @@ def track_of(request: TrackRequest) -> PoseTrack:
     seen = _seen(xy, "xy")
     given = seen.astype(np.float32) if request.confidence is None else request.confidence
     confidence = _confidence(_shaped(given, (t, k), "confidence", body), seen)
+    z = None if request.z is None else _shaped(request.z, (t, k), "z", body).astype(np.float32)
     if (np.diff(times) <= 0).any():
         raise InputError(f"time_s should strictly increase, but row {int(np.argmax(np.diff(times) <= 0)) + 1} does not")
     if t and times[-1] - times[0] > LONGEST_S:
@@ -49,7 +54,7 @@ def track_of(request: TrackRequest) -> PoseTrack:
         )
     return PoseTrack(
         body, 0, np.arange(t, dtype=np.int32), times, xy.astype(np.float32), confidence,
-        np.full(t, State.PREDICTED, np.uint8),
+        np.full(t, State.PREDICTED, np.uint8), z,
     )  # fmt: skip
 
 

@@ -39,5 +39,5 @@ class Client(AnalysisCalls, LiveCalls):
         body = {
             "keypoints": list(track.skeleton.keypoints), "time_s": track.time_s.tolist(), "xy": with_nulls(track.xy),
             "confidence": track.confidence.tolist(),
-        }  # fmt: skip
+        } | ({} if track.z is None else {"z": with_nulls(track.z)})  # fmt: skip
         return TrackAnswer.model_validate(self.post("/predict_track", body))

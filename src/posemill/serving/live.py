@@ -188,6 +188,8 @@ class Stream:
                 return self._frames.take(content, time_s)
 
     def _begin(self, names: Skeleton) -> None:
+        if self._judge.features.coordinates == 3:
+            raise InputError("/live takes x and y, and this model reads z too: send whole tracks to /predict_track")
         self._names = self._poses = None
         self._pose(names, [])  # names that do not fit are told now
         self._names, self._poses = names, LivePoses(self._judge)

@@ -68,8 +68,8 @@ class Judge:
         lengths = [scale * spec.duration_s for scale in sorted(spec.scales)]
         spans = np.array([(time_s - s, time_s) for s in lengths if s <= time_s - began_s + 1e-6]).reshape(-1, 2)
         if track is None or not len(track) or not len(spans):
-            return np.zeros((0, spec.frames, len(features.skeleton), 3), np.float32)
-        windows = cut(track.to(features.skeleton), spans, spec)
+            return np.zeros((0, *features.shape), np.float32)
+        windows = cut(track.to(features.skeleton), spans, spec, features.coordinates)
         return np.asarray(windows[seen(windows[..., :2]).any(-1).mean(-1) >= spec.min_seen])
 
 

@@ -81,9 +81,7 @@ class ActivityPredictor:
 
     def warm(self) -> None:
         """Run the model once on nobody, so that the first request does not wait for what loads on first use."""
-        self.probabilities(
-            np.full((1, self.features.window.frames, len(self.features.skeleton), 3), np.nan, np.float32)
-        )
+        self.probabilities(np.full((1, *self.features.shape), np.nan, np.float32))
 
     def track(
         self, track: PoseTrack, start_s: float | None = None, end_s: float | None = None

@@ -31,7 +31,7 @@ class _Strict(BaseModel):
 
 
 class WindowsRequest(_Strict):
-    """Windows as the prepare stage cuts them: (N, T, K, 3) x_px, y_px, confidence; null = not seen."""
+    """Windows as the prepare stage cuts them: (N, T, K, 3) x_px, y_px, confidence, perhaps z; null = not seen."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"windows": [[[[312.5, 120.0, 0.9], [None, None, 0.0]]]]}})
 
@@ -57,6 +57,7 @@ class TrackRequest(_Strict):
     time_s: Nested1 = Field(description="(T,) seconds, strictly increasing")
     xy: Nested3 = Field(description="(T, K, 2) pixels, origin top-left; null = not seen")
     confidence: Nested2 | None = Field(None, description="(T, K) 0..1; left out = 1 where seen")
+    z: Nested2 | None = Field(None, description="(T, K) depth away from the camera, pixels; for models that read it")
 
 
 class Receipt(_Strict):

@@ -66,7 +66,7 @@ async def _windows(request: Request, service: ActivityEndpoints) -> NDArray[np.f
 def _read(body: bytes, binary: bool, service: ActivityEndpoints) -> NDArray[np.float32]:
     features = service.predictor.features
     given: Any = npz.read(body) if binary else WindowsRequest.model_validate(json_of(body)).windows
-    return checks.windows_array(given, features.window.frames, features.skeleton)
+    return checks.windows_array(given, features.window.frames, features.skeleton, features.coordinates + 1)
 
 
 def _json(service: ActivityEndpoints, probabilities: NDArray[np.float32], abstained: NDArray[np.bool_]) -> bytes:

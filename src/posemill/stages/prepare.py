@@ -56,11 +56,11 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
     so, or the same medium or the same keypoints are on both sides of a split.
     """
     from posemill.quality.run import check_windows
+    from posemill.store.shards import layouts
 
     validated = inputs.output("validate")
     clips, dropped = _usable(_clips(validated / "clips.parquet"), params)
-    body = _skeleton(params, inputs.output("label"), set(clips["medium"]))
-    pipeline = FeaturePipeline(body, WindowSpec(**params.window.model_dump()))
+    pipeline = _pipeline(params, layouts(inputs.output("label"), set(clips["medium"])))
     shown: dict[int, NDArray[np.float32]] = {}
     index, windowless = _cut(pipeline, clips, inputs.output("label"), rejected_tracks(validated), outputs, shown)
     dropped |= windowless
@@ -113,14 +113,22 @@ def _usable(clips: pd.DataFrame, params: PrepareParams) -> tuple[pd.DataFrame, d
     return clips[~unlabelled & ~unwanted], dropped
 
 
-def _skeleton(params: PrepareParams, label: Path, media: set[str]) -> Skeleton:
-    """The one that is asked for, or with `auto` the one that the tracks of these media have in common."""
-    from posemill.store.shards import skeletons
+def _pipeline(params: PrepareParams, found: set[tuple[Skeleton, bool]]) -> FeaturePipeline:
+    """With the skeleton and coordinates that are asked for, or, with `auto`, that all tracks have.
 
-    if params.skeleton != AUTO:
-        return skeleton(params.skeleton)
-    found = skeletons(label, media)
-    return shared(found) if found else skeleton(PrepareParams.model_fields["skeleton"].default)
+    found  the tracks' skeletons, with whether they have z.
+    """
+    flat = sorted(body.name for body, deep in found if not deep)
+    if params.coordinates == 3 and flat:
+        raise InputError(
+            f"prepare.coordinates: 3 needs z, and tracks of {', '.join(flat)} have none: import them with `--depth "
+            f"keep`, leave them out (snapshot.datasets), or set it to auto"
+        )
+    body = shared(b for b, _ in found) if params.skeleton == AUTO and found else None
+    coordinates = (3 if found and not flat else 2) if params.coordinates == AUTO else params.coordinates
+    named = PrepareParams().skeleton if params.skeleton == AUTO else params.skeleton
+    window = WindowSpec(**params.window.model_dump())
+    return FeaturePipeline(body or skeleton(named), window, coordinates=coordinates)
 
 
 def rejected_tracks(validated: Path) -> set[tuple[str, int]]:
@@ -156,7 +164,7 @@ def _cut(
                 for clip in wanted[tracks.medium].to_dict("records"):
                     reason = _cut_clip(pipeline, kept, clip, rows, file, shown)
                     dropped.pop(int(clip["clip"])) if reason is None else dropped.update({int(clip["clip"]): reason})
-    _as_npy(raw, outputs / "windows.npy", (len(rows), pipeline.window.frames, len(pipeline.skeleton), 3))
+    _as_npy(raw, outputs / "windows.npy", (len(rows), *pipeline.shape))
     return pd.DataFrame(rows), dropped
 
 

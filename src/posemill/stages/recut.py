@@ -62,10 +62,10 @@ def verdicts(
 
 
 def windows_of(features: FeaturePipeline, tracks: MediumTracks, clip: HeldOut) -> NDArray[np.float32]:
-    """(N, T, K, 3) windows of the clip's acting person, as prepare cuts them; N is 0 where there is nobody."""
+    """(N, T, K, C) windows of the clip's acting person, as prepare cuts them; N is 0 where there is nobody."""
     actor = acting_person(tracks, clip.start_s, clip.end_s)
     if actor is None:
-        return np.zeros((0, features.window.frames, len(features.skeleton), 3), np.float32)
+        return np.zeros((0, *features.shape), np.float32)
     end_s = min(float(np.nan_to_num(clip.end_s, nan=np.inf)), max(tracks.duration_s, clip.start_s))
     return features.windows(actor, clip.start_s, end_s)[0]
 

@@ -192,7 +192,8 @@ def mirror(tracks: MediumTracks) -> MediumTracks:
     for track in tracks.tracks:
         xy = track.xy[:, tracks.skeleton.flip_index].copy()
         xy[..., 0] = tracks.width_px - 1 - xy[..., 0]
-        turned.append(replace(track, xy=xy, confidence=track.confidence[:, tracks.skeleton.flip_index]))
+        z = None if track.z is None else track.z[:, tracks.skeleton.flip_index]
+        turned.append(replace(track, xy=xy, confidence=track.confidence[:, tracks.skeleton.flip_index], z=z))
     return replace(tracks, tracks=tuple(turned))
 
 

@@ -236,7 +236,10 @@ def _applied(track: PoseTrack, rows: Sequence[Row]) -> PoseTrack:
     xy[pose, keypoint] = place
     confidence[pose, keypoint] = ~np.isnan(place[:, 0])
     state[pose] = State.CORRECTED
-    return replace(track, xy=xy, confidence=confidence, state=state)
+    if track.z is not None:  # whoever looks at a picture says nothing of depth: without one a keypoint stays unseen
+        xy[np.isnan(track.z)], confidence[np.isnan(track.z)] = np.nan, 0
+    z = None if track.z is None else np.where(np.isnan(xy[..., 0]), np.float32(np.nan), track.z)
+    return replace(track, xy=xy, confidence=confidence, state=state, z=z)
 
 
 def _numbers(connection: Connection, media: set[str]) -> dict[str, int]:

@@ -14,7 +14,7 @@ from posemill.pose.interpolate import found_only
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks
 from posemill.store.files import replace_file
-from posemill.store.track_file import about, described, from_table, open_parquet, to_bytes, to_table
+from posemill.store.track_file import about, described, from_table, has_depth, open_parquet, to_bytes, to_table
 
 SHARD_ROWS = 200_000  # about 45 MB of keypoints in memory
 
@@ -33,6 +33,7 @@ class ShardEntry:
 @dataclass(slots=True)
 class _Buffer:
     points: Skeleton
+    deep: bool = False
     number: int = 0
     rows: int = 0
     tables: list[pa.Table] = field(default_factory=list)
@@ -40,7 +41,7 @@ class _Buffer:
 
     @property
     def name(self) -> str:
-        return f"tracks-{self.points.name}-{self.number}.parquet"
+        return f"tracks-{self.points.name}{'-3d' if self.deep else ''}-{self.number}.parquet"
 
     def add(self, tracks: MediumTracks) -> ShardEntry:
         if tracks.medium in self.media:
@@ -55,21 +56,23 @@ class _Buffer:
 
     def flush(self, folder: Path) -> None:
         if self.media:
-            replace_file(folder / self.name, to_bytes(self.tables, self.points, self.media))
+            replace_file(folder / self.name, to_bytes(self.tables, self.points, self.media, self.deep))
             self.number, self.rows, self.tables, self.media = self.number + 1, 0, [], {}
 
 
 def write_shards(folder: Path, media: Iterable[MediumTracks], shard_rows: int = SHARD_ROWS) -> list[ShardEntry]:
     """Write `tracks-<skeleton>-<n>.parquet`, one skeleton a shard, at most one shard of each in memory.
 
+    Tracks with z go to `tracks-<skeleton>-3d-<n>.parquet`.
+
     Shards of an earlier call in this folder are replaced. Errors: InputError when a medium comes twice in a shard.
     """
     for stale in folder.glob("tracks-*.parquet"):
         stale.unlink()
-    buffers: dict[str, _Buffer] = {}
+    buffers: dict[tuple[str, bool], _Buffer] = {}
     entries = []
     for tracks in media:
-        buffer = buffers.setdefault(tracks.skeleton.name, _Buffer(tracks.skeleton))
+        buffer = buffers.setdefault((tracks.skeleton.name, tracks.deep), _Buffer(tracks.skeleton, tracks.deep))
         if buffer.points != tracks.skeleton:
             raise InputError(
                 f"medium {tracks.medium[:12]}: two different skeletons are called {tracks.skeleton.name}; import one "
@@ -98,10 +101,15 @@ def read_shards(folder: Path) -> Iterator[MediumTracks]:
             yield from_table(table.slice(entry["row"], entry["rows"]), medium, points, entry)
 
 
-def skeletons(folder: Path, media: Collection[str]) -> set[Skeleton]:
-    """The skeletons of those media among the shards' that are in `media`; no track is read."""
-    heads = (described(open_parquet(path, str(path)), str(path)) for path in shard_paths(folder))
-    return {points for points, inside in heads if not inside.keys().isdisjoint(media)}
+def layouts(folder: Path, media: Collection[str]) -> set[tuple[Skeleton, bool]]:
+    """The skeletons of the tracks of these media, each with whether they have z; no track is read."""
+    found = set()
+    for path in shard_paths(folder):
+        file = open_parquet(path, str(path))
+        points, inside = described(file, str(path))
+        if any(entry["rows"] and medium in media for medium, entry in inside.items()):
+            found.add((points, has_depth(file)))
+    return found
 
 
 def read_shard_medium(path: Path, medium: str) -> MediumTracks:

@@ -27,13 +27,14 @@ _KEY = b"posemill"
 _ABOUT = ("labeller", "width_px", "height_px", "frames", "duration_s")
 
 
-def schema_of(points: Skeleton) -> pa.Schema:
-    """The columns of a track file: xy is x then y, keypoint by keypoint."""
+def schema_of(points: Skeleton, deep: bool = False) -> pa.Schema:
+    """The columns of a track file: xy is x then y, keypoint by keypoint; z only where tracks have it."""
+    z = [("z", pa.list_(pa.float32(), len(points)))] if deep else []
     return pa.schema(
         [
             ("medium", pa.string()), ("person", pa.int32()), ("frame", pa.int32()), ("time_s", pa.float64()),
             ("xy", pa.list_(pa.float32(), 2 * len(points))), ("confidence", pa.list_(pa.float32(), len(points))),
-            ("state", pa.uint8()),
+            ("state", pa.uint8()), *z,
         ]
     )  # fmt: skip
 
@@ -51,6 +52,7 @@ def to_table(tracks: MediumTracks) -> pa.Table:
     def column(name: str, dtype: Any) -> NDArray[Any]:
         return np.concatenate([np.empty(0, dtype), *(getattr(t, name).reshape(-1) for t in rows)])
 
+    z = [pa.FixedSizeListArray.from_arrays(pa.array(column("z", np.float32)), k)] if tracks.deep else []
     person = np.repeat(np.array([t.person for t in rows], np.int32), [len(t) for t in rows])
     return pa.Table.from_arrays(
         [
@@ -58,16 +60,19 @@ def to_table(tracks: MediumTracks) -> pa.Table:
             pa.array(column("frame", np.int32)), pa.array(column("time_s", np.float64)),
             pa.FixedSizeListArray.from_arrays(pa.array(column("xy", np.float32)), 2 * k),
             pa.FixedSizeListArray.from_arrays(pa.array(column("confidence", np.float32)), k),
-            pa.array(column("state", np.uint8)),
+            pa.array(column("state", np.uint8)), *z,
         ],
-        schema=schema_of(tracks.skeleton),
+        schema=schema_of(tracks.skeleton, tracks.deep),
     )  # fmt: skip
 
 
-def to_bytes(tables: Sequence[pa.Table], points: Skeleton, media: Mapping[str, Mapping[str, Any]]) -> bytes:
-    """A whole track file. Equal tracks are equal bytes (with one version of pyarrow)."""
+def to_bytes(
+    tables: Sequence[pa.Table], points: Skeleton, media: Mapping[str, Mapping[str, Any]], deep: bool = False
+) -> bytes:
+    """A whole track file, with z or without. Equal tracks are equal bytes (with one version of pyarrow)."""
     described = json.dumps({"skeleton": definition(points), "media": media}, sort_keys=True)
-    table = pa.concat_tables([schema_of(points).empty_table(), *tables]).replace_schema_metadata({_KEY: described})
+    empty = schema_of(points, deep).empty_table()
+    table = pa.concat_tables([empty, *tables]).replace_schema_metadata({_KEY: described})
     sink = io.BytesIO()
     pq.write_table(
         table.combine_chunks(), sink, compression="zstd", row_group_size=16_384, use_dictionary=["medium", "state"]
@@ -77,7 +82,7 @@ def to_bytes(tables: Sequence[pa.Table], points: Skeleton, media: Mapping[str, M
 
 def medium_bytes(tracks: MediumTracks) -> bytes:
     """The track file of one medium."""
-    return to_bytes([to_table(tracks)], tracks.skeleton, {tracks.medium: about(tracks)})
+    return to_bytes([to_table(tracks)], tracks.skeleton, {tracks.medium: about(tracks)}, tracks.deep)
 
 
 def write_medium(path: Path, tracks: MediumTracks) -> None:
@@ -115,18 +120,23 @@ def described(file: pq.ParquetFile, where: str) -> tuple[Skeleton, dict[str, dic
         raise InputError(f"{where} is no track file: its schema metadata has no key {_KEY.decode()!r}")
     head = json.loads(raw)
     points = defined(head["skeleton"])
-    if not file.schema_arrow.remove_metadata().equals(schema_of(points)):
+    if not file.schema_arrow.remove_metadata().equals(schema_of(points, has_depth(file))):
         raise InputError(f"{where}: columns do not fit skeleton {points.name}: {file.schema_arrow.names}")
     return points, dict(head["media"])
+
+
+def has_depth(file: pq.ParquetFile) -> bool:
+    """Whether its tracks have z."""
+    return "z" in file.schema_arrow.names
 
 
 def from_table(table: pa.Table, medium: str, points: Skeleton, entry: Mapping[str, Any]) -> MediumTracks:
     """Tracks of one medium from its rows, in whatever order those are."""
     column = {name: table.column(name).to_numpy() for name in ("person", "frame", "time_s", "state")}
-    for name in ("xy", "confidence"):
+    for name in ("xy", "confidence", *(["z"] if "z" in table.column_names else [])):
         column[name] = np.asarray(table.column(name).combine_chunks().flatten(), np.float32)
     column["xy"] = column["xy"].reshape(-1, len(points), 2)
-    column["confidence"] = column["confidence"].reshape(-1, len(points))
+    column |= {name: column[name].reshape(-1, len(points)) for name in ("confidence", "z") if name in column}
     order = np.lexsort((column["frame"], column["person"]))
     if (np.diff(order) != 1).any():
         column = {name: values[order] for name, values in column.items()}

@@ -126,7 +126,7 @@ class WindowData(pl.LightningDataModule):
 def transformed(windows: NDArray[np.float32], pipeline: FeaturePipeline, path: Path) -> NDArray[np.float32]:
     """Network input for all windows, written once to `path` and memory-mapped."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    out = np.lib.format.open_memmap(path, "w+", np.float32, windows.shape)
+    out = np.lib.format.open_memmap(path, "w+", np.float32, (*windows.shape[:3], 3))
     for i in range(0, len(windows), CHUNK):
         out[i : i + CHUNK] = pipeline.transform(np.asarray(windows[i : i + CHUNK]))
     out.flush()

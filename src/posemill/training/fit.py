@@ -92,7 +92,8 @@ def fit(
 ) -> FitResult:
     """Train on the `train` windows, choose by the `validation` windows.
 
-    windows  (N, T, K, 3) px and confidence, NaN = not seen (may be memory-mapped); index has N rows.
+    windows  (N, T, K, C) px and confidence, as the pipeline cuts them, NaN = not seen (may be memory-mapped); index has
+             N rows.
     scratch  folder of checkpoints: a training that was killed continues from its last.ckpt. Emptied at the end.
     live     folder for DVCLive's figures; None = none.
     watch    told epoch and validation score after every epoch; what it raises ends the training.
@@ -112,7 +113,9 @@ def fit(
     )
     checked = sanity.check(network, *data.dataset[index.rows("train")[:: max(len(index.rows("train")) // 512, 1)]][:2],
                            len(classes))  # fmt: skip
-    card = NetworkCard(params.network, params.own_hyper, pipeline.skeleton.name, tuple(classes), pipeline.window.frames)
+    card = NetworkCard(
+        params.network, hyper_of(params, pipeline), pipeline.skeleton.name, tuple(classes), pipeline.window.frames
+    )
     if pretrained:
         start_from(network, pretrained, card, params.pretrained_parts)
     module = ActivityModule(network, params, params.epochs * data.steps_per_epoch())
@@ -148,9 +151,14 @@ def fit(
     )  # fmt: skip
 
 
+def hyper_of(params: TrainParams, pipeline: FeaturePipeline) -> dict[str, Any]:
+    """The network's hyper-parameters; it reads z where windows have it, unless somebody said otherwise."""
+    return ({"coordinates": 3} if pipeline.coordinates == 3 else {}) | params.own_hyper
+
+
 def _fresh(params: TrainParams, pipeline: FeaturePipeline, classes: int) -> nn.Module:
     try:
-        return models.build(params.network, pipeline.skeleton, classes, **params.own_hyper)
+        return models.build(params.network, pipeline.skeleton, classes, **hyper_of(params, pipeline))
     except (TypeError, ValueError, RuntimeError, ArithmeticError) as exc:
         raise InputError(
             f"network {params.network} cannot be built with {params.own_hyper} ({exc}): correct "

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from posemill.errors import InputError
 from posemill.pose.skeleton import COCO_17, PENN_13, SKELETONS, Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
-from posemill.store.shards import skeletons
+from posemill.store.shards import layouts
 from posemill.store.tracks import (
     TrackStore,
     read_medium,
@@ -125,8 +125,8 @@ def test_a_skeleton_of_ones_own_travels_with_its_tracks(tmp_path: Path) -> None:
     assert_same(read_medium(tmp_path / "one.parquet"), went[0])
     write_shards(tmp_path, went)
     assert {t.medium: t.skeleton for t in read_shards(tmp_path)} == {t.medium: t.skeleton for t in went}
-    assert skeletons(tmp_path, {went[0].medium}) == {own}
-    assert skeletons(tmp_path, {t.medium for t in went}) == {own, COCO_17}
+    assert layouts(tmp_path, {went[0].medium}) == {(own, False)}
+    assert layouts(tmp_path, {t.medium for t in went}) == {(own, False), (COCO_17, False)}
     other = Skeleton("two-hands", ("right_hand", "left_hand"), (("left_hand", "right_hand"),), (), (0.1, 0.1))
     with pytest.raises(InputError, match="two different skeletons are called two-hands"):
         write_shards(tmp_path, [went[0], a_medium(3, [5], other)])
