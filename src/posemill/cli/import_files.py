@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,6 +25,9 @@ from posemill.cli.importing import (
 from posemill.cli.output import progress
 from posemill.cli.sources import opened
 
+if TYPE_CHECKING:
+    from posemill.ingest.projection import Depth, Up
+
 
 @click.command("pyskl")
 @click.argument("path", type=PATH)
@@ -38,15 +41,16 @@ from posemill.cli.sources import opened
 @common
 def pyskl(
     path: Path, dataset: str | None, split: str | None, classes: Path | None, points: str | None, subject: str | None,
-    fps: float, yaw: float, pitch: float, focal: float, size: str, **how: Any,
+    fps: float, yaw: float, pitch: float, focal: float, size: str, up: Up, depth: Depth, **how: Any,
 ) -> None:  # fmt: skip
     """PYSKL: an annotation file (.pkl), of which only plain values and arrays are read.
 
-    Keypoints in metres ([M, T, V, 3]) are seen by a virtual camera.
+    Keypoints in metres ([M, T, V, 3]) are seen by a virtual camera, or keep x, y and z with --depth keep.
 
     \b
       posemill import pyskl ucf101_hrnet.pkl --split 1 --classes ucf101.txt
       posemill import pyskl ntu60_hrnet.pkl --split xsub --classes nturgbd_120.txt
+      posemill import pyskl ntu60_3danno.pkl --split xsub --classes nturgbd_120.txt --depth keep
     """
     from posemill.ingest.datasets import pyskl as data
     from posemill.ingest.keypoints import Collection
@@ -54,7 +58,7 @@ def pyskl(
 
     name = dataset or path.stem
     body = chosen(points) if points else None
-    reading = data.Reading(name, fps, activities(classes), body, subject, virtual(yaw, pitch, focal, size))
+    reading = data.Reading(name, fps, activities(classes), body, subject, virtual(yaw, pitch, focal, size, up, depth))
     read = partial(data.sequences, path, reading, split=split)
     run(Collection(name, f"PYSKL annotations {path.name}; {assumed(fps)}", path, read), None, **how)
 
@@ -84,10 +88,24 @@ def coco(path: Path, dataset: str, split: str | None, **how: Any) -> None:
 @click.option("--fps", type=FPS, help="Frames per second, where the table does not say it.")
 @click.option("--skeleton", "points", help=f"{SKELETON} Default: by the names of the columns.")
 @click.option("--classes", type=PATH, help="The known activities, one a line; others are faulty.")
+@click.option(
+    "--depth",
+    type=click.Choice(["none", "keep"]),
+    default="none",
+    show_default=True,
+    help="Whether columns <keypoint>_z are read: x, y and z are then in any unit, and laid into the picture.",
+)
+@click.option(
+    "--up",
+    type=click.Choice(["y", "-y", "z"]),
+    default="y",
+    show_default=True,
+    help="The axis that points up, with --depth keep.",
+)
 @common
 def table(
     path: Path, dataset: str | None, size: str | None, fps: float | None, points: str | None, classes: Path | None,
-    **how: Any,
+    depth: str, up: Up, **how: Any,
 ) -> None:  # fmt: skip
     """Tracks in CSV or Parquet: one table, or a folder with media.csv and tracks-<skeleton>.csv, as `export` writes.
 
@@ -97,6 +115,7 @@ def table(
     \b
       posemill import table tracks.csv --size 1280x720 --fps 25
       posemill import table exported/ --dataset gym
+      posemill import table mocap.csv --fps 60 --depth keep --up z
     """
     from posemill.ingest.datasets import table as data
     from posemill.ingest.keypoints import Collection
@@ -104,7 +123,8 @@ def table(
 
     width, height = size_of(size) if size else (None, None)
     name = dataset or path.stem
-    read = partial(data.sequences, path, data.Told(name, width, height, fps, chosen(points) if points else None))
+    told = data.Told(name, width, height, fps, chosen(points) if points else None, up if depth == "keep" else None)
+    read = partial(data.sequences, path, told)
     run(Collection(name, f"tracks of {path.name}", path, read, classes=activities(classes)), None, **how)
 
 

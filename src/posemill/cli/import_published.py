@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from posemill.cli.importing import FPS, PATH, activities, assumed, camera, common, run, virtual
+
+if TYPE_CHECKING:
+    from posemill.ingest.projection import Depth, Up
 
 
 @click.command("penn-action")
@@ -64,20 +67,23 @@ def jhmdb(path: Path, split: str, fps: float, **how: Any) -> None:
 @common
 def ntu(
     path: Path, picture: str, split: str, classes: Path | None, yaw: float, pitch: float, focal: float, size: str,
-    **how: Any,
+    up: Up, depth: Depth, **how: Any,
 ) -> None:  # fmt: skip
     """NTU RGB+D (60 and 120): a folder of .skeleton files.
 
-    Keypoints in metres become pixels: Kinect's own colour or depth picture, or that of a virtual camera.
+    Keypoints in metres become pixels: Kinect's own colour or depth picture, or that of a virtual camera. With --depth
+    keep they keep x, y and z, whatever the picture.
 
     \b
       posemill import ntu nturgb+d_skeletons/ --classes nturgbd_120.txt
       posemill import ntu nturgb+d_skeletons/ --picture virtual --yaw 30
+      posemill import ntu nturgb+d_skeletons/ --depth keep
     """
     from posemill.ingest.datasets import ntu as data
     from posemill.ingest.keypoints import Collection
 
-    seen_by = virtual(yaw, pitch, focal, size)
+    seen_by = virtual(yaw, pitch, focal, size, up, depth)
+    picture = "virtual" if depth == "keep" else picture
     seen = f"virtual, {seen_by}" if picture == "virtual" else picture
     read = partial(
         data.sequences, path, picture=picture, camera=seen_by, classes=activities(classes), split=split == "xsub"

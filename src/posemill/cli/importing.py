@@ -15,7 +15,7 @@ from posemill.errors import InputError
 
 if TYPE_CHECKING:
     from posemill.ingest.keypoints import Collection
-    from posemill.ingest.projection import VirtualCamera
+    from posemill.ingest.projection import Depth, Up, VirtualCamera
 
 PATH = click.Path(path_type=Path, exists=True)
 FPS = click.FloatRange(min=0.1, max=1000)
@@ -33,8 +33,22 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def camera(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The virtual camera that keypoints in metres need."""
+    """The virtual camera that keypoints in metres need, or whether they keep all three axes."""
     for option in (
+        click.option(
+            "--up",
+            type=click.Choice(["y", "-y", "z"]),
+            default="y",
+            show_default=True,
+            help="The axis of the metres that points up.",
+        ),
+        click.option(
+            "--depth",
+            type=click.Choice(["project", "keep"]),
+            default="project",
+            show_default=True,
+            help="What becomes of metres: x and y as the camera sees them, or x, y and z.",
+        ),
         click.option("--size", default="1920x1080", show_default=True, help="Of the virtual camera's picture."),
         click.option("--focal", default=1000.0, show_default=True, help="Its focal length, pixels."),
         click.option("--pitch", default=0.0, show_default=True, help="How far it looks down, degrees."),
@@ -80,11 +94,11 @@ def activities(path: Path | None) -> list[str] | None:
     return None if path is None else read_classes(path)
 
 
-def virtual(yaw: float, pitch: float, focal: float, size: str) -> VirtualCamera:
+def virtual(yaw: float, pitch: float, focal: float, size: str, up: Up, depth: Depth) -> VirtualCamera:
     """The camera of these options."""
     from posemill.ingest.projection import VirtualCamera
 
-    return VirtualCamera(yaw, pitch, focal, *size_of(size))
+    return VirtualCamera(yaw, pitch, focal, *size_of(size), up, depth)
 
 
 def size_of(text: str) -> tuple[int, int]:

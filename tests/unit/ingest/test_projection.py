@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from posemill.errors import InputError
-from posemill.ingest.projection import VirtualCamera
+from posemill.ingest.projection import Up, VirtualCamera
 
 CAMERA = VirtualCamera(focal_px=1000, width_px=1920, height_px=1080)
 
@@ -43,3 +45,29 @@ def test_all_the_way_round_is_where_it_began() -> None:
 def test_a_camera_that_cannot_be_is_refused() -> None:
     with pytest.raises(InputError, match="focal length"):
         VirtualCamera(focal_px=0)
+
+
+def test_kept_depth_has_the_scale_of_x_and_y_and_all_is_in_the_picture() -> None:
+    points = np.random.default_rng(0).normal([5, -2, 0], 0.4, (5, 25, 3))  # of no sensor: some are behind it
+    points[2, 3] = np.nan
+    xy, z = replace(CAMERA, depth="keep").see(points)
+    assert z is not None
+    assert (xy.dtype, z.dtype, z.shape) == (np.float32, np.float32, (5, 25))
+    assert np.argwhere(np.isnan(z)).tolist() == np.argwhere(np.isnan(xy[..., 0])).tolist() == [[2, 3]]
+    seen = ~np.isnan(z)
+    assert (xy[seen] > 0).all()
+    assert (xy[seen] < [1920, 1080]).all()
+    space = np.concatenate([xy, z[..., None]], -1)
+    ratio = np.linalg.norm(space[:, 0] - space[:, 1], axis=-1) / np.linalg.norm(points[:, 0] - points[:, 1], axis=-1)
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-3)
+    assert (xy[0, 0, 1] > xy[0, 1, 1]) == (points[0, 0, 1] < points[0, 1, 1])  # what is higher has the smaller y
+
+
+@pytest.mark.parametrize(("up", "axes"), [("y", (0, 1, 2)), ("-y", (0, -1, 2)), ("z", (0, 2, 1))])
+def test_another_axis_may_point_up(up: Up, axes: tuple[int, ...]) -> None:
+    points = np.random.default_rng(1).normal([0, 0, 3], 0.3, (4, 12, 3))
+    turned = np.stack([np.sign(a) * points[..., abs(a)] if a else points[..., 0] for a in axes], -1)
+    for camera in (CAMERA, replace(CAMERA, depth="keep")):
+        wanted, came = camera.see(points), replace(camera, up=up).see(turned)
+        np.testing.assert_allclose(came[0], wanted[0], atol=1e-2)
+        assert (came[1] is None) == (wanted[1] is None)

@@ -1,8 +1,9 @@
 """NTU RGB+D's skeleton files: text, one a clip, 25 keypoints of Kinect in metres and in two pictures.
 
-A name such as S001C002P003R002A013 says setup, camera, performer, repetition and activity. Tracks are pictures, so one
-of these is taken: `colour` and `depth` are Kinect's own projections into its two cameras' pictures, `virtual` projects
-the metres anew. What Kinect did not track is unseen, what it inferred is half as sure as what it tracked.
+A name such as S001C002P003R002A013 says setup, camera, performer, repetition and activity. Of the places one is taken:
+`colour` and `depth` are Kinect's own projections into its two cameras' pictures, `virtual` projects the metres anew, or
+keeps their depth where its camera says so. What Kinect did not track is unseen, what it inferred is half as sure as
+what it tracked.
 
 The official split is by performer (cross-subject). Cross-view and cross-setup have everybody on both sides, which is
 no split by subject: they are not offered. 30 frames per second, as Kinect records.
@@ -78,25 +79,25 @@ def parse(
         values = _values(content.split("\n"))
     except (ValueError, StopIteration, IndexError) as exc:
         raise InputError(f"{name} is no skeleton file, or cut short: {str(exc) or 'it ends too early'}") from exc
-    xy, size = _pixels(values, picture, camera or VirtualCamera())
+    xy, z, size = _pixels(values, picture, camera or VirtualCamera())
     state = np.nan_to_num(values[..., 11]).astype(int).clip(0, 2)
     xy = np.where((state > 0)[..., None] & np.isfinite(xy).all(-1, keepdims=True), xy, np.nan)
     return Sequence(
         stem, classes[label - 1] if classes is not None else f"A{label:03d}",
         ("train" if performer in TRAINING else "test") if split else None,
-        medium_tracks(f"{DATASET}/{stem}", NTU_25, size, FPS, xy, _CONFIDENCE[state]),
+        medium_tracks(f"{DATASET}/{stem}", NTU_25, size, FPS, xy, _CONFIDENCE[state], z),
         subject=f"{DATASET}/P{performer:03d}", camera=f"C{view:03d}", source=f"{stem}.skeleton",
     )  # fmt: skip
 
 
 def _pixels(
     values: NDArray[np.float64], picture: Picture, camera: VirtualCamera
-) -> tuple[NDArray[np.floating], tuple[int, int]]:
+) -> tuple[NDArray[np.floating], NDArray[np.floating] | None, tuple[int, int]]:
     if picture == "virtual":
         metres = np.where((values[..., 11:] > 0), values[..., :3], np.nan)
-        return camera.project(metres), (camera.width_px, camera.height_px)
+        return *camera.see(metres), (camera.width_px, camera.height_px)
     columns, size = _PICTURES[picture]
-    return values[..., columns], size
+    return values[..., columns], None, size
 
 
 def _values(lines: Ordered[str]) -> NDArray[np.float64]:

@@ -1,8 +1,9 @@
 """PYSKL's annotation files: one pickle of `annotations` and `split`. Nothing in it is run.
 
 An annotation has keypoint [M, T, V, 2] in pixels, or [M, T, V, 3] in metres (NTU RGB+D's), which a virtual camera
-projects. What is 0, 0 or has keypoint_score 0 is not seen. Labels are numbers: their names come from the file where
-posemill wrote it (`classes`), else from a list that must be given, such as PYSKL's own label maps.
+projects, or lays into its picture with their depth kept. What is 0, 0 or has keypoint_score 0 is not seen. Labels are
+numbers: their names come from the file where posemill wrote it (`classes`), else from a list that must be given, such
+as PYSKL's own label maps.
 
 The subject is what `subject` (a regular expression) finds in frame_dir, the performer where that is a name of NTU
 RGB+D's, the medium where posemill wrote the file, else the annotation alone.
@@ -21,10 +22,11 @@ import numpy as np
 from posemill.errors import InputError, SkeletonError
 from posemill.formats.pyskl import NO_ACTIVITY, read_pyskl, tracks_of
 from posemill.ingest.datasets import ntu
-from posemill.ingest.datasets.sequence import LABELLER, Fault, Found, Sequence, named_group
+from posemill.ingest.datasets.sequence import LABELLER, Fault, Found, Sequence, medium_tracks, named_group
 from posemill.ingest.datasets.split import official
 from posemill.ingest.projection import VirtualCamera
 from posemill.pose.skeleton import COCO_17, H36M_17, JHMDB_15, KINECT_20, NTU_25, OPENNI_15, PENN_13, Skeleton
+from posemill.pose.track import MediumTracks
 
 _IN_PIXELS, _IN_METRES = (
     {len(points): points for points in known}
@@ -88,7 +90,7 @@ def parse(name: str, annotation: Mapping[str, Any], reading: Reading, split: str
     )  # fmt: skip
 
 
-def _tracks(name: str, annotation: Mapping[str, Any], reading: Reading) -> Any:
+def _tracks(name: str, annotation: Mapping[str, Any], reading: Reading) -> MediumTracks:
     keypoint = np.asarray(annotation["keypoint"], np.float32)
     if keypoint.ndim != 4 or keypoint.shape[3] not in (2, 3):
         raise InputError(f"{name}: expected keypoint [M, T, V, 2] or [M, T, V, 3], came {keypoint.shape}")
@@ -103,7 +105,7 @@ def _tracks(name: str, annotation: Mapping[str, Any], reading: Reading) -> Any:
     if annotation.get("keypoint_score") is None:
         plain["keypoint_score"] = (keypoint != 0).any(-1).astype(np.float32)
     if keypoint.shape[3] == 3:
-        plain |= _projected(keypoint, plain["keypoint_score"], reading.camera)
+        return _seen_in_metres(name, keypoint, plain["keypoint_score"], points, reading)
     if "img_shape" not in plain:
         raise InputError(f"{name} does not say how large the picture is (img_shape: height, width)")
     try:
@@ -113,15 +115,15 @@ def _tracks(name: str, annotation: Mapping[str, Any], reading: Reading) -> Any:
     return replace(tracks, medium=f"{reading.dataset}/{name}", labeller=LABELLER)
 
 
-def _projected(keypoint: Any, score: Any, camera: VirtualCamera) -> dict[str, Any]:
-    """Metres as pixels of the camera's picture, 0, 0 where a keypoint is not seen, as PYSKL has it."""
-    seen = (keypoint != 0).any(-1) & (np.asarray(score) > 0)
-    xy = camera.project(np.where(seen[..., None], keypoint, np.nan))
-    seen &= ~np.isnan(xy).any(-1)
-    return {
-        "keypoint": np.where(seen[..., None], xy, 0), "keypoint_score": np.where(seen, score, 0),
-        "img_shape": (camera.height_px, camera.width_px),
-    }  # fmt: skip
+def _seen_in_metres(name: str, keypoint: Any, score: Any, points: Skeleton, reading: Reading) -> MediumTracks:
+    """Metres as pixels of the camera's picture."""
+    score, camera = np.asarray(score, np.float32), reading.camera
+    if score.shape != keypoint.shape[:3]:
+        raise InputError(f"{name}: expected keypoint_score {list(keypoint.shape[:3])}, came {list(score.shape)}")
+    seen = (keypoint != 0).any(-1) & (score > 0)
+    xy, z = camera.see(np.where(seen[..., None], keypoint, np.nan))
+    size = (camera.width_px, camera.height_px)
+    return medium_tracks(f"{reading.dataset}/{name}", points, size, reading.fps, xy, score, z)
 
 
 def _activity(name: str, label: int, classes: Ordered[str]) -> str | None:

@@ -53,22 +53,27 @@ Found = Iterator[Sequence | Fault]
 
 def medium_tracks(
     medium: str, points: Skeleton, size_px: tuple[int, int], fps: float, xy: NDArray[np.floating],
-    confidence: NDArray[np.floating],
+    confidence: NDArray[np.floating], z: NDArray[np.floating] | None = None,
 ) -> MediumTracks:  # fmt: skip
     """Tracks of whole sequences: xy (M, T, K, 2) pixels, NaN = not seen, and confidence (M, T, K), one row a person.
+
+    z (M, T, K) is the depth in pixels, where there is one.
 
     A frame in which nothing of a person is seen has no pose; somebody who is never seen has no track.
     """
     seen = ~np.isnan(xy).any(-1)
     xy = np.where(seen[..., None], xy, np.nan).astype(np.float32)
+    deep = None if z is None else np.where(seen, z, np.nan).astype(np.float32)
     sure = np.where(seen, np.clip(confidence, 0, 1), 0).astype(np.float32)
     tracks = []
     for person in range(len(xy)):
         frame = np.flatnonzero(seen[person].any(1)).astype(np.int32)
         if len(frame):
             state = np.full(len(frame), State.PREDICTED, np.uint8)
-            track = PoseTrack(points, person, frame, frame / fps, xy[person, frame], sure[person, frame], state)
-            tracks.append(track)
+            depth = None if deep is None else deep[person, frame]
+            tracks.append(
+                PoseTrack(points, person, frame, frame / fps, xy[person, frame], sure[person, frame], state, depth)
+            )
     frames = xy.shape[1]
     return MediumTracks(medium, LABELLER, points, *size_px, frames, frames / fps, tuple(tracks))
 

@@ -4,6 +4,9 @@ One row a person and frame: `medium` (any name), `frame`, and for every keypoint
 empty cell is not seen. `person` (else 0), `time_s` (else by the frame rate), `<name>_confidence` (else 1) and `state`
 may be there. What holds for a whole medium, `width_px`, `height_px`, `fps` or `frames` and `duration_s`, `activity`,
 `subject`, `camera` and `split`, is in `media.csv` beside the tables, or the same in all of its rows, or told.
+
+Where it is told which axis points up, `<name>_z` is read too: x, y and z are then places in space, in any unit,
+and laid into a picture with their depth kept.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import numpy as np
 
 from posemill.errors import InputError, SkeletonError
 from posemill.ingest.datasets.sequence import LABELLER, Fault, Found, Sequence, skeleton_of
+from posemill.ingest.projection import Up, VirtualCamera
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
 
@@ -31,13 +35,23 @@ _ABOUT = ("width_px", "height_px", "fps", "frames", "duration_s", *_CLAIMS)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What holds for every medium where the table does not say it. points: None = by the names of the columns."""
+    """What holds for every medium where the table does not say it.
+
+    points  the skeleton; None = by the names of the columns.
+    up      which axis of space points up, see VirtualCamera; None = x and y are pixels, and z is not read.
+    """
 
     dataset: str
     width_px: int | None = None
     height_px: int | None = None
     fps: float | None = None
     points: Skeleton | None = None
+    up: Up | None = None
+
+    @property
+    def axes(self) -> str:
+        """Of the columns."""
+        return "xyz" if self.up else "xy"
 
 
 def sequences(path: Path, told: Told) -> Found:
@@ -48,7 +62,7 @@ def sequences(path: Path, told: Told) -> Found:
     about, tables = _tables(path)
     for table in tables:
         points = told.points or skeleton_of(name.removesuffix("_x") for name in table.columns if name.endswith("_x"))
-        wanted = ("medium", "frame", *(f"{k}_{axis}" for k in points.keypoints for axis in "xy"))
+        wanted = ("medium", "frame", *(f"{k}_{axis}" for k in points.keypoints for axis in told.axes))
         missing = [name for name in wanted if name not in table.columns]
         if missing:
             raise InputError(f"{path}: a table of tracks of {points.name} has no column {', '.join(missing)}")
@@ -80,6 +94,8 @@ def _checked(name: str, about: Mapping[str, Any], rows: pl.DataFrame, points: Sk
 
 def _medium(name: str, about: Mapping[str, Any], rows: pl.DataFrame, points: Skeleton, told: Told) -> MediumTracks:
     width, height = (about.get(side) or getattr(told, side) for side in ("width_px", "height_px"))
+    if (width is None or height is None) and told.up:
+        width, height = VirtualCamera().width_px, VirtualCamera().height_px
     if width is None or height is None:
         raise InputError(f"{name}: nobody says how large the picture is: a column width_px and height_px, or --size")
     fps = about.get("fps") or told.fps
@@ -88,15 +104,32 @@ def _medium(name: str, about: Mapping[str, Any], rows: pl.DataFrame, points: Ske
         raise InputError(f"{name}: nobody says how fast it runs: a column fps, or time_s and duration_s, or --fps")
     duration_s = about.get("duration_s") or frames / fps
     people = rows.with_columns(**{} if "person" in rows.columns else {"person": 0}).sort("person", "frame")
+    if told.up:
+        people = _laid_into(
+            VirtualCamera(width_px=int(width), height_px=int(height), up=told.up, depth="keep"), people, points
+        )
     tracks = tuple(
-        _track(int(person), own, points, fps) for (person,), own in people.group_by("person", maintain_order=True)
+        _track(int(person), own, points, fps, told.axes)
+        for (person,), own in people.group_by("person", maintain_order=True)
     )
     return MediumTracks(
         f"{told.dataset}/{name}", LABELLER, points, int(width), int(height), frames, float(duration_s), tracks
     )
 
 
-def _track(person: int, rows: pl.DataFrame, points: Skeleton, fps: float | None) -> PoseTrack:
+def _laid_into(camera: VirtualCamera, rows: pl.DataFrame, points: Skeleton) -> pl.DataFrame:
+    """The rows with x, y and z in the camera's pixels instead of a unit of space."""
+    import polars as pl
+
+    names = [f"{k}_{axis}" for k in points.keypoints for axis in "xyz"]
+    space = rows.select(pl.col(name).cast(pl.Float64) for name in names).to_numpy()
+    xy, z = camera.see(space.reshape(len(rows), -1, 3))
+    assert z is not None  # of a camera that keeps depth
+    places = np.concatenate([xy, z[..., None]], -1).reshape(len(rows), -1)
+    return rows.with_columns(pl.Series(name, places[:, i]) for i, name in enumerate(names))
+
+
+def _track(person: int, rows: pl.DataFrame, points: Skeleton, fps: float | None, axes: str) -> PoseTrack:
     import polars as pl
 
     def part(ending: str) -> Any:
@@ -118,6 +151,7 @@ def _track(person: int, rows: pl.DataFrame, points: Skeleton, fps: float | None)
             xy,
             sure,
             np.array([State[(s or "predicted").upper()] for s in state], np.uint8),
+            part("z") if axes == "xyz" else None,
         )
     except SkeletonError as exc:
         raise InputError(f"{rows['medium'][0]}: {exc}") from exc
