@@ -13,6 +13,7 @@ from posemill.errors import InputError
 from posemill.evaluation.noise import dropout, jitter
 from posemill.features import FeaturePipeline, WindowSpec
 from posemill.features.augment import Augmentation, turn_around
+from posemill.features.noise import FittedNoise
 from posemill.params.train import AugmentParams, TrainParams
 from posemill.pose.skeleton import KINECT_20
 from posemill.training.fit import hyper_of
@@ -79,6 +80,13 @@ def test_augmentation_changes_all_three_and_leaves_no_nan(pipeline: FeaturePipel
     mirrored = Augmentation(pipeline, still)(x, torch.Generator().manual_seed(0))
     flip = torch.from_numpy(KINECT_20.flip_index)
     assert (mirrored - x[:, :, flip] * torch.tensor([-1.0, 1.0, 1.0])).abs().max() < 0.25  # uneven times
+
+
+def test_errors_of_videos_are_not_put_on_depth(pipeline: FeaturePipeline) -> None:
+    each = (0.01,) * len(KINECT_20)
+    fitted = FittedNoise(KINECT_20.keypoints, 9, each, 0.1, each, 0.2, 0.1, each, 0.1, each, 0.1)
+    with pytest.raises(InputError, match="which have no z"):
+        Augmentation(pipeline, AugmentParams(noise="fitted"), fitted)
 
 
 def test_the_noise_budget_reaches_depth() -> None:

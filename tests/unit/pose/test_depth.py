@@ -16,6 +16,7 @@ from posemill.pose.interpolate import fill_gaps, found_only
 from posemill.pose.skeleton import BODY_12, KINECT_20
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.pose.window import WindowSpec, cut
+from posemill.store.corrections import apply
 from posemill.store.shards import layouts
 from posemill.store.tracks import read_medium, read_shard_medium, read_shards, write_medium, write_shards
 
@@ -79,6 +80,26 @@ def test_it_is_kept_on_disk_apart_from_flat_tracks(tmp_path: Path) -> None:
     assert came["b" * 64].tracks[0].z is None
     assert layouts(tmp_path, {"a" * 64, "c" * 64}) == {(KINECT_20, True)}
     assert layouts(tmp_path, {"a" * 64, "b" * 64}) == {(KINECT_20, True), (KINECT_20, False)}
+
+
+def test_a_correction_invents_no_depth() -> None:
+    row = {
+        "medium": "a" * 64,
+        "labeller": "imported",
+        "person": 0,
+        "frame": 3,
+        "keypoint": "left_hand",
+        "x_px": 5.0,
+        "y_px": 6.0,
+    }
+    assert KINECT_20.index("left_hand") == 7  # which is hidden in that frame
+    said = [row, {**row, "frame": 4}, {**row, "frame": 5, "x_px": None, "y_px": None}]
+    (track,) = apply(medium(deep()), said).tracks
+    assert track.z is not None
+    assert np.isnan(track.xy[[3, 5], 7]).all()
+    assert np.isnan(track.z[[3, 5], 7]).all()
+    assert track.xy[4, 7].tolist() == [5, 6]
+    assert np.isfinite(track.z[4, 7])
 
 
 @pytest.mark.parametrize("smooth_s", [0.0, 0.1])

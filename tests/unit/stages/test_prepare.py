@@ -121,6 +121,29 @@ def test_windows_may_have_the_skeleton_that_the_data_have(workspace: Workspace) 
     assert (card.skeleton, network.training) == (both.name, False)
 
 
+def test_windows_have_z_where_all_tracks_have_it(workspace: Workspace) -> None:
+    out, media = workspace.output("prepare"), [with_z(t) for t in read_shards(workspace.output("label"))]
+    write_shards(workspace.output("label"), media)
+    prepare.run(PARAMS, workspace, out)
+    assert np.load(out / "windows.npy", mmap_mode="r").shape == (100, 16, 12, 4)
+    assert FeaturePipeline.load(out / "features.json").coordinates == 3
+    train.run(TrainParams(epochs=1, threads=1, network="linear"), workspace, workspace.output("train"))
+    assert models.load(workspace.output("train"))[1].hyper == {"coordinates": 3}
+    prepare.run(PARAMS.model_copy(update={"coordinates": 2}), workspace, out)
+    assert np.load(out / "windows.npy", mmap_mode="r").shape == (100, 16, 12, 3)
+    flat = tuple(replace(t, z=None) for t in media[0].tracks)
+    write_shards(workspace.output("label"), [replace(media[0], tracks=flat), *media[1:]])
+    prepare.run(PARAMS, workspace, out)
+    assert np.load(out / "windows.npy", mmap_mode="r").shape == (100, 16, 12, 3)
+    with pytest.raises(InputError, match="coordinates: 3 needs z, and tracks of coco-17 have none: import them with"):
+        prepare.run(PARAMS.model_copy(update={"coordinates": 3}), workspace, out)
+
+
+def with_z(tracks: MediumTracks) -> MediumTracks:
+    """The same people, who lean away from the camera."""
+    return replace(tracks, tracks=tuple(replace(t, z=t.xy[..., 1] / 2) for t in tracks.tracks))
+
+
 def in_openni(tracks: MediumTracks) -> MediumTracks:
     """The same people with 15 of their keypoints under the names of another layout."""
     people = tuple(
