@@ -34,7 +34,7 @@ class Watch:
             return "it has 1 frame, and an activity needs motion"
         content = hashlib.sha256()
         for track in tracks.tracks:
-            for values in (track.frame, track.xy, track.confidence):
+            for values in (track.frame, track.xy, track.confidence, *([] if track.z is None else [track.z])):
                 content.update(values.tobytes())
         digest = content.hexdigest() if tracks.tracks else None
         return self.member(sequence.name, digest, sequence.activity, sequence.subject, sequence.split)

@@ -15,6 +15,7 @@ from posemill.formats.pyskl import Cut, write_pyskl
 from posemill.ingest.datasets.pyskl import Reading, sequences
 from posemill.ingest.datasets.sequence import Fault, Sequence
 from posemill.ingest.projection import VirtualCamera
+from posemill.ingest.soundness import Watch
 from posemill.pose.skeleton import BODY_12, COCO_17, NTU_25
 
 READING = Reading("set", classes=["wave", "squat"])
@@ -76,6 +77,29 @@ def test_metres_are_projected_and_people_who_are_not_there_have_no_track(tmp_pat
     wanted = camera.project(np.stack([seen, np.full_like(seen, np.nan)]))[0]
     np.testing.assert_allclose(track.xy, wanted, atol=1e-3)
     assert np.argwhere(np.isnan(track.xy[..., 0])).tolist() == [[3, 7]]
+
+
+def test_metres_keep_their_depth_and_only_that_may_differ(tmp_path: Path) -> None:
+    metres = np.random.default_rng(0).normal([0, 0, 3], 0.3, (1, 6, 20, 3)).astype(np.float32)
+    metres[0, 3, 7] = 0
+    metres[0, 0, 0, 2], metres[0, 0, 1, 2] = 1, 5  # so that both have the same middle and reach
+    other = metres.copy()
+    other[0, 2, 5, 2] += 0.1
+    names = ["P1", "P2", "P3"]
+    rows = [{"frame_dir": n, "label": 0, "keypoint": k} for n, k in zip(names, (metres, other, metres), strict=True)]
+    keep = Reading("set", classes=["drink"], camera=VirtualCamera(depth="keep"))
+    one, two, same = sequences(written(tmp_path / "x.pkl", rows), keep)
+    assert isinstance(one, Sequence)
+    assert isinstance(two, Sequence)
+    assert isinstance(same, Sequence)
+    (track,) = one.tracks.tracks
+    assert track.z is not None
+    assert np.argwhere(np.isnan(track.z)).tolist() == [[3, 7]]
+    scale = (track.xy[0, 0, 0] - track.xy[0, 1, 0]) / (metres[0, 0, 0, 0] - metres[0, 0, 1, 0])
+    assert track.z[0, 1] - track.z[0, 0] == pytest.approx(4 * scale, rel=1e-4)
+    watch = Watch()
+    assert [watch.sequence(s) for s in (one, two)] == [None, None]
+    assert "same content as P1" in str(watch.sequence(same))
 
 
 @pytest.mark.parametrize(
