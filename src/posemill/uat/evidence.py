@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.pose.skeleton import Skeleton, skeleton
+from posemill.pose.skeleton import SKELETONS, Skeleton
 from posemill.serving.schema import TrackPoints, VideoAnswer
 from posemill.uat.checks import Check, Judged
 
@@ -46,10 +46,10 @@ def _picture(clip: Path | None, answer: VideoAnswer, person: int | None, time_s:
     from posemill.video.draw import MIDDLE, PEOPLE, draw_pose
 
     image = _frame(clip, time_s) if clip else _grey(answer)
-    body = skeleton(answer.video.skeleton)
     for each in answer.people:
-        pose = None if each.track is None else _pose(each.track, body, time_s)
+        pose = None if each.track is None else _pose(each.track, time_s)
         if pose is not None:
+            body = _body(answer.video.skeleton, len(pose[0]))
             image = draw_pose(image, *pose, body, MIDDLE if each.person == person else PEOPLE[-1])
     return image
 
@@ -64,14 +64,20 @@ def _grey(answer: VideoAnswer) -> NDArray[np.uint8]:
     return np.full((answer.video.height_px, answer.video.width_px, 3), 235, np.uint8)
 
 
-def _pose(track: TrackPoints, body: Skeleton, time_s: float) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+def _body(name: str, keypoints: int) -> Skeleton:
+    """A known skeleton; of one of people's own, whose edges the answer does not say, dots."""
+    dots = Skeleton(name, tuple(str(k) for k in range(keypoints)), (), (), (0.1,) * keypoints)
+    return SKELETONS.get(name, dots)
+
+
+def _pose(track: TrackPoints, time_s: float) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
     """(K, 2) and (K,) of the pose that is nearest in time; None where none is near."""
     if not track.time_s:
         return None
     row = int(np.abs(np.array(track.time_s) - time_s).argmin())
     if abs(track.time_s[row] - time_s) > NEAR_S:
         return None
-    xy = np.array(track.xy[row], np.float32).reshape(len(body), 2)  # null becomes NaN
+    xy = np.array(track.xy[row], np.float32).reshape(-1, 2)  # null becomes NaN
     return xy, np.array(track.confidence[row], np.float32)
 
 
