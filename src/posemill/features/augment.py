@@ -49,7 +49,7 @@ class Augmentation:
         xy = turn_around(xy, p.yaw_rad, g) if self.axes == 3 else xy
         xy = swap_sides(turn(xy, p, self.flip, g), self.flip, p.swap_sides, g)
         xy = change_speed(xy, p.speed, g) if p.speed else xy
-        strength = torch.rand(len(xy), 1, 1, generator=g)
+        strength = torch.rand(len(xy), 1, 1, generator=g) if self.errors else torch.ones(len(xy), 1, 1)
         xy = self.errors.added_to(xy, strength, g) if self.errors else xy + noise(xy.shape, p, g)
         xy = fewer_frames(xy, p.frame_rate, g) if p.frame_rate else xy
         hidden = self._hidden(xy.shape, g)
