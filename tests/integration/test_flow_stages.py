@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import pytest
 from flows._dvc import StageFailed, one_at_a_time, run_stage
 
 from posemill.errors import Unavailable
-from toy_workspace import attempts, toy_workspace, wish
+from toy_workspace import REPOSITORY, attempts, toy_workspace, wish
 
 pytestmark = pytest.mark.slow
 
@@ -107,22 +106,22 @@ def test_a_run_that_has_the_workspace_runs_its_stages_in_it(workspace: Path) -> 
         assert run_stage("ingest", workspace).outcome == "ran"
 
 
+INTERRUPTED = """
+import signal, sys
+from pathlib import Path
+from flows._dvc import run_stage
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with it ignored
+run_stage("snapshot", Path(sys.argv[1]))
+"""
+
+
 def test_an_interrupted_run_stops_the_stage_under_it(workspace: Path) -> None:
     wish(workspace, snapshot={"sleep_s": 60})
-
-    def interrupt() -> None:
+    command = [sys.executable, "-c", INTERRUPTED, str(workspace)]
+    with subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True) as run:
         wait_for(lambda: attempts(workspace) == ["snapshot"])
-        os.kill(os.getpid(), signal.SIGINT)
-
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with it ignored
-    threading.Thread(target=interrupt, daemon=True).start()
-    started = time.monotonic()
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            run_stage("snapshot", workspace)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert time.monotonic() - started < 40
+        run.send_signal(signal.SIGINT)
+        assert "KeyboardInterrupt" in run.communicate(timeout=40)[1]
     wish(workspace)
     assert run_stage("snapshot", workspace).outcome == "ran"  # nobody is left who holds the workspace
 
