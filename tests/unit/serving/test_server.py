@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -21,6 +22,10 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()"""
+ATTENDS = """import os, sys
+from posemill.serving.server import attend
+command = [sys.executable, "-c", *sys.argv[1:]]
+attend(command, os.environ, f"http://127.0.0.1:{sys.argv[2]}", lambda line: print(line, flush=True))"""
 
 
 def test_a_refusal_is_found_among_bentomls_words() -> None:
@@ -52,15 +57,14 @@ def test_a_server_that_ends_is_told() -> None:
         attend([sys.executable, "-c", "raise SystemExit(3)"], os.environ, NOWHERE, lambda line: None)
 
 
-def test_it_is_said_when_it_is_ready_and_ctrl_c_stops_it() -> None:
-    port, said = free_port(), []
-
-    def say(line: str) -> None:
-        said.append(line)
-        if line.startswith("ready"):
-            os.kill(os.getpid(), 15)  # as a supervisor asks a server to end
-
-    attend([sys.executable, "-c", READY, str(port)], os.environ, f"http://127.0.0.1:{port}", say)
+def test_it_is_said_when_it_is_ready_and_a_supervisor_stops_it() -> None:
+    port = free_port()
+    command = [sys.executable, "-c", ATTENDS, READY, str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as attending:
+        assert attending.stdout is not None
+        assert any(line.startswith("ready after ") for line in attending.stdout)
+        attending.terminate()
+        said = attending.communicate(timeout=30)[0].splitlines()
+    assert attending.returncode == 0
     assert said[-1] == "stopped"
-    assert any(line.startswith("ready after ") for line in said)
     assert port_is_free(port)
