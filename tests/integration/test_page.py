@@ -154,6 +154,7 @@ def test_a_clip_is_played_looked_at_and_judged(opened: Open, scene: Scene, stand
 
 def test_everything_works_with_the_keyboard_alone(opened: Open, scene: Scene, stand_in: StandIn) -> None:
     page = opened()
+    expect(page.locator(".gallery button", has_text="crossing")).to_be_visible()  # it comes after the page
     page.keyboard.press("Tab")
     expect(page.locator(".skip")).to_be_focused()
     page.keyboard.press("Tab")
