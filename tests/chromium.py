@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Locator
 
 MISSING = "no Chromium on this machine: install it as root (Debian: apt-get install chromium)"
+PATIENCE_MS = 30_000  # of an expectation: tests run side by side, and a busy machine is slow, not wrong
 REQUIRED = "CHROMIUM_REQUIRED"  # set by .ci/run: there a skipped test would hide a broken page
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -28,11 +29,22 @@ def chromium() -> Iterator[Browser]:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         (pytest.fail if os.environ.get(REQUIRED) else pytest.skip)(MISSING)
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         try:
             yield browser
         finally:
             browser.close()
+
+
+def comes_true(of: Locator, condition: str) -> None:
+    """Wait until a JavaScript function of an element is true: for what comes a frame or a load after its cause."""
+    of.page.wait_for_function(f"of => ({condition})(of)", arg=of.element_handle(), timeout=PATIENCE_MS)
+
+
+def playable(video: Locator) -> None:
+    """Wait until a video knows its length and size, which its element does not when it appears."""
+    comes_true(video, "v => v.readyState >= HTMLMediaElement.HAVE_METADATA")

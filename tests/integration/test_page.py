@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chromium import chromium
+from chromium import PATIENCE_MS, chromium, comes_true, playable
 from posemill.serving import gallery
 from posemill.serving.schema import VideoAnswer
 from stand_in_service import BODY_LIMIT, RECEIPT, Scene, StandIn, serving
@@ -31,6 +31,7 @@ pytestmark = pytest.mark.slow
 HOSTILE = "'><img src=x onerror=document.title=1>"
 FAILED = re.compile("Failed to load resource")  # every answer from 400 up; what the page says of it is asserted
 PAINTED = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v)"
+BLANK = f"c => !({PAINTED})(c)"
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def opened(browser: Browser, address: str) -> Iterator[Open]:
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda m: faults.append(m.text) if m.type == "error" and not FAILED.search(m.text) else None)
         page.goto(f"{at}/uat")
@@ -124,7 +125,7 @@ def test_a_clip_is_played_looked_at_and_judged(opened: Open, scene: Scene, stand
         page.get_by_label("Skeletons").set_checked(skeletons)
         expect(page.locator(".screen")).to_have_attribute("data-source", source)
         expect(page.locator(".clock")).to_have_text("0:02.0 / 0:04.0")
-        video.evaluate("v => v.readyState || new Promise((ready) => v.addEventListener('loadedmetadata', ready))")
+        playable(video)
         assert video.evaluate("v => [v.currentTime, v.playbackRate]") == [pytest.approx(2.0, abs=0.05), 0.5]
 
     page.get_by_label("Right: walk, 0:00.2 to 0:01.6").click()
@@ -310,9 +311,9 @@ def test_without_an_overlay_skeletons_are_drawn_here(opened: Open, scene: Scene,
     reached(page, "walk")
     expect(screen).to_have_attribute("data-source", "file")
     page.get_by_role("slider").press("Shift+ArrowRight")
-    assert canvas.evaluate(PAINTED)
+    comes_true(canvas, PAINTED)
     page.get_by_label("Skeletons").uncheck()
-    assert not canvas.evaluate(PAINTED)
+    comes_true(canvas, BLANK)
 
     page.get_by_role("button", name="Try another").click()
     strange = tmp_path / "late.avi"
@@ -323,14 +324,14 @@ def test_without_an_overlay_skeletons_are_drawn_here(opened: Open, scene: Scene,
     expect(page.locator(".remark")).to_contain_text("only the skeletons are shown")
     page.get_by_role("slider").press(" ")
     expect(page.locator(".clock")).not_to_contain_text("0:00.0 /")
-    assert canvas.evaluate(PAINTED)
+    comes_true(canvas, PAINTED)
 
 
 def test_pictures_keys_and_the_small_service(opened: Open, scene: Scene, tmp_path: Path) -> None:
     page = opened()
     choose(page, scene.clip.with_name("still.jpg"), kind="image/jpeg")
     reached(page, "2 people")
-    assert page.locator(".screen canvas").evaluate(PAINTED)
+    comes_true(page.locator(".screen canvas"), PAINTED)
     expect(page.locator(".receipt")).to_contain_text(RECEIPT["id"])
 
     track = tmp_path / "track.json"

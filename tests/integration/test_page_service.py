@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chromium import chromium
+from chromium import chromium, playable
 from packaged import CLASSES
 from posemill.serving.client import Client
 
@@ -35,7 +35,9 @@ def test_a_clip_goes_through_the_page(analysis_client: Client, waving_person: Pa
         page.set_input_files("#file", waving_person)
         expect(page.locator("#outcome-title")).to_have_text(VERDICT, timeout=WAIT_MS)
         expect(page.locator(".screen")).to_have_attribute("data-source", "overlay")
-        duration = page.locator(".screen video").evaluate("v => v.duration")
+        video = page.locator(".screen video")
+        playable(video)
+        duration = video.evaluate("v => v.duration")
         slider = page.get_by_role("slider")
         assert duration == pytest.approx(float(slider.get_attribute("aria-valuemax") or 0), abs=0.2)
         slider.press("Shift+ArrowRight")  # a second from the start
