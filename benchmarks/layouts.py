@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -132,7 +133,7 @@ CASES: dict[str, tuple[Form, Skeleton, bool]] = {
 }  # fmt: skip
 
 
-def judged(name: str, root: Path, people: list[Clip]) -> dict[str, object]:
+def judged(name: str, root: Path, people: list[Clip]) -> dict[str, Any]:
     """From files to figures, in a workspace of its own."""
     form, body, deep = CASES[name]
     shutil.rmtree(root, ignore_errors=True)
@@ -158,7 +159,7 @@ def judged(name: str, root: Path, people: list[Clip]) -> dict[str, object]:
 
 
 def main() -> None:
-    """Print a row a case."""
+    """Print a row a case; with --json one flat JSON object of accuracies in the last line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--subjects", type=int, default=16)
@@ -166,10 +167,13 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     people = list(clips(given.subjects))
+    accuracy = {}
     for name in [given.only] if given.only else CASES:
         row = judged(name, given.folder.resolve() / name, people)
-        text = json.dumps(row) if given.json else "| " + " | ".join(str(value) for value in row.values()) + " |"
-        print(text, flush=True)
+        print("| " + " | ".join(str(value) for value in row.values()) + " |", flush=True)
+        accuracy[name] = row["accuracy"]
+    if given.json:
+        print(json.dumps({**accuracy, "least": min(accuracy.values())}))
 
 
 if __name__ == "__main__":

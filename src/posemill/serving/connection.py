@@ -102,7 +102,8 @@ def _read(status: int, text: str, address: str) -> Any:
     says = body.get("error", text) if isinstance(body, dict) else text
     if status in (429, 503):
         raise Unavailable(f"{address} cannot answer now: {says}")
-    raise (InputError if status < 500 else PosemillError)(f"{address} answered {status}: {says}")
+    how = " (here: POSEMILL_KEY, or `key` of the client)" if status == 401 else ""
+    raise (InputError if status < 500 else PosemillError)(f"{address} answered {status}: {says}{how}")
 
 
 def _form(field: str, name: str, fields: Mapping[str, str], boundary: str) -> tuple[bytes, bytes]:

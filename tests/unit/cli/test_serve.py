@@ -63,7 +63,7 @@ def test_the_key_of_the_environment_is_sent(guarded: str, tmp_path: Path, monkey
     line = [str(tmp_path / "windows.npy"), "--url", guarded]
     without = CliRunner().invoke(try_, line)
     assert without.exit_code == 1
-    assert "wants an API key" in without.output
+    assert "wants an API key (here: POSEMILL_KEY" in without.output
     monkeypatch.setenv("POSEMILL_KEY", KEY)
     told = CliRunner().invoke(try_, line)
     assert (told.exit_code, "0.75" in told.output) == (0, True), told.output
