@@ -1,6 +1,6 @@
 """Training throughput of ST-GCN++ here, against a plain PyTorch training of the same network.
 
-    python benchmarks/training.py [--network stgcn++] [--precision bf16-mixed] [--steps 160] [--json]
+    python benchmarks/training.py [--network stgcn++] [--precision bf16-mixed] [--batch 64] [--steps 30] [--json]
 
 Both train on the same synthetic windows, from the same weights, with the same batch, optimiser, learning rates, kinds
 of augmentation and number of threads. `ours` is what `posemill stage train` runs: windows in a memory-mapped array,
@@ -191,10 +191,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", default="stgcn++", choices=("stgcn++", "stgcn"))
     parser.add_argument("--precision", default="bf16-mixed", choices=("bf16-mixed", "32-true"))
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--clips", type=int, default=480)
-    parser.add_argument("--steps", type=int, default=160, help="of the two trainings whose losses are compared")
-    parser.add_argument("--quick", type=int, default=20, help="steps of the others")
+    parser.add_argument("--steps", type=int, default=30, help="of the two trainings whose losses are compared")
+    parser.add_argument("--quick", type=int, default=8, help="steps of the others")
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", action="store_true")

@@ -5,7 +5,8 @@ a graph that starts as the skeleton and is learnt, residual connections around g
 
 Everything stays (B, T, K, C) in memory from the first layer to the last. A 1×1 convolution is then one matrix product
 over all keypoints of all frames, mixing keypoints is a small product a frame on the same memory, and a convolution in
-time reads it as a channels-last picture: nothing is permuted or copied on the way.
+time reads it as a channels-last picture: nothing is permuted or copied on the way. What lies between products, that is
+normalisation, sum and ReLU, is one operation (posemill.models.fused).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from posemill.models.fused.norm import normalised
 from posemill.models.streams import STREAMS, KeypointStreams
 from posemill.pose.skeleton import Skeleton
 
@@ -36,7 +38,7 @@ class _Norm(nn.BatchNorm1d):
     """Batch normalisation of the last axis."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.flatten(0, -2)).view(x.shape)
+        return normalised(self, x)
 
 
 class _Graph(nn.Module):
@@ -54,13 +56,14 @@ class _Graph(nn.Module):
         b, t, k, c = x.shape
         parts = self.parts.transpose(0, 1).flatten(0, 1)  # rows keypoint by keypoint, so that parts lie side by side
         mixed = torch.bmm(parts.expand(b * t, -1, -1), x.reshape(b * t, k, c)).view(b, t, k, -1)
-        return functional.relu(self.norm(self.project(mixed)) + self.skip(x), inplace=True)
+        return normalised(self.norm, self.project(mixed), self.skip(x), relu=True)
 
 
 class _Temporal(nn.Module):
     """Parallel temporal convolutions of several dilations, a maximum and a plain branch, joined again.
 
-    All branches but the plain one begin with a 1×1 convolution: they are one here, and split after it.
+    All branches but the plain one begin with a 1×1 convolution: they are one here, and split after it. The residual
+    connection around the block is added before the last ReLU.
     """
 
     def __init__(self, channels: int, stride: int, dilations: tuple[int, ...], dropout: float) -> None:
@@ -81,16 +84,18 @@ class _Temporal(nn.Module):
         self.norm = _Norm(channels)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        h = functional.relu(self.reduced(self.reduce(x)), inplace=True).split(self.widths, -1)
+    def forward(self, x: Tensor, skip: Tensor | None) -> Tensor:
+        h = normalised(self.reduced, self.reduce(x), relu=True).split(self.widths, -1)
         branches = [
             layer(part.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # a view: to torch it is a channels-last picture
             for layer, part in zip([*self.convolve, self.largest], h, strict=True)
         ]
         joined = torch.cat([*branches, self.plain(x[:, :: self.stride])], -1)
-        h = self.join(functional.relu(self.joined(joined), inplace=True))
-        out: Tensor = self.dropout(self.norm(h))
-        return out
+        h = self.join(normalised(self.joined, joined, relu=True))
+        if not self.dropout.p:
+            return normalised(self.norm, h, skip, relu=True)
+        h = self.dropout(self.norm(h))
+        return functional.relu(h if skip is None else h.add_(skip), inplace=True)
 
 
 class _Block(nn.Module):
@@ -107,10 +112,9 @@ class _Block(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.temporal(self.graph(x))
-        if self.skip is not None:
-            h = h + self.skip(x[:, :: self.stride])
-        return functional.relu(h)
+        skip = None if self.skip is None else self.skip(x[:, :: self.stride])
+        out: Tensor = self.temporal(self.graph(x), skip)
+        return out
 
 
 def _skip(channels_in: int, channels_out: int, stride: int = 1) -> nn.Module:
