@@ -5,7 +5,7 @@
 LABELS is Penn Action's folder or labels.tar.gz; FOLDER a clone of the repository, in which everything is done as
 examples/penn-action/README.md says: import, rendered people, `dvc repro prepare`, a training a seed, `posemill
 assemble`, and evaluation, which looks at the test split for the first time. What is there already is not done again.
-Clips in which nobody could be seen count as wrong in `all`, and are left out in `answered`.
+Clips that validation sets aside count as wrong in `all`, and are left out in `answered`.
 """
 
 from __future__ import annotations
