@@ -112,6 +112,7 @@ def of_reference(
     network: PlainSTGCN, params: TrainParams, annotations: Annotations, workers: int, steps: int
 ) -> Course:
     """A loop over a loader, with the optimiser and the learning rates of the stage."""
+    torch.use_deterministic_algorithms(False)  # Lightning left it so, and it costs time
     configured = ActivityModule(network, params.model_copy(update={"precision": "32-true"}), steps + 1)
     made = configured.configure_optimizers()
     optimizer, cycle = made["optimizer"], made["lr_scheduler"]["scheduler"]

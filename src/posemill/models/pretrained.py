@@ -75,6 +75,11 @@ def _same(path: Path, card: Mapping[str, Any], wanted: NetworkCard, parts: Parts
             f"{path}: trained for skeleton {card['skeleton']}, wanted {wanted.skeleton}: set prepare.skeleton to "
             f"{card['skeleton']} or train.pretrained to another file"
         )
+    if card.get("layout") != wanted.layout:
+        raise CheckpointError(
+            f"{path}: {wanted.skeleton} had other keypoints or bones in that training: set train.pretrained to another "
+            f"file"
+        )
     if parts == "all" and tuple(card["classes"]) != wanted.classes:
         raise CheckpointError(
             f"{path}: trained for classes {list(card['classes'])}, wanted {list(wanted.classes)}: set "

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from posemill.errors import CheckpointError, InputError
+from posemill.pose.definition import fingerprint
 from posemill.pose.skeleton import Skeleton, skeleton
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class NetworkCard:
     skeleton  name of the skeleton of its windows.
     classes   activities in output order.
     frames    T of its windows.
+    layout    fingerprint of a skeleton of one's own, whose name says little; None for one that is known everywhere.
     """
 
     name: str
@@ -50,6 +52,7 @@ class NetworkCard:
     skeleton: str
     classes: tuple[str, ...]
     frames: int
+    layout: str | None = None
 
 
 def build(name: str, body: Skeleton, classes: int, **hyper: Any) -> nn.Module:
@@ -96,6 +99,8 @@ def load(
         )
     if body is not None and body.name != card.skeleton:
         raise CheckpointError(f"{folder}: trained for skeleton {card.skeleton}, wanted {body.name}; train again")
+    if body is not None and fingerprint(body) != card.layout:
+        raise CheckpointError(f"{folder}: {body.name} had other keypoints or bones in that training; train again")
     if (found := _sha256(folder / WEIGHTS)) != digest:
         raise CheckpointError(
             f"{folder / WEIGHTS}: SHA-256 should be {digest[:12]}…, is {found[:12]}…; train again or restore both files"

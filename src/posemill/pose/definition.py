@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -19,6 +20,13 @@ _NAME, _KEYPOINT = re.compile(r"[a-z0-9][a-z0-9._+-]{0,63}"), re.compile(r"[a-z0
 def definition(body: Skeleton) -> str | dict[str, Any]:
     """What JSON says of a skeleton: its name where that is known everywhere, else all of it."""
     return body.name if SKELETONS.get(body.name) == body else written_out(body)
+
+
+def fingerprint(body: Skeleton) -> str | None:
+    """Of a skeleton of one's own: equal names may stand for different keypoints and bones. None for a known one."""
+    if isinstance(said := definition(body), str):
+        return None
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def written_out(body: Skeleton) -> dict[str, Any]:

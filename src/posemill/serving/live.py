@@ -33,6 +33,7 @@ from posemill.serving.schema import TrackRequest
 WAITING_POSES, WAITING_FRAMES = 64, 4  # the newest that wait for their turn; older ones are dropped
 LARGEST_TEXT, LARGEST_FRAME = 2**18, 2**22  # bytes of a message
 SLOW_S = 30.0  # for taking an answer
+DEEP = "/live takes x and y, and this model reads z too: send whole tracks to /predict_track"
 WORKERS = 2  # connections that are worked for at the same time
 
 
@@ -184,12 +185,14 @@ class Stream:
             case FrameMessage(time_s, content):
                 if self._make_frames is None:
                     raise InputError("this service takes keypoints; frames are for the analysis service")
+                if self._judge.features.coordinates == 3:
+                    raise InputError(DEEP)
                 self._frames = self._frames or self._make_frames()
                 return self._frames.take(content, time_s)
 
     def _begin(self, names: Skeleton) -> None:
         if self._judge.features.coordinates == 3:
-            raise InputError("/live takes x and y, and this model reads z too: send whole tracks to /predict_track")
+            raise InputError(DEEP)
         self._names = self._poses = None
         self._pose(names, [])  # names that do not fit are told now
         self._names, self._poses = names, LivePoses(self._judge)

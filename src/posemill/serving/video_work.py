@@ -39,10 +39,12 @@ class VideoWork:
     def begin(self, jobs: Jobs, upload: VideoInput) -> Job:
         """Look at the upload and queue the work. Job.kept says whether it is a job or answered at once.
 
-        Errors: UnreadableMedia, InputError for a video that is longer than this service takes.
+        Errors: UnreadableMedia, InputError for a video that is longer than this service takes, or any for a deep model.
         """
         from posemill.video.apart import probe_apart
 
+        if self.predictor.features.coordinates == 3:
+            raise InputError("videos give x and y, and this model reads z too: send whole tracks to /predict_track")
         job, facts = upload.opened, probe_apart(upload.video)
         if facts.duration_s > self.limits.longest_video_s:
             raise InputError(

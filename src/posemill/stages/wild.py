@@ -147,12 +147,14 @@ def load_judge(params: Params, inputs: Workspace, network: Path | None = None) -
 
     own = inputs.root / params.evaluate.network
     folder = network or own
-    trained, card = models.load(folder)
     features = FeaturePipeline.load(_features(folder, inputs))
-    if (card.skeleton, card.frames) != (features.skeleton.name, features.window.frames):
+    trained, card = models.load(folder, body=features.skeleton)
+    if features.coordinates == 3:
+        raise CheckpointError(f"{folder}: this network reads x, y and z, and videos give x and y: judge it on tracks")
+    if card.frames != features.window.frames:
         raise CheckpointError(
-            f"{folder}: the network takes {card.frames} poses of {card.skeleton}, {_features(folder, inputs)} makes "
-            f"{features.window.frames} of {features.skeleton.name}: put the features.json it was trained with beside it"
+            f"{folder}: the network takes {card.frames} poses, {_features(folder, inputs)} makes "
+            f"{features.window.frames}: put the features.json it was trained with beside it"
         )
     evaluated = inputs.output("evaluate") if folder.resolve() == own.resolve() else folder
     calibration = _json(evaluated / "calibration.json")

@@ -25,6 +25,7 @@ from posemill.features.pipeline import FeaturePipeline
 from posemill.models import NetworkCard
 from posemill.models.pretrained import start_from
 from posemill.params.train import TrainParams
+from posemill.pose.definition import fingerprint
 from posemill.training import sanity
 from posemill.training.datamodule import WindowData, WindowIndex, check_index, transformed
 from posemill.training.module import ActivityModule, validation_score
@@ -114,8 +115,9 @@ def fit(
     checked = sanity.check(network, *data.dataset[index.rows("train")[:: max(len(index.rows("train")) // 512, 1)]][:2],
                            len(classes))  # fmt: skip
     card = NetworkCard(
-        params.network, hyper_of(params, pipeline), pipeline.skeleton.name, tuple(classes), pipeline.window.frames
-    )
+        params.network, hyper_of(params, pipeline), pipeline.skeleton.name, tuple(classes), pipeline.window.frames,
+        fingerprint(pipeline.skeleton),
+    )  # fmt: skip
     if pretrained:
         start_from(network, pretrained, card, params.pretrained_parts)
     module = ActivityModule(network, params, params.epochs * data.steps_per_epoch())
@@ -161,7 +163,7 @@ def _fresh(params: TrainParams, pipeline: FeaturePipeline, classes: int) -> nn.M
         return models.build(params.network, pipeline.skeleton, classes, **hyper_of(params, pipeline))
     except (TypeError, ValueError, RuntimeError, ArithmeticError) as exc:
         raise InputError(
-            f"network {params.network} cannot be built with {params.own_hyper} ({exc}): correct "
+            f"network {params.network} cannot be built with {hyper_of(params, pipeline)} ({exc}): correct "
             f"train.hyper.{params.network}, see docs/models.md"
         ) from exc
 

@@ -26,8 +26,10 @@ class ActivityModule(pl.LightningModule):
         self.judged: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def on_fit_start(self) -> None:
-        """Threads of every device's process."""
+        """Threads of every device's process; what it allocates is not filled with NaN first."""
         torch.set_num_threads(self.params.threads)
+        # Lightning's `deterministic` asks for it: one more pass over memory an operation, to find who reads too early
+        torch.utils.deterministic.fill_uninitialized_memory = False
 
     def on_train_epoch_start(self) -> None:
         """Seed by epoch, so that a training that was killed continues as if it had not been."""

@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from posemill import models
 from posemill.errors import CheckpointError
 from posemill.models.pretrained import start_from
-from posemill.pose.skeleton import BODY_12, COCO_17
+from posemill.pose.definition import fingerprint
+from posemill.pose.skeleton import BODY_12, COCO_17, Skeleton
 from small_networks import SMALL
 
 CARD = models.NetworkCard("tcn", SMALL["tcn"], "body-12", ("sit", "walk"), 24)
@@ -51,6 +52,20 @@ def test_other_classes_or_skeleton_are_refused(saved: tuple[Path, torch.nn.Modul
         models.load(saved[0], ["walk", "sit"])
     with pytest.raises(CheckpointError, match="trained for skeleton body-12, wanted coco-17"):
         models.load(saved[0], body=COCO_17)
+
+
+def test_a_layout_of_ones_own_is_known_by_more_than_its_name(tmp_path: Path) -> None:
+    own = Skeleton("mine", ("head", "hip", "foot"), (("hip", "head"), ("hip", "foot")), (), (0.08,) * 3)
+    turned = replace(own, keypoints=("foot", "hip", "head"))
+    card = replace(CARD, skeleton="mine", layout=fingerprint(own))
+    models.save(tmp_path / "net", models.build("tcn", own, 2, **SMALL["tcn"]), card)
+    assert models.load(tmp_path / "net", body=own)[1] == card
+    with pytest.raises(CheckpointError, match="mine had other keypoints or bones in that training"):
+        models.load(tmp_path / "net", body=turned)
+    wanted = replace(card, layout=fingerprint(turned))
+    with pytest.raises(CheckpointError, match="mine had other keypoints or bones in that training"):
+        start_from(models.build("tcn", turned, 2, **SMALL["tcn"]), tmp_path / "net", wanted)
+    assert (fingerprint(COCO_17), CARD.layout) == (None, None)
 
 
 def test_changed_or_missing_files_are_refused(saved: tuple[Path, torch.nn.Module], tmp_path: Path) -> None:

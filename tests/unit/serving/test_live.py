@@ -283,6 +283,17 @@ def test_a_client_that_never_takes_an_answer_is_left(monkeypatch: pytest.MonkeyP
     asyncio.run(asyncio.wait_for(scenario(), 10))
 
 
+def test_a_model_that_reads_z_takes_no_flat_stream() -> None:
+    deep: Any = SimpleNamespace(features=SimpleNamespace(coordinates=3))
+
+    def never() -> Any:
+        raise AssertionError("frames are not posed for a model that cannot judge them")
+
+    for message in (Skeleton("coco-17", None), FrameMessage(0.0, b"\xff\xd8 jpeg")):
+        with pytest.raises(InputError, match="this model reads z too: send whole tracks to /predict_track"):
+            Stream(deep, never).take(message)
+
+
 def test_a_new_skeleton_begins_anew(predictor: ActivityPredictor) -> None:
     stream = Stream(Judge(predictor), None)
     track = walking_track(COCO_17, fps=FPS, seconds=1.2)

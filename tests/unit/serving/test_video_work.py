@@ -87,6 +87,12 @@ def test_a_video_that_is_too_long_is_refused(work: VideoWork, jobs: Jobs) -> Non
         work.begin(jobs, uploaded(jobs, 9 * FPS))
 
 
+def test_no_video_is_posed_for_a_model_that_reads_z(work: VideoWork, jobs: Jobs) -> None:
+    deep: Any = SimpleNamespace(features=SimpleNamespace(coordinates=3))
+    with pytest.raises(InputError, match="this model reads z too"):
+        replace(work, predictor=deep).begin(jobs, uploaded(jobs, 2 * FPS))
+
+
 def test_a_job_that_is_cancelled_while_it_is_drawn_leaves_nothing(
     work: VideoWork, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -139,8 +140,6 @@ def test_a_verdict_under_the_threshold_is_marked(below: float, abstained: bool) 
 
 
 def test_nobody_in_the_picture_is_wrong_and_said() -> None:
-    from dataclasses import replace
-
     empty = replace(made_up(1, frames=40), tracks=())
     found = wild.verdict(judge(), WildClip(Path("v.mp4"), "v.mp4", "squat"), "b" * 64, empty, {"mirrored": wild.mirror})
     assert (found.outcome, found.said, found.windows, found.note) == ("wrong", None, 0, "nobody was found")
@@ -157,5 +156,24 @@ def test_a_network_needs_the_features_it_was_trained_with(tmp_path: Path) -> Non
     windows = np.random.default_rng(0).uniform(0, 99, (4, 8, 12, 3)).astype(np.float32)
     other = FeaturePipeline(BODY_12, WindowSpec(duration_s=1.0, rate_hz=8)).fit(windows)
     other.save(tmp_path / "net" / "features.json")
-    with pytest.raises(CheckpointError, match=r"takes 16 poses of body-12.*makes 8"):
+    with pytest.raises(CheckpointError, match=r"takes 16 poses, .*makes 8"):
         wild.load_judge(Params(), Workspace(tmp_path), tmp_path / "net")
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_networks_of_ones_own_layout_are_judged_unless_they_read_z(tmp_path: Path, axes: int) -> None:
+    from posemill import models
+    from posemill.pose.definition import fingerprint
+
+    own = replace(BODY_12, name="mine", edges=BODY_12.edges[1:])
+    hyper = {"width": 16, "dilations": [1], "coordinates": axes}
+    card = models.NetworkCard("tcn", hyper, "mine", CLASSES, 16, fingerprint(own))
+    models.save(tmp_path / "net", models.build("tcn", own, 2, **hyper), card)
+    windows = np.random.default_rng(0).uniform(0, 99, (4, 16, 12, axes + 1)).astype(np.float32)
+    features = FeaturePipeline(own, WindowSpec(duration_s=1.0, rate_hz=16), coordinates=axes).fit(windows)
+    features.save(tmp_path / "net" / "features.json")
+    if axes == 2:
+        assert wild.load_judge(Params(), Workspace(tmp_path), tmp_path / "net").features.skeleton == own
+    else:
+        with pytest.raises(CheckpointError, match="reads x, y and z, and videos give x and y"):
+            wild.load_judge(Params(), Workspace(tmp_path), tmp_path / "net")

@@ -7,6 +7,7 @@ import hashlib
 import logging
 import os
 import platform
+import shlex
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -31,7 +32,7 @@ def loaded() -> ctypes.CDLL | None:
         library = ctypes.CDLL(str(compiled(compiler, _kept())))
     except (OSError, subprocess.SubprocessError) as exc:
         said = getattr(exc, "stderr", None) or exc
-        _log.warning("norm.cpp cannot be compiled by %s, so training takes torch's slower way: %s", compiler, said)
+        _log.warning("%s cannot compile norm.cpp: on the CPU, training takes torch's slower way (%s)", compiler, said)
         return None
     for name, pointers in POINTERS.items():
         for dtype in TYPES:
@@ -50,7 +51,7 @@ def compiled(compiler: str, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder) as scratch:  # whole or not at all, whoever else builds it meanwhile
             made = Path(scratch) / target.name
-            command = [compiler, *FLAGS, "-o", str(made), str(SOURCE)]
+            command = [*shlex.split(compiler), *FLAGS, "-o", str(made), str(SOURCE)]
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
             made.replace(target)
     return target
