@@ -34,9 +34,14 @@ class TrackStore:
         return found
 
     def find(self, medium: str, fingerprint: str) -> MediumTracks | None:
-        """The tracks, or None when there are none: one call of the store."""
+        """The tracks, or None when there are none: one call of the store. Errors: InputError for a damaged file."""
         content = self._shelf.get(fingerprint, medium)
-        return None if content is None else medium_from(content, self.place(medium, fingerprint))
+        if content is None:
+            return None
+        try:
+            return medium_from(content, self.place(medium, fingerprint))
+        except InputError as exc:
+            raise InputError(f"{exc}: remove the file, and `posemill label` puts its tracks together again") from exc
 
     def media(self, fingerprint: str) -> set[str]:
         """Digests of all media of which there are tracks by this labeller."""

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from posemill.errors import InputError, SkeletonError
 from posemill.pose.skeleton import Skeleton, skeleton
-from posemill.store.track_file import open_parquet
+from posemill.store.track_file import open_parquet, read_rows
 
 _KEY = b"posemill"
 _ABOUT = ("medium", "fingerprint", "start", "end", "width_px", "height_px", "duration_s")
@@ -113,7 +113,7 @@ def chunk_from(content: bytes, where: str) -> ChunkPoses:
         raise InputError(f"{where} is no pose file: its columns are {', '.join(names)}")
     about = json.loads(raw)
     points = skeleton(about["skeleton"])
-    table = file.read().combine_chunks()
+    table = read_rows(file, where).combine_chunks()
     sure = table.column("person_confidence").combine_chunks()
     return ChunkPoses(
         skeleton=points,

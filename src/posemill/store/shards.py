@@ -14,7 +14,16 @@ from posemill.pose.interpolate import found_only
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks
 from posemill.store.files import replace_file
-from posemill.store.track_file import about, described, from_table, has_depth, open_parquet, to_bytes, to_table
+from posemill.store.track_file import (
+    about,
+    described,
+    from_table,
+    has_depth,
+    open_parquet,
+    read_rows,
+    to_bytes,
+    to_table,
+)
 
 SHARD_ROWS = 200_000  # about 45 MB of keypoints in memory
 
@@ -96,7 +105,7 @@ def read_shards(folder: Path) -> Iterator[MediumTracks]:
     for path in shard_paths(folder):
         file = open_parquet(path, str(path))
         points, media = described(file, str(path))
-        table = file.read()
+        table = read_rows(file, str(path))
         for medium, entry in sorted(media.items(), key=lambda item: item[1]["row"]):
             yield from_table(table.slice(entry["row"], entry["rows"]), medium, points, entry)
 
@@ -130,5 +139,5 @@ def read_shard_medium(path: Path, medium: str) -> MediumTracks:
             first = first if wanted else seen
             wanted.append(group)
         seen += size
-    table = file.read_row_groups(wanted) if wanted else file.schema_arrow.empty_table()
+    table = read_rows(file, str(path), groups=wanted) if wanted else file.schema_arrow.empty_table()
     return from_table(table.slice(entry["row"] - first, entry["rows"]), medium, points, entry)

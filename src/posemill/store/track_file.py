@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -102,15 +103,35 @@ def medium_from(content: bytes, where: str) -> MediumTracks:
     if len(media) != 1:
         raise InputError(f"{where}: expected the tracks of one medium, found {len(media)}: read it as a shard")
     ((medium, entry),) = media.items()
-    return from_table(file.read(), medium, points, entry)
+    return from_table(read_rows(file, where), medium, points, entry)
 
 
 def open_parquet(source: Any, where: str) -> pq.ParquetFile:
     """A Parquet file; InputError with its place when it is none."""
-    try:
+    with _readable(where):
         return pq.ParquetFile(source)
-    except (pa.ArrowInvalid, OSError) as exc:
-        raise InputError(f"{where} is not a readable Parquet file: {exc}") from exc
+
+
+def read_rows(
+    file: pq.ParquetFile, where: str, columns: Sequence[str] | None = None, groups: Sequence[int] | None = None
+) -> pa.Table:
+    """Rows of a Parquet file: all of them, or those of some row groups; all columns, or some.
+
+    Errors: InputError with its place when they are damaged, which opening it does not notice.
+    """
+    with _readable(where):
+        return file.read(columns) if groups is None else file.read_row_groups(groups, columns)
+
+
+@contextmanager
+def _readable(where: str) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:  # pyarrow's is an ArrowException as well, and no fault of the file
+        raise
+    except (pa.ArrowException, OSError) as exc:
+        said = " ".join(str(exc).split())  # some have several lines
+        raise InputError(f"{where} is not a readable Parquet file: {said}") from exc
 
 
 def described(file: pq.ParquetFile, where: str) -> tuple[Skeleton, dict[str, dict[str, Any]]]:

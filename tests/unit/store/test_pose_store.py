@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from damaged import damage
 from posemill.errors import InputError, SkeletonError
 from posemill.pose.skeleton import COCO_17, PENN_13, Skeleton
 from posemill.store.pose_file import ChunkPoses, chunk_bytes, chunk_from
@@ -74,6 +75,16 @@ def test_the_store_lists_stretches_by_medium(tmp_path: Path, scheme: str) -> Non
     assert_same(first, store.get(first.medium, "abc", (0, 300)))
     with pytest.raises(InputError, match="has no poses"):
         store.get(other.medium, "abc", (0, 4))
+
+
+def test_damaged_poses_are_named_with_what_to_do(tmp_path: Path) -> None:
+    """The footer is whole, so that opening the file does not notice."""
+    store, chunk = PoseStore(str(tmp_path)), poses([2] * 50)
+    store.put(chunk)
+    (file,) = tmp_path.rglob("*.parquet")
+    damage(file)
+    with pytest.raises(InputError, match=r"\.parquet is not a readable Parquet file: .*remove the file, and"):
+        store.get(chunk.medium, "abc", (0, None))
 
 
 def test_a_half_written_file_is_no_poses(tmp_path: Path) -> None:

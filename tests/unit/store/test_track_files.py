@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from damaged import damage
 from posemill.errors import InputError
 from posemill.pose.skeleton import COCO_17, PENN_13, SKELETONS, Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
@@ -147,6 +148,23 @@ def test_wrong_files_are_refused_by_name(tmp_path: Path) -> None:
         read_medium(shard_paths(tmp_path)[0])
     with pytest.raises(InputError, match="has no medium"):
         read_shard_medium(shard_paths(tmp_path)[0], "f" * 64)
+
+
+def test_tracks_with_damaged_rows_are_refused_by_name(tmp_path: Path) -> None:
+    """The footer is whole, so that opening the file does not notice."""
+    tracks, store = a_medium(1, [200]), TrackStore(str(tmp_path / "store"))
+    store.put(tracks)
+    write_shards(tmp_path, [tracks])
+    (shard,) = shard_paths(tmp_path)
+    (stored,) = (tmp_path / "store").rglob("*.parquet")
+    for path in (shard, stored):
+        damage(path)
+    with pytest.raises(InputError, match=r"is not a readable Parquet file: .*remove the file, and"):
+        store.get(tracks.medium, "abc-1")
+    with pytest.raises(InputError, match=f"{shard.name} is not a readable Parquet"):
+        next(read_shards(tmp_path))
+    with pytest.raises(InputError, match=f"{shard.name} is not a readable Parquet"):
+        read_shard_medium(shard, tracks.medium)
 
 
 @pytest.mark.parametrize("scheme", ["{tmp}", "memory://labels-{name}"])
