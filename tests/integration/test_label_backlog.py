@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from sqlalchemy import Engine, text
 
+from damaged import damage
 from posemill.errors import InputError, Unavailable
 from posemill.labelling.backlog import Labeller
 from posemill.labelling.base import Pose
@@ -295,17 +296,49 @@ def test_the_label_stage_finds_done_what_the_command_did(
     assert medium_bytes(tracks) == medium_bytes(bench.labeller.labelled(digests[0]))
 
 
-def test_a_damaged_pose_file_stops_its_own_medium_only(bench: Bench) -> None:
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:300])
+
+
+@pytest.mark.parametrize("spoil", [cut_off, damage])
+def test_a_damaged_pose_file_stops_its_own_medium_only(bench: Bench, spoil: Callable[[Path], None]) -> None:
     digests = [bench.add(video, 15) for video in (1, 2, 3)]
     assert bench.label() == 45
     labeller = bench.labeller
     for file in Path(bench.url, "tracks").rglob("*.parquet"):
         file.unlink()
     (file,) = Path(bench.url, "poses").rglob(f"{digests[1]}-*.parquet")
-    file.write_bytes(file.read_bytes()[:300])
+    spoil(file)
     with pytest.raises(InputError, match=rf"{digests[1]}.*remove the file, and `posemill label` does its frames again"):
         bench.label()
     assert labeller.tracks.media(labeller.fingerprint) == {digests[0], digests[2]}
     file.unlink()
     assert bench.label() == 15
+    assert labeller.tracks.media(labeller.fingerprint) == set(digests)
+
+
+def test_a_chunk_is_not_blamed_for_an_older_one_that_is_damaged(bench: Bench) -> None:
+    bench.params = PARAMS.model_copy(update={"attempts": 1})
+    digests = [bench.add(video, 40) for video in range(6)]  # more media than a broken backend is given
+    failed: list[str] = []
+
+    class Damages(Report):
+        def done(self, chunk: Done) -> None:
+            if chunk.stretch[0] == 0:
+                (file,) = Path(bench.url, "poses").rglob(f"{chunk.medium}-*.parquet")
+                damage(file)
+
+        def failed(self, medium: str, reason: str, again: bool, source: str | None = None) -> None:
+            failed.append(reason)
+
+    with pytest.raises(InputError, match="remove the file, and `posemill label` does its frames again"):
+        bench.label(Damages())
+    assert failed == []
+    assert {state for *_, state in bench.states()} == {"done"}
+    with bench.engine.connect() as connection:
+        assert catalog.open_quarantine(connection) == []
+    for file in Path(bench.url, "poses").rglob("*-00000000-*.parquet"):
+        file.unlink()
+    assert bench.label() == 6 * 20
+    labeller = bench.labeller
     assert labeller.tracks.media(labeller.fingerprint) == set(digests)

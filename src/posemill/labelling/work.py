@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from posemill.errors import InputError, PosemillError, Unavailable, UnreadableMedia
 from posemill.labelling.backlog import Labeller
@@ -194,12 +193,14 @@ class _Worker:
             was_last = self._ledger.done(lease, chunk.frames, chunk.poses, chunk.seconds)
         self._report.done(chunk)
         if was_last:
-            for medium, stretches in self._complete(chunk.medium).items():
-                self._labeller.track(medium, stretches)
-                self._report.tracked(medium)
+            self._track(chunk.medium)
 
-    def _complete(self, medium: str) -> dict[str, Any]:
-        return self._labeller.poses.stretches(self._ledger.fingerprint, medium)
+    def _track(self, medium: str) -> None:
+        """Put its tracks together. Where an older pose file is damaged this chunk is done all the same: see _follow."""
+        stretches = self._labeller.poses.stretches(self._ledger.fingerprint, medium).get(medium, [])
+        with suppress(InputError):
+            self._labeller.track(medium, stretches)
+            self._report.tracked(medium)
 
     def _again(self, lease: Lease, exc: Exception) -> str:
         """A fault that is neither the medium's nor an outage: tried again, a limited number of times."""
