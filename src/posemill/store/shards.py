@@ -26,6 +26,7 @@ from posemill.store.track_file import (
 )
 
 SHARD_ROWS = 200_000  # about 45 MB of keypoints in memory
+DEEP = "~3d"  # no skeleton's name has a ~: tracks of `lab` with z and those of `lab-3d` are different files
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class _Buffer:
 
     @property
     def name(self) -> str:
-        return f"tracks-{self.points.name}{'-3d' if self.deep else ''}-{self.number}.parquet"
+        return f"tracks-{self.points.name}{DEEP if self.deep else ''}-{self.number}.parquet"
 
     def add(self, tracks: MediumTracks) -> ShardEntry:
         if tracks.medium in self.media:
@@ -72,7 +73,7 @@ class _Buffer:
 def write_shards(folder: Path, media: Iterable[MediumTracks], shard_rows: int = SHARD_ROWS) -> list[ShardEntry]:
     """Write `tracks-<skeleton>-<n>.parquet`, one skeleton a shard, at most one shard of each in memory.
 
-    Tracks with z go to `tracks-<skeleton>-3d-<n>.parquet`.
+    Tracks with z go to `tracks-<skeleton>~3d-<n>.parquet`.
 
     Shards of an earlier call in this folder are replaced. Errors: InputError when a medium comes twice in a shard.
     """

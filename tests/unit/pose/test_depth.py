@@ -73,13 +73,26 @@ def test_it_is_kept_on_disk_apart_from_flat_tracks(tmp_path: Path) -> None:
     write_medium(tmp_path / "one.parquet", went[0])
     fits(read_medium(tmp_path / "one.parquet").tracks[0])
     entries = write_shards(tmp_path, went)
-    assert [e.shard for e in entries] == [f"tracks-kinect-20{kind}-0.parquet" for kind in ("-3d", "", "")]
+    assert [e.shard for e in entries] == [f"tracks-kinect-20{kind}-0.parquet" for kind in ("~3d", "", "")]
     came = {t.medium: t for t in read_shards(tmp_path)}
     fits(came["a" * 64].tracks[0])
     fits(read_shard_medium(tmp_path / entries[0].shard, "a" * 64).tracks[0])
     assert came["b" * 64].tracks[0].z is None
     assert layouts(tmp_path, {"a" * 64, "c" * 64}) == {(KINECT_20, True)}
     assert layouts(tmp_path, {"a" * 64, "b" * 64}) == {(KINECT_20, True), (KINECT_20, False)}
+
+
+def test_no_name_of_a_skeleton_is_that_of_another_with_z(tmp_path: Path) -> None:
+    with_z, without = (replace(KINECT_20, name=name) for name in ("lab", "lab-3d"))
+    tracks = (replace(deep(), skeleton=with_z), replace(deep(), skeleton=without, z=None))
+    went = [
+        MediumTracks(name * 64, "imported", track.skeleton, 640, 480, 45, 1.5, (track,))
+        for name, track in zip("ab", tracks, strict=True)
+    ]
+    assert len({entry.shard for entry in write_shards(tmp_path, went)}) == 2
+    assert {(t.medium, t.skeleton.name, t.deep) for t in read_shards(tmp_path)} == {
+        ("a" * 64, "lab", True), ("b" * 64, "lab-3d", False)
+    }  # fmt: skip
 
 
 def test_a_correction_invents_no_depth() -> None:
