@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import SkeletonError
+from posemill.pose.definition import LONGEST_NAME
 from posemill.pose.skeleton import SKELETONS, Skeleton
 
 # What is by definition the middle of two others; nothing else is ever derived.
@@ -96,24 +98,43 @@ def common(first: Skeleton, second: Skeleton) -> Skeleton:
 def shared(skeletons: Iterable[Skeleton]) -> Skeleton:
     """The skeleton that all can become: their own where it is one, else the keypoints that all have, by name.
 
-    A known skeleton of exactly those keypoints is taken as it is. SkeletonError where they have none in common.
+    A known skeleton of exactly those keypoints is taken as it is. SkeletonError where what they have in common is no
+    skeleton: fewer than two keypoints, or no edge between any.
     """
     each = sorted(set(skeletons), key=lambda s: (len(s), s.name))
     if len(each) == 1:
         return each[0]
     named = " and ".join(s.name for s in each)
     kept = [name for name in each[0].keypoints if all(name in s.keypoints for s in each)]
-    if not kept:
-        raise SkeletonError(f"{named} have no keypoint in common: use them one at a time (snapshot.datasets)")
+    if len(kept) < 2:
+        raise _too_little(named, f"only {kept[0]}" if kept else "no keypoint")
     if known := next((s for s in SKELETONS.values() if set(s.keypoints) == set(kept)), None):
         return known
+    edges = _edges_among(kept, each[0])
+    if not edges:
+        raise _too_little(named, f"{', '.join(kept)}, but no edge,")
     return Skeleton(
-        name="+".join(s.name for s in each),
+        name=_joined("+".join(s.name for s in each)),
         keypoints=tuple(kept),
-        edges=_edges_among(kept, each[0]),
+        edges=edges,
         pairs=tuple(pair for pair in each[0].pairs if set(pair) <= set(kept)),
         sigmas=tuple(each[0].sigmas[each[0].index(name)] for name in kept),
     )
+
+
+def _too_little(named: str, what: str) -> SkeletonError:
+    return SkeletonError(
+        f"{named} have {what} in common: set prepare.skeleton to one that each of them can become, or use them one at "
+        f"a time (snapshot.datasets)"
+    )
+
+
+def _joined(name: str) -> str:
+    """The name, or as much of it as a skeleton's name may have, ending in its digest: such a one can be read again."""
+    if len(name) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: LONGEST_NAME - 9]}-{digest}"
 
 
 def _edges_among(kept: Iterable[str], body: Skeleton) -> tuple[tuple[str, str], ...]:

@@ -14,7 +14,9 @@ from posemill.pose.skeleton import SKELETONS, Skeleton, skeleton
 
 SIGMA = 0.08  # of a keypoint of which nothing is said: the middle of COCO's
 _NEEDED, _MORE = ("name", "keypoints", "edges", "pairs"), ("sigmas",)
-_NAME, _KEYPOINT = re.compile(r"[a-z0-9][a-z0-9._+-]{0,63}"), re.compile(r"[a-z0-9_]{1,64}")
+LONGEST_NAME = 64
+_NAME = re.compile(rf"[a-z0-9][a-z0-9._+-]{{0,{LONGEST_NAME - 1}}}")
+_KEYPOINT = re.compile(r"[a-z0-9_]{1,64}")
 
 
 def definition(body: Skeleton) -> str | dict[str, Any]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from posemill.errors import SkeletonError
-from posemill.pose.conversion import MIDDLES, common, conversion, convert
+from posemill.pose.conversion import MIDDLES, common, conversion, convert, shared
+from posemill.pose.definition import defined, definition
 from posemill.pose.skeleton import (
     BLAZEPOSE_33,
     BODY_12,
@@ -127,3 +130,37 @@ def test_keypoints_of_another_layout_are_refused() -> None:
 def test_what_two_layouts_can_be_compared_by() -> None:
     assert set(common(COCO_17, OPENPOSE_18).keypoints) == set(COCO_17.keypoints)
     assert common(PENN_13, MPII_15).keypoints == BODY_12.keypoints
+
+
+def own(name: str, *keypoints: str) -> Skeleton:
+    """A skeleton whose keypoints hang on the first one."""
+    edges = tuple((keypoints[0], other) for other in keypoints[1:])
+    return Skeleton(name, keypoints, edges, (), (0.1,) * len(keypoints))
+
+
+def test_what_layouts_share_can_be_written_down_and_read_whatever_they_are_called() -> None:
+    long, longer = own("a" * 40, "root", "tip", "tail"), own("b" * 40, "root", "tip", "ear", "eye")
+    names = set()
+    for each in ([long, longer], [long, longer, own("b" * 41, "root", "tip", "toe")], [own("c", "root", "tip"), long]):
+        body = shared(each)
+        assert body.keypoints == ("root", "tip")
+        assert defined(json.loads(json.dumps(definition(body)))) == body
+        names.add(body.name)
+    assert len(names) == 3
+    assert f"c+{'a' * 40}" in names
+
+
+TIPS = Skeleton("other", ("tip", "x", "y", "tail"), (("x", "y"),), (), (0.1,) * 4)
+
+
+@pytest.mark.parametrize(
+    ("other", "what"),
+    [
+        (own("other", "ear", "eye", "nose", "chin"), "have no keypoint in common"),
+        (own("other", "root", "eye", "nose", "chin"), "have only root in common"),
+        (TIPS, "have tip, tail, but no edge, in common"),  # both hang on a keypoint that this one lacks
+    ],
+)
+def test_layouts_that_share_too_little_are_told_what_to_set(other: Skeleton, what: str) -> None:
+    with pytest.raises(SkeletonError, match=rf"lab and other {what}: set prepare\.skeleton .*\(snapshot\.datasets\)"):
+        shared([own("lab", "root", "tip", "tail"), other])
