@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ LEAST_PX = 97  # of such a side: networks see best with something around the peo
 WORTH = 0.8  # of a full look's pixels; a look at more is a full one
 SAME = 0.3  # OKS from which a pose is of somebody seen in the frame before
 LOOSE = 4.0  # who moves is compared as if larger, as in tracking
+KEPT = 8  # backends for parts; pictures of one shape have parts of up to seven sizes
 BORDER_PX = 4  # of the network's input: who is seen this near to the border may reach beyond it
 Image = NDArray[np.uint8]
 
@@ -47,9 +48,9 @@ class HintedLooks:
     def __init__(self, load: Callable[[LabelParams], PoseBackend], params: LabelParams) -> None:
         assert params.follow_hint is not None
         self._load, self._params, self._hint = load, params, params.follow_hint
-        self._at: dict[int, PoseBackend] = {}
         self._loading = threading.Lock()
-        self._full = self._backend(params.long_edge_px)
+        self._full = self._loaded(params.long_edge_px)
+        self._at = lru_cache(KEPT)(self._loaded)
         self.skeleton = self._full.skeleton
 
     def through(self, wrap: Callable[[PoseBackend], PoseBackend]) -> HintedLooks:
@@ -97,7 +98,7 @@ class HintedLooks:
         if region is None:
             return None
         part = region.cut(image)
-        side_px = 1 + round((max(part.shape[:2]) - 1) / scale_px)
+        side_px = input_side(max(part.shape[:2]), scale_px)
         found = region.back(self._backend(side_px).poses([part])[0])
         if _reaches_out(found, region, image.shape[:2], BORDER_PX * scale_px) or not self._all_there(people, found):
             return None
@@ -115,11 +116,24 @@ class HintedLooks:
         return True
 
     def _backend(self, long_edge_px: int) -> PoseBackend:
+        if long_edge_px == self._params.long_edge_px:
+            return self._full
         with self._loading:
-            if long_edge_px not in self._at:
-                change = {"long_edge_px": long_edge_px, "follow_hint": None}
-                self._at[long_edge_px] = self._load(self._params.model_copy(update=change))
-            return self._at[long_edge_px]
+            return self._at(long_edge_px)
+
+    def _loaded(self, long_edge_px: int) -> PoseBackend:
+        return self._load(self._params.model_copy(update={"long_edge_px": long_edge_px, "follow_hint": None}))
+
+
+def input_side(side_px: int, scale_px: float) -> int:
+    """Pixels of the network's input for a part's side, with `scale_px` of the picture's on one of the input's.
+
+    16n + 1 where the part was cut for so many: whole pixels of the picture make it a little less, and not always the
+    same, and every length costs a backend. Any other length stays, so that people are as large as in a full look.
+    """
+    exact = 1 + round((side_px - 1) / scale_px)
+    whole = -(-(exact - 1) // MULTIPLE) * MULTIPLE + 1
+    return whole if (whole - exact) * min(scale_px, 1) <= 1 else exact
 
 
 def around(people: Sequence[Pose], size: tuple[int, int], long_edge_px: int, margin: float) -> Region | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +19,7 @@ from posemill.labelling.base import FramePoses, FrameSpan, Pose, load_backend
 from posemill.labelling.chunks import frames_of, poses_of
 from posemill.labelling.engine import find_poses
 from posemill.labelling.fingerprint import pose_fingerprint
-from posemill.labelling.hinted import HintedLooks, around
+from posemill.labelling.hinted import KEPT, HintedLooks, around, input_side
 from posemill.labelling.picture import place
 from posemill.labelling.progress import JsonLines, Lines
 from posemill.labelling.report import Done
@@ -128,6 +130,42 @@ def test_parts_lie_in_the_picture_show_the_people_and_have_few_sizes(size: tuple
         np.testing.assert_allclose(part.scale, place(*size, edge).scale, rtol=0.04)  # as large as in a full look
         shapes.add(part.sides)
     assert len(shapes) <= 15
+
+
+def test_parts_of_one_size_share_a_backend_and_few_are_kept() -> None:
+    loaded: list[int] = []
+    alive: weakref.WeakSet[Markers] = weakref.WeakSet()
+
+    def load(params: LabelParams) -> Markers:
+        loaded.append(params.long_edge_px)
+        alive.add(backend := Markers([]))
+        return backend
+
+    looks = HintedLooks(load, PARAMS.model_copy(update={"long_edge_px": 641, "threads": 1}))
+
+    def stand(height: int, width: int, *at: float) -> None:
+        image = np.zeros((height, width, 3), np.uint8)
+        for y in at:
+            image[int(y * height), width // 3] = 255
+        assert sum(frame.hinted for frame in looks.follow(Frame(n, n / 25, image) for n in range(3))) == 2
+
+    for height, width in ((360, 640), (720, 1280), (1080, 1920), (900, 1600)):
+        stand(height, width, 0.5)
+    assert loaded[0] == 641
+    assert len(loaded) == len(set(loaded))
+    assert all(side % 16 == 1 for side in loaded)
+    for height in range(200, 400, 7):  # parts as high as the picture, which may be anything
+        stand(height, 640, 0.2, 0.8)
+    gc.collect()
+    assert len(set(loaded)) > KEPT + 1
+    assert len(alive) <= KEPT + 1
+
+
+@pytest.mark.parametrize("scale_px", [0.4, 1.0, 1.7, 5.0])
+def test_a_part_has_the_length_that_it_was_cut_for(scale_px: float) -> None:
+    for side in range(97, 641, 16):
+        assert input_side(1 + int((side - 1) * scale_px), scale_px) == side
+    assert input_side(1 + int(216 * scale_px), scale_px) == pytest.approx(217, abs=1 / scale_px)
 
 
 @pytest.fixture(scope="module")
