@@ -53,6 +53,9 @@ class TrainParams(Section):
     pretrained      weights to begin with: a network.safetensors or its folder, seen from the workspace.
     pretrained_parts  `all` of it, or its `body`: all layers but the last, for other activities.
     windows_per_clip  windows drawn from every train clip an epoch; 0 = all windows of all clips.
+    folds           n > 1: n networks that answer together, each trained without another n-th of the clips that are not
+                    for testing, on which it is judged; takes n times as long. Where clips or subjects are few, it
+                    learns from all of them and chooses by all of them.
     patience        epochs without a better validation accuracy before training stops.
     threads         of torch, a device; results depend on it in the last digits.
     accelerator, devices, precision, strategy  as Lightning has them: what is computed on, on how many of them, in which
@@ -73,6 +76,7 @@ class TrainParams(Section):
     mixup: float = Field(default=0.2, ge=0)
     patience: int = Field(default=15, ge=1)
     seed: int = 0
+    folds: int = Field(default=1, ge=1, le=20)
     threads: int = Field(default=2, ge=1)
     accelerator: Literal["cpu", "gpu", "mps", "auto"] = "cpu"
     devices: int = Field(default=1, ge=1)

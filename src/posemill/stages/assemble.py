@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from posemill.errors import CheckpointError, InputError
 from posemill.features.pipeline import FeaturePipeline
+from posemill.models.held_out import HeldOut
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def run(
     members = [fuse([member], features.skeleton, mirrored) for member in loaded] if mirrored else loaded
     digests = [str(of_file(folder / "network.safetensors")) for folder in folders]
     _all_different(folders, digests)
-    clip, actual, said = _validation(prepare, classes, features, members)
+    clip, actual, said = _validation(prepare, classes, features, members, folders)
     choice = choose(said, clip, actual, margin)
     chosen = [loaded[m] for m in choice.chosen.members]
     alone = len(chosen) == 1 and not mirrored
@@ -119,9 +120,12 @@ def _all_different(folders: Sequence[Path], digests: Sequence[str]) -> None:
 
 
 def _validation(
-    prepare: Path, classes: list[str], features: FeaturePipeline, members: Sequence[Member]
+    prepare: Path, classes: list[str], features: FeaturePipeline, members: Sequence[Member], folders: Sequence[Path]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], list[NDArray[np.float32]]]:
-    """Clips and classes of the validation windows (N,), and what every member says of them (N, C)."""
+    """Clips and classes of the validation windows (N,), and what every member says of them (N, C).
+
+    Of a member that was trained in folds, what its networks said of the windows that they had not seen.
+    """
     import pandas as pd
 
     from posemill.evaluation.judge import numbers
@@ -136,7 +140,11 @@ def _validation(
         )
     windows = np.load(prepare / "windows.npy", mmap_mode="r")
     rows = index["window"].to_numpy(np.int64)
-    said = [logits(network, features, windows, rows, 256) for network, _ in members]
+    unseen = [HeldOut.load(folder, len(windows)) for folder in folders]
+    said = [
+        logits(network, features, windows, rows, 256) if held is None else held.of(rows)
+        for (network, _), held in zip(members, unseen, strict=True)
+    ]
     return index["clip"].to_numpy(np.int64), numbers(index, classes), said
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError, InputError
+from posemill.models.held_out import HeldOut
 from posemill.params.evaluate import EvaluateParams
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
@@ -65,7 +66,8 @@ def run(params: EvaluateParams, inputs: Workspace, outputs: Path) -> EvaluateRes
             f"{folder}: trained on windows of {card.frames} poses, prepare makes {features.window.frames}; train again"
         )
     unanswered = _unanswered(inputs, classes)
-    return judge(params, prepare, outputs, network, features, classes, f"network {card.name}", unanswered, inputs)
+    about = f"network {card.name}"
+    return judge(params, prepare, outputs, network, features, classes, about, unanswered, inputs, folder)
 
 
 def _unanswered(inputs: Workspace, classes: list[str]) -> int:
@@ -79,11 +81,12 @@ def _unanswered(inputs: Workspace, classes: list[str]) -> int:
 
 def judge(
     params: EvaluateParams, prepare: Path, outputs: Path, network: Any, features: FeaturePipeline,
-    classes: list[str], about: str, unanswered: int = 0, inputs: Workspace | None = None,
+    classes: list[str], about: str, unanswered: int = 0, inputs: Workspace | None = None, folder: Path | None = None,
 ) -> EvaluateResult:  # fmt: skip
     """As run, for a network that is at hand: (B, T, K, 3) → logits (B, C).
 
     inputs  where the tracks are that other frame rates and backends are tried on; None = only noise is tried.
+    folder  of the network: one that was trained in folds is calibrated by what its members had not seen.
     """
     import pandas as pd
 
@@ -98,6 +101,8 @@ def judge(
         split: _predict(network, features, windows, index[index["split"] == split], len(classes), params.batch_size)
         for split in ("validation", "test")
     }
+    if folder and (unseen := HeldOut.load(folder, len(windows))):
+        said["validation"] = index.iloc[unseen.rows], unseen.logits
     judged = put_together(
         said["test"][0], classes, said["validation"], said["test"][1], params.reliability_bins, unanswered,
         params.answered_right,

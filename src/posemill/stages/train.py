@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posemill.errors import InputError
 from posemill.features.noise import FittedNoise
 from posemill.features.pipeline import FeaturePipeline
+from posemill.features.splits import together
 from posemill.params.train import TrainParams
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
@@ -42,6 +44,9 @@ class TrainResult(StageResult):
 def run(params: TrainParams, inputs: Workspace, outputs: Path) -> TrainResult:
     """Write network.safetensors, network.json, history.json and dvclive/ (figures by epoch for `dvc plots`).
 
+    With train.folds the network is an ensemble, dvclive/ is of its first fold, and held_out.npz has what was said of
+    every window by the one that did not see it.
+
     A training that was killed goes on from its last epoch, as long as data and parameters are the same.
     Errors: InputError for data that cannot train a model, with what to do.
     """
@@ -50,6 +55,8 @@ def run(params: TrainParams, inputs: Workspace, outputs: Path) -> TrainResult:
     scratch = _only(inputs.root / "build" / ".resume" / f"train-{digest(params, inputs)}")
     result = trained(params, inputs, scratch, live=outputs / "dvclive", progress=sys.stderr.isatty())
     models.save(outputs, result.network, result.card)
+    if result.held_out is not None:
+        result.held_out.save(outputs)
     history = {"sanity": result.sanity, "epochs": result.history}
     (outputs / "history.json").write_text(json.dumps(history, indent=1) + "\n")
     return TrainResult(
@@ -63,6 +70,7 @@ def run(params: TrainParams, inputs: Workspace, outputs: Path) -> TrainResult:
 def trained(params: TrainParams, inputs: Workspace, scratch: Path, **options: Any) -> FitResult:
     """One training on what prepare wrote; options as `posemill.training.fit.fit` has them."""
     from posemill.training.fit import fit
+    from posemill.training.folds import fit_folds
 
     prepared = inputs.output("prepare")
     classes: list[str] = json.loads(_needed(prepared / "classes.json").read_text())
@@ -70,9 +78,11 @@ def trained(params: TrainParams, inputs: Workspace, scratch: Path, **options: An
     windows = np.load(_needed(prepared / "windows.npy"), mmap_mode="r")
     start = inputs.root / params.pretrained if params.pretrained else None
     noise = FittedNoise.load(_noise(inputs)) if params.augment.noise == "fitted" else None
-    return fit(
-        params, windows, _index(prepared, classes), pipeline, classes, scratch, pretrained=start, noise=noise, **options
-    )
+    index, group = _index(prepared, classes)
+    options |= {"pretrained": start, "noise": noise}
+    if params.folds > 1:
+        return fit_folds(params, windows, index, group, pipeline, classes, scratch, **options)
+    return fit(params, windows, index, pipeline, classes, scratch, **options)
 
 
 def digest(params: TrainParams, inputs: Workspace) -> str:
@@ -100,7 +110,8 @@ def _needed(path: Path) -> Path:
     return path
 
 
-def _index(prepared: Path, classes: list[str]) -> WindowIndex:
+def _index(prepared: Path, classes: list[str]) -> tuple[WindowIndex, NDArray[np.str_]]:
+    """What is known about every window, and whom its subject must not be parted from."""
     import pandas as pd
 
     from posemill.training.datamodule import WindowIndex
@@ -109,11 +120,13 @@ def _index(prepared: Path, classes: list[str]) -> WindowIndex:
     number = {name: i for i, name in enumerate(classes)}
     if unknown := sorted(set(table["activity"]) - set(number)):
         raise InputError(f"{prepared}: windows of {', '.join(unknown)} are not in classes.json; run prepare again")
-    return WindowIndex(
+    group = together(zip(table["subject"].astype(str), table["medium"].astype(str), strict=True))
+    index = WindowIndex(
         target=table["activity"].map(number).to_numpy(np.int64, copy=True),
         clip=table["clip"].to_numpy(np.int64, copy=True),
         split=table["split"].to_numpy(str),
     )
+    return index, table["subject"].astype(str).map(group).to_numpy(str)
 
 
 def _only(scratch: Path) -> Path:

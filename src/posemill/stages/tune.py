@@ -148,6 +148,7 @@ def _train(trial: optuna.Trial, params: TuneParams, base: TrainParams, inputs: W
     """Best validation score of one training."""
     import optuna
 
+    base = base.model_copy(update={"folds": 1})  # a trial is judged on the validation split
     chosen = changed(base, {key: _suggest(trial, key, reach) for key, reach in params.space.items()})
     scratch = inputs.root / "build" / ".resume" / f"tune-{train.digest(chosen, inputs)}"
 

@@ -23,6 +23,7 @@ from posemill.features.augment import Augmentation
 from posemill.features.noise import FittedNoise
 from posemill.features.pipeline import FeaturePipeline
 from posemill.models import NetworkCard
+from posemill.models.held_out import HeldOut
 from posemill.models.pretrained import start_from
 from posemill.params.train import TrainParams
 from posemill.pose.definition import fingerprint
@@ -38,6 +39,7 @@ class FitResult:
 
     history  one row an epoch: epoch, train.loss, validation.accuracy, validation.loss.
     resumed_from_epoch  0 unless a killed training was continued.
+    held_out  of a training in folds, see posemill.training.folds.
     """
 
     network: nn.Module
@@ -49,6 +51,7 @@ class FitResult:
     seconds: float
     windows_per_s: float
     resumed_from_epoch: int
+    held_out: HeldOut | None = None
 
 
 class _History(Callback):

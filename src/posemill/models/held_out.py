@@ -1,0 +1,58 @@
+"""What networks said of windows that they were not trained on, kept beside them: held_out.npz."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.errors import CheckpointError
+
+FILE = "held_out.npz"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldOut:
+    """rows (N,): numbers of prepared windows, ascending; logits (N, C) float32 by a network that did not see them."""
+
+    rows: NDArray[np.int64]
+    logits: NDArray[np.float32]
+
+    @classmethod
+    def joined(cls, parts: Sequence[HeldOut]) -> HeldOut:
+        """All of them as one."""
+        rows = np.concatenate([p.rows for p in parts])
+        order = np.argsort(rows, kind="stable")
+        return cls(rows[order], np.concatenate([p.logits for p in parts])[order])
+
+    @classmethod
+    def load(cls, folder: Path, windows: int | None = None) -> HeldOut | None:
+        """Of the network in a folder; None where it has none, being one network with a validation split of its own.
+
+        windows  how many are prepared. Errors: CheckpointError where the file is of other windows, or damaged.
+        """
+        path = folder / FILE
+        if not path.is_file():
+            return None
+        try:
+            with np.load(path) as file:
+                found = cls(file["rows"], file["logits"])
+        except (ValueError, KeyError, OSError) as exc:
+            raise CheckpointError(f"{path} cannot be read ({exc}): train again") from exc
+        if windows is not None and len(found.rows) and found.rows.max() >= windows:
+            raise CheckpointError(f"{path} is of other windows than prepare made ({windows}): train again")
+        return found
+
+    def of(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(len(rows), C). Errors: CheckpointError for a row that was never held out."""
+        at = np.searchsorted(self.rows, rows).clip(max=max(len(self.rows) - 1, 0))
+        if not len(self.rows) or not np.array_equal(self.rows[at], rows):
+            raise CheckpointError(f"{FILE} lacks windows of the validation split, prepare has run since: train again")
+        return self.logits[at]
+
+    def save(self, folder: Path) -> None:
+        """Beside network.safetensors."""
+        np.savez(folder / FILE, rows=self.rows, logits=self.logits)

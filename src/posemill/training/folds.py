@@ -1,0 +1,126 @@
+"""Several trainings, each without another part of the clips: together a network, and every clip judged unseen.
+
+Where subjects are few, one validation split is too small to choose by and is missed in training. Of n folds every
+network trains on n - 1 parts and is judged on the other; their mean has learnt from all.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from posemill import models
+from posemill.errors import InputError
+from posemill.features.pipeline import FeaturePipeline
+from posemill.features.verdict import grouped_probabilities
+from posemill.models.ensemble import fuse
+from posemill.models.held_out import HeldOut
+from posemill.models.predict import logits
+from posemill.params.train import TrainParams
+from posemill.pose.skeleton import Skeleton
+from posemill.training.datamodule import WindowIndex
+from posemill.training.fit import FitResult, fit
+
+FACTS = "fold.json"
+BATCH = 256
+
+
+def fit_folds(
+    params: TrainParams, windows: NDArray[np.float32], index: WindowIndex, group: NDArray[np.str_],
+    pipeline: FeaturePipeline, classes: list[str], scratch: Path, live: Path | None = None, **options: Any,
+) -> FitResult:  # fmt: skip
+    """`params.folds` networks as one, as fit has it; what is not `test` is dealt anew.
+
+    group  (N,) who must stay on one side with whom: a subject, or subjects that share a video.
+    live   for the figures of the first fold.
+    The result's held_out has what is said of every window by the network that did not see it, its accuracy is over all
+    clips; history has the rows of all folds. A fold that is done is not done again after a kill.
+    Errors: InputError as fit, and for more folds than there are subjects.
+    """
+    fold = dealt(index, group, params.folds, params.seed)
+    done = []
+    for number in range(params.folds):
+        folder = scratch / f"fold-{number}"
+        if not (folder / FACTS).is_file():
+            split = np.where(fold == number, "validation", np.where(fold < 0, "test", "train"))
+            own = params.model_copy(update={"seed": params.seed + number, "folds": 1})
+            result = fit(
+                own, windows, replace(index, split=split), pipeline, classes, scratch / f"fold-{number}.training",
+                live=live if number == 0 else None, **options,
+            )  # fmt: skip
+            rows = np.flatnonzero(fold == number)
+            _keep(folder, number, result, HeldOut(rows, logits(result.network, pipeline, windows, rows, BATCH)))
+        done.append(_kept(folder, pipeline.skeleton))
+    network, card = fuse([(d.network, d.card) for d in done], pipeline.skeleton)
+    held_out = HeldOut.joined([d.held_out for d in done if d.held_out is not None])
+    shutil.rmtree(scratch)
+    seconds = sum(d.seconds for d in done)
+    return FitResult(
+        network, card, [row for d in done for row in d.history], done[0].sanity, max(d.best_epoch for d in done),
+        accuracy(held_out, index), seconds, sum(d.windows_per_s * d.seconds for d in done) / max(seconds, 1e-9),
+        done[-1].resumed_from_epoch, held_out,
+    )  # fmt: skip
+
+
+def dealt(index: WindowIndex, group: NDArray[np.str_], folds: int, seed: int) -> NDArray[np.int64]:
+    """(N,) the fold of every window, -1 for those of the test split; activities are spread, groups stay together."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    used = np.flatnonzero(index.split != "test")
+    clips, first = np.unique(index.clip[used], return_index=True)
+    rows = used[first]  # one a clip
+    if (there := len(np.unique(group[rows]))) < folds:
+        raise InputError(f"train.folds: {folds} needs as many subjects outside the test split, there are {there}")
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # some fold has none of it
+            parts = list(splitter.split(rows, index.target[rows], group[rows]))
+    except ValueError as exc:  # fewer clips of every activity than folds
+        raise InputError(f"train.folds: {folds} is more than there are clips of any activity ({exc})") from exc
+    of_clip = {int(clips[i]): number for number, (_, held) in enumerate(parts) for i in held}
+    return np.array([-1 if s == "test" else of_clip[int(c)] for s, c in zip(index.split, index.clip, strict=True)])
+
+
+def accuracy(held_out: HeldOut, index: WindowIndex) -> float:
+    """Share of clips that are right by the networks that did not see them."""
+    clip, target = index.clip[held_out.rows], index.target[held_out.rows]
+    probabilities = torch.from_numpy(held_out.logits).softmax(-1).numpy()
+    said = grouped_probabilities(probabilities, clip)[1].argmax(1)
+    return float((said == target[np.unique(clip, return_index=True)[1]]).mean())
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    history: list[dict[str, float]]
+    sanity: dict[str, float]
+    best_epoch: int
+    validation_accuracy: float
+    seconds: float
+    windows_per_s: float
+    resumed_from_epoch: int
+
+
+def _keep(folder: Path, number: int, result: FitResult, held_out: HeldOut) -> None:
+    """The facts come last: a fold that has them is whole."""
+    models.save(folder, result.network, result.card)
+    held_out.save(folder)
+    names: Sequence[str] = _Facts.__slots__  # type: ignore[attr-defined]
+    facts = {name: getattr(result, name) for name in names}
+    facts["history"] = [{"fold": number, **row} for row in result.history]
+    (folder / FACTS).write_text(json.dumps(facts))
+
+
+def _kept(folder: Path, body: Skeleton) -> FitResult:
+    facts = json.loads((folder / FACTS).read_text())
+    network, card = models.load(folder, body=body)
+    return FitResult(network, card, held_out=HeldOut.load(folder), **facts)
