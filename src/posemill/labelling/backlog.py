@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -78,13 +79,16 @@ class Labeller:
         self.tracks.put(tracks)
         return tracks
 
-    def hinted(self, medium: str) -> int:
-        """Frames of a medium of which only the surroundings of people were looked at."""
+    def hinted(self, media: Iterable[str]) -> int:
+        """Frames of these media of which only the surroundings of people were looked at; damaged files do not count."""
         if self.params.follow_hint is None:
             return 0
-        parts = chain(self.poses.stretches(self.pose_fingerprint, medium).get(medium, ()))
-        chunks = (self.poses.get(medium, self.pose_fingerprint, part) for part in parts)
-        return sum(int(chunk.hinted.sum()) for chunk in chunks if chunk.hinted is not None)
+        stored, count = self.poses.stretches(self.pose_fingerprint), 0
+        for medium in media:
+            for part in chain(stored.get(medium, ())):
+                with suppress(InputError):  # its tracks are there, and a count is no reason to stop
+                    count += self.poses.hinted(medium, self.pose_fingerprint, part)
+        return count
 
     def _frames(self, medium: str, first: ChunkPoses, others: Iterable[Stretch]) -> Iterator[FramePoses]:
         yield from frames_of(first)

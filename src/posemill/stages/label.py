@@ -68,7 +68,7 @@ def run(params: LabelParams, inputs: Workspace, outputs: Path, settings: Setting
         write_labelled(outputs / "media.parquet", media)
         about = described(room.labeller.backend if room else None, params)
         (outputs / "labeller.json").write_text(json.dumps(about, indent=2) + "\n")
-        hinted = sum(room.labeller.hinted(m.medium) for m in media if m.status == "labelled") if room else 0
+        hinted = room.labeller.hinted(m.medium for m in media if m.status == "labelled") if room else 0
         return _result(media, said, _accuracy(room, media, outputs) if room else None, hinted)
 
 

@@ -128,5 +128,13 @@ def chunk_from(content: bytes, where: str) -> ChunkPoses:
     )
 
 
+def hinted_in(content: bytes, where: str) -> int:
+    """Frames of a pose file that are `hinted`; no pose is read. Errors: InputError when it is no Parquet file."""
+    file = open_parquet(io.BytesIO(content), where)
+    if _HINTED.name not in file.schema_arrow.names:
+        return 0
+    return int(_flat(read_rows(file, where, [_HINTED.name]).column(0), np.bool_).sum())
+
+
 def _flat(values: Any, dtype: type) -> NDArray[Any]:
     return np.asarray(values.to_numpy(zero_copy_only=False), dtype)

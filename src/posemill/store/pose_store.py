@@ -6,11 +6,14 @@ This is what makes labelling incremental: what is here is never computed again.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
+from typing import TypeVar
 
 from posemill.errors import InputError
-from posemill.store.pose_file import ChunkPoses, chunk_bytes, chunk_from
+from posemill.store.pose_file import ChunkPoses, chunk_bytes, chunk_from, hinted_in
 from posemill.store.shelf import Shelf
 
+T = TypeVar("T")
 Stretch = tuple[int, int | None]  # first frame, and the one after the last (None: to the end)
 
 
@@ -32,12 +35,19 @@ class PoseStore:
 
     def get(self, medium: str, fingerprint: str, stretch: Stretch) -> ChunkPoses:
         """The poses. Errors: InputError when there are none, or the file is not readable as poses."""
+        return self._read(medium, fingerprint, stretch, chunk_from)
+
+    def hinted(self, medium: str, fingerprint: str, stretch: Stretch) -> int:
+        """Frames of which only the surroundings of people were looked at. Errors: as `get`."""
+        return self._read(medium, fingerprint, stretch, hinted_in)
+
+    def _read(self, medium: str, fingerprint: str, stretch: Stretch, read: Callable[[bytes, str], T]) -> T:
         name = _name(medium, stretch)
         content = self._shelf.get(fingerprint, name)
         if content is None:
             raise InputError(f"the store {self.url} has no poses {name} by {fingerprint}: run `posemill label`")
         try:
-            return chunk_from(content, self._shelf.place(fingerprint, name))
+            return read(content, self._shelf.place(fingerprint, name))
         except InputError as exc:
             raise InputError(f"{exc}: remove the file, and `posemill label` does its frames again") from exc
 

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from damaged import damage
 from posemill.errors import InputError
+from posemill.labelling.backlog import Labeller
 from posemill.labelling.base import FramePoses, FrameSpan, Pose, load_backend
 from posemill.labelling.chunks import frames_of, poses_of
 from posemill.labelling.engine import find_poses
@@ -25,7 +27,11 @@ from posemill.labelling.progress import JsonLines, Lines
 from posemill.labelling.report import Done
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
+from posemill.store.media import MediaStore
 from posemill.store.pose_file import chunk_bytes, chunk_from
+from posemill.store.pose_store import PoseStore
+from posemill.store.shelf import Shelf
+from posemill.store.tracks import TrackStore
 from posemill.video.decode import Frame
 from posemill.video.encode import VideoWriter
 
@@ -213,6 +219,28 @@ def test_progress_and_pose_files_say_which_looks_were_hinted(film: Path) -> None
     assert f"{sum(f.hinted for f in found)} around people only" in said[-1]
     JsonLines(said.append).done(Done("m", (5, 20), 15, 15, 1.0, 12))
     assert '"hinted_frames": 12' in said[-1]
+
+
+def test_hinted_frames_are_counted_whatever_file_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, listings = str(tmp_path), []
+    labeller = Labeller(looking()[0], PARAMS, MediaStore(url), PoseStore(url), TrackStore(url))
+    media = [letter * 64 for letter in "abcd"]
+    stretches: list[tuple[int, int | None]] = [(0, 500), (500, None)]
+    for number, medium in enumerate(media):
+        for start, end in stretches:
+            found = [FramePoses(start + n, n / 25, [], hinted=n < 10 * number) for n in range(500)]
+            made = poses_of(found, medium, labeller.pose_fingerprint, (start, end), COCO_17, (SIZE[1], SIZE[0]), 40.0)
+            labeller.poses.put(made)
+    names = Shelf.names
+    monkeypatch.setattr(Shelf, "names", lambda *given: listings.append(given) or names(*given))
+    monkeypatch.setattr("posemill.store.pose_store.chunk_from", None)  # no poses are read
+    assert labeller.hinted(media) == 2 * (10 + 20 + 30)
+    assert labeller.hinted(media[2:3]) == 2 * 20
+    assert len(listings) == 2
+    first = [next(tmp_path.rglob(f"{medium}-00000000-*.parquet")) for medium in media]
+    damage(first[2])  # poses, which are not looked at
+    first[3].write_bytes(b"PAR1")
+    assert labeller.hinted(media) == 2 * (10 + 20) + 30
 
 
 def test_the_hint_names_the_labeller_and_nothing_does_without_it() -> None:
