@@ -115,17 +115,17 @@ def _loaded(params: LabelParams, settings: Settings) -> Labeller:
     from posemill.labelling.hinted import HintedLooks
 
     labeller = open_labeller(params, settings)
-    turn = threading.Lock()
-    if isinstance(labeller.backend, HintedLooks):  # whose looks at each size take their turns
-        return replace(labeller, backend=labeller.backend.through(lambda backend: _OneAtATime(backend, turn)))
-    return replace(labeller, backend=_OneAtATime(labeller.backend, turn))
+    if isinstance(labeller.backend, HintedLooks):  # a call of its is one picture, and as many run as it has threads
+        turns = threading.BoundedSemaphore(params.threads)
+        return replace(labeller, backend=labeller.backend.through(lambda backend: _InTurn(backend, turns)))
+    return replace(labeller, backend=_InTurn(labeller.backend, threading.BoundedSemaphore(1)))
 
 
-class _OneAtATime:
-    """A backend for several threads: decoders keep global state; reading, decoding and storing overlap."""
+class _InTurn:
+    """A backend for several threads, of which so many as there are turns use it; reading and storing overlap."""
 
-    def __init__(self, backend: PoseBackend, turn: threading.Lock) -> None:
-        self._backend, self._turn = backend, turn
+    def __init__(self, backend: PoseBackend, turns: threading.BoundedSemaphore) -> None:
+        self._backend, self._turns = backend, turns
         self.skeleton = backend.skeleton
 
     def describe(self) -> dict[str, Any]:
@@ -134,5 +134,5 @@ class _OneAtATime:
 
     def poses(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Pose]]:
         """See PoseBackend."""
-        with self._turn:
+        with self._turns:
             return self._backend.poses(images)

@@ -1,15 +1,31 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from flows._shards import task_runner
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from posemill.errors import InputError
+from posemill.labelling.backlog import Labeller
+from posemill.labelling.base import Pose
+from posemill.labelling.hinted import HintedLooks
 from posemill.params.label import LabelParams
+from posemill.pose.skeleton import COCO_17
+from posemill.settings import Settings
+from posemill.stages import label_shards
 from posemill.stages.label_shards import grouped, threads_each
+from posemill.store.media import MediaStore
+from posemill.store.pose_store import PoseStore
+from posemill.store.tracks import TrackStore
 
 
 @given(st.lists(st.integers(1, 500), max_size=40), st.floats(1, 2000))
@@ -24,6 +40,45 @@ def test_every_job_is_in_one_shard_and_no_shard_but_the_last_is_small(sizes: lis
 def test_processes_share_the_cores() -> None:
     assert threads_each(LabelParams(), 1).threads == (os.cpu_count() or 1)
     assert threads_each(LabelParams(), 10_000).threads == 1
+
+
+class Crowded:
+    """Counts how many use it at once; `company` of them wait for each other."""
+
+    skeleton = COCO_17
+
+    def __init__(self, company: int) -> None:
+        self._barrier, self._counting = threading.Barrier(company), threading.Lock()
+        self._inside = self.most = 0
+
+    def describe(self) -> dict[str, Any]:
+        return {"backend": "crowded"}
+
+    def poses(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Pose]]:
+        with self._counting:
+            self._inside += 1
+            self.most = max(self.most, self._inside)
+        self._barrier.wait(timeout=10)
+        with self._counting:
+            self._inside -= 1
+        return [[] for _ in images]
+
+
+@pytest.mark.parametrize("hinted", [True, False])
+def test_looks_around_people_run_beside_each_other(
+    hinted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are one picture a call; a backend without hints has many, and workers of its own for them."""
+    params, crowded = LabelParams.model_validate({"follow_hint": {}, "threads": 3}), Crowded(3 if hinted else 1)
+    backend = HintedLooks(lambda _: crowded, params) if hinted else crowded
+    url = str(tmp_path)
+    opened = Labeller(backend, params, MediaStore(url), PoseStore(url), TrackStore(url))
+    monkeypatch.setattr("posemill.labelling.backlog.open_labeller", lambda *_: opened)
+    shared = label_shards._loaded.__wrapped__(params, Settings(tmp_path, tmp_path)).backend
+    picture = np.zeros((48, 64, 3), np.uint8)
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(shared.poses, [[picture]] * 12)) == [[[]]] * 12
+    assert crowded.most == (3 if hinted else 1)
 
 
 def test_a_task_runner_that_is_not_installed_says_what_to_install() -> None:
