@@ -1,11 +1,11 @@
 """Accuracy on Penn Action's official split: several seeds, the ensemble of them, and ordinary videos.
 
-    python benchmarks/penn_action.py LABELS --workspace FOLDER [--seeds 0,1,2] [--wild VIDEOS] [--json]
+    python benchmarks/penn_action.py LABELS --workspace FOLDER [--seeds 0,1,2] [--folds 6] [--wild VIDEOS] [--json]
 
 LABELS is Penn Action's folder or labels.tar.gz; FOLDER a clone of the repository, in which everything is done as
-examples/penn-action/README.md says: import, rendered people, `dvc repro prepare`, a training a seed, `posemill
-assemble`, and evaluation, which looks at the test split for the first time. What is there already is not done again.
-Clips that validation sets aside count as wrong in `all`, and are left out in `answered`.
+examples/penn-action/README.md says: import, rendered people, `dvc repro prepare`, a training a seed (and one in folds,
+if asked), `posemill assemble`, and evaluation, which looks at the test split for the first time. What is there already
+is not done again. Clips that validation sets aside count as wrong in `all`, and are left out in `answered`.
 """
 
 from __future__ import annotations
@@ -73,11 +73,10 @@ def prepare(workspace: Workspace, labels: Path) -> None:
     workspace.run("dvc", "repro", "prepare")
 
 
-def train(workspace: Workspace, seed: int) -> str:
-    """The folder of the network of that seed."""
-    folder = f"runs/seed-{seed}"
+def train(workspace: Workspace, folder: str, **params: int) -> str:
+    """The folder of a network that was trained with other parameters."""
     if not (workspace.root / folder / "result.json").is_file():
-        workspace.write(seed=seed)
+        workspace.write(**params)
         workspace.run("dvc", "repro", "--single-item", "train")
         shutil.copytree(workspace.root / "build/train", workspace.root / folder)
     return folder
@@ -103,28 +102,36 @@ def main() -> None:
     parser.add_argument("labels", type=Path)
     parser.add_argument("--workspace", type=Path, required=True)
     parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--folds", type=int, default=0, help="train.folds of one more network, asked in a mirror too")
     parser.add_argument("--wild", type=Path)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     workspace = Workspace(asked.workspace)
     prepare(workspace, asked.labels)
-    folders = [train(workspace, int(seed)) for seed in asked.seeds.split(",")]
+    folders = [train(workspace, f"runs/seed-{seed}", seed=int(seed)) for seed in asked.seeds.split(",")]
     workspace.run("posemill", "assemble", *folders, "--out", "runs/ensemble", "--mirrored", "--margin", "0")
     seconds = [workspace.read(f"{folder}/result.json")["seconds"] for folder in folders]
     rows = [judge(workspace, f, s, asked.wild) for f, s in zip(folders, seconds, strict=True)]
-    rows.append(judge(workspace, "runs/ensemble", sum(seconds), asked.wild))
+    together = [judge(workspace, "runs/ensemble", sum(seconds), asked.wild)]
+    if asked.folds:
+        folder = train(workspace, f"runs/folds-{asked.folds}", folds=asked.folds)
+        workspace.run("posemill", "assemble", folder, "--out", f"{folder}-mirrored", "--mirrored")
+        took = workspace.read(f"{folder}/result.json")["seconds"]
+        together.append(judge(workspace, f"{folder}-mirrored", took, asked.wild))
     print(f"{'network':16} {'training, s':>11} {'answered':>9} {'all':>8} {'macro-F1':>9} {'wild':>8}")
-    for row in rows:
+    for row in [*rows, *together]:
         print(f"{row.name:16} {row.seconds:11.0f} {row.answered:9.2%} {row.all:8.2%} {row.macro_f1:9.4f} {row.wild:>8}")
-    single = [row.answered for row in rows[:-1]]
+    single = [row.answered for row in rows]
     spread = statistics.stdev(single) if len(single) > 1 else 0.0
     print(f"single networks: mean {statistics.mean(single):.2%}, standard deviation {spread:.2%}")
     if asked.json:
         figures = {
-            "single_mean": statistics.mean(single), "single_spread": spread, "ensemble": rows[-1].answered,
-            "single_mean_all": statistics.mean(row.all for row in rows[:-1]), "ensemble_all": rows[-1].all,
+            "single_mean": statistics.mean(single), "single_spread": spread, "ensemble": together[0].answered,
+            "single_mean_all": statistics.mean(row.all for row in rows), "ensemble_all": together[0].all,
             "training_s": statistics.mean(seconds),
         }  # fmt: skip
+        if asked.folds:
+            figures |= {"folds": together[1].answered, "folds_all": together[1].all}
         print(json.dumps({name: round(value, 5) for name, value in figures.items()}))
 
 
