@@ -1,7 +1,8 @@
 """COCO keypoints: what pycocotools reads, and most annotation tools exchange.
 
 Written beside COCO's own keys: of an image `medium`, `frame`, `time_s`; of an annotation `track_id` (the person),
-`score`, `confidence` (K values), `state`; at the top `media`. With them tracks come back as they went.
+`score`, `confidence` (K values), `state`; at the top `media`, each with its `skeleton`, which is a name, or all of it
+where posemill does not know it. With them tracks come back as they went.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import numpy as np
 
 from posemill.errors import InputError
 from posemill.formats.pictures import VISIBLE_FROM, Answers, Person, Picture, Source, assemble, pictures, triples
-from posemill.pose.skeleton import Skeleton, skeleton
+from posemill.pose.definition import defined, definition
+from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, State
 
 
@@ -24,7 +26,7 @@ def write_coco(path: Path, media: Iterable[MediumTracks], visible_from: float = 
     listed = list(media)
     about = [
         {
-            "medium": t.medium, "labeller": t.labeller, "skeleton": t.skeleton.name, "width": t.width_px,
+            "medium": t.medium, "labeller": t.labeller, "skeleton": definition(t.skeleton), "width": t.width_px,
             "height": t.height_px, "frames": t.frames, "duration_s": t.duration_s,
         }
         for t in listed
@@ -103,7 +105,7 @@ def read_coco(path: Path) -> list[MediumTracks]:
     for annotation in content["annotations"]:
         by_image.setdefault(annotation["image_id"], []).append(annotation)
     by_medium: dict[str, list[Picture]] = {}
-    points = {about["medium"]: skeleton(about["skeleton"]) for about in content["media"]}
+    points = {about["medium"]: defined(about["skeleton"]) for about in content["media"]}
     for image in content["images"]:
         people = tuple(_person(a) for a in by_image.get(image["id"], []))
         by_medium.setdefault(image["medium"], []).append(

@@ -1,11 +1,13 @@
 """Tables for spreadsheets and data frames: CSV or Parquet, one row a person and frame.
 
 `tracks-<skeleton>.csv`: medium, person, frame, time_s, state and for every keypoint `<name>_x`, `<name>_y` (pixels) and
-`<name>_confidence`; an empty cell (null) is a keypoint that is not seen. `media.csv`: what holds for the whole medium.
+`<name>_confidence`; an empty cell (null) is a keypoint that is not seen. `media.csv`: what holds for the whole medium;
+`skeleton` is a name, or JSON of all of it where posemill does not know it.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from posemill.errors import InputError
-from posemill.pose.skeleton import Skeleton, skeleton
+from posemill.pose.definition import defined, definition
+from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ def write_tables(folder: Path, media: Iterable[MediumTracks], kind: Kind) -> lis
     listed = list(media)
     folder.mkdir(parents=True, exist_ok=True)
     tables = {f"tracks-{name}": _frame(listed, name) for name in sorted({t.skeleton.name for t in listed})}
-    about = [{name: getattr(t, name) for name in _ABOUT} | {"skeleton": t.skeleton.name} for t in listed]
+    about = [{name: getattr(t, name) for name in _ABOUT} | {"skeleton": _cell(t.skeleton)} for t in listed]
     tables["media"] = pl.from_dicts(about, infer_schema_length=None)
     paths = []
     for name, frame in tables.items():
@@ -71,9 +74,22 @@ def read_tables(folder: Path, kind: Kind) -> list[MediumTracks]:
     Errors: InputError when a file is missing or lacks columns.
     """
     about = _read(folder / f"media.{kind}", kind)
-    names = sorted(set(about["skeleton"].to_list()))
-    tables = {name: _read(folder / f"tracks-{name}.{kind}", kind) for name in names}
-    return [_medium(row, tables[row["skeleton"]], skeleton(row["skeleton"])) for row in about.to_dicts()]
+    points = {cell: _points(cell, folder) for cell in about["skeleton"].unique()}
+    tables = {body.name: _read(folder / f"tracks-{body.name}.{kind}", kind) for body in points.values()}
+    of = ((row, points[row["skeleton"]]) for row in about.to_dicts())
+    return [_medium(row, tables[body.name], body) for row, body in of]
+
+
+def _cell(points: Skeleton) -> str:
+    said = definition(points)
+    return said if isinstance(said, str) else json.dumps(said)
+
+
+def _points(cell: str, folder: Path) -> Skeleton:
+    try:
+        return defined(json.loads(cell) if cell.startswith("{") else cell)
+    except ValueError as exc:
+        raise InputError(f"the table media in {folder} has a skeleton that is no JSON: {exc}") from exc
 
 
 def _read(path: Path, kind: Kind) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from made_up_tracks import assert_same, made_up
 from posemill.errors import InputError
 from posemill.formats.coco import document, read_answers, read_coco, write_coco
 from posemill.formats.pictures import pictures
-from posemill.pose.skeleton import BODY_12, COCO_17, PENN_13
+from posemill.pose.skeleton import BODY_12, COCO_17, PENN_13, Skeleton
 from posemill.pose.track import MediumTracks, State
 
 
@@ -32,6 +32,17 @@ def test_tracks_come_back(seeds: list[int], people: int, unseen: float, tmp_path
     for a, b in zip(read_coco(tmp_path / "c.json"), went, strict=True):
         assert a.labeller == b.labeller
         assert_same(a, b)
+
+
+OWN = Skeleton("lab", ("root", "tip", "tail"), (("root", "tip"), ("root", "tail")), (("tip", "tail"),), (0.1, 0.2, 0.3))
+
+
+def test_a_skeleton_of_ones_own_travels_with_its_tracks(tmp_path: Path) -> None:
+    went = [made_up(1, points=OWN), made_up(2, points=COCO_17)]
+    write_coco(tmp_path / "c.json", went)
+    for a, b in zip(read_coco(tmp_path / "c.json"), went, strict=True):
+        assert_same(a, b)
+    assert json.loads((tmp_path / "c.json").read_text())["media"][1]["skeleton"] == "coco-17"
 
 
 def quietly(call, *arguments):

@@ -18,7 +18,7 @@ from posemill.formats.openpose import arranged, read_openpose, write_openpose
 from posemill.formats.pictures import Person, Source, looked_at, pictures
 from posemill.formats.table import read_tables, write_tables
 from posemill.labelling.openpifpaf import library
-from posemill.pose.skeleton import BODY_12, BODY_25, COCO_17, OPENPOSE_18, PENN_13
+from posemill.pose.skeleton import BODY_12, BODY_25, COCO_17, OPENPOSE_18, PENN_13, Skeleton
 from posemill.pose.track import MediumTracks, State
 
 few = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -42,6 +42,27 @@ def test_tables(tracks: MediumTracks, kind: str, tmp_path: Path) -> None:
     for a, b in zip(came, [tracks, other], strict=True):
         assert a.labeller == b.labeller
         assert_same(a, b, xy=0, sure=0)
+
+
+OWN = Skeleton("lab", ("root", "tip", "tail"), (("root", "tip"), ("root", "tail")), (("tip", "tail"),), (0.1, 0.2, 0.3))
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_table_of_ones_own_skeleton_says_all_of_it(kind: str, tmp_path: Path) -> None:
+    went = [made_up(1, points=OWN), made_up(2, points=COCO_17)]
+    assert {path.name for path in write_tables(tmp_path, went, kind)} == {
+        f"{name}.{kind}" for name in ("media", "tracks-lab", "tracks-coco-17")
+    }
+    for a, b in zip(read_tables(tmp_path, kind), went, strict=True):
+        assert_same(a, b, xy=0, sure=0)
+
+
+def test_a_skeleton_that_is_no_json_is_refused(tmp_path: Path) -> None:
+    write_tables(tmp_path, [made_up(1)], "csv")
+    media = tmp_path / "media.csv"
+    media.write_text(media.read_text().replace("coco-17", "{lab"))
+    with pytest.raises(InputError, match="a skeleton that is no JSON"):
+        read_tables(tmp_path, "csv")
 
 
 def test_a_table_has_a_cell_for_what_is_seen_only(tmp_path: Path) -> None:
