@@ -48,3 +48,17 @@ def test_a_clip_goes_through_the_page(analysis_client: Client, waving_person: Pa
         expect(page.locator(".problem")).to_contain_text("Not kept. judgements cannot be kept: the service has no")
         job = page.url.split("#job=")[1]
     analysis_client.cancel(job)
+
+
+def test_a_page_of_another_site_sends_nothing(analysis_client: Client) -> None:
+    to = f"{analysis_client.url}/jobs"
+    form = f'<form method="post" enctype="text/plain" action="{to}"><input name="x" value="1"></form>'
+    with chromium() as browser:
+        page = browser.new_page()
+        page.route("http://other.test/", lambda route: route.fulfill(body=form, content_type="text/html"))
+        page.goto("http://other.test/")
+        with page.expect_navigation() as sent:
+            page.evaluate("document.forms[0].submit()")
+        assert sent.value.request.method == "POST"
+        assert sent.value.status == 403
+        assert "another site" in sent.value.text()
