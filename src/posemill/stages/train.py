@@ -78,10 +78,10 @@ def trained(params: TrainParams, inputs: Workspace, scratch: Path, **options: An
     windows = np.load(_needed(prepared / "windows.npy"), mmap_mode="r")
     start = inputs.root / params.pretrained if params.pretrained else None
     noise = FittedNoise.load(_noise(inputs)) if params.augment.noise == "fitted" else None
-    index, group = _index(prepared, classes)
+    index = _index(prepared, classes)
     options |= {"pretrained": start, "noise": noise}
     if params.folds > 1:
-        return fit_folds(params, windows, index, group, pipeline, classes, scratch, **options)
+        return fit_folds(params, windows, index, _groups(prepared), pipeline, classes, scratch, **options)
     return fit(params, windows, index, pipeline, classes, scratch, **options)
 
 
@@ -110,8 +110,7 @@ def _needed(path: Path) -> Path:
     return path
 
 
-def _index(prepared: Path, classes: list[str]) -> tuple[WindowIndex, NDArray[np.str_]]:
-    """What is known about every window, and whom its subject must not be parted from."""
+def _index(prepared: Path, classes: list[str]) -> WindowIndex:
     import pandas as pd
 
     from posemill.training.datamodule import WindowIndex
@@ -120,13 +119,20 @@ def _index(prepared: Path, classes: list[str]) -> tuple[WindowIndex, NDArray[np.
     number = {name: i for i, name in enumerate(classes)}
     if unknown := sorted(set(table["activity"]) - set(number)):
         raise InputError(f"{prepared}: windows of {', '.join(unknown)} are not in classes.json; run prepare again")
-    group = together(zip(table["subject"].astype(str), table["medium"].astype(str), strict=True))
-    index = WindowIndex(
+    return WindowIndex(
         target=table["activity"].map(number).to_numpy(np.int64, copy=True),
         clip=table["clip"].to_numpy(np.int64, copy=True),
         split=table["split"].to_numpy(str),
     )
-    return index, table["subject"].astype(str).map(group).to_numpy(str)
+
+
+def _groups(prepared: Path) -> NDArray[np.str_]:
+    """(N,) of every window a name of those whom its subject must not be parted from."""
+    import pandas as pd
+
+    table = pd.read_parquet(prepared / "index.parquet", columns=["subject", "medium"]).astype(str)
+    group = together(zip(table["subject"], table["medium"], strict=True))
+    return np.asarray(table["subject"].map(group).to_numpy(str))
 
 
 def _only(scratch: Path) -> Path:

@@ -147,13 +147,16 @@ def load_judge(params: Params, inputs: Workspace, network: Path | None = None) -
 
     own = inputs.root / params.evaluate.network
     folder = network or own
-    features = FeaturePipeline.load(_features(folder, inputs))
-    trained, card = models.load(folder, body=features.skeleton)
+    found = _features(folder, inputs)
+    features = FeaturePipeline.load(found) if found.is_file() else None
+    trained, card = models.load(folder, body=features.skeleton if features else None)
+    if features is None:
+        raise CheckpointError(f"no {found}: put the features.json that the network was trained with beside it")
     if features.coordinates == 3:
         raise CheckpointError(f"{folder}: this network reads x, y and z, and videos give x and y: judge it on tracks")
     if card.frames != features.window.frames:
         raise CheckpointError(
-            f"{folder}: the network takes {card.frames} poses, {_features(folder, inputs)} makes "
+            f"{folder}: the network takes {card.frames} poses, {found} makes "
             f"{features.window.frames}: put the features.json it was trained with beside it"
         )
     evaluated = inputs.output("evaluate") if folder.resolve() == own.resolve() else folder

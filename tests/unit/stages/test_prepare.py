@@ -10,16 +10,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from posemill import models
 from posemill.errors import InputError, QualityError
+from posemill.evaluation import calibration
 from posemill.features import FeaturePipeline
+from posemill.features.verdict import grouped_probabilities
+from posemill.models.held_out import HeldOut
+from posemill.params.evaluate import EvaluateParams
 from posemill.params.prepare import PrepareParams
 from posemill.params.train import TrainParams
 from posemill.pose.conversion import shared
 from posemill.pose.skeleton import COCO_17, OPENNI_15
 from posemill.pose.track import MediumTracks, PoseTrack
-from posemill.stages import prepare, train
+from posemill.stages import assemble, evaluate, prepare, train
 from posemill.stages.workspace import Workspace
 from posemill.store.tracks import read_shards, write_shards
 
@@ -119,6 +124,41 @@ def test_windows_may_have_the_skeleton_that_the_data_have(workspace: Workspace) 
     train.run(quick, workspace, workspace.output("train"))
     network, card = models.load(workspace.output("train"), ["nod", "sway"], both)
     assert (card.skeleton, network.training) == (both.name, False)
+
+
+@pytest.mark.parametrize("network", ["linear", "tcn"])
+def test_folds_are_judged_and_assembled_by_what_they_had_not_seen(
+    workspace: Workspace, network: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, trained = workspace.output("prepare"), workspace.output("train")
+    prepare.run(PARAMS, workspace, out)
+    params = TrainParams(
+        network=network, epochs=2, threads=1, batch=12, folds=2, hyper={"tcn": {"width": 8, "dilations": [1]}}
+    )  # fmt: skip
+    result = train.run(params, workspace, trained)
+    index, held_out = pd.read_parquet(out / "index.parquet"), HeldOut.load(trained)
+    assert held_out is not None
+    assert held_out.rows.tolist() == index.index[index["split"] != "test"].tolist()
+    features = FeaturePipeline.load(out / "features.json")
+    ensemble, card = models.load(trained, ["nod", "sway"], features.skeleton)
+    assert [member["name"] for member in card.hyper["members"]] == [network] * 2
+    workspace.output("evaluate").mkdir()
+    judged, fitted = [], calibration.fit_temperature
+    monkeypatch.setattr(calibration, "fit_temperature", lambda *said: judged.append(len(said[0])) or fitted(*said))
+    for folder in (trained, None):
+        evaluate.judge(
+            EvaluateParams(), out, workspace.output("evaluate"), ensemble, features, ["nod", "sway"], "it",
+            folder=folder,
+        )  # fmt: skip
+    assert judged == [80, 20]
+    found = assemble.run([trained], workspace.root / "ensemble", 0.0, workspace)
+    rows = index["window"][index["split"] == "validation"].to_numpy()
+    said = torch.from_numpy(held_out.of(rows)).softmax(-1).numpy()
+    clip = index["clip"][rows].to_numpy()
+    truth = index.drop_duplicates("clip").set_index("clip")["activity"].map({"nod": 0, "sway": 1})
+    names, verdicts = grouped_probabilities(said, clip)
+    assert found.accuracy == pytest.approx(float((verdicts.argmax(1) == truth[names].to_numpy()).mean()))
+    assert 0 <= result.validation_accuracy <= 1
 
 
 def test_windows_have_z_where_all_tracks_have_it(workspace: Workspace) -> None:
