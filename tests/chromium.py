@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator
+    from playwright.sync_api import Browser, Locator, Page
 
 MISSING = "no Chromium on this machine: install it as root (Debian: apt-get install chromium)"
 PATIENCE_MS = 30_000  # of an expectation: tests run side by side, and a busy machine is slow, not wrong
@@ -43,6 +43,15 @@ def chromium() -> Iterator[Browser]:
 def comes_true(of: Locator, condition: str) -> None:
     """Wait until a JavaScript function of an element is true: for what comes a frame or a load after its cause."""
     of.page.wait_for_function(f"of => ({condition})(of)", arg=of.element_handle(), timeout=PATIENCE_MS)
+
+
+def comes(page: Page, condition: Callable[[], bool]) -> None:
+    """Wait until what the page has sent off has come, where it does not say so itself."""
+    for _ in range(PATIENCE_MS // 50):
+        if condition():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"it did not come within {PATIENCE_MS / 1000:.0f} s")
 
 
 def playable(video: Locator) -> None:

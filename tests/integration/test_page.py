@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chromium import PATIENCE_MS, chromium, comes_true, playable
+from chromium import PATIENCE_MS, chromium, comes, comes_true, playable
 from posemill.serving import gallery
 from posemill.serving.schema import VideoAnswer
 from stand_in_service import BODY_LIMIT, RECEIPT, Scene, StandIn, serving
@@ -248,7 +248,7 @@ def test_a_job_can_be_cancelled_and_found_again_after_a_reload(opened: Open, sce
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("#start")).to_be_visible()
     expect(page.locator("#live")).to_have_text("Cancelled.")
-    assert stand_in.cancelled == [f"{len(stand_in.jobs):08x}"]
+    comes(page, lambda: stand_in.cancelled == [f"{len(stand_in.jobs):08x}"])
 
     choose(page, scene.clip)
     reached(page, "walk")
