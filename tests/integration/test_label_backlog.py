@@ -16,6 +16,7 @@ from sqlalchemy import Engine, text
 
 from damaged import damage
 from posemill.errors import InputError, Unavailable
+from posemill.labelling import work
 from posemill.labelling.backlog import Labeller
 from posemill.labelling.base import Pose
 from posemill.labelling.chunks import poses_of
@@ -29,7 +30,8 @@ from posemill.settings import Settings
 from posemill.stages import label as stage
 from posemill.stages.workspace import Workspace
 from posemill.store import catalog
-from posemill.store.ledger import Ledger
+from posemill.store.lease import Holder
+from posemill.store.ledger import Lease, Ledger
 from posemill.store.media import MediaStore
 from posemill.store.pose_file import ChunkPoses
 from posemill.store.pose_store import PoseStore
@@ -262,6 +264,29 @@ def test_a_chunk_that_ends_its_process_is_given_up_after_some_attempts(bench: Be
         (row,) = catalog.open_quarantine(connection, ["label"])
     assert "ended without a word, 3 times" in row["reason"]
     assert {state for *_, state in bench.states()} == {"failed", "done"}
+
+
+def test_told_to_end_while_it_is_given_a_chunk_it_gives_it_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    endings: list[work._Ending] = []
+    begin, claim = work._Ending.__enter__, Holder.claim
+
+    def entered(ending: work._Ending) -> work._Ending:
+        endings.append(ending)
+        return begin(ending)
+
+    def interrupted(holder: Holder, ids: Sequence[int]) -> Lease | None:
+        lease = claim(holder, ids)
+        endings[-1]._hear()  # as SIGTERM would, between the database and the program
+        return lease
+
+    monkeypatch.setattr(work._Ending, "__enter__", entered)
+    monkeypatch.setattr(Holder, "claim", interrupted)
+    bench.add(1, 45)
+    with pytest.raises(SystemExit):
+        bench.label()
+    with bench.engine.connect() as connection:
+        left = connection.execute(text("SELECT DISTINCT state, attempts FROM label_job")).all()
+    assert [tuple(row) for row in left] == [("queued", 0)]
 
 
 def test_any_fsspec_address_does(engine: Engine, tmp_path: Path) -> None:

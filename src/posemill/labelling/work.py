@@ -10,10 +10,11 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from typing import Any, Self
 
 from posemill.errors import InputError, PosemillError, Unavailable, UnreadableMedia
 from posemill.labelling.backlog import Labeller
@@ -73,33 +74,54 @@ def work(labeller: Labeller, ledger: Ledger, ids: Sequence[int], report: Report,
     waiting, taken = deque(ids), 0
     if not ids:
         return 0
-    with _told_to_end(), Holder(ledger, lease_s) as holder:
+    with _Ending() as ending, Holder(ledger, lease_s) as holder:
         worker = _Worker(labeller, ledger, holder, report)
         while waiting:
             window = list(islice(waiting, WINDOW))
+            ending.wait()  # until the lease is in hand: nobody would give it back
             lease = holder.claim(window)
             if lease is None:
+                ending.come()
                 for _ in window:
                     waiting.popleft()
                 continue
             taken += 1
             waiting.remove(lease.id)
-            if worker.attempt(lease) == "again":
+            if worker.attempt(lease, ending.come) == "again":
                 waiting.append(lease.id)
     return taken
 
 
-@contextmanager
-def _told_to_end() -> Iterator[None]:
+class _Ending:
     """Who is told to end (SIGTERM) gives back what it has in hand first; only the main thread can be told."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+
+    def __init__(self) -> None:
+        self._told = self._waits = False
+        self._before: Any = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGTERM, self._hear)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
+
+    def wait(self) -> None:
+        """From now on the end waits."""
+        self._waits = True
+
+    def come(self) -> None:
+        """It may come, and does so now if it has waited. Errors: SystemExit."""
+        self._waits = False
+        if self._told:
+            sys.exit(128 + signal.SIGTERM)
+
+    def _hear(self, *_: object) -> None:
+        self._told = True
+        if not self._waits:
+            self.come()
 
 
 class _Worker:
@@ -110,9 +132,13 @@ class _Worker:
         self._at_hand: tuple[str, Path] | None = None
         self._failed: list[str] = []  # media of the failures since the last success
 
-    def attempt(self, lease: Lease) -> str:
-        """`done`, `failed` (the medium is in quarantine) or `again`. Errors: see label_backlog."""
+    def attempt(self, lease: Lease, begun: Callable[[], object] = lambda: None) -> str:
+        """`done`, `failed` (the medium is in quarantine) or `again`. Errors: see label_backlog.
+
+        begun  called when the lease is sure to be given back, whatever comes.
+        """
         try:
+            begun()
             return self._attempt(lease)
         except UnreadableMedia as exc:
             return self._aside(lease, str(exc).replace(lease.medium["digest"], "the file"))
