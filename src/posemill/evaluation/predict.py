@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from posemill.evaluation.calibration import softmax
 from posemill.models.predict import Features, logits
 
-__all__ = ["Ask", "Features", "asker", "logits"]
 Ask = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # windows (N, T, K, 3) → probabilities (N, C)
 
 

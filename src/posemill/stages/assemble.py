@@ -129,7 +129,7 @@ def _validation(
     import pandas as pd
 
     from posemill.evaluation.judge import numbers
-    from posemill.evaluation.predict import logits
+    from posemill.models.predict import logits
 
     index = pd.read_parquet(prepare / "index.parquet")
     index = index[index["split"] == "validation"]

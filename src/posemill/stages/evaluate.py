@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from posemill.evaluation.gates import GateOutcome
-    from posemill.evaluation.predict import Features
     from posemill.features.pipeline import FeaturePipeline
+    from posemill.models.predict import Features
 
 
 class EvaluateResult(StageResult):
@@ -120,7 +120,7 @@ def judge(
 def _predict(
     network: Any, features: Features, windows: NDArray[np.float32], index: pd.DataFrame, classes: int, batch_size: int
 ) -> tuple[pd.DataFrame, NDArray[np.float32]]:
-    from posemill.evaluation.predict import logits
+    from posemill.models.predict import logits
 
     said = logits(network, features, windows, index["window"].to_numpy(np.int64), batch_size)
     return index, said if len(index) else np.zeros((0, classes), np.float32)

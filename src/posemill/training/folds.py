@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +26,12 @@ from posemill.models.held_out import HeldOut
 from posemill.models.predict import logits
 from posemill.params.train import TrainParams
 from posemill.pose.skeleton import Skeleton
+from posemill.store.files import replace_file
 from posemill.training.datamodule import WindowIndex
 from posemill.training.fit import FitResult, fit
 
-FACTS = "fold.json"
+FACTS = "fold.json"  # of a FitResult all but what has files of its own
+OWN_FILES = ("network", "card", "held_out")
 BATCH = 256
 
 
@@ -99,25 +100,13 @@ def accuracy(held_out: HeldOut, index: WindowIndex) -> float:
     return float((said == target[np.unique(clip, return_index=True)[1]]).mean())
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    history: list[dict[str, float]]
-    sanity: dict[str, float]
-    best_epoch: int
-    validation_accuracy: float
-    seconds: float
-    windows_per_s: float
-    resumed_from_epoch: int
-
-
 def _keep(folder: Path, number: int, result: FitResult, held_out: HeldOut) -> None:
     """The facts come last: a fold that has them is whole."""
     models.save(folder, result.network, result.card)
     held_out.save(folder)
-    names: Sequence[str] = _Facts.__slots__  # type: ignore[attr-defined]
-    facts = {name: getattr(result, name) for name in names}
+    facts = {f.name: getattr(result, f.name) for f in fields(result) if f.name not in OWN_FILES}
     facts["history"] = [{"fold": number, **row} for row in result.history]
-    (folder / FACTS).write_text(json.dumps(facts))
+    replace_file(folder / FACTS, json.dumps(facts).encode())
 
 
 def _kept(folder: Path, body: Skeleton) -> FitResult:

@@ -16,9 +16,9 @@ from posemill import models
 from posemill.cli.assemble import assemble as command
 from posemill.errors import CheckpointError, InputError
 from posemill.evaluation.calibration import softmax
-from posemill.evaluation.predict import logits
 from posemill.features.pipeline import FeaturePipeline
 from posemill.features.verdict import grouped_probabilities
+from posemill.models.predict import logits
 from posemill.packaging.export import to_onnx, to_openvino
 from posemill.packaging.parity import require_parity
 from posemill.pose.skeleton import BODY_12

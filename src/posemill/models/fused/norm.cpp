@@ -16,9 +16,9 @@ namespace {
 constexpr int64_t LANES = 16;
 constexpr int64_t BLOCK = 64;  // tiles that are summed in 32 bits before they are added to 64
 
-typedef float floats __attribute__((vector_size(4 * LANES), aligned(4)));
+typedef float floats __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef uint32_t words __attribute__((vector_size(4 * LANES), aligned(4)));
-typedef uint16_t halves __attribute__((vector_size(2 * LANES), aligned(2)));
+typedef uint16_t halves __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
 
 struct bfloat16 {
     uint16_t bits;
