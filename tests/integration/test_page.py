@@ -74,7 +74,7 @@ def opened(browser: Browser, address: str) -> Iterator[Open]:
         page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda m: faults.append(m.text) if m.type == "error" and not FAILED.search(m.text) else None)
-        page.goto(f"{at}/uat")
+        page.goto(f"{at}/uat", wait_until="networkidle")  # its scripts listen, once they have asked what is there
         return page
 
     yield opened

@@ -30,7 +30,7 @@ def test_a_clip_goes_through_the_page(analysis_client: Client, waving_person: Pa
 
     with chromium() as browser:
         page = browser.new_page()
-        page.goto(f"{analysis_client.url}/")
+        page.goto(f"{analysis_client.url}/", wait_until="networkidle")
         assert page.url == f"{analysis_client.url}/uat"
         page.set_input_files("#file", waving_person)
         expect(page.locator("#outcome-title")).to_have_text(VERDICT, timeout=WAIT_MS)
