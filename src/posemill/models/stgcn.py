@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from posemill.models.fused.norm import normalised
+from posemill.models.fused.largest import largest
+from posemill.models.fused.mix import mixed
+from posemill.models.fused.norm import normalised, normalised_joined, normalised_split
 from posemill.models.streams import STREAMS, KeypointStreams
 from posemill.pose.skeleton import Skeleton
 
@@ -55,8 +57,8 @@ class _Graph(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         b, t, k, c = x.shape
         parts = self.parts.transpose(0, 1).flatten(0, 1)  # rows keypoint by keypoint, so that parts lie side by side
-        mixed = torch.bmm(parts.expand(b * t, -1, -1), x.reshape(b * t, k, c)).view(b, t, k, -1)
-        return normalised(self.norm, self.project(mixed), self.skip(x), relu=True)
+        h = self.project(mixed(parts, x.reshape(b * t, k, c)).view(b, t, k, -1))
+        return normalised(self.norm, h, self.skip(x), relu=True)
 
 
 class _Temporal(nn.Module):
@@ -77,7 +79,6 @@ class _Temporal(nn.Module):
             nn.Conv2d(w, w, (3, 1), (stride, 1), (d, 0), (d, 1), bias=False)
             for w, d in zip(self.widths, dilations, strict=False)
         )
-        self.largest = nn.MaxPool2d((3, 1), (stride, 1), (1, 0))
         self.plain = nn.Linear(channels, rest, bias=False)
         self.joined = _Norm(channels)
         self.join = nn.Linear(channels, channels, bias=False)
@@ -85,13 +86,17 @@ class _Temporal(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, skip: Tensor | None) -> Tensor:
-        h = normalised(self.reduced, self.reduce(x), relu=True).split(self.widths, -1)
-        branches = [
+        if self.stride == 1:  # one product: so narrow a one as the plain branch costs half as much as all
+            h = functional.linear(x, torch.cat([self.reduce.weight, self.plain.weight]))
+            *parts, largest_of, plain = normalised_split(self.reduced, h, self.widths)
+        else:
+            *parts, largest_of = normalised_split(self.reduced, self.reduce(x), self.widths)
+            plain = self.plain(x[:, :: self.stride])
+        convolved = [
             layer(part.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # a view: to torch it is a channels-last picture
-            for layer, part in zip([*self.convolve, self.largest], h, strict=True)
+            for layer, part in zip(self.convolve, parts, strict=True)
         ]
-        joined = torch.cat([*branches, self.plain(x[:, :: self.stride])], -1)
-        h = self.join(normalised(self.joined, joined, relu=True))
+        h = self.join(normalised_joined(self.joined, [*convolved, largest(largest_of, self.stride), plain]))
         if not self.dropout.p:
             return normalised(self.norm, h, skip, relu=True)
         h = self.dropout(self.norm(h))

@@ -1,7 +1,13 @@
-"""Batch normalisation of the last axis, with a sum and a ReLU after it if wanted, by norm.cpp or by torch."""
+"""Batch normalisation of the last axis, with a sum and a ReLU after it if wanted, by norm.cpp or by torch.
+
+Columns may come from several tensors that lie side by side, and go to several: splitting a network into branches and
+joining them again is then no copy of its own.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from ctypes import byref
 from typing import Any
 
 import torch
@@ -9,9 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from posemill.models.fused.library import loaded
-
-NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
+from posemill.models.fused.library import MOST_PARTS, Parts, function, is_fused
 
 
 def normalised(norm: nn.BatchNorm1d, x: Tensor, skip: Tensor | None = None, relu: bool = False) -> Tensor:
@@ -20,31 +24,53 @@ def normalised(norm: nn.BatchNorm1d, x: Tensor, skip: Tensor | None = None, relu
     Statistics, running ones included, are those of torch.nn.BatchNorm1d.
     """
     if _is_fused(norm, x):
-        return _trained(norm, x, skip, relu)
+        return _trained(norm, [x], skip, relu, [x.shape[-1]])[0]
+    out = _by_torch(norm, x)
+    # in place: what is new in memory costs more than the sum, and no gradient needs what is overwritten
+    out = out if skip is None else out.add_(skip)
+    return functional.relu(out, inplace=True) if relu else out
+
+
+def normalised_split(norm: nn.BatchNorm1d, x: Tensor, widths: Sequence[int]) -> list[Tensor]:
+    """ReLU(norm(x)) as parts (..., width); columns beyond those of `norm` are one part more, as they are."""
+    rest = x.shape[-1] - norm.num_features
+    if len(widths) < MOST_PARTS and _is_fused(norm, x):
+        return _trained(norm, [x], None, True, [*widths, rest] if rest else list(widths))
+    out = functional.relu(_by_torch(norm, x[..., : norm.num_features]), inplace=True)
+    return [*out.split(list(widths), -1), *([x[..., norm.num_features :]] if rest else [])]
+
+
+def normalised_joined(norm: nn.BatchNorm1d, parts: Sequence[Tensor]) -> Tensor:
+    """ReLU(norm(x)), (..., C), of an x whose columns are those of the parts."""
+    same = len({part.dtype for part in parts}) == 1
+    if same and len(parts) <= MOST_PARTS and _is_fused(norm, parts[0]):
+        return _trained(norm, list(parts), None, True, [norm.num_features])[0]
+    return functional.relu(_by_torch(norm, torch.cat(list(parts), -1)), inplace=True)
+
+
+def _is_fused(norm: nn.BatchNorm1d, x: Tensor) -> bool:
+    """More than one row has a spread."""
+    return norm.training and norm.weight.dtype == torch.float32 and x.numel() > x.shape[-1] and is_fused(x)
+
+
+def _by_torch(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
     out = functional.batch_norm(
         x.flatten(0, -2), norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.training,
         float(norm.momentum or 0.0), norm.eps,
     ).view(x.shape)  # fmt: skip
     if norm.training and norm.num_batches_tracked is not None:
         norm.num_batches_tracked.add_(1)
-    # in place: what is new in memory costs more than the sum, and no gradient needs what is overwritten
-    out = out if skip is None else out.add_(skip)
-    return functional.relu(out, inplace=True) if relu else out
+    return out
 
 
-def _is_fused(norm: nn.BatchNorm1d, x: Tensor) -> bool:
-    """Where it is trained, on the CPU, in numbers that norm.cpp knows, and more than one row has a spread."""
-    return (
-        norm.training and x.device.type == "cpu" and x.dtype in NAMES and norm.weight.dtype == torch.float32
-        and x.numel() > x.shape[-1] and not torch.compiler.is_compiling() and loaded() is not None
-    )  # fmt: skip
-
-
-def _trained(norm: nn.BatchNorm1d, x: Tensor, skip: Tensor | None, relu: bool) -> Tensor:
-    skip = None if skip is None else skip.to(x.dtype).contiguous()
-    out, mean, variance = _Fused.apply(x.contiguous(), skip, norm.weight, norm.bias, relu, norm.eps)
+def _trained(
+    norm: nn.BatchNorm1d, parts: list[Tensor], skip: Tensor | None, relu: bool, widths: list[int]
+) -> list[Tensor]:
+    parts = [part.contiguous() for part in parts]
+    skip = None if skip is None else skip.to(parts[0].dtype).contiguous()
+    *out, mean, variance = _Fused.apply(skip, norm.weight, norm.bias, relu, norm.eps, widths, *parts)
     if norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None:
-        rows, momentum = x.numel() // x.shape[-1], float(norm.momentum or 0.0)
+        rows, momentum = parts[0].numel() // parts[0].shape[-1], float(norm.momentum or 0.0)
         with torch.no_grad():
             norm.num_batches_tracked.add_(1)
             norm.running_mean.lerp_(mean, momentum)
@@ -55,28 +81,45 @@ def _trained(norm: nn.BatchNorm1d, x: Tensor, skip: Tensor | None, relu: bool) -
 class _Fused(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, skip: Tensor | None, weight: Tensor, bias: Tensor, relu: bool, eps: float
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        out, mean, variance = torch.empty_like(x), torch.empty_like(weight), torch.empty_like(weight)
-        _call("forward", x, [x, skip, out, weight, bias, mean, variance], relu, eps)
-        ctx.save_for_backward(x, out, weight, mean, variance)
-        ctx.relu, ctx.eps, ctx.skipped = relu, eps, skip is not None
+        ctx: Any, skip: Tensor | None, weight: Tensor, bias: Tensor, relu: bool, eps: float, widths: list[int],
+        *parts: Tensor,
+    ) -> tuple[Tensor, ...]:  # fmt: skip
+        x = _joined(parts)
+        out, mean, variance = _parts(x, widths), torch.empty_like(weight), torch.empty_like(weight)
+        _call("norm_forward", x, [x, skip], [out], [weight, bias, mean, variance], relu, eps)
+        ctx.relu, ctx.eps, ctx.widths, ctx.skipped = relu, eps, [part.shape[-1] for part in parts], skip is not None
+        # what was let through can be told from x unless something was added
+        ctx.save_for_backward(x, out[0] if relu and skip is not None else None, weight, bias, mean, variance)
         ctx.mark_non_differentiable(mean, variance)
-        return out, mean, variance
+        return (*out, mean, variance)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, above: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-        x, out, weight, mean, variance = ctx.saved_tensors
-        above = above.contiguous()
-        below, of_weight, of_bias = torch.empty_like(x), torch.empty_like(weight), torch.empty_like(weight)
-        of_skip = torch.empty_like(x) if ctx.skipped and ctx.relu else None
-        tensors = [above, x, out, below, of_skip, weight, mean, variance, of_weight, of_bias]
-        _call("backward", x, tensors, ctx.relu, ctx.eps)
-        return below, above if ctx.skipped and not ctx.relu else of_skip, of_weight, of_bias, None, None
+    def backward(ctx: Any, *above: Tensor) -> tuple[Tensor | None, ...]:
+        x, out, weight, bias, mean, variance = ctx.saved_tensors
+        arrived = _joined(above[:-2])
+        below, of_weight, of_bias = _parts(x, ctx.widths), torch.empty_like(weight), torch.empty_like(bias)
+        of_skip = [torch.empty_like(x)] if ctx.skipped and ctx.relu else []
+        vectors = [weight, bias, mean, variance, of_weight, of_bias]
+        _call("norm_backward", x, [arrived, x, out], [below, of_skip], vectors, ctx.relu, ctx.eps)
+        skipped = of_skip[0] if of_skip else arrived if ctx.skipped else None
+        return skipped, of_weight, of_bias, None, None, None, *below
 
 
-def _call(name: str, x: Tensor, tensors: list[Tensor | None], relu: bool, eps: float) -> None:
-    function = getattr(loaded(), f"{name}_{NAMES[x.dtype]}")
-    pointers = [None if t is None else t.data_ptr() for t in tensors]
-    function(*pointers, x.numel() // x.shape[-1], x.shape[-1], relu, eps, torch.get_num_threads())
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    return parts[0].contiguous() if len(parts) == 1 else torch.cat(list(parts), -1)
+
+
+def _parts(x: Tensor, widths: list[int]) -> list[Tensor]:
+    return [x.new_empty(*x.shape[:-1], width) for width in widths]
+
+
+def _call(
+    name: str, x: Tensor, read: list[Tensor | None], written: list[list[Tensor]], vectors: list[Tensor], relu: bool,
+    eps: float,
+) -> None:  # fmt: skip
+    pointers = [None if t is None else t.data_ptr() for t in read], [t.data_ptr() for t in vectors]
+    operands = [byref(Parts.of(tensors)) for tensors in written]
+    rows, channels, normed = x.numel() // x.shape[-1], x.shape[-1], vectors[0].numel()
+    called = function(name, x.dtype)
+    called(*pointers[0], *operands, *pointers[1], rows, channels, normed, relu, eps, torch.get_num_threads())
