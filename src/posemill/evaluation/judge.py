@@ -15,6 +15,8 @@ from posemill.features.verdict import grouped_probabilities
 if TYPE_CHECKING:
     import pandas as pd
 
+VALIDATION, HELD_OUT = "validation", "folds"  # what a temperature is fitted on
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Level:
@@ -48,6 +50,7 @@ class Level:
 class Judgement:
     """Everything that is reported.
 
+    fitted_on       what the temperature was: the validation split, or clips that members of folds had not seen.
     bins, raw_bins  reliability of windows with the temperature and without.
     unanswered      clips of the test split that gave no window, so that the model was never asked.
     threshold       of the highest probability of a clip, below which the model had better abstain; from validation.
@@ -57,6 +60,7 @@ class Judgement:
     windows: Level
     clips: Level
     temperature: float
+    fitted_on: str
     bins: list[calibration.Bin]
     raw_bins: list[calibration.Bin]
     unanswered: int = 0
@@ -106,12 +110,14 @@ class Judgement:
 def judge(
     index: pd.DataFrame, classes: list[str], validation: tuple[pd.DataFrame, NDArray[np.float32]],
     test_logits: NDArray[np.float32], bins: int, unanswered: int = 0, answered_right: float = 0.95,
+    fitted_on: str = VALIDATION,
 ) -> Judgement:  # fmt: skip
     """Put the figures together.
 
     index       rows of the test split in prepare's index.parquet, test_logits (N, C) in the same order.
     validation  the same of the validation split: the temperature is fitted there and there only, and the threshold
                 of abstention, at which `answered_right` of the answers are right.
+    fitted_on   what these are called: HELD_OUT for those of folds.
     Errors: InputError when the test split is empty or has an activity that classes.json lacks.
     """
     if not len(index):
@@ -122,6 +128,7 @@ def judge(
     windows = Level(index.reset_index(drop=True), actual, probabilities)
     return Judgement(
         classes=classes, windows=windows, clips=by_clip(windows, classes), temperature=temperature,
+        fitted_on=fitted_on,
         bins=calibration.reliability(probabilities, actual, bins),
         raw_bins=calibration.reliability(calibration.softmax(test_logits), actual, bins), unanswered=unanswered,
         threshold=_threshold(validation, classes, temperature, answered_right),

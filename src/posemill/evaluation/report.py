@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from posemill.evaluation import metrics, report_trials
 from posemill.evaluation.bootstrap import accuracy_interval
 from posemill.evaluation.gates import GateOutcome
-from posemill.evaluation.judge import Judgement
+from posemill.evaluation.judge import HELD_OUT, VALIDATION, Judgement
 from posemill.evaluation.trials import Trials
 from posemill.params.evaluate import Gates
 from posemill.pose.skeleton import Skeleton
 from posemill.report import plots, skeletons
 from posemill.report.page import Cell, Figure, Page, percent
 
+_FITTED_ON = {VALIDATION: "the validation split", HELD_OUT: "clips that members of the folds had not seen"}
 _STRIP_POSES = 8
 _LISTED = 20
 _MANY = 5  # fewer people or clips drawn again and again say nothing of others
@@ -158,7 +159,8 @@ def _calibration(page: Page, judged: Judgement) -> None:
     page.section(
         "Does it know when it does not know?",
         "Windows, by how sure the model was: on the line, a confidence of 80 % is right in 80 of 100 cases. "
-        f"The temperature {judged.temperature:.2f} was fitted on the validation split and goes into the package.",
+        f"The temperature {judged.temperature:.2f} was fitted on {_FITTED_ON[judged.fitted_on]} and goes into the "
+        "package.",
     )
     figure, (curve, amount) = plots.axes(8.4, 3.2, 1, 2)
     curve.plot([0, 1], [0, 1], color=plots.LINE, linewidth=1.2)

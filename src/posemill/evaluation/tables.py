@@ -23,7 +23,7 @@ def write(
     figures = {**figures, "gates": {o.gate: "passed" if o.passed else o.says for o in outcomes}}
     _json(folder / "metrics.json", figures)
     _json(folder / "calibration.json", {
-        "temperature": judged.temperature, "abstain_below": judged.threshold, "fitted_on": "validation"
+        "temperature": judged.temperature, "abstain_below": judged.threshold, "fitted_on": judged.fitted_on
     })  # fmt: skip
     _predictions(folder / "predictions.parquet", judged)
     plots = folder / "plots"

@@ -91,6 +91,7 @@ def judge(
     import pandas as pd
 
     from posemill.evaluation import gates, report, tables
+    from posemill.evaluation.judge import HELD_OUT, VALIDATION
     from posemill.evaluation.judge import judge as put_together
     from posemill.evaluation.predict import asker
     from posemill.stages import trials
@@ -101,11 +102,12 @@ def judge(
         split: _predict(network, features, windows, index[index["split"] == split], len(classes), params.batch_size)
         for split in ("validation", "test")
     }
+    fitted_on = VALIDATION
     if folder and (unseen := HeldOut.load(folder, len(windows))):
-        said["validation"] = index.iloc[unseen.rows], unseen.logits
+        said["validation"], fitted_on = (index.iloc[unseen.rows], unseen.logits), HELD_OUT
     judged = put_together(
         said["test"][0], classes, said["validation"], said["test"][1], params.reliability_bins, unanswered,
-        params.answered_right,
+        params.answered_right, fitted_on,
     )  # fmt: skip
     ask = asker(network, features, judged.temperature, params.batch_size)
     tried = trials.run(params.trials, inputs, judged, ask, features, windows)

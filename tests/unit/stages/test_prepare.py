@@ -145,11 +145,14 @@ def test_folds_are_judged_and_assembled_by_what_they_had_not_seen(
     workspace.output("evaluate").mkdir()
     judged, fitted = [], calibration.fit_temperature
     monkeypatch.setattr(calibration, "fit_temperature", lambda *said: judged.append(len(said[0])) or fitted(*said))
-    for folder in (trained, None):
-        evaluate.judge(
-            EvaluateParams(), out, workspace.output("evaluate"), ensemble, features, ["nod", "sway"], "it",
-            folder=folder,
-        )  # fmt: skip
+    for folder, on, called in (
+        (trained, "folds", "clips that members of the folds had not seen"),
+        (None, "validation", "the validation split"),
+    ):
+        evaluated = workspace.output("evaluate")
+        evaluate.judge(EvaluateParams(), out, evaluated, ensemble, features, ["nod", "sway"], "it", folder=folder)
+        assert json.loads((evaluated / "calibration.json").read_text())["fitted_on"] == on
+        assert f"was fitted on {called}" in (evaluated / "report.html").read_text()
     assert judged == [80, 20]
     found = assemble.run([trained], workspace.root / "ensemble", 0.0, workspace)
     rows = index["window"][index["split"] == "validation"].to_numpy()
