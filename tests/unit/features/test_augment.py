@@ -3,16 +3,10 @@ import pytest
 import torch
 
 from posemill.features import FeaturePipeline, WindowSpec
-from posemill.features.augment import (
-    Augmentation,
-    branches,
-    change_speed,
-    fewer_frames,
-    fill,
-    noise,
-    stretch_time,
-    turn,
-)
+from posemill.features.augment.augmentation import Augmentation, branches
+from posemill.features.augment.noise import noise
+from posemill.features.augment.time import change_speed, fewer_frames, fill, stretch_time
+from posemill.features.augment.view import turn
 from posemill.params.train import AugmentParams
 from posemill.pose.geometry import fill_in_time
 from posemill.pose.skeleton import BODY_12

@@ -12,7 +12,8 @@ from moving_bodies import ACTIVITIES, body
 from posemill.errors import InputError
 from posemill.evaluation.noise import dropout, jitter
 from posemill.features import FeaturePipeline, WindowSpec
-from posemill.features.augment import Augmentation, turn_around
+from posemill.features.augment import Augmentation
+from posemill.features.augment.view import turn_around
 from posemill.features.noise import FittedNoise
 from posemill.params.train import AugmentParams, TrainParams
 from posemill.pose.skeleton import KINECT_20

@@ -1,0 +1,50 @@
+"""Windows seen from elsewhere, in a mirror, or with left and right exchanged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from posemill.params.train import AugmentParams
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+
+def turn_around(xyz: Tensor, reach_rad: float, g: Generator) -> Tensor:
+    """People seen from up to that far around them: a rotation about the vertical axis. xyz (B, T, K, 3)."""
+    import torch
+
+    angle = (2 * torch.rand(len(xyz), 1, 1, generator=g) - 1) * reach_rad
+    x, y, z = xyz.unbind(-1)
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    return torch.stack([cos * x + sin * z, y, cos * z - sin * x], -1)
+
+
+def turn(xy: Tensor, p: AugmentParams, flip: Tensor, g: Generator) -> Tensor:
+    """Rotation, scale of x and of y, shear, and mirrored pictures (in which left and right change names); z stays."""
+    import torch
+
+    b = len(xy)
+
+    def around_zero(reach: float) -> Tensor:
+        return (2 * torch.rand(b, generator=g) - 1) * reach
+
+    angle, shear = around_zero(p.rotate_rad), around_zero(p.shear)
+    wide, high = 1 + around_zero(p.scale), 1 + around_zero(p.scale)
+    mirrored = torch.rand(b, generator=g) < p.mirror
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    stretch = torch.stack([torch.stack([wide, shear], -1), torch.stack([torch.zeros(b), high], -1)], -2)
+    rotation = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
+    matrix = rotation @ stretch
+    matrix[:, :, 0] *= torch.where(mirrored, -1.0, 1.0)[:, None]
+    xy = torch.where(mirrored[:, None, None, None], xy[:, :, flip], xy)
+    turned = torch.einsum("btkc,bdc->btkd", xy[..., :2], matrix)
+    return torch.cat([turned, xy[..., 2:]], -1) if xy.shape[-1] > 2 else turned
+
+
+def swap_sides(xy: Tensor, flip: Tensor, share: float, g: Generator) -> Tensor:
+    """Left and right change names, the picture stays: annotators mean different things by them, estimators err."""
+    import torch
+
+    swapped = torch.rand(len(xy), generator=g) < share
+    return torch.where(swapped[:, None, None, None], xy[:, :, flip], xy)
