@@ -42,8 +42,9 @@ from posemill.training.module import ActivityModule
 FRAMES, CLASSES, WARM_UP = 48, 12, 2
 # what both sides do; the rest of the augmentation costs the same whether it changes anything or not
 AUGMENT = AugmentParams(
-    shear=0, jitter=0, drift=0, jumps=0, drop_frames=0, drop_clip=0, drop_limb=0, rotate_rad=0.3, scale=0.2, crop=0.75
-)
+    shear=0, jitter=0, drift=0, jumps=0, swap_stretches=0, drop_frames=0, drop_clip=0, drop_limb=0, rotate_rad=0.3,
+    scale=0.2, crop=0.75,
+)  # fmt: skip
 
 
 @dataclass

@@ -22,8 +22,8 @@ NETWORKS = (
 class AugmentParams(Section):
     """What is done to normalised windows in training; see posemill.features.augment for each. 0 switches one off.
 
-    noise  fitted: instead of jitter, drift and jumps, the labeller's own errors as the label stage measured them
-           against true keypoints; sides exchanged and keypoints lost come on top of what is set here.
+    noise  fitted: instead of jitter, drift, jumps and swap_stretches, the labeller's own errors as the label stage
+           measured them against true keypoints; keypoints lost come on top of what is set here.
     yaw_rad  only where windows have z.
     """
 
@@ -34,6 +34,7 @@ class AugmentParams(Section):
     shear: float = Field(default=0.1, ge=0)
     mirror: float = Field(default=0.5, ge=0, le=1)
     swap_sides: float = Field(default=0.0, ge=0, le=1)
+    swap_stretches: float = Field(default=0.3, ge=0, le=1)
     jitter: float = Field(default=0.02, ge=0)
     drift: float = Field(default=0.03, ge=0)
     jumps: float = Field(default=0.02, ge=0, le=1)

@@ -6,14 +6,14 @@ from posemill.features import FeaturePipeline, WindowSpec
 from posemill.features.augment.augmentation import Augmentation, branches
 from posemill.features.augment.noise import noise
 from posemill.features.augment.time import change_speed, fewer_frames, fill, stretch_time
-from posemill.features.augment.view import turn
+from posemill.features.augment.view import swap_stretches, turn
 from posemill.params.train import AugmentParams
 from posemill.pose.geometry import fill_in_time
 from posemill.pose.skeleton import BODY_12
 
 OFF = AugmentParams(
-    rotate_rad=0, scale=0, shear=0, mirror=0, swap_sides=0, jitter=0, drift=0, jumps=0, drop_frames=0, drop_clip=0,
-    drop_limb=0, crop=1,
+    rotate_rad=0, scale=0, shear=0, mirror=0, swap_sides=0, swap_stretches=0, jitter=0, drift=0, jumps=0, drop_frames=0,
+    drop_clip=0, drop_limb=0, crop=1,
 )  # fmt: skip
 
 
@@ -61,6 +61,26 @@ def test_mirroring_exchanges_left_and_right() -> None:
     flip = torch.from_numpy(BODY_12.flip_index)
     out = turn(x, OFF.model_copy(update={"mirror": 1.0}), flip, generator())
     torch.testing.assert_close(out, x[:, :, flip] * torch.tensor([-1.0, 1.0]))
+
+
+def test_sides_change_places_for_a_stretch_of_poses_a_limb_or_all_at_a_time() -> None:
+    x = torch.randn(400, 24, 12, 2, generator=generator())
+    flip, limbs = torch.from_numpy(BODY_12.flip_index), torch.tensor(branches(BODY_12))
+    out = swap_stretches(x, flip, limbs, 0.5, generator())
+    same, other = (out == x).all(-1), (out == x[:, :, flip]).all(-1)
+    assert (same | other).all()
+    swapped = ~same
+    assert (swapped == swapped[..., flip]).all()
+    changed = swapped.any(dim=(1, 2))
+    assert 150 < int(changed.sum()) < 250
+    for window in swapped[changed]:
+        during = window.any(-1)
+        assert during.nonzero().flatten().diff().eq(1).all()
+        assert 1 <= int(during.sum()) < 24 // 3
+        assert (window[during] == window[during][0]).all()
+    counts = {int(window.any(0).sum()) for window in swapped[changed]}
+    assert {2, 4, 12} <= counts  # wrists, elbows with them, everything
+    torch.testing.assert_close(swap_stretches(x, flip, limbs, 0.0, generator()), x, rtol=0, atol=0)
 
 
 def test_rotation_keeps_distances() -> None:

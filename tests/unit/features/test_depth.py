@@ -76,7 +76,7 @@ def test_augmentation_changes_all_three_and_leaves_no_nan(pipeline: FeaturePipel
     assert ((out - x).abs().amax((0, 1, 2)) > 0.1).all()
     still = AugmentParams(
         rotate_rad=0, yaw_rad=0, scale=0, shear=0, mirror=1, jitter=0, drift=0, jumps=0, drop_frames=0, drop_clip=0,
-        drop_limb=0, crop=1,
+        drop_limb=0, swap_stretches=0, crop=1,
     )  # fmt: skip
     mirrored = Augmentation(pipeline, still)(x, torch.Generator().manual_seed(0))
     flip = torch.from_numpy(KINECT_20.flip_index)

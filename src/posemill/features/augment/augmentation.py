@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from posemill.errors import InputError
 from posemill.features.augment.noise import LabellerErrors, noise
 from posemill.features.augment.time import change_speed, fewer_frames, fill, stretch_time
-from posemill.features.augment.view import swap_sides, turn, turn_around
+from posemill.features.augment.view import swap_sides, swap_stretches, turn, turn_around
 from posemill.features.noise import FittedNoise
 from posemill.features.pipeline import EXTENT_QUANTILE, FeaturePipeline, trunk_of
 from posemill.params.train import AugmentParams
@@ -53,7 +53,7 @@ class Augmentation:
         xy = swap_sides(turn(xy, p, self.flip, g), self.flip, p.swap_sides, g)
         xy = change_speed(xy, p.speed, g) if p.speed else xy
         strength = torch.rand(len(xy), 1, 1, generator=g) if self.errors else torch.ones(len(xy), 1, 1)
-        xy = self.errors.added_to(xy, strength, g) if self.errors else xy + noise(xy.shape, p, g)
+        xy = self.errors.added_to(xy, strength, g) if self.errors else self._with_noise(xy, g)
         xy = fewer_frames(xy, p.frame_rate, g) if p.frame_rate else xy
         hidden = self._hidden(xy.shape, g)
         if self.errors:
@@ -61,6 +61,10 @@ class Augmentation:
         xy = fill(self._normalise(xy, hidden), hidden)
         xy = torch.where(hidden.all(1, keepdim=True)[..., None], self.mean_pose, xy)
         return torch.cat([xy, x[..., self.axes :]], dim=-1)
+
+    def _with_noise(self, xy: Tensor, g: Generator) -> Tensor:
+        xy = swap_stretches(xy, self.flip, self.branches, self.params.swap_stretches, g)
+        return xy + noise(xy.shape, self.params, g)
 
     def _hidden(self, shape: tuple[int, ...], g: Generator) -> Tensor:
         """(B, T, K) bool: keypoints out of sight for single frames, for a stretch, or for the whole window."""

@@ -48,3 +48,20 @@ def swap_sides(xy: Tensor, flip: Tensor, share: float, g: Generator) -> Tensor:
 
     swapped = torch.rand(len(xy), generator=g) < share
     return torch.where(swapped[:, None, None, None], xy[:, :, flip], xy)
+
+
+def swap_stretches(xy: Tensor, flip: Tensor, limbs: Tensor, share: float, g: Generator) -> Tensor:
+    """In a share of the windows left and right change places for a stretch of poses, of a pair of limbs or of all.
+
+    limbs  (L, K) bool: what an estimator takes for the other side together.
+    """
+    import torch
+
+    b, t = xy.shape[:2]
+    at = torch.arange(t)[None, :]
+    start = torch.randint(0, t, (b, 1), generator=g)
+    length = torch.randint(1, max(t // 3, 2), (b, 1), generator=g)
+    during = (at >= start) & (at < start + length) & (torch.rand(b, 1, generator=g) < share)
+    which = limbs[torch.randint(0, len(limbs), (b,), generator=g)] | (torch.rand(b, 1, generator=g) < 0.5)
+    which = which | which[:, flip]
+    return torch.where((during[:, :, None] & which[:, None])[..., None], xy[:, :, flip], xy)
