@@ -27,8 +27,9 @@ def assemble(folders: tuple[Path, ...], out: Path, margin: float, mirrored: bool
     """Choose the smallest ensemble of trained networks that is nearly as good as the best one.
 
     FOLDERs are outputs of train with network.safetensors and network.json; their networks, streams and seeds may
-    differ, the activities and windows may not. Only the validation split is looked at. The result is one network,
-    which evaluate judges and package exports as one file.
+    differ, the activities and windows may not. Only the validation split is looked at; where all were trained in folds
+    (train.folds), all clips that are not for testing. The result is one network, which evaluate judges and package
+    exports as one file.
 
     \b
       cp -r build/train runs/seed-0            after each training

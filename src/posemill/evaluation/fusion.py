@@ -79,13 +79,12 @@ class _Bench:
     def __init__(
         self, logits: Sequence[NDArray[np.float32]], clip: NDArray[np.int64], actual: NDArray[np.int64]
     ) -> None:
-        self.said = [_log_softmax(rows.astype(np.float64)) for rows in logits]
+        self.said = [_log_softmax(rows) for rows in logits]
         self.clip, first = clip, np.unique(clip, return_index=True)[1]
         self.actual, self.judged = actual[first], 0
 
     def judge(self, members: tuple[int, ...]) -> Ensemble:
-        together = sum(self.said[m] for m in members) / len(members)
-        probabilities = np.exp(_log_softmax(np.asarray(together))).astype(np.float32)
+        probabilities = np.exp(_log_softmax(together([self.said[m] for m in members]))).astype(np.float32)
         verdicts = grouped_probabilities(probabilities, self.clip)[1]
         right = verdicts[np.arange(len(verdicts)), self.actual]
         self.judged += 1
@@ -93,6 +92,11 @@ class _Bench:
         return Ensemble(members, accuracy, float(-np.log(right.clip(1e-6)).mean()))
 
 
-def _log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    shifted = logits - logits.max(1, keepdims=True)
+def together(logits: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
+    """(N, C) logits of an ensemble, from those of its members: the mean of their log-probabilities."""
+    return np.mean([_log_softmax(rows) for rows in logits], axis=0).astype(np.float32)
+
+
+def _log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))

@@ -1,6 +1,7 @@
 """assemble: of several trained networks the smallest ensemble near the best one. No stage of dvc.yaml: a decision.
 
-Members are judged on the validation split; the test split is for evaluate alone.
+Members are judged on the validation split, those that were trained in folds on all clips that are not for testing; the
+test split is for evaluate alone.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +19,12 @@ from pydantic import BaseModel, ConfigDict
 
 from posemill.errors import CheckpointError, InputError
 from posemill.features.pipeline import FeaturePipeline
+from posemill.models.held_out import FILE as HELD_OUT_FILE
 from posemill.models.held_out import HeldOut
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
+    import pandas as pd
     from torch import nn
 
     from posemill.evaluation.fusion import Choice, Ensemble
@@ -29,10 +33,11 @@ if TYPE_CHECKING:
     Member = tuple[nn.Module, NetworkCard]
 
 RECORD = "assemble.json"
+VALIDATION, HELD_OUT = "validation clips", "clips that folds had held out"
 
 
 class MemberFigures(BaseModel):
-    """One network that could have been chosen, alone on the validation split. `folder` is as it was given."""
+    """One network that could have been chosen, alone on what they are judged by. `folder` is as it was given."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -66,6 +71,8 @@ def run(
 ) -> AssembleResult:
     """Choose, and write network.safetensors, network.json and assemble.json into `outputs`.
 
+    Of networks that were trained in folds there is a held_out.npz too, for evaluate to calibrate by.
+
     folders  outputs of train: each network.safetensors and network.json.
     margin   of validation accuracy that a smaller ensemble may cost.
     mirrored members are asked about every window and its mirror image, see posemill.models.ensemble.
@@ -73,7 +80,8 @@ def run(
     validation split, or one network given twice.
     """
     from posemill import models
-    from posemill.evaluation.fusion import choose
+    from posemill.evaluation.fusion import choose, together
+    from posemill.evaluation.judge import numbers
     from posemill.models.ensemble import fuse
     from posemill.packaging.digests import of_file
 
@@ -83,12 +91,16 @@ def run(
     members = [fuse([member], features.skeleton, mirrored) for member in loaded] if mirrored else loaded
     digests = [str(of_file(folder / "network.safetensors")) for folder in folders]
     _all_different(folders, digests)
-    clip, actual, said = _validation(prepare, classes, features, members, folders)
-    choice = choose(said, clip, actual, margin)
+    index, said, about = _unseen(prepare, classes, features, members, folders)
+    clip = index["clip"].to_numpy(np.int64)
+    choice = choose(said, clip, numbers(index, classes), margin)
     chosen = [loaded[m] for m in choice.chosen.members]
     alone = len(chosen) == 1 and not mirrored
     models.save(outputs, *(chosen[0] if alone else fuse(chosen, features.skeleton, mirrored)))
-    result = _result(folders, loaded, digests, choice, margin, len(np.unique(clip)), prepare)
+    (outputs / HELD_OUT_FILE).unlink(missing_ok=True)
+    if any((folders[m] / HELD_OUT_FILE).is_file() for m in choice.chosen.members):
+        HeldOut(index["window"].to_numpy(np.int64), together([said[m] for m in choice.chosen.members])).save(outputs)
+    result = _result(folders, loaded, digests, choice, margin, len(np.unique(clip)), about, prepare)
     (outputs / RECORD).write_text(result.model_dump_json(indent=1) + "\n")
     return result
 
@@ -119,38 +131,40 @@ def _all_different(folders: Sequence[Path], digests: Sequence[str]) -> None:
         first[digest] = folder
 
 
-def _validation(
+def _unseen(
     prepare: Path, classes: list[str], features: FeaturePipeline, members: Sequence[Member], folders: Sequence[Path]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], list[NDArray[np.float32]]]:
-    """Clips and classes of the validation windows (N,), and what every member says of them (N, C).
+) -> tuple[pd.DataFrame, list[NDArray[np.float32]], str]:
+    """Rows of windows that no member saw in training, what each says of them (N, C), and what their clips are called.
 
-    Of a member that was trained in folds, what its networks said of the windows that they had not seen.
+    Of a member that was trained in folds, what its networks said of windows that they had not seen; of such members
+    alone, all clips that are not for testing can be judged.
     """
     import pandas as pd
 
-    from posemill.evaluation.judge import numbers
     from posemill.models.predict import logits
 
     index = pd.read_parquet(prepare / "index.parquet")
-    index = index[index["split"] == "validation"]
+    windows = np.load(prepare / "windows.npy", mmap_mode="r")
+    folds = [HeldOut.load(folder, len(windows)) for folder in folders]
+    known = [held.rows for held in folds if held is not None]
+    everything = len(known) == len(folds)
+    index = index[index["window"].isin(reduce(np.intersect1d, known)) if everything else index["split"] == "validation"]
     if not len(index):
         raise InputError(
             "the validation split has no window, so nothing can be chosen (the test split is not for that): set "
             "prepare.split.validation, or add clips of more subjects"
         )
-    windows = np.load(prepare / "windows.npy", mmap_mode="r")
     rows = index["window"].to_numpy(np.int64)
-    unseen = [HeldOut.load(folder, len(windows)) for folder in folders]
     said = [
         logits(network, features, windows, rows, 256) if held is None else held.of(rows)
-        for (network, _), held in zip(members, unseen, strict=True)
+        for (network, _), held in zip(members, folds, strict=True)
     ]
-    return index["clip"].to_numpy(np.int64), numbers(index, classes), said
+    return index, said, HELD_OUT if everything else VALIDATION
 
 
 def _result(
     folders: Sequence[Path], members: Sequence[Member], digests: Sequence[str], choice: Choice, margin: float,
-    clips: int, prepare: Path,
+    clips: int, about: str, prepare: Path,
 ) -> AssembleResult:  # fmt: skip
     from posemill.packaging.digests import of_file
 
@@ -165,16 +179,16 @@ def _result(
         )
     ]  # fmt: skip
     return AssembleResult(
-        reason=reason(choice, margin, clips), margin=margin, clips=clips, accuracy=choice.chosen.accuracy,
+        reason=reason(choice, margin, clips, about), margin=margin, clips=clips, accuracy=choice.chosen.accuracy,
         best_accuracy=choice.best.accuracy, tried=choice.tried, members=figures,
         by_size=[asdict(e) for e in choice.by_size], windows=str(of_file(prepare / "windows.npy")),
     )  # fmt: skip
 
 
-def reason(choice: Choice, margin: float, clips: int) -> str:
+def reason(choice: Choice, margin: float, clips: int, about: str = VALIDATION) -> str:
     """Why this ensemble, in one sentence or two."""
     chosen, best = choice.chosen, choice.best
-    many = f"of {choice.tried} ensembles tried on {clips} validation clips"
+    many = f"of {choice.tried} ensembles tried on {clips} {about}"
     size = _networks(chosen)
     if chosen == best:
         why = f"{size} is best {many}: {chosen.accuracy:.2%} right"

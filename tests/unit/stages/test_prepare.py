@@ -154,14 +154,33 @@ def test_folds_are_judged_and_assembled_by_what_they_had_not_seen(
         assert json.loads((evaluated / "calibration.json").read_text())["fitted_on"] == on
         assert f"was fitted on {called}" in (evaluated / "report.html").read_text()
     assert judged == [80, 20]
-    found = assemble.run([trained], workspace.root / "ensemble", 0.0, workspace)
-    rows = index["window"][index["split"] == "validation"].to_numpy()
-    said = torch.from_numpy(held_out.of(rows)).softmax(-1).numpy()
-    clip = index["clip"][rows].to_numpy()
     truth = index.drop_duplicates("clip").set_index("clip")["activity"].map({"nod": 0, "sway": 1})
-    names, verdicts = grouped_probabilities(said, clip)
+    found = assemble.run([trained], workspace.root / "ensemble", 0.0, workspace)
+    said = torch.from_numpy(held_out.logits).softmax(-1).numpy()
+    names, verdicts = grouped_probabilities(said, index["clip"].to_numpy()[held_out.rows])
     assert found.accuracy == pytest.approx(float((verdicts.argmax(1) == truth[names].to_numpy()).mean()))
+    assert f"tried on {len(names)} clips that folds had held out" in found.reason
+    assert len(names) == index.loc[index["split"] != "test", "clip"].nunique()
     assert 0 <= result.validation_accuracy <= 1
+
+    other = (
+        workspace.root / "other"
+    )  # a second network in folds: both answer, and what they had not seen goes with them
+    train.run(params.model_copy(update={"seed": 1}), workspace, other)
+    both = assemble.run([trained, other], workspace.root / "both", 0.0, workspace)
+    chosen = [HeldOut.load(folder) for folder, m in zip([trained, other], both.members, strict=True) if m.chosen]
+    logits = [torch.from_numpy(h.logits).log_softmax(-1) for h in chosen if h is not None]
+    unseen = HeldOut.load(workspace.root / "both")
+    assert unseen is not None
+    assert unseen.rows.tolist() == held_out.rows.tolist()
+    torch.testing.assert_close(torch.from_numpy(unseen.logits), torch.stack(logits).mean(0), rtol=1e-5, atol=1e-5)
+
+    one = workspace.root / "one"  # beside one that has seen them, only validation clips can be judged
+    train.run(params.model_copy(update={"folds": 0}), workspace, one)
+    mixed = assemble.run([trained, one], workspace.root / "both", 1.0, workspace)
+    assert mixed.clips == index.loc[index["split"] == "validation", "clip"].nunique()
+    assert "validation clips" in mixed.reason
+    assert (workspace.root / "both" / "held_out.npz").is_file() == mixed.members[0].chosen
 
 
 def test_windows_have_z_where_all_tracks_have_it(workspace: Workspace) -> None:
