@@ -153,9 +153,13 @@ def test_threads_add_up_to_the_same_gradient() -> None:
 
 def test_a_processor_without_such_products_takes_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
     x, above = torch.randn(9, 17, 64).bfloat16(), torch.randn(9, 51, 64).bfloat16()
-    usual = mix._of_weights(x, above)
-    monkeypatch.setattr(mix, "function", lambda name, dtype: lambda *_: 0)
-    torch.testing.assert_close(mix._of_weights(x, above).float(), usual.float(), rtol=2**-5, atol=0.1)
+    exact = (x.double() @ above.double().transpose(1, 2)).sum(0)
+    for usual in (True, False):
+        if not usual:
+            monkeypatch.setattr(mix, "function", lambda name, dtype: lambda *_: 0)
+        found = mix._of_weights(x, above)
+        # single values near 0 are what rounding leaves of large ones: they are judged together
+        assert (found.double() - exact).norm() <= 2**-7 * exact.norm()
 
 
 def test_more_branches_than_one_call_takes_are_joined_by_torch() -> None:
