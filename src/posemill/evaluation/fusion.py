@@ -84,7 +84,8 @@ class _Bench:
         self.actual, self.judged = actual[first], 0
 
     def judge(self, members: tuple[int, ...]) -> Ensemble:
-        probabilities = np.exp(_log_softmax(together([self.said[m] for m in members]))).astype(np.float32)
+        mean = np.mean([self.said[m] for m in members], axis=0)
+        probabilities = np.exp(_log_softmax(mean)).astype(np.float32)
         verdicts = grouped_probabilities(probabilities, self.clip)[1]
         right = verdicts[np.arange(len(verdicts)), self.actual]
         self.judged += 1

@@ -98,16 +98,16 @@ def judge(
 
     index = pd.read_parquet(prepare / "index.parquet")
     windows = _windows(prepare / "windows.npy", len(index))
-    said = {
-        split: _predict(network, features, windows, index[index["split"] == split], len(classes), params.batch_size)
-        for split in ("validation", "test")
-    }
-    fitted_on = VALIDATION
-    if folder and (unseen := HeldOut.load(folder, len(windows))):
-        said["validation"], fitted_on = (index.iloc[unseen.rows], unseen.logits), HELD_OUT
+
+    def said(split: str) -> tuple[pd.DataFrame, NDArray[np.float32]]:
+        return _predict(network, features, windows, index[index["split"] == split], len(classes), params.batch_size)
+
+    unseen = HeldOut.load(folder, len(windows)) if folder else None
+    validation = (index.iloc[unseen.rows], unseen.logits) if unseen else said("validation")
+    test = said("test")
     judged = put_together(
-        said["test"][0], classes, said["validation"], said["test"][1], params.reliability_bins, unanswered,
-        params.answered_right, fitted_on,
+        test[0], classes, validation, test[1], params.reliability_bins, unanswered, params.answered_right,
+        HELD_OUT if unseen else VALIDATION,
     )  # fmt: skip
     ask = asker(network, features, judged.temperature, params.batch_size)
     tried = trials.run(params.trials, inputs, judged, ask, features, windows)

@@ -66,7 +66,6 @@ def _by_torch(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
 def _trained(
     norm: nn.BatchNorm1d, parts: list[Tensor], skip: Tensor | None, relu: bool, widths: list[int]
 ) -> list[Tensor]:
-    parts = [part.contiguous() for part in parts]
     skip = None if skip is None else skip.to(parts[0].dtype).contiguous()
     *out, mean, variance = _Fused.apply(skip, norm.weight, norm.bias, relu, norm.eps, widths, *parts)
     if norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None:
