@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.labelling.base import Pose
+from posemill.estimation.types import Pose
 from posemill.pose.skeleton import COCO_17, Skeleton
 
 if TYPE_CHECKING:
@@ -74,17 +74,25 @@ def _annotation(
     image: int, keypoints: list[float], count: int, area: float, box: list[float], crowd: bool
 ) -> dict[str, Any]:
     return {
-        "image_id": image, "category_id": _PERSON, "keypoints": keypoints, "num_keypoints": count, "area": area,
-        "bbox": box, "iscrowd": int(crowd),
-    }  # fmt: skip
+        "image_id": image,
+        "category_id": _PERSON,
+        "keypoints": keypoints,
+        "num_keypoints": count,
+        "area": area,
+        "bbox": box,
+        "iscrowd": int(crowd),
+    }
 
 
 def _detection(image: int, pose: Pose, skeleton: Skeleton) -> dict[str, Any]:
     xy = by_name(pose, skeleton)
     return {
-        "image_id": image, "category_id": _PERSON, "keypoints": _flat(xy, FAR, 1), "score": pose.person_confidence,
+        "image_id": image,
+        "category_id": _PERSON,
+        "keypoints": _flat(xy, FAR, 1),
+        "score": pose.person_confidence,
         "spread": np.nan_to_num(np.nanmax(xy, 0) - np.nanmin(xy, 0)) if np.isfinite(xy).any() else np.zeros(2),
-    }  # fmt: skip
+    }
 
 
 def _loaded(truth: Any, rows: list[dict[str, Any]]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.labelling.base import FramePoses, Pose
+from posemill.estimation.types import FramePoses, Pose
 from posemill.pose.oks import box_area
 from posemill.synth.corpus import HIDDEN
 from posemill.synth.crossing import Crossing

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.labelling.base import Pose
+from posemill.estimation.types import Pose
 from posemill.params.tracking import TrackingParams
 from posemill.pose.oks import box_area, oks
 from posemill.pose.skeleton import Skeleton

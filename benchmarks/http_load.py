@@ -55,9 +55,13 @@ async def load(args: argparse.Namespace) -> dict[str, float | dict[str, int]]:
     took = time.perf_counter() - started
     p50, p95, p99 = np.percentile([s for _, s in seen], [50, 95, 99]) * 1000
     return {
-        "answers": len(seen), "requests_s": len(seen) / took, "p50_ms": p50, "p95_ms": p95, "p99_ms": p99,
+        "answers": len(seen),
+        "requests_s": len(seen) / took,
+        "p50_ms": p50,
+        "p95_ms": p95,
+        "p99_ms": p99,
         "statuses": {str(status): n for status, n in Counter(status for status, _ in seen).items()},
-    }  # fmt: skip
+    }
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from posemill.labelling.backlog import Labeller
+from posemill.labelling.labeller import Labeller
 from posemill.labelling.plan import settle, survey
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17

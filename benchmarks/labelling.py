@@ -110,13 +110,27 @@ def official(clip: Path, params: LabelParams, pickled: Path, folder: Path) -> Ru
     flags = ["--force-complete-pose"] if params.force_complete else []
     at_s, _ = timed(
         [
-            sys.executable, str(HERE / "official_video.py"), "--checkpoint", str(pickled), "--source", str(clip),
-            "--json-output", str(found), "--long-edge", str(params.long_edge_px), *flags,
-            "--instance-threshold", str(params.instance_threshold), "--seed-threshold", str(params.seed_threshold),
-            "--keypoint-threshold", str(params.keypoint_threshold), "--disable-cuda",
+            sys.executable,
+            str(HERE / "official_video.py"),
+            "--checkpoint",
+            str(pickled),
+            "--source",
+            str(clip),
+            "--json-output",
+            str(found),
+            "--long-edge",
+            str(params.long_edge_px),
+            *flags,
+            "--instance-threshold",
+            str(params.instance_threshold),
+            "--seed-threshold",
+            str(params.seed_threshold),
+            "--keypoint-threshold",
+            str(params.keypoint_threshold),
+            "--disable-cuda",
         ],
         "loop time =",
-    )  # fmt: skip
+    )
     people = []
     for line in found.read_text().splitlines():
         points = [np.array(p["keypoints"], float).reshape(-1, 3) for p in json.loads(line)["predictions"]]
@@ -163,8 +177,8 @@ def pickled(name: str, folder: Path) -> Path:
     """A file with that network, pickled whole as OpenPifPaf's training does."""
     import torch
 
-    from posemill.labelling.openpifpaf.checkpoints import load_checkpoint
-    from posemill.labelling.openpifpaf.library import openpifpaf
+    from posemill.estimation.backends.openpifpaf.checkpoints import load_checkpoint
+    from posemill.estimation.backends.openpifpaf.library import openpifpaf
 
     if name == "posenet":
         shell = load_checkpoint(name, None, folder).shell
@@ -240,8 +254,10 @@ def main() -> None:
         file = pickled(options.checkpoint, folder)
         params = LabelParams(
             checkpoint=options.checkpoint if options.checkpoint == "posenet" else str(file),
-            runtime=options.runtime, long_edge_px=options.long_edge, second_look=0.0,
-        )  # fmt: skip
+            runtime=options.runtime,
+            long_edge_px=options.long_edge,
+            second_look=0.0,
+        )
         clips = [Path(clip) for clip in options.clips] or rendered(folder)
         os.environ.setdefault("POSEMILL_HOME", str(folder / "own"))
         figures = compare(clips, params, file, options, folder)

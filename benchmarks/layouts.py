@@ -38,13 +38,23 @@ FPS, SECONDS, EPOCHS = 30, 3, 20
 STAGES = ("snapshot", "ingest", "label", "validate", "prepare", "train", "evaluate")
 # keypoint: the rig's point, and what share further along from another one
 ALONG = {
-    "spine_base": ("pelvis", "pelvis", 0), "spine_mid": ("waist", "waist", 0), "spine": ("waist", "waist", 0),
-    "torso": ("waist", "waist", 0), "belly": ("waist", "waist", 0), "spine_shoulder": ("neck", "neck", 0),
-    "thorax": ("neck", "neck", 0), "throat": ("neck", "neck", 0), "mid_neck": ("neck", "head", -0.5),
-    "mid_head": ("head", "head", 0), "face": ("nose", "nose", 0), "head_top": ("head", "neck", 0.6),
-    "hand": ("wrist", "elbow", 0.3), "hand_tip": ("wrist", "elbow", 0.6), "thumb_tip": ("wrist", "elbow", 0.45),
+    "spine_base": ("pelvis", "pelvis", 0),
+    "spine_mid": ("waist", "waist", 0),
+    "spine": ("waist", "waist", 0),
+    "torso": ("waist", "waist", 0),
+    "belly": ("waist", "waist", 0),
+    "spine_shoulder": ("neck", "neck", 0),
+    "thorax": ("neck", "neck", 0),
+    "throat": ("neck", "neck", 0),
+    "mid_neck": ("neck", "head", -0.5),
+    "mid_head": ("head", "head", 0),
+    "face": ("nose", "nose", 0),
+    "head_top": ("head", "neck", 0.6),
+    "hand": ("wrist", "elbow", 0.3),
+    "hand_tip": ("wrist", "elbow", 0.6),
+    "thumb_tip": ("wrist", "elbow", 0.45),
     "foot": ("toe", "toe", 0),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -95,9 +105,14 @@ def pyskl(folder: Path, body: Skeleton, people: list[Clip], deep: bool) -> list[
         keypoint = (clip.metres(body) if deep else clip.pixels(body))[None].astype(np.float32)
         keypoint[clip.rng.random(keypoint.shape[:3]) < 0.03] = 0
         rows.append(
-            {"frame_dir": f"P{clip.subject}_{clip.activity}", "label": list(USUAL).index(clip.activity),
-             "keypoint": keypoint, "total_frames": keypoint.shape[1], "img_shape": (480, 640)}
-        )  # fmt: skip
+            {
+                "frame_dir": f"P{clip.subject}_{clip.activity}",
+                "label": list(USUAL).index(clip.activity),
+                "keypoint": keypoint,
+                "total_frames": keypoint.shape[1],
+                "img_shape": (480, 640),
+            }
+        )
     (folder / "set.pkl").write_bytes(pickle.dumps({"annotations": rows, "split": {}}))
     (folder / "classes.txt").write_text("\n".join(USUAL))
     more = ["--depth", "keep"] if deep else []
@@ -127,10 +142,15 @@ def jhmdb(folder: Path, body: Skeleton, people: list[Clip], deep: bool) -> list[
 
 Form = Callable[[Path, Skeleton, list[Clip], bool], list[str]]
 CASES: dict[str, tuple[Form, Skeleton, bool]] = {
-    "jhmdb-15": (jhmdb, JHMDB_15, False), "openni-15-3d": (pyskl, OPENNI_15, True), "coco-17": (pyskl, COCO_17, False),
-    "h36m-17-3d": (pyskl, H36M_17, True), "kinect-20": (pyskl, KINECT_20, False),
-    "kinect-20-3d": (pyskl, KINECT_20, True), "ntu-25": (ntu, NTU_25, False), "ntu-25-3d": (ntu, NTU_25, True),
-}  # fmt: skip
+    "jhmdb-15": (jhmdb, JHMDB_15, False),
+    "openni-15-3d": (pyskl, OPENNI_15, True),
+    "coco-17": (pyskl, COCO_17, False),
+    "h36m-17-3d": (pyskl, H36M_17, True),
+    "kinect-20": (pyskl, KINECT_20, False),
+    "kinect-20-3d": (pyskl, KINECT_20, True),
+    "ntu-25": (ntu, NTU_25, False),
+    "ntu-25-3d": (ntu, NTU_25, True),
+}
 
 
 def judged(name: str, root: Path, people: list[Clip]) -> dict[str, Any]:
@@ -152,10 +172,14 @@ def judged(name: str, root: Path, people: list[Clip]) -> dict[str, Any]:
     metrics = json.loads((root / "build/evaluate/metrics.json").read_text())
     features = json.loads((root / "build/prepare/features.json").read_text())
     return {
-        "case": name, "skeleton": features["skeleton"]["name"], "coordinates": features.get("coordinates", 2),
-        "clips": metrics["clips"], "accuracy": round(metrics["accuracy"], 3),
-        "macro_f1": round(metrics["macro_f1"], 3), "seconds": round(time.monotonic() - began),
-    }  # fmt: skip
+        "case": name,
+        "skeleton": features["skeleton"]["name"],
+        "coordinates": features.get("coordinates", 2),
+        "clips": metrics["clips"],
+        "accuracy": round(metrics["accuracy"], 3),
+        "macro_f1": round(metrics["macro_f1"], 3),
+        "seconds": round(time.monotonic() - began),
+    }
 
 
 def main() -> None:

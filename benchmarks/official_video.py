@@ -14,7 +14,7 @@ import sys
 
 import torch
 
-from posemill.labelling.openpifpaf.library import openpifpaf
+from posemill.estimation.backends.openpifpaf.library import openpifpaf
 
 if __name__ == "__main__":
     torch.load = functools.partial(torch.load, weights_only=False)

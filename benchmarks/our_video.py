@@ -9,8 +9,8 @@ import json
 import sys
 from pathlib import Path
 
-from posemill.labelling.base import load_backend
-from posemill.labelling.engine import find_poses
+from posemill.estimation.types import load_backend
+from posemill.estimation.video import find_poses
 from posemill.params.label import LabelParams
 
 

@@ -25,9 +25,14 @@ from typing import Any
 import yaml
 
 RENDERED = (
-    "--activities", "sports,squat,jumping_jack,push_up", "--split", "train", "--quiet",
-    "--call", "sit_up=situp,pull_up=pullup,jumping_jack=jumping_jacks,push_up=pushup",
-)  # fmt: skip
+    "--activities",
+    "sports,squat,jumping_jack,push_up",
+    "--split",
+    "train",
+    "--quiet",
+    "--call",
+    "sit_up=situp,pull_up=pullup,jumping_jack=jumping_jacks,push_up=pushup",
+)
 
 
 @dataclass(frozen=True)
@@ -89,8 +94,10 @@ def train_folds(workspace: Workspace, folds: int) -> list[str]:
     always_sure = {**own["augment"], "swap_stretches": 0}
     bones = {"tcn": {**own["hyper"]["tcn"], "streams": ["bone", "bone_motion"]}}
     different: dict[str, dict[str, Any]] = {
-        "": {}, "-sides-kept": {"augment": always_sure}, "-bones": {"augment": always_sure, "hyper": bones}
-    }  # fmt: skip
+        "": {},
+        "-sides-kept": {"augment": always_sure},
+        "-bones": {"augment": always_sure, "hyper": bones},
+    }
     return [train(workspace, f"runs/folds{name}", folds=folds, **params) for name, params in different.items()]
 
 
@@ -138,10 +145,13 @@ def main() -> None:
     print(f"single networks: mean {statistics.mean(single):.2%}, standard deviation {spread:.2%}")
     if asked.json:
         figures = {
-            "single_mean": statistics.mean(single), "single_spread": spread, "ensemble": together[0].answered,
-            "single_mean_all": statistics.mean(row.all for row in rows), "ensemble_all": together[0].all,
+            "single_mean": statistics.mean(single),
+            "single_spread": spread,
+            "ensemble": together[0].answered,
+            "single_mean_all": statistics.mean(row.all for row in rows),
+            "ensemble_all": together[0].all,
             "training_s": statistics.mean(seconds),
-        }  # fmt: skip
+        }
         if asked.folds:
             figures |= {"folds": together[1].answered, "folds_all": together[1].all}
         print(json.dumps({name: round(value, 5) for name, value in figures.items()}))

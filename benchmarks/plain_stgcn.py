@@ -104,11 +104,14 @@ def twin(ours: STGCN) -> PlainSTGCN:
     first = ours.blocks[0].graph.parts
     blocks = [
         Block(
-            torch.empty_like(first), (b.graph.project.in_features // len(first), b.graph.project.out_features),
-            b.temporal.stride, b.skip is None, tuple(c.dilation[0] for c in b.temporal.convolve),
+            torch.empty_like(first),
+            (b.graph.project.in_features // len(first), b.graph.project.out_features),
+            b.temporal.stride,
+            b.skip is None,
+            tuple(c.dilation[0] for c in b.temporal.convolve),
         )
         for b in ours.blocks
-    ]  # fmt: skip
+    ]
     plain = PlainSTGCN(ours.streams, blocks, first.shape[-1], nn.Linear(*reversed(ours.head[1].weight.shape)))
     with torch.no_grad():
         plain.head.load_state_dict(ours.head[1].state_dict())

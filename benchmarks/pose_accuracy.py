@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coco_keypoints import by_name, coco_figures
-from posemill.labelling.accuracy import FOUND, best_pairs
-from posemill.labelling.base import Pose, PoseBackend, load_backend
-from posemill.labelling.register import BACKENDS, find_backend
+from posemill.estimation.accuracy import FOUND, best_pairs
+from posemill.estimation.registry import BACKENDS, find_backend
+from posemill.estimation.types import Pose, PoseBackend, load_backend
 from posemill.params.label import LabelParams
 from posemill.pose.oks import box_area
 from posemill.pose.skeleton import COCO_17
@@ -157,10 +157,13 @@ def chosen(args: argparse.Namespace) -> PoseBackend:
     """The backend with the looks asked for."""
     entry = find_backend(args.backend)
     common = {
-        "backend": args.backend, "checkpoint": args.checkpoint or entry.checkpoint, "runtime": args.runtime,
-        "instance_threshold": args.instance_threshold, "seed_threshold": args.seed_threshold,
+        "backend": args.backend,
+        "checkpoint": args.checkpoint or entry.checkpoint,
+        "runtime": args.runtime,
+        "instance_threshold": args.instance_threshold,
+        "seed_threshold": args.seed_threshold,
         "force_complete": not args.no_force_complete,
-    }  # fmt: skip
+    }
 
     looks = {"also_px": args.also, "mirrored": args.mirrored, "close_up_px": args.close_up}
     return load_backend(args.backend, LabelParams(long_edge_px=args.long_edge, looks=looks, **common))

@@ -45,9 +45,14 @@ CLIENTS, SIZES, ROUNDS = (1, 8, 64), (1, 64), 2
 JSON, NPZ = "application/json", "application/x-npz"
 FIGURES = ("requests_s", "p50_ms", "p95_ms", "p99_ms")
 WANTED = {  # figure → the least or the most that it should be
-    "windows_ratio": (5.0, None), "requests_ratio": (0.8, None), "overhead_ms": (None, 3.0), "answers_503": (None, 0),
-    "memory_growth_mb": (None, 32.0), "cold_activity_s": (None, 6.0), "cold_analysis_s": (None, 15.0),
-}  # fmt: skip
+    "windows_ratio": (5.0, None),
+    "requests_ratio": (0.8, None),
+    "overhead_ms": (None, 3.0),
+    "answers_503": (None, 0),
+    "memory_growth_mb": (None, 32.0),
+    "cold_activity_s": (None, 6.0),
+    "cold_analysis_s": (None, 15.0),
+}
 
 
 @dataclass(frozen=True)
@@ -156,9 +161,12 @@ def require_same(predictor: ActivityPredictor, windows: NDArray[np.float32], sid
 
 
 def measure_cells(
-    sides: list[Side], files: dict[tuple[str, int], Path], predictor: ActivityPredictor,
-    windows: NDArray[np.float32], seconds: float,
-) -> dict[tuple[str, str, int, int], dict[str, Any]]:  # fmt: skip
+    sides: list[Side],
+    files: dict[tuple[str, int], Path],
+    predictor: ActivityPredictor,
+    windows: NDArray[np.float32],
+    seconds: float,
+) -> dict[tuple[str, str, int, int], dict[str, Any]]:
     """(side, form, windows, clients) → mean figures over the rounds, and all statuses."""
     cells: dict[tuple[str, str, int, int], list[dict[str, Any]]] = {}
     for _ in range(ROUNDS):
@@ -221,14 +229,15 @@ def summed_up(cells: dict[tuple[str, str, int, int], dict[str, Any]]) -> dict[st
     process = cells["process", "array", 1, 1]["p50_ms"]
     ours = {key: c for key, c in cells.items() if key[0] == "posemill"}
     line: dict[str, Any] = {
-        "windows_ratio": ratios[8], "windows_ratio_least": min(ratios.values()),
+        "windows_ratio": ratios[8],
+        "windows_ratio_least": min(ratios.values()),
         "requests_ratio": rate("posemill", "npz", 1, 8) / rate("fastapi", "json", 1, 8),
         "requests_ratio_json": rate("posemill", "json", 1, 8) / rate("fastapi", "json", 1, 8),
         "overhead_ms": cells["posemill", "npz", 1, 1]["p50_ms"] - process,
         "overhead_json_ms": cells["posemill", "json", 1, 1]["p50_ms"] - process,
         "answers_503": sum(c["statuses"].get("503", 0) for c in ours.values()),
         "answers_not_200": sum(n for c in ours.values() for s, n in c["statuses"].items() if s != "200"),
-    }  # fmt: skip
+    }
     for (name, form, size, clients), c in cells.items():
         line |= {f"{name}_{form}_{size}w_{clients}c_{figure}": c[figure] for figure in FIGURES}
     return line
@@ -253,10 +262,13 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         flood = asked(own, files[NPZ, 1], NPZ, "--clients", "8", "--seconds", "120", "--requests", str(args.requests))
         after = memory_mb(own)
     line = summed_up(cells) | {
-        "memory_before_mb": before, "memory_after_mb": after, "memory_growth_mb": after - before,
+        "memory_before_mb": before,
+        "memory_after_mb": after,
+        "memory_growth_mb": after - before,
         "requests": flood["answers"],
-        "cold_activity_s": cold["activity"], "cold_analysis_s": cold["analysis"],
-    }  # fmt: skip
+        "cold_activity_s": cold["activity"],
+        "cold_analysis_s": cold["analysis"],
+    }
     print(table(cells))
     return {k: round(v, 3) if isinstance(v, float) else v for k, v in line.items()}
 

@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 from crossings import estimated
 from frame_by_frame import FrameByFrame
-from posemill.labelling.base import FramePoses, FrameSpan, Pose, load_backend
-from posemill.labelling.engine import find_poses
-from posemill.labelling.tracking import Tracker
+from posemill.estimation.tracking import Tracker
+from posemill.estimation.types import FramePoses, FrameSpan, Pose, load_backend
+from posemill.estimation.video import find_poses
 from posemill.params.label import LabelParams
 from posemill.params.tracking import TrackingParams
 from posemill.pose.interpolate import found_only
@@ -149,10 +149,15 @@ def sequence(scene: Scene, tracks: Iterable[PoseTrack]) -> dict[str, Any]:
         for number, rows in zip(numbers, (true_ids, found_ids), strict=True)
     ]
     return {
-        "gt_ids": ids[0], "tracker_ids": ids[1], "similarity_scores": alike, "num_timesteps": len(scene.frames),
-        "num_gt_ids": len(numbers[0]), "num_tracker_ids": len(numbers[1]),
-        "num_gt_dets": sum(map(len, ids[0])), "num_tracker_dets": sum(map(len, ids[1])),
-    }  # fmt: skip
+        "gt_ids": ids[0],
+        "tracker_ids": ids[1],
+        "similarity_scores": alike,
+        "num_timesteps": len(scene.frames),
+        "num_gt_ids": len(numbers[0]),
+        "num_tracker_ids": len(numbers[1]),
+        "num_gt_dets": sum(map(len, ids[0])),
+        "num_tracker_dets": sum(map(len, ids[1])),
+    }
 
 
 def judged(sequences: Sequence[dict[str, Any]]) -> dict[str, float]:
@@ -165,10 +170,12 @@ def judged(sequences: Sequence[dict[str, Any]]) -> dict[str, float]:
             each = {str(n): metric.eval_sequence(s) for n, s in enumerate(sequences)}
             figures |= metric.combine_sequences(each)
     return {
-        "hota": round(float(np.mean(figures["HOTA"])), 4), "assa": round(float(np.mean(figures["AssA"])), 4),
-        "mota": round(float(figures["MOTA"]), 4), "idf1": round(float(figures["IDF1"]), 4),
+        "hota": round(float(np.mean(figures["HOTA"])), 4),
+        "assa": round(float(np.mean(figures["AssA"])), 4),
+        "mota": round(float(figures["MOTA"]), 4),
+        "idf1": round(float(figures["IDF1"]), 4),
         "id_switches": int(figures["IDSW"]),
-    }  # fmt: skip
+    }
 
 
 def measure(scenes: Sequence[Scene]) -> dict[str, dict[str, float]]:

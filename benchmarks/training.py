@@ -42,9 +42,18 @@ from posemill.training.module import ActivityModule
 FRAMES, CLASSES, WARM_UP = 48, 12, 2
 # what both sides do; the rest of the augmentation costs the same whether it changes anything or not
 AUGMENT = AugmentParams(
-    shear=0, jitter=0, drift=0, jumps=0, swap_stretches=0, drop_frames=0, drop_clip=0, drop_limb=0, rotate_rad=0.3,
-    scale=0.2, crop=0.75,
-)  # fmt: skip
+    shear=0,
+    jitter=0,
+    drift=0,
+    jumps=0,
+    swap_stretches=0,
+    drop_frames=0,
+    drop_clip=0,
+    drop_limb=0,
+    rotate_rad=0.3,
+    scale=0.2,
+    crop=0.75,
+)
 
 
 @dataclass
@@ -90,9 +99,13 @@ def clips(count: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 
 def of_ours(
-    network: nn.Module, params: TrainParams, pipeline: FeaturePipeline, windows: NDArray[np.float32],
-    target: NDArray[np.int64], steps: int,
-) -> Course:  # fmt: skip
+    network: nn.Module,
+    params: TrainParams,
+    pipeline: FeaturePipeline,
+    windows: NDArray[np.float32],
+    target: NDArray[np.int64],
+    steps: int,
+) -> Course:
     """Train as the stage does, for so many steps."""
     index = WindowIndex(target, np.arange(len(target)), np.full(len(target), "train"))
     course = Course()
@@ -100,10 +113,19 @@ def of_ours(
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         mapped = transformed(windows, pipeline, Path(folder) / "windows.npy")
         trainer = pl.Trainer(
-            max_steps=steps, accelerator="cpu", precision=params.precision, logger=False, callbacks=[_Watch(course)],
-            enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False, gradient_clip_val=5.0,
-            reload_dataloaders_every_n_epochs=1, limit_val_batches=0, deterministic=True,
-        )  # fmt: skip
+            max_steps=steps,
+            accelerator="cpu",
+            precision=params.precision,
+            logger=False,
+            callbacks=[_Watch(course)],
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            enable_checkpointing=False,
+            gradient_clip_val=5.0,
+            reload_dataloaders_every_n_epochs=1,
+            limit_val_batches=0,
+            deterministic=True,
+        )
         data = WindowData(mapped, index, Augmentation(pipeline, AUGMENT), params)
         trainer.fit(ActivityModule(network, params, steps + 1), data)
     return course
@@ -145,9 +167,15 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     windows, target = clips(args.clips)
     pipeline = FeaturePipeline(COCO_17, WindowSpec(duration_s=2.0, rate_hz=FRAMES / 2)).fit(windows)
     params = TrainParams(
-        network=args.network, hyper={args.network: {"dropout": 0.0}}, batch=args.batch, precision=args.precision,
-        threads=args.threads, mixup=0, learning_rate=args.learning_rate, augment=AUGMENT,
-    )  # fmt: skip
+        network=args.network,
+        hyper={args.network: {"dropout": 0.0}},
+        batch=args.batch,
+        precision=args.precision,
+        threads=args.threads,
+        mixup=0,
+        learning_rate=args.learning_rate,
+        augment=AUGMENT,
+    )
 
     def fresh() -> nn.Module:
         torch.manual_seed(0)
@@ -155,10 +183,15 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 
     x = torch.from_numpy(pipeline.transform(windows[: args.batch]))
     line: dict[str, Any] = {
-        "benchmark": "training", "network": args.network, "precision": args.precision, "batch": args.batch,
-        "threads": args.threads, "steps": args.steps, "parameters": sum(p.numel() for p in fresh().parameters()),
+        "benchmark": "training",
+        "network": args.network,
+        "precision": args.precision,
+        "batch": args.batch,
+        "threads": args.threads,
+        "steps": args.steps,
+        "parameters": sum(p.numel() for p in fresh().parameters()),
         "logits_differ": round(difference(fresh(), twin(fresh()), x), 6),
-    }  # fmt: skip
+    }
     annotations = Annotations(annotated(windows, target), pipeline, AUGMENT)
     quick = min(args.steps, args.quick)
     sides: dict[str, Callable[[], Course]] = {
@@ -182,10 +215,12 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     reference = max(rates["reference"], rates["reference_worker"], rates["reference_again"])
     ours = min(rates["ours"], rates["ours_again"])
     return line | {
-        "ratio": round(ours / reference, 3), "ours_clips_s": round(ours, 2), "reference_clips_s": round(reference, 2),
+        "ratio": round(ours / reference, 3),
+        "ours_clips_s": round(ours, 2),
+        "reference_clips_s": round(reference, 2),
         "ratio_float32": round(rates["ours_float32"] / reference, 3),
         **{f"{name}_clips_s_each": round(rate, 2) for name, rate in rates.items()},
-    }  # fmt: skip
+    }
 
 
 def main() -> None:

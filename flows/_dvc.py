@@ -18,8 +18,8 @@ from typing import IO, Any
 from posemill.errors import PosemillError, Unavailable
 from posemill.stages.failure import failure_file, last_failure
 from posemill.stages.figures import figures as result
-from posemill.stages.turn import turn
 from posemill.stages.workspace import Workspace
+from posemill.stages.workspace_lock import turn
 
 GRACE_S = 10.0  # a stage that is told to stop has this long before it is killed
 BAR_EVERY_S = 10.0

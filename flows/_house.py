@@ -80,7 +80,7 @@ def stage_task(stage: str) -> Any:
 def run_acceptance() -> StageRun:
     """Starts the bento and sends it held-out clips, as a client would; GateError when too few answers are right."""
     from posemill import params
-    from posemill.stages import accept
+    from posemill.operations import accept
 
     workspace = Workspace(root())
     folder = workspace.output("accept")

@@ -13,7 +13,7 @@ from prefect.events import emit_event
 from flows._dvc import StageRun
 from flows._house import WAIT_S, flow, root, task
 from posemill import params
-from posemill.stages import monitor as stage
+from posemill.operations import monitor as stage
 from posemill.stages.workspace import Workspace
 
 EVENT = "posemill.drift"

@@ -39,8 +39,15 @@ def filmed(number: int) -> MediumTracks:
     frames = round(STRETCH_S * FPS)
     xy = np.concatenate([moving(activity, frames, number) for activity in CLASSES])
     t = len(xy)
-    track = PoseTrack(BODY_12, 0, np.arange(t, dtype=np.int32), np.arange(t) / FPS, xy,
-                      np.full((t, 12), 0.9, np.float32), np.zeros(t, np.uint8))  # fmt: skip
+    track = PoseTrack(
+        BODY_12,
+        0,
+        np.arange(t, dtype=np.int32),
+        np.arange(t) / FPS,
+        xy,
+        np.full((t, 12), 0.9, np.float32),
+        np.zeros(t, np.uint8),
+    )
     return MediumTracks(f"{number:064x}", "imported", BODY_12, 640, 480, t, t / FPS, (track,))
 
 
@@ -57,11 +64,23 @@ def judged_workspace(root: Path, people: int = PEOPLE) -> Workspace:
     )
     pd.DataFrame({"medium": names, "kind": "keypoints"}).to_parquet(inputs.output("ingest") / "media.parquet")
     pd.DataFrame({"what": [], "medium": [], "person": []}).to_parquet(inputs.output("validate") / "rejected.parquet")
-    clips = pd.DataFrame([
-        {"clip": 3 * n + i, "medium": m, "start_s": i * STRETCH_S, "end_s": (i + 1) * STRETCH_S, "activity": activity,
-         "subject": f"p{n}", "camera": "hall" if n % 2 else "garden", "split": None, "dataset": "toy"}
-        for n, m in enumerate(names) for i, activity in enumerate(CLASSES)
-    ])  # fmt: skip
+    clips = pd.DataFrame(
+        [
+            {
+                "clip": 3 * n + i,
+                "medium": m,
+                "start_s": i * STRETCH_S,
+                "end_s": (i + 1) * STRETCH_S,
+                "activity": activity,
+                "subject": f"p{n}",
+                "camera": "hall" if n % 2 else "garden",
+                "split": None,
+                "dataset": "toy",
+            }
+            for n, m in enumerate(names)
+            for i, activity in enumerate(CLASSES)
+        ]
+    )
     clips.to_parquet(inputs.output("ingest") / "clips.parquet")
     clips.to_parquet(inputs.output("validate") / "clips.parquet")
     _prepare(inputs.output("prepare"), media, clips)

@@ -9,13 +9,33 @@ from posemill.pose.skeleton import Skeleton
 ACTIVITIES = ("swing_aside", "swing_up", "swing_ahead")  # along x, y and z, which is away from the sensor
 FPS = 30
 PLACES = {  # metres from the floor's middle: x to the picture's right for the left side, y up
-    "spine_base": (0, 1.0), "spine_mid": (0, 1.25), "spine_shoulder": (0, 1.45), "mid_neck": (0, 1.5),
-    "mid_head": (0, 1.65), "throat": (0, 1.47), "belly": (0, 1.1), "face": (0, 1.62), "head_top": (0, 1.8),
-    "pelvis": (0, 0.98), "spine": (0, 1.2), "thorax": (0, 1.45), "torso": (0, 1.2), "nose": (0, 1.62),
-    "eye": (0.03, 1.66), "ear": (0.07, 1.64), "shoulder": (0.18, 1.42), "elbow": (0.22, 1.15), "wrist": (0.24, 0.92),
-    "hand": (0.24, 0.85), "hand_tip": (0.24, 0.8), "thumb_tip": (0.2, 0.84), "hip": (0.1, 0.95), "knee": (0.11, 0.5),
-    "ankle": (0.11, 0.1), "foot": (0.12, 0.03),
-}  # fmt: skip
+    "spine_base": (0, 1.0),
+    "spine_mid": (0, 1.25),
+    "spine_shoulder": (0, 1.45),
+    "mid_neck": (0, 1.5),
+    "mid_head": (0, 1.65),
+    "throat": (0, 1.47),
+    "belly": (0, 1.1),
+    "face": (0, 1.62),
+    "head_top": (0, 1.8),
+    "pelvis": (0, 0.98),
+    "spine": (0, 1.2),
+    "thorax": (0, 1.45),
+    "torso": (0, 1.2),
+    "nose": (0, 1.62),
+    "eye": (0.03, 1.66),
+    "ear": (0.07, 1.64),
+    "shoulder": (0.18, 1.42),
+    "elbow": (0.22, 1.15),
+    "wrist": (0.24, 0.92),
+    "hand": (0.24, 0.85),
+    "hand_tip": (0.24, 0.8),
+    "thumb_tip": (0.2, 0.84),
+    "hip": (0.1, 0.95),
+    "knee": (0.11, 0.5),
+    "ankle": (0.11, 0.1),
+    "foot": (0.12, 0.03),
+}
 _HAND = ("wrist", "hand", "hand_tip", "thumb_tip")
 
 

@@ -70,6 +70,13 @@ def write_package(folder: Path, labeller: Mapping[str, Any] | None = None) -> fl
 
     network, card = hold_network()
     return assemble(
-        folder, network, card, fitted_features(), some_windows(), 1.5, labeller or {}, {"snapshot": "0" * 64},
+        folder,
+        network,
+        card,
+        fitted_features(),
+        some_windows(),
+        1.5,
+        labeller or {},
+        {"snapshot": "0" * 64},
         ABSTAIN_BELOW,
-    )  # fmt: skip
+    )

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.labelling.base import Pose
+from posemill.estimation.types import Pose
 from posemill.pose.skeleton import COCO_17
 
 BITS, SIDE_PX, FPS = 16, 16, 10
@@ -83,9 +83,9 @@ def _person(x: float, sure: float) -> Pose:
 def main() -> None:
     """`posemill`, with this backend."""
     from posemill.cli.main import main as command
-    from posemill.labelling import base
+    from posemill.estimation import types
 
-    base.load_backend = lambda name, params: StandIn()
+    types.load_backend = lambda name, params: StandIn()
     command()
 
 

@@ -34,11 +34,17 @@ CLASSES = ("jumping_jack", "squat", "walk", "wave")
 RECEIPT = Receipt.of(
     "posemill_analysis:k3q7v2",
     {
-        "model": "7bf4" * 16, "features": "e66d" * 16, "classes": "c652" * 16, "labeller": "3318" * 16,
-        "snapshot": "5bd6" * 16, "clips": "ac53" * 16, "weights": "e639" * 16, "params": "9e1d" * 16,
+        "model": "7bf4" * 16,
+        "features": "e66d" * 16,
+        "classes": "c652" * 16,
+        "labeller": "3318" * 16,
+        "snapshot": "5bd6" * 16,
+        "clips": "ac53" * 16,
+        "weights": "e639" * 16,
+        "params": "9e1d" * 16,
         "code": "bba85111279bf45b62e589bd630ba86cbbb12df0",
     },
-).model_dump()  # fmt: skip
+).model_dump()
 # (start_s, end_s, activity, probability, abstained) of each person in the clip of `Scene`
 SAID = (
     ((0.2, 1.6, "walk", 0.94, False), (1.6, 2.4, "wave", 0.41, True), (2.4, 3.9, "walk", 0.88, False)),
@@ -118,9 +124,14 @@ class StandIn:
         endpoints += [] if self.small else ["/analyse_video", "/analyse_image", "/jobs", "/live"]
         licence = "Apache-2.0" if self.small else "AGPL-3.0 (poses by OpenPifPaf)"
         return JSONResponse(
-            {"posemill": "0.1.0", "bento": RECEIPT["bento"], "receipt": RECEIPT, "licence": licence,
-             "endpoints": endpoints}
-        )  # fmt: skip
+            {
+                "posemill": "0.1.0",
+                "bento": RECEIPT["bento"],
+                "receipt": RECEIPT,
+                "licence": licence,
+                "endpoints": endpoints,
+            }
+        )
 
     async def video(self, request: Request) -> Response:
         """A job for every video; a file called broken is none."""
@@ -167,8 +178,14 @@ class StandIn:
             state, error = "failed", "frame 71 of the video cannot be decoded: the file is damaged there"
         elif progress == 1:
             state = "done"
-        answer = {"job": id, "state": state, "progress": progress, "frames_done": round(100 * progress),
-                  "frames": 100, "error": error}  # fmt: skip
+        answer = {
+            "job": id,
+            "state": state,
+            "progress": progress,
+            "frames_done": round(100 * progress),
+            "frames": 100,
+            "error": error,
+        }
         return JSONResponse(answer)
 
     async def cancel(self, request: Request) -> Response:
@@ -208,10 +225,13 @@ class StandIn:
         people = [] if nobody else [_person(t, said) for t, said in zip(self.scene.tracks, SAID, strict=True)]
         facts = {"width_px": 640, "height_px": 360, "frames": 100, "duration_s": 4.0, "skeleton": "coco-17"}
         answer = {
-            "video": facts, "verdict": people[0]["verdict"] if people else None,
-            "acting_person": 0 if people else None, "people": people,
-            "note": "nobody was found in this video" if nobody else None, "receipt": RECEIPT,
-        }  # fmt: skip
+            "video": facts,
+            "verdict": people[0]["verdict"] if people else None,
+            "acting_person": 0 if people else None,
+            "people": people,
+            "note": "nobody was found in this video" if nobody else None,
+            "receipt": RECEIPT,
+        }
         return VideoAnswer.model_validate(answer).model_dump()
 
 
@@ -221,11 +241,15 @@ def _person(track: PoseTrack, said: tuple[tuple[float, float, str, float, bool],
     segments = [dict(zip(keys, each, strict=True)) for each in said]
     rows = [{**s, "probabilities": _shares(s["activity"], s["probability"])} for s in segments]
     return {
-        "person": track.person, "start_s": float(seen.time_s[0]), "end_s": float(seen.time_s[-1]), "poses": len(seen),
+        "person": track.person,
+        "start_s": float(seen.time_s[0]),
+        "end_s": float(seen.time_s[-1]),
+        "poses": len(seen),
         "verdict": {"activity": "walk", "probability": 0.81, "probabilities": _shares("walk", 0.81)},
-        "segments": segments, "windows": rows,
+        "segments": segments,
+        "windows": rows,
         "track": {"time_s": seen.time_s.tolist(), "xy": with_nulls(seen.xy), "confidence": seen.confidence.tolist()},
-    }  # fmt: skip
+    }
 
 
 def _shares(activity: str, probability: float) -> dict[str, float]:

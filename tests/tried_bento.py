@@ -63,11 +63,29 @@ def report_on(tried: Tried, folder: Path, run: str = "0123456789abcdef", passed:
     """Write a report of one scenario; returns its folder."""
     check = CheckRow(expected="squat", passed=passed, says="as it is", moment_s=1.0, answered="squat 0.90")
     outcome = Outcome(
-        name="squats", file="acceptance/a.yaml", owner="anna", note=None, clip="a.mp4", clip_digest="0" * 64, person=0,
-        passed=passed, says="as it is", seconds=1.0, checks=(check,), picture=PICTURE, alt="a person",
-    )  # fmt: skip
+        name="squats",
+        file="acceptance/a.yaml",
+        owner="anna",
+        note=None,
+        clip="a.mp4",
+        clip_digest="0" * 64,
+        person=0,
+        passed=passed,
+        says="as it is",
+        seconds=1.0,
+        checks=(check,),
+        picture=PICTURE,
+        alt="a person",
+    )
     told = Report(
-        run=run, at="2026-01-01T00:00:00+00:00", posemill="0", bento=tried.tag, receipt=tried.receipt, passed=passed,
-        says=f"{int(passed)} of 1 scenarios are as expected", scenarios=(outcome,), files={},
-    )  # fmt: skip
+        run=run,
+        at="2026-01-01T00:00:00+00:00",
+        posemill="0",
+        bento=tried.tag,
+        receipt=tried.receipt,
+        passed=passed,
+        says=f"{int(passed)} of 1 scenarios are as expected",
+        scenarios=(outcome,),
+        files={},
+    )
     return reports.write(folder, told, {PICTURE: b"a picture"}).parent

@@ -5,8 +5,8 @@
     python tools/convert_movenet.py package/models/movenet-thunder.json thunder.onnx  (for label.checkpoint)
 
 The digests of both source files are checked, so the conversion is repeatable to the byte. Only the network is taken,
-up to its four heads; how they become keypoints is in posemill/labelling/movenet.py. The source's weights are 16-bit
-floats already, so that nothing is lost: the result must give what TensorFlow.js gave (a fixture of the unit tests).
+up to its four heads; how they become keypoints is in
+posemill/estimation/backends/movenet/single.py. The source's weights are 16-bit floats already, so that nothing is lost: the result must give what TensorFlow.js gave (a fixture of the unit tests).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import numpy as np
 from onnx import TensorProto, helper
 from tensorflow_onnx import Writer, read_tensorflow_js, save
 
-from posemill.labelling.graphs import open_graph
-from posemill.labelling.movenet import EMBEDDED, HEADS, decode
+from posemill.estimation.backends.movenet.single import EMBEDDED, HEADS, decode
+from posemill.estimation.runtimes.graphs import open_graph
 
 SOURCES = {
     "movenet-lightning.json": "df8cbde44d00f533ccc4916a7c6ebc17316532fb3fadad114ec667fef22872e9",

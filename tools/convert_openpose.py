@@ -16,8 +16,8 @@ import numpy as np
 from onnx import TensorProto, helper
 from tensorflow_onnx import Writer, read_frozen, save
 
-from posemill.labelling.graphs import open_graph
-from posemill.labelling.openpose.weights import EMBEDDED
+from posemill.estimation.backends.openpose.weights import EMBEDDED
+from posemill.estimation.runtimes.graphs import open_graph
 
 SOURCE = {"graph_opt.pb": "51f84ea82b3d0143dd4cf362e018c125e832c64771908ee8766fbd8b0328008d"}
 ORIGIN = {

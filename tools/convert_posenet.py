@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import nn
 
-from posemill.labelling.posenet import WEIGHTS, PoseNet, SeparableConv
+from posemill.estimation.backends.posenet.network import WEIGHTS, PoseNet, SeparableConv
 
 SOURCE = {
     "posenet.json": "a0070d53d9e2b085a9df22be217658f9416df055770a020ee0bef9bfa44ff0d4",

@@ -20,7 +20,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from posemill.labelling.tfjs import read_graph, weight_files
+from posemill.estimation.backends.posenet.tfjs import read_graph, weight_files
 
 Arrays = dict[str, NDArray[Any]]
 OPSET = 13
@@ -200,9 +200,13 @@ class Writer:
         if "BiasAdd" in fused:
             inputs.append(self.weight(self._weights[node.inputs[2]]))
         made = self.put(
-            "Conv", inputs, kernel_shape=kernel.shape[:2], strides=node.attributes["strides"][1:3], group=groups,
+            "Conv",
+            inputs,
+            kernel_shape=kernel.shape[:2],
+            strides=node.attributes["strides"][1:3],
+            group=groups,
             pads=_pads(node, kernel.shape[:2]),
-        )  # fmt: skip
+        )
         for op in fused:
             made = made if op == "BiasAdd" else self._activation(op, made)
         return made

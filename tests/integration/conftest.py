@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import Engine, create_engine
 
 from packaged import write_package
-from posemill.labelling.base import PoseBackend, load_backend
-from posemill.labelling.fingerprint import labeller
+from posemill.estimation.fingerprint import labeller
+from posemill.estimation.types import PoseBackend, load_backend
 from posemill.packaging import bento
 from posemill.params.label import LabelParams
 from posemill.serving.client import Client

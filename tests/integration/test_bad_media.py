@@ -57,7 +57,7 @@ REASONS = {
     "redirect.mp4": (PROBED, NOT_HERE),
     "windows media.mp4": (PROBED, NOT_HERE),
     "scrambled.mp4": (DECODED, "is corrupt"),
-}  # fmt: skip
+}
 
 
 @pytest.fixture

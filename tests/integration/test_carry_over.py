@@ -40,10 +40,12 @@ train: {network: tcn, hyper: {tcn: {width: 16, dilations: [1, 2]}}, epochs: 1, b
 evaluate: {mistakes_shown: 1, trials: {clips: 6, rates_hz: [10]}}
 """
 OWN = Skeleton(
-    "own-5", ("head_top", "left_hand", "right_hand", "left_foot", "right_foot"),
+    "own-5",
+    ("head_top", "left_hand", "right_hand", "left_foot", "right_foot"),
     (("head_top", "left_hand"), ("head_top", "right_hand"), ("head_top", "left_foot"), ("head_top", "right_foot")),
-    (("left_hand", "right_hand"), ("left_foot", "right_foot")), (0.08,) * 5,
-)  # fmt: skip
+    (("left_hand", "right_hand"), ("left_foot", "right_foot")),
+    (0.08,) * 5,
+)
 WHO = [(subject, activity) for subject in range(1, 9) for activity in ACTIVITIES]
 
 
@@ -53,9 +55,15 @@ def pyskl(folder: Path, points: Skeleton, axes: int) -> list[str]:
         metres = body(points, subject, activity)
         keypoint = (metres if axes == 3 else flat(metres))[None].astype(np.float32)
         annotations.append(
-            {"frame_dir": f"P{subject}_{activity}", "label": ACTIVITIES.index(activity), "keypoint": keypoint,
-             "total_frames": len(metres), "img_shape": (480, 640), "keypoint_score": np.ones(keypoint.shape[:3])}
-        )  # fmt: skip
+            {
+                "frame_dir": f"P{subject}_{activity}",
+                "label": ACTIVITIES.index(activity),
+                "keypoint": keypoint,
+                "total_frames": len(metres),
+                "img_shape": (480, 640),
+                "keypoint_score": np.ones(keypoint.shape[:3]),
+            }
+        )
     (folder / "set.pkl").write_bytes(pickle.dumps({"annotations": annotations, "split": {}}))
     (folder / "classes.txt").write_text("\n".join(ACTIVITIES))
     keep = ["--depth", "keep"] if axes == 3 else []
@@ -105,28 +113,48 @@ def table(folder: Path, points: Skeleton, axes: int) -> list[str]:
         ]
     pl.DataFrame(rows).write_csv(folder / "mocap.csv")
     (folder / "own.json").write_text(json.dumps(written_out(points)))
-    return ["table", str(folder / "mocap.csv"), "--fps", str(FPS), "--skeleton", str(folder / "own.json"),
-            "--depth", "keep", "--up", "z"]  # fmt: skip
+    return [
+        "table",
+        str(folder / "mocap.csv"),
+        "--fps",
+        str(FPS),
+        "--skeleton",
+        str(folder / "own.json"),
+        "--depth",
+        "keep",
+        "--up",
+        "z",
+    ]
 
 
 @pytest.mark.parametrize(
     ("form", "points", "axes"),
     [
-        (jhmdb, JHMDB_15, 2), (pyskl, H36M_17, 3), (pyskl, KINECT_20, 3), (ntu, NTU_25, 3),
+        (jhmdb, JHMDB_15, 2),
+        (pyskl, H36M_17, 3),
+        (pyskl, KINECT_20, 3),
+        (ntu, NTU_25, 3),
         *(
             pytest.param(*case, marks=pytest.mark.slow)  # three seconds each, by the same code
             for case in (
-                (pyskl, OPENNI_15, 3), (pyskl, COCO_17, 2), (pyskl, KINECT_20, 2), (projected, NTU_25, 2),
+                (pyskl, OPENNI_15, 3),
+                (pyskl, COCO_17, 2),
+                (pyskl, KINECT_20, 2),
+                (projected, NTU_25, 2),
                 (table, OWN, 3),
             )
         ),
     ],
     ids=lambda value: getattr(value, "__name__", getattr(value, "name", str(value))),
-)  # fmt: skip
+)
 def test_every_layout_becomes_a_judged_model(
-    form: Callable[[Path, Skeleton, int], list[str]], points: Skeleton, axes: int, settings: Settings, tmp_path: Path,
+    form: Callable[[Path, Skeleton, int], list[str]],
+    points: Skeleton,
+    axes: int,
+    settings: Settings,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     data = tmp_path / "data"
     data.mkdir()
     workspace = begun(form(data, points, axes), settings, monkeypatch)

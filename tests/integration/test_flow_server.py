@@ -232,8 +232,9 @@ def test_a_release_is_suspended_until_exactly_its_bento_is_accepted(
     with engine.begin() as connection:
         stages = connection.execute(text("SELECT bento_tag, stage FROM model_version ORDER BY id"))
         assert [tuple(row) for row in stages] == [
-            ("posemill-activity:first", "released"), ("posemill-activity:second", "candidate"),
-        ]  # fmt: skip
+            ("posemill-activity:first", "released"),
+            ("posemill-activity:second", "candidate"),
+        ]
         third = tried_bento(connection, settings, "third")
         rejected = report_on(third, running.workspace / "build" / "uat" / "3", run="3" * 16)
         sign(connection, settings, rejected, by="bert", reject=True, conditions="falls are missed", added_by="x")

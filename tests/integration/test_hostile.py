@@ -53,9 +53,13 @@ class Attacked:
     database: str
 
     def send(
-        self, body: bytes | Iterator[bytes] | None, route: str = "/predict_windows", kind: str = JSON,
-        method: str = "POST", **headers: str,
-    ) -> tuple[int, str]:  # fmt: skip
+        self,
+        body: bytes | Iterator[bytes] | None,
+        route: str = "/predict_windows",
+        kind: str = JSON,
+        method: str = "POST",
+        **headers: str,
+    ) -> tuple[int, str]:
         """Status and text of an answer."""
         connection = http.client.HTTPConnection(self.netloc, timeout=60)
         sent = {"Content-Type": kind, "Authorization": f"Bearer {self.key}", **headers}
@@ -94,9 +98,11 @@ def attacked(tmp_path_factory: pytest.TempPathFactory, postgres_server: Embedded
     engine.dispose()
     write_package(root / "package")
     limits = {
-        "POSEMILL_DATABASE_URL": database, "POSEMILL_REQUIRE_KEYS": "1", "POSEMILL_REQUESTS_PER_MINUTE": "0",
+        "POSEMILL_DATABASE_URL": database,
+        "POSEMILL_REQUIRE_KEYS": "1",
+        "POSEMILL_REQUESTS_PER_MINUTE": "0",
         "POSEMILL_SILENCE_S": str(SILENCE_S),
-    }  # fmt: skip
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("BENTOML_HOME", raising=False)
         tags = bento.build(root / "package", REPOSITORY, root / "home")
@@ -132,11 +138,22 @@ def test_the_schema_finds_nothing(attacked: Attacked, tmp_path: Path) -> None:
         '[checks.positive_data_acceptance]\nexpected-statuses = ["2xx", "401", "404", "422", "5xx"]\n'
     )
     command = [
-        str(Path(sys.executable).with_name("st")), "--config-file", "schemathesis.toml", "run",
-        f"http://{attacked.netloc}/docs.json", "-H", f"Authorization: Bearer {attacked.key}", "--max-examples", "25",
-        "--request-timeout", "30", "--no-color", "--generation-deterministic",
-        "--suppress-health-check", "all",
-    ]  # fmt: skip
+        str(Path(sys.executable).with_name("st")),
+        "--config-file",
+        "schemathesis.toml",
+        "run",
+        f"http://{attacked.netloc}/docs.json",
+        "-H",
+        f"Authorization: Bearer {attacked.key}",
+        "--max-examples",
+        "25",
+        "--request-timeout",
+        "30",
+        "--no-color",
+        "--generation-deterministic",
+        "--suppress-health-check",
+        "all",
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert re.search(r"[1-9]\d\d+ generated, \d+ passed", done.stdout), done.stdout[-600:]

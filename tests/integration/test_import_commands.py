@@ -44,8 +44,14 @@ def ask(settings: Settings, engine: Engine, monkeypatch: pytest.MonkeyPatch):
 def annotation(name: str, label: int, seed: int, frames: int = 6, **changes: Any) -> dict[str, Any]:
     keypoint = np.random.default_rng(seed).uniform(1, 200, (1, frames, 17, 2)).astype(np.float32)
     score = np.ones((1, frames, 17), np.float32)
-    own = {"frame_dir": name, "total_frames": frames, "img_shape": (240, 320), "label": label, "keypoint": keypoint,
-           "keypoint_score": score}  # fmt: skip
+    own = {
+        "frame_dir": name,
+        "total_frames": frames,
+        "img_shape": (240, 320),
+        "label": label,
+        "keypoint": keypoint,
+        "keypoint_score": score,
+    }
     return own | changes
 
 
@@ -53,11 +59,15 @@ def annotation(name: str, label: int, seed: int, frames: int = 6, **changes: Any
 def bad(tmp_path: Path) -> Path:
     """Two sound annotations and one of every fault."""
     rows = [
-        annotation("P1-good", 0, 1), annotation("P2-good", 1, 2), annotation("P3-short", 0, 3, frames=1),
+        annotation("P1-good", 0, 1),
+        annotation("P2-good", 1, 2),
+        annotation("P3-short", 0, 3, frames=1),
         annotation("P4-empty", 0, 4, keypoint=np.zeros((1, 6, 17, 2)), keypoint_score=np.zeros((1, 6, 17))),
-        annotation("P5-shape", 0, 5, keypoint=np.ones((6, 17))), annotation("P6-class", 9, 6),
-        annotation("P7-again", 0, 1), annotation("P2-crossing", 0, 8),
-    ]  # fmt: skip
+        annotation("P5-shape", 0, 5, keypoint=np.ones((6, 17))),
+        annotation("P6-class", 9, 6),
+        annotation("P7-again", 0, 1),
+        annotation("P2-crossing", 0, 8),
+    ]
     split = {"train": [r["frame_dir"] for r in rows if r["frame_dir"] != "P2-good"], "test": ["P2-good"]}
     (tmp_path / "set.pkl").write_bytes(pickle.dumps({"annotations": rows, "split": split}))
     (tmp_path / "classes.txt").write_text("wave\nsquat\n")
@@ -163,9 +173,11 @@ def test_jhmdb_and_ntu_and_tables_and_coco_come_in(ask, tmp_path: Path, engine: 
         clips = {row["dataset"]: row for row in catalog.clips(connection)}
     said = {name: (row["activity"], row["subject"], row["split"], row["camera"]) for name, row in clips.items()}
     assert said == {
-        "jhmdb": ("sit", "jhmdb/sit/X", "test", None), "ntu-rgbd": ("A007", "ntu-rgbd/P001", "train", "C001"),
-        "t": (None, "t/m", None, None), "coco": (None, "coco/1.jpg", None, None),
-    }  # fmt: skip
+        "jhmdb": ("sit", "jhmdb/sit/X", "test", None),
+        "ntu-rgbd": ("A007", "ntu-rgbd/P001", "train", "C001"),
+        "t": (None, "t/m", None, None),
+        "coco": (None, "coco/1.jpg", None, None),
+    }
     with pytest.raises(InputError, match="width x height"):
         ask("table", tmp_path / "t.csv", "--size", "100")
 

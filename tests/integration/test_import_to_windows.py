@@ -31,11 +31,22 @@ PARAMS = PrepareParams.model_validate(
     {"window": {"duration_s": 1.0, "stride_s": 0.5, "rate_hz": 16.0}, "split": {"validation": 0.2, "test": 0.2}}
 )
 PLACES = {  # metres from the floor's middle: x to the person's left, y up
-    "spine_base": (0, 1.0), "spine_mid": (0, 1.25), "spine_shoulder": (0, 1.45), "mid_neck": (0, 1.5),
-    "mid_head": (0, 1.65), "shoulder": (0.18, 1.42), "elbow": (0.22, 1.15), "wrist": (0.24, 0.92), "hand": (0.24, 0.85),
-    "hand_tip": (0.24, 0.8), "thumb_tip": (0.2, 0.84), "hip": (0.1, 0.95), "knee": (0.11, 0.5), "ankle": (0.11, 0.1),
+    "spine_base": (0, 1.0),
+    "spine_mid": (0, 1.25),
+    "spine_shoulder": (0, 1.45),
+    "mid_neck": (0, 1.5),
+    "mid_head": (0, 1.65),
+    "shoulder": (0.18, 1.42),
+    "elbow": (0.22, 1.15),
+    "wrist": (0.24, 0.92),
+    "hand": (0.24, 0.85),
+    "hand_tip": (0.24, 0.8),
+    "thumb_tip": (0.2, 0.84),
+    "hip": (0.1, 0.95),
+    "knee": (0.11, 0.5),
+    "ankle": (0.11, 0.1),
     "foot": (0.12, 0.03),
-}  # fmt: skip
+}
 
 
 def body(performer: int, activity: int, frames: int = 60) -> np.ndarray:
@@ -82,9 +93,11 @@ def run(folder: Path, engine: Engine, settings: Settings) -> pd.DataFrame:
     classes = ["swing_aside", "swing_up"]
     with engine.begin() as connection:
         what = Collection(
-            ntu.DATASET, "made up", folder,
+            ntu.DATASET,
+            "made up",
+            folder,
             lambda: ntu.sequences(folder, picture="virtual", camera=CAMERA, classes=classes),
-        )  # fmt: skip
+        )
         import_sequences(connection, MediaStore(settings.store_url), what, said_by="ann")
     for name in ("snapshot", "ingest", "label", "validate", "prepare"):
         workspace.output(name).mkdir(parents=True, exist_ok=True)

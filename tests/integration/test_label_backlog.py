@@ -16,14 +16,14 @@ from sqlalchemy import Engine, text
 
 from damaged import damage
 from posemill.errors import InputError, Unavailable
-from posemill.labelling import work
-from posemill.labelling.backlog import Labeller
-from posemill.labelling.base import Pose
+from posemill.estimation.types import Pose
+from posemill.estimation.video import label_medium
+from posemill.labelling import worker
 from posemill.labelling.chunks import poses_of
-from posemill.labelling.engine import label_medium
+from posemill.labelling.labeller import Labeller
 from posemill.labelling.plan import settle, survey
 from posemill.labelling.report import Done, Report
-from posemill.labelling.work import label_backlog
+from posemill.labelling.worker import label_backlog
 from posemill.params.label import LabelParams
 from posemill.params.tracking import TrackingParams
 from posemill.settings import Settings
@@ -267,10 +267,10 @@ def test_a_chunk_that_ends_its_process_is_given_up_after_some_attempts(bench: Be
 
 
 def test_told_to_end_while_it_is_given_a_chunk_it_gives_it_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    endings: list[work._Ending] = []
-    begin, claim = work._Ending.__enter__, Holder.claim
+    endings: list[worker._Ending] = []
+    begin, claim = worker._Ending.__enter__, Holder.claim
 
-    def entered(ending: work._Ending) -> work._Ending:
+    def entered(ending: worker._Ending) -> worker._Ending:
         endings.append(ending)
         return begin(ending)
 
@@ -279,7 +279,7 @@ def test_told_to_end_while_it_is_given_a_chunk_it_gives_it_back(bench: Bench, mo
         endings[-1]._hear()  # as SIGTERM would, between the database and the program
         return lease
 
-    monkeypatch.setattr(work._Ending, "__enter__", entered)
+    monkeypatch.setattr(worker._Ending, "__enter__", entered)
     monkeypatch.setattr(Holder, "claim", interrupted)
     bench.add(1, 45)
     with pytest.raises(SystemExit):
@@ -307,7 +307,7 @@ def test_the_label_stage_finds_done_what_the_command_did(
     workspace.output("label").mkdir(parents=True)
     table = pa.table({"medium": digests[:1], "kind": ["video"], "frames": [45]})
     pq.write_table(table, workspace.output("ingest") / "media.parquet")
-    monkeypatch.setattr("posemill.labelling.base.load_backend", lambda name, params: bench.backend)
+    monkeypatch.setattr("posemill.estimation.types.load_backend", lambda name, params: bench.backend)
 
     result = stage.run(PARAMS, workspace, workspace.output("label"), settings)
     assert (result.labelled, result.frames) == (1, 45)

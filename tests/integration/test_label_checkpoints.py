@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from posemill.labelling.openpifpaf.backend import OpenPifPafBackend
-from posemill.labelling.openpifpaf.checkpoints import load_checkpoint
-from posemill.labelling.openpifpaf.library import openpifpaf
-from posemill.labelling.openpifpaf.network import from_bytes
-from posemill.labelling.picture import network_input, place
-from posemill.labelling.runtimes import Network, load_runtime
+from posemill.estimation.backends.openpifpaf.backend import OpenPifPafBackend
+from posemill.estimation.backends.openpifpaf.checkpoints import load_checkpoint
+from posemill.estimation.backends.openpifpaf.library import openpifpaf
+from posemill.estimation.backends.openpifpaf.network import from_bytes
+from posemill.estimation.preprocess import network_input, place
+from posemill.estimation.runtimes import Network, load_runtime
 from posemill.params.label import LabelParams
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from posemill.labelling.engine import label_medium
+from posemill.estimation.video import label_medium
 from posemill.params.label import LabelParams
 from posemill.settings import Settings
 from posemill.store import catalog
@@ -43,10 +43,13 @@ class Corpus:
 
     def start(self, *options: str, delay_s: float = 0.0, **environment: str) -> subprocess.Popen[str]:
         env = os.environ | {
-            "POSEMILL_WORKSPACE": str(self.folder), "POSEMILL_DATABASE_URL": str(self.settings.database_url),
-            "POSEMILL_STORE_URL": self.settings.store_url, "STAND_IN_LOG": str(self.folder / "looked-at"),
-            "STAND_IN_DELAY_S": str(delay_s), **environment,
-        }  # fmt: skip
+            "POSEMILL_WORKSPACE": str(self.folder),
+            "POSEMILL_DATABASE_URL": str(self.settings.database_url),
+            "POSEMILL_STORE_URL": self.settings.store_url,
+            "STAND_IN_LOG": str(self.folder / "looked-at"),
+            "STAND_IN_DELAY_S": str(delay_s),
+            **environment,
+        }
         command = [sys.executable, str(PROGRAM), "label", *options]
         return subprocess.Popen(command, env=env, cwd=self.folder, text=True, stdout=-1, stderr=-1)
 
@@ -107,8 +110,15 @@ def test_killed_at_any_instant_it_goes_on_where_it_was(corpus: Corpus) -> None:
 
     assert [state for *_, state in corpus.jobs()] == ["done"] * CHUNKS
     assert [(start, end) for _, start, end, _ in corpus.jobs()] == [
-        (0, 50), (50, None), (0, 50), (50, 100), (100, 150), (150, 200), (200, None), (0, None)
-    ]  # fmt: skip
+        (0, 50),
+        (50, None),
+        (0, 50),
+        (50, 100),
+        (100, 150),
+        (150, 200),
+        (200, None),
+        (0, None),
+    ]
     looked_at = corpus.looked_at()
     assert len(looked_at) == FRAMES  # none missing
     assert sum(looked_at.values()) - FRAMES <= kills * 61  # nothing again but the chunk in hand
@@ -117,8 +127,11 @@ def test_killed_at_any_instant_it_goes_on_where_it_was(corpus: Corpus) -> None:
     assert corpus.files("tracks") == corpus.whole()
     before = corpus.looked_at()
     assert json.loads(corpus.run("--json")[0].splitlines()[-1]) == {
-        "event": "summary", "labelled": 0, "cached": 3, "quarantined": 0
-    }  # fmt: skip
+        "event": "summary",
+        "labelled": 0,
+        "cached": 3,
+        "quarantined": 0,
+    }
     assert corpus.looked_at() == before
 
 
@@ -154,8 +167,9 @@ def test_a_broken_video_is_set_aside_and_the_others_go_on(corpus: Corpus) -> Non
     with corpus.engine.connect() as connection:
         (row,) = catalog.open_quarantine(connection, ["label"])
     assert (row["medium"], row["reason"]) == (
-        corpus.digests[1], "labelling failed 2 times: RuntimeError: the stand-in is broken"
-    )  # fmt: skip
+        corpus.digests[1],
+        "labelling failed 2 times: RuntimeError: the stand-in is broken",
+    )
     assert {state for medium, *_, state in corpus.jobs() if medium == 2} == {"failed"}
     with corpus.engine.begin() as connection:
         catalog.resolve_quarantine(connection, row["id"], "me")

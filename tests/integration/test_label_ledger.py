@@ -73,8 +73,9 @@ def test_the_same_again_adds_nothing(ledger: Ledger) -> None:
         ledger.add(connection, [(A, (0, None), "queued"), ("c" * 64, (0, None), "queued")])
         jobs = ledger.jobs(connection)
     assert {medium: [job.stretch for job in rows] for medium, rows in jobs.items()} == {
-        A: [(0, 300), (300, None)], B: [(0, None)]
-    }  # fmt: skip
+        A: [(0, 300), (300, None)],
+        B: [(0, None)],
+    }
 
 
 def test_who_ends_leaves_no_lease_behind(ledger: Ledger, holder: Holder) -> None:
@@ -155,8 +156,10 @@ def test_splitting_keeps_the_lease_on_the_first_part(ledger: Ledger, holder: Hol
     with ledger.planning() as connection:
         jobs = ledger.jobs(connection)[B]
     assert [(job.stretch, job.state) for job in jobs] == [
-        ((0, 10), "leased"), ((10, 20), "queued"), ((20, None), "queued")
-    ]  # fmt: skip
+        ((0, 10), "leased"),
+        ((10, 20), "queued"),
+        ((20, None), "queued"),
+    ]
 
 
 def test_a_database_that_goes_away_is_said_in_a_sentence(ledger: Ledger, database: str) -> None:

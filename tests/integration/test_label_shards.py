@@ -33,7 +33,7 @@ if __name__ == "__main__":
     print(json.dumps({"outcome": run.outcome, **run.figures}))
 """
 SITE = """
-import posemill.labelling.base as base
+import posemill.estimation.types as base
 from stand_in_labeller import StandIn
 base.load_backend = lambda name, params: StandIn()
 """
@@ -66,10 +66,13 @@ def test_shards_do_every_chunk_once(workspace: Path, settings: Settings, engine:
     script.write_text(FLOW)
     paths = [workspace / "site", REPOSITORY / "tests", REPOSITORY]
     env = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "POSEMILL_"))} | {
-        "POSEMILL_WORKSPACE": str(workspace), "POSEMILL_DATABASE_URL": str(settings.database_url),
-        "POSEMILL_STORE_URL": settings.store_url, "STAND_IN_LOG": str(workspace / "looked-at"),
-        "PREFECT_HOME": str(workspace / "prefect"), "PYTHONPATH": os.pathsep.join(map(str, paths)),
-    }  # fmt: skip
+        "POSEMILL_WORKSPACE": str(workspace),
+        "POSEMILL_DATABASE_URL": str(settings.database_url),
+        "POSEMILL_STORE_URL": settings.store_url,
+        "STAND_IN_LOG": str(workspace / "looked-at"),
+        "PREFECT_HOME": str(workspace / "prefect"),
+        "PYTHONPATH": os.pathsep.join(map(str, paths)),
+    }
     command = [sys.executable, str(script), runner]
     done = subprocess.run(command, env=env, cwd=workspace, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -114,15 +114,23 @@ def test_every_kind_of_medium(
     cut_off = empty_room(tmp_path / "cut.mp4", 40, 60)
     cut_off.write_bytes(cut_off.read_bytes()[:1800])
     files = [
-        (person[0], "video"), (empty_room(tmp_path / "empty.mp4"), "video"), (sound(tmp_path / "sound.wav"), "video"),
-        (cut_off, "video"), (keypoints(tmp_path / "walk.parquet"), "keypoints"),
-    ]  # fmt: skip
+        (person[0], "video"),
+        (empty_room(tmp_path / "empty.mp4"), "video"),
+        (sound(tmp_path / "sound.wav"), "video"),
+        (cut_off, "video"),
+        (keypoints(tmp_path / "walk.parquet"), "keypoints"),
+    ]
     workspace, digests = ingested(engine, settings, files)
     with engine.begin() as connection:
         register_video(
-            connection, MediaStore(settings.store_url), person[0], dataset="d", source="s", said_by="me",
+            connection,
+            MediaStore(settings.store_url),
+            person[0],
+            dataset="d",
+            source="s",
+            said_by="me",
             truth=person[1],
-        )  # fmt: skip
+        )
     result, rows = run(workspace, settings)
 
     assert [row["status"] for row in rows] == ["labelled", "labelled", "quarantined", "quarantined", "imported"]
@@ -174,7 +182,7 @@ def test_keypoints_alone_need_no_backend(
     def refuse(*_: object) -> None:
         raise AssertionError("the backend was loaded")
 
-    monkeypatch.setattr("posemill.labelling.base.load_backend", refuse)
+    monkeypatch.setattr("posemill.estimation.types.load_backend", refuse)
     workspace, _ = ingested(engine, settings, [(keypoints(tmp_path / "walk.parquet"), "keypoints")])
     result, _ = run(workspace, settings)
     assert (result.imported, result.poses) == (1, 9)

@@ -22,8 +22,8 @@ from packaged import write_package
 from posemill.cli.models import models
 from posemill.errors import GateError, InputError
 from posemill.features.pipeline import FeaturePipeline
+from posemill.operations import champion
 from posemill.settings import Settings
-from posemill.stages import champion
 from posemill.stages.workspace import Workspace
 from posemill.store.lineage import SCHEMA
 from posemill.store.media import MediaStore
@@ -54,8 +54,14 @@ def inputs(settings: Settings, engine: Engine, monkeypatch: pytest.MonkeyPatch) 
     skills = {"a": 1, "b": 2, "c": 3, "d": 3}
     with engine.begin() as connection:
         for name, accuracy in zip(skills, (0.3, 0.6, 1.0, 1.0), strict=True):
-            record_model_version(connection, bento_tag=TAG + name, digests={"model": name * 64}, added_by="test",
-                                 metrics={"accuracy": accuracy}, classes=CLASSES)  # fmt: skip
+            record_model_version(
+                connection,
+                bento_tag=TAG + name,
+                digests={"model": name * 64},
+                added_by="test",
+                metrics={"accuracy": accuracy},
+                classes=CLASSES,
+            )
 
     def stored(version: Any, _: Settings) -> Any:
         count = skills[version["bento_tag"].removeprefix(TAG)]
@@ -91,8 +97,11 @@ def test_a_champion_is_followed_by_a_better_one_and_by_no_other(inputs: Workspac
     assert stages() == {"a": "retired", "b": "candidate", "c": "released", "d": "candidate"}
     rows = history()
     assert [(r["what"], r["bento_tag"][-1], (r["before"] or "-")[-1]) for r in rows] == [
-        ("refused", "b", "c"), ("refused", "d", "c"), ("promoted", "c", "a"), ("promoted", "a", "-"),
-    ]  # fmt: skip
+        ("refused", "b", "c"),
+        ("refused", "d", "c"),
+        ("promoted", "c", "a"),
+        ("promoted", "a", "-"),
+    ]
     assert rows[2]["figures"]["gained"] == 12
     assert rows[2]["figures"]["better"] is True
     assert rows[2]["digests"] == {"model": "c" * 64}

@@ -16,10 +16,11 @@ from sqlalchemy import Engine
 from packaged import some_windows
 from posemill.cli.monitor import days, monitor
 from posemill.errors import GateError, InputError
+from posemill.monitoring.reference import write_reference
+from posemill.operations import monitor as stage
 from posemill.params.monitor import MonitorParams
 from posemill.serving.prediction_log import summary
 from posemill.settings import Settings
-from posemill.stages import monitor as stage
 from posemill.stages.workspace import Workspace
 from posemill.store.predictions import record_predictions
 
@@ -36,7 +37,7 @@ def workspace(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     np.save(space.output("prepare") / "windows.npy", np.concatenate([some_windows(60), some_windows(20) * 10]))
     index = pd.DataFrame({"activity": [LABELS[i % 3] for i in range(80)], "split": ["train"] * 60 + ["test"] * 20})
     index.to_parquet(space.output("prepare") / "index.parquet")
-    stage.write_reference(space.output("prepare"), space.output("package") / "reference.json")
+    write_reference(space.output("prepare"), space.output("package") / "reference.json")
     (space.output("package") / "bento.json").write_text(json.dumps(TAGS))
     (tmp_path / "params.yaml").write_text("monitor: {min_windows: 50}\n")
     monkeypatch.setenv("POSEMILL_WORKSPACE", str(tmp_path))
@@ -51,12 +52,18 @@ def answer(engine: Engine, n: int, *, size: float = 1.0, days_ago: float = 0.1, 
     windows[..., :2] *= size
     rows: list[dict[str, Any]] = [
         {
-            "bento_tag": tag, "endpoint": "/analyse_video", "receipt": "abc", "client": "acme", "activity": "rest",
-            "confidence": 0.8, "latency_ms": 5.0, "added_at": datetime.now(UTC) - timedelta(days=days_ago),
+            "bento_tag": tag,
+            "endpoint": "/analyse_video",
+            "receipt": "abc",
+            "client": "acme",
+            "activity": "rest",
+            "confidence": 0.8,
+            "latency_ms": 5.0,
+            "added_at": datetime.now(UTC) - timedelta(days=days_ago),
             "prediction": summary(windows[3 * i % 60 : 3 * i % 60 + 3], LABELS, 3),
         }
         for i in range(n)
-    ]  # fmt: skip
+    ]
     with engine.begin() as connection:
         record_predictions(connection, rows)
 
@@ -125,8 +132,9 @@ def test_the_flow_tells_and_may_train_again(
     assert "| body_px |" in tables[1]
     assert "**changed**" in tables[1]
     assert [(e["event"], e["payload"]["drifted"], e["payload"]["retrain"]) for e in events] == [
-        ("posemill.drift", ["body_px"], False), ("posemill.drift", ["body_px"], True),
-    ]  # fmt: skip
+        ("posemill.drift", ["body_px"], False),
+        ("posemill.drift", ["body_px"], True),
+    ]
     assert events[0]["resource"]["prefect.resource.id"] == "posemill.bento.posemill-activity:2"
 
 

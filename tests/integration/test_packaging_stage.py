@@ -17,12 +17,13 @@ from sqlalchemy import Engine, text
 from packaged import CLASSES, fitted_features, hold_network, some_windows, walking_track
 from posemill import models
 from posemill.errors import GateError, InputError
+from posemill.operations import accept
 from posemill.params.package import AcceptanceParams, PackageParams
 from posemill.pose.skeleton import BODY_12
 from posemill.pose.track import MediumTracks
 from posemill.serving.predictor import ActivityPredictor
 from posemill.settings import Settings
-from posemill.stages import accept, package
+from posemill.stages import package
 from posemill.stages.workspace import Workspace
 from posemill.store.tracks import write_shards
 
@@ -45,8 +46,9 @@ def workspace(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Workspace:
         shutil.copy(REPOSITORY / name, inputs.root / name)
     network, card = hold_network()
     models.save(inputs.output("train"), network, card)
-    tracks = [MediumTracks(m, "imported", BODY_12, 640, 480, 75, 3.0, (walking_track(seed=i),)) for i, m in
-              enumerate(MEDIA)]  # fmt: skip
+    tracks = [
+        MediumTracks(m, "imported", BODY_12, 640, 480, 75, 3.0, (walking_track(seed=i),)) for i, m in enumerate(MEDIA)
+    ]
     entries = write_shards(inputs.output("label"), tracks)
     pd.DataFrame({"medium": MEDIA, "shard": [e.shard for e in entries]}).to_parquet(
         inputs.output("label") / "media.parquet"
@@ -90,9 +92,19 @@ def test_a_model_is_packaged_once_and_judged_by_its_answers(workspace: Workspace
     assert package.run(PARAMS, workspace, folder) == first
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == content
     assert set(content) == {
-        "activity.bin", "activity.onnx", "activity.xml", "bento.json", "calibration.json", "card.md", "classes.json",
-        "digests.json", "features.json", "labeller.json", "lineage.parquet", "reference.json",
-    }  # fmt: skip
+        "activity.bin",
+        "activity.onnx",
+        "activity.xml",
+        "bento.json",
+        "calibration.json",
+        "card.md",
+        "classes.json",
+        "digests.json",
+        "features.json",
+        "labeller.json",
+        "lineage.parquet",
+        "reference.json",
+    }
     assert rows(engine, "SELECT bento_tag, stage FROM model_version") == [(first.bento, "candidate")]
     assert rows(engine, "SELECT digests->>'model', metrics->>'ece' FROM model_version") == [(first.model, None)]
     assert "None" not in content["card.md"].decode()

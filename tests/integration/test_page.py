@@ -142,10 +142,18 @@ def test_a_clip_is_played_looked_at_and_judged(opened: Open, scene: Scene, stand
     assert right["right"] is True
     assert (right["activity"], right["comment"]) == (None, None)
     assert wrong == {
-        "job": f"{len(stand_in.jobs):08x}", "receipt": RECEIPT, "upload_name": "crossing.mp4",
-        "upload_digest": hashlib.sha256(scene.clip.read_bytes()).hexdigest(), "person": 0, "start_s": 1.6,
-        "end_s": 2.4, "predicted": "wave", "right": False, "activity": "squat", "comment": "she bends down",
-    }  # fmt: skip
+        "job": f"{len(stand_in.jobs):08x}",
+        "receipt": RECEIPT,
+        "upload_name": "crossing.mp4",
+        "upload_digest": hashlib.sha256(scene.clip.read_bytes()).hexdigest(),
+        "person": 0,
+        "start_s": 1.6,
+        "end_s": 2.4,
+        "predicted": "wave",
+        "right": False,
+        "activity": "squat",
+        "comment": "she bends down",
+    }
 
     page.get_by_role("button", name="Person 1", exact=True).click()
     expect(page.locator(".judging h2")).to_have_text("Is this what Person 1 did?")
@@ -174,8 +182,14 @@ def test_everything_works_with_the_keyboard_alone(opened: Open, scene: Scene, st
 
     slider = page.get_by_role("slider")
     slider.focus()
-    for key, now in (("ArrowRight", "0.1"), ("Shift+ArrowRight", "1.1"), ("PageDown", "1.6"), ("End", "4.0"),
-                     ("Home", "0.0"), ("PageDown", "0.2")):  # fmt: skip
+    for key, now in (
+        ("ArrowRight", "0.1"),
+        ("Shift+ArrowRight", "1.1"),
+        ("PageDown", "1.6"),
+        ("End", "4.0"),
+        ("Home", "0.0"),
+        ("PageDown", "0.2"),
+    ):
         page.keyboard.press(key)
         expect(slider).to_have_attribute("aria-valuenow", now)
     expect(slider).to_have_attribute("aria-valuetext", "0:00.2, Person 0: walk")

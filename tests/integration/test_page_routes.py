@@ -71,8 +71,10 @@ def test_skeletons_come_with_sides(client: httpx.Client) -> None:
 def test_the_gallery_shows_plain_media_only(client: httpx.Client) -> None:
     entries = client.get("/gallery").json()
     assert [(e["name"], e["kind"]) for e in entries] == [
-        (HOSTILE.removesuffix(".mp4"), "video"), ("a", "image"), ("b wave", "video"),
-    ]  # fmt: skip
+        (HOSTILE.removesuffix(".mp4"), "video"),
+        ("a", "image"),
+        ("b wave", "video"),
+    ]
     for entry in entries:
         assert client.get("/" + entry["url"]).content == b"0123456789"
     assert client.get("/" + entries[2]["url"], headers={"Range": "bytes=2-4"}).content == b"234"

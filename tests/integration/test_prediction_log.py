@@ -78,8 +78,10 @@ def test_a_killed_database_loses_nothing_and_holds_nobody(
     with engine.begin() as connection:
         rows = predictions(connection, datetime.now(UTC) - timedelta(minutes=5), "posemill-activity:1")
         assert [rows[0]["endpoint"], rows[100]["endpoint"], rows[-1]["endpoint"]] == [
-            "before", "while it is away", "after",
-        ]  # fmt: skip
+            "before",
+            "while it is away",
+            "after",
+        ]
         assert rows[0]["prediction"]["activities"] == ["wave"] * 3
         assert (rows[0]["activity"], round(rows[0]["confidence"], 3)) == ("wave", 0.9)
         assert predictions(connection, datetime.now(UTC) - timedelta(minutes=5), "another") == []

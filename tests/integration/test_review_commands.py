@@ -21,7 +21,7 @@ from posemill.errors import InputError
 from posemill.formats.coco import read_coco
 from posemill.formats.pyskl import read_pyskl
 from posemill.ingest.register import register_video
-from posemill.labelling.backlog import Labeller, open_labeller
+from posemill.labelling.labeller import Labeller, open_labeller
 from posemill.params.ingest import IngestParams
 from posemill.params.label import LabelParams
 from posemill.params.snapshot import SnapshotParams
@@ -49,8 +49,17 @@ def _home(tmp_path_factory: pytest.TempPathFactory):
 
 def standing() -> np.ndarray:
     """Somebody upright, (17, 2) pixels."""
-    high = {"nose": 20, "eye": 16, "ear": 18, "shoulder": 50, "elbow": 85, "wrist": 115, "hip": 120, "knee": 165,
-            "ankle": 210}  # fmt: skip
+    high = {
+        "nose": 20,
+        "eye": 16,
+        "ear": 18,
+        "shoulder": 50,
+        "elbow": 85,
+        "wrist": 115,
+        "hip": 120,
+        "knee": 165,
+        "ankle": 210,
+    }
     xy = np.zeros((17, 2), np.float32)
     for k, name in enumerate(COCO_17.keypoints):
         side = 1 if name.startswith("left") else -1 if name.startswith("right") else 0
@@ -100,9 +109,14 @@ def place(settings: Settings, engine: Engine, tmp_path: Path, monkeypatch: pytes
     with engine.begin() as connection:
         catalog.add_dataset(connection, "gym", "ann")
         medium = register_video(
-            connection, MediaStore(settings.store_url), video, dataset="gym", source="v.mp4", said_by="ann",
+            connection,
+            MediaStore(settings.store_url),
+            video,
+            dataset="gym",
+            source="v.mp4",
+            said_by="ann",
             activity="wave",
-        )  # fmt: skip
+        )
     section = LabelParams(runtime="eager", threads=1, long_edge_px=129)
     labeller = open_labeller(section, settings)
     digest = medium if isinstance(medium, str) else medium.digest
@@ -171,9 +185,13 @@ def test_a_correction_goes_out_and_comes_back(place: Place, form: str, tmp_path:
     assert cv2.imread(str(image)).mean() == pytest.approx(40 + 4 * AT, abs=4)  # it is that frame
     back = json.loads(place.ask(review, "import", corrected(out, form, (120.0, 117.0)), "--by", "ann", "--json"))
     assert back == {
-        "frames": 1, "keypoints": 1, "corrections_added": 1, "corrections_changed": 0, "items_done": 1,
+        "frames": 1,
+        "keypoints": 1,
+        "corrections_added": 1,
+        "corrections_changed": 0,
+        "items_done": 1,
         "items_dismissed": 0,
-    }  # fmt: skip
+    }
     (row,) = place.rows("corrections")
     assert (row["person"], row["frame"], row["keypoint"], row["said_by"]) == (0, AT, "left_wrist", "ann")
     assert (row["x_px"], row["y_px"]) == pytest.approx((120.0, 117.0), abs=0.05)
@@ -295,9 +313,16 @@ def test_later_stages_get_what_people_said(place: Place, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("form", "files"),
-    [("coco", 2), ("openpose-body25", FRAMES), ("openpose-coco18", FRAMES), ("openpifpaf", 1), ("pyskl", 1), ("csv", 2),
-     ("parquet", 2)],
-)  # fmt: skip
+    [
+        ("coco", 2),
+        ("openpose-body25", FRAMES),
+        ("openpose-coco18", FRAMES),
+        ("openpifpaf", 1),
+        ("pyskl", 1),
+        ("csv", 2),
+        ("parquet", 2),
+    ],
+)
 def test_tracks_are_exported(place: Place, form: str, files: int, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = json.loads(place.ask(export, "tracks", "--format", form, "--out", out, "--json"))

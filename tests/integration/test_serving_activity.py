@@ -136,8 +136,9 @@ def test_version_names_the_bento_its_receipt_and_licence(
     assert {"/predict_windows", "/predict_track", "/metrics", "/version"} <= set(version.endpoints)
     description = json.loads(read(client, "/docs.json"))
     assert set(description["paths"]["/predict_windows"]["post"]["requestBody"]["content"]) == {
-        "application/json", npz.MEDIA_TYPE,
-    }  # fmt: skip
+        "application/json",
+        npz.MEDIA_TYPE,
+    }
     missing = set(version.endpoints) - set(description["paths"])
     assert not missing, missing
     page = read(client, "/docs")
@@ -195,9 +196,14 @@ def test_tracks_of_any_length(client: Client, frames: int) -> None:
 
 @pytest.mark.parametrize(
     ("shape", "says"),
-    [((2, SPEC.frames, 17, 3), "came as"), ((SPEC.frames, 12, 3), "came as"), ((2, 12, SPEC.frames + 1, 3), "came as"),
-     ((0,), "came as"), ((2, 3, SPEC.frames, 12), "came as")],
-)  # fmt: skip
+    [
+        ((2, SPEC.frames, 17, 3), "came as"),
+        ((SPEC.frames, 12, 3), "came as"),
+        ((2, 12, SPEC.frames + 1, 3), "came as"),
+        ((0,), "came as"),
+        ((2, 3, SPEC.frames, 12), "came as"),
+    ],
+)
 def test_wrong_shapes_are_never_reshaped(client: Client, shape: tuple[int, ...], says: str) -> None:
     with pytest.raises(InputError, match=rf"422: windows should be \(N, {SPEC.frames}, 12, 3\).*{says}"):
         client.predict_windows(np.zeros(shape, np.float32))

@@ -18,9 +18,9 @@ import pytest
 
 from packaged import some_windows
 from posemill.errors import InputError
-from posemill.features.acting import acting_person
-from posemill.labelling.base import PoseBackend
-from posemill.labelling.engine import label_medium
+from posemill.estimation.types import PoseBackend
+from posemill.estimation.video import label_medium
+from posemill.features.main_subject import acting_person
 from posemill.params.label import LabelParams
 from posemill.pose.interpolate import found_only
 from posemill.serving import timeline
@@ -121,14 +121,17 @@ def test_a_corrupt_upload_says_why(client: Client, person: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("body", "kind", "says"),
     [
-        (b'--x\r\nContent-Disposition: form-data; name="video"\r\n\r\nhttp://127.0.0.1:9/a.mp4\r\n--x--\r\n',
-         "multipart/form-data; boundary=x", "no file"),
+        (
+            b'--x\r\nContent-Disposition: form-data; name="video"\r\n\r\nhttp://127.0.0.1:9/a.mp4\r\n--x--\r\n',
+            "multipart/form-data; boundary=x",
+            "no file",
+        ),
         (b"--x--\r\n", "multipart/form-data; boundary=x", "no file"),
         (b'{"video": "http://127.0.0.1:9/a.mp4"}', "application/json", "send a form"),
         (b"rubbish", "multipart/form-data", "form cannot be read"),
         (b"rubbish", "multipart/form-data; boundary=x", "form cannot be read"),
     ],
-)  # fmt: skip
+)
 def test_only_files_count(client: Client, body: bytes, kind: str, says: str) -> None:
     status, answer = form(client, body, kind)
     assert status == 400, answer

@@ -172,8 +172,10 @@ def test_bytes_behind_an_address_that_are_known_make_a_duplicate(engine: Engine)
         assert catalog.fill_digest(conn, 3, B) == "filled"
         assert [m["digest"] for m in catalog.media(conn)] == [A, B]
         assert {(c["medium"], c["start_s"], c["activity"]) for c in catalog.clips(conn)} == {
-            (A, 0.0, "squat"), (A, 3.0, "sit"), (B, 0.0, "wave")
-        }  # fmt: skip
+            (A, 0.0, "squat"),
+            (A, 3.0, "sit"),
+            (B, 0.0, "wave"),
+        }
         assert len(catalog.clips(conn, history=True)) == 4
 
 

@@ -24,8 +24,8 @@ from posemill.serving.schema import Receipt
 from posemill.settings import Settings
 from posemill.store import catalog, lineage
 from posemill.store.media import MediaStore
-from posemill.uat.forget import whereabouts
 from posemill.uat.trace import FILES, trace
+from posemill.uat.usage import whereabouts
 
 pytestmark = pytest.mark.slow
 
@@ -133,8 +133,9 @@ def test_a_receipt_leads_to_its_rows_also_after_a_later_build(root: Path, settin
         assert found.version["id"] == first.number
         assert found.whole, found.links
         assert [(c["medium"], c["split"], c["windows"], c["now"]) for c in found.clips] == [
-            (first.media[0], "train", 2, "holds"), (first.media[1], "test", 1, "holds"),
-        ]  # fmt: skip
+            (first.media[0], "train", 2, "holds"),
+            (first.media[1], "test", 1, "holds"),
+        ]
         assert [(c["source"], c["said_by"]) for c in found.clips] == [("first-0.mp4", "anna"), ("first-1.mp4", "anna")]
         says = {link.name: link.says for link in found.links}
         assert says["dvc.lock"] == f"commit {first.digests['code']}"  # not the newest

@@ -32,9 +32,18 @@ pytestmark = pytest.mark.slow
 
 RECEIPT = Receipt.of("posemill-analysis:a", dict.fromkeys(("model", "features", "classes"), "0" * 64))
 SAID: dict[str, Any] = {
-    "job": None, "receipt": RECEIPT.model_dump(), "upload_digest": "a" * 64, "upload_name": "gym.mp4", "person": 0,
-    "start_s": 0.5, "end_s": 2.0, "predicted": "squat", "right": False, "activity": "lunge", "comment": "left knee",
-}  # fmt: skip
+    "job": None,
+    "receipt": RECEIPT.model_dump(),
+    "upload_digest": "a" * 64,
+    "upload_name": "gym.mp4",
+    "person": 0,
+    "start_s": 0.5,
+    "end_s": 2.0,
+    "predicted": "squat",
+    "right": False,
+    "activity": "lunge",
+    "comment": "left knee",
+}
 
 
 class Client:
@@ -66,8 +75,9 @@ def test_a_disagreement_becomes_an_item_that_follows_what_is_said_last(client: C
         assert (item["medium"], item["source"], item["person"], item["start_s"]) == (None, "gym.mp4", 0, 0.5)
         assert item["reason"] == "a client says lunge, not squat (left knee)"
         assert [(j["judgement"], j["is_right"], j["state"]) for j in judgements(connection)] == [
-            (2, True, None), (1, False, "open"),
-        ]  # fmt: skip
+            (2, True, None),
+            (1, False, "open"),
+        ]
     assert client.post("/judgements", json=SAID | {"activity": "walk"}).json() == {"judgement": 3}
     with engine.connect() as connection:
         assert [i["reason"] for i in review_items(connection)] == ["a client says walk, not squat (left knee)"]
@@ -119,8 +129,9 @@ def test_without_a_database_it_says_so(client: Client, monkeypatch: pytest.Monke
     monkeypatch.delenv("POSEMILL_DATABASE_URL")
     none = client.post("/judgements", json=SAID)
     assert (none.status_code, none.json()["error"]) == (
-        503, "judgements cannot be kept: the service has no database; start it with `posemill serve`",
-    )  # fmt: skip
+        503,
+        "judgements cannot be kept: the service has no database; start it with `posemill serve`",
+    )
     with pytest.raises(InputError):
         served._read(b"{")
 
@@ -170,6 +181,7 @@ def test_a_disagreement_that_is_confirmed_is_a_label_and_a_scenario(
     with engine.connect() as connection:
         rows = catalog.clips(connection, ["uat"], history=True)
         assert [(r["activity"], r["said_by"], r["ended_by"]) for r in rows] == [
-            ("lunge", "anna", "bert"), ("walk", "bert", None),
-        ]  # fmt: skip
+            ("lunge", "anna", "bert"),
+            ("walk", "bert", None),
+        ]
         assert rows[1]["clip"] == then.clip

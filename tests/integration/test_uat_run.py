@@ -62,8 +62,11 @@ def test_every_scenario_has_an_outcome_with_evidence(stand_in: tuple[StandIn, st
     assert (told["passed"], told["bento"]) == (False, RECEIPT["bento"])
     outcomes = {s["name"]: s for s in told["scenarios"]}
     assert {name: s["passed"] for name, s in outcomes.items()} == {
-        "walks": True, "waves": False, "squats": True, "broken": False,
-    }  # fmt: skip
+        "walks": True,
+        "waves": False,
+        "squats": True,
+        "broken": False,
+    }
     waves = outcomes["waves"]["checks"][0]
     assert "0% of 1.6 to 2.4 s is answered so" in waves["says"]
     assert (waves["moment_s"], waves["answered"]) == (2.0, "wave 0.41, abstained")

@@ -55,7 +55,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("POSEMILL_HOME", "POSEMILL_STORE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("STAND_IN_LOG", str(tmp_path / "log"))
-    monkeypatch.setattr("posemill.labelling.base.load_backend", lambda name, params: StandIn())
+    monkeypatch.setattr("posemill.estimation.types.load_backend", lambda name, params: StandIn())
     return tmp_path
 
 
@@ -99,8 +99,9 @@ def test_a_table_gives_stretches_and_corrects_names(workspace: Path) -> None:
     table.write_text("path,activity,start_s,end_s\nsquat/a.mp4,March,0,1\nsquat/a.mp4,squats,1,\n")
     found = json.loads(run("--wild", workspace / "videos", "--labels", table, "--json"))
     assert [(v["truth"], v["outcome"], v["windows"]) for v in found["verdicts"][:2]] == [
-        ("march", "wrong", 1), ("squat", "right", 1),
-    ]  # fmt: skip
+        ("march", "wrong", 1),
+        ("squat", "right", 1),
+    ]
     assert found["unlabelled"] == 3
     assert found["unreadable"] == 1
 

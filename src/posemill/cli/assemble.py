@@ -11,16 +11,19 @@ import click
 from posemill.cli.output import modes, table
 
 if TYPE_CHECKING:
-    from posemill.stages.assemble import AssembleResult
+    from posemill.operations.assemble import AssembleResult
 
 
 @click.command()
 @click.argument("folders", nargs=-1, required=True, metavar="FOLDER...", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the result.")
 @click.option(
-    "--margin", default=0.005, show_default=True, type=click.FloatRange(0, 1),
+    "--margin",
+    default=0.005,
+    show_default=True,
+    type=click.FloatRange(0, 1),
     help="Validation accuracy that a smaller ensemble may cost.",
-)  # fmt: skip
+)
 @click.option("--mirrored", is_flag=True, help="Ask members about every window and its mirror image.")
 @modes
 def assemble(folders: tuple[Path, ...], out: Path, margin: float, mirrored: bool, quiet: bool, as_json: bool) -> None:
@@ -36,8 +39,8 @@ def assemble(folders: tuple[Path, ...], out: Path, margin: float, mirrored: bool
       posemill assemble runs/* --out build/ensemble --margin 0.005
       dvc exp run -S evaluate.network=build/ensemble
     """
+    from posemill.operations.assemble import run
     from posemill.settings import Settings
-    from posemill.stages.assemble import run
     from posemill.stages.workspace import Workspace
 
     workspace = Settings.from_env().workspace
@@ -53,15 +56,25 @@ def assemble(folders: tuple[Path, ...], out: Path, margin: float, mirrored: bool
 
 def _show(result: AssembleResult) -> None:
     rows = [
-        {"member": m.folder, "network": m.network, "parameters": m.parameters, "accuracy": f"{m.accuracy:.4f}",
-         "loss": f"{m.loss:.4f}", "chosen": "yes" if m.chosen else ""}
+        {
+            "member": m.folder,
+            "network": m.network,
+            "parameters": m.parameters,
+            "accuracy": f"{m.accuracy:.4f}",
+            "loss": f"{m.loss:.4f}",
+            "chosen": "yes" if m.chosen else "",
+        }
         for m in result.members
-    ]  # fmt: skip
+    ]
     table(rows, list(rows[0]), False, "no member")
     sizes = [
-        {"networks": len(e["members"]), "accuracy": f"{e['accuracy']:.4f}", "loss": f"{e['loss']:.4f}",
-         "best of that size": ", ".join(Path(result.members[m].folder).name for m in e["members"])}
+        {
+            "networks": len(e["members"]),
+            "accuracy": f"{e['accuracy']:.4f}",
+            "loss": f"{e['loss']:.4f}",
+            "best of that size": ", ".join(Path(result.members[m].folder).name for m in e["members"]),
+        }
         for e in result.by_size
-    ]  # fmt: skip
+    ]
     click.echo("")
     table(sizes, list(sizes[0]), False, "no ensemble")

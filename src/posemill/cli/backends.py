@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from posemill.labelling.agreement import Agreement, Look
-    from posemill.labelling.register import BackendEntry
+    from posemill.estimation.agreement import Agreement, Look
+    from posemill.estimation.registry import BackendEntry
     from posemill.params.label import LabelParams
 
 COLUMNS = ("backend", "people", "skeleton", "code_licence", "state")
@@ -36,7 +36,7 @@ def backends(as_json: bool) -> None:
       posemill backends --json
     """
     from posemill.cli.output import table
-    from posemill.labelling.register import BACKENDS
+    from posemill.estimation.registry import BACKENDS
 
     rows = [_row(entry) for entry in BACKENDS.values()]
     if as_json:
@@ -81,7 +81,7 @@ def compare_backends(sources: tuple[str, ...], names: tuple[str, ...], frames: i
       posemill compare-backends squat.mp4
       posemill compare-backends 12 5c7fd90a --backend posenet --backend openpose --frames 20
     """
-    from posemill.labelling.agreement import agreement
+    from posemill.estimation.agreement import agreement
 
     images = [image for n, source in enumerate(sources) for image in _pictures(source, _share(frames, n, len(sources)))]
     looks, failed = _looks(names, images)
@@ -124,9 +124,9 @@ def _place(source: str) -> tuple[Path, float, float]:
 
 def _looks(names: tuple[str, ...], images: list[NDArray[np.uint8]]) -> tuple[list[Look], dict[str, str]]:
     """What every backend found; and the reason for each that could not be loaded."""
-    from posemill.labelling.agreement import look
-    from posemill.labelling.base import load_backend
-    from posemill.labelling.register import BACKENDS, find_backend
+    from posemill.estimation.agreement import look
+    from posemill.estimation.registry import BACKENDS, find_backend
+    from posemill.estimation.types import load_backend
 
     wanted = names or tuple(name for name, entry in BACKENDS.items() if entry.ready)
     chosen = {name: (find_backend(name.split("=")[0]), name.partition("=")[2]) for name in wanted}
@@ -178,11 +178,15 @@ def _say(
     rows = [{"backend": v.name, "skeleton": v.skeleton.name, "people": v.people, "ms": round(v.ms, 1)} for v in looks]
     both = [
         {
-            "backend": p.first, "other": p.second, "keypoints": p.keypoints, "same": p.same, "share": round(p.share, 3),
+            "backend": p.first,
+            "other": p.second,
+            "keypoints": p.keypoints,
+            "same": p.same,
+            "share": round(p.share, 3),
             "mean_oks": round(p.mean_oks, 3) if isfinite(p.mean_oks) else None,
         }
         for p in pairs
-    ]  # fmt: skip
+    ]
     if as_json:
         answer = {"pictures": pictures, "backends": rows, "pairs": both, "failed": failed, "sheet": str(out)}
         click.echo(json.dumps(answer))

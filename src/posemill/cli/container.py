@@ -22,10 +22,10 @@ def container(folder: Path, small: bool, bento: str | None) -> None:
       docker run -p 127.0.0.1:3000:3000 -e POSEMILL_REQUIRE_KEYS=0 posemill-activity
     """
     from posemill.errors import InputError
+    from posemill.operations.accept import package_tags
     from posemill.packaging.bento import environment
     from posemill.packaging.container import DOCKERFILE, write
     from posemill.settings import Settings
-    from posemill.stages.accept import package_tags
     from posemill.stages.workspace import Workspace
 
     settings = Settings.from_env()

@@ -21,9 +21,20 @@ BREAKS = {
     "sqlalchemy": ((2, 1), "Prefect's scheduler silently never fires with 2.1"),
 }
 PACKAGES = (
-    "prefect", "dvc", "torch", "pytorch-lightning", "openpifpaf-vita", "opencv-python-headless",
-    "great-expectations", "bentoml", "psycopg2-binary", "openvino", "onnxruntime", "fastapi", "sqlalchemy",
-)  # fmt: skip
+    "prefect",
+    "dvc",
+    "torch",
+    "pytorch-lightning",
+    "openpifpaf-vita",
+    "opencv-python-headless",
+    "great-expectations",
+    "bentoml",
+    "psycopg2-binary",
+    "openvino",
+    "onnxruntime",
+    "fastapi",
+    "sqlalchemy",
+)
 NEEDED_BYTES = 5 * 2**30
 
 
@@ -94,7 +105,7 @@ def _disk(settings: Settings) -> Finding:
 def _checkpoint(_: Settings) -> Finding:
     if find_spec("openpifpaf") is None:
         return Finding("checkpoint", "missing", "OpenPifPaf is not installed", "run `make setup`")
-    from posemill.labelling.posenet import embedded_digest, verify_embedded
+    from posemill.estimation.backends.posenet.network import embedded_digest, verify_embedded
 
     verify_embedded()
     return Finding("checkpoint", "ok", f"embedded PoseNet, sha256 {embedded_digest()[:12]}")
@@ -107,9 +118,13 @@ def _git(settings: Settings) -> Finding:
 
 
 CHECKS: dict[str, Callable[[Settings], Finding]] = {
-    "workspace": _workspace, "git": _git, "disk": _disk, "database": _database, "store": _store,
+    "workspace": _workspace,
+    "git": _git,
+    "disk": _disk,
+    "database": _database,
+    "store": _store,
     "checkpoint": _checkpoint,
-}  # fmt: skip
+}
 
 
 def examine(settings: Settings) -> Iterator[Finding]:

@@ -51,8 +51,8 @@ def draw(which: str, folder: Path, pictures: int, sides: bool) -> None:
 
 def _on_the_spot(settings: Settings, path: Path) -> MediumTracks:
     from posemill.cli.output import progress
-    from posemill.labelling.base import load_backend
-    from posemill.labelling.engine import label_medium
+    from posemill.estimation.types import load_backend
+    from posemill.estimation.video import label_medium
     from posemill.video.probe import probe
 
     section = _section(settings)

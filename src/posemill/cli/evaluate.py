@@ -10,7 +10,7 @@ import click
 from posemill.cli.output import modes, table
 
 if TYPE_CHECKING:
-    from posemill.stages.wild import WildResult, WildVerdict
+    from posemill.operations.external_videos import WildResult, WildVerdict
 
 COLUMNS = ("file", "truth", "said", "probability", "windows", "people", "outcome")
 
@@ -43,9 +43,14 @@ class Rates(click.ParamType):
 @click.option("--flip", is_flag=True, help="Mirrored too: the verdict should stay.")
 @modes
 def evaluate(
-    wild: Path | None, network: Path | None, labels: Path | None, rates: tuple[float, ...], flip: bool, quiet: bool,
+    wild: Path | None,
+    network: Path | None,
+    labels: Path | None,
+    rates: tuple[float, ...],
+    flip: bool,
+    quiet: bool,
     as_json: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Judge a model on videos from anywhere, through the whole product: video, poses, tracks, person, verdict.
 
     A video's activity is read from labels.csv in the folder (columns path, activity), else it is the name of its
@@ -57,8 +62,8 @@ def evaluate(
       posemill stage evaluate                  the test split
     """
     from posemill import params
+    from posemill.operations import external_videos as stage
     from posemill.settings import Settings
-    from posemill.stages import wild as stage
     from posemill.stages.workspace import Workspace
 
     if wild is None:
@@ -66,10 +71,17 @@ def evaluate(
     settings = Settings.from_env()
     workspace, silent = Workspace(settings.workspace), quiet or as_json
     result = stage.run(
-        wild, params.load(workspace.params), workspace, settings, network=network, labels=labels, rates_hz=rates,
-        mirrored=flip, told=lambda v: None if silent else click.echo(f"{v.file}: {_said(v)}", err=True),
+        wild,
+        params.load(workspace.params),
+        workspace,
+        settings,
+        network=network,
+        labels=labels,
+        rates_hz=rates,
+        mirrored=flip,
+        told=lambda v: None if silent else click.echo(f"{v.file}: {_said(v)}", err=True),
         begun=lambda name, frames: None if silent else click.echo(f"{name}: posing {frames} frames", err=True),
-    )  # fmt: skip
+    )
     if as_json:
         click.echo(result.model_dump_json())
     elif not quiet:

@@ -30,9 +30,14 @@ VISIBLE = "COCO: keypoints less confident are placed, not visible (1)."
 @click.option("--visible-from", type=click.FloatRange(0, 1), default=0.2, show_default=True, help=VISIBLE)
 @modes
 def export(
-    which: tuple[str, ...], form: str, out: Path, dataset: tuple[str, ...], visible_from: float, quiet: bool,
+    which: tuple[str, ...],
+    form: str,
+    out: Path,
+    dataset: tuple[str, ...],
+    visible_from: float,
+    quiet: bool,
     as_json: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Write tracks to OUT. WHICH: `tracks` (all that is labelled), media (beginnings of digests) or clips (numbers).
 
     Corrected keypoints are what people said. What becomes of unseen keypoints is in docs/howto/review.md.
@@ -70,11 +75,14 @@ def _chosen(which: Sequence[str], datasets: Sequence[str]) -> Iterator[tuple[lis
                 for digest, rows in _named(name, labelled, by_medium, datasets, lambda w: whole_digest(connection, w)):
                     stretches = [
                         Cut(
-                            f"{digest[:16]}-{r['clip']}", r["start_s"],
-                            float("inf") if r["end_s"] is None else r["end_s"], r["activity"], r["split"],
+                            f"{digest[:16]}-{r['clip']}",
+                            r["start_s"],
+                            float("inf") if r["end_s"] is None else r["end_s"],
+                            r["activity"],
+                            r["split"],
                         )
                         for r in rows
-                    ]  # fmt: skip
+                    ]
                     whole = labelled.tracks(digest)
                     media.append(_within(whole, stretches) if name.isdigit() and len(name) < 6 else whole)
                     cuts.append(stretches)

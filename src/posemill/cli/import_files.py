@@ -40,9 +40,21 @@ if TYPE_CHECKING:
 @camera
 @common
 def pyskl(
-    path: Path, dataset: str | None, split: str | None, classes: Path | None, points: str | None, subject: str | None,
-    fps: float, yaw: float, pitch: float, focal: float, size: str, up: Up, depth: Depth, **how: Any,
-) -> None:  # fmt: skip
+    path: Path,
+    dataset: str | None,
+    split: str | None,
+    classes: Path | None,
+    points: str | None,
+    subject: str | None,
+    fps: float,
+    yaw: float,
+    pitch: float,
+    focal: float,
+    size: str,
+    up: Up,
+    depth: Depth,
+    **how: Any,
+) -> None:
     """PYSKL: an annotation file (.pkl), of which only plain values and arrays are read.
 
     Keypoints in metres ([M, T, V, 3]) are seen by a virtual camera, or keep x, y and z with --depth keep.
@@ -104,9 +116,16 @@ def coco(path: Path, dataset: str, split: str | None, **how: Any) -> None:
 )
 @common
 def table(
-    path: Path, dataset: str | None, size: str | None, fps: float | None, points: str | None, classes: Path | None,
-    depth: str, up: Up, **how: Any,
-) -> None:  # fmt: skip
+    path: Path,
+    dataset: str | None,
+    size: str | None,
+    fps: float | None,
+    points: str | None,
+    classes: Path | None,
+    depth: str,
+    up: Up,
+    **how: Any,
+) -> None:
     """Tracks in CSV or Parquet: one table, or a folder with media.csv and tracks-<skeleton>.csv, as `export` writes.
 
     Columns: medium, frame, <keypoint>_x, <keypoint>_y, and perhaps person, time_s, <keypoint>_confidence, activity,
@@ -144,8 +163,8 @@ def videos(
     """
     from dataclasses import asdict
 
+    from posemill.ingest.current_user import who
     from posemill.ingest.datasets import videos as data
-    from posemill.ingest.who import who
 
     name = dataset or path.resolve().name
     rows = data.found(path, dataset=name, subject=subject)
@@ -153,8 +172,15 @@ def videos(
         faults = data.look(rows, activities(classes), step)
     with opened() as (engine, store), progress("adding", len(rows) - len(faults), quiet or as_json) as step:
         done = data.import_videos(
-            engine, store, rows, faults, dataset=name, said_by=who(), faulty=faulty, advance=step  # type: ignore[arg-type]
-        )  # fmt: skip
+            engine,
+            store,
+            rows,
+            faults,
+            dataset=name,
+            said_by=who(),
+            faulty=faulty,
+            advance=step,  # type: ignore[arg-type]
+        )
     figures = asdict(done)
     unreadable = [f"{source}: {reason}" for source, reason in figures.pop("unreadable")]
     lines = [*unreadable, *(f"{entry.source}: {reason}" for entry, reason in faults.items())]

@@ -52,9 +52,11 @@ def jhmdb(path: Path, split: str, fps: float, **how: Any) -> None:
 
     number = None if split == "none" else int(split)
     what = Collection(
-        data.DATASET, f"JHMDB, joint positions, split {split}; {assumed(fps)}", path,
+        data.DATASET,
+        f"JHMDB, joint positions, split {split}; {assumed(fps)}",
+        path,
         partial(data.sequences, path, split=number, fps=fps),
-    )  # fmt: skip
+    )
     run(what, data.count(path), **how)
 
 
@@ -66,9 +68,18 @@ def jhmdb(path: Path, split: str, fps: float, **how: Any) -> None:
 @camera
 @common
 def ntu(
-    path: Path, picture: str, split: str, classes: Path | None, yaw: float, pitch: float, focal: float, size: str,
-    up: Up, depth: Depth, **how: Any,
-) -> None:  # fmt: skip
+    path: Path,
+    picture: str,
+    split: str,
+    classes: Path | None,
+    yaw: float,
+    pitch: float,
+    focal: float,
+    size: str,
+    up: Up,
+    depth: Depth,
+    **how: Any,
+) -> None:
     """NTU RGB+D (60 and 120): a folder of .skeleton files.
 
     Keypoints in metres become pixels: Kinect's own colour or depth picture, or that of a virtual camera. With --depth

@@ -26,9 +26,12 @@ SUBJECT = "Regular expression whose group in a name says who it is, such as 'P(\
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that every form has."""
     faulty = click.option(
-        "--faulty", type=click.Choice(["quarantine", "refuse"]), default="quarantine", show_default=True,
+        "--faulty",
+        type=click.Choice(["quarantine", "refuse"]),
+        default="quarantine",
+        show_default=True,
         help="Set what is faulty aside and take the others, or take nothing.",
-    )  # fmt: skip
+    )
     return faulty(modes(command))
 
 
@@ -60,8 +63,8 @@ def camera(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def run(what: Collection, total: int | None, faulty: str, quiet: bool, as_json: bool) -> None:
     """Import a collection and tell what came of it. total: its size, for a progress bar."""
+    from posemill.ingest.current_user import who
     from posemill.ingest.keypoints import import_sequences
-    from posemill.ingest.who import who
 
     with (
         opened() as (engine, store),

@@ -28,7 +28,7 @@ def label(only_plan: bool, quiet: bool, as_json: bool) -> None:
     """
     from posemill import params
     from posemill.labelling.plan import survey
-    from posemill.labelling.room import open_room
+    from posemill.labelling.session import open_room
     from posemill.settings import Settings
 
     settings = Settings.from_env()
@@ -44,7 +44,7 @@ def label(only_plan: bool, quiet: bool, as_json: bool) -> None:
 
 def _label(room: Any, plan: Plan, quiet: bool, as_json: bool) -> dict[str, int]:
     from posemill.labelling.progress import progress
-    from posemill.labelling.work import label_backlog
+    from posemill.labelling.worker import label_backlog
 
     with progress(quiet, as_json) as report:
         label_backlog(room.labeller, room.ledger, room.videos, report)

@@ -89,7 +89,7 @@ def promote(tag: str, force: bool, because: str | None, quiet: bool, as_json: bo
 
 def _judged(version: RowMapping, now: RowMapping | None, force: bool) -> tuple[bool, str, dict[str, Any] | None]:
     """Whether the version may be promoted, why, and with which figures. A forced one need not be measurable."""
-    from posemill.stages import champion
+    from posemill.operations import champion
     from posemill.stages.workspace import Workspace
 
     if version["stage"] == "rejected":

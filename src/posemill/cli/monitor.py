@@ -24,16 +24,20 @@ def monitor(since: str | None, bento: str | None, as_json: bool) -> None:
       posemill monitor --since 24h --json
     """
     from posemill import params
+    from posemill.operations import monitor as stage
     from posemill.settings import Settings
-    from posemill.stages import monitor as stage
     from posemill.stages.workspace import Workspace
 
     settings = Settings.from_env()
     workspace = Workspace(settings.workspace)
     result = stage.run(
-        params.load(workspace.params).monitor, workspace, workspace.output("monitor"),
-        since_days=None if since is None else days(since), bento=bento, settings=settings,
-    )  # fmt: skip
+        params.load(workspace.params).monitor,
+        workspace,
+        workspace.output("monitor"),
+        since_days=None if since is None else days(since),
+        bento=bento,
+        settings=settings,
+    )
     if as_json:
         click.echo(result.model_dump_json())
     else:

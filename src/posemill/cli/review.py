@@ -45,7 +45,7 @@ def queue_(limit: int, as_json: bool) -> None:
     Doing it again changes nothing; what was answered stays answered:
       posemill review queue --limit 50
     """
-    from posemill.ingest.who import who
+    from posemill.ingest.current_user import who
     from posemill.review.ranking import rank
     from posemill.store.reviews import queue, review_items
 
@@ -108,7 +108,7 @@ def dismiss(items: tuple[int, ...], by: str | None) -> None:
     \b
       posemill review dismiss 3 4 --by anna
     """
-    from posemill.ingest.who import who
+    from posemill.ingest.current_user import who
     from posemill.store.reviews import answer, review_item
 
     with _transaction() as connection:
@@ -154,7 +154,7 @@ def import_(file: Path, by: str | None, quiet: bool, as_json: bool) -> None:
     All of a file or nothing of it; what was said before is kept, with who and when:
       posemill review import review/annotations.xml --by anna
     """
-    from posemill.ingest.who import who
+    from posemill.ingest.current_user import who
     from posemill.review.inbound import import_answers
 
     with _labelled() as (connection, labelled):
@@ -191,7 +191,7 @@ def undo(numbers: tuple[int, ...], by: str | None) -> None:
     \b
       posemill review undo 12 13
     """
-    from posemill.ingest.who import who
+    from posemill.ingest.current_user import who
     from posemill.store.corrections import end_corrections
 
     with _transaction() as connection:

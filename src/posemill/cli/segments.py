@@ -70,16 +70,21 @@ def list_(medium: str | None, dataset: str | None, history: bool, as_json: bool)
 @click.option("--camera", help="Which camera took it.")
 @BY
 def set_(
-    medium: str, start_s: float, end_s: float | None, activity: str | None, subject: str | None, camera: str | None,
+    medium: str,
+    start_s: float,
+    end_s: float | None,
+    activity: str | None,
+    subject: str | None,
+    camera: str | None,
     by: str | None,
-) -> None:  # fmt: skip
+) -> None:
     """Say what a stretch of a medium shows (MEDIUM: the beginning of its digest).
 
     \b
       posemill segments set 3fa9c1 --start 2 --end 7.5 --activity squat
     """
     from posemill.ingest import segments as known
-    from posemill.ingest.who import who
+    from posemill.ingest.current_user import who
 
     claims = {"activity": activity, "subject": subject, "camera": camera}
     with _transaction() as connection:
@@ -103,7 +108,7 @@ def correct(clip: int, unlabelled: bool, by: str | None, **given: Any) -> None:
       posemill segments correct 17 --start 1.5 --end 6
     """
     from posemill.ingest import segments as known
-    from posemill.ingest.who import who
+    from posemill.ingest.current_user import who
 
     changes = {name: value for name, value in given.items() if value is not None}
     if unlabelled:
@@ -122,7 +127,7 @@ def remove(clip: int, by: str | None) -> None:
     \b
       posemill segments remove 17
     """
-    from posemill.ingest.who import who
+    from posemill.ingest.current_user import who
     from posemill.store import catalog
 
     with _transaction() as connection:

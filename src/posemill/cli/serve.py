@@ -36,12 +36,12 @@ def serve(bento: str | None, port: int, host: str, small: bool, open_to_all: boo
       posemill keys add acme; posemill serve --host 0.0.0.0
       curl -F video=@clip.mp4 http://127.0.0.1:3000/analyse_video
     """
+    from posemill.operations.accept import package_tags
     from posemill.packaging.bento import environment
     from posemill.serving.guard import door
     from posemill.serving.guard.limits import REQUIRE_KEYS
     from posemill.serving.server import attend, command, port_is_free
     from posemill.settings import Settings
-    from posemill.stages.accept import package_tags
     from posemill.stages.workspace import Workspace
 
     settings = Settings.from_env()
@@ -54,9 +54,11 @@ def serve(bento: str | None, port: int, host: str, small: bool, open_to_all: boo
     address = f"http://{reached}:{port}"
     click.echo(f"{tag} on {host}: {address}/uat for people, {address}/docs for programs (Ctrl-C stops it)", err=True)
     attend(
-        command(tag, port, host), {**environment(settings.home), **gallery(settings), **told}, address,
+        command(tag, port, host),
+        {**environment(settings.home), **gallery(settings), **told},
+        address,
         lambda line: click.echo(line, err=True),
-    )  # fmt: skip
+    )
 
 
 def gallery(settings: Settings) -> dict[str, str]:
@@ -124,8 +126,11 @@ def _ask_windows(client: Client, file: Path) -> dict[str, Any]:
     mean = np.mean([p[answer.classes.index(activity)] for p in answer.probabilities])
     note = f"{counts[activity]} of {len(answer.activities)} windows"
     return {
-        "activity": activity, "probability": float(mean), "note": note, "answer": answer.model_dump(mode="json"),
-    }  # fmt: skip
+        "activity": activity,
+        "probability": float(mean),
+        "note": note,
+        "answer": answer.model_dump(mode="json"),
+    }
 
 
 def _row(answer: dict[str, Any]) -> str:

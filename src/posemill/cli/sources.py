@@ -32,9 +32,16 @@ __all__ = ["add", "capture", "media", "opened", "quarantine", "segments"]
 @click.option("--dataset", default="own", show_default=True, help="The dataset they belong to.")
 @modes
 def add(
-    paths: tuple[Path, ...], activity: str | None, activity_from_folder: bool, subject: str | None,
-    camera: str | None, split: str | None, dataset: str, quiet: bool, as_json: bool,
-) -> None:  # fmt: skip
+    paths: tuple[Path, ...],
+    activity: str | None,
+    activity_from_folder: bool,
+    subject: str | None,
+    camera: str | None,
+    split: str | None,
+    dataset: str,
+    quiet: bool,
+    as_json: bool,
+) -> None:
     """Add videos: files, folders, or a manifest of segments (.csv or .parquet).
 
     A manifest has the column path and any of start_s, end_s, activity, subject, camera, split. Adding the same file
@@ -47,9 +54,9 @@ def add(
     """
     from dataclasses import asdict
 
+    from posemill.ingest.current_user import who
     from posemill.ingest.entry import add_entries
     from posemill.ingest.folder import entries
-    from posemill.ingest.who import who
 
     if activity and activity_from_folder:
         raise InputError("give --activity or --activity-from-folder, not both")
@@ -77,9 +84,16 @@ def add(
 @click.option("--keep", type=click.Path(path_type=Path, dir_okay=False), help="Keep the recording here as well.")
 @modes
 def capture(
-    source: str, seconds: float, activity: str | None, subject: str | None, camera: str | None, dataset: str,
-    keep: Path | None, quiet: bool, as_json: bool,
-) -> None:  # fmt: skip
+    source: str,
+    seconds: float,
+    activity: str | None,
+    subject: str | None,
+    camera: str | None,
+    dataset: str,
+    keep: Path | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
     """Record from a camera (its number), a stream (its URL) or a file, and add the recording.
 
     \b
@@ -90,8 +104,8 @@ def capture(
     from datetime import UTC, datetime
 
     from posemill.ingest.camera import public_name, record
+    from posemill.ingest.current_user import who
     from posemill.ingest.register import register_video
-    from posemill.ingest.who import who
 
     name = public_name(source)
     with tempfile.TemporaryDirectory() as folder, progress("recording, frames", None, quiet or as_json) as step:
@@ -100,9 +114,16 @@ def capture(
         taken = f"capture {name} {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
         with opened() as (engine, store), engine.begin() as connection:
             medium = register_video(
-                connection, store, target, dataset=dataset, source=taken, activity=activity, subject=subject,
-                camera=camera or name, said_by=who(),
-            )  # fmt: skip
+                connection,
+                store,
+                target,
+                dataset=dataset,
+                source=taken,
+                activity=activity,
+                subject=subject,
+                camera=camera or name,
+                said_by=who(),
+            )
     say({"medium": medium if as_json else medium[:12], "frames": frames}, quiet, as_json)
 
 
@@ -164,7 +185,7 @@ def listed(as_json: bool = False) -> None:
 @click.argument("number", type=int)
 def release(number: int) -> None:
     """Take something out of quarantine, once its cause is gone; the stage looks at it again."""
-    from posemill.ingest.who import who
+    from posemill.ingest.current_user import who
     from posemill.store import catalog
 
     with opened() as (engine, _), engine.begin() as connection:

@@ -28,9 +28,16 @@ if TYPE_CHECKING:
 @click.option("--quiet", is_flag=True, help="Only errors.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def synth(
-    subjects: int, activities: str, call: str, split: str | None, clips_per: int, seed: int, out: Path | None,
-    quiet: bool, as_json: bool,
-) -> None:  # fmt: skip
+    subjects: int,
+    activities: str,
+    call: str,
+    split: str | None,
+    clips_per: int,
+    seed: int,
+    out: Path | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
     """Render people doing activities, as MP4 files with exact keypoints, and add them to the database.
 
     The same command again changes nothing; stopped early, it goes on where it was.
@@ -42,7 +49,7 @@ def synth(
       posemill synth --activities sports --call sit_up=situp,pull_up=pullup --split train
       posemill synth --subjects 2 --out rendered/
     """
-    from posemill.stages import synth as stage
+    from posemill.operations import synth as stage
     from posemill.synth.activities import named
     from posemill.synth.corpus import plan
 
@@ -60,8 +67,8 @@ def synth(
 
 def _register(plans: list[Plan], labels: dict[str, str], split: str | None, silent: bool) -> tuple[int, int]:
     """Render and register what is missing; number of new clips and of their frames."""
+    from posemill.operations import synth as stage
     from posemill.settings import Settings
-    from posemill.stages import synth as stage
     from posemill.store.media import MediaStore
     from posemill.store.postgres import open_engine
 

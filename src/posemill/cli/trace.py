@@ -72,9 +72,9 @@ def forget(medium: str, mark: bool, by: str | None, as_json: bool) -> None:
       posemill forget 26e506cc30f5
       posemill forget holiday.mp4 --mark --by anna
     """
-    from posemill.ingest.who import who
-    from posemill.uat.forget import mark as end_clips
-    from posemill.uat.forget import whereabouts
+    from posemill.ingest.current_user import who
+    from posemill.uat.usage import mark as end_clips
+    from posemill.uat.usage import whereabouts
 
     with transaction() as (connection, settings):
         found = whereabouts(connection, settings, medium)

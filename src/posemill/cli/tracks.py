@@ -10,7 +10,7 @@ import click
 from posemill.errors import InputError
 
 if TYPE_CHECKING:
-    from posemill.labelling.backlog import Labeller
+    from posemill.labelling.labeller import Labeller
     from posemill.pose.track import MediumTracks, PoseTrack
     from posemill.settings import Settings
 
@@ -59,7 +59,7 @@ def counted(track: PoseTrack) -> str:
 
 def _labeller(settings: Settings) -> Labeller:
     from posemill import params
-    from posemill.labelling.backlog import open_labeller
+    from posemill.labelling.labeller import open_labeller
 
     return open_labeller(params.load(settings.workspace / "params.yaml").label, settings)
 
@@ -83,7 +83,7 @@ def draw_tracks(
     path: Path, found: MediumTracks, target: Path, start_s: float, end_s: float, pictures: int, sides: bool
 ) -> None:
     """Write `target`.mp4 and `target`.png."""
-    from posemill.labelling.overlay import Overlay
+    from posemill.estimation.overlay import Overlay
     from posemill.video.draw import contact_sheet, write_png
     from posemill.video.encode import VideoWriter
     from posemill.video.probe import probe

@@ -11,7 +11,7 @@ import click
 from posemill.cli.output import modes, table
 
 if TYPE_CHECKING:
-    from posemill.stages.tune import Trial, TuneResult
+    from posemill.operations.tune import Trial, TuneResult
 
 SHOWN = 10  # of the best trials
 
@@ -32,8 +32,8 @@ def tune(trials: int | None, quiet: bool, as_json: bool) -> None:
     import yaml
 
     from posemill import params
+    from posemill.operations import tune as search
     from posemill.settings import Settings
-    from posemill.stages import tune as search
     from posemill.stages.workspace import Workspace
 
     workspace = Workspace(Settings.from_env().workspace)

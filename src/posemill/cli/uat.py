@@ -80,8 +80,19 @@ def judgements_(everything: bool, limit: int | None, as_json: bool) -> None:
     with transaction() as (connection, _):
         rows = judgements(connection, only_wrong=not everything, limit=None if not everything else limit)
     kept = [dict(row) | {"state": row["state"] or "right"} for row in rows if everything or row["state"] == "open"]
-    names = ["judgement", "added_at", "client", "upload_name", "person", "start_s", "end_s", "predicted", "activity",
-             "comment", "state"]  # fmt: skip
+    names = [
+        "judgement",
+        "added_at",
+        "client",
+        "upload_name",
+        "person",
+        "start_s",
+        "end_s",
+        "predicted",
+        "activity",
+        "comment",
+        "state",
+    ]
     names += ["upload_digest", "medium", "bento_tag", "receipt"] if as_json else []
     table(kept[:limit], names, as_json, "no client disagrees with anything that is open")
 
@@ -102,15 +113,16 @@ def confirm_(
       posemill uat confirm 12 --by anna
       posemill uat confirm 12 --activity lunge --media gym.mp4
     """
-    from posemill.ingest.who import who
+    from posemill.ingest.current_user import who
     from posemill.uat.confirm import confirm
 
     with transaction() as (connection, settings):
-        done = confirm(
-            connection, settings, judgement, activity=activity, media=media, new=new, said_by=by or who()
-        )  # fmt: skip
-    say({"medium": done.medium[:12], "clip": done.clip, "activity": done.activity, "scenario": str(done.scenario)},
-        quiet, as_json)  # fmt: skip
+        done = confirm(connection, settings, judgement, activity=activity, media=media, new=new, said_by=by or who())
+    say(
+        {"medium": done.medium[:12], "clip": done.clip, "activity": done.activity, "scenario": str(done.scenario)},
+        quiet,
+        as_json,
+    )
     for other in done.other:
         click.echo(f"{other}: `posemill segments correct` or `remove` if that is wrong", err=True)
 
@@ -124,7 +136,7 @@ def dismiss_(judgements: tuple[int, ...], by: str | None) -> None:
     \b
       posemill uat dismiss 12 --by anna
     """
-    from posemill.ingest.who import who
+    from posemill.ingest.current_user import who
     from posemill.uat.confirm import dismiss
 
     with transaction() as (connection, _):
@@ -147,20 +159,27 @@ def sign_(report: Path, by: str, reject: bool, conditions: str | None, quiet: bo
       posemill uat sign --by anna --conditions "not for children" build/uat/20261124-101500
       posemill uat sign --by anna --reject --conditions "falls are missed" build/uat/20261124-101500
     """
-    from posemill.ingest.who import who
+    from posemill.ingest.current_user import who
     from posemill.uat.release import wake
     from posemill.uat.signing import sign
 
     if not by.strip():
         raise InputError("--by is empty: a verdict is somebody's")
     with transaction() as (connection, settings):
-        done = sign(
-            connection, settings, report, by=by.strip(), reject=reject, conditions=conditions, added_by=who()
-        )  # fmt: skip
+        done = sign(connection, settings, report, by=by.strip(), reject=reject, conditions=conditions, added_by=who())
     verdict = "rejected" if reject else "accepted"
     told = wake(settings.workspace)
-    say({"verdict": done.number, verdict: done.bento, "bento digest": done.bento_digest[:12],
-         "report digest": done.report_digest[:12], "by": by}, quiet, as_json)  # fmt: skip
+    say(
+        {
+            "verdict": done.number,
+            verdict: done.bento,
+            "bento digest": done.bento_digest[:12],
+            "report digest": done.report_digest[:12],
+            "by": by,
+        },
+        quiet,
+        as_json,
+    )
     if not (quiet or as_json):
         click.echo(told, err=True)
 

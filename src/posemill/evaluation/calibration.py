@@ -62,9 +62,14 @@ def reliability(probabilities: NDArray[np.floating], actual: NDArray[np.int64], 
         inside = place == b
         if inside.any():
             out.append(
-                Bin(b / bins, (b + 1) / bins, int(inside.sum()),
-                    float(confidence[inside].mean()), float(right[inside].mean()))
-            )  # fmt: skip
+                Bin(
+                    b / bins,
+                    (b + 1) / bins,
+                    int(inside.sum()),
+                    float(confidence[inside].mean()),
+                    float(right[inside].mean()),
+                )
+            )
     return out
 
 

@@ -103,8 +103,9 @@ def figures(streams: Sequence[Stream]) -> dict[str, float]:
         "stream_false_alarms_per_hour": false / hours if hours else float("nan"),
         "stream_time_to_alert_s": float(np.median(came)) if came else float("nan"),
         "stream_missed": (len(delays) - len(came)) / len(delays) if delays else float("nan"),
-        "streams": len(streams), "stream_hours": hours,
-    }  # fmt: skip
+        "streams": len(streams),
+        "stream_hours": hours,
+    }
 
 
 def _f1(streams: Sequence[Stream], overlap: float) -> float:

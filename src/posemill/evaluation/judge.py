@@ -83,20 +83,31 @@ class Judgement:
             self.clips.probabilities.max(-1), self.clips.right, self.threshold
         )
         return {
-            "accuracy": metrics.accuracy(counts), "accuracy_low": low, "accuracy_high": high,
-            "accuracy_low_by_subject": people[0], "accuracy_high_by_subject": people[1],
-            "macro_f1": metrics.macro_f1(counts), "macro_f1_low": f1_low, "macro_f1_high": f1_high,
-            "class_recall": min(known), "clips": int(counts.sum()),
-            "ece": calibration.expected_error(self.bins), "ece_uncalibrated": calibration.expected_error(self.raw_bins),
-            "temperature": self.temperature, "window_accuracy": metrics.accuracy(windows),
-            "window_macro_f1": metrics.macro_f1(windows), "windows": int(windows.sum()),
+            "accuracy": metrics.accuracy(counts),
+            "accuracy_low": low,
+            "accuracy_high": high,
+            "accuracy_low_by_subject": people[0],
+            "accuracy_high_by_subject": people[1],
+            "macro_f1": metrics.macro_f1(counts),
+            "macro_f1_low": f1_low,
+            "macro_f1_high": f1_high,
+            "class_recall": min(known),
+            "clips": int(counts.sum()),
+            "ece": calibration.expected_error(self.bins),
+            "ece_uncalibrated": calibration.expected_error(self.raw_bins),
+            "temperature": self.temperature,
+            "window_accuracy": metrics.accuracy(windows),
+            "window_macro_f1": metrics.macro_f1(windows),
+            "windows": int(windows.sum()),
             "clips_unanswered": self.unanswered,
             "accuracy_counting_unanswered": float(np.trace(counts) / (counts.sum() + self.unanswered)),
-            "abstain_below": self.threshold, "answered": coverage, "accuracy_of_answered": selected,
+            "abstain_below": self.threshold,
+            "answered": coverage,
+            "accuracy_of_answered": selected,
             "risk_coverage_area": self.risk_coverage.area,
             "subjects": int(self.clips.index["subject"].nunique()),
             "recall": {s.activity: s.recall for s in scores if s.count},
-        }  # fmt: skip
+        }
 
     def _f1_interval(self) -> tuple[float, float]:
         """Of macro F1, from clips that are drawn again and again."""
@@ -108,10 +119,15 @@ class Judgement:
 
 
 def judge(
-    index: pd.DataFrame, classes: list[str], validation: tuple[pd.DataFrame, NDArray[np.float32]],
-    test_logits: NDArray[np.float32], bins: int, unanswered: int = 0, answered_right: float = 0.95,
+    index: pd.DataFrame,
+    classes: list[str],
+    validation: tuple[pd.DataFrame, NDArray[np.float32]],
+    test_logits: NDArray[np.float32],
+    bins: int,
+    unanswered: int = 0,
+    answered_right: float = 0.95,
     fitted_on: str = VALIDATION,
-) -> Judgement:  # fmt: skip
+) -> Judgement:
     """Put the figures together.
 
     index       rows of the test split in prepare's index.parquet, test_logits (N, C) in the same order.
@@ -127,12 +143,16 @@ def judge(
     actual = numbers(index, classes)
     windows = Level(index.reset_index(drop=True), actual, probabilities)
     return Judgement(
-        classes=classes, windows=windows, clips=by_clip(windows, classes), temperature=temperature,
+        classes=classes,
+        windows=windows,
+        clips=by_clip(windows, classes),
+        temperature=temperature,
         fitted_on=fitted_on,
         bins=calibration.reliability(probabilities, actual, bins),
-        raw_bins=calibration.reliability(calibration.softmax(test_logits), actual, bins), unanswered=unanswered,
+        raw_bins=calibration.reliability(calibration.softmax(test_logits), actual, bins),
+        unanswered=unanswered,
         threshold=_threshold(validation, classes, temperature, answered_right),
-    )  # fmt: skip
+    )
 
 
 def _threshold(

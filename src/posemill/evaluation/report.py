@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.evaluation import metrics, report_trials
+from posemill.evaluation import metrics
 from posemill.evaluation.bootstrap import accuracy_interval
 from posemill.evaluation.gates import GateOutcome
 from posemill.evaluation.judge import HELD_OUT, VALIDATION, Judgement
-from posemill.evaluation.trials import Trials
+from posemill.evaluation.robustness import report
+from posemill.evaluation.robustness.outcome import Trials
 from posemill.params.evaluate import Gates
 from posemill.pose.skeleton import Skeleton
 from posemill.report import plots, skeletons
@@ -49,9 +50,9 @@ def page(
     _classes(page, judged)
     _slices(page, judged)
     _calibration(page, judged)
-    report_trials.abstention(page, judged)
+    report.abstention(page, judged)
     if tried is not None:
-        report_trials.strain(page, tried)
+        report.strain(page, tried)
     _mistakes(page, judged, windows, skeleton, mistakes)
     return page
 
@@ -67,25 +68,36 @@ def _top(page: Page, judged: Judgement, outcomes: Sequence[GateOutcome]) -> None
     if figures["subjects"] >= _MANY:
         interval += f"; by subject {_span(figures['accuracy_low_by_subject'], figures['accuracy_high_by_subject'])}"
     spread = f"all activities count alike; {_span(figures['macro_f1_low'], figures['macro_f1_high'])}"
-    page.figures([
-        Figure("Accuracy, clips", _percent(figures["accuracy"]), interval),
-        Figure("Macro F1", _percent(figures["macro_f1"]), spread),
-        Figure("Accuracy, windows", _percent(figures["window_accuracy"]), f"{figures['windows']} windows"),
-        Figure("Calibration error", _percent(figures["ece"]), f"uncalibrated {_percent(figures['ece_uncalibrated'])}"),
-        Figure("Test clips", str(figures["clips"]), f"{figures['subjects'] or 'unnamed'} subjects"),
-        Figure("Unanswered clips", str(figures["clips_unanswered"]),
-               f"nobody usable in them; counted as wrong: {_percent(figures['accuracy_counting_unanswered'])}"),
-        Figure("Activities", str(len(judged.classes)), f"weakest recall {_percent(figures['class_recall'])}"),
-    ])  # fmt: skip
+    page.figures(
+        [
+            Figure("Accuracy, clips", _percent(figures["accuracy"]), interval),
+            Figure("Macro F1", _percent(figures["macro_f1"]), spread),
+            Figure("Accuracy, windows", _percent(figures["window_accuracy"]), f"{figures['windows']} windows"),
+            Figure(
+                "Calibration error", _percent(figures["ece"]), f"uncalibrated {_percent(figures['ece_uncalibrated'])}"
+            ),
+            Figure("Test clips", str(figures["clips"]), f"{figures['subjects'] or 'unnamed'} subjects"),
+            Figure(
+                "Unanswered clips",
+                str(figures["clips_unanswered"]),
+                f"nobody usable in them; counted as wrong: {_percent(figures['accuracy_counting_unanswered'])}",
+            ),
+            Figure("Activities", str(len(judged.classes)), f"weakest recall {_percent(figures['class_recall'])}"),
+        ]
+    )
 
 
 def _gates(page: Page, outcomes: Sequence[GateOutcome]) -> None:
     page.section("Gates", "Limits of params.yaml. A model on the wrong side of one is not packaged.")
     rows = [
-        (o.gate.replace("_", " "), f"{o.limit:g}", "–" if o.measured is None else f"{o.measured:.4g}",
-         Cell("passed", "good") if o.passed else Cell("failed", "bad"))
+        (
+            o.gate.replace("_", " "),
+            f"{o.limit:g}",
+            "–" if o.measured is None else f"{o.measured:.4g}",
+            Cell("passed", "good") if o.passed else Cell("failed", "bad"),
+        )
         for o in outcomes
-    ]  # fmt: skip
+    ]
     page.table(["Gate", "Limit", "Measured", "Outcome"], rows) if rows else page.text("All gates are switched off.")
     off = [name.replace("_", " ") for name in Gates.model_fields if name not in {o.gate for o in outcomes}]
     if rows and off:
@@ -196,10 +208,15 @@ def _mistakes(page: Page, judged: Judgement, windows: NDArray[np.float32], skele
     strips = [_strip(judged, int(row), windows, skeleton) for row in worst]
     page.picture(skeletons.sheet(strips), f"Drawn skeletons of the {len(strips)} most confident mistakes")
     rows = [
-        (str(int(clips.index["clip"].iat[r])), judged.classes[clips.actual[r]], judged.classes[clips.predicted[r]],
-         _percent(float(clips.probabilities[r].max())), str(clips.index["medium"].iat[r])[:12])
+        (
+            str(int(clips.index["clip"].iat[r])),
+            judged.classes[clips.actual[r]],
+            judged.classes[clips.predicted[r]],
+            _percent(float(clips.probabilities[r].max())),
+            str(clips.index["medium"].iat[r])[:12],
+        )
         for r in worst.tolist()
-    ]  # fmt: skip
+    ]
     page.table(["Clip", "Actual", "Taken for", "Confidence", "Medium"], rows)
 
 

@@ -22,9 +22,10 @@ def write(
     """
     figures = {**figures, "gates": {o.gate: "passed" if o.passed else o.says for o in outcomes}}
     _json(folder / "metrics.json", figures)
-    _json(folder / "calibration.json", {
-        "temperature": judged.temperature, "abstain_below": judged.threshold, "fitted_on": judged.fitted_on
-    })  # fmt: skip
+    _json(
+        folder / "calibration.json",
+        {"temperature": judged.temperature, "abstain_below": judged.threshold, "fitted_on": judged.fitted_on},
+    )
     _predictions(folder / "predictions.parquet", judged)
     plots = folder / "plots"
     plots.mkdir(parents=True, exist_ok=True)
@@ -33,15 +34,17 @@ def write(
     _csv(plots / "confusion.csv", ("actual", "predicted"), ((names[a], names[p]) for a, p in pairs))
     curves = (("raw", judged.raw_bins), ("calibrated", judged.bins))
     _csv(
-        plots / "reliability.csv", ("probabilities", "confidence", "accuracy", "count"),
+        plots / "reliability.csv",
+        ("probabilities", "confidence", "accuracy", "count"),
         ((which, f"{b.confidence:.4f}", f"{b.accuracy:.4f}", b.count) for which, bins in curves for b in bins),
-    )  # fmt: skip
+    )
     risk = judged.risk_coverage
     points = zip(risk.coverage, risk.risk, risk.threshold, strict=True)
     _csv(
-        plots / "risk_coverage.csv", ("coverage", "risk", "threshold"),
+        plots / "risk_coverage.csv",
+        ("coverage", "risk", "threshold"),
         ((f"{c:.4f}", f"{r:.4f}", f"{t:.4f}") for c, r, t in points),
-    )  # fmt: skip
+    )
     return figures
 
 
@@ -56,9 +59,12 @@ def _predictions(path: Path, judged: Judgement) -> None:
 def _rows(level: Level, classes: list[str]) -> Any:
     wanted = [c for c in ("window", "clip", "medium", "person", "start_s", "subject", "camera") if c in level.index]
     return level.index[wanted].assign(
-        split="test", activity=[classes[a] for a in level.actual], predicted=[classes[p] for p in level.predicted],
-        confidence=level.probabilities.max(-1), probabilities=list(level.probabilities),
-    )  # fmt: skip
+        split="test",
+        activity=[classes[a] for a in level.actual],
+        predicted=[classes[p] for p in level.predicted],
+        confidence=level.probabilities.max(-1),
+        probabilities=list(level.probabilities),
+    )
 
 
 def _json(path: Path, content: Mapping[str, Any]) -> None:

@@ -165,9 +165,12 @@ class FeaturePipeline:
             }
             pose = fields["normalisation"]["mean_pose"]
             return cls(
-                body, WindowSpec(**window), None if pose is None else np.array(pose, np.float32),
-                fields["normalisation"]["spread"], fields.get("coordinates", 2),
-            )  # fmt: skip
+                body,
+                WindowSpec(**window),
+                None if pose is None else np.array(pose, np.float32),
+                fields["normalisation"]["spread"],
+                fields.get("coordinates", 2),
+            )
         except (KeyError, TypeError, json.JSONDecodeError) as exc:
             raise CheckpointError(f"{path} is not a features.json of posemill: {exc!r}; write it again") from exc
 

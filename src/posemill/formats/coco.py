@@ -26,11 +26,16 @@ def write_coco(path: Path, media: Iterable[MediumTracks], visible_from: float = 
     listed = list(media)
     about = [
         {
-            "medium": t.medium, "labeller": t.labeller, "skeleton": definition(t.skeleton), "width": t.width_px,
-            "height": t.height_px, "frames": t.frames, "duration_s": t.duration_s,
+            "medium": t.medium,
+            "labeller": t.labeller,
+            "skeleton": definition(t.skeleton),
+            "width": t.width_px,
+            "height": t.height_px,
+            "frames": t.frames,
+            "duration_s": t.duration_s,
         }
         for t in listed
-    ]  # fmt: skip
+    ]
     shown = [picture for tracks in listed for picture in pictures(tracks)]
     content = document(shown, visible_from) | {"media": about}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,37 +68,54 @@ def document(shown: Iterable[Picture], visible_from: float = VISIBLE_FROM, folde
         category = categories.setdefault(points.name, _category(points, len(categories) + 1))
         images.append(
             {
-                "id": number, "file_name": f"{folder}{picture.file_name}", "width": picture.width_px,
-                "height": picture.height_px, "medium": picture.medium, "frame": picture.frame,
+                "id": number,
+                "file_name": f"{folder}{picture.file_name}",
+                "width": picture.width_px,
+                "height": picture.height_px,
+                "medium": picture.medium,
+                "frame": picture.frame,
                 "time_s": picture.time_s,
             }
-        )  # fmt: skip
+        )
         for person in picture.people:
             about = {"id": len(annotations) + 1, "image_id": number, "category_id": category["id"]}
             annotations.append(about | _annotation(person, visible_from))
     info = {"description": "keypoints by posemill", "version": "1.0"}
     return {
-        "info": info, "licenses": [], "images": images, "annotations": annotations,
+        "info": info,
+        "licenses": [],
+        "images": images,
+        "annotations": annotations,
         "categories": list(categories.values()),
-    }  # fmt: skip
+    }
 
 
 def _category(points: Skeleton, number: int) -> dict[str, Any]:
     edges = (points.edge_index + 1).tolist()  # COCO counts from 1
     name = "person" if number == 1 else f"person {points.name}"
     return {
-        "id": number, "name": name, "supercategory": "person", "keypoints": list(points.keypoints), "skeleton": edges
-    }  # fmt: skip
+        "id": number,
+        "name": name,
+        "supercategory": "person",
+        "keypoints": list(points.keypoints),
+        "skeleton": edges,
+    }
 
 
 def _annotation(person: Person, visible_from: float) -> dict[str, Any]:
     box = person.box()
     return {
-        "keypoints": triples(person, person.visibility(visible_from)), "num_keypoints": int(person.seen.sum()),
-        "bbox": box, "area": round(box[2] * box[3], 3), "iscrowd": 0, "score": round(person.mean_confidence, 6),
-        "track_id": person.person, "attributes": {"person": person.person},
-        "confidence": [round(float(c), 6) for c in person.confidence], "state": State(person.state).name.lower(),
-    }  # fmt: skip
+        "keypoints": triples(person, person.visibility(visible_from)),
+        "num_keypoints": int(person.seen.sum()),
+        "bbox": box,
+        "area": round(box[2] * box[3], 3),
+        "iscrowd": 0,
+        "score": round(person.mean_confidence, 6),
+        "track_id": person.person,
+        "attributes": {"person": person.person},
+        "confidence": [round(float(c), 6) for c in person.confidence],
+        "state": State(person.state).name.lower(),
+    }
 
 
 def read_coco(path: Path) -> list[MediumTracks]:
@@ -110,21 +132,31 @@ def read_coco(path: Path) -> list[MediumTracks]:
         people = tuple(_person(a) for a in by_image.get(image["id"], []))
         by_medium.setdefault(image["medium"], []).append(
             Picture(
-                image["medium"], image["frame"], image["time_s"], image["width"], image["height"],
-                points[image["medium"]], people,
+                image["medium"],
+                image["frame"],
+                image["time_s"],
+                image["width"],
+                image["height"],
+                points[image["medium"]],
+                people,
             )
-        )  # fmt: skip
+        )
     return [
         assemble(
             by_medium.get(about["medium"], []),
             Source(
-                about["medium"], about["width"], about["height"], 1.0, about["frames"], about["duration_s"],
+                about["medium"],
+                about["width"],
+                about["height"],
+                1.0,
+                about["frames"],
+                about["duration_s"],
                 about["labeller"],
             ),
             points[about["medium"]],
         )
         for about in content["media"]
-    ]  # fmt: skip
+    ]
 
 
 def _person(annotation: dict[str, Any]) -> Person:

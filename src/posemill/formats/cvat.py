@@ -33,9 +33,13 @@ def write_cvat(
     _labels(Xml.SubElement(task, "labels"), points)
     for number, picture in enumerate(images):
         image = Xml.SubElement(
-            root, "image", id=str(number), name=picture.file_name, width=str(picture.width_px),
+            root,
+            "image",
+            id=str(number),
+            name=picture.file_name,
+            width=str(picture.width_px),
             height=str(picture.height_px),
-        )  # fmt: skip
+        )
         for person in picture.people:
             _skeleton(image, person, points, visible_from)
     Xml.indent(root)
@@ -48,8 +52,13 @@ def _labels(labels: Xml.Element, points: Skeleton) -> None:
     _text(person, "name", "person")
     _text(person, "type", "skeleton")
     attribute = Xml.SubElement(Xml.SubElement(person, "attributes"), "attribute")
-    for tag, value in (("name", "person"), ("mutable", "False"), ("input_type", "number"), ("default_value", "0"),
-                       ("values", "0\n999\n1")):  # fmt: skip
+    for tag, value in (
+        ("name", "person"),
+        ("mutable", "False"),
+        ("input_type", "number"),
+        ("default_value", "0"),
+        ("values", "0\n999\n1"),
+    ):
         _text(attribute, tag, value)
     _text(person, "svg", _drawing(points))
     for name in points.keypoints:
@@ -80,9 +89,14 @@ def _skeleton(image: Xml.Element, person: Person, points: Skeleton, visible_from
     for k, flag in enumerate(person.visibility(visible_from).tolist()):
         x, y = person.xy[k] if flag else middle  # CVAT wants a place of an outside point too
         Xml.SubElement(
-            element, "points", label=points.keypoints[k], source="auto", outside=str(int(flag == 0)),
-            occluded=str(int(flag == 1)), points=f"{x:.3f},{y:.3f}",
-        )  # fmt: skip
+            element,
+            "points",
+            label=points.keypoints[k],
+            source="auto",
+            outside=str(int(flag == 0)),
+            occluded=str(int(flag == 1)),
+            points=f"{x:.3f},{y:.3f}",
+        )
     _text(element, "attribute", str(person.person)).set("name", "person")
 
 

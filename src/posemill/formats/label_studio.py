@@ -30,13 +30,14 @@ def tasks(shown: Iterable[Picture], model_version: str, image_root: str) -> list
             "data": {"image": f"{image_root}{picture.file_name}", "medium": picture.medium, "frame": picture.frame},
             "predictions": [
                 {
-                    "model_version": model_version, "score": _score(picture),
+                    "model_version": model_version,
+                    "score": _score(picture),
                     "result": [region for person in picture.people for region in _regions(picture, person)],
                 }
             ],
         }
         for picture in shown
-    ]  # fmt: skip
+    ]
 
 
 def labelling_config(points: Skeleton) -> str:
@@ -56,9 +57,12 @@ def _score(picture: Picture) -> float:
 def _regions(picture: Picture, person: Person) -> list[dict[str, Any]]:
     size = np.array([picture.width_px, picture.height_px])
     common = {
-        "to_name": "image", "original_width": picture.width_px, "original_height": picture.height_px,
-        "image_rotation": 0, "meta": {"text": [f"person {person.person}"]},
-    }  # fmt: skip
+        "to_name": "image",
+        "original_width": picture.width_px,
+        "original_height": picture.height_px,
+        "image_rotation": 0,
+        "meta": {"text": [f"person {person.person}"]},
+    }
     box = np.array(person.box()).reshape(2, 2) / size * 100
     parent = f"person-{person.person}"
     place = {"x": box[0, 0], "y": box[0, 1], "width": box[1, 0], "height": box[1, 1], "rotation": 0}
@@ -68,11 +72,16 @@ def _regions(picture: Picture, person: Person) -> list[dict[str, Any]]:
         name, (x, y) = picture.skeleton.keypoints[k], person.xy[k] / size * 100
         value = {"x": round(float(x), 4), "y": round(float(y), 4), "width": _POINT_PERCENT, "keypointlabels": [name]}
         regions.append(
-            common | {
-                "id": f"{parent}-{name}", "parentID": parent, "from_name": "keypoint", "type": "keypointlabels",
-                "score": round(float(person.confidence[k]), 4), "value": value,
+            common
+            | {
+                "id": f"{parent}-{name}",
+                "parentID": parent,
+                "from_name": "keypoint",
+                "type": "keypointlabels",
+                "score": round(float(person.confidence[k]), 4),
+                "value": value,
             }
-        )  # fmt: skip
+        )
     return regions
 
 

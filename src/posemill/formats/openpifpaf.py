@@ -36,8 +36,10 @@ def _said(person: Person) -> dict[str, Any]:
     return {
         "keypoints": triples(person, np.maximum(person.confidence, LEAST), 2),
         "bbox": [round(side, 2) for side in person.box()],
-        "score": max(PERSON_LEAST, round(person.mean_confidence, 3)), "category_id": 1, "id_": person.person + 1,
-    }  # fmt: skip
+        "score": max(PERSON_LEAST, round(person.mean_confidence, 3)),
+        "category_id": 1,
+        "id_": person.person + 1,
+    }
 
 
 def read_openpifpaf(path: Path, source: Source, points: Skeleton) -> MediumTracks:

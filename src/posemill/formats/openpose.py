@@ -20,9 +20,14 @@ LAYOUTS = {"openpose-body25": BODY_25, "openpose-coco18": OPENPOSE_18}
 LEAST = 1e-6  # confidence of a keypoint that was found: 0 means that it was not
 _FILE = re.compile(r"_(\d{12})_keypoints\.json$")
 _EMPTY = (
-    "face_keypoints_2d", "hand_left_keypoints_2d", "hand_right_keypoints_2d", "pose_keypoints_3d", "face_keypoints_3d",
-    "hand_left_keypoints_3d", "hand_right_keypoints_3d",
-)  # fmt: skip
+    "face_keypoints_2d",
+    "hand_left_keypoints_2d",
+    "hand_right_keypoints_2d",
+    "pose_keypoints_3d",
+    "face_keypoints_3d",
+    "hand_left_keypoints_3d",
+    "hand_right_keypoints_3d",
+)
 
 
 def write_openpose(folder: Path, tracks: MediumTracks, target: Skeleton) -> int:
@@ -75,11 +80,16 @@ def read_openpose(folder: Path, source: Source) -> MediumTracks:
     points = known[lengths.pop()] if lengths else BODY_25
     shown = [
         Picture(
-            source.medium, frame, frame / source.fps, source.width_px, source.height_px, points,
+            source.medium,
+            frame,
+            frame / source.fps,
+            source.width_px,
+            source.height_px,
+            points,
             tuple(_person(person, len(people), folder) for person in people),
         )
         for frame, people in said.items()
-    ]  # fmt: skip
+    ]
     return assemble(shown, source, points)
 
 

@@ -125,11 +125,17 @@ def pictures(tracks: MediumTracks, frames: Iterable[int] | None = None, origin: 
     rate = frame_rate(tracks)
     return [
         Picture(
-            tracks.medium, frame, times.get(frame, frame / rate), tracks.width_px, tracks.height_px, tracks.skeleton,
-            tuple(people[frame]), origin,
+            tracks.medium,
+            frame,
+            times.get(frame, frame / rate),
+            tracks.width_px,
+            tracks.height_px,
+            tracks.skeleton,
+            tuple(people[frame]),
+            origin,
         )
         for frame in sorted(people)
-    ]  # fmt: skip
+    ]
 
 
 def looked_at(tracks: MediumTracks) -> range:
@@ -169,10 +175,14 @@ def _track(number: int, rows: dict[int, tuple[float, Person]], skeleton: Skeleto
     frames = sorted(rows)
     people = [rows[frame][1] for frame in frames]
     return PoseTrack(
-        skeleton, number, np.array(frames, np.int32), np.array([rows[frame][0] for frame in frames]),
+        skeleton,
+        number,
+        np.array(frames, np.int32),
+        np.array([rows[frame][0] for frame in frames]),
         np.stack([p.xy for p in people]).astype(np.float32),
-        np.stack([p.confidence for p in people]).astype(np.float32), np.array([p.state for p in people], np.uint8),
-    )  # fmt: skip
+        np.stack([p.confidence for p in people]).astype(np.float32),
+        np.array([p.state for p in people], np.uint8),
+    )
 
 
 def triples(person: Person, third: NDArray[np.floating] | NDArray[np.integer], digits: int = 3) -> list[float]:

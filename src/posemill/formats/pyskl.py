@@ -64,10 +64,17 @@ def _annotation(tracks: MediumTracks, cut: Cut) -> dict[str, Any]:
         time_s[at] = part.time_s
     size = (int(tracks.height_px), int(tracks.width_px))
     return {
-        "frame_dir": cut.name, "total_frames": len(frames), "img_shape": size, "original_shape": size,
-        "keypoint": keypoint, "keypoint_score": score, "medium": tracks.medium,
-        "person": [part.person for part in people], "frame": np.array(frames, np.int32), "time_s": time_s,
-    }  # fmt: skip
+        "frame_dir": cut.name,
+        "total_frames": len(frames),
+        "img_shape": size,
+        "original_shape": size,
+        "keypoint": keypoint,
+        "keypoint_score": score,
+        "medium": tracks.medium,
+        "person": [part.person for part in people],
+        "frame": np.array(frames, np.int32),
+        "time_s": time_s,
+    }
 
 
 def read_pyskl(path: Path) -> dict[str, Any]:
@@ -102,13 +109,19 @@ def tracks_of(annotation: Mapping[str, Any], points: Skeleton, fps: float = 30.0
     medium = annotation.get("medium", annotation["frame_dir"])
     shown = [
         Picture(
-            medium, int(frame[t]), float(time_s[t]), width, height, points,
+            medium,
+            int(frame[t]),
+            float(time_s[t]),
+            width,
+            height,
+            points,
             tuple(
                 Person(int(number), xy[m, t], np.clip(score[m, t], 0, 1) * seen[m, t])
-                for m, number in enumerate(numbers) if seen[m, t].any()
+                for m, number in enumerate(numbers)
+                if seen[m, t].any()
             ),
         )
         for t in range(len(frame))
-    ]  # fmt: skip
+    ]
     end_s = float(time_s[-1]) if len(time_s) else 0.0
     return assemble(shown, Source(medium, width, height, fps, len(frame), end_s + 1 / fps), points)

@@ -51,9 +51,10 @@ def _frame(media: Sequence[MediumTracks], name: str) -> pl.DataFrame:
     columns: dict[str, Any] = {
         "medium": [medium for medium, track in rows for _ in range(len(track))],
         "person": np.repeat([t.person for t in tracks], [len(t) for t in tracks]).astype(np.int32),
-        "frame": _joined(tracks, "frame", np.int32), "time_s": _joined(tracks, "time_s", np.float64),
+        "frame": _joined(tracks, "frame", np.int32),
+        "time_s": _joined(tracks, "time_s", np.float64),
         "state": [State(s).name.lower() for s in _joined(tracks, "state", np.uint8).tolist()],
-    }  # fmt: skip
+    }
     xy, confidence = _joined(tracks, "xy", np.float32), _joined(tracks, "confidence", np.float32)
     for k, keypoint in enumerate(points.keypoints):
         if len(xy):
@@ -121,8 +122,13 @@ def _medium(row: dict[str, Any], table: pl.DataFrame, points: Skeleton) -> Mediu
         state = np.array([State[name.upper()] for name in own["state"]], np.uint8)
         tracks.append(
             PoseTrack(
-                points, person, own["frame"].to_numpy().astype(np.int32), own["time_s"].cast(pl.Float64).to_numpy(),
-                np.stack([x, y], -1), confidence, state,
+                points,
+                person,
+                own["frame"].to_numpy().astype(np.int32),
+                own["time_s"].cast(pl.Float64).to_numpy(),
+                np.stack([x, y], -1),
+                confidence,
+                state,
             )
-        )  # fmt: skip
+        )
     return MediumTracks(skeleton=points, tracks=tuple(tracks), **{name: row[name] for name in _ABOUT})

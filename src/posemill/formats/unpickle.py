@@ -13,9 +13,11 @@ _NUMPY = {("numpy", "ndarray"), ("numpy", "dtype")} | {
     (module, name)
     for core in ("numpy.core", "numpy._core")
     for module, name in (
-        (f"{core}.multiarray", "_reconstruct"), (f"{core}.multiarray", "scalar"), (f"{core}.numeric", "_frombuffer"),
+        (f"{core}.multiarray", "_reconstruct"),
+        (f"{core}.multiarray", "scalar"),
+        (f"{core}.numeric", "_frombuffer"),
     )
-}  # fmt: skip
+}
 
 
 class _Reader(pickle.Unpickler):

@@ -16,9 +16,12 @@ ASSUMED_FPS = 30.0  # cameras that do not say; frames carry their true time all 
 
 
 def record(
-    source: str, target: Path, seconds: float, advance: Callable[[float], object] = lambda _: None,
+    source: str,
+    target: Path,
+    seconds: float,
+    advance: Callable[[float], object] = lambda _: None,
     clock: Callable[[], float] = time.monotonic,
-) -> int:  # fmt: skip
+) -> int:
     """Record `seconds` of a camera (its number), a stream's URL or a file; returns how many frames there are.
 
     Live frames are stamped when they come, frames of a file with the file's times.

@@ -50,9 +50,14 @@ class Added:
 
 
 def add_entries(
-    engine: Engine, store: MediaStore, entries: Sequence[Entry], *, dataset: str, said_by: str,
+    engine: Engine,
+    store: MediaStore,
+    entries: Sequence[Entry],
+    *,
+    dataset: str,
+    said_by: str,
     advance: Callable[[], object] = lambda: None,
-) -> Added:  # fmt: skip
+) -> Added:
     """Put every file into the store once, then its medium and clips into the database, in batches.
 
     A file that cannot be read goes to quarantine, and the others go on. Errors: Unavailable for a store that is
@@ -101,9 +106,7 @@ def _put(store: MediaStore, path: Path) -> str:
 
 
 def _set_aside(connection: Connection, entry: Entry, reason: str, dataset: str, said_by: str) -> None:
-    row = catalog.add_address(
-        connection, address(entry.path), dataset=dataset, source=entry.source, added_by=said_by
-    )  # fmt: skip
+    row = catalog.add_address(connection, address(entry.path), dataset=dataset, source=entry.source, added_by=said_by)
     catalog.quarantine(connection, "medium", stage="ingest", reason=reason, added_by=said_by, medium_row=row)
 
 

@@ -55,7 +55,7 @@ def figures(kind: str, digest: str, store: MediaStore) -> dict[str, Any]:
     path = checked(digest, store)
     if kind == "keypoints":
         return _keypoint_figures(path)
-    from posemill.video.apart import probe_apart
+    from posemill.video.sandboxed import probe_apart
 
     try:
         found = asdict(probe_apart(path))
@@ -81,6 +81,10 @@ def _keypoint_figures(path: Path) -> dict[str, Any]:
     if not tracks.frames or not tracks.duration_s:
         raise UnreadableMedia("the file holds no frame")
     return {
-        "width_px": tracks.width_px, "height_px": tracks.height_px, "fps": tracks.frames / tracks.duration_s,
-        "frames": tracks.frames, "duration_s": tracks.duration_s, "codec": None,
-    }  # fmt: skip
+        "width_px": tracks.width_px,
+        "height_px": tracks.height_px,
+        "fps": tracks.frames / tracks.duration_s,
+        "frames": tracks.frames,
+        "duration_s": tracks.duration_s,
+        "codec": None,
+    }

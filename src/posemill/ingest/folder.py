@@ -34,9 +34,14 @@ VIDEOS = frozenset(
 
 
 def entries(
-    paths: Sequence[Path], *, activity: str | None = None, subject: str | None = None, camera: str | None = None,
-    split: str | None = None, activity_from_folder: bool = False,
-) -> list[Entry]:  # fmt: skip
+    paths: Sequence[Path],
+    *,
+    activity: str | None = None,
+    subject: str | None = None,
+    camera: str | None = None,
+    split: str | None = None,
+    activity_from_folder: bool = False,
+) -> list[Entry]:
     """What these files, folders and manifests ask to add.
 
     A folder gives its videos at any depth, by extension, without hidden files; `source` is their path within it, the

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from posemill.errors import InputError
 from posemill.ingest.datasets.sequence import Fault, Found, Sequence
 from posemill.ingest.entry import printable
-from posemill.ingest.soundness import Watch, told
+from posemill.ingest.validator import Watch, told
 from posemill.store import catalog
 from posemill.store.media import MediaStore
 from posemill.store.track_file import medium_bytes
@@ -61,9 +61,14 @@ class Imported:
 
 
 def import_sequences(
-    conn: Connection, store: MediaStore, what: Collection, *, said_by: str, faulty: Faulty = "quarantine",
+    conn: Connection,
+    store: MediaStore,
+    what: Collection,
+    *,
+    said_by: str,
+    faulty: Faulty = "quarantine",
     advance: Callable[[], object] = lambda: None,
-) -> Imported:  # fmt: skip
+) -> Imported:
     """Import a data set. The same again changes nothing; what was set aside and is sound now is taken in.
 
     faulty  `quarantine`: the sound sequences go in, the others are set aside with their reasons; `refuse`: nothing
@@ -106,14 +111,25 @@ class _Row:
     def __init__(self, sequence: Sequence, digest: str, said_by: str, dataset: str, reason: str | None) -> None:
         tracks, self.reason = sequence.tracks, reason
         self.medium = catalog.MediumRow(
-            digest=digest, dataset=dataset, source=sequence.source or sequence.name, added_by=said_by,
-            kind="keypoints", width_px=tracks.width_px, height_px=tracks.height_px,
-            fps=tracks.frames / tracks.duration_s, frames=tracks.frames, duration_s=tracks.duration_s,
-        )  # fmt: skip
+            digest=digest,
+            dataset=dataset,
+            source=sequence.source or sequence.name,
+            added_by=said_by,
+            kind="keypoints",
+            width_px=tracks.width_px,
+            height_px=tracks.height_px,
+            fps=tracks.frames / tracks.duration_s,
+            frames=tracks.frames,
+            duration_s=tracks.duration_s,
+        )
         self.clip = catalog.ClipRow(
-            digest, said_by, activity=sequence.activity, split=sequence.split, camera=sequence.camera,
+            digest,
+            said_by,
+            activity=sequence.activity,
+            split=sequence.split,
+            camera=sequence.camera,
             subject=sequence.subject or f"{dataset}/{sequence.name}",
-        )  # fmt: skip
+        )
 
 
 def _refuse(what: Collection) -> None:

@@ -14,10 +14,21 @@ from posemill.store.track_file import medium_bytes
 
 
 def register_video(
-    conn: Connection, store: MediaStore, path: Path, *, dataset: str, source: str, activity: str | None = None,
-    subject: str | None = None, camera: str | None = None, split: str | None = None, start_s: float | None = None,
-    end_s: float | None = None, said_by: str, truth: MediumTracks | None = None,
-) -> str:  # fmt: skip
+    conn: Connection,
+    store: MediaStore,
+    path: Path,
+    *,
+    dataset: str,
+    source: str,
+    activity: str | None = None,
+    subject: str | None = None,
+    camera: str | None = None,
+    split: str | None = None,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    said_by: str,
+    truth: MediumTracks | None = None,
+) -> str:
     """Store a video, add its medium and one clip (the whole of it, or start_s..end_s); returns its digest.
 
     truth: its exact keypoints; `medium` in it is replaced by the digest. The same file again changes nothing.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from posemill.labelling.base import FramePoses, Pose
+from posemill.estimation.types import FramePoses, Pose
 from posemill.pose.skeleton import Skeleton
 from posemill.store.pose_file import ChunkPoses
 from posemill.store.pose_store import Stretch
@@ -64,9 +64,14 @@ def cover(stored: Iterable[Stretch], frames: int, size: int) -> list[tuple[Stret
 
 
 def poses_of(
-    found: Sequence[FramePoses], medium: str, fingerprint: str, stretch: Stretch, points: Skeleton,
-    size_px: tuple[int, int], duration_s: float,
-) -> ChunkPoses:  # fmt: skip
+    found: Sequence[FramePoses],
+    medium: str,
+    fingerprint: str,
+    stretch: Stretch,
+    points: Skeleton,
+    size_px: tuple[int, int],
+    duration_s: float,
+) -> ChunkPoses:
     """Poses as the store keeps them. size_px: width and height of the medium; duration_s: of all of it."""
     each, k = [pose for frame in found for pose in frame.poses], len(points)
     return ChunkPoses(

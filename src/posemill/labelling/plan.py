@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from posemill.labelling.backlog import Labeller
 from posemill.labelling.chunks import chunk_frames, cover
-from posemill.labelling.lengths import guessed_frames
+from posemill.labelling.duration_estimate import guessed_frames
+from posemill.labelling.labeller import Labeller
 from posemill.store.ledger import Job, Ledger, database
 from posemill.store.pose_store import Stretch
 

@@ -110,10 +110,16 @@ class JsonLines(Report):
         rate = round(chunk.frames / chunk.seconds, 2) if chunk.seconds else None
         hinted = {"hinted_frames": chunk.hinted} if chunk.hinted else {}
         self._say(
-            "done", chunk.medium, start_frame=start, end_frame=end, frames=chunk.frames, poses=chunk.poses,
-            seconds=None if chunk.seconds is None else round(chunk.seconds, 4), frames_per_second=rate,
+            "done",
+            chunk.medium,
+            start_frame=start,
+            end_frame=end,
+            frames=chunk.frames,
+            poses=chunk.poses,
+            seconds=None if chunk.seconds is None else round(chunk.seconds, 4),
+            frames_per_second=rate,
             **hinted,
-        )  # fmt: skip
+        )
 
     def failed(self, medium: str, reason: str, again: bool, source: str | None = None) -> None:
         """See Report."""
@@ -168,9 +174,11 @@ def _bar() -> Iterator[Report]:
 
     one_line = Column(no_wrap=True)
     columns = (
-        TextColumn("labelling"), BarColumn(None), MofNCompleteColumn(table_column=one_line),
+        TextColumn("labelling"),
+        BarColumn(None),
+        MofNCompleteColumn(table_column=one_line),
         Figures(table_column=one_line),
-    )  # fmt: skip
+    )
     with Progress(*columns, console=Console(stderr=True), speed_estimate_period=60, expand=True) as bar:
         yield _Bar(bar)
 

@@ -85,9 +85,19 @@ class PoseC3D(nn.Module):
     """
 
     def __init__(
-        self, skeleton: Skeleton, classes: int, cells: int = 24, sigma: float = 0.6, reach: float = 3.5, every: int = 2,
-        base: int = 16, blocks: tuple[int, ...] = (1, 2, 1), stem: int = 3, dropout: float = 0.3, coordinates: int = 2,
-    ) -> None:  # fmt: skip
+        self,
+        skeleton: Skeleton,
+        classes: int,
+        cells: int = 24,
+        sigma: float = 0.6,
+        reach: float = 3.5,
+        every: int = 2,
+        base: int = 16,
+        blocks: tuple[int, ...] = (1, 2, 1),
+        stem: int = 3,
+        dropout: float = 0.3,
+        coordinates: int = 2,
+    ) -> None:
         super().__init__()
         self.heatmaps = Heatmaps(skeleton, cells, sigma, reach, every, coordinates)
         self.stem = nn.Sequential(
@@ -116,7 +126,17 @@ class PoseC3DSlowOnly(PoseC3D):
     """PoseC3D in its published size: SlowOnly-R50 without the last stage on heatmaps of 56 × 56. For a GPU."""
 
     def __init__(
-        self, skeleton: Skeleton, classes: int, cells: int = 56, sigma: float = 0.6, reach: float = 3.5, every: int = 1,
-        base: int = 32, blocks: tuple[int, ...] = (4, 6, 3), stem: int = 7, dropout: float = 0.5, coordinates: int = 2,
-    ) -> None:  # fmt: skip
+        self,
+        skeleton: Skeleton,
+        classes: int,
+        cells: int = 56,
+        sigma: float = 0.6,
+        reach: float = 3.5,
+        every: int = 1,
+        base: int = 32,
+        blocks: tuple[int, ...] = (4, 6, 3),
+        stem: int = 7,
+        dropout: float = 0.5,
+        coordinates: int = 2,
+    ) -> None:
         super().__init__(skeleton, classes, cells, sigma, reach, every, base, blocks, stem, dropout, coordinates)

@@ -6,7 +6,7 @@ a graph that starts as the skeleton and is learnt, residual connections around g
 Everything stays (B, T, K, C) in memory from the first layer to the last. A 1×1 convolution is then one matrix product
 over all keypoints of all frames, mixing keypoints is a small product a frame on the same memory, and a convolution in
 time reads it as a channels-last picture: nothing is permuted or copied on the way. What lies between products, that is
-normalisation, sum and ReLU, is one operation (posemill.models.fused).
+normalisation, sum and ReLU, is one operation (posemill.cpu_kernels).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from posemill.models.fused.largest import largest
-from posemill.models.fused.mix import mixed
-from posemill.models.fused.norm import normalised, normalised_joined, normalised_split
+from posemill.cpu_kernels.batch_norm import normalised, normalised_joined, normalised_split
+from posemill.cpu_kernels.graph_matmul import mixed
+from posemill.cpu_kernels.temporal_max_pool import largest
 from posemill.models.streams import STREAMS, KeypointStreams
 from posemill.pose.skeleton import Skeleton
 
@@ -107,9 +107,15 @@ class _Block(nn.Module):
     """Graph, then time, around a residual connection that the first block does not have."""
 
     def __init__(
-        self, skeleton: Skeleton, channels_in: int, channels_out: int, stride: int, first: bool,
-        dilations: tuple[int, ...], dropout: float,
-    ) -> None:  # fmt: skip
+        self,
+        skeleton: Skeleton,
+        channels_in: int,
+        channels_out: int,
+        stride: int,
+        first: bool,
+        dilations: tuple[int, ...],
+        dropout: float,
+    ) -> None:
         super().__init__()
         self.graph = _Graph(skeleton, channels_in, channels_out)
         self.temporal = _Temporal(channels_out, stride, dilations, dropout)
@@ -138,18 +144,26 @@ class STGCN(nn.Module):
     """
 
     def __init__(
-        self, skeleton: Skeleton, classes: int, widths: tuple[int, ...] = (48, 48, 96, 96, 192, 192),
-        dilations: tuple[int, ...] = (1, 2, 4), dropout: float = 0.2, motion_gain: float = 3.0, coordinates: int = 2,
+        self,
+        skeleton: Skeleton,
+        classes: int,
+        widths: tuple[int, ...] = (48, 48, 96, 96, 192, 192),
+        dilations: tuple[int, ...] = (1, 2, 4),
+        dropout: float = 0.2,
+        motion_gain: float = 3.0,
+        coordinates: int = 2,
         streams: tuple[str, ...] = STREAMS,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.streams = KeypointStreams(skeleton, motion_gain, coordinates, streams)
         self.norm = _Norm(self.streams.channels * len(skeleton))
         channels = [self.streams.channels, *widths]
-        self.blocks = nn.Sequential(*[
-            _Block(skeleton, a, b, 2 if i and b > a else 1, i == 0, dilations, dropout)
-            for i, (a, b) in enumerate(pairwise(channels))
-        ])  # fmt: skip
+        self.blocks = nn.Sequential(
+            *[
+                _Block(skeleton, a, b, 2 if i and b > a else 1, i == 0, dilations, dropout)
+                for i, (a, b) in enumerate(pairwise(channels))
+            ]
+        )
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(widths[-1], classes))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -164,9 +178,14 @@ class STGCNPlusPlus(STGCN):
     """ST-GCN++ in its published size: ten blocks, 64 channels that double twice, six branches in time."""
 
     def __init__(
-        self, skeleton: Skeleton, classes: int,
+        self,
+        skeleton: Skeleton,
+        classes: int,
         widths: tuple[int, ...] = (64, 64, 64, 64, 128, 128, 128, 256, 256, 256),
-        dilations: tuple[int, ...] = (1, 2, 3, 4), dropout: float = 0.0, motion_gain: float = 3.0, coordinates: int = 2,
+        dilations: tuple[int, ...] = (1, 2, 3, 4),
+        dropout: float = 0.0,
+        motion_gain: float = 3.0,
+        coordinates: int = 2,
         streams: tuple[str, ...] = STREAMS,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(skeleton, classes, widths, dilations, dropout, motion_gain, coordinates, streams)

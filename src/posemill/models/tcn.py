@@ -17,10 +17,12 @@ class _Block(nn.Module):
         padding = dilation * (kernel - 1) // 2
         self.body = nn.Sequential(
             nn.Conv1d(width, width, kernel, padding=padding, dilation=dilation, bias=False),
-            nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(dropout),
+            nn.BatchNorm1d(width),
+            nn.ReLU(),
+            nn.Dropout(dropout),
             nn.Conv1d(width, width, 1, bias=False),
             nn.BatchNorm1d(width),
-        )  # fmt: skip
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(x + self.body(x))
@@ -35,10 +37,17 @@ class TCN(nn.Module):
     """
 
     def __init__(
-        self, skeleton: Skeleton, classes: int, width: int = 192, kernel: int = 5,
-        dilations: tuple[int, ...] = (1, 2, 4, 8, 4, 2), dropout: float = 0.2, motion_gain: float = 3.0,
-        coordinates: int = 2, streams: tuple[str, ...] = STREAMS,
-    ) -> None:  # fmt: skip
+        self,
+        skeleton: Skeleton,
+        classes: int,
+        width: int = 192,
+        kernel: int = 5,
+        dilations: tuple[int, ...] = (1, 2, 4, 8, 4, 2),
+        dropout: float = 0.2,
+        motion_gain: float = 3.0,
+        coordinates: int = 2,
+        streams: tuple[str, ...] = STREAMS,
+    ) -> None:
         super().__init__()
         self.streams = Streams(skeleton, motion_gain, coordinates, streams)
         self.stem = nn.Sequential(

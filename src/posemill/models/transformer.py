@@ -40,9 +40,12 @@ class _Block(nn.Module):
         super().__init__()
         self.space, self.time = _Attention(width, heads, dropout), _Attention(width, heads, dropout)
         self.alone = nn.Sequential(
-            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width),
+            nn.LayerNorm(width),
+            nn.Linear(width, 2 * width),
+            nn.GELU(),
+            nn.Linear(2 * width, width),
             nn.Dropout(dropout),
-        )  # fmt: skip
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, K, C) → the same."""
@@ -60,9 +63,18 @@ class Transformer(nn.Module):
     """
 
     def __init__(
-        self, skeleton: Skeleton, classes: int, width: int = 64, depth: int = 4, heads: int = 4, stride: int = 2,
-        dropout: float = 0.1, motion_gain: float = 3.0, coordinates: int = 2, streams: tuple[str, ...] = STREAMS,
-    ) -> None:  # fmt: skip
+        self,
+        skeleton: Skeleton,
+        classes: int,
+        width: int = 64,
+        depth: int = 4,
+        heads: int = 4,
+        stride: int = 2,
+        dropout: float = 0.1,
+        motion_gain: float = 3.0,
+        coordinates: int = 2,
+        streams: tuple[str, ...] = STREAMS,
+    ) -> None:
         super().__init__()
         if width % (2 * heads):
             raise InputError(f"network transformer: width should be a multiple of 2 · heads = {2 * heads}, is {width}")

@@ -17,9 +17,11 @@ BINS = 10
 EMPTY = 0.005  # share that an empty part counts as; the library's 0.0001 lets one rare activity decide alone
 ACTIVITY = "activity"
 WORDS = {
-    "body_px": "body size", "missing": "share of missing keypoints", "keypoint_confidence": "keypoint confidence",
+    "body_px": "body size",
+    "missing": "share of missing keypoints",
+    "keypoint_confidence": "keypoint confidence",
     ACTIVITY: "mix of activities",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,15 @@ def compare(trained: Reference, seen: Live, limits: MonitorParams) -> list[Drift
     counts = {name: seen.activities.count(name) for name in {*trained.activities, *seen.activities}}
     found.append(
         Drift(
-            ACTIVITY, mix_psi(labels, seen.activities), None, limits.max_activity_psi, None,
-            _most(trained.activities), _most(counts),
+            ACTIVITY,
+            mix_psi(labels, seen.activities),
+            None,
+            limits.max_activity_psi,
+            None,
+            _most(trained.activities),
+            _most(counts),
         )
-    )  # fmt: skip
+    )
     return found
 
 

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
-from posemill.features.visible import visible, written
+from posemill.features.window_stats import visible, written
 
 FILE = "reference.json"
 FORMAT = "posemill-reference-1"
+WINDOWS = 20_000  # of the train split are measured for the reference, spread over it
 VALUES = 500  # kept of a figure, at evenly spread ranks: its whole distribution, at any sample size
 FIGURES = ("body_px", "missing", "keypoint_confidence")
 
@@ -25,7 +26,7 @@ class Reference:
     """The windows of the train split.
 
     windows     how many there are.
-    values      figure → at most VALUES values in order, see features/visible.py for what they are.
+    values      figure → at most VALUES values in order, see features/window_stats.py for what they are.
     activities  activity → windows with that label.
     """
 
@@ -48,6 +49,18 @@ def reference(windows: NDArray[np.float32], activities: Iterable[str]) -> Refere
         values={name: _spread(values) for name, values in columns.items()},
         activities=dict(sorted(labels.items())),
     )
+
+
+def write_reference(prepare: Path, path: Path) -> None:
+    """reference.json of the train split of build/prepare, for the package. Equal windows give equal bytes."""
+    import pandas as pd
+
+    index = pd.read_parquet(prepare / "index.parquet", columns=["activity", "split"])
+    rows = np.flatnonzero(index["split"] == "train")
+    some = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), WINDOWS)).round().astype(int))]
+    windows = np.load(prepare / "windows.npy", mmap_mode="r")[some]
+    measured = reference(np.asarray(windows, np.float32), index["activity"].iloc[rows])
+    Reference(len(rows), measured.values, measured.activities).save(path)
 
 
 def load(path: Path) -> Reference:

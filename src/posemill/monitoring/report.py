@@ -50,10 +50,11 @@ def _figures(seen: Live) -> list[Figure]:
         Figure("Windows sampled", str(seen.windows), "at most eight an answer"),
         Figure("Probability of answers", percent(float(np.median(sure))) if len(sure) else "–", "median"),
         Figure(
-            "Time to answer", f"{np.median(known):.0f} ms" if len(known) else "–",
+            "Time to answer",
+            f"{np.median(known):.0f} ms" if len(known) else "–",
             f"median; 95 % within {np.quantile(known, 0.95):.0f} ms" if len(known) else "",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _table(made: Page, drifts: Sequence[Drift]) -> None:
@@ -64,11 +65,15 @@ def _table(made: Page, drifts: Sequence[Drift]) -> None:
     )
     rows = [
         [
-            WORDS[d.figure], d.trained, d.seen, _measured(d.psi, d.max_psi), _measured(d.ks, d.max_ks),
+            WORDS[d.figure],
+            d.trained,
+            d.seen,
+            _measured(d.psi, d.max_psi),
+            _measured(d.ks, d.max_ks),
             Cell("within limits", "good") if d.passed else Cell("changed", "bad"),
         ]
         for d in drifts
-    ]  # fmt: skip
+    ]
     made.table(["figure", "in training", "live", "PSI (limit)", "KS (limit)", "verdict"], rows)
 
 

@@ -97,7 +97,7 @@ def _store(package: Path) -> str:
 
 def _licence(service: str, package: Path) -> str:
     """What applies to whoever offers the bento: the analysis poses with the labeller's backend."""
-    from posemill.labelling.licence import licence
+    from posemill.estimation.licence import licence
 
     path = package / "labeller.json"
     backend = json.loads(path.read_text()).get("backend") if path.is_file() and service == "analysis" else None

@@ -166,7 +166,7 @@ def _labeller(labeller: Mapping[str, Any]) -> str:
 
 
 def _licences(labeller: Mapping[str, Any]) -> str:
-    from posemill.labelling.licence import OWN, licence, obligations
+    from posemill.estimation.licence import OWN, licence, obligations
 
     backend = labeller.get("backend")
     own = f"The activity model and the small service (`posemill-activity`) are {OWN}, like posemill itself."

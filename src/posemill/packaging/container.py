@@ -20,10 +20,23 @@ from posemill.errors import InputError, PosemillError
 ROOTS: Mapping[str, tuple[str, ...]] = {
     "activity": ("bentoml",),
     "analysis": (
-        "bentoml", "av", "numpy", "onnxruntime", "opencv-python-headless", "openpifpaf-vita", "openvino",
-        "psycopg2-binary", "pydantic", "python-multipart", "safetensors", "scipy", "sqlalchemy", "torch", "torchvision",
+        "bentoml",
+        "av",
+        "numpy",
+        "onnxruntime",
+        "opencv-python-headless",
+        "openpifpaf-vita",
+        "openvino",
+        "psycopg2-binary",
+        "pydantic",
+        "python-multipart",
+        "safetensors",
+        "scipy",
+        "sqlalchemy",
+        "torch",
+        "torchvision",
     ),
-}  # fmt: skip
+}
 LINUX = {"sys_platform": "linux", "platform_system": "Linux"}
 PYTHON = Path("env/python")
 REQUIREMENTS = PYTHON / "requirements.txt"

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from posemill.params.looks import FollowHintParams, LooksParams, fits_stride
 from posemill.params.section import Section
 from posemill.params.tracking import TrackingParams
+from posemill.params.tta import FollowHintParams, LooksParams, fits_stride
 
 
 class LabelParams(Section):

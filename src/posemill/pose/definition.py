@@ -34,9 +34,12 @@ def fingerprint(body: Skeleton) -> str | None:
 def written_out(body: Skeleton) -> dict[str, Any]:
     """All fields of a skeleton, as JSON has them."""
     return {
-        "name": body.name, "keypoints": list(body.keypoints), "edges": [list(edge) for edge in body.edges],
-        "pairs": [list(pair) for pair in body.pairs], "sigmas": list(body.sigmas),
-    }  # fmt: skip
+        "name": body.name,
+        "keypoints": list(body.keypoints),
+        "edges": [list(edge) for edge in body.edges],
+        "pairs": [list(pair) for pair in body.pairs],
+        "sigmas": list(body.sigmas),
+    }
 
 
 def defined(said: str | Mapping[str, Any]) -> Skeleton:

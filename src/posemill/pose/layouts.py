@@ -23,12 +23,18 @@ COCO_17 = Skeleton(
     name="coco-17",
     keypoints=("nose", "left_eye", "right_eye", "left_ear", "right_ear", *_BODY),
     edges=(
-        ("nose", "left_eye"), ("nose", "right_eye"), ("left_eye", "left_ear"), ("right_eye", "right_ear"),
-        ("nose", "left_shoulder"), ("nose", "right_shoulder"), *_LIMBS, *_TRUNK,
+        ("nose", "left_eye"),
+        ("nose", "right_eye"),
+        ("left_eye", "left_ear"),
+        ("right_eye", "right_ear"),
+        ("nose", "left_shoulder"),
+        ("nose", "right_shoulder"),
+        *_LIMBS,
+        *_TRUNK,
     ),
     pairs=(("left_eye", "right_eye"), ("left_ear", "right_ear"), *_BODY_PAIRS),
     sigmas=(0.026, 0.025, 0.025, 0.035, 0.035, *_BODY_SIGMAS),
-)  # fmt: skip
+)
 
 PENN_13 = Skeleton(
     name="penn-13",
@@ -47,14 +53,37 @@ _RIGHT_ARM, _LEFT_ARM, _RIGHT_LEG, _LEFT_LEG = (
     tuple(f"{side}_{part}" for part in parts) for parts in (_SIDES[:3], _SIDES[3:]) for side in ("right", "left")
 )
 _SIGMA = {
-    "nose": 0.026, "eye": 0.025, "ear": 0.035, "shoulder": 0.079, "elbow": 0.072, "wrist": 0.062, "hip": 0.107,
-    "knee": 0.087, "ankle": 0.089,  # COCO's, the same as above
-    "neck": 0.079, "head_top": 0.079, "upper_neck": 0.079,  # CrowdPose's
-    "big_toe": 0.08, "small_toe": 0.08, "heel": 0.08, "foot_index": 0.08,  # the middle of COCO-WholeBody's two sides
-    "mid_hip": 0.107, "chest": 0.107, "pelvis": 0.107, "spine": 0.107, "thorax": 0.079,  # as their neighbours: no study
-    "eye_inner": 0.025, "eye_outer": 0.025, "mouth": 0.026, "pinky": 0.035, "index": 0.035, "thumb": 0.035,
-    "throat": 0.079, "belly": 0.107, "face": 0.079,  # JHMDB's: as their neighbours too
-}  # fmt: skip
+    "nose": 0.026,
+    "eye": 0.025,
+    "ear": 0.035,
+    "shoulder": 0.079,
+    "elbow": 0.072,
+    "wrist": 0.062,
+    "hip": 0.107,
+    "knee": 0.087,
+    "ankle": 0.089,  # COCO's, the same as above
+    "neck": 0.079,
+    "head_top": 0.079,
+    "upper_neck": 0.079,  # CrowdPose's
+    "big_toe": 0.08,
+    "small_toe": 0.08,
+    "heel": 0.08,
+    "foot_index": 0.08,  # the middle of COCO-WholeBody's two sides
+    "mid_hip": 0.107,
+    "chest": 0.107,
+    "pelvis": 0.107,
+    "spine": 0.107,
+    "thorax": 0.079,  # as their neighbours: no study
+    "eye_inner": 0.025,
+    "eye_outer": 0.025,
+    "mouth": 0.026,
+    "pinky": 0.035,
+    "index": 0.035,
+    "thumb": 0.035,
+    "throat": 0.079,
+    "belly": 0.107,
+    "face": 0.079,  # JHMDB's: as their neighbours too
+}
 
 
 def _sigmas(keypoints: tuple[str, ...]) -> tuple[float, ...]:
@@ -62,30 +91,60 @@ def _sigmas(keypoints: tuple[str, ...]) -> tuple[float, ...]:
 
 
 _OPENPOSE_18 = (
-    "nose", "neck", *_RIGHT_ARM, *_LEFT_ARM, *_RIGHT_LEG, *_LEFT_LEG, "right_eye", "left_eye", "right_ear", "left_ear",
-)  # fmt: skip
+    "nose",
+    "neck",
+    *_RIGHT_ARM,
+    *_LEFT_ARM,
+    *_RIGHT_LEG,
+    *_LEFT_LEG,
+    "right_eye",
+    "left_eye",
+    "right_ear",
+    "left_ear",
+)
 OPENPOSE_18 = Skeleton(
     name="openpose-18",
     keypoints=_OPENPOSE_18,
     edges=(
-        ("neck", "right_shoulder"), ("neck", "left_shoulder"), ("neck", "right_hip"), ("neck", "left_hip"),
-        ("neck", "nose"), *_FACE_EDGES, *_ARM_AND_LEG,
+        ("neck", "right_shoulder"),
+        ("neck", "left_shoulder"),
+        ("neck", "right_hip"),
+        ("neck", "left_hip"),
+        ("neck", "nose"),
+        *_FACE_EDGES,
+        *_ARM_AND_LEG,
     ),
     pairs=(*_FACE_PAIRS, *_BODY_PAIRS),
     sigmas=_sigmas(_OPENPOSE_18),
-)  # fmt: skip
+)
 
 _FOOT = ("big_toe", "small_toe", "heel")
 _BODY_25 = (
-    "nose", "neck", *_RIGHT_ARM, *_LEFT_ARM, "mid_hip", *_RIGHT_LEG, *_LEFT_LEG, "right_eye", "left_eye", "right_ear",
-    "left_ear", *(f"{side}_{part}" for side in ("left", "right") for part in _FOOT),
-)  # fmt: skip
+    "nose",
+    "neck",
+    *_RIGHT_ARM,
+    *_LEFT_ARM,
+    "mid_hip",
+    *_RIGHT_LEG,
+    *_LEFT_LEG,
+    "right_eye",
+    "left_eye",
+    "right_ear",
+    "left_ear",
+    *(f"{side}_{part}" for side in ("left", "right") for part in _FOOT),
+)
 BODY_25 = Skeleton(
     name="body-25",
     keypoints=_BODY_25,
     edges=(
-        ("neck", "mid_hip"), ("neck", "right_shoulder"), ("neck", "left_shoulder"), ("mid_hip", "right_hip"),
-        ("mid_hip", "left_hip"), ("neck", "nose"), *_FACE_EDGES, *_ARM_AND_LEG,
+        ("neck", "mid_hip"),
+        ("neck", "right_shoulder"),
+        ("neck", "left_shoulder"),
+        ("mid_hip", "right_hip"),
+        ("mid_hip", "left_hip"),
+        ("neck", "nose"),
+        *_FACE_EDGES,
+        *_ARM_AND_LEG,
         *(
             (f"{side}_{a}", f"{side}_{b}")
             for side in ("left", "right")
@@ -94,79 +153,126 @@ BODY_25 = Skeleton(
     ),
     pairs=(*_FACE_PAIRS, *_BODY_PAIRS, *((f"left_{part}", f"right_{part}") for part in _FOOT)),
     sigmas=_sigmas(_BODY_25),
-)  # fmt: skip
+)
 
 _MPII_15 = ("head_top", "upper_neck", *_RIGHT_ARM, *_LEFT_ARM, *_RIGHT_LEG, *_LEFT_LEG, "chest")
 MPII_15 = Skeleton(  # OpenPose's MPI layout: its chest is halfway between MPII's thorax and pelvis
     name="mpii-15",
     keypoints=_MPII_15,
     edges=(
-        ("upper_neck", "head_top"), ("upper_neck", "right_shoulder"), ("upper_neck", "left_shoulder"),
-        ("upper_neck", "chest"), ("chest", "right_hip"), ("chest", "left_hip"), *_ARM_AND_LEG,
+        ("upper_neck", "head_top"),
+        ("upper_neck", "right_shoulder"),
+        ("upper_neck", "left_shoulder"),
+        ("upper_neck", "chest"),
+        ("chest", "right_hip"),
+        ("chest", "left_hip"),
+        *_ARM_AND_LEG,
     ),
     pairs=_BODY_PAIRS,
     sigmas=_sigmas(_MPII_15),
-)  # fmt: skip
+)
 
 _H36M_17 = (
-    "pelvis", *_RIGHT_LEG, *_LEFT_LEG, "spine", "thorax", "nose", "head_top", *_LEFT_ARM, *_RIGHT_ARM,
-)  # fmt: skip
+    "pelvis",
+    *_RIGHT_LEG,
+    *_LEFT_LEG,
+    "spine",
+    "thorax",
+    "nose",
+    "head_top",
+    *_LEFT_ARM,
+    *_RIGHT_ARM,
+)
 H36M_17 = Skeleton(
     name="h36m-17",
     keypoints=_H36M_17,
     edges=(
-        ("pelvis", "right_hip"), ("pelvis", "left_hip"), ("pelvis", "spine"), ("spine", "thorax"), ("thorax", "nose"),
-        ("nose", "head_top"), ("thorax", "left_shoulder"), ("thorax", "right_shoulder"), *_ARM_AND_LEG,
+        ("pelvis", "right_hip"),
+        ("pelvis", "left_hip"),
+        ("pelvis", "spine"),
+        ("spine", "thorax"),
+        ("thorax", "nose"),
+        ("nose", "head_top"),
+        ("thorax", "left_shoulder"),
+        ("thorax", "right_shoulder"),
+        *_ARM_AND_LEG,
     ),
     pairs=_BODY_PAIRS,
     sigmas=_sigmas(_H36M_17),
-)  # fmt: skip
+)
 
 _HAND = ("pinky", "index", "thumb")
 _BLAZEPOSE_33 = (
-    "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer",
-    "left_ear", "right_ear", "left_mouth", "right_mouth",
+    "nose",
+    "left_eye_inner",
+    "left_eye",
+    "left_eye_outer",
+    "right_eye_inner",
+    "right_eye",
+    "right_eye_outer",
+    "left_ear",
+    "right_ear",
+    "left_mouth",
+    "right_mouth",
     *(
         f"{side}_{part}"
         for part in (*_SIDES[:3], *_HAND, *_SIDES[3:], "heel", "foot_index")
         for side in ("left", "right")
     ),
-)  # fmt: skip
+)
 BLAZEPOSE_33 = Skeleton(
     name="blazepose-33",
     keypoints=_BLAZEPOSE_33,
     edges=(
-        ("left_mouth", "right_mouth"), *_TRUNK, *_LIMBS,
+        ("left_mouth", "right_mouth"),
+        *_TRUNK,
+        *_LIMBS,
         *(
             (f"{side}_{a}" if a != "nose" else a, f"{side}_{b}")
             for side in ("left", "right")
             for a, b in (
-                ("nose", "shoulder"), ("nose", "mouth"), ("nose", "eye_inner"), ("eye_inner", "eye"),
-                ("eye", "eye_outer"), ("eye_outer", "ear"),
-                ("wrist", "pinky"), ("wrist", "index"), ("wrist", "thumb"), ("pinky", "index"),
-                ("ankle", "heel"), ("heel", "foot_index"), ("ankle", "foot_index"),
+                ("nose", "shoulder"),
+                ("nose", "mouth"),
+                ("nose", "eye_inner"),
+                ("eye_inner", "eye"),
+                ("eye", "eye_outer"),
+                ("eye_outer", "ear"),
+                ("wrist", "pinky"),
+                ("wrist", "index"),
+                ("wrist", "thumb"),
+                ("pinky", "index"),
+                ("ankle", "heel"),
+                ("heel", "foot_index"),
+                ("ankle", "foot_index"),
             )
         ),
     ),
     pairs=tuple((name, name.replace("left_", "right_")) for name in _BLAZEPOSE_33 if name.startswith("left_")),
     sigmas=_sigmas(_BLAZEPOSE_33),
-)  # fmt: skip
+)
 
 _JHMDB_15 = (
-    "throat", "belly", "face",
+    "throat",
+    "belly",
+    "face",
     *(
         f"{side}_{part}"
         for part in ("shoulder", "hip", "elbow", "knee", "wrist", "ankle")
         for side in ("right", "left")
     ),
-)  # fmt: skip
+)
 JHMDB_15 = Skeleton(  # joints of the puppet that annotators laid over the person: they are there when hidden too
     name="jhmdb-15",
     keypoints=_JHMDB_15,
     edges=(
-        ("throat", "face"), ("throat", "belly"), ("throat", "right_shoulder"), ("throat", "left_shoulder"),
-        ("belly", "right_hip"), ("belly", "left_hip"), *_ARM_AND_LEG,
+        ("throat", "face"),
+        ("throat", "belly"),
+        ("throat", "right_shoulder"),
+        ("throat", "left_shoulder"),
+        ("belly", "right_hip"),
+        ("belly", "left_hip"),
+        *_ARM_AND_LEG,
     ),
     pairs=_BODY_PAIRS,
     sigmas=_sigmas(_JHMDB_15),
-)  # fmt: skip
+)

@@ -12,10 +12,23 @@ from posemill.pose.topology import Skeleton
 
 _ARM, _LEG = ("shoulder", "elbow", "wrist", "hand"), ("hip", "knee", "ankle", "foot")
 _SIGMA = {
-    "shoulder": 0.079, "elbow": 0.072, "wrist": 0.062, "hip": 0.107, "knee": 0.087, "ankle": 0.089,  # COCO's
-    "spine_base": 0.107, "spine_mid": 0.107, "spine_shoulder": 0.079, "mid_neck": 0.079, "mid_head": 0.079,
-    "hand": 0.062, "hand_tip": 0.062, "thumb_tip": 0.062, "foot": 0.08, "torso": 0.107,  # as their neighbours: no study
-}  # fmt: skip
+    "shoulder": 0.079,
+    "elbow": 0.072,
+    "wrist": 0.062,
+    "hip": 0.107,
+    "knee": 0.087,
+    "ankle": 0.089,  # COCO's
+    "spine_base": 0.107,
+    "spine_mid": 0.107,
+    "spine_shoulder": 0.079,
+    "mid_neck": 0.079,
+    "mid_head": 0.079,
+    "hand": 0.062,
+    "hand_tip": 0.062,
+    "thumb_tip": 0.062,
+    "foot": 0.08,
+    "torso": 0.107,  # as their neighbours: no study
+}
 
 
 def _sensor(
@@ -44,12 +57,20 @@ def _both(*parts: tuple[str, ...]) -> tuple[str, ...]:
 NTU_25 = _sensor(  # Kinect's second version, as NTU RGB+D has it
     "ntu-25",
     (
-        "spine_base", "spine_mid", "mid_neck", "mid_head", *_both(_ARM, _LEG),
-        "spine_shoulder", "left_hand_tip", "left_thumb_tip", "right_hand_tip", "right_thumb_tip",
+        "spine_base",
+        "spine_mid",
+        "mid_neck",
+        "mid_head",
+        *_both(_ARM, _LEG),
+        "spine_shoulder",
+        "left_hand_tip",
+        "left_thumb_tip",
+        "right_hand_tip",
+        "right_thumb_tip",
     ),
     ("spine_base", "spine_mid", "spine_shoulder", "mid_neck", "mid_head"),
     (("spine_shoulder", *_ARM, "hand_tip"), ("hand", "thumb_tip"), ("spine_base", *_LEG)),
-)  # fmt: skip
+)
 
 KINECT_20 = _sensor(  # Kinect's first version, in the order of its SDK: UTKinect, Northwestern-UCLA
     "kinect-20",

@@ -28,14 +28,38 @@ from posemill.pose.sensors import KINECT_20, NTU_25, OPENNI_15
 from posemill.pose.topology import Skeleton
 
 __all__ = [
-    "BLAZEPOSE_33", "BODY_12", "BODY_25", "COCO_17", "H36M_17", "JHMDB_15", "KINECT_20", "MPII_15", "NTU_25",
-    "OPENNI_15", "OPENPOSE_18", "PENN_13", "SKELETONS", "Skeleton", "conversion_index", "skeleton",
-]  # fmt: skip
+    "BLAZEPOSE_33",
+    "BODY_12",
+    "BODY_25",
+    "COCO_17",
+    "H36M_17",
+    "JHMDB_15",
+    "KINECT_20",
+    "MPII_15",
+    "NTU_25",
+    "OPENNI_15",
+    "OPENPOSE_18",
+    "PENN_13",
+    "SKELETONS",
+    "Skeleton",
+    "conversion_index",
+    "skeleton",
+]
 
 _ALL = (
-    COCO_17, PENN_13, BODY_12, OPENPOSE_18, BODY_25, MPII_15, H36M_17, BLAZEPOSE_33, JHMDB_15, NTU_25, KINECT_20,
+    COCO_17,
+    PENN_13,
+    BODY_12,
+    OPENPOSE_18,
+    BODY_25,
+    MPII_15,
+    H36M_17,
+    BLAZEPOSE_33,
+    JHMDB_15,
+    NTU_25,
+    KINECT_20,
     OPENNI_15,
-)  # fmt: skip
+)
 SKELETONS: Mapping[str, Skeleton] = MappingProxyType({s.name: s for s in _ALL})
 
 

@@ -46,9 +46,12 @@ class PoseTrack:
     def __post_init__(self) -> None:
         t, k = len(self.frame), len(self.skeleton)
         wanted = {
-            "frame": ((t,), np.int32), "time_s": ((t,), np.float64), "xy": ((t, k, 2), np.float32),
-            "confidence": ((t, k), np.float32), "state": ((t,), np.uint8),
-        } | ({} if self.z is None else {"z": ((t, k), np.float32)})  # fmt: skip
+            "frame": ((t,), np.int32),
+            "time_s": ((t,), np.float64),
+            "xy": ((t, k, 2), np.float32),
+            "confidence": ((t, k), np.float32),
+            "state": ((t,), np.uint8),
+        } | ({} if self.z is None else {"z": ((t, k), np.float32)})
         for name, (shape, dtype) in wanted.items():
             array = getattr(self, name)
             if array.shape != shape or array.dtype != dtype:
@@ -78,9 +81,14 @@ class PoseTrack:
     def rows(self, which: NDArray[Any]) -> PoseTrack:
         """Some of the rows, by a mask (T,) or by ascending places."""
         return replace(
-            self, frame=self.frame[which], time_s=self.time_s[which], xy=self.xy[which],
-            confidence=self.confidence[which], state=self.state[which], z=None if self.z is None else self.z[which],
-        )  # fmt: skip
+            self,
+            frame=self.frame[which],
+            time_s=self.time_s[which],
+            xy=self.xy[which],
+            confidence=self.confidence[which],
+            state=self.state[which],
+            z=None if self.z is None else self.z[which],
+        )
 
     def between(self, start_s: float, end_s: float) -> PoseTrack:
         """The rows with start_s <= time_s < end_s."""

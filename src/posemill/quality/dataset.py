@@ -14,7 +14,7 @@ from posemill.quality import balance, facts, rejection
 from posemill.quality.exploration import Exploration
 from posemill.quality.outcome import Outcome, QualityReport, SuiteOutcome
 from posemill.quality.run import Fault, Judge, judge
-from posemill.quality.survey import Survey
+from posemill.quality.track_survey import Survey
 
 
 @dataclass(frozen=True, slots=True, eq=False)

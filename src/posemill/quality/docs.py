@@ -41,8 +41,12 @@ def without_internet(html: str) -> str:
     """The page without scripts and without anything that a browser would fetch from elsewhere; links stay links."""
     style = files("posemill.quality").joinpath("docs.css").read_text(encoding="utf-8")
     for pattern, put in (
-        (_SCRIPT, ""), (_FETCHED_STYLE, ""), (_FETCHED_PICTURE, r"\1"), (_FETCHED_BACKGROUND, "none"), (_FOOTER, ""),
-    ):  # fmt: skip
+        (_SCRIPT, ""),
+        (_FETCHED_STYLE, ""),
+        (_FETCHED_PICTURE, r"\1"),
+        (_FETCHED_BACKGROUND, "none"),
+        (_FOOTER, ""),
+    ):
         html = pattern.sub(put, html)
     return html.replace("</head>", f"<style>{style}</style></head>", 1)
 

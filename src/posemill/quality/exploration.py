@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from posemill.quality.outcome import Outcome, QualityReport
-from posemill.quality.survey import BINS, KeypointCounts, Survey
+from posemill.quality.track_survey import BINS, KeypointCounts, Survey
 from posemill.report import plots, skeletons
 from posemill.report.page import Cell, Figure, Page, percent
 

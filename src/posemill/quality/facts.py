@@ -72,16 +72,23 @@ def track_facts(
     lengths = bone_lengths(clean, skeleton)
     body = body_px(clean)
     return TrackFacts(
-        medium=medium, person=person, poses=len(frame),
-        infinite=int(np.isinf(xy).any(-1).sum()), half_seen=int((np.isnan(xy).any(-1) & ~np.isnan(xy).all(-1)).sum()),
-        confidence_min=_extreme(np.min, confidence), confidence_max=_extreme(np.max, confidence),
+        medium=medium,
+        person=person,
+        poses=len(frame),
+        infinite=int(np.isinf(xy).any(-1).sum()),
+        half_seen=int((np.isnan(xy).any(-1) & ~np.isnan(xy).all(-1)).sum()),
+        confidence_min=_extreme(np.min, confidence),
+        confidence_max=_extreme(np.max, confidence),
         confidence_unseen=_extreme(np.max, confidence[~seen]),
-        time_step_s=_extreme(np.min, np.diff(time_s)), frame_step=_extreme(np.min, np.diff(frame)),
-        seen_keypoints=_extreme(np.median, seen.sum(-1)), seen_share=float(seen.mean()) if seen.size else 0.0,
+        time_step_s=_extreme(np.min, np.diff(time_s)),
+        frame_step=_extreme(np.min, np.diff(frame)),
+        seen_keypoints=_extreme(np.median, seen.sum(-1)),
+        seen_share=float(seen.mean()) if seen.size else 0.0,
         outside_share=_outside(clean, seen, size_px, params.image_tolerance),
         bone_jump_share=_jumps(lengths, time_s, body, params.bone_jump_ratio),
-        bone_ratio=_ratio(clean, lengths, skeleton), body_px=body,
-    )  # fmt: skip
+        bone_ratio=_ratio(clean, lengths, skeleton),
+        body_px=body,
+    )
 
 
 def bone_lengths(xy: NDArray[np.float64], skeleton: Skeleton) -> NDArray[np.float64]:
@@ -113,9 +120,12 @@ def clip_facts(clips: pd.DataFrame, media: pd.DataFrame, labelled: pd.DataFrame,
     end = clips["end_s"].astype("float64").fillna(duration)
     found = clips["clip"].map(poses).fillna(0).astype("float64")
     return clips.assign(
-        medium_kind=clips["medium"].map(by_medium["kind"]), medium_status=status, length_s=end - clips["start_s"],
-        beyond_end_s=end - duration, poses=found.where(status.isin(["labelled", "imported"])),
-    )  # fmt: skip
+        medium_kind=clips["medium"].map(by_medium["kind"]),
+        medium_status=status,
+        length_s=end - clips["start_s"],
+        beyond_end_s=end - duration,
+        poses=found.where(status.isin(["labelled", "imported"])),
+    )
 
 
 def _extreme(function: np.ufunc | object, values: NDArray[np.generic]) -> float:

@@ -29,8 +29,14 @@ def update(connection: Connection, rejected: pd.DataFrame) -> int:
             catalog.resolve_quarantine(connection, known["id"], BY)
     return sum(
         catalog.quarantine(
-            connection, what, stage=STAGE, reason="; ".join(why), added_by=BY,
-            medium_row=catalog.medium_id(connection, medium), clip=clip, person=person,
+            connection,
+            what,
+            stage=STAGE,
+            reason="; ".join(why),
+            added_by=BY,
+            medium_row=catalog.medium_id(connection, medium),
+            clip=clip,
+            person=person,
         )
         for (what, clip, medium, person), why in reasons.items()
-    )  # fmt: skip
+    )

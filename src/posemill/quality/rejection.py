@@ -25,10 +25,16 @@ def rejected_clips(clips: pd.DataFrame, faults: Iterable[Fault], labelled: pd.Da
     """Rows of rejected.parquet for faults in the clip table; media in quarantine lend their own reason."""
     quarantined = labelled.set_index("medium")["reason"]
     return _table(
-        ("clip", clips["clip"].iat[f.row], clips["medium"].iat[f.row], None, _name(f),
-         _reason(f, clips) + _because(f, clips, quarantined))
+        (
+            "clip",
+            clips["clip"].iat[f.row],
+            clips["medium"].iat[f.row],
+            None,
+            _name(f),
+            _reason(f, clips) + _because(f, clips, quarantined),
+        )
         for f in faults
-    )  # fmt: skip
+    )
 
 
 def _table(rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:

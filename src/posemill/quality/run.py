@@ -138,10 +138,15 @@ def _outcome(
     rows = sorted({int(at[_ROW]) for at in result.result.get("unexpected_index_list") or []})
     passed = bool(result.success)
     outcome = Outcome(
-        suite=suite, expectation=expectation.type, column=expectation.column, **_about(expectation),
-        passed=passed, faults=len(rows) or int(not passed), allowed=expectation.allowed,
+        suite=suite,
+        expectation=expectation.type,
+        column=expectation.column,
+        **_about(expectation),
+        passed=passed,
+        faults=len(rows) or int(not passed),
+        allowed=expectation.allowed,
         observed=_observed(result.result, rows, len(table)) + ("" if passed else _witness(expectation, result, table)),
-    )  # fmt: skip
+    )
     return outcome, rows
 
 

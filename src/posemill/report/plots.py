@@ -18,11 +18,24 @@ INK, SOFT, LINE = "#1f2a37", "#5b6b7c", "#dfe5ea"
 ACCENT, SECOND, BAD = "#0f766e", "#d97706", "#b42318"
 LEFT, RIGHT, MIDDLE = "#d97706", "#2f6fb5", "#6b7a88"
 _STYLE: Any = {
-    "font.family": "sans-serif", "font.size": 10, "axes.edgecolor": LINE, "axes.labelcolor": SOFT,
-    "axes.titlesize": 10, "axes.titlecolor": INK, "axes.titlelocation": "left", "axes.spines.top": False,
-    "axes.spines.right": False, "xtick.color": SOFT, "ytick.color": SOFT, "text.color": INK, "axes.grid": False,
-    "svg.fonttype": "path", "svg.hashsalt": "posemill", "xtick.major.size": 0, "ytick.major.size": 0,
-}  # fmt: skip
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": SOFT,
+    "axes.titlesize": 10,
+    "axes.titlecolor": INK,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "text.color": INK,
+    "axes.grid": False,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "posemill",
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+}
 
 
 def axes(
@@ -49,8 +62,13 @@ def svg(figure: Figure) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def bars(ax: Axes, names: Sequence[str], values: Sequence[float], texts: Sequence[str] | None = None,
-         color: str | Sequence[str] = ACCENT) -> None:  # fmt: skip
+def bars(
+    ax: Axes,
+    names: Sequence[str],
+    values: Sequence[float],
+    texts: Sequence[str] | None = None,
+    color: str | Sequence[str] = ACCENT,
+) -> None:
     """Horizontal bars, first name on top, the figure written at the end of each."""
     where = np.arange(len(names))
     ax.barh(where, values, color=color, height=0.68)

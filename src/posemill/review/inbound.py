@@ -173,11 +173,16 @@ def _differences(
     changed = apart | (np.isnan(found[:, 0]) != hidden)
     return [
         Correction(
-            tracks.medium, tracks.labeller, tracks.skeleton.name, person, frame, tracks.skeleton.keypoints[k],
+            tracks.medium,
+            tracks.labeller,
+            tracks.skeleton.name,
+            person,
+            frame,
+            tracks.skeleton.keypoints[k],
             *((None, None) if hidden[k] else (round(float(said[k, 0]), 3), round(float(said[k, 1]), 3))),
         )
         for k in np.flatnonzero(changed).tolist()
-    ]  # fmt: skip
+    ]
 
 
 def _frames(labelled: Labelled, item: RowMapping) -> list[int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, RowMapping
 
 from posemill.errors import InputError
-from posemill.labelling.backlog import Labeller, imported, open_labeller
+from posemill.labelling.labeller import Labeller, imported, open_labeller
 from posemill.pose.track import MediumTracks
 from posemill.settings import Settings
 from posemill.store.catalog import find_medium, media, open_quarantine

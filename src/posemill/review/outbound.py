@@ -30,9 +30,14 @@ class Exported:
 
 
 def export(
-    labelled: Labelled, items: Sequence[RowMapping], form: Format, folder: Path, *, frames_each: int = 8,
+    labelled: Labelled,
+    items: Sequence[RowMapping],
+    form: Format,
+    folder: Path,
+    *,
+    frames_each: int = 8,
     image_root: str | None = None,
-) -> Exported:  # fmt: skip
+) -> Exported:
     """Write the frames of review items with everybody in them.
 
     items        rows of reviews.review_items; ones whose medium or person is gone are left out.

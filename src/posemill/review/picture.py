@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy import RowMapping
 
 from posemill.errors import InputError
-from posemill.labelling.overlay import Overlay
+from posemill.estimation.overlay import Overlay
 from posemill.pose.signals import signals
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.review.labelled import Labelled

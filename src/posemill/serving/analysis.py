@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import bentoml
 
 from posemill.errors import InputError, PosemillError
-from posemill.labelling.licence import licence
+from posemill.estimation.licence import licence
 from posemill.serving import gallery, job_routes, judgements, keeping, live, page_routes, routes
 from posemill.serving.checks import with_nulls
 from posemill.serving.endpoints import ActivityEndpoints, house_rules
@@ -125,7 +125,7 @@ class AnalysisService(ActivityEndpoints):
         return await run_sync(self._poses, upload, limiter=self.pictures)
 
     def _poses(self, upload: ImageInput) -> ImageAnswer:
-        from posemill.video.apart import read_picture_apart
+        from posemill.video.sandboxed import read_picture_apart
 
         image = read_picture_apart(upload.read(), upload.name)
         height, width, _ = image.shape

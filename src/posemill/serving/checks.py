@@ -53,9 +53,15 @@ def track_of(request: TrackRequest) -> PoseTrack:
             f"a track is at most {LONGEST_S:.0f} s long, this one has {times[-1] - times[0]:.0f}; send it in pieces"
         )
     return PoseTrack(
-        body, 0, np.arange(t, dtype=np.int32), times, xy.astype(np.float32), confidence,
-        np.full(t, State.PREDICTED, np.uint8), z,
-    )  # fmt: skip
+        body,
+        0,
+        np.arange(t, dtype=np.int32),
+        times,
+        xy.astype(np.float32),
+        confidence,
+        np.full(t, State.PREDICTED, np.uint8),
+        z,
+    )
 
 
 def with_nulls(array: NDArray[np.float32]) -> list[Any]:

@@ -37,7 +37,9 @@ class Client(AnalysisCalls, LiveCalls):
     def predict_track(self, track: PoseTrack) -> TrackAnswer:
         """One person's track. Keypoints go by name, so that any skeleton with the model's keypoints works."""
         body = {
-            "keypoints": list(track.skeleton.keypoints), "time_s": track.time_s.tolist(), "xy": with_nulls(track.xy),
+            "keypoints": list(track.skeleton.keypoints),
+            "time_s": track.time_s.tolist(),
+            "xy": with_nulls(track.xy),
             "confidence": track.confidence.tolist(),
-        } | ({} if track.z is None else {"z": with_nulls(track.z)})  # fmt: skip
+        } | ({} if track.z is None else {"z": with_nulls(track.z)})
         return TrackAnswer.model_validate(self.post("/predict_track", body))

@@ -19,22 +19,39 @@ _VERDICT = {**_SURE, "probabilities": {"squat": 0.94, "wave": 0.06}}
 _SEGMENT = {"start_s": 0.0, "end_s": 2.0, **_SURE}
 _WINDOW = {**_SEGMENT, "probabilities": {"squat": 0.94, "wave": 0.06}}
 _PERSON = {
-    "person": 0, "start_s": 0.0, "end_s": 2.0, "poses": 50, "verdict": _VERDICT, "segments": [_SEGMENT],
-    "windows": [_WINDOW], "track": None,
-}  # fmt: skip
+    "person": 0,
+    "start_s": 0.0,
+    "end_s": 2.0,
+    "poses": 50,
+    "verdict": _VERDICT,
+    "segments": [_SEGMENT],
+    "windows": [_WINDOW],
+    "track": None,
+}
 _JOB = "5f3c9a7e5f3c9a7e5f3c9a7e5f3c9a7e"
 
 EXAMPLES: Mapping[type[BaseModel], dict[str, Any]] = {
     WindowsAnswer: {
-        "classes": ["squat", "wave"], "activities": ["squat", "wave"], "probabilities": [[0.94, 0.06], [0.45, 0.55]],
-        "abstained": [False, True], "receipt": _RECEIPT,
+        "classes": ["squat", "wave"],
+        "activities": ["squat", "wave"],
+        "probabilities": [[0.94, 0.06], [0.45, 0.55]],
+        "abstained": [False, True],
+        "receipt": _RECEIPT,
     },
     TrackAnswer: {
-        "verdict": _VERDICT, "segments": [_SEGMENT], "windows": [_WINDOW], "note": None, "receipt": _RECEIPT,
+        "verdict": _VERDICT,
+        "segments": [_SEGMENT],
+        "windows": [_WINDOW],
+        "note": None,
+        "receipt": _RECEIPT,
     },
     VideoAnswer: {
         "video": {"width_px": 640, "height_px": 360, "frames": 50, "duration_s": 2.0, "skeleton": "coco-17"},
-        "verdict": _VERDICT, "acting_person": 0, "people": [_PERSON], "note": None, "receipt": _RECEIPT,
+        "verdict": _VERDICT,
+        "acting_person": 0,
+        "people": [_PERSON],
+        "note": None,
+        "receipt": _RECEIPT,
     },
     ImageAnswer: {
         "image": {"width_px": 640, "height_px": 360, "skeleton": "coco-17"},
@@ -43,7 +60,12 @@ EXAMPLES: Mapping[type[BaseModel], dict[str, Any]] = {
     },
     JobTaken: {"job": _JOB, "status": f"/jobs/{_JOB}"},
     JobStatus: {
-        "job": _JOB, "state": "running", "progress": 0.42, "frames_done": 700, "frames": 1500, "error": None,
+        "job": _JOB,
+        "state": "running",
+        "progress": 0.42,
+        "frames_done": 700,
+        "frames": 1500,
+        "error": None,
     },
     Problem: {"error": "time_s should strictly increase, but row 7 does not"},
-}  # fmt: skip
+}

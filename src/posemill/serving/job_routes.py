@@ -33,9 +33,13 @@ def routes() -> list[BaseRoute]:
 def status_of(job: Job) -> JobStatus:
     """As GET /jobs/ID answers."""
     return JobStatus(
-        job=job.id, state=job.state.value, progress=job.progress, frames_done=job.frames_done, frames=job.frames,
+        job=job.id,
+        state=job.state.value,
+        progress=job.progress,
+        frames_done=job.frames_done,
+        frames=job.frames,
         error=job.error,
-    )  # fmt: skip
+    )
 
 
 @documented(answers=JobStatus, refusals=[404], parameters=_ID)

@@ -103,9 +103,11 @@ def _keep(said: Judgement, client: str | None) -> int:
     from posemill.store.judgements import add_judgement
 
     row: dict[str, Any] = said.model_dump(exclude={"job", "right", "receipt"}) | {
-        "receipt": said.receipt.model_dump(mode="json"), "bento_tag": said.receipt.bento or "outside a bento",
-        "is_right": said.right, "client": client,
-    }  # fmt: skip
+        "receipt": said.receipt.model_dump(mode="json"),
+        "bento_tag": said.receipt.bento or "outside a bento",
+        "is_right": said.right,
+        "client": client,
+    }
     try:
         with _engine(url).begin() as connection:
             number = add_judgement(connection, row, added_by="service")

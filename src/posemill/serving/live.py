@@ -201,9 +201,12 @@ class Stream:
         """A track of one pose or none, in the model's keypoints."""
         sure = [f["confidence"] for f in fields if f.get("confidence") is not None]
         request = TrackRequest(
-            skeleton=names.skeleton, keypoints=names.keypoints, time_s=[f["time_s"] for f in fields],
-            xy=[f["xy"] for f in fields], confidence=sure or None,
-        )  # fmt: skip
+            skeleton=names.skeleton,
+            keypoints=names.keypoints,
+            time_s=[f["time_s"] for f in fields],
+            xy=[f["xy"] for f in fields],
+            confidence=sure or None,
+        )
         return track_of(request).to(self._judge.features.skeleton)
 
 

@@ -6,14 +6,14 @@ from collections import deque
 from typing import Any
 
 from posemill.errors import InputError
-from posemill.features.acting import acting_person
-from posemill.labelling.base import FramePoses
-from posemill.labelling.engine import follow
+from posemill.estimation.types import FramePoses
+from posemill.estimation.video import follow
+from posemill.features.main_subject import acting_person
 from posemill.pose.interpolate import found_only
 from posemill.pose.track import MediumTracks
 from posemill.serving.live_windows import Due, Judge
 from posemill.serving.poser import Poser
-from posemill.video.apart import read_picture_apart
+from posemill.video.sandboxed import read_picture_apart
 
 MOST_FRAMES = 1024  # that are remembered, without their pictures
 PATIENCE_S = 10.0  # for unpacking a frame

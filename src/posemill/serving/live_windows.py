@@ -116,15 +116,24 @@ class LivePoses:
         _, xy, confidence = zip(*self._poses, strict=True)
         n = len(times)
         return PoseTrack(
-            self._judge.features.skeleton, 0, np.arange(n, dtype=np.int32), times, np.stack(xy), np.stack(confidence),
+            self._judge.features.skeleton,
+            0,
+            np.arange(n, dtype=np.int32),
+            times,
+            np.stack(xy),
+            np.stack(confidence),
             np.full(n, State.PREDICTED, np.uint8),
-        )  # fmt: skip
+        )
 
 
 def _prediction(
     time_s: float, activity: str | None, probability: float | None, probabilities: dict[str, float], abstained: bool
 ) -> dict[str, Any]:
     return {
-        "type": "prediction", "time_s": time_s, "activity": activity, "probability": probability,
-        "probabilities": probabilities, "abstained": abstained,
-    }  # fmt: skip
+        "type": "prediction",
+        "time_s": time_s,
+        "activity": activity,
+        "probability": probability,
+        "probabilities": probabilities,
+        "abstained": abstained,
+    }

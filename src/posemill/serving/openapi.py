@@ -24,9 +24,10 @@ REFERENCE = "#/components/schemas/{model}"
 JSON = "application/json"
 GUARDED = (401, 403, 408, 415, 429, 503, 504)  # before any endpoint, see guard/
 GROUPS = {
-    "jobs": "jobs", **dict.fromkeys(("gallery", "judgements"), "acceptance"),
+    "jobs": "jobs",
+    **dict.fromkeys(("gallery", "judgements"), "acceptance"),
     **dict.fromkeys(("healthz", "livez", "readyz", "metrics", "version"), "operation"),
-}  # fmt: skip
+}
 KEY = {"type": "http", "scheme": "bearer", "description": "Where the service wants keys; see `posemill keys`."}
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><link rel="icon" href="./uat/mark.svg">
@@ -71,22 +72,24 @@ def _document(service: Any, mounted: Any) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": service.name, "description": service.doc,
+            "title": service.name,
+            "description": service.doc,
             "version": (service.bento and service.bento.tag.version) or "not built",
         },
         "servers": [{"url": "."}],
         "paths": dict(sorted(paths.items())),
         "components": {"schemas": definitions.get("$defs", {}), "securitySchemes": {"key": KEY}},
         "security": [{"key": []}, {}],
-    }  # fmt: skip
+    }
 
 
 def _of_bentoml(service: Any) -> dict[str, dict[str, dict[str, Any]]]:
     """Path → method → marks of BentoML's endpoints and probes."""
     probes = {
-        "/healthz": "Whether the process answers.", "/livez": "Whether the process answers.",
+        "/healthz": "Whether the process answers.",
+        "/livez": "Whether the process answers.",
         "/readyz": "Whether predictions are answered now: the models are loaded and warm.",
-    }  # fmt: skip
+    }
     found: dict[str, dict[str, dict[str, Any]]] = {
         path: {"get": {"description": says, "answers": "text/plain"}} for path, says in probes.items()
     }

@@ -9,13 +9,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from posemill.labelling.overlay import Drawn, Overlay
+from posemill.estimation.overlay import Drawn, Overlay
 from posemill.pose.track import MediumTracks
 from posemill.serving.schema import Person, Segment
-from posemill.video.apart import probe_apart, read_frames_apart
 from posemill.video.decode import Frame
 from posemill.video.draw import Image, contact_sheet, write_jpeg
 from posemill.video.encode import VideoWriter
+from posemill.video.sandboxed import probe_apart, read_frames_apart
 
 LONG_EDGE_PX = 1280  # larger pictures are made smaller: a player in a page shows no more
 PICTURES, COLUMNS, CELL_PX = 12, 4, 320
@@ -38,9 +38,14 @@ class _Sheet:
 
 
 def draw(
-    video: Path, tracks: MediumTracks, people: Sequence[Person], stride: int, overlay: Path, sheet: Path,
+    video: Path,
+    tracks: MediumTracks,
+    people: Sequence[Person],
+    stride: int,
+    overlay: Path,
+    sheet: Path,
     progress: Callable[[float], None],
-) -> None:  # fmt: skip
+) -> None:
     """Write the overlay (H.264) and the sheet (JPEG) of a stranger's video, frame by frame.
 
     tracks    everybody in it; people are the same with what they do.

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError
-from posemill.labelling.base import Pose, PoseBackend, load_backend
+from posemill.estimation.types import Pose, PoseBackend, load_backend
 from posemill.params.label import LabelParams
 from posemill.pose.track import MediumTracks
 
@@ -47,7 +47,7 @@ class Poser:
 
         progress  gets the number of frames done since the last call; an error of it ends the work.
         """
-        from posemill.labelling.engine import label_medium
+        from posemill.estimation.video import label_medium
 
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -57,7 +57,7 @@ class Poser:
 
     def poses(self, image: NDArray[np.uint8]) -> list[Pose]:
         """Everybody in a picture (H, W, 3) uint8 RGB, surest first."""
-        from posemill.labelling.region import Region
+        from posemill.estimation.region import Region
 
         region = Region.of_shares(self.params.roi, *image.shape[:2]) if self.params.roi else None
         (found,) = self.backend.poses([region.cut(image) if region else image])

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.features.visible import visible, written
+from posemill.features.window_stats import visible, written
 from posemill.serving.guard.caller import BEGAN, CLIENT
 
 SAMPLED = 8  # windows of an answer that are summed up, spread over it: enough for monitoring, and quick
@@ -66,9 +66,14 @@ class PredictionLog:
         return len(self._notes) + len(self._rows)
 
     def answered(
-        self, endpoint: str, windows: NDArray[np.float32], probabilities: NDArray[np.float32], *,
-        activity: str | None = None, confidence: float | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        endpoint: str,
+        windows: NDArray[np.float32],
+        probabilities: NDArray[np.float32],
+        *,
+        activity: str | None = None,
+        confidence: float | None = None,
+    ) -> None:
         """Note an answer: the windows (N, T, K, 3) it was made of, pixels, NaN = not seen, and their (N, C).
 
         activity, confidence  of the answer as a whole; default: of the mean over its windows. N may be 0.
@@ -83,10 +88,14 @@ class PredictionLog:
             activity, confidence = self._classes[int(mean.argmax())], float(mean.max())
         began = BEGAN.get()
         row = {
-            **self._names, "endpoint": endpoint, "client": CLIENT.get(), "activity": activity,
-            "confidence": confidence, "added_at": datetime.now(UTC),
+            **self._names,
+            "endpoint": endpoint,
+            "client": CLIENT.get(),
+            "activity": activity,
+            "confidence": confidence,
+            "added_at": datetime.now(UTC),
             "latency_ms": None if began is None else round(1000 * (time.monotonic() - began), 2),
-        }  # fmt: skip
+        }
         some = slice(None) if len(windows) <= SAMPLED else np.linspace(0, len(windows) - 1, SAMPLED).round().astype(int)
         best = [self._classes[i] for i in probabilities[some].argmax(1)] if len(windows) else []
         self._notes.append(_Note(row, np.array(windows[some], np.float32), best, len(windows)))
@@ -138,11 +147,13 @@ class PredictionLog:
 
 def summary(windows: NDArray[np.float32], activities: Sequence[str], total: int) -> dict[str, Any]:
     """What a row keeps of its windows (N, T, K, 3): the number of all, and of the sampled ones lists of body_px,
-    missing, keypoint_confidence (see features/visible.py; null where nothing is seen) and activities."""
+    missing, keypoint_confidence (see features/window_stats.py; null where nothing is seen) and activities."""
     seen = visible(windows)
     columns: Mapping[str, Any] = {
-        "body_px": seen.body_px, "missing": seen.missing, "keypoint_confidence": seen.confidence,
-    }  # fmt: skip
+        "body_px": seen.body_px,
+        "missing": seen.missing,
+        "keypoint_confidence": seen.confidence,
+    }
     lists = {name: written(values) for name, values in columns.items()}
     return {"windows": total, **lists, "activities": list(activities)}
 

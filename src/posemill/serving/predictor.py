@@ -19,8 +19,12 @@ from posemill.features.pipeline import FeaturePipeline
 from posemill.pose.track import PoseTrack
 
 MODEL, FEATURES, CLASSES, DIGESTS, CALIBRATION = (
-    "activity.onnx", "features.json", "classes.json", "digests.json", "calibration.json",
-)  # fmt: skip
+    "activity.onnx",
+    "features.json",
+    "classes.json",
+    "digests.json",
+    "calibration.json",
+)
 FILES = {"model": MODEL, "features": FEATURES, "classes": CLASSES, "calibration": CALIBRATION}  # that must be whole
 BATCH = 256  # windows a run, so that memory does not grow with the length of a track
 

@@ -34,8 +34,11 @@ def app(routes: Sequence[BaseRoute]) -> Starlette:
     from posemill.serving import openapi
 
     handlers: dict[Any, Any] = {
-        PosemillError: _refusal, ValidationError: _misfit, BentoMLException: _bentoml, ClientDisconnect: _gone,
-    }  # fmt: skip
+        PosemillError: _refusal,
+        ValidationError: _misfit,
+        BentoMLException: _bentoml,
+        ClientDisconnect: _gone,
+    }
     return Starlette(routes=[*routes, *openapi.home()], exception_handlers=handlers)
 
 
@@ -63,8 +66,12 @@ def documented(
 
     def mark(endpoint: Endpoint) -> Endpoint:
         endpoint.openapi = {  # type: ignore[attr-defined]
-            "answers": answers, "takes": dict(takes or {}), "status": status, "refusals": tuple(refusals), **operation,
-        }  # fmt: skip
+            "answers": answers,
+            "takes": dict(takes or {}),
+            "status": status,
+            "refusals": tuple(refusals),
+            **operation,
+        }
         return endpoint
 
     return mark

@@ -45,9 +45,14 @@ def serving(bento: str, env: Mapping[str, str], start_s: float = START_S) -> Ite
         log = Path(folder) / "server.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                leashed(command(bento, port)), env=dict(env), cwd=folder,
-                stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True,
-            )  # fmt: skip
+                leashed(command(bento, port)),
+                env=dict(env),
+                cwd=folder,
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
         try:
             client = Client(f"http://127.0.0.1:{port}")
             _wait(client, process, log, start_s)
@@ -65,9 +70,13 @@ def attend(line: list[str], env: Mapping[str, str], url: str, say: Callable[[str
     """
     started, client, ready = time.monotonic(), Client(url), threading.Event()
     process = subprocess.Popen(
-        leashed(line), env=dict(env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        leashed(line),
+        env=dict(env),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         start_new_session=True,
-    )  # fmt: skip
+    )
     before = signal.signal(signal.SIGTERM, _interrupt)
 
     def announce() -> None:

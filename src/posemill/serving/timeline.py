@@ -19,9 +19,11 @@ def verdict(probabilities: NDArray[np.float32], classes: Sequence[str], below: f
     best = int(of_clip.argmax())
     probability = float(of_clip[best])
     return Verdict(
-        activity=classes[best], probability=probability, probabilities=_named(of_clip, classes),
+        activity=classes[best],
+        probability=probability,
+        probabilities=_named(of_clip, classes),
         abstained=probability < (below or 0),
-    )  # fmt: skip
+    )
 
 
 def windows(
@@ -30,11 +32,15 @@ def windows(
     """One row a window, as (N, 2) seconds and (N, C) probabilities give it."""
     return [
         Window(
-            start_s=float(start), end_s=float(end), activity=classes[int(row.argmax())], probability=float(row.max()),
-            probabilities=_named(row, classes), abstained=bool(row.max() < (below or 0)),
+            start_s=float(start),
+            end_s=float(end),
+            activity=classes[int(row.argmax())],
+            probability=float(row.max()),
+            probabilities=_named(row, classes),
+            abstained=bool(row.max() < (below or 0)),
         )
         for (start, end), row in zip(spans, probabilities, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def segments(
@@ -57,14 +63,20 @@ def segments(
 
 
 def _segment(
-    starts: NDArray[np.float64], ends: NDArray[np.float64], probability: NDArray[np.float32], activity: str,
+    starts: NDArray[np.float64],
+    ends: NDArray[np.float64],
+    probability: NDArray[np.float32],
+    activity: str,
     below: float | None,
-) -> Segment:  # fmt: skip
+) -> Segment:
     mean = float(np.average(probability, weights=ends - starts))
     return Segment(
-        start_s=float(starts[0]), end_s=float(ends[-1]), activity=activity, probability=mean,
+        start_s=float(starts[0]),
+        end_s=float(ends[-1]),
+        activity=activity,
+        probability=mean,
         abstained=mean < (below or 0),
-    )  # fmt: skip
+    )
 
 
 def _named(row: NDArray[np.float32], classes: Sequence[str]) -> dict[str, float]:

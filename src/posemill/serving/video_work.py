@@ -41,7 +41,7 @@ class VideoWork:
 
         Errors: UnreadableMedia, InputError for a video that is longer than this service takes, or any for a deep model.
         """
-        from posemill.video.apart import probe_apart
+        from posemill.video.sandboxed import probe_apart
 
         if self.predictor.features.coordinates == 3:
             raise InputError("videos give x and y, and this model reads z too: send whole tracks to /predict_track")
@@ -70,7 +70,7 @@ class VideoWork:
 
     def answer(self, tracks: MediumTracks, with_points: bool) -> VideoAnswer:
         """Everybody, what each does when, and the verdict over the person who acts."""
-        from posemill.features.acting import acting_person
+        from posemill.features.main_subject import acting_person
 
         people = [self._person(track, with_points) for track in tracks.tracks]
         acting = acting_person(tracks)
@@ -80,15 +80,18 @@ class VideoWork:
             verdict = timeline.verdict(probabilities, self.predictor.classes, self.predictor.below)
         return VideoAnswer(
             video=VideoFacts(
-                width_px=tracks.width_px, height_px=tracks.height_px, frames=tracks.frames,
-                duration_s=tracks.duration_s, skeleton=tracks.skeleton.name,
+                width_px=tracks.width_px,
+                height_px=tracks.height_px,
+                frames=tracks.frames,
+                duration_s=tracks.duration_s,
+                skeleton=tracks.skeleton.name,
             ),
             verdict=verdict,
             acting_person=None if acting is None else acting.person,
             people=people,
             note=_note(people, verdict is not None),
             receipt=self.receipt,
-        )  # fmt: skip
+        )
 
     def _person(self, track: PoseTrack, with_points: bool) -> Person:
         spans, windows, probabilities = self.predictor.judge(track)

@@ -86,7 +86,10 @@ def _json(service: ActivityEndpoints, probabilities: NDArray[np.float32], abstai
 def _archive(service: ActivityEndpoints, probabilities: NDArray[np.float32], abstained: NDArray[np.bool_]) -> bytes:
     return npz.write(
         {
-            "probabilities": probabilities, "best": probabilities.argmax(1), "abstained": abstained,
-            "classes": npz.text(service.predictor.classes), "receipt": npz.text(service.receipt_fields),
+            "probabilities": probabilities,
+            "best": probabilities.argmax(1),
+            "abstained": abstained,
+            "classes": npz.text(service.predictor.classes),
+            "receipt": npz.text(service.receipt_fields),
         }
-    )  # fmt: skip
+    )

@@ -73,16 +73,24 @@ def run(params: EvaluateParams, inputs: Workspace, outputs: Path) -> EvaluateRes
 def _unanswered(inputs: Workspace, classes: list[str]) -> int:
     import pandas as pd
 
-    from posemill.evaluation import unanswered
+    from posemill.evaluation import missing_predictions
 
     clips = pd.read_parquet(inputs.output("ingest") / "clips.parquet")
-    return unanswered.count(clips, pd.read_parquet(inputs.output("prepare") / "index.parquet"), classes)
+    return missing_predictions.count(clips, pd.read_parquet(inputs.output("prepare") / "index.parquet"), classes)
 
 
 def judge(
-    params: EvaluateParams, prepare: Path, outputs: Path, network: Any, features: FeaturePipeline,
-    classes: list[str], about: str, unanswered: int = 0, inputs: Workspace | None = None, folder: Path | None = None,
-) -> EvaluateResult:  # fmt: skip
+    params: EvaluateParams,
+    prepare: Path,
+    outputs: Path,
+    network: Any,
+    features: FeaturePipeline,
+    classes: list[str],
+    about: str,
+    unanswered: int = 0,
+    inputs: Workspace | None = None,
+    folder: Path | None = None,
+) -> EvaluateResult:
     """As run, for a network that is at hand: (B, T, K, 3) → logits (B, C).
 
     inputs  where the tracks are that other frame rates and backends are tried on; None = only noise is tried.
@@ -94,7 +102,7 @@ def judge(
     from posemill.evaluation.judge import HELD_OUT, VALIDATION
     from posemill.evaluation.judge import judge as put_together
     from posemill.evaluation.predict import asker
-    from posemill.stages import trials
+    from posemill.stages import robustness
 
     index = pd.read_parquet(prepare / "index.parquet")
     windows = _windows(prepare / "windows.npy", len(index))
@@ -106,11 +114,17 @@ def judge(
     validation = (index.iloc[unseen.rows], unseen.logits) if unseen else said("validation")
     test = said("test")
     judged = put_together(
-        test[0], classes, validation, test[1], params.reliability_bins, unanswered, params.answered_right,
+        test[0],
+        classes,
+        validation,
+        test[1],
+        params.reliability_bins,
+        unanswered,
+        params.answered_right,
         HELD_OUT if unseen else VALIDATION,
-    )  # fmt: skip
+    )
     ask = asker(network, features, judged.temperature, params.batch_size)
-    tried = trials.run(params.trials, inputs, judged, ask, features, windows)
+    tried = robustness.run(params.trials, inputs, judged, ask, features, windows)
     figures = {**judged.figures(), **tried.figures()}
     outcomes = gates.check(figures, params.gates)
     tables.write(outputs, judged, outcomes, figures)

@@ -15,8 +15,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from posemill.errors import PosemillError
-from posemill.stages.turn import turn
 from posemill.stages.workspace import Workspace
+from posemill.stages.workspace_lock import turn
 
 KILLED = "it was killed before it could say why (often: out of memory, or somebody stopped it); run again"
 

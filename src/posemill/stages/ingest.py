@@ -86,10 +86,14 @@ def run(params: IngestParams, inputs: Workspace, outputs: Path, settings: Settin
     _write_released(outputs / "released.parquet", again)
     reasons = {_name(r): r["reason"] for r in faults.values() if r["medium_id"] in {row["id"] for row in rows}}
     return IngestResult(
-        media=len(good), clips=len(stretches), labelled_clips=sum(r["activity"] is not None for r in stretches),
+        media=len(good),
+        clips=len(stretches),
+        labelled_clips=sum(r["activity"] is not None for r in stretches),
         fetched=sum(f.digest is not None and f.row["digest"] is None for f in findings),
-        probed=sum(f.figures is not None for f in findings), quarantined=len(reasons), reasons=reasons,
-    )  # fmt: skip
+        probed=sum(f.figures is not None for f in findings),
+        quarantined=len(reasons),
+        reasons=reasons,
+    )
 
 
 def _selected(path: Path) -> list[str]:
@@ -151,17 +155,32 @@ def _write_tables(outputs: Path, media: Sequence[RowMapping], clips: Sequence[Ro
     pl.DataFrame(
         [{**row, "medium": row["digest"], "source": row["source"] or row["uri"]} for row in media],
         schema={
-            "medium": text, "kind": text, "dataset": text, "source": text, "width_px": number, "height_px": number,
-            "fps": real, "frames": number, "duration_s": real,
+            "medium": text,
+            "kind": text,
+            "dataset": text,
+            "source": text,
+            "width_px": number,
+            "height_px": number,
+            "fps": real,
+            "frames": number,
+            "duration_s": real,
         },
-    ).write_parquet(outputs / "media.parquet")  # fmt: skip
+    ).write_parquet(outputs / "media.parquet")
     pl.DataFrame(
         [{**row, "end_s": float("nan") if row["end_s"] is None else row["end_s"]} for row in clips],
         schema={
-            "clip": number, "medium": text, "start_s": real, "end_s": real, "activity": text, "subject": text,
-            "camera": text, "split": text, "dataset": text, "said_by": text,
+            "clip": number,
+            "medium": text,
+            "start_s": real,
+            "end_s": real,
+            "activity": text,
+            "subject": text,
+            "camera": text,
+            "split": text,
+            "dataset": text,
+            "said_by": text,
         },
-    ).write_parquet(outputs / "clips.parquet")  # fmt: skip
+    ).write_parquet(outputs / "clips.parquet")
 
 
 def _write_released(path: Path, rows: Sequence[RowMapping]) -> None:

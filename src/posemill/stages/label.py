@@ -15,8 +15,8 @@ from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
-    from posemill.labelling.accuracy import PoseAccuracy
-    from posemill.labelling.room import Room
+    from posemill.estimation.accuracy import PoseAccuracy
+    from posemill.labelling.session import Room
     from posemill.pose.track import MediumTracks
     from posemill.store.corrections import Said
     from posemill.store.media import MediaStore
@@ -52,7 +52,7 @@ def run(params: LabelParams, inputs: Workspace, outputs: Path, settings: Setting
     somebody takes it out of there. Keypoints that came with the data pass through unchanged. Killed and run again, it
     goes on with the first chunk that is not finished, beside whoever else labels.
     """
-    from posemill.labelling.fingerprint import labeller as described
+    from posemill.estimation.fingerprint import labeller as described
     from posemill.store.corrections import Said
     from posemill.store.media import MediaStore
     from posemill.store.tracks import TrackStore, write_shards
@@ -77,8 +77,8 @@ def _labelled(
 ) -> Room | None:
     """Label the videos among these media, and mark those that are in quarantine; None when there is no video."""
     from posemill.labelling.progress import progress
-    from posemill.labelling.room import open_room
-    from posemill.labelling.work import label_backlog
+    from posemill.labelling.session import open_room
+    from posemill.labelling.worker import label_backlog
 
     videos = {m.medium: m for m in media if m.status == "labelled"}
     if not videos:
@@ -93,7 +93,7 @@ def _labelled(
 
 
 def _tracks(media: Sequence[LabelledMedium], store: MediaStore, room: Room | None) -> Iterator[MediumTracks]:
-    from posemill.labelling.backlog import imported
+    from posemill.labelling.labeller import imported
 
     for medium in media:
         if medium.status == "imported":
@@ -104,9 +104,9 @@ def _tracks(media: Sequence[LabelledMedium], store: MediaStore, room: Room | Non
 
 def _accuracy(room: Room, media: Sequence[LabelledMedium], outputs: Path) -> PoseAccuracy | None:
     """Agreement with the true keypoints of those media that have some; noise.json says how the labeller errs there."""
-    from posemill.features.noise import fit_noise
-    from posemill.labelling.accuracy import compare
-    from posemill.labelling.backlog import with_truth
+    from posemill.estimation.accuracy import compare
+    from posemill.features.labeller_noise import fit_noise
+    from posemill.labelling.labeller import with_truth
     from posemill.store.catalog import truths
 
     done = {m.medium for m in media if m.status == "labelled"}

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from posemill.labelling.backlog import Labeller
-    from posemill.labelling.base import Pose, PoseBackend
-    from posemill.labelling.room import Room
+    from posemill.estimation.types import Pose, PoseBackend
+    from posemill.labelling.labeller import Labeller
+    from posemill.labelling.session import Room
 
 SHARD_S = 30.0  # of work; starting a task costs up to a quarter of a second
 SLOW = 5.0  # frames a second, assumed before anything was measured
@@ -38,7 +38,7 @@ def shards(params: LabelParams, inputs: Workspace, settings: Settings, shard_s: 
     A medium that nobody has measured counts as one frame; it is measured, and cut, by whoever has it in hand.
     """
     from posemill.labelling.plan import settle
-    from posemill.labelling.room import open_room
+    from posemill.labelling.session import open_room
 
     wanted = {m.medium for m in read_ingested(inputs.output("ingest") / "media.parquet") if m.status == "labelled"}
     if not wanted:
@@ -56,7 +56,7 @@ def work_shard(ids: Sequence[int], params: LabelParams, settings: Settings | Non
     Errors: Unavailable when store or database went away; the same shard then may be done again.
     """
     from posemill.labelling.progress import progress
-    from posemill.labelling.work import work
+    from posemill.labelling.worker import work
     from posemill.store.ledger import Ledger
     from posemill.store.postgres import open_engine
 
@@ -111,8 +111,8 @@ def _loaded(params: LabelParams, settings: Settings) -> Labeller:
     """A process that does many shards loads its network once."""
     from dataclasses import replace
 
-    from posemill.labelling.backlog import open_labeller
-    from posemill.labelling.hinted import HintedLooks
+    from posemill.estimation.roi_propagation import HintedLooks
+    from posemill.labelling.labeller import open_labeller
 
     labeller = open_labeller(params, settings)
     if isinstance(labeller.backend, HintedLooks):  # a call of its is one picture, and as many run as it has threads

@@ -49,8 +49,13 @@ def write_labelled(path: Path, media: Sequence[LabelledMedium]) -> None:
 
     schema = pa.schema(
         [
-            ("medium", pa.string()), ("status", pa.string()), ("reason", pa.string()), ("frames", pa.int64()),
-            ("persons", pa.int64()), ("poses", pa.int64()), ("shard", pa.string()),
+            ("medium", pa.string()),
+            ("status", pa.string()),
+            ("reason", pa.string()),
+            ("frames", pa.int64()),
+            ("persons", pa.int64()),
+            ("poses", pa.int64()),
+            ("shard", pa.string()),
         ]
-    )  # fmt: skip
+    )
     pq.write_table(pa.Table.from_pylist([medium.row() for medium in media], schema=schema), path)

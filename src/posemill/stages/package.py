@@ -76,9 +76,9 @@ def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, everythin
     from posemill import models
     from posemill.features.pipeline import FeaturePipeline
     from posemill.monitoring.reference import FILE as REFERENCE
+    from posemill.monitoring.reference import write_reference
     from posemill.packaging.assemble import assemble
     from posemill.packaging.digests import commit, of_files
-    from posemill.stages.monitor import write_reference
     from posemill.store.lineage import FILE, write_lineage
 
     prepare, trained = inputs.output("prepare"), inputs.root / everything.evaluate.network
@@ -101,10 +101,16 @@ def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, everythin
         }
     )
     return assemble(
-        outputs, network, network_card, features, _some_windows(prepare / "windows.npy", params.parity_windows),
-        temperature, _labeller(inputs, everything), {**origin, "code": commit(inputs.root)},
+        outputs,
+        network,
+        network_card,
+        features,
+        _some_windows(prepare / "windows.npy", params.parity_windows),
+        temperature,
+        _labeller(inputs, everything),
+        {**origin, "code": commit(inputs.root)},
         _json(inputs.output("evaluate") / "metrics.json", "evaluate").get("abstain_below"),
-    )  # fmt: skip
+    )
 
 
 def _some_windows(path: Path, count: int) -> NDArray[np.float32]:

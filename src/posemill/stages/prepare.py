@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError, QualityError
-from posemill.features.acting import acting_person
-from posemill.features.leaks import Shown, leaks
+from posemill.features.main_subject import acting_person
 from posemill.features.pipeline import FeaturePipeline
+from posemill.features.split_leaks import Shown, leaks
 from posemill.features.splits import Labelled, split_subjects, together
 from posemill.params.prepare import AUTO, PrepareParams
 from posemill.pose.conversion import shared
@@ -81,10 +81,16 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
     pipeline.fit(np.load(outputs / "windows.npy", mmap_mode="r")[some]).save(outputs / "features.json")
     number = Counter(index["split"])
     return PrepareResult(
-        windows=len(index), train=number["train"], validation=number["validation"], test=number["test"],
-        clips=index["clip"].nunique(), clips_dropped=len(dropped), activities=len(classes), classes=classes,
+        windows=len(index),
+        train=number["train"],
+        validation=number["validation"],
+        test=number["test"],
+        clips=index["clip"].nunique(),
+        clips_dropped=len(dropped),
+        activities=len(classes),
+        classes=classes,
         dropped=dict(Counter(dropped.values())),
-    )  # fmt: skip
+    )
 
 
 def _clips(path: Path) -> pd.DataFrame:
@@ -141,9 +147,13 @@ def rejected_tracks(validated: Path) -> set[tuple[str, int]]:
 
 
 def _cut(
-    pipeline: FeaturePipeline, clips: pd.DataFrame, label: Path, rejected: set[tuple[str, int]], outputs: Path,
+    pipeline: FeaturePipeline,
+    clips: pd.DataFrame,
+    label: Path,
+    rejected: set[tuple[str, int]],
+    outputs: Path,
     shown: dict[int, NDArray[np.float32]],
-) -> tuple[pd.DataFrame, dict[int, str]]:  # fmt: skip
+) -> tuple[pd.DataFrame, dict[int, str]]:
     """Write windows.npy medium by medium; returns its index (without split) and the clips without a window.
 
     shown  gets the poses (T, K, 2) of every clip with a window, by clip.
@@ -169,9 +179,13 @@ def _cut(
 
 
 def _cut_clip(
-    pipeline: FeaturePipeline, tracks: MediumTracks, clip: dict[str, Any], rows: list[dict[str, Any]], file: IO[bytes],
+    pipeline: FeaturePipeline,
+    tracks: MediumTracks,
+    clip: dict[str, Any],
+    rows: list[dict[str, Any]],
+    file: IO[bytes],
     shown: dict[int, NDArray[np.float32]],
-) -> str | None:  # fmt: skip
+) -> str | None:
     """Append one clip's windows and their rows; returns the reason where there are none."""
     actor = acting_person(tracks, clip["start_s"], clip["end_s"])
     if actor is None:

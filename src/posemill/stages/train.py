@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
-from posemill.features.noise import FittedNoise
+from posemill.features.labeller_noise import FittedNoise
 from posemill.features.pipeline import FeaturePipeline
 from posemill.features.splits import together
 from posemill.params.train import TrainParams
@@ -60,11 +60,15 @@ def run(params: TrainParams, inputs: Workspace, outputs: Path) -> TrainResult:
     history = {"sanity": result.sanity, "epochs": result.history}
     (outputs / "history.json").write_text(json.dumps(history, indent=1) + "\n")
     return TrainResult(
-        network=params.network, parameters=sum(p.numel() for p in result.network.parameters()),
-        epochs=len(result.history), best_epoch=result.best_epoch,
-        validation_accuracy=round(result.validation_accuracy, 4), seconds=round(result.seconds, 1),
-        windows_per_s=round(result.windows_per_s, 1), resumed_from_epoch=result.resumed_from_epoch,
-    )  # fmt: skip
+        network=params.network,
+        parameters=sum(p.numel() for p in result.network.parameters()),
+        epochs=len(result.history),
+        best_epoch=result.best_epoch,
+        validation_accuracy=round(result.validation_accuracy, 4),
+        seconds=round(result.seconds, 1),
+        windows_per_s=round(result.windows_per_s, 1),
+        resumed_from_epoch=result.resumed_from_epoch,
+    )
 
 
 def trained(params: TrainParams, inputs: Workspace, scratch: Path, **options: Any) -> FitResult:

@@ -83,7 +83,11 @@ def _result(verdict: dataset.Verdict) -> ValidateResult:
     clips, tracks = verdict.report.suites
     reasons = verdict.rejected["reason"].value_counts().head(20)
     return ValidateResult(
-        clips=clips.rows - clips.rejected, clips_rejected=clips.rejected, tracks=tracks.rows - tracks.rejected,
-        tracks_rejected=tracks.rejected, activities=int(verdict.accepted["activity"].nunique()),
-        expectations=verdict.report.expectations, reasons={str(k): int(v) for k, v in reasons.items()},
-    )  # fmt: skip
+        clips=clips.rows - clips.rejected,
+        clips_rejected=clips.rejected,
+        tracks=tracks.rows - tracks.rejected,
+        tracks_rejected=tracks.rejected,
+        activities=int(verdict.accepted["activity"].nunique()),
+        expectations=verdict.report.expectations,
+        reasons={str(k): int(v) for k, v in reasons.items()},
+    )

@@ -17,15 +17,30 @@ LATER = ("released", "retired")  # stages that a verdict does not change: `posem
 
 
 def record_verdict(
-    connection: Connection, *, version: int, passed: bool, by: str, bento_digest: str, report_digest: str,
-    report: Mapping[str, Any], conditions: str | None, added_by: str,
-) -> int:  # fmt: skip
+    connection: Connection,
+    *,
+    version: int,
+    passed: bool,
+    by: str,
+    bento_digest: str,
+    report_digest: str,
+    report: Mapping[str, Any],
+    conditions: str | None,
+    added_by: str,
+) -> int:
     """Keep a signed verdict; returns its number. A version that is not released becomes accepted or rejected."""
     row = {
-        "model_version_id": version, "passed": passed, "client": by, "report": dict(report), "conditions": conditions,
-        "bento_digest": bento_digest, "report_digest": report_digest, "signed": True, "added_by": added_by,
+        "model_version_id": version,
+        "passed": passed,
+        "client": by,
+        "report": dict(report),
+        "conditions": conditions,
+        "bento_digest": bento_digest,
+        "report_digest": report_digest,
+        "signed": True,
+        "added_by": added_by,
         "reason": None if passed else conditions or "rejected",
-    }  # fmt: skip
+    }
     number = connection.scalar(insert(schema.acceptance).values(row).returning(schema.acceptance.c.id))
     v = schema.model_version
     change = update(v).where(v.c.id == version, v.c.stage.not_in(LATER))
@@ -71,10 +86,14 @@ def release(connection: Connection, bento_digest: str, *, added_by: str) -> RowM
     connection.execute(update(v).where(v.c.stage == "released", v.c.id != version["id"]).values(stage="retired"))
     connection.execute(update(v).where(v.c.id == version["id"]).values(stage="released"))
     row = {
-        "model_version_id": version["id"], "what": "promoted", "instead_of": champion,
-        "reason": f"accepted by {said['client']}, verdict {said['id']}", "figures": {"acceptance": said["id"]},
-        "digests": {**version["digests"], "bento": bento_digest, "report": said["report_digest"]}, "added_by": added_by,
-    }  # fmt: skip
+        "model_version_id": version["id"],
+        "what": "promoted",
+        "instead_of": champion,
+        "reason": f"accepted by {said['client']}, verdict {said['id']}",
+        "figures": {"acceptance": said["id"]},
+        "digests": {**version["digests"], "bento": bento_digest, "report": said["report_digest"]},
+        "added_by": added_by,
+    }
     return connection.execute(insert(p).values(row).returning(p)).mappings().one()
 
 

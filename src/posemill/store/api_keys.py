@@ -51,9 +51,15 @@ def all_keys(connection: Connection, revoked: bool = False) -> list[RowMapping]:
     """number, client, prefix, requests_per_minute, added_at, added_by, revoked_at, revoked_by; oldest first."""
     k = api_key.c
     query = select(
-        k.id.label("number"), k.client, k.prefix, k.requests_per_minute, k.added_at, k.added_by, k.revoked_at,
+        k.id.label("number"),
+        k.client,
+        k.prefix,
+        k.requests_per_minute,
+        k.added_at,
+        k.added_by,
+        k.revoked_at,
         k.revoked_by,
-    ).order_by(k.id)  # fmt: skip
+    ).order_by(k.id)
     return list(connection.execute(query if revoked else query.where(k.revoked_at.is_(None))).mappings())
 
 
@@ -72,10 +78,16 @@ def revoke(connection: Connection, which: str, *, revoked_by: str) -> list[str]:
     k = api_key.c
     named = (k.client == which) | (k.prefix == which[:_SHOWN])
     meant = k.id == int(which) if which.isdigit() else named
-    ended = connection.execute(
-        update(api_key).where(k.revoked_at.is_(None), meant)
-        .values(revoked_at=func.now(), revoked_by=revoked_by).returning(k.prefix)
-    ).scalars().all()  # fmt: skip
+    ended = (
+        connection.execute(
+            update(api_key)
+            .where(k.revoked_at.is_(None), meant)
+            .values(revoked_at=func.now(), revoked_by=revoked_by)
+            .returning(k.prefix)
+        )
+        .scalars()
+        .all()
+    )
     if not ended:
         raise InputError(
             f"no working key is {which!r}: give a number, a beginning or a client from `posemill keys list`"

@@ -4,15 +4,7 @@ Everything is idempotent: saying the same thing twice changes nothing.
 """
 
 from posemill.store.clips import ClipRow, Outcome, add_clip, add_clips, clips, correct_clip, remove_clip
-from posemill.store.faults import (
-    open_quarantine,
-    quarantine,
-    quarantine_medium,
-    readable_again,
-    released,
-    resolve_quarantine,
-)
-from posemill.store.holdings import Holdings, holdings
+from posemill.store.inventory import Holdings, holdings
 from posemill.store.media_rows import (
     MediumRow,
     add_address,
@@ -27,6 +19,14 @@ from posemill.store.media_rows import (
     medium_id,
     record_probe,
     truths,
+)
+from posemill.store.quarantine import (
+    open_quarantine,
+    quarantine,
+    quarantine_medium,
+    readable_again,
+    released,
+    resolve_quarantine,
 )
 from posemill.store.versions import (
     latest_acceptance,

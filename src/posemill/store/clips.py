@@ -73,12 +73,18 @@ def _stage(connection: Connection, rows: Sequence[ClipRow]) -> None:
     absent = connection.scalar(text("SELECT min(medium) FROM incoming_clip WHERE medium_id IS NULL"))
     if absent is not None:
         raise InputError(f"no medium has digest {absent}: add it before its clips")
-    connection.execute(text(
-        "INSERT INTO subject (name, added_by) SELECT DISTINCT ON (subject) subject, said_by FROM incoming_clip "
-        "WHERE subject IS NOT NULL ORDER BY subject ON CONFLICT DO NOTHING"))  # fmt: skip
-    connection.execute(text(
-        "UPDATE incoming_clip i SET known_id = c.id FROM clip c WHERE c.medium_id = i.medium_id AND c.ended_at IS NULL "
-        "AND c.start_s = i.start_s AND coalesce(c.end_s, 'Infinity') = coalesce(i.end_s, 'Infinity')"))  # fmt: skip
+    connection.execute(
+        text(
+            "INSERT INTO subject (name, added_by) SELECT DISTINCT ON (subject) subject, said_by FROM incoming_clip "
+            "WHERE subject IS NOT NULL ORDER BY subject ON CONFLICT DO NOTHING"
+        )
+    )
+    connection.execute(
+        text(
+            "UPDATE incoming_clip i SET known_id = c.id FROM clip c WHERE c.medium_id = i.medium_id AND c.ended_at IS NULL "
+            "AND c.start_s = i.start_s AND coalesce(c.end_s, 'Infinity') = coalesce(i.end_s, 'Infinity')"
+        )
+    )
 
 
 _DIFFERS = " OR ".join(f"i.{name} <> c.{name}" for name in _CLAIMS)
@@ -94,9 +100,12 @@ _INSERT = (
 def _conflicts(connection: Connection) -> tuple[str, ...]:
     """One sentence for each known clip about which the incoming row says otherwise."""
     says = ", ".join(f"i.{name} AS new_{name}, c.{name} AS old_{name}" for name in _CLAIMS)
-    found = connection.execute(text(
-        f"SELECT c.id, i.medium, {says} FROM incoming_clip i JOIN clip c ON c.id = i.known_id WHERE {_DIFFERS} "
-        "ORDER BY c.id")).mappings()  # fmt: skip
+    found = connection.execute(
+        text(
+            f"SELECT c.id, i.medium, {says} FROM incoming_clip i JOIN clip c ON c.id = i.known_id WHERE {_DIFFERS} "
+            "ORDER BY c.id"
+        )
+    ).mappings()
     return tuple(_sentence(row) for row in found)
 
 
@@ -111,17 +120,26 @@ def _sentence(row: RowMapping) -> str:
 
 def _complete(connection: Connection) -> int:
     """End the known clips that learn something and put the fuller ones in their place."""
-    connection.execute(text(
-        "UPDATE incoming_clip i SET old_id = c.id FROM clip c WHERE c.id = i.known_id "
-        f"AND ({_LEARNS}) AND ({_DIFFERS}) IS NOT TRUE"))  # fmt: skip
-    done = connection.execute(text(
-        "UPDATE clip c SET ended_at = now(), ended_by = i.said_by FROM incoming_clip i "
-        "WHERE c.id = i.old_id AND c.ended_at IS NULL"))  # fmt: skip
+    connection.execute(
+        text(
+            "UPDATE incoming_clip i SET old_id = c.id FROM clip c WHERE c.id = i.known_id "
+            f"AND ({_LEARNS}) AND ({_DIFFERS}) IS NOT TRUE"
+        )
+    )
+    done = connection.execute(
+        text(
+            "UPDATE clip c SET ended_at = now(), ended_by = i.said_by FROM incoming_clip i "
+            "WHERE c.id = i.old_id AND c.ended_at IS NULL"
+        )
+    )
     connection.execute(text(_INSERT + " AND i.old_id IS NOT NULL ON CONFLICT DO NOTHING"))
-    connection.execute(text(
-        "UPDATE clip c SET superseded_by = n.id FROM incoming_clip i, clip n WHERE c.id = i.old_id "
-        "AND n.medium_id = i.medium_id AND n.ended_at IS NULL AND n.start_s = i.start_s "
-        "AND coalesce(n.end_s, 'Infinity') = coalesce(i.end_s, 'Infinity')"))  # fmt: skip
+    connection.execute(
+        text(
+            "UPDATE clip c SET superseded_by = n.id FROM incoming_clip i, clip n WHERE c.id = i.old_id "
+            "AND n.medium_id = i.medium_id AND n.ended_at IS NULL AND n.start_s = i.start_s "
+            "AND coalesce(n.end_s, 'Infinity') = coalesce(i.end_s, 'Infinity')"
+        )
+    )
     return int(done.rowcount)
 
 
@@ -185,12 +203,26 @@ def clips(
     c, m = schema.clip.c, schema.medium.c
     query = (
         select(
-            c.id.label("clip"), m.digest.label("medium"), c.start_s, c.end_s, c.activity, c.subject, c.camera,
-            c.split, m.dataset, m.source, c.said_by, c.said_at, c.ended_at, c.ended_by, c.superseded_by, c.medium_id,
+            c.id.label("clip"),
+            m.digest.label("medium"),
+            c.start_s,
+            c.end_s,
+            c.activity,
+            c.subject,
+            c.camera,
+            c.split,
+            m.dataset,
+            m.source,
+            c.said_by,
+            c.said_at,
+            c.ended_at,
+            c.ended_by,
+            c.superseded_by,
+            c.medium_id,
         )
         .join_from(schema.clip, schema.medium, c.medium_id == m.id)
         .order_by(c.id)
-    )  # fmt: skip
+    )
     if not history:
         query = query.where(c.ended_at.is_(None))
     if datasets:

@@ -81,9 +81,13 @@ def end_corrections(connection: Connection, numbers: Sequence[int], said_by: str
 
 
 def corrections(
-    connection: Connection, datasets: Sequence[str] = (), *, media: Sequence[str] | None = None,
-    labeller: str | None = None, history: bool = False,
-) -> list[RowMapping]:  # fmt: skip
+    connection: Connection,
+    datasets: Sequence[str] = (),
+    *,
+    media: Sequence[str] | None = None,
+    labeller: str | None = None,
+    history: bool = False,
+) -> list[RowMapping]:
     """What holds now (with `history` also what was said before), by medium, person, frame and keypoint.
 
     Columns: correction, medium, labeller, skeleton, person, frame, keypoint, x_px, y_px, said_by, said_at, ended_at,
@@ -92,12 +96,23 @@ def corrections(
     c, m = schema.keypoint_correction.c, schema.medium.c
     query = (
         select(
-            c.id.label("correction"), m.digest.label("medium"), c.labeller, c.skeleton, c.person, c.frame, c.keypoint,
-            c.x_px, c.y_px, c.said_by, c.said_at, c.ended_at, c.ended_by,
+            c.id.label("correction"),
+            m.digest.label("medium"),
+            c.labeller,
+            c.skeleton,
+            c.person,
+            c.frame,
+            c.keypoint,
+            c.x_px,
+            c.y_px,
+            c.said_by,
+            c.said_at,
+            c.ended_at,
+            c.ended_by,
         )
         .join_from(schema.keypoint_correction, schema.medium, c.medium_id == m.id)
         .order_by(m.digest, c.labeller, c.person, c.frame, c.keypoint, c.id)
-    )  # fmt: skip
+    )
     for given, column in ((datasets or None, m.dataset), (media, m.digest)):
         query = query if given is None else query.where(column.in_(given))
     if labeller is not None:

@@ -15,16 +15,22 @@ from pathlib import Path
 from typing import Any
 
 from posemill.errors import Unavailable
-from posemill.store.account import Account, server_account
-from posemill.store.machine import drop_stale_pid, free_port, is_free, last_line, locked, secret, socket_folder
+from posemill.store.os_user import Account, server_account
+from posemill.store.server_files import drop_stale_pid, free_port, is_free, last_line, locked, secret, socket_folder
 
 USER = "posemill"
 STATE_ROOT = Path("/var/lib")
 START_ATTEMPTS = 8  # after a SIGKILL the old children need a moment to let go of the shared memory
 _CLUSTER = (
-    "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
-    "--set=listen_addresses=127.0.0.1", "--set=timezone=UTC", "--set=log_timezone=UTC",
-)  # fmt: skip
+    "--auth=scram-sha-256",
+    "--encoding=UTF8",
+    "--locale=C",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--set=listen_addresses=127.0.0.1",
+    "--set=timezone=UTC",
+    "--set=log_timezone=UTC",
+)
 
 
 class EmbeddedServer:
@@ -94,9 +100,12 @@ class EmbeddedServer:
     def describe(self) -> dict[str, Any]:
         """Where everything is, without the password."""
         return {
-            "running": self.running(), "port": self._recorded().get("port"), "data": str(self.data),
-            "password_file": str(self._password), "log": str(self.log),
-        }  # fmt: skip
+            "running": self.running(),
+            "port": self._recorded().get("port"),
+            "data": str(self.data),
+            "password_file": str(self._password),
+            "log": str(self.log),
+        }
 
     def _recorded(self) -> dict[str, Any]:
         try:
@@ -138,8 +147,14 @@ class EmbeddedServer:
         account.own(pwfile)
         try:
             command: list[object] = [
-                self._tool("initdb"), "-D", fresh, "-U", USER, f"--pwfile={pwfile}", "--no-instructions",
-            ]  # fmt: skip
+                self._tool("initdb"),
+                "-D",
+                fresh,
+                "-U",
+                USER,
+                f"--pwfile={pwfile}",
+                "--no-instructions",
+            ]
             if account.run([*command, *_CLUSTER], self.log) != 0:
                 raise Unavailable(f"the embedded database could not be made in {data}: {last_line(self.log)}")
         finally:
@@ -156,8 +171,18 @@ class EmbeddedServer:
             port = self._port(attempt)
             options = f"-p {port} -c unix_socket_directories='{socket_folder(data)}'"
             start: list[object] = [
-                self._tool("pg_ctl"), "start", "-D", data, "-w", "-t", "60", "-l", self.log, "-o", options,
-            ]  # fmt: skip
+                self._tool("pg_ctl"),
+                "start",
+                "-D",
+                data,
+                "-w",
+                "-t",
+                "60",
+                "-l",
+                self.log,
+                "-o",
+                options,
+            ]
             if account.run(start, self.log) == 0:
                 self._write_record(data, port)
                 self._make_database()

@@ -74,9 +74,12 @@ def _open_item(connection: Connection, row: Mapping[str, Any], item: int | None,
     r, m = schema.review_item, schema.medium.c
     values = {
         "medium_id": connection.scalar(select(m.id).where(m.digest == row.get("upload_digest"))),
-        "person": row.get("person"), "start_s": row.get("start_s"), "end_s": row.get("end_s"),
-        "reason": _reason(row), "priority": PRIORITY,
-    }  # fmt: skip
+        "person": row.get("person"),
+        "start_s": row.get("start_s"),
+        "end_s": row.get("end_s"),
+        "reason": _reason(row),
+        "priority": PRIORITY,
+    }
     if item is not None:
         again = {"state": "open", "answer": null(), "answered_by": None, "answered_at": None}
         connection.execute(update(r).where(r.c.id == item).values({**values, **again}))

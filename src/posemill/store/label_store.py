@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from posemill.errors import InputError
 from posemill.pose.track import MediumTracks
-from posemill.store.shelf import Shelf
+from posemill.store.blob_store import Shelf
 from posemill.store.track_file import medium_bytes, medium_from
 
 

@@ -101,9 +101,11 @@ class Ledger:
         """New jobs (medium, stretch, state); known ones stay as they are."""
         if stretches:
             columns = {
-                "media": [medium for medium, _, _ in stretches], "states": [state for _, _, state in stretches],
-                "starts": [start for _, (start, _), _ in stretches], "ends": [end for _, (_, end), _ in stretches],
-            }  # fmt: skip
+                "media": [medium for medium, _, _ in stretches],
+                "states": [state for _, _, state in stretches],
+                "starts": [start for _, (start, _), _ in stretches],
+                "ends": [end for _, (_, end), _ in stretches],
+            }
             connection.execute(_ADD, {"fingerprint": self.fingerprint, **columns})
 
     def set_state(self, connection: Connection, ids: Collection[int], state: str) -> None:

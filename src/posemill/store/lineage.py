@@ -17,9 +17,17 @@ from posemill.store.media import MediaStore
 
 FILE = "lineage.parquet"
 SCHEMA = {
-    "clip": pl.Int64, "medium": pl.String, "split": pl.String, "windows": pl.Int64, "start_s": pl.Float64,
-    "end_s": pl.Float64, "activity": pl.String, "subject": pl.String, "dataset": pl.String, "said_by": pl.String,
-}  # fmt: skip
+    "clip": pl.Int64,
+    "medium": pl.String,
+    "split": pl.String,
+    "windows": pl.Int64,
+    "start_s": pl.Float64,
+    "end_s": pl.Float64,
+    "activity": pl.String,
+    "subject": pl.String,
+    "dataset": pl.String,
+    "said_by": pl.String,
+}
 
 
 def write_lineage(path: Path, index: Path, clips: Path) -> None:
@@ -57,13 +65,26 @@ def clip_rows(connection: Connection, numbers: Sequence[int]) -> dict[int, RowMa
     c, m = schema.clip.c, schema.medium.c
     query = (
         select(
-            c.id.label("clip"), m.digest.label("medium"), m.source, m.uri, m.dataset, c.start_s, c.end_s, c.activity,
-            c.subject, c.said_by, c.said_at, c.ended_at, c.ended_by, m.added_by, m.added_at,
+            c.id.label("clip"),
+            m.digest.label("medium"),
+            m.source,
+            m.uri,
+            m.dataset,
+            c.start_s,
+            c.end_s,
+            c.activity,
+            c.subject,
+            c.said_by,
+            c.said_at,
+            c.ended_at,
+            c.ended_by,
+            m.added_by,
+            m.added_at,
         )
         .join_from(schema.clip, schema.medium, c.medium_id == m.id)
         .where(c.id.in_(numbers))
         .order_by(c.id)
-    )  # fmt: skip
+    )
     return {row["clip"]: row for row in connection.execute(query).mappings()}
 
 

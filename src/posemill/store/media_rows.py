@@ -52,8 +52,9 @@ def add_media(connection: Connection, rows: Sequence[MediumRow]) -> int:
     """Add many media (and their datasets) at once; returns how many are new. Known digests change nothing."""
     for name, added_by in {row.dataset: row.added_by for row in rows}.items():
         add_dataset(connection, name, added_by)
-    connection.execute(text(f"CREATE TEMP TABLE IF NOT EXISTS incoming_medium ON COMMIT DROP AS SELECT {_STAGED} "
-                            "FROM medium LIMIT 0"))  # fmt: skip
+    connection.execute(
+        text(f"CREATE TEMP TABLE IF NOT EXISTS incoming_medium ON COMMIT DROP AS SELECT {_STAGED} FROM medium LIMIT 0")
+    )
     connection.execute(text("TRUNCATE incoming_medium"))
     copy_rows(connection, "incoming_medium", (asdict(row) for row in rows))
     connection.execute(text("UPDATE incoming_medium SET probed_at = now() WHERE duration_s IS NOT NULL"))
@@ -140,9 +141,12 @@ def add_truth(
 ) -> bool:
     """Say where a medium's exact keypoints are; returns whether that is new. One truth a medium and origin."""
     row = {
-        "medium_id": medium_id(connection, medium), "track_digest": track_digest, "skeleton": skeleton,
-        "origin": origin, "added_by": added_by,
-    }  # fmt: skip
+        "medium_id": medium_id(connection, medium),
+        "track_digest": track_digest,
+        "skeleton": skeleton,
+        "origin": origin,
+        "added_by": added_by,
+    }
     return connection.execute(insert(schema.truth).values(row).on_conflict_do_nothing()).rowcount == 1
 
 

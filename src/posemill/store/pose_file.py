@@ -28,10 +28,13 @@ _ABOUT = ("medium", "fingerprint", "start", "end", "width_px", "height_px", "dur
 _HINTED = pa.field("hinted", pa.bool_())
 _SCHEMA = pa.schema(
     [
-        ("frame", pa.int32()), ("time_s", pa.float64()), ("person_confidence", pa.list_(pa.float64())),
-        ("xy", pa.list_(pa.float32())), ("confidence", pa.list_(pa.float32())),
+        ("frame", pa.int32()),
+        ("time_s", pa.float64()),
+        ("person_confidence", pa.list_(pa.float64())),
+        ("xy", pa.list_(pa.float32())),
+        ("confidence", pa.list_(pa.float32())),
     ]
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,8 +70,12 @@ class ChunkPoses:
     def __post_init__(self) -> None:
         f, n, k = len(self.frame), int(self.people.sum()), len(self.skeleton)
         wanted = {
-            "time_s": (f,), "people": (f,), "person_confidence": (n,), "xy": (n, k, 2), "confidence": (n, k),
-        }  # fmt: skip
+            "time_s": (f,),
+            "people": (f,),
+            "person_confidence": (n,),
+            "xy": (n, k, 2),
+            "confidence": (n, k),
+        }
         for name, shape in wanted.items():
             if getattr(self, name).shape != shape:
                 raise SkeletonError(
@@ -91,9 +98,12 @@ def chunk_bytes(chunk: ChunkPoses) -> bytes:
         return pa.ListArray.from_arrays(pa.array(offsets * each, pa.int32()), pa.array(values.reshape(-1)))
 
     columns = [
-        pa.array(chunk.frame), pa.array(chunk.time_s), lists(chunk.person_confidence, 1), lists(chunk.xy, 2 * k),
+        pa.array(chunk.frame),
+        pa.array(chunk.time_s),
+        lists(chunk.person_confidence, 1),
+        lists(chunk.xy, 2 * k),
         lists(chunk.confidence, k),
-    ]  # fmt: skip
+    ]
     schema = _SCHEMA
     if chunk.hinted is not None and chunk.hinted.any():
         columns, schema = [*columns, pa.array(chunk.hinted)], schema.append(_HINTED)

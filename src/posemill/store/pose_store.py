@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from posemill.errors import InputError
+from posemill.store.blob_store import Shelf
 from posemill.store.pose_file import ChunkPoses, chunk_bytes, chunk_from, hinted_in
-from posemill.store.shelf import Shelf
 
 T = TypeVar("T")
 Stretch = tuple[int, int | None]  # first frame, and the one after the last (None: to the end)

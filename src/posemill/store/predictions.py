@@ -27,9 +27,21 @@ def record_predictions(connection: Connection, rows: Sequence[Mapping[str, Any]]
 def predictions(connection: Connection, since: datetime, bento_tag: str | None = None) -> list[RowMapping]:
     """Rows from a moment on, oldest first; of one bento, or of all."""
     p = prediction_log.c
-    query = select(
-        p.added_at, p.bento_tag, p.endpoint, p.receipt, p.client, p.activity, p.confidence, p.latency_ms, p.prediction
-    ).where(p.added_at >= since).order_by(p.added_at, p.id)  # fmt: skip
+    query = (
+        select(
+            p.added_at,
+            p.bento_tag,
+            p.endpoint,
+            p.receipt,
+            p.client,
+            p.activity,
+            p.confidence,
+            p.latency_ms,
+            p.prediction,
+        )
+        .where(p.added_at >= since)
+        .order_by(p.added_at, p.id)
+    )
     if bento_tag is not None:
         query = query.where(p.bento_tag == bento_tag)
     return list(connection.execute(query).mappings())

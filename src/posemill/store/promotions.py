@@ -91,11 +91,21 @@ def _retire_others(connection: Connection, number: int) -> int | None:
 
 
 def _row(
-    connection: Connection, what: str, version: RowMapping, before: int | None, reason: str,
-    figures: Mapping[str, Any] | None, added_by: str,
-) -> RowMapping:  # fmt: skip
+    connection: Connection,
+    what: str,
+    version: RowMapping,
+    before: int | None,
+    reason: str,
+    figures: Mapping[str, Any] | None,
+    added_by: str,
+) -> RowMapping:
     row = {
-        "model_version_id": version["id"], "what": what, "instead_of": before, "reason": reason,
-        "figures": dict(figures) if figures else None, "digests": dict(version["digests"]), "added_by": added_by,
-    }  # fmt: skip
+        "model_version_id": version["id"],
+        "what": what,
+        "instead_of": before,
+        "reason": reason,
+        "figures": dict(figures) if figures else None,
+        "digests": dict(version["digests"]),
+        "added_by": added_by,
+    }
     return connection.execute(insert(P).values(row).returning(P)).mappings().one()

@@ -44,9 +44,13 @@ class Queued:
 
 
 def queue(
-    connection: Connection, items: Sequence[ReviewItem], *, added_by: str, found: Collection[ReviewItem] | None = None,
+    connection: Connection,
+    items: Sequence[ReviewItem],
+    *,
+    added_by: str,
+    found: Collection[ReviewItem] | None = None,
     media: Collection[str] | None = None,
-) -> Queued:  # fmt: skip
+) -> Queued:
     """Make these the open items, beside open ones that were `found` again but are not among the worst this time.
 
     found  everything that looks wrong now; None: just the items.
@@ -134,10 +138,22 @@ def _query() -> Any:
     upload = select(j.upload_name).where(j.review_item_id == r.id).order_by(j.id).limit(1).scalar_subquery()
     judged = exists().where(j.review_item_id == r.id).label("judged")
     return select(
-        r.id.label("item"), m.digest.label("medium"), func.coalesce(m.source, upload).label("source"), judged,
-        r.person, r.start_s, r.end_s, r.reason, r.priority, r.state,
-        r.answer, r.added_at, r.added_by, r.answered_at, r.answered_by,
-    ).join_from(schema.review_item, schema.medium, r.medium_id == m.id, isouter=True)  # fmt: skip
+        r.id.label("item"),
+        m.digest.label("medium"),
+        func.coalesce(m.source, upload).label("source"),
+        judged,
+        r.person,
+        r.start_s,
+        r.end_s,
+        r.reason,
+        r.priority,
+        r.state,
+        r.answer,
+        r.added_at,
+        r.added_by,
+        r.answered_at,
+        r.answered_by,
+    ).join_from(schema.review_item, schema.medium, r.medium_id == m.id, isouter=True)
 
 
 def _key(row: RowMapping) -> tuple[Any, ...]:

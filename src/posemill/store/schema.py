@@ -31,11 +31,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData(
     naming_convention={
-        "pk": "%(table_name)s_pkey", "fk": "%(table_name)s_%(column_0_name)s_fkey",
-        "uq": "%(table_name)s_%(column_0_N_name)s_key", "ck": "%(table_name)s_%(constraint_name)s_check",
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
         "ix": "%(table_name)s_%(column_0_N_name)s_idx",
     }
-)  # fmt: skip
+)
 
 
 def _id() -> Column[int]:
@@ -55,168 +57,273 @@ def _medium(nullable: bool = False) -> Column[int]:
 
 
 dataset = Table(
-    "dataset", metadata,
-    Column("name", Text, primary_key=True), Column("origin", Text), Column("licence", Text), _at(), _by(),
-)  # fmt: skip
+    "dataset",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("origin", Text),
+    Column("licence", Text),
+    _at(),
+    _by(),
+)
 
 subject = Table("subject", metadata, Column("name", Text, primary_key=True), _at(), _by())
 
 medium = Table(
-    "medium", metadata, _id(),
+    "medium",
+    metadata,
+    _id(),
     Column("digest", Text, unique=True),  # SHA-256, hex; null until the bytes behind `uri` were fetched
     Column("uri", Text),  # any fsspec URL, for rows that another system added
     Column("duplicate_of", BigInteger, ForeignKey("medium.id")),  # the bytes behind `uri` were already known
     Column("kind", Text, nullable=False, server_default="video"),
     Column("dataset", Text, ForeignKey("dataset.name"), nullable=False, index=True),
     Column("source", Text),
-    Column("width_px", Integer), Column("height_px", Integer), Column("fps", Float),
-    Column("frames", Integer), Column("duration_s", Float), Column("codec", Text),
-    _at("probed_at", now=False), _at(), _by(),
+    Column("width_px", Integer),
+    Column("height_px", Integer),
+    Column("fps", Float),
+    Column("frames", Integer),
+    Column("duration_s", Float),
+    Column("codec", Text),
+    _at("probed_at", now=False),
+    _at(),
+    _by(),
     CheckConstraint("kind in ('video', 'keypoints')", name="kind"),
     CheckConstraint("digest ~ '^[0-9a-f]{64}$'", name="digest"),
     CheckConstraint("digest is not null or uri is not null", name="place"),
     CheckConstraint("width_px > 0 and height_px > 0 and fps > 0 and frames > 0 and duration_s > 0", name="size"),
-)  # fmt: skip
+)
 
 clip = Table(
-    "clip", metadata, _id(), _medium(),
+    "clip",
+    metadata,
+    _id(),
+    _medium(),
     Column("start_s", Float, nullable=False, server_default="0"),
     Column("end_s", Float),  # null: to the end of the medium
     Column("activity", Text, index=True),  # null: not labelled yet
     Column("subject", Text, ForeignKey("subject.name"), index=True),
     Column("camera", Text),
     Column("split", Text),  # the official one, where the data came with one
-    _by("said_by"), _at("said_at"),
-    _at("ended_at", now=False), Column("ended_by", Text),
+    _by("said_by"),
+    _at("said_at"),
+    _at("ended_at", now=False),
+    Column("ended_by", Text),
     Column("superseded_by", BigInteger, ForeignKey("clip.id")),
     CheckConstraint("start_s >= 0 and (end_s is null or end_s > start_s)", name="stretch"),
     CheckConstraint("split in ('train', 'test')", name="split"),
     CheckConstraint("(ended_at is null) = (ended_by is null)", name="ended"),
     CheckConstraint("activity <> ''", name="activity"),
-)  # fmt: skip
+)
 Index(
-    "clip_current_key", clip.c.medium_id, clip.c.start_s, text("coalesce(end_s, 'Infinity')"),
-    unique=True, postgresql_where=text("ended_at is null"),
-)  # fmt: skip
+    "clip_current_key",
+    clip.c.medium_id,
+    clip.c.start_s,
+    text("coalesce(end_s, 'Infinity')"),
+    unique=True,
+    postgresql_where=text("ended_at is null"),
+)
 
 truth = Table(
-    "truth", metadata, _id(), _medium(),
+    "truth",
+    metadata,
+    _id(),
+    _medium(),
     Column("track_digest", Text, nullable=False),  # a track file in the media store
     Column("skeleton", Text, nullable=False),
     Column("origin", Text, nullable=False),
-    _at(), _by(),
+    _at(),
+    _by(),
     UniqueConstraint("medium_id", "origin"),
-)  # fmt: skip
+)
 
 label_job = Table(
-    "label_job", metadata, _id(), _medium(),
+    "label_job",
+    metadata,
+    _id(),
+    _medium(),
     Column("fingerprint", Text, nullable=False),  # of what finds poses; tracks are put together from them
     Column("start_frame", Integer, nullable=False, server_default="0"),
     Column("end_frame", Integer),  # null: to the end of the medium
     Column("state", Text, nullable=False, server_default="queued"),
     Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("leased_by", Text), _at("leased_until", now=False),
+    Column("leased_by", Text),
+    _at("leased_until", now=False),
     Column("lease_key", Integer),  # of the advisory lock that whoever has the lease holds as long as it lives
     Column("reason", Text),
-    Column("frames", Integer), Column("poses", Integer), Column("seconds", Float),  # what was done, and how fast
-    _at(), _at("changed_at"), _by(),
+    Column("frames", Integer),
+    Column("poses", Integer),
+    Column("seconds", Float),  # what was done, and how fast
+    _at(),
+    _at("changed_at"),
+    _by(),
     UniqueConstraint("medium_id", "fingerprint", "start_frame"),
     CheckConstraint("state in ('queued', 'leased', 'done', 'failed')", name="state"),
     CheckConstraint("start_frame >= 0 and (end_frame is null or end_frame > start_frame)", name="stretch"),
-)  # fmt: skip
+)
 Index("label_job_open_idx", label_job.c.fingerprint, label_job.c.state, label_job.c.changed_at)
 
 quarantine = Table(
-    "quarantine", metadata, _id(),
-    Column("what", Text, nullable=False), _medium(nullable=True),
-    Column("clip_id", BigInteger, ForeignKey("clip.id")), Column("person", Integer),
-    Column("stage", Text, nullable=False), Column("reason", Text, nullable=False),
-    _at(), _by(), _at("resolved_at", now=False), Column("resolved_by", Text),
+    "quarantine",
+    metadata,
+    _id(),
+    Column("what", Text, nullable=False),
+    _medium(nullable=True),
+    Column("clip_id", BigInteger, ForeignKey("clip.id")),
+    Column("person", Integer),
+    Column("stage", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    _at(),
+    _by(),
+    _at("resolved_at", now=False),
+    Column("resolved_by", Text),
     CheckConstraint("what in ('medium', 'clip', 'track', 'window')", name="what"),
-)  # fmt: skip
+)
 Index(
-    "quarantine_open_key", quarantine.c.what, text("coalesce(medium_id, -1)"), text("coalesce(clip_id, -1)"),
-    text("coalesce(person, -1)"), quarantine.c.stage,
-    unique=True, postgresql_where=text("resolved_at is null"),
-)  # fmt: skip
+    "quarantine_open_key",
+    quarantine.c.what,
+    text("coalesce(medium_id, -1)"),
+    text("coalesce(clip_id, -1)"),
+    text("coalesce(person, -1)"),
+    quarantine.c.stage,
+    unique=True,
+    postgresql_where=text("resolved_at is null"),
+)
 
 review_item = Table(
-    "review_item", metadata, _id(),
+    "review_item",
+    metadata,
+    _id(),
     _medium(nullable=True),  # null: what a client disagreed about is not here yet
-    Column("clip_id", BigInteger, ForeignKey("clip.id")), Column("person", Integer),
-    Column("start_s", Float), Column("end_s", Float),
-    Column("reason", Text, nullable=False), Column("priority", Float, nullable=False, server_default="0"),
+    Column("clip_id", BigInteger, ForeignKey("clip.id")),
+    Column("person", Integer),
+    Column("start_s", Float),
+    Column("end_s", Float),
+    Column("reason", Text, nullable=False),
+    Column("priority", Float, nullable=False, server_default="0"),
     Column("state", Text, nullable=False, server_default="open"),
-    _at(), _by(), Column("answer", JSONB), _at("answered_at", now=False), Column("answered_by", Text),
+    _at(),
+    _by(),
+    Column("answer", JSONB),
+    _at("answered_at", now=False),
+    Column("answered_by", Text),
     CheckConstraint("state in ('open', 'done', 'dismissed')", name="state"),
-)  # fmt: skip
+)
 
 keypoint_correction = Table(
-    "keypoint_correction", metadata, _id(), _medium(),
-    Column("labeller", Text, nullable=False), Column("skeleton", Text, nullable=False),
-    Column("person", Integer, nullable=False), Column("frame", Integer, nullable=False),
+    "keypoint_correction",
+    metadata,
+    _id(),
+    _medium(),
+    Column("labeller", Text, nullable=False),
+    Column("skeleton", Text, nullable=False),
+    Column("person", Integer, nullable=False),
+    Column("frame", Integer, nullable=False),
     Column("keypoint", Text, nullable=False),
-    Column("x_px", Float), Column("y_px", Float),  # both null: not to be seen
-    _by("said_by"), _at("said_at"), _at("ended_at", now=False), Column("ended_by", Text),
+    Column("x_px", Float),
+    Column("y_px", Float),  # both null: not to be seen
+    _by("said_by"),
+    _at("said_at"),
+    _at("ended_at", now=False),
+    Column("ended_by", Text),
     CheckConstraint("(x_px is null) = (y_px is null)", name="place"),
-)  # fmt: skip
+)
 
 model_version = Table(
-    "model_version", metadata, _id(),
+    "model_version",
+    metadata,
+    _id(),
     Column("bento_tag", Text, nullable=False, unique=True),
     Column("stage", Text, nullable=False, server_default="candidate"),
-    Column("digests", JSONB, nullable=False), Column("metrics", JSONB, nullable=False),
-    Column("classes", JSONB), Column("origin", Text),
-    _at(), _by(),
+    Column("digests", JSONB, nullable=False),
+    Column("metrics", JSONB, nullable=False),
+    Column("classes", JSONB),
+    Column("origin", Text),
+    _at(),
+    _by(),
     CheckConstraint("stage in ('candidate', 'accepted', 'rejected', 'released', 'retired')", name="stage"),
-)  # fmt: skip
+)
 
 acceptance = Table(
-    "acceptance", metadata, _id(),
+    "acceptance",
+    metadata,
+    _id(),
     Column("model_version_id", BigInteger, ForeignKey("model_version.id"), nullable=False, index=True),
-    Column("passed", Boolean, nullable=False), Column("client", Text, nullable=False),
-    Column("report", JSONB, nullable=False), Column("reason", Text),
-    Column("bento_digest", Text), Column("report_digest", Text),  # SHA-256 of what was looked at when it was said
-    Column("conditions", Text), Column("signed", Boolean, nullable=False, server_default="false"),
-    _at(), _by(),
-)  # fmt: skip
+    Column("passed", Boolean, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("report", JSONB, nullable=False),
+    Column("reason", Text),
+    Column("bento_digest", Text),
+    Column("report_digest", Text),  # SHA-256 of what was looked at when it was said
+    Column("conditions", Text),
+    Column("signed", Boolean, nullable=False, server_default="false"),
+    _at(),
+    _by(),
+)
 
 promotion = Table(
-    "promotion", metadata, _id(),
+    "promotion",
+    metadata,
+    _id(),
     Column("model_version_id", BigInteger, ForeignKey("model_version.id"), nullable=False, index=True),
     Column("what", Text, nullable=False),
     Column("instead_of", BigInteger, ForeignKey("model_version.id")),  # the champion until then
     Column("reason", Text, nullable=False),
-    Column("figures", JSONB), Column("digests", JSONB, nullable=False),
-    _at(), _by(),
+    Column("figures", JSONB),
+    Column("digests", JSONB, nullable=False),
+    _at(),
+    _by(),
     CheckConstraint("what in ('promoted', 'refused', 'rolled back')", name="what"),
-)  # fmt: skip
+)
 
 judgement = Table(
-    "judgement", metadata, _id(),
-    Column("bento_tag", Text, nullable=False, index=True), Column("receipt", JSONB, nullable=False),
-    Column("upload_digest", Text), Column("upload_name", Text),  # what the client tried; its bytes may be kept or not
-    Column("person", Integer), Column("start_s", Float), Column("end_s", Float),
-    Column("predicted", Text), Column("is_right", Boolean, nullable=False),
-    Column("activity", Text), Column("comment", Text), Column("client", Text),
+    "judgement",
+    metadata,
+    _id(),
+    Column("bento_tag", Text, nullable=False, index=True),
+    Column("receipt", JSONB, nullable=False),
+    Column("upload_digest", Text),
+    Column("upload_name", Text),  # what the client tried; its bytes may be kept or not
+    Column("person", Integer),
+    Column("start_s", Float),
+    Column("end_s", Float),
+    Column("predicted", Text),
+    Column("is_right", Boolean, nullable=False),
+    Column("activity", Text),
+    Column("comment", Text),
+    Column("client", Text),
     Column("review_item_id", BigInteger, ForeignKey("review_item.id")),
-    _at(), _by(),
-)  # fmt: skip
+    _at(),
+    _by(),
+)
 
 api_key = Table(
-    "api_key", metadata, _id(),
-    Column("client", Text, nullable=False), Column("prefix", Text, nullable=False),
+    "api_key",
+    metadata,
+    _id(),
+    Column("client", Text, nullable=False),
+    Column("prefix", Text, nullable=False),
     Column("hash", Text, nullable=False, unique=True),  # the key itself is shown once and kept nowhere
     Column("requests_per_minute", Integer),
-    _at(), _by(), _at("revoked_at", now=False), Column("revoked_by", Text),
+    _at(),
+    _by(),
+    _at("revoked_at", now=False),
+    Column("revoked_by", Text),
     CheckConstraint("requests_per_minute > 0", name="rate"),
-)  # fmt: skip
+)
 
 prediction_log = Table(
-    "prediction_log", metadata, _id(),
-    Column("bento_tag", Text, nullable=False, index=True), Column("client", Text),
-    Column("input_digest", Text), Column("activity", Text), Column("confidence", Float),
-    Column("latency_ms", Float), Column("prediction", JSONB),
-    Column("endpoint", Text), Column("receipt", Text),
-    _at(), _by(),
-)  # fmt: skip
+    "prediction_log",
+    metadata,
+    _id(),
+    Column("bento_tag", Text, nullable=False, index=True),
+    Column("client", Text),
+    Column("input_digest", Text),
+    Column("activity", Text),
+    Column("confidence", Float),
+    Column("latency_ms", Float),
+    Column("prediction", JSONB),
+    Column("endpoint", Text),
+    Column("receipt", Text),
+    _at(),
+    _by(),
+)

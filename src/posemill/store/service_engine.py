@@ -24,9 +24,11 @@ def service_engine(url: str) -> Engine:
     except ArgumentError:
         raise InputError("POSEMILL_DATABASE_URL is no address: postgresql://user:password@host:port/name") from None
     connect = {
-        "application_name": "posemill-service", "connect_timeout": WAIT_S, "tcp_user_timeout": WAIT_S * 1000,
+        "application_name": "posemill-service",
+        "connect_timeout": WAIT_S,
+        "tcp_user_timeout": WAIT_S * 1000,
         "options": f"-c statement_timeout={WAIT_S * 1000}",
-    }  # fmt: skip
+    }
     return create_engine(
         address, pool_size=1, max_overflow=1, pool_timeout=WAIT_S, pool_pre_ping=True, connect_args=connect
     )

@@ -33,11 +33,16 @@ def schema_of(points: Skeleton, deep: bool = False) -> pa.Schema:
     z = [("z", pa.list_(pa.float32(), len(points)))] if deep else []
     return pa.schema(
         [
-            ("medium", pa.string()), ("person", pa.int32()), ("frame", pa.int32()), ("time_s", pa.float64()),
-            ("xy", pa.list_(pa.float32(), 2 * len(points))), ("confidence", pa.list_(pa.float32(), len(points))),
-            ("state", pa.uint8()), *z,
+            ("medium", pa.string()),
+            ("person", pa.int32()),
+            ("frame", pa.int32()),
+            ("time_s", pa.float64()),
+            ("xy", pa.list_(pa.float32(), 2 * len(points))),
+            ("confidence", pa.list_(pa.float32(), len(points))),
+            ("state", pa.uint8()),
+            *z,
         ]
-    )  # fmt: skip
+    )
 
 
 def about(tracks: MediumTracks) -> dict[str, Any]:
@@ -57,14 +62,17 @@ def to_table(tracks: MediumTracks) -> pa.Table:
     person = np.repeat(np.array([t.person for t in rows], np.int32), [len(t) for t in rows])
     return pa.Table.from_arrays(
         [
-            pa.repeat(pa.scalar(tracks.medium, pa.string()), len(person)), pa.array(person),
-            pa.array(column("frame", np.int32)), pa.array(column("time_s", np.float64)),
+            pa.repeat(pa.scalar(tracks.medium, pa.string()), len(person)),
+            pa.array(person),
+            pa.array(column("frame", np.int32)),
+            pa.array(column("time_s", np.float64)),
             pa.FixedSizeListArray.from_arrays(pa.array(column("xy", np.float32)), 2 * k),
             pa.FixedSizeListArray.from_arrays(pa.array(column("confidence", np.float32)), k),
-            pa.array(column("state", np.uint8)), *z,
+            pa.array(column("state", np.uint8)),
+            *z,
         ],
         schema=schema_of(tracks.skeleton, tracks.deep),
-    )  # fmt: skip
+    )
 
 
 def to_bytes(

@@ -13,31 +13,51 @@ from posemill.store import schema
 
 
 def record_model_version(
-    connection: Connection, *, bento_tag: str, digests: Mapping[str, str], metrics: Mapping[str, Any], added_by: str,
-    classes: Sequence[str] = (), origin: str | None = None,
-) -> int:  # fmt: skip
+    connection: Connection,
+    *,
+    bento_tag: str,
+    digests: Mapping[str, str],
+    metrics: Mapping[str, Any],
+    added_by: str,
+    classes: Sequence[str] = (),
+    origin: str | None = None,
+) -> int:
     """Record a packaged model; returns its number. The same bento tag again changes nothing.
 
     digests: file name to SHA-256. metrics: what evaluate wrote. origin: where it came from, e.g. a commit.
     """
     row = {
-        "bento_tag": bento_tag, "digests": dict(digests), "metrics": dict(metrics), "classes": list(classes),
-        "origin": origin, "added_by": added_by,
-    }  # fmt: skip
+        "bento_tag": bento_tag,
+        "digests": dict(digests),
+        "metrics": dict(metrics),
+        "classes": list(classes),
+        "origin": origin,
+        "added_by": added_by,
+    }
     connection.execute(insert(schema.model_version).values(row).on_conflict_do_nothing())
     return _version_id(connection, bento_tag)
 
 
 def record_acceptance(
-    connection: Connection, *, bento_tag: str, passed: bool, client: str, report: Mapping[str, Any], added_by: str,
+    connection: Connection,
+    *,
+    bento_tag: str,
+    passed: bool,
+    client: str,
+    report: Mapping[str, Any],
+    added_by: str,
     reason: str | None = None,
-) -> int:  # fmt: skip
+) -> int:
     """Record what a client found; the version's stage becomes accepted or rejected. Every trial keeps its row."""
     version = _version_id(connection, bento_tag)
     row = {
-        "model_version_id": version, "passed": passed, "client": client, "report": dict(report),
-        "reason": reason, "added_by": added_by,
-    }  # fmt: skip
+        "model_version_id": version,
+        "passed": passed,
+        "client": client,
+        "report": dict(report),
+        "reason": reason,
+        "added_by": added_by,
+    }
     number = connection.scalar(insert(schema.acceptance).values(row).returning(schema.acceptance.c.id))
     table = schema.model_version
     stage = "accepted" if passed else "rejected"

@@ -276,15 +276,41 @@ def high_knees(motion: Motion, style: Style, rng: np.random.Generator) -> None:
 
 # in this order for ever: a seed's clips depend on an activity's place
 USUAL: Mapping[str, Activity] = MappingProxyType(
-    {a.__name__: a for a in (
-        idle, walk, squat, jumping_jack, wave, push_up, plank, fall, sit, lunge, arm_raise, high_knees,
-    )}
-)  # fmt: skip
+    {
+        a.__name__: a
+        for a in (
+            idle,
+            walk,
+            squat,
+            jumping_jack,
+            wave,
+            push_up,
+            plank,
+            fall,
+            sit,
+            lunge,
+            arm_raise,
+            high_knees,
+        )
+    }
+)
 SPORTS: Mapping[str, Activity] = MappingProxyType(
-    {a.__name__: a for a in (
-        sports.sit_up, sports.pull_up, sports.bench_press, sports.clean_and_jerk, sports.jump_rope,
-        sports.strum_guitar, sports.golf_swing, sports.baseball_swing, sports.baseball_pitch, sports.bowl,
-        sports.tennis_serve, sports.tennis_forehand,
-    )}
-)  # fmt: skip
+    {
+        a.__name__: a
+        for a in (
+            sports.sit_up,
+            sports.pull_up,
+            sports.bench_press,
+            sports.clean_and_jerk,
+            sports.jump_rope,
+            sports.strum_guitar,
+            sports.golf_swing,
+            sports.baseball_swing,
+            sports.baseball_pitch,
+            sports.bowl,
+            sports.tennis_serve,
+            sports.tennis_forehand,
+        )
+    }
+)
 ACTIVITIES: Mapping[str, Activity] = MappingProxyType({**USUAL, **SPORTS})

@@ -42,10 +42,17 @@ class Body:
             return height * share * rng.normal(1, spread)
 
         return cls(
-            height=height, upper_arm=near(0.178), forearm=near(0.150), thigh=near(0.243), shank=near(0.242),
-            trunk=near(0.283), shoulder=near(0.108, 0.06), hip=near(0.056, 0.06), head=rng.uniform(1.0, 1.14),
+            height=height,
+            upper_arm=near(0.178),
+            forearm=near(0.150),
+            thigh=near(0.243),
+            shank=near(0.242),
+            trunk=near(0.283),
+            shoulder=near(0.108, 0.06),
+            hip=near(0.056, 0.06),
+            head=rng.uniform(1.0, 1.14),
             girth=rng.uniform(0.88, 1.25),
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,8 +139,14 @@ def _leg(
 
 # what can touch the floor, with its radius in heights of the body
 _TOUCHING = {
-    "heel": 0.019, "toe": 0.015, "knee": 0.033, "wrist": 0.022, "elbow": 0.022, "shoulder": 0.034, "hip": 0.05,
-}  # fmt: skip
+    "heel": 0.019,
+    "toe": 0.015,
+    "knee": 0.033,
+    "wrist": 0.022,
+    "elbow": 0.022,
+    "shoulder": 0.034,
+    "hip": 0.05,
+}
 
 
 def _lowest(points: dict[str, Floats], height: float, parts: tuple[str, ...]) -> Floats:

@@ -70,9 +70,15 @@ class SynthClip:
     def tracks(self, medium: str) -> MediumTracks:
         """The truth as the tracks of a stored medium, `medium` being its digest."""
         return MediumTracks(
-            medium=medium, labeller=LABELLER, skeleton=COCO_17, width_px=self.width_px, height_px=self.height_px,
-            frames=len(self.truth), duration_s=len(self.truth) / self.fps, tracks=(self.truth,),
-        )  # fmt: skip
+            medium=medium,
+            labeller=LABELLER,
+            skeleton=COCO_17,
+            width_px=self.width_px,
+            height_px=self.height_px,
+            frames=len(self.truth),
+            duration_s=len(self.truth) / self.fps,
+            tracks=(self.truth,),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

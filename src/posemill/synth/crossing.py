@@ -57,9 +57,15 @@ class Crossing:
     def tracks(self, medium: str) -> MediumTracks:
         """The truth as the tracks of a stored medium, `medium` being its digest."""
         return MediumTracks(
-            medium=medium, labeller=LABELLER, skeleton=COCO_17, width_px=self.width_px, height_px=self.height_px,
-            frames=self.frames, duration_s=self.frames / self.fps, tracks=self.truth,
-        )  # fmt: skip
+            medium=medium,
+            labeller=LABELLER,
+            skeleton=COCO_17,
+            width_px=self.width_px,
+            height_px=self.height_px,
+            frames=self.frames,
+            duration_s=self.frames / self.fps,
+            tracks=self.truth,
+        )
 
     def write(self, folder: Path) -> Path:
         """Render into `folder` as MP4 and say where it is."""

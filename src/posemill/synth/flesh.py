@@ -36,9 +36,15 @@ class Look:
         """Fresh clothes on the same person."""
         shoes = ((45, 45, 48), (215, 215, 215), (120, 50, 45))[rng.integers(3)]
         return cls(
-            skin=skin, hair=hair, shirt=_cloth(rng, 0.35, 0.95), trousers=_cloth(rng, 0.15, 0.55), shoes=shoes,
-            long_sleeves=bool(rng.uniform() < 0.35), long_trousers=bool(rng.uniform() < 0.7), long_hair=long_hair,
-        )  # fmt: skip
+            skin=skin,
+            hair=hair,
+            shirt=_cloth(rng, 0.35, 0.95),
+            trousers=_cloth(rng, 0.15, 0.55),
+            shoes=shoes,
+            long_sleeves=bool(rng.uniform() < 0.35),
+            long_trousers=bool(rng.uniform() < 0.7),
+            long_hair=long_hair,
+        )
 
 
 def _cloth(rng: np.random.Generator, dark: float, bright: float) -> Colour:

@@ -9,11 +9,28 @@ import numpy as np
 from posemill.synth.rotation import Floats
 
 TRUNK = (
-    "forward_m", "up_m", "pitch", "roll", "spine", "spine_side", "spine_twist", "neck", "head_turn", "head_tilt",
-)  # fmt: skip
+    "forward_m",
+    "up_m",
+    "pitch",
+    "roll",
+    "spine",
+    "spine_side",
+    "spine_twist",
+    "neck",
+    "head_turn",
+    "head_tilt",
+)
 LIMBS = (
-    "arm_flex", "arm_abduct", "arm_twist", "elbow", "hip_flex", "hip_abduct", "hip_twist", "knee", "toe_point",
-)  # fmt: skip
+    "arm_flex",
+    "arm_abduct",
+    "arm_twist",
+    "elbow",
+    "hip_flex",
+    "hip_abduct",
+    "hip_twist",
+    "knee",
+    "toe_point",
+)
 SIDES = ("left", "right")
 
 

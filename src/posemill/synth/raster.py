@@ -147,9 +147,14 @@ def _ellipsoid(canvas: Canvas, centre: Floats, form: Floats, focal_px: float, co
 
 
 def _blend(
-    canvas: Canvas, window: tuple[slice, slice], alpha: Float32, depth: Float32,
-    normal: tuple[Float32, Float32, Float32], colour: Float32, light: Light,
-) -> None:  # fmt: skip
+    canvas: Canvas,
+    window: tuple[slice, slice],
+    alpha: Float32,
+    depth: Float32,
+    normal: tuple[Float32, Float32, Float32],
+    colour: Float32,
+    light: Light,
+) -> None:
     """Put a shaded part where it is nearer than what is there; its rim is darker, so that limbs stand out."""
     lx, ly, lz = (np.float32(v) for v in light.direction.tolist())
     nx, ny, nz = normal

@@ -16,8 +16,14 @@ def _sides(rng: np.random.Generator) -> tuple[str, str]:
     return ("right", "left") if rng.uniform() < 0.7 else ("left", "right")
 
 
-def _arm(motion: Motion, side: str, flex: Floats | float, abduct: Floats | float, elbow: Floats | float,
-         twist: Floats | float = 0.0) -> None:  # fmt: skip
+def _arm(
+    motion: Motion,
+    side: str,
+    flex: Floats | float,
+    abduct: Floats | float,
+    elbow: Floats | float,
+    twist: Floats | float = 0.0,
+) -> None:
     values = {"arm_flex": flex, "arm_abduct": abduct, "elbow": elbow, "arm_twist": twist}
     motion.add(**{f"{side}_{channel}": value for channel, value in values.items()})
 
@@ -150,8 +156,14 @@ def baseball_pitch(motion: Motion, style: Style, rng: np.random.Generator) -> No
     motion.add(**{f"{other}_hip_flex": 92 * lift + _between(u, 0, 10, 62), f"{other}_knee": 10 + 95 * lift + 22 * u})
     motion.add(**{f"{strong}_hip_flex": _between(u, 8, 12, -22), f"{strong}_knee": _between(u, 8, 26, 30)})
     motion.add(spine_twist=sign * _between(u, -55, -30, 50), spine=_between(u, 0, 4, 36), pitch=_between(u, 0, 4, 24))
-    _arm(motion, strong, _between(u, 10, 20, 96, 60), _between(u, 55, 92, 70, -22), _between(u, 85, 92, 20, 14),
-         _between(u, 0, 92, 40, 0))  # fmt: skip
+    _arm(
+        motion,
+        strong,
+        _between(u, 10, 20, 96, 60),
+        _between(u, 55, 92, 70, -22),
+        _between(u, 85, 92, 20, 14),
+        _between(u, 0, 92, 40, 0),
+    )
     _arm(motion, other, _between(u, 50, 72, 30), _between(u, 22, 40, 12), _between(u, 95, 30, 95))
     motion.held_left = np.full(len(motion.time_s), 0.0 if strong == "right" else 1.0)
 
@@ -178,8 +190,14 @@ def tennis_serve(motion: Motion, style: Style, rng: np.random.Generator) -> None
     u = (_swing(motion, style, rng, 0.8, 0.5) + 1) / 2
     sign = 1 if other == "left" else -1
     _arm(motion, other, _between(u, 165, 90, 20), _between(u, 14, 18, 12), _between(u, 6, 40, 80))
-    _arm(motion, strong, _between(u, 12, 165, 70, 30), _between(u, 92, 26, 4, -24), _between(u, 112, 14, 20, 30),
-         _between(u, 88, 60, 10, 0))  # fmt: skip
+    _arm(
+        motion,
+        strong,
+        _between(u, 12, 165, 70, 30),
+        _between(u, 92, 26, 4, -24),
+        _between(u, 112, 14, 20, 30),
+        _between(u, 88, 60, 10, 0),
+    )
     bend = _between(u, 1, 0, 0.3)
     motion.add(knee=8 + 42 * bend, hip_flex=6 + 20 * bend, spine=_between(u, -16, -4, 30), pitch=_between(u, -4, 4, 18))
     motion.add(spine_twist=sign * _between(u, -42, 0, 36), up_m=0.1 * np.clip(1 - 4 * np.abs(u - 0.4), 0, 1))

@@ -20,7 +20,7 @@ from torch import nn
 from posemill import models
 from posemill.errors import InputError
 from posemill.features.augment import Augmentation
-from posemill.features.noise import FittedNoise
+from posemill.features.labeller_noise import FittedNoise
 from posemill.features.pipeline import FeaturePipeline
 from posemill.models import NetworkCard
 from posemill.models.held_out import HeldOut
@@ -115,12 +115,17 @@ def fit(
         Augmentation(pipeline, params.augment, noise),
         params,
     )
-    checked = sanity.check(network, *data.dataset[index.rows("train")[:: max(len(index.rows("train")) // 512, 1)]][:2],
-                           len(classes))  # fmt: skip
+    checked = sanity.check(
+        network, *data.dataset[index.rows("train")[:: max(len(index.rows("train")) // 512, 1)]][:2], len(classes)
+    )
     card = NetworkCard(
-        params.network, hyper_of(params, pipeline), pipeline.skeleton.name, tuple(classes), pipeline.window.frames,
+        params.network,
+        hyper_of(params, pipeline),
+        pipeline.skeleton.name,
+        tuple(classes),
+        pipeline.window.frames,
         fingerprint(pipeline.skeleton),
-    )  # fmt: skip
+    )
     if pretrained:
         start_from(network, pretrained, card, params.pretrained_parts)
     module = ActivityModule(network, params, params.epochs * data.steps_per_epoch())
@@ -151,9 +156,16 @@ def fit(
     seen = (len(history.rows) - resumed) * data.steps_per_epoch() * data.batch
     shutil.rmtree(scratch)
     return FitResult(
-        network.eval(), card, history.rows, checked, int(chosen["epoch"]), chosen["validation.accuracy"], seconds,
-        seen / max(seconds, 1e-9), resumed,
-    )  # fmt: skip
+        network.eval(),
+        card,
+        history.rows,
+        checked,
+        int(chosen["epoch"]),
+        chosen["validation.accuracy"],
+        seconds,
+        seen / max(seconds, 1e-9),
+        resumed,
+    )
 
 
 def hyper_of(params: TrainParams, pipeline: FeaturePipeline) -> dict[str, Any]:
@@ -187,19 +199,34 @@ def _stopping(params: TrainParams) -> list[Callback]:
 
 
 def _train(
-    module: ActivityModule, data: WindowData, callbacks: list[Callback], last: Path | None, live: Path | None,
-    progress: bool, params: TrainParams,
-) -> None:  # fmt: skip
+    module: ActivityModule,
+    data: WindowData,
+    callbacks: list[Callback],
+    last: Path | None,
+    live: Path | None,
+    progress: bool,
+    params: TrainParams,
+) -> None:
     """Run the trainer; a resumed one must not be told of workers and folders that are as they should be."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         trainer = pl.Trainer(
-            max_epochs=params.epochs, accelerator=params.accelerator, devices=params.devices,
-            precision=params.precision, strategy=_strategy(params), use_distributed_sampler=False,
-            deterministic=True if params.accelerator == "cpu" else "warn", logger=_logger(live, last is not None),
-            callbacks=callbacks, enable_progress_bar=progress, enable_model_summary=False,
-            gradient_clip_val=5.0, num_sanity_val_steps=0, reload_dataloaders_every_n_epochs=1, log_every_n_steps=1,
-        )  # fmt: skip
+            max_epochs=params.epochs,
+            accelerator=params.accelerator,
+            devices=params.devices,
+            precision=params.precision,
+            strategy=_strategy(params),
+            use_distributed_sampler=False,
+            deterministic=True if params.accelerator == "cpu" else "warn",
+            logger=_logger(live, last is not None),
+            callbacks=callbacks,
+            enable_progress_bar=progress,
+            enable_model_summary=False,
+            gradient_clip_val=5.0,
+            num_sanity_val_steps=0,
+            reload_dataloaders_every_n_epochs=1,
+            log_every_n_steps=1,
+        )
         trainer.fit(module, data, ckpt_path=None if last is None else str(last), weights_only=True)
 
 

@@ -36,9 +36,16 @@ BATCH = 256
 
 
 def fit_folds(
-    params: TrainParams, windows: NDArray[np.float32], index: WindowIndex, group: NDArray[np.str_],
-    pipeline: FeaturePipeline, classes: list[str], scratch: Path, live: Path | None = None, **options: Any,
-) -> FitResult:  # fmt: skip
+    params: TrainParams,
+    windows: NDArray[np.float32],
+    index: WindowIndex,
+    group: NDArray[np.str_],
+    pipeline: FeaturePipeline,
+    classes: list[str],
+    scratch: Path,
+    live: Path | None = None,
+    **options: Any,
+) -> FitResult:
     """`params.folds` networks as one, as fit has it; what is not `test` is dealt anew.
 
     group  (N,) who must stay on one side with whom: a subject, or subjects that share a video.
@@ -55,9 +62,15 @@ def fit_folds(
             split = np.where(fold == number, "validation", np.where(fold < 0, "test", "train"))
             own = params.model_copy(update={"seed": params.seed + number, "folds": 1})
             result = fit(
-                own, windows, replace(index, split=split), pipeline, classes, scratch / f"fold-{number}.training",
-                live=live if number == 0 else None, **options,
-            )  # fmt: skip
+                own,
+                windows,
+                replace(index, split=split),
+                pipeline,
+                classes,
+                scratch / f"fold-{number}.training",
+                live=live if number == 0 else None,
+                **options,
+            )
             rows = np.flatnonzero(fold == number)
             _keep(folder, number, result, HeldOut(rows, logits(result.network, pipeline, windows, rows, BATCH)))
         done.append(_kept(folder, pipeline.skeleton))
@@ -66,10 +79,17 @@ def fit_folds(
     shutil.rmtree(scratch)
     seconds = sum(d.seconds for d in done)
     return FitResult(
-        network, card, [row for d in done for row in d.history], done[0].sanity, max(d.best_epoch for d in done),
-        accuracy(held_out, index), seconds, sum(d.windows_per_s * d.seconds for d in done) / max(seconds, 1e-9),
-        done[-1].resumed_from_epoch, held_out,
-    )  # fmt: skip
+        network,
+        card,
+        [row for d in done for row in d.history],
+        done[0].sanity,
+        max(d.best_epoch for d in done),
+        accuracy(held_out, index),
+        seconds,
+        sum(d.windows_per_s * d.seconds for d in done) / max(seconds, 1e-9),
+        done[-1].resumed_from_epoch,
+        held_out,
+    )
 
 
 def dealt(index: WindowIndex, group: NDArray[np.str_], folds: int, seed: int) -> NDArray[np.int64]:

@@ -20,9 +20,13 @@ def solve(module: ActivityModule, data: WindowData, logger: Any) -> list[dict[st
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         trainer = pl.Trainer(
-            accelerator="cpu", devices=1, logger=logger, enable_progress_bar=False, enable_model_summary=False,
+            accelerator="cpu",
+            devices=1,
+            logger=logger,
+            enable_progress_bar=False,
+            enable_model_summary=False,
             enable_checkpointing=False,
-        )  # fmt: skip
+        )
         trainer.validate(module, data, verbose=False)
     figures = {k: float(v) for k, v in trainer.callback_metrics.items() if k != "validation.score"}
     return [{"epoch": 0, "train.loss": loss, **figures}]

@@ -95,7 +95,7 @@ def _row(connection: Connection, named: str) -> RowMapping | InputError:
 
 def _ask_keypoints(client: Client, path: Path) -> VideoAnswer:
     """Keypoints are sent track by track; the answers are put together as those of a video are."""
-    from posemill.features.acting import acting_person
+    from posemill.features.main_subject import acting_person
     from posemill.serving.checks import with_nulls
     from posemill.store.track_file import read_medium
 
@@ -105,20 +105,28 @@ def _ask_keypoints(client: Client, path: Path) -> VideoAnswer:
         raise InputError(f"{path.name} has no person in it")
     people = [
         Person(
-            person=t.person, start_s=float(t.time_s[0]), end_s=float(t.time_s[-1]), poses=len(t),
-            verdict=answers[t.person].verdict, segments=answers[t.person].segments,
-            track=TrackPoints(
-                time_s=t.time_s.tolist(), xy=with_nulls(t.xy), confidence=t.confidence.tolist()
-            ),
+            person=t.person,
+            start_s=float(t.time_s[0]),
+            end_s=float(t.time_s[-1]),
+            poses=len(t),
+            verdict=answers[t.person].verdict,
+            segments=answers[t.person].segments,
+            track=TrackPoints(time_s=t.time_s.tolist(), xy=with_nulls(t.xy), confidence=t.confidence.tolist()),
         )
         for t in tracks.tracks
-    ]  # fmt: skip
+    ]
     acting = acting_person(tracks)
     facts = VideoFacts(
-        width_px=tracks.width_px, height_px=tracks.height_px, frames=tracks.frames, duration_s=tracks.duration_s,
+        width_px=tracks.width_px,
+        height_px=tracks.height_px,
+        frames=tracks.frames,
+        duration_s=tracks.duration_s,
         skeleton=tracks.skeleton.name,
-    )  # fmt: skip
+    )
     return VideoAnswer(
-        video=facts, verdict=answers[acting.person].verdict if acting else None,
-        acting_person=acting.person if acting else None, people=people, receipt=next(iter(answers.values())).receipt,
-    )  # fmt: skip
+        video=facts,
+        verdict=answers[acting.person].verdict if acting else None,
+        acting_person=acting.person if acting else None,
+        people=people,
+        receipt=next(iter(answers.values())).receipt,
+    )

@@ -33,9 +33,15 @@ class Confirmed:
 
 
 def confirm(
-    connection: Connection, settings: Settings, number: int, *, activity: str | None, media: Path | None, new: bool,
+    connection: Connection,
+    settings: Settings,
+    number: int,
+    *,
+    activity: str | None,
+    media: Path | None,
+    new: bool,
     said_by: str,
-) -> Confirmed:  # fmt: skip
+) -> Confirmed:
     """Make a label and a regression scenario of judgement `number`. Doing it again changes nothing.
 
     activity  what it is; None: what the client said.
@@ -84,7 +90,7 @@ def _bytes(settings: Settings, said: RowMapping, media: Path | None) -> str:
         raise InputError(f"there is no file {media}")
     if digest is not None and (found := digest_of(media)) != digest:
         raise InputError(f"{media} is not what was judged: its digest is {found[:12]}, {digest[:12]} was tried")
-    from posemill.video.apart import probe_apart
+    from posemill.video.sandboxed import probe_apart
 
     probe_apart(media)
     return store.put(media)

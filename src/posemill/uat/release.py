@@ -70,9 +70,13 @@ def wake(root: Path) -> str:
         return "a release that is suspended goes on when it is resumed: `python -m flows.release resume`"
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "flows.release", "resume"], cwd=root, capture_output=True, text=True,
-            timeout=RESUME_S, check=False,
-        )  # fmt: skip
+            [sys.executable, "-m", "flows.release", "resume"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            timeout=RESUME_S,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         return f"Prefect did not answer in {RESUME_S} s: `python -m flows.release resume` later"
     said = (done.stdout or done.stderr).strip().splitlines()

@@ -112,10 +112,12 @@ def page(report: Report, pictures: Mapping[str, bytes]) -> Page:
     lead = "What a service was asked, what it answered, and the moment of every clip that shows it at its worst."
     out = Page("Acceptance", lead, f"posemill {report.posemill}, run {report.run}, {report.at}")
     out.banner(report.says, "good" if report.passed else "bad")
-    out.figures([
-        Figure("Scenarios", str(len(report.scenarios))),
-        Figure("As expected", f"{right} of {len(report.scenarios)}", tone="good" if report.passed else "bad"),
-    ])  # fmt: skip
+    out.figures(
+        [
+            Figure("Scenarios", str(len(report.scenarios))),
+            Figure("As expected", f"{right} of {len(report.scenarios)}", tone="good" if report.passed else "bad"),
+        ]
+    )
     asked: list[Row] = [["bento", report.bento or "none: the service was not served from one"]]
     asked += [["receipt", f"{report.receipt.id}, for `posemill trace`"]] if report.receipt else []
     out.section("What was asked").table(["what", "which"], [*asked, ["posemill", report.posemill], ["run", report.run]])

@@ -27,9 +27,13 @@ class Done:
 
 
 def run(
-    client: Client, located: Sequence[Located], clips: Clips, out: Path, root: Path,
+    client: Client,
+    located: Sequence[Located],
+    clips: Clips,
+    out: Path,
+    root: Path,
     step: Callable[[], object] = lambda: None,
-) -> Done:  # fmt: skip
+) -> Done:
     """Send every scenario's clip, hold the answers against what is expected, write the report into `out`.
 
     root   scenario files are named relative to it.
@@ -51,9 +55,16 @@ def run(
     right, bento = sum(o.passed for o in outcomes), receipt.bento if receipt else None
     says = f"{right} of {len(outcomes)} scenarios are as expected of {bento or 'the service'}"
     told = report.Report(
-        run=secrets.token_hex(8), at=datetime.now(UTC).isoformat(timespec="seconds"), posemill=version("posemill"),
-        bento=bento, receipt=receipt, passed=right == len(outcomes), says=says, scenarios=tuple(outcomes), files=files,
-    )  # fmt: skip
+        run=secrets.token_hex(8),
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        posemill=version("posemill"),
+        bento=bento,
+        receipt=receipt,
+        passed=right == len(outcomes),
+        says=says,
+        scenarios=tuple(outcomes),
+        files=files,
+    )
     path = report.write(out, told, pictures)
     return Done(report.read(path), path)
 
@@ -79,12 +90,20 @@ def _one(
     failed = [f"{c.expected}: {c.says}" for c in judged.checks if not c.passed]
     says = "; ".join(failed) or "as expected"
     outcome = report.Outcome(
-        name=scenario.name, file=_place(each.file, root), owner=scenario.owner, note=scenario.note, clip=clip.name,
-        clip_digest=clip.digest, person=judged.person, passed=judged.passed, says=says,
-        seconds=round(time.monotonic() - started, 2), checks=tuple(_row(c) for c in judged.checks),
+        name=scenario.name,
+        file=_place(each.file, root),
+        owner=scenario.owner,
+        note=scenario.note,
+        clip=clip.name,
+        clip_digest=clip.digest,
+        person=judged.person,
+        passed=judged.passed,
+        says=says,
+        seconds=round(time.monotonic() - started, 2),
+        checks=tuple(_row(c) for c in judged.checks),
         picture=None if picture is None else f"{report.PICTURES}/{number + 1:03d}.jpg",
         alt=evidence.captions(evidence.moments(judged)),
-    )  # fmt: skip
+    )
     return outcome, picture, receipt
 
 
@@ -94,9 +113,12 @@ def _refused(expected: str, says: str) -> checks.Judged:
 
 def _row(check: checks.Check) -> report.CheckRow:
     return report.CheckRow(
-        expected=check.expected, passed=check.passed, says=check.says, moment_s=round(check.moment_s, 3),
+        expected=check.expected,
+        passed=check.passed,
+        says=check.says,
+        moment_s=round(check.moment_s, 3),
         answered=check.answered,
-    )  # fmt: skip
+    )
 
 
 def _same(receipts: Sequence[Receipt]) -> Receipt | None:

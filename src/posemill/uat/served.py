@@ -13,7 +13,7 @@ from posemill.stages.workspace import Workspace
 
 def newest(settings: Settings) -> str:
     """The tag of this workspace's newest analysis bento; built again where the store lacks it."""
-    from posemill.stages.accept import package_tags
+    from posemill.operations.accept import package_tags
 
     return package_tags(Workspace(settings.workspace), settings)["analysis"]
 

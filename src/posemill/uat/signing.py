@@ -47,9 +47,15 @@ class Verified:
 
 
 def sign(
-    connection: Connection, settings: Settings, path: Path, *, by: str, reject: bool, conditions: str | None,
+    connection: Connection,
+    settings: Settings,
+    path: Path,
+    *,
+    by: str,
+    reject: bool,
+    conditions: str | None,
     added_by: str,
-) -> Signed:  # fmt: skip
+) -> Signed:
     """Record a verdict on a report and the bento that it is of; a copy of both report files goes into the store.
 
     Errors: InputError for a report that was changed after its run, whose bento is not here, or that is accepted in
@@ -70,9 +76,16 @@ def sign(
     where = file.resolve()
     place = where.relative_to(settings.workspace) if where.is_relative_to(settings.workspace) else where
     number = record_verdict(
-        connection, version=answered.version["id"], passed=not reject, by=by, bento_digest=whole, report_digest=digest,
-        report={**told.model_dump(mode="json"), "path": str(place)}, conditions=conditions, added_by=added_by,
-    )  # fmt: skip
+        connection,
+        version=answered.version["id"],
+        passed=not reject,
+        by=by,
+        bento_digest=whole,
+        report_digest=digest,
+        report={**told.model_dump(mode="json"), "path": str(place)},
+        conditions=conditions,
+        added_by=added_by,
+    )
     return Signed(number, told.bento, whole, digest)
 
 
@@ -101,9 +114,14 @@ def _each(settings: Settings, rows: list[RowMapping], file: Path | None) -> Iter
     for row in rows:
         tag = row["report"]["bento"]
         yield Verified(
-            row["id"], row["client"], row["added_at"], row["passed"], tag,
-            _bento(settings.home, tag, row["bento_digest"]), _report(settings, row, file),
-        )  # fmt: skip
+            row["id"],
+            row["client"],
+            row["added_at"],
+            row["passed"],
+            tag,
+            _bento(settings.home, tag, row["bento_digest"]),
+            _report(settings, row, file),
+        )
 
 
 def _bento(home: Path, tag: str, digest: str) -> str:

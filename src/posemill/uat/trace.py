@@ -15,8 +15,8 @@ from posemill.store.lineage import clip_rows, corrected_keypoints
 from posemill.store.media import MediaStore
 from posemill.uat.bentos import bentos
 from posemill.uat.locks import find_lock, has_commit
-from posemill.uat.made_of import made_of
 from posemill.uat.receipts import resolve
+from posemill.uat.training_lineage import made_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -126,9 +126,7 @@ def _rows(out: Trace, connection: Connection, settings: Settings, version: RowMa
     _media(out, connection, MediaStore(settings.store_url), table, version)
 
 
-def _media(
-    out: Trace, connection: Connection, store: MediaStore, table: pl.DataFrame, version: RowMapping
-) -> None:  # fmt: skip
+def _media(out: Trace, connection: Connection, store: MediaStore, table: pl.DataFrame, version: RowMapping) -> None:
     media = sorted(set(table["medium"].to_list()))
     lost = [medium[:12] for medium in media if not store.has(medium)]
     says = _some(lost, f"media are not in {store.url}")

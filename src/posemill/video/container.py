@@ -20,17 +20,73 @@ if TYPE_CHECKING:
 # what folders of videos are made of, and sound, so that its owner is told that it is sound; no playlists, no
 # picture lists, no subtitles and no session descriptions: those name other files and addresses
 FORMATS = (
-    "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "m4v", "mjpeg", "flv", "asf", "ogg", "wav", "mp3", "flac",
-)  # fmt: skip
+    "mov",
+    "matroska",
+    "avi",
+    "mpegts",
+    "mpeg",
+    "mpegvideo",
+    "m4v",
+    "mjpeg",
+    "flv",
+    "asf",
+    "ogg",
+    "wav",
+    "mp3",
+    "flac",
+)
 # what cameras, phones, editors and archives write; hundreds of decoders of old games and screens are left out, since
 # each is code that a stranger's file could misuse
 CODECS = (
-    "h261", "h263", "h263i", "h263p", "h264", "hevc", "vvc", "vp6", "vp6a", "vp6f", "vp8", "vp9", "libvpx",
-    "libvpx-vp9", "av1", "libdav1d", "theora", "mpeg1video", "mpeg2video", "mpegvideo", "mpeg4", "msmpeg4v1",
-    "msmpeg4v2", "msmpeg4", "wmv1", "wmv2", "wmv3", "vc1", "flv", "mjpeg", "mjpegb", "dvvideo", "prores", "dnxhd",
-    "cfhd", "ffv1", "huffyuv", "ffvhuff", "utvideo", "rawvideo", "v210", "cinepak", "indeo3", "indeo4", "indeo5",
-    "svq1", "svq3", "msvideo1",
-)  # fmt: skip
+    "h261",
+    "h263",
+    "h263i",
+    "h263p",
+    "h264",
+    "hevc",
+    "vvc",
+    "vp6",
+    "vp6a",
+    "vp6f",
+    "vp8",
+    "vp9",
+    "libvpx",
+    "libvpx-vp9",
+    "av1",
+    "libdav1d",
+    "theora",
+    "mpeg1video",
+    "mpeg2video",
+    "mpegvideo",
+    "mpeg4",
+    "msmpeg4v1",
+    "msmpeg4v2",
+    "msmpeg4",
+    "wmv1",
+    "wmv2",
+    "wmv3",
+    "vc1",
+    "flv",
+    "mjpeg",
+    "mjpegb",
+    "dvvideo",
+    "prores",
+    "dnxhd",
+    "cfhd",
+    "ffv1",
+    "huffyuv",
+    "ffvhuff",
+    "utvideo",
+    "rawvideo",
+    "v210",
+    "cinepak",
+    "indeo3",
+    "indeo4",
+    "indeo5",
+    "svq1",
+    "svq3",
+    "msvideo1",
+)
 MOST_PIXELS = 8192 * 8192  # 8K and its full domes; a picture is then 200 MB of RGB at most
 MOST_STREAMS = 64
 ANSWER_S = 30.0  # for one reading of the file; a disk that is asleep wakes in less
@@ -102,9 +158,11 @@ def _opened(number: int, path: Path) -> InputContainer:
     if os.fstat(number).st_size == 0:
         raise UnreadableMedia(f"{path.name} is empty (0 bytes)")
     allowed = {
-        "fd": str(number), "protocol_whitelist": "fd", "format_whitelist": ",".join(FORMATS),
+        "fd": str(number),
+        "protocol_whitelist": "fd",
+        "format_whitelist": ",".join(FORMATS),
         "codec_whitelist": ",".join(CODECS),
-    }  # fmt: skip
+    }
     try:
         return av.open(
             "fd:",

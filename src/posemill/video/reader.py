@@ -38,9 +38,12 @@ class Reader:
         self.shared = os.memfd_create("posemill-pictures")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "posemill.video.reader_main", str(self.shared), str(MOST_MEMORY)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, pass_fds=(self.shared,),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(self.shared,),
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
+        )
         self._rest = b""
 
     def ask(self, name: str, patience_s: float, **request: Any) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from posemill.cli.backends import backends, compare_backends
 from posemill.errors import CheckpointError, InputError
-from posemill.labelling.base import Pose
-from posemill.labelling.register import BACKENDS
+from posemill.estimation.registry import BACKENDS
+from posemill.estimation.types import Pose
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17, OPENPOSE_18
 from posemill.video.encode import VideoWriter
@@ -47,7 +47,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[LabelParams]
             raise CheckpointError("no weights here")
         return Still(params)
 
-    monkeypatch.setattr("posemill.labelling.base.load_backend", load)
+    monkeypatch.setattr("posemill.estimation.types.load_backend", load)
     monkeypatch.setenv("POSEMILL_WORKSPACE", str(tmp_path))
     return seen
 
@@ -85,8 +85,10 @@ def test_backends_are_compared_on_the_same_pictures(loaded: list[LabelParams], c
     assert answer["pictures"] == 3
     assert [row["people"] for row in answer["backends"]] == [3, 3, 3]
     assert [(pair["backend"], pair["other"]) for pair in answer["pairs"]] == [
-        ("posenet", "openpose"), ("posenet", "posenet=mine.safetensors"), ("openpose", "posenet=mine.safetensors"),
-    ]  # fmt: skip
+        ("posenet", "openpose"),
+        ("posenet", "posenet=mine.safetensors"),
+        ("openpose", "posenet=mine.safetensors"),
+    ]
     same = answer["pairs"][1]
     assert (same["same"], same["share"], same["mean_oks"], same["keypoints"]) == (3, 1.0, 1.0, 17)
     assert [p.checkpoint for p in loaded] == ["posenet", "mobilenet_thin", "mine.safetensors"]

@@ -39,7 +39,15 @@ from posemill.labelling.plan import Plan
 )
 def test_a_plan_in_words(change: dict[str, float], said: str) -> None:
     figures = {
-        "new": 2, "cached": 998, "quarantined": 1, "chunks": 12, "chunks_cached": 1004, "frames": 19_800,
-        "unmeasured": 0, "to_track": 0, "frames_per_second": None, "seconds": None,
-    }  # fmt: skip
+        "new": 2,
+        "cached": 998,
+        "quarantined": 1,
+        "chunks": 12,
+        "chunks_cached": 1004,
+        "frames": 19_800,
+        "unmeasured": 0,
+        "to_track": 0,
+        "frames_per_second": None,
+        "seconds": None,
+    }
     assert _planned(Plan(**{**figures, **change})) == said  # type: ignore[arg-type]

@@ -20,9 +20,12 @@ from posemill.uat.served import service
 KEY = "pm_of_acme"
 RECEIPT = Receipt.of("posemill-activity:1", dict.fromkeys(("model", "features", "classes"), "0" * 64))
 ANSWER = {
-    "classes": ["rest", "wave"], "activities": ["wave"], "probabilities": [[0.25, 0.75]], "abstained": [False],
+    "classes": ["rest", "wave"],
+    "activities": ["wave"],
+    "probabilities": [[0.25, 0.75]],
+    "abstained": [False],
     "receipt": RECEIPT.model_dump(),
-}  # fmt: skip
+}
 
 
 class Guarded(BaseHTTPRequestHandler):

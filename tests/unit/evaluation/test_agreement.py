@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from posemill.evaluation.agreement import agreement
+from posemill.evaluation.robustness.consistency import agreement
 
 
 def test_by_hand() -> None:

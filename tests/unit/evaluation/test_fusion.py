@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from posemill.evaluation.fusion import ALL_TRIED, choose
+from posemill.evaluation.ensemble_selection import ALL_TRIED, choose
 
 CLIPS = np.repeat(np.arange(6), 2)
 ACTUAL = np.repeat([0, 1, 2, 0, 1, 2], 2)

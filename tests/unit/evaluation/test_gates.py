@@ -20,9 +20,13 @@ def test_figures_on_the_right_side_pass_every_gate() -> None:
 
 @pytest.mark.parametrize(
     ("change", "gate"),
-    [({"accuracy": 0.79}, "min_accuracy"), ({"macro_f1": 0.1}, "min_macro_f1"), ({"ece": 0.3}, "max_ece"),
-     ({"clips": 7}, "min_clips")],
-)  # fmt: skip
+    [
+        ({"accuracy": 0.79}, "min_accuracy"),
+        ({"macro_f1": 0.1}, "min_macro_f1"),
+        ({"ece": 0.3}, "max_ece"),
+        ({"clips": 7}, "min_clips"),
+    ],
+)
 def test_one_bad_figure_fails_its_gate_only(change: dict[str, float], gate: str) -> None:
     failed = [o.gate for o in gates.check(GOOD | change, Gates()) if not o.passed]
     assert failed == [gate]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from posemill.evaluation import noise
+from posemill.evaluation.robustness import perturbations
 from posemill.pose.skeleton import BODY_12
 
 KEYPOINTS = len(BODY_12)
@@ -16,8 +16,9 @@ def people(count: int = 400, frames: int = 6) -> NDArray[np.float32]:
     """Standing still in a box of 50 × 200 px; the fourth keypoint is never seen."""
     pose = np.random.default_rng(1).uniform([0, 0], [50, 200], (KEYPOINTS, 2))
     pose[0], pose[1] = (0, 0), (50, 200)
-    windows = np.concatenate([np.broadcast_to(pose, (count, frames, KEYPOINTS, 2)),
-                              np.ones((count, frames, KEYPOINTS, 1))], -1).astype(np.float32)  # fmt: skip
+    windows = np.concatenate(
+        [np.broadcast_to(pose, (count, frames, KEYPOINTS, 2)), np.ones((count, frames, KEYPOINTS, 1))], -1
+    ).astype(np.float32)
     windows[:, :, 3] = (np.nan, np.nan, 0)
     return windows
 
@@ -25,7 +26,7 @@ def people(count: int = 400, frames: int = 6) -> NDArray[np.float32]:
 def noisy(kind: str, strength: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     before = people()
     after = before.copy()
-    noise.KINDS[kind](after, strength, BODY_12, np.random.default_rng(0))
+    perturbations.KINDS[kind](after, strength, BODY_12, np.random.default_rng(0))
     return before, after
 
 
@@ -57,7 +58,7 @@ def test_swaps_exchange_left_and_right_in_that_share_of_poses() -> None:
     assert mirrored.mean() == pytest.approx(0.25, abs=0.03)
 
 
-@pytest.mark.parametrize("kind", list(noise.KINDS))
+@pytest.mark.parametrize("kind", list(perturbations.KINDS))
 def test_no_strength_is_no_noise(kind: str) -> None:
     before, after = noisy(kind, 0.0)
     np.testing.assert_array_equal(after, before)
@@ -74,15 +75,23 @@ def test_what_is_lost_is_counted_by_clip() -> None:
     windows, clip = people(40, frames=30), np.repeat([7, 9], 20)
     actual = {7: 1, 9: 0}
     rows = np.arange(40)
-    found = noise.strained(by_sight, windows, rows, clip, actual, BODY_12, {"dropout": 0.4, "swaps": 0.1}, batch=7)
+    found = perturbations.strained(
+        by_sight, windows, rows, clip, actual, BODY_12, {"dropout": 0.4, "swaps": 0.1}, batch=7
+    )
     assert [(s.kind, s.strength) for s in found] == [
-        ("dropout", 0.0), ("dropout", 0.2), ("dropout", 0.4), ("dropout", 0.8),
-        ("swaps", 0.0), ("swaps", 0.05), ("swaps", 0.1), ("swaps", 0.2),
-    ]  # fmt: skip
+        ("dropout", 0.0),
+        ("dropout", 0.2),
+        ("dropout", 0.4),
+        ("dropout", 0.8),
+        ("swaps", 0.0),
+        ("swaps", 0.05),
+        ("swaps", 0.1),
+        ("swaps", 0.2),
+    ]
     assert {s.accuracy for s in found} == {0.5}  # clip 7 right without noise, clip 9 with it
-    only = noise.strained(by_sight, windows, rows[:20], clip[:20], {7: 1}, BODY_12, {"dropout": 0.4})
+    only = perturbations.strained(by_sight, windows, rows[:20], clip[:20], {7: 1}, BODY_12, {"dropout": 0.4})
     assert [s.accuracy for s in only] == [1.0, 0.0, 0.0, 0.0]
-    assert noise.lost(only, "dropout", 0.4) == 1.0
+    assert perturbations.lost(only, "dropout", 0.4) == 1.0
 
 
 def test_the_windows_are_not_touched_and_the_noise_is_the_same_every_time() -> None:
@@ -95,8 +104,9 @@ def test_the_windows_are_not_touched_and_the_noise_is_the_same_every_time() -> N
         return np.ones((len(asked), 2), np.float32) / 2
 
     for _ in range(2):
-        noise.strained(ask, windows, np.arange(20), np.arange(20), dict.fromkeys(range(20), 0), BODY_12,
-                       {"jitter": 0.1})  # fmt: skip
+        perturbations.strained(
+            ask, windows, np.arange(20), np.arange(20), dict.fromkeys(range(20), 0), BODY_12, {"jitter": 0.1}
+        )
     np.testing.assert_array_equal(windows, before)
     for first, second in zip(said[:4], said[4:], strict=True):
         np.testing.assert_array_equal(first, second)

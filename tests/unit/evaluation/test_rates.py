@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from made_up_tracks import made_up
-from posemill.evaluation.rates import at_rate, without_frames
+from posemill.evaluation.robustness.frame_rates import at_rate, without_frames
 from posemill.pose.skeleton import BODY_12
 from posemill.pose.track import MediumTracks, PoseTrack, State
 

@@ -2,24 +2,35 @@ from __future__ import annotations
 
 import math
 
-from posemill.evaluation.agreement import Agreement
 from posemill.evaluation.gates import check
-from posemill.evaluation.noise import Strain
-from posemill.evaluation.trials import Trials
+from posemill.evaluation.robustness.consistency import Agreement
+from posemill.evaluation.robustness.outcome import Trials
+from posemill.evaluation.robustness.perturbations import Strain
 from posemill.params.evaluate import Gates
 
 BUDGET = {"jitter": 0.02, "swaps": 0.1}
 STRAINS = [
-    Strain("jitter", 0.0, 0.9), Strain("jitter", 0.01, 0.9), Strain("jitter", 0.02, 0.8), Strain("jitter", 0.04, 0.4),
-    Strain("swaps", 0.0, 0.9), Strain("swaps", 0.05, 0.95), Strain("swaps", 0.1, 0.95), Strain("swaps", 0.2, 0.9),
-]  # fmt: skip
+    Strain("jitter", 0.0, 0.9),
+    Strain("jitter", 0.01, 0.9),
+    Strain("jitter", 0.02, 0.8),
+    Strain("jitter", 0.04, 0.4),
+    Strain("swaps", 0.0, 0.9),
+    Strain("swaps", 0.05, 0.95),
+    Strain("swaps", 0.1, 0.95),
+    Strain("swaps", 0.2, 0.9),
+]
 
 
 def test_figures_have_the_names_that_the_gates_ask_for() -> None:
     rates = [Agreement("10 frames/s", 20, 18, 1, 0.85), Agreement("60 frames/s", 20, 20, 0, 0.9)]
     streams = {"stream_f1_50": 0.6, "stream_false_alarms_per_hour": 12.0, "stream_time_to_alert_s": 2.5}
-    tried = Trials(BUDGET | {"dropout": 0.2}, [*STRAINS, Strain("dropout", 0, 0.9), Strain("dropout", 0.2, 0.9)], rates,
-                   Agreement("keypoints of another backend", 10, 7, 0, 0.7), streams)  # fmt: skip
+    tried = Trials(
+        BUDGET | {"dropout": 0.2},
+        [*STRAINS, Strain("dropout", 0, 0.9), Strain("dropout", 0.2, 0.9)],
+        rates,
+        Agreement("keypoints of another backend", 10, 7, 0, 0.7),
+        streams,
+    )
     found = tried.figures()
     assert round(found["accuracy_lost_to_jitter"], 9) == 0.1
     assert round(found["accuracy_lost_to_swaps"], 9) == -0.05  # a gain is a gain
@@ -28,16 +39,23 @@ def test_figures_have_the_names_that_the_gates_ask_for() -> None:
     assert found["noise"]["jitter"] == {"0": 0.9, "0.01": 0.9, "0.02": 0.8, "0.04": 0.4}
     assert (found["backend_agreement"], found["backend_accuracy"]) == (0.7, 0.7)
     limits = {
-        "max_accuracy_lost_to_jitter": 0.05, "max_accuracy_lost_to_swaps": 0.05, "max_accuracy_lost_to_dropout": 0.05,
-        "min_frame_rate_agreement": 0.95, "min_backend_agreement": 0.9, "max_stream_false_alarms_per_hour": 10.0,
-        "max_stream_time_to_alert_s": 2.0, "min_stream_f1_50": 0.5,
-    }  # fmt: skip
+        "max_accuracy_lost_to_jitter": 0.05,
+        "max_accuracy_lost_to_swaps": 0.05,
+        "max_accuracy_lost_to_dropout": 0.05,
+        "min_frame_rate_agreement": 0.95,
+        "min_backend_agreement": 0.9,
+        "max_stream_false_alarms_per_hour": 10.0,
+        "max_stream_time_to_alert_s": 2.0,
+        "min_stream_f1_50": 0.5,
+    }
     off = dict.fromkeys(("min_accuracy", "min_macro_f1", "max_ece", "min_clips"))
     outcomes = {o.gate: o for o in check(found, Gates(**limits, **off))}
     assert set(outcomes) == set(limits)
     assert {name for name, o in outcomes.items() if o.passed} == {
-        "max_accuracy_lost_to_swaps", "max_accuracy_lost_to_dropout", "min_stream_f1_50"
-    }  # fmt: skip
+        "max_accuracy_lost_to_swaps",
+        "max_accuracy_lost_to_dropout",
+        "min_stream_f1_50",
+    }
     assert outcomes["min_frame_rate_agreement"].says == (
         "frame rate agreement is 0.9, min_frame_rate_agreement asks for at least 0.95"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from posemill.evaluation.unanswered import count
+from posemill.evaluation.missing_predictions import count
 
 INDEX = pd.DataFrame(
     {"clip": [1, 1, 2], "subject": ["anna", "anna", "ben"], "split": ["test", "test", "train"]},

@@ -1,14 +1,18 @@
 import numpy as np
 
-from posemill.features.acting import acting_person
+from posemill.features.main_subject import acting_person
 from posemill.pose.skeleton import BODY_12
 from posemill.pose.track import MediumTracks, PoseTrack
 
 
 def person(
-    number: int, x_px: float, size_px: float = 100, swing: float = 0.0, confidence: float = 0.5,
+    number: int,
+    x_px: float,
+    size_px: float = 100,
+    swing: float = 0.0,
+    confidence: float = 0.5,
     frames: range = range(60),
-) -> PoseTrack:  # fmt: skip
+) -> PoseTrack:
     """Twelve keypoints in a column, the wrists swinging on a sine once a second."""
     time_s = np.array(frames) / 30
     xy = np.zeros((len(time_s), 12, 2), np.float32)
@@ -17,9 +21,14 @@ def person(
     for wrist in ("left_wrist", "right_wrist"):
         xy[:, BODY_12.index(wrist), 0] += swing * size_px * np.sin(2 * np.pi * time_s)
     return PoseTrack(
-        BODY_12, number, np.array(frames, np.int32), time_s, xy, np.full((len(time_s), 12), confidence, np.float32),
+        BODY_12,
+        number,
+        np.array(frames, np.int32),
+        time_s,
+        xy,
+        np.full((len(time_s), 12), confidence, np.float32),
         np.zeros(len(time_s), np.uint8),
-    )  # fmt: skip
+    )
 
 
 def medium(*people: PoseTrack) -> MediumTracks:
@@ -49,9 +58,10 @@ def test_a_passer_by_is_not_the_actor() -> None:
 
 def test_pieces_of_one_person_are_joined_and_others_left_out() -> None:
     pieces = medium(
-        person(0, 320, swing=0.5, frames=range(25)), person(1, 325, swing=0.5, frames=range(30, 60)),
+        person(0, 320, swing=0.5, frames=range(25)),
+        person(1, 325, swing=0.5, frames=range(30, 60)),
         person(2, 20, frames=range(30, 60)),
-    )  # fmt: skip
+    )
     actor = acting_person(pieces)
     assert actor is not None
     assert actor.frame.tolist() == [*range(25), *range(30, 60)]

@@ -4,7 +4,7 @@ import torch
 
 from posemill.features import FeaturePipeline, WindowSpec
 from posemill.features.augment.augmentation import Augmentation, branches
-from posemill.features.augment.noise import noise
+from posemill.features.augment.keypoint_noise import noise
 from posemill.features.augment.time import change_speed, fewer_frames, fill, stretch_time
 from posemill.features.augment.view import swap_stretches, turn
 from posemill.params.train import AugmentParams
@@ -12,9 +12,20 @@ from posemill.pose.geometry import fill_in_time
 from posemill.pose.skeleton import BODY_12
 
 OFF = AugmentParams(
-    rotate_rad=0, scale=0, shear=0, mirror=0, swap_sides=0, swap_stretches=0, jitter=0, drift=0, jumps=0, drop_frames=0,
-    drop_clip=0, drop_limb=0, crop=1,
-)  # fmt: skip
+    rotate_rad=0,
+    scale=0,
+    shear=0,
+    mirror=0,
+    swap_sides=0,
+    swap_stretches=0,
+    jitter=0,
+    drift=0,
+    jumps=0,
+    drop_frames=0,
+    drop_clip=0,
+    drop_limb=0,
+    crop=1,
+)
 
 
 def generator(seed: int = 0) -> torch.Generator:

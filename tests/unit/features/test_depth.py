@@ -10,11 +10,11 @@ import torch
 
 from moving_bodies import ACTIVITIES, body
 from posemill.errors import InputError
-from posemill.evaluation.noise import dropout, jitter
+from posemill.evaluation.robustness.perturbations import dropout, jitter
 from posemill.features import FeaturePipeline, WindowSpec
 from posemill.features.augment import Augmentation
 from posemill.features.augment.view import turn_around
-from posemill.features.noise import FittedNoise
+from posemill.features.labeller_noise import FittedNoise
 from posemill.params.train import AugmentParams, TrainParams
 from posemill.pose.skeleton import KINECT_20
 from posemill.training.fit import hyper_of
@@ -75,9 +75,20 @@ def test_augmentation_changes_all_three_and_leaves_no_nan(pipeline: FeaturePipel
     assert torch.isfinite(out).all()
     assert ((out - x).abs().amax((0, 1, 2)) > 0.1).all()
     still = AugmentParams(
-        rotate_rad=0, yaw_rad=0, scale=0, shear=0, mirror=1, jitter=0, drift=0, jumps=0, drop_frames=0, drop_clip=0,
-        drop_limb=0, swap_stretches=0, crop=1,
-    )  # fmt: skip
+        rotate_rad=0,
+        yaw_rad=0,
+        scale=0,
+        shear=0,
+        mirror=1,
+        jitter=0,
+        drift=0,
+        jumps=0,
+        drop_frames=0,
+        drop_clip=0,
+        drop_limb=0,
+        swap_stretches=0,
+        crop=1,
+    )
     mirrored = Augmentation(pipeline, still)(x, torch.Generator().manual_seed(0))
     flip = torch.from_numpy(KINECT_20.flip_index)
     assert (mirrored - x[:, :, flip] * torch.tensor([-1.0, 1.0, 1.0])).abs().max() < 0.25  # uneven times

@@ -11,7 +11,7 @@ import torch
 from posemill.errors import CheckpointError, InputError
 from posemill.features import FeaturePipeline, WindowSpec
 from posemill.features.augment import Augmentation
-from posemill.features.noise import FittedNoise, fit_noise
+from posemill.features.labeller_noise import FittedNoise, fit_noise
 from posemill.params.train import AugmentParams
 from posemill.pose.skeleton import BODY_12
 from posemill.pose.track import MediumTracks, PoseTrack
@@ -26,9 +26,14 @@ Damage = Callable[[np.ndarray, np.random.Generator], None]
 
 def medium(xy: np.ndarray, *others: PoseTrack) -> MediumTracks:
     track = PoseTrack(
-        BODY_12, 0, np.arange(len(xy), dtype=np.int32), np.arange(len(xy)) / FPS, xy.astype(np.float32),
-        np.where(np.isnan(xy[..., 0]), 0, 1).astype(np.float32), np.zeros(len(xy), np.uint8),
-    )  # fmt: skip
+        BODY_12,
+        0,
+        np.arange(len(xy), dtype=np.int32),
+        np.arange(len(xy)) / FPS,
+        xy.astype(np.float32),
+        np.where(np.isnan(xy[..., 0]), 0, 1).astype(np.float32),
+        np.zeros(len(xy), np.uint8),
+    )
     return MediumTracks("m", "l", BODY_12, 640, 480, len(xy), len(xy) / FPS, (track, *others))
 
 

@@ -74,9 +74,14 @@ def test_a_track_of_another_skeleton_is_converted_by_name(fitted: FeaturePipelin
     random = np.random.default_rng(3)
     xy = random.uniform(0, 300, (60, 17, 2)).astype(np.float32)
     track = PoseTrack(
-        COCO_17, 0, np.arange(60, dtype=np.int32), np.arange(60) / 20, xy, np.ones((60, 17), np.float32),
+        COCO_17,
+        0,
+        np.arange(60, dtype=np.int32),
+        np.arange(60) / 20,
+        xy,
+        np.ones((60, 17), np.float32),
         np.zeros(60, np.uint8),
-    )  # fmt: skip
+    )
     windows, start_s = fitted.windows(track)
     assert start_s.tolist() == [0, 0.5, 1.0, 1.5, 2.0]
     assert fitted.spans(track).tolist() == [[s, s + 1] for s in start_s]
@@ -86,9 +91,14 @@ def test_a_track_of_another_skeleton_is_converted_by_name(fitted: FeaturePipelin
 
 def test_a_person_hardly_seen_gives_no_window(fitted: FeaturePipeline) -> None:
     track = PoseTrack(
-        BODY_12, 0, np.arange(3, dtype=np.int32), np.array([0, 0.05, 0.1]), np.ones((3, 12, 2), np.float32),
-        np.ones((3, 12), np.float32), np.zeros(3, np.uint8),
-    )  # fmt: skip
+        BODY_12,
+        0,
+        np.arange(3, dtype=np.int32),
+        np.array([0, 0.05, 0.1]),
+        np.ones((3, 12, 2), np.float32),
+        np.ones((3, 12), np.float32),
+        np.zeros(3, np.uint8),
+    )
     windows, start_s = fitted.windows(track, 0.0, 5.0)
     assert windows.shape == (0, 20, 12, 3)
     assert start_s.shape == (0,)

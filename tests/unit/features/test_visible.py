@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from posemill.features.visible import visible
+from posemill.features.window_stats import visible
 
 
 def windows(n: int = 1, t: int = 3, k: int = 4) -> np.ndarray:

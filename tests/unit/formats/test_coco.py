@@ -23,9 +23,10 @@ from posemill.pose.track import MediumTracks, State
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
-    seeds=st.lists(st.integers(0, 1000), min_size=1, max_size=3, unique=True), people=st.integers(0, 3),
+    seeds=st.lists(st.integers(0, 1000), min_size=1, max_size=3, unique=True),
+    people=st.integers(0, 3),
     unseen=st.sampled_from([0.0, 0.4, 1.0]),
-)  # fmt: skip
+)
 def test_tracks_come_back(seeds: list[int], people: int, unseen: float, tmp_path: Path) -> None:
     went = [made_up(s, people, points=[COCO_17, PENN_13][s % 2], unseen=unseen) for s in seeds]
     write_coco(tmp_path / "c.json", went)
@@ -64,9 +65,7 @@ def evaluated(truth: Path, found: list[dict] | Path) -> np.ndarray:
 def walking(noise_px: float) -> MediumTracks:
     tracks = made_up(3, people=2, frames=10, unseen=0.1, states=1)
     rng = np.random.default_rng(1)
-    moved = tuple(
-        replace(t, xy=t.xy + rng.normal(0, noise_px, t.xy.shape).astype(np.float32)) for t in tracks.tracks
-    )  # fmt: skip
+    moved = tuple(replace(t, xy=t.xy + rng.normal(0, noise_px, t.xy.shape).astype(np.float32)) for t in tracks.tracks)
     return replace(tracks, tracks=moved)
 
 

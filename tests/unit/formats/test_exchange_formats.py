@@ -13,19 +13,23 @@ from hypothesis import strategies as st
 
 from made_up_tracks import FPS, assert_same, made_up
 from posemill.errors import InputError
+from posemill.estimation.backends.openpifpaf import library
 from posemill.formats.openpifpaf import read_openpifpaf, write_openpifpaf
 from posemill.formats.openpose import arranged, read_openpose, write_openpose
 from posemill.formats.pictures import Person, Source, looked_at, pictures
 from posemill.formats.table import read_tables, write_tables
-from posemill.labelling.openpifpaf import library
 from posemill.pose.skeleton import BODY_12, BODY_25, COCO_17, OPENPOSE_18, PENN_13, Skeleton
 from posemill.pose.track import MediumTracks, State
 
 few = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 some = st.builds(
-    made_up, st.integers(0, 1000), people=st.integers(0, 3), frames=st.integers(1, 12),
-    unseen=st.sampled_from([0.0, 0.3, 0.95]), points=st.sampled_from([COCO_17, PENN_13]),
-)  # fmt: skip
+    made_up,
+    st.integers(0, 1000),
+    people=st.integers(0, 3),
+    frames=st.integers(1, 12),
+    unseen=st.sampled_from([0.0, 0.3, 0.95]),
+    points=st.sampled_from([COCO_17, PENN_13]),
+)
 
 
 def source(tracks: MediumTracks) -> Source:
@@ -150,9 +154,27 @@ def test_openpose_has_its_own_order_and_derives_only_middles(tmp_path: Path) -> 
     assert person["person_id"] == [0]
     assert person["hand_left_keypoints_2d"] == []
     values, xy = np.reshape(person["pose_keypoints_2d"], (25, 3)), tracks.tracks[0].xy[0]
-    order = ["nose", None, "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
-             None, "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "right_eye",
-             "left_eye", "right_ear", "left_ear"]  # fmt: skip
+    order = [
+        "nose",
+        None,
+        "right_shoulder",
+        "right_elbow",
+        "right_wrist",
+        "left_shoulder",
+        "left_elbow",
+        "left_wrist",
+        None,
+        "right_hip",
+        "right_knee",
+        "right_ankle",
+        "left_hip",
+        "left_knee",
+        "left_ankle",
+        "right_eye",
+        "left_eye",
+        "right_ear",
+        "left_ear",
+    ]
     for k, name in enumerate(order):
         if name:
             assert values[k, :2] == pytest.approx(xy[COCO_17.index(name)], abs=1e-3)

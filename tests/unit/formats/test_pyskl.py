@@ -62,8 +62,15 @@ def test_pyskls_own_files_are_read(tmp_path: Path) -> None:
     keypoint[0, 4, 3] = 0
     score = np.ones((1, 9, 17), np.float16)
     score[0, 4, 3] = 0
-    own = {"frame_dir": "v1", "total_frames": 9, "img_shape": (240, 320), "original_shape": (240, 320), "label": 3,
-           "keypoint": keypoint, "keypoint_score": score}  # fmt: skip
+    own = {
+        "frame_dir": "v1",
+        "total_frames": 9,
+        "img_shape": (240, 320),
+        "original_shape": (240, 320),
+        "label": 3,
+        "keypoint": keypoint,
+        "keypoint_score": score,
+    }
     for protocol in (2, 4, 5):
         (tmp_path / "y.pkl").write_bytes(pickle.dumps({"split": {"train": ["v1"]}, "annotations": [own]}, protocol))
         (annotation,) = read_pyskl(tmp_path / "y.pkl")["annotations"]

@@ -71,9 +71,12 @@ def test_keypoints_are_taken_by_name(tmp_path: Path) -> None:
 
 def test_what_is_wrong_is_told_of_each(tmp_path: Path) -> None:
     bad = [
-        person(1, 1, keypoints=[1, 2, 2] * 5), person(2, 2, keypoints=[1, 2, 7] * 17), person(7, 3),
-        person(3, 4, category_id=5), person(4, 5),
-    ]  # fmt: skip
+        person(1, 1, keypoints=[1, 2, 2] * 5),
+        person(2, 2, keypoints=[1, 2, 7] * 17),
+        person(7, 3),
+        person(3, 4, category_id=5),
+        person(4, 5),
+    ]
     rows = list(sequences(written(tmp_path / "k.json", bad, images=4)))
     assert [s.name for s in rows if isinstance(s, Sequence)] == ["000004.jpg"]
     told = {f.name: f.reason for f in rows if isinstance(f, Fault)}

@@ -60,9 +60,22 @@ def test_positions_classes_and_split_come_exactly(folder: Path) -> None:
 
 def test_the_order_of_keypoints_is_jhmdbs() -> None:
     order = [
-        "throat", "belly", "face", "right_shoulder", "left_shoulder", "right_hip", "left_hip", "right_elbow",
-        "left_elbow", "right_knee", "left_knee", "right_wrist", "left_wrist", "right_ankle", "left_ankle",
-    ]  # fmt: skip
+        "throat",
+        "belly",
+        "face",
+        "right_shoulder",
+        "left_shoulder",
+        "right_hip",
+        "left_hip",
+        "right_elbow",
+        "left_elbow",
+        "right_knee",
+        "left_knee",
+        "right_wrist",
+        "left_wrist",
+        "right_ankle",
+        "left_ankle",
+    ]
     assert list(JHMDB_15.keypoints) == order
 
 

@@ -102,8 +102,9 @@ def test_a_folder_with_classes(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text(numbers(frames=0 if "A002" in name else 2)))
     found = list(sequences(tmp_path, classes=["drink", "eat", "brush"]))
     assert {s.name: (s.activity, s.split, s.tracks.frames) for s in found if isinstance(s, Sequence)} == {
-        "S001C001P001R001A002": ("eat", "train", 0), "S001C001P001R001A003": ("brush", "train", 2),
-    }  # fmt: skip
+        "S001C001P001R001A002": ("eat", "train", 0),
+        "S001C001P001R001A003": ("brush", "train", 2),
+    }
     faults = {f.name: f.reason for f in found if isinstance(f, Fault)}
     assert "unknown class A013: there are 3" in faults[NAME]
     assert "no name of NTU RGB+D" in faults["notes.skeleton"]

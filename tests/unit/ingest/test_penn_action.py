@@ -20,9 +20,13 @@ def label_file(frames: int = 4, **changes: Any) -> bytes:
     x = 10.0 * np.arange(13) + np.arange(frames)[:, None]
     y = np.broadcast_to(100.0 + np.arange(13), (frames, 13))
     content = {
-        "action": np.array(["squat"]), "x": x, "y": y, "visibility": np.ones((frames, 13), np.uint8),
-        "dimensions": np.array([[270, 480, frames]], np.uint16), "train": np.array([[1]], np.int32),
-    }  # fmt: skip
+        "action": np.array(["squat"]),
+        "x": x,
+        "y": y,
+        "visibility": np.ones((frames, 13), np.uint8),
+        "dimensions": np.array([[270, 480, frames]], np.uint16),
+        "train": np.array([[1]], np.int32),
+    }
     stream = io.BytesIO()
     savemat(stream, content | changes)
     return stream.getvalue()

@@ -15,7 +15,7 @@ from posemill.formats.pyskl import Cut, write_pyskl
 from posemill.ingest.datasets.pyskl import Reading, sequences
 from posemill.ingest.datasets.sequence import Fault, Sequence
 from posemill.ingest.projection import VirtualCamera
-from posemill.ingest.soundness import Watch
+from posemill.ingest.validator import Watch
 from posemill.pose.skeleton import BODY_12, COCO_17, NTU_25
 
 READING = Reading("set", classes=["wave", "squat"])
@@ -24,8 +24,15 @@ READING = Reading("set", classes=["wave", "squat"])
 def annotation(name: str, label: int = 0, keypoints: int = 17, seed: int = 0, **changes: Any) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     keypoint = rng.uniform(1, 200, (1, 6, keypoints, 2)).astype(np.float16)
-    own = {"frame_dir": name, "total_frames": 6, "img_shape": (240, 320), "original_shape": (240, 320), "label": label,
-           "keypoint": keypoint, "keypoint_score": np.ones((1, 6, keypoints), np.float16)}  # fmt: skip
+    own = {
+        "frame_dir": name,
+        "total_frames": 6,
+        "img_shape": (240, 320),
+        "original_shape": (240, 320),
+        "label": label,
+        "keypoint": keypoint,
+        "keypoint_score": np.ones((1, 6, keypoints), np.float16),
+    }
     return own | changes
 
 
@@ -41,8 +48,9 @@ def test_their_own_files_come_exactly(tmp_path: Path) -> None:
     path = written(tmp_path / "x.pkl", [first, second], train=["v1"], test=["v2"])
     one, two = sequences(path, READING)
     assert [(s.name, s.activity, s.split, s.subject) for s in (one, two)] == [
-        ("v1", "wave", "train", None), ("v2", "squat", "test", None),
-    ]  # fmt: skip
+        ("v1", "wave", "train", None),
+        ("v2", "squat", "test", None),
+    ]
     assert (one.tracks.skeleton, one.tracks.medium, one.tracks.labeller) == (COCO_17, "set/v1", "imported")
     (track,) = one.tracks.tracks
     wanted = first["keypoint"][0].astype(np.float32)
@@ -104,9 +112,18 @@ def test_metres_keep_their_depth_and_only_that_may_differ(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("keypoints", "axes", "name"),
-    [(13, 2, "penn-13"), (15, 2, "jhmdb-15"), (15, 3, "openni-15"), (17, 2, "coco-17"), (17, 3, "h36m-17"),
-     (20, 2, "kinect-20"), (20, 3, "kinect-20"), (25, 2, "ntu-25"), (25, 3, "ntu-25")],
-)  # fmt: skip
+    [
+        (13, 2, "penn-13"),
+        (15, 2, "jhmdb-15"),
+        (15, 3, "openni-15"),
+        (17, 2, "coco-17"),
+        (17, 3, "h36m-17"),
+        (20, 2, "kinect-20"),
+        (20, 3, "kinect-20"),
+        (25, 2, "ntu-25"),
+        (25, 3, "ntu-25"),
+    ],
+)
 def test_the_skeleton_follows_from_the_number_of_keypoints(
     tmp_path: Path, keypoints: int, axes: int, name: str
 ) -> None:
@@ -135,10 +152,15 @@ def test_what_is_wrong_is_told_of_each(tmp_path: Path) -> None:
     assert [s.name for s in rows if isinstance(s, Sequence)] == ["good"]
     faults = {f.name: f.reason for f in rows if isinstance(f, Fault)}
     told = {
-        "shape": "expected keypoint [M, T, V, 2]", "class": "unknown class 2: there are 2", "odd": "--skeleton",
-        "size": "how large the picture is", "nan": "no finite position", "both": "lists of training and of test",
-        "3": "no annotation of PYSKL's", "bare": "no annotation of PYSKL's",
-    }  # fmt: skip
+        "shape": "expected keypoint [M, T, V, 2]",
+        "class": "unknown class 2: there are 2",
+        "odd": "--skeleton",
+        "size": "how large the picture is",
+        "nan": "no finite position",
+        "both": "lists of training and of test",
+        "3": "no annotation of PYSKL's",
+        "bare": "no annotation of PYSKL's",
+    }
     assert set(faults) == {*(set(bad) - {"3"}), "6"}
     for name, words in told.items():
         assert words in faults["6" if name == "3" else name]

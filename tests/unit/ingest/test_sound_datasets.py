@@ -9,7 +9,7 @@ import pytest
 
 from posemill.errors import InputError
 from posemill.ingest.datasets.sequence import Sequence, medium_tracks, named_group, read_classes, skeleton_of
-from posemill.ingest.soundness import SHOWN, Watch, told
+from posemill.ingest.validator import SHOWN, Watch, told
 from posemill.pose.skeleton import BODY_12, COCO_17, MPII_15
 
 

@@ -39,8 +39,9 @@ def plain(frames: int = 4, **columns: object) -> pl.DataFrame:
     """A table of body-12 with x = frame + k and y = 100 + k, and nothing that is not needed."""
     places = {
         f"{name}_{axis}": [float(k + (t if axis == "x" else 100)) for t in range(frames)]
-        for k, name in enumerate(BODY_12.keypoints) for axis in "xy"
-    }  # fmt: skip
+        for k, name in enumerate(BODY_12.keypoints)
+        for axis in "xy"
+    }
     return pl.DataFrame({"medium": ["m"] * frames, "frame": list(range(frames))} | places | columns)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posemill.labelling.base import FramePoses, Pose
+from posemill.estimation.types import FramePoses, Pose
 from posemill.labelling.chunks import chain, chunk_frames, cover, frames_of, grid, poses_of
 from posemill.pose.skeleton import COCO_17
 

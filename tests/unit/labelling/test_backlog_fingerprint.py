@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from posemill.labelling.fingerprint import UNRELATED, fingerprint, pose_fingerprint
+from posemill.estimation.fingerprint import UNRELATED, fingerprint, pose_fingerprint
 from posemill.params.label import LabelParams
 from posemill.params.tracking import TrackingParams
 
@@ -31,8 +31,9 @@ def test_every_other_parameter_changes_both() -> None:
     """A parameter that somebody adds counts, until it is said that it does not."""
     other = {
         name: "x" if isinstance(value, str) else not value if isinstance(value, bool) else 7
-        for name, value in PLAIN.model_dump().items() if name not in UNRELATED
-    }  # fmt: skip
+        for name, value in PLAIN.model_dump().items()
+        if name not in UNRELATED
+    }
     assert {"frame_stride", "long_edge_px", "backend"} <= set(other)
     for name, value in other.items():
         params = PLAIN.model_copy(update={name: value})

@@ -84,8 +84,9 @@ def test_a_failure_names_where_the_file_came_from() -> None:
     report.failed("a" * 64, "the file is empty", again=False, source="gym/a.mp4")
     report.failed("b" * 64, "out of memory", again=True)
     assert said == [
-        "gym/a.mp4 (aaaaaaaaaaaa): the file is empty (quarantined)", "bbbbbbbbbbbb: out of memory (is tried again)",
-    ]  # fmt: skip
+        "gym/a.mp4 (aaaaaaaaaaaa): the file is empty (quarantined)",
+        "bbbbbbbbbbbb: out of memory (is tried again)",
+    ]
 
 
 def test_machines_get_one_object_a_chunk() -> None:
@@ -96,9 +97,15 @@ def test_machines_get_one_object_a_chunk() -> None:
     report.failed("n", "damaged", again=False, source="n.mp4")
     first, found, failed = map(json.loads, said)
     assert first == {
-        "event": "done", "medium": "m", "start_frame": 0, "end_frame": 300, "frames": 300, "poses": 450,
-        "seconds": 15.0, "frames_per_second": 20.0,
-    }  # fmt: skip
+        "event": "done",
+        "medium": "m",
+        "start_frame": 0,
+        "end_frame": 300,
+        "frames": 300,
+        "poses": 450,
+        "seconds": 15.0,
+        "frames_per_second": 20.0,
+    }
     assert (found["seconds"], found["frames_per_second"], found["end_frame"]) == (None, None, None)
     assert failed == {"event": "quarantined", "medium": "n", "reason": "damaged", "source": "n.mp4"}
 

@@ -6,7 +6,7 @@ import pytest
 
 from fixtures.media import film
 from posemill.labelling import lengths
-from posemill.labelling.lengths import guessed_frames
+from posemill.labelling.duration_estimate import guessed_frames
 from posemill.store.media import MediaStore
 
 

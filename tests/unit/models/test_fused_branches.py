@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from posemill.models.fused import library, mix, norm
-from posemill.models.fused.largest import largest
+from posemill.cpu_kernels import batch_norm, compiler, graph_matmul
+from posemill.cpu_kernels.temporal_max_pool import largest
 
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 5))  # samples, frames, keypoints
 
@@ -26,9 +26,12 @@ def layer_of(channels: int, random: torch.Generator) -> nn.BatchNorm1d:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    shape=SHAPES, widths=st.lists(st.integers(1, 40), min_size=1, max_size=6), rest=st.integers(0, 20),
-    threads=st.integers(1, 3), seed=st.integers(0, 9),
-)  # fmt: skip
+    shape=SHAPES,
+    widths=st.lists(st.integers(1, 40), min_size=1, max_size=6),
+    rest=st.integers(0, 20),
+    threads=st.integers(1, 3),
+    seed=st.integers(0, 9),
+)
 def test_parts_of_a_split_are_slices_of_the_whole(
     shape: tuple[int, int, int], widths: list[int], rest: int, threads: int, seed: int
 ) -> None:
@@ -45,7 +48,7 @@ def test_parts_of_a_split_are_slices_of_the_whole(
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        parts = norm.normalised_split(layer, x, widths)
+        parts = batch_norm.normalised_split(layer, x, widths)
         assert [p.shape[-1] for p in parts] == widths + ([rest] if rest else [])
         torch.autograd.backward(parts, list(above.split([p.shape[-1] for p in parts], -1)))
     finally:
@@ -61,9 +64,11 @@ def test_parts_of_a_split_are_slices_of_the_whole(
 
 @settings(max_examples=40, deadline=None)
 @given(
-    rows=st.integers(2, 200), widths=st.lists(st.integers(1, 40), min_size=1, max_size=6), threads=st.integers(1, 3),
+    rows=st.integers(2, 200),
+    widths=st.lists(st.integers(1, 40), min_size=1, max_size=6),
+    threads=st.integers(1, 3),
     seed=st.integers(0, 9),
-)  # fmt: skip
+)
 def test_joined_parts_are_normalised_as_one(rows: int, widths: list[int], threads: int, seed: int) -> None:
     random = torch.Generator().manual_seed(seed)
     layer = layer_of(sum(widths), random)
@@ -75,7 +80,7 @@ def test_joined_parts_are_normalised_as_one(rows: int, widths: list[int], thread
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        out = norm.normalised_joined(layer, parts)
+        out = batch_norm.normalised_joined(layer, parts)
         out.backward(above)
     finally:
         torch.set_num_threads(before)
@@ -87,9 +92,12 @@ def test_joined_parts_are_normalised_as_one(rows: int, widths: list[int], thread
 
 @settings(max_examples=40, deadline=None)
 @given(
-    shape=SHAPES, channels=st.integers(1, 40), stride=st.integers(1, 3), seed=st.integers(0, 9),
+    shape=SHAPES,
+    channels=st.integers(1, 40),
+    stride=st.integers(1, 3),
+    seed=st.integers(0, 9),
     dtype=st.sampled_from([torch.float32, torch.bfloat16]),
-)  # fmt: skip
+)
 def test_the_largest_of_three_is_that_of_torch(
     shape: tuple[int, int, int], channels: int, stride: int, seed: int, dtype: torch.dtype
 ) -> None:
@@ -128,7 +136,7 @@ def test_mixing_has_the_gradients_of_the_plain_product(
     wanted.backward(above.double())
     weights.requires_grad_()
     x.requires_grad_()
-    out = mix.mixed(weights, x)
+    out = graph_matmul.mixed(weights, x)
     out.backward(above)
     allowed = 1e-5 if dtype == torch.float32 else 2**-7
     for found, exact in ((out, wanted), (weights.grad, w64.grad), (x.grad, x64.grad)):
@@ -144,7 +152,7 @@ def test_threads_add_up_to_the_same_gradient() -> None:
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            found.append(mix._of_weights(x, above))
+            found.append(graph_matmul._of_weights(x, above))
     finally:
         torch.set_num_threads(before)
     for one in found[1:]:
@@ -156,17 +164,17 @@ def test_a_processor_without_such_products_takes_torchs(monkeypatch: pytest.Monk
     exact = (x.double() @ above.double().transpose(1, 2)).sum(0)
     for usual in (True, False):
         if not usual:
-            monkeypatch.setattr(mix, "function", lambda name, dtype: lambda *_: 0)
-        found = mix._of_weights(x, above)
+            monkeypatch.setattr(graph_matmul, "function", lambda name, dtype: lambda *_: 0)
+        found = graph_matmul._of_weights(x, above)
         # single values near 0 are what rounding leaves of large ones: they are judged together
         assert (found.double() - exact).norm() <= 2**-7 * exact.norm()
 
 
 def test_more_branches_than_one_call_takes_are_joined_by_torch() -> None:
-    count = library.MOST_PARTS + 1
+    count = compiler.MOST_PARTS + 1
     layer = nn.BatchNorm1d(2 * count)
     parts = list(torch.randn(30, 2 * count).split(2, -1))
-    out = norm.normalised_joined(copy.deepcopy(layer), parts)
+    out = batch_norm.normalised_joined(copy.deepcopy(layer), parts)
     torch.testing.assert_close(out, torch.relu(layer(torch.cat(parts, -1))))
-    split = norm.normalised_split(copy.deepcopy(layer), torch.cat(parts, -1), [2] * count)
+    split = batch_norm.normalised_split(copy.deepcopy(layer), torch.cat(parts, -1), [2] * count)
     torch.testing.assert_close(torch.cat(split, -1), out)

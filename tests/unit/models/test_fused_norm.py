@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from posemill import models
-from posemill.models.fused import library, norm
+from posemill.cpu_kernels import batch_norm, compiler
 from posemill.pose.skeleton import COCO_17
 
 EVERY = ("out", "x", "skip", "weight", "bias")
@@ -38,7 +38,7 @@ def traced(
     x = x.clone().requires_grad_()
     skip = None if skip is None else skip.clone().requires_grad_()
     if fused:
-        out = norm.normalised(layer, x, skip, relu)
+        out = batch_norm.normalised(layer, x, skip, relu)
     else:
         out = layer(x) if skip is None else layer(x) + skip
         out = torch.relu(out) if relu else out
@@ -49,9 +49,13 @@ def traced(
 
 @settings(max_examples=60, deadline=None)
 @given(
-    rows=st.integers(8, 300), channels=st.integers(1, 70), relu=st.booleans(), added=st.booleans(),
-    threads=st.integers(1, 3), seed=st.integers(0, 9),
-)  # fmt: skip
+    rows=st.integers(8, 300),
+    channels=st.integers(1, 70),
+    relu=st.booleans(),
+    added=st.booleans(),
+    threads=st.integers(1, 3),
+    seed=st.integers(0, 9),
+)
 def test_it_is_what_torch_computes(rows: int, channels: int, relu: bool, added: bool, threads: int, seed: int) -> None:
     layer, x, skip, above = drawn(rows, channels, torch.float32, seed)
     exact = copy.deepcopy(layer).double()
@@ -90,7 +94,7 @@ def test_what_is_no_number_stays_none() -> None:
     for dtype in (torch.float32, torch.bfloat16):
         layer, x, skip, _ = drawn(40, 24, dtype)
         x[3, 5] = float("nan")
-        out = norm.normalised(layer, x, skip, relu=True)
+        out = batch_norm.normalised(layer, x, skip, relu=True)
         assert out[:, 5].isnan().all()
         assert not out[:, :5].isnan().any()
 
@@ -105,7 +109,7 @@ def test_the_gradients_of_a_network_are_the_same_with_and_without(monkeypatch: p
         return {name: p.grad.double() for name, p in network.named_parameters() if p.grad is not None}
 
     fused = gradients(copy.deepcopy(network), x)
-    monkeypatch.setattr(library, "loaded", lambda: None)
+    monkeypatch.setattr(compiler, "loaded", lambda: None)
     exact = gradients(copy.deepcopy(network).double(), x.double())
     assert fused.keys() == exact.keys()
     for name, wanted in exact.items():
@@ -117,19 +121,19 @@ def test_the_gradients_of_a_network_are_the_same_with_and_without(monkeypatch: p
 def test_without_a_compiler_torch_does_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(library, "_kept", lambda: tmp_path)
+    monkeypatch.setattr(compiler, "_kept", lambda: tmp_path)
     monkeypatch.setenv("CXX", str(tmp_path / "no-such-compiler"))
     with caplog.at_level(logging.WARNING):
-        assert library.loaded.__wrapped__() is None
+        assert compiler.loaded.__wrapped__() is None
     assert "no-such-compiler" in caplog.text
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(subprocess.CalledProcessError):
-        library.compiled("false", tmp_path)
+        compiler.compiled("false", tmp_path)
 
 
 def test_it_is_compiled_once(tmp_path: Path) -> None:
-    made = library.compiled("g++", tmp_path)
+    made = compiler.compiled("g++", tmp_path)
     when = made.stat().st_mtime_ns
-    assert library.compiled("g++", tmp_path) == made
+    assert compiler.compiled("g++", tmp_path) == made
     assert made.stat().st_mtime_ns == when
     assert [p.name for p in tmp_path.iterdir()] == [made.name]

@@ -53,11 +53,12 @@ RNG = np.random.default_rng(0)
 TRAINED = Reference(
     5000,
     {
-        "body_px": tuple(np.sort(RNG.normal(200, 30, 500))), "missing": tuple(np.sort(RNG.beta(1, 20, 500))),
+        "body_px": tuple(np.sort(RNG.normal(200, 30, 500))),
+        "missing": tuple(np.sort(RNG.beta(1, 20, 500))),
         "keypoint_confidence": tuple(np.sort(RNG.uniform(0.5, 0.9, 500))),
     },
     {"wave": 3000, "squat": 2000},
-)  # fmt: skip
+)
 
 
 def rows(n: int = 100, size: float = 1.0, missing: float = 0.0, sure: float = 0.0, waves: float = 0.6) -> list[Any]:
@@ -66,15 +67,23 @@ def rows(n: int = 100, size: float = 1.0, missing: float = 0.0, sure: float = 0.
     made = []
     for _ in range(n):
         summary = {
-            "windows": 4, "body_px": (size * rng.normal(200, 30, 4)).tolist(),
+            "windows": 4,
+            "body_px": (size * rng.normal(200, 30, 4)).tolist(),
             "missing": (missing + rng.beta(1, 20, 4)).tolist(),
             "keypoint_confidence": (rng.uniform(0.5, 0.9, 4) - sure).tolist(),
             "activities": ["wave" if v < waves else "squat" for v in rng.random(4)],
-        }  # fmt: skip
-        made.append({
-            "added_at": datetime(2030, 1, 1, tzinfo=UTC), "bento_tag": "b:1", "endpoint": "/predict_track",
-            "client": None, "confidence": 0.9, "latency_ms": 3.0, "prediction": summary,
-        })  # fmt: skip
+        }
+        made.append(
+            {
+                "added_at": datetime(2030, 1, 1, tzinfo=UTC),
+                "bento_tag": "b:1",
+                "endpoint": "/predict_track",
+                "client": None,
+                "confidence": 0.9,
+                "latency_ms": 3.0,
+                "prediction": summary,
+            }
+        )
     return made
 
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from posemill.operations.accept import judge
 from posemill.params.package import AcceptanceParams, PackageParams
 from posemill.serving.schema import Person, Receipt, Segment, Verdict, VideoAnswer, VideoFacts
-from posemill.stages.accept import judge
-from posemill.stages.held_out import HeldOut, answer_between, choose
+from posemill.stages.test_clips import HeldOut, answer_between, choose
 
 NAN = float("nan")
 
@@ -26,9 +26,12 @@ def answer(*segments: tuple[float, float, str, float], verdict: str | None = "wa
     facts = VideoFacts(width_px=4, height_px=4, frames=9, duration_s=10, skeleton="coco-17")
     receipt = Receipt.of(None, {"model": "", "features": "", "classes": ""})
     return VideoAnswer(
-        video=facts, verdict=said, acting_person=1 if verdict else None, people=people if verdict else [],
+        video=facts,
+        verdict=said,
+        acting_person=1 if verdict else None,
+        people=people if verdict else [],
         receipt=receipt,
-    )  # fmt: skip
+    )
 
 
 @settings(deadline=None)  # a busy machine is no fault

@@ -29,10 +29,18 @@ def test_figures_have_their_intervals() -> None:
 def test_the_card_says_what_a_reader_needs() -> None:
     card = markdown(FACTS)
     for wanted in (
-        "rest, wave", "| wave | 6 clips, 3 subjects | none | not measured |", "| rest | 4 clips, 2 subjects | 1 clips",
-        "0.700 – 0.970", "at least 0.8", "AGPL-3.0", "1.25", "windows of 1 s, 12 poses of `body-12`", "a" * 64,
-        "`openpifpaf` with checkpoint `posenet`", "Datasets: synthetic",
-    ):  # fmt: skip
+        "rest, wave",
+        "| wave | 6 clips, 3 subjects | none | not measured |",
+        "| rest | 4 clips, 2 subjects | 1 clips",
+        "0.700 – 0.970",
+        "at least 0.8",
+        "AGPL-3.0",
+        "1.25",
+        "windows of 1 s, 12 poses of `body-12`",
+        "a" * 64,
+        "`openpifpaf` with checkpoint `posenet`",
+        "Datasets: synthetic",
+    ):
         assert wanted in card, wanted
     assert "None" not in card
 
@@ -46,9 +54,15 @@ def test_an_ensemble_is_named_by_its_members() -> None:
 
 def test_videos_from_anywhere_stand_beside_the_test_split(tmp_path: Path) -> None:
     run = {
-        "weights": "b" * 64, "top1": 7 / 8, "right": 7, "clips": 8, "low": 0.529, "high": 0.978, "unknown": 1,
+        "weights": "b" * 64,
+        "top1": 7 / 8,
+        "right": 7,
+        "clips": 8,
+        "low": 0.529,
+        "high": 0.978,
+        "unknown": 1,
         "agreement": {"10 frames/s": 0.75},
-    }  # fmt: skip
+    }
     for number, (right, weights) in enumerate([(1, "b"), (7, "b"), (3, "c"), (0, "b")]):
         path = tmp_path / f"{number}.json"
         path.write_text(json.dumps({**run, "right": right, "weights": weights * 64, "top1": right / 8 or None}))

@@ -22,9 +22,12 @@ from posemill.serving.predictor import ActivityPredictor
 from posemill.serving.schema import TrackRequest
 
 OWN = Skeleton(
-    "own-3", ("pelvis", "left_hand", "right_hand"), (("pelvis", "left_hand"), ("pelvis", "right_hand")),
-    (("left_hand", "right_hand"),), (0.1,) * 3,
-)  # fmt: skip
+    "own-3",
+    ("pelvis", "left_hand", "right_hand"),
+    (("pelvis", "left_hand"), ("pelvis", "right_hand")),
+    (("left_hand", "right_hand"),),
+    (0.1,) * 3,
+)
 SPEC = WindowSpec(duration_s=1.0, stride_s=0.5, rate_hz=12.0)
 
 
@@ -32,9 +35,15 @@ def track(subject: int, activity: str) -> PoseTrack:
     xyz = (body(OWN, subject, activity) * 100).astype(np.float32)
     frame = np.arange(len(xyz), dtype=np.int32)
     return PoseTrack(
-        OWN, 0, frame, frame / FPS, xyz[..., :2].copy(), np.ones(xyz.shape[:2], np.float32),
-        np.zeros(len(xyz), np.uint8), xyz[..., 2].copy(),
-    )  # fmt: skip
+        OWN,
+        0,
+        frame,
+        frame / FPS,
+        xyz[..., :2].copy(),
+        np.ones(xyz.shape[:2], np.float32),
+        np.zeros(len(xyz), np.uint8),
+        xyz[..., 2].copy(),
+    )
 
 
 @pytest.fixture(scope="module")

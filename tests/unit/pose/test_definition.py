@@ -86,8 +86,16 @@ def test_what_several_share_is_a_known_skeleton_where_one_is() -> None:
 def test_what_several_share_keeps_edges_through_what_is_left_out() -> None:
     both = shared([COCO_17, OPENNI_15])
     assert both.name == "openni-15+coco-17"
-    assert both.keypoints == ("left_shoulder", "left_elbow", "right_shoulder", "right_elbow", "left_hip", "left_knee",
-                              "right_hip", "right_knee")  # fmt: skip
+    assert both.keypoints == (
+        "left_shoulder",
+        "left_elbow",
+        "right_shoulder",
+        "right_elbow",
+        "left_hip",
+        "left_knee",
+        "right_hip",
+        "right_knee",
+    )
     sensors = shared([OPENNI_15, NTU_25])
     assert ("mid_neck", "left_shoulder") in sensors.edges
     assert ("mid_neck", "mid_head") in sensors.edges

@@ -10,8 +10,8 @@ import pytest
 
 from moving_bodies import FPS, body
 from posemill.errors import InputError, SkeletonError
-from posemill.evaluation.rates import at_rate, without_frames
-from posemill.features.acting import acting_person
+from posemill.evaluation.robustness.frame_rates import at_rate, without_frames
+from posemill.features.main_subject import acting_person
 from posemill.pose.interpolate import fill_gaps, found_only
 from posemill.pose.skeleton import BODY_12, KINECT_20
 from posemill.pose.track import MediumTracks, PoseTrack
@@ -91,8 +91,9 @@ def test_no_name_of_a_skeleton_is_that_of_another_with_z(tmp_path: Path) -> None
     ]
     assert len({entry.shard for entry in write_shards(tmp_path, went)}) == 2
     assert {(t.medium, t.skeleton.name, t.deep) for t in read_shards(tmp_path)} == {
-        ("a" * 64, "lab", True), ("b" * 64, "lab-3d", False)
-    }  # fmt: skip
+        ("a" * 64, "lab", True),
+        ("b" * 64, "lab-3d", False),
+    }
 
 
 def test_a_correction_invents_no_depth() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from posemill.pose.leaks import Copy, copies
+from posemill.pose.near_duplicates import Copy, copies
 
 
 def moving(seed: int, frames: int = 40, keypoints: int = 12) -> NDArray[np.float32]:
@@ -22,9 +22,13 @@ def moving(seed: int, frames: int = 40, keypoints: int = 12) -> NDArray[np.float
 
 @settings(max_examples=25)
 @given(
-    seed=st.integers(0, 99), scale=st.floats(0.5, 3), x=st.floats(-200, 900), start=st.integers(0, 15),
-    end=st.integers(25, 40), swap=st.booleans(),
-)  # fmt: skip
+    seed=st.integers(0, 99),
+    scale=st.floats(0.5, 3),
+    x=st.floats(-200, 900),
+    start=st.integers(0, 15),
+    end=st.integers(25, 40),
+    swap=st.booleans(),
+)
 def test_a_copy_is_found(seed: int, scale: float, x: float, start: int, end: int, swap: bool) -> None:
     whole = moving(seed)
     part = np.round((whole * scale + np.float32([x, 7]))[start:end])  # whole pixels, as many files have

@@ -20,8 +20,17 @@ AT = 40  # where faults are planted
 def walker(fps: float = 30.0, frames: int = 90, speed: float = 0.8, swing: float = 0.12, jitter: float = 0.003):
     """Somebody who walks by, seen from the side: arms and legs swing, left and right pass each other."""
     time_s = np.arange(frames) / fps
-    high = {"nose": 0, "eye": -0.02, "ear": 0, "shoulder": 0.18, "elbow": 0.36, "wrist": 0.52,
-            "hip": 0.5, "knee": 0.75, "ankle": 1.0}  # fmt: skip
+    high = {
+        "nose": 0,
+        "eye": -0.02,
+        "ear": 0,
+        "shoulder": 0.18,
+        "elbow": 0.36,
+        "wrist": 0.52,
+        "hip": 0.5,
+        "knee": 0.75,
+        "ankle": 1.0,
+    }
     reach = {"elbow": 0.5, "wrist": 1.0, "knee": 0.6, "ankle": 1.2}
     xy = np.zeros((frames, 17, 2))
     for k, name in enumerate(COCO_17.keypoints):

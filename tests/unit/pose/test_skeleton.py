@@ -38,21 +38,34 @@ def test_every_left_keypoint_has_its_right(s: Skeleton) -> None:
 
 def test_coco_order_is_cocos() -> None:
     assert COCO_17.keypoints[5:11] == (
-        "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
-    )  # fmt: skip
+        "left_shoulder",
+        "right_shoulder",
+        "left_elbow",
+        "right_elbow",
+        "left_wrist",
+        "right_wrist",
+    )
 
 
 def test_openposes_orders_are_openposes() -> None:
     """Positions from OpenPose's own documentation of its output."""
     assert [OPENPOSE_18.index(k) for k in ("neck", "right_wrist", "left_wrist", "left_ankle", "left_ear")] == [
-        1, 4, 7, 13, 17,
-    ]  # fmt: skip
+        1,
+        4,
+        7,
+        13,
+        17,
+    ]
     wanted = {"mid_hip": 8, "right_hip": 9, "left_ankle": 14, "right_eye": 15, "left_ear": 18}
     wanted |= {"left_big_toe": 19, "left_small_toe": 20, "left_heel": 21, "right_big_toe": 22, "right_heel": 24}
     assert {name: BODY_25.index(name) for name in wanted} == wanted
     assert [MPII_15.index(k) for k in ("head_top", "right_shoulder", "left_wrist", "right_hip", "chest")] == [
-        0, 2, 7, 8, 14,
-    ]  # fmt: skip
+        0,
+        2,
+        7,
+        8,
+        14,
+    ]
 
 
 def test_blazepose_order_is_its_own() -> None:

@@ -36,9 +36,18 @@ def track(t: int = 4, **changes: Any) -> PoseTrack:
         {"xy": np.full((4, 17, 2), np.nan, np.float32)},
         {"xy": np.full((4, 17, 2), np.inf, np.float32)},
     ],
-    ids=["keypoints", "dtype", "time repeats", "time NaN", "frame repeats", "confidence > 1", "confidence NaN",
-         "confident but unseen", "infinite"],
-)  # fmt: skip
+    ids=[
+        "keypoints",
+        "dtype",
+        "time repeats",
+        "time NaN",
+        "frame repeats",
+        "confidence > 1",
+        "confidence NaN",
+        "confident but unseen",
+        "infinite",
+    ],
+)
 def test_refuses(changes: dict[str, Any]) -> None:
     with pytest.raises(SkeletonError, match="person 0"):
         track(**changes)

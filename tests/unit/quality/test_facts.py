@@ -18,9 +18,12 @@ WRIST, NOBODY = BODY_12.index("left_wrist"), np.float32(np.nan)
 def measure(xy: NDArray[np.float32] | None = None, **changes: Any) -> TrackFacts:
     track = person()
     arrays: dict[str, Any] = {
-        "frame": track.frame, "time_s": track.time_s, "xy": track.xy if xy is None else xy,
-        "confidence": track.confidence, "size_px": (200, 200),
-    }  # fmt: skip
+        "frame": track.frame,
+        "time_s": track.time_s,
+        "xy": track.xy if xy is None else xy,
+        "confidence": track.confidence,
+        "size_px": (200, 200),
+    }
     return track_facts("m", 0, **(arrays | changes), skeleton=BODY_12, params=ValidateParams())
 
 

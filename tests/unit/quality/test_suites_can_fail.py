@@ -82,7 +82,7 @@ SPOILS: dict[tuple[str, str, str], tuple[Spoil, list[int] | None]] = {
     ("windows", "column_max_to_be_between", "clip_splits"): (cell(0, "clip_splits", 2.0), None),
     ("windows", "column_min_to_be_between", "activity_train_windows"): (every("activity_train_windows", 0.0), None),
     ("windows", "column_min_to_be_between", "activity_test_windows"): (every("activity_test_windows", 0.0), None),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

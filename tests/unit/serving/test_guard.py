@@ -38,9 +38,12 @@ async def ask(
 ) -> tuple[int, str, Mapping[bytes, bytes]]:
     """Status, what was said, headers."""
     scope = {
-        "type": "http", "method": "POST", "path": path, "client": (host, 1),
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "client": (host, 1),
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
-    }  # fmt: skip
+    }
     sent: list[Any] = []
 
     async def whole() -> Any:
@@ -267,8 +270,13 @@ def test_a_websocket_without_a_key_is_never_opened() -> None:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        scope = {"type": "websocket", "path": "/live", "headers": [], "client": ("192.0.2.1", 1),
-                 "extensions": {"websocket.http.response": {}}}  # fmt: skip
+        scope = {
+            "type": "websocket",
+            "path": "/live",
+            "headers": [],
+            "client": ("192.0.2.1", 1),
+            "extensions": {"websocket.http.response": {}},
+        }
         await guard(require_keys=True)(scope, receive, send)
         return sent
 
@@ -303,8 +311,13 @@ def test_the_guard_costs_less_than_a_tenth_of_a_millisecond() -> None:
     async def scene() -> float:
         loop = asyncio.get_running_loop()
         app = guard(require_keys=True)
-        scope = {"type": "http", "method": "POST", "path": "/x", "client": ("192.0.2.7", 1),
-                 "headers": [(b"host", b"x")] * 8 + [(b"authorization", b"Bearer pm_good")]}  # fmt: skip
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/x",
+            "client": ("192.0.2.7", 1),
+            "headers": [(b"host", b"x")] * 8 + [(b"authorization", b"Bearer pm_good")],
+        }
 
         async def receive() -> Any:
             return {"type": "http.request", "body": b"{}", "more_body": False}

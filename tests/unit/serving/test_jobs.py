@@ -73,8 +73,13 @@ def test_one_after_the_other_in_order(jobs: Jobs) -> None:
     assert rest[1].answered.wait(PATIENCE_S)
     assert {j.state for j in (a, *rest)} == {State.DONE}
     assert status_of(a).model_dump() == {
-        "job": a.id, "state": "done", "progress": 1.0, "frames_done": 3, "frames": 3, "error": None,
-    }  # fmt: skip
+        "job": a.id,
+        "state": "done",
+        "progress": 1.0,
+        "frames_done": 3,
+        "frames": 3,
+        "error": None,
+    }
 
 
 def test_no_more_than_allowed_from_the_upload_on(jobs: Jobs) -> None:
@@ -203,9 +208,13 @@ def test_closing_ends_all(temporary: Path) -> None:
 def test_what_a_killed_service_left_is_removed_and_a_running_ones_is_not(jobs: Jobs, temporary: Path) -> None:
     code = "import os; from posemill.serving.jobs import Jobs; print(Jobs(2, 9).open().folder, flush=True); os._exit(1)"
     said = subprocess.run(
-        [sys.executable, "-c", code], env={"TMPDIR": str(temporary), "PATH": ""}, capture_output=True, text=True,
-        check=False, timeout=60,
-    )  # fmt: skip
+        [sys.executable, "-c", code],
+        env={"TMPDIR": str(temporary), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     left = Path(said.stdout.strip())
     assert left.is_dir()
     mine = jobs.open()

@@ -20,8 +20,12 @@ def test_predictions_are_counted() -> None:
     assert got["posemill_predictions_total", (("activity", "wave"),)] == 2
     assert got["posemill_abstentions_total", ()] == 1
     assert [got["posemill_confidence_bucket", (("le", le),)] for le in ("0.5", "0.6", "0.8", "1.0", "+Inf")] == [
-        0, 1, 2, 3, 3,
-    ]  # fmt: skip
+        0,
+        1,
+        2,
+        3,
+        3,
+    ]
     assert got["posemill_windows_per_request_count", ()] == 2
     assert got["posemill_windows_per_request_sum", ()] == 3
 

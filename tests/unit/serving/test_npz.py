@@ -74,7 +74,7 @@ def test_what_is_written_numpy_reads() -> None:
         (zipped("windows.npy", header("<f4", "(1,)" + " " * 2000) + b"\0" * 4), "cannot be read"),
         (zipped("windows.npy", b"", times=40), "40 files"),
     ],
-)  # fmt: skip
+)
 def test_anything_else_is_one_sentence(body: bytes, says: str) -> None:
     with pytest.raises(InputError, match=r"numpy\.savez") as refused:
         npz.read(body)

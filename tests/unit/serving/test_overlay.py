@@ -25,9 +25,14 @@ def tracks(width: int, height: int) -> MediumTracks:
     xy = np.random.default_rng(0).uniform([0.1 * width, 0.2 * height], [0.4 * width, 0.9 * height], (17, 2))
     n = len(frame)
     track = PoseTrack(
-        COCO_17, 0, frame, frame / 25, np.repeat(xy[None], n, 0).astype(np.float32), np.ones((n, 17), np.float32),
+        COCO_17,
+        0,
+        frame,
+        frame / 25,
+        np.repeat(xy[None], n, 0).astype(np.float32),
+        np.ones((n, 17), np.float32),
         np.zeros(n, np.uint8),
-    )  # fmt: skip
+    )
     return MediumTracks("0" * 64, "toy", COCO_17, width, height, n, FRAMES / 25, (track,))
 
 

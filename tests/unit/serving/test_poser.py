@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError
-from posemill.labelling.base import Pose
+from posemill.estimation.types import Pose
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
 from posemill.serving.poser import Poser

@@ -50,14 +50,21 @@ def test_a_row() -> None:
     log.close()
     first, second = rows
     assert {k: first[k] for k in ("bento_tag", "receipt", "endpoint", "client", "activity", "confidence")} == {
-        "bento_tag": "posemill-activity:1", "receipt": "abc", "endpoint": "/predict_windows", "client": "acme",
-        "activity": "wave", "confidence": 0.75,
-    }  # fmt: skip
+        "bento_tag": "posemill-activity:1",
+        "receipt": "abc",
+        "endpoint": "/predict_windows",
+        "client": "acme",
+        "activity": "wave",
+        "confidence": 0.75,
+    }
     assert 1000 <= first["latency_ms"] < 2000
     assert first["prediction"] == {
-        "windows": 20, "body_px": [30.0] * 8, "missing": [0.0] * 8, "keypoint_confidence": [0.5] * 8,
+        "windows": 20,
+        "body_px": [30.0] * 8,
+        "missing": [0.0] * 8,
+        "keypoint_confidence": [0.5] * 8,
         "activities": ["wave"] * 8,
-    }  # fmt: skip
+    }
     assert second["prediction"]["windows"] == 0
     assert second["activity"] is None
     assert (log.written, log.lost, log.waiting) == (2, 0, 0)
@@ -110,17 +117,21 @@ def test_a_service_is_watched_and_says_how_that_goes(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(prediction_log, "_writer", lambda url: rows.extend)
     gauges: dict[str, Callable[[], float]] = {}
     service = SimpleNamespace(
-        receipt=SimpleNamespace(bento="b:1", id="abc"), predictor=SimpleNamespace(classes=CLASSES), observers=[],
+        receipt=SimpleNamespace(bento="b:1", id="abc"),
+        predictor=SimpleNamespace(classes=CLASSES),
+        observers=[],
         metrics=SimpleNamespace(gauge=lambda name, says, now: gauges.update({name: now})),
-    )  # fmt: skip
+    )
     log = prediction_log.watch(service)
     windows, probabilities = seen(2)
     service.observers[0](SimpleNamespace(endpoint="/live", windows=windows, probabilities=probabilities))
     log.close()
     assert [(row["bento_tag"], row["receipt"], row["endpoint"]) for row in rows] == [("b:1", "abc", "/live")]
     assert {name: now() for name, now in gauges.items()} == {
-        "posemill_record_lost": 0, "posemill_record_written": 1, "posemill_record_waiting": 0,
-    }  # fmt: skip
+        "posemill_record_lost": 0,
+        "posemill_record_written": 1,
+        "posemill_record_waiting": 0,
+    }
 
 
 def test_without_a_database_nothing_is_kept() -> None:

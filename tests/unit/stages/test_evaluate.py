@@ -45,10 +45,19 @@ def prepared(folder: Path, logits: list[float], actual: list[str], clip: list[in
     windows = rng.uniform(0, 100, (len(logits), SPEC.frames, len(BODY_12), 3)).astype(np.float32)
     windows[:, 0, 0, 0] = logits
     np.save(folder / "windows.npy", windows)
-    pd.DataFrame({
-        "window": range(len(logits)), "clip": clip, "medium": [f"{c:064x}" for c in clip], "person": 0,
-        "start_s": 0.0, "activity": actual, "subject": [f"s{c}" for c in clip], "camera": "hall", "split": split,
-    }).to_parquet(folder / "index.parquet")  # fmt: skip
+    pd.DataFrame(
+        {
+            "window": range(len(logits)),
+            "clip": clip,
+            "medium": [f"{c:064x}" for c in clip],
+            "person": 0,
+            "start_s": 0.0,
+            "activity": actual,
+            "subject": [f"s{c}" for c in clip],
+            "camera": "hall",
+            "split": split,
+        }
+    ).to_parquet(folder / "index.parquet")
     (folder / "classes.json").write_text(json.dumps(CLASSES))
     return folder
 
@@ -103,8 +112,11 @@ def test_predictions_and_plots(prepare: Path, tmp_path: Path) -> None:
     windows, clips = table[table["window"].notna()], table[table["window"].isna()]
     assert windows["predicted"].tolist() == ["walk", "walk", "walk", "sit", "sit", "sit", "walk", "walk"]
     assert clips[["clip", "activity", "predicted"]].to_numpy().tolist() == [
-        [1, "walk", "walk"], [2, "walk", "walk"], [3, "sit", "sit"], [4, "sit", "walk"],
-    ]  # fmt: skip
+        [1, "walk", "walk"],
+        [2, "walk", "walk"],
+        [3, "sit", "sit"],
+        [4, "sit", "walk"],
+    ]
     assert all(len(p) == 2 and abs(sum(p) - 1) < 1e-5 for p in table["probabilities"])
     lines = (tmp_path / "out" / "plots" / "confusion.csv").read_text().splitlines()
     assert lines == ["actual,predicted", "walk,walk", "walk,walk", "sit,sit", "sit,walk"]

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
-from posemill.labelling.backlog import Labeller
-from posemill.labelling.base import Pose
-from posemill.labelling.hinted import HintedLooks
+from posemill.estimation.roi_propagation import HintedLooks
+from posemill.estimation.types import Pose
+from posemill.labelling.labeller import Labeller
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
 from posemill.settings import Settings
@@ -73,7 +73,7 @@ def test_looks_around_people_run_beside_each_other(
     backend = HintedLooks(lambda _: crowded, params) if hinted else crowded
     url = str(tmp_path)
     opened = Labeller(backend, params, MediaStore(url), PoseStore(url), TrackStore(url))
-    monkeypatch.setattr("posemill.labelling.backlog.open_labeller", lambda *_: opened)
+    monkeypatch.setattr("posemill.labelling.labeller.open_labeller", lambda *_: opened)
     shared = label_shards._loaded.__wrapped__(params, Settings(tmp_path, tmp_path)).backend
     picture = np.zeros((48, 64, 3), np.uint8)
     with ThreadPoolExecutor(6) as pool:

@@ -18,13 +18,14 @@ from posemill.evaluation import calibration
 from posemill.features import FeaturePipeline
 from posemill.features.verdict import grouped_probabilities
 from posemill.models.held_out import HeldOut
+from posemill.operations import assemble
 from posemill.params.evaluate import EvaluateParams
 from posemill.params.prepare import PrepareParams
 from posemill.params.train import TrainParams
 from posemill.pose.conversion import shared
 from posemill.pose.skeleton import COCO_17, OPENNI_15
 from posemill.pose.track import MediumTracks, PoseTrack
-from posemill.stages import assemble, evaluate, prepare, train
+from posemill.stages import evaluate, prepare, train
 from posemill.stages.workspace import Workspace
 from posemill.store.tracks import read_shards, write_shards
 
@@ -44,9 +45,14 @@ def person(number: int, activity: str, seconds: float = 3.0, seed: int = 0) -> P
     if axis is not None:
         xy[:, 9:11, axis] += 40 * np.sin(2 * np.pi * time_s + random.uniform(0, 6))[:, None]
     return PoseTrack(
-        COCO_17, number, np.arange(len(time_s), dtype=np.int32), time_s, xy.astype(np.float32),
-        np.full((len(time_s), 17), 0.5, np.float32), np.zeros(len(time_s), np.uint8),
-    )  # fmt: skip
+        COCO_17,
+        number,
+        np.arange(len(time_s), dtype=np.int32),
+        time_s,
+        xy.astype(np.float32),
+        np.full((len(time_s), 17), 0.5, np.float32),
+        np.zeros(len(time_s), np.uint8),
+    )
 
 
 @pytest.fixture
@@ -61,9 +67,19 @@ def workspace(tmp_path: Path) -> Workspace:
         medium = f"{len(rows):064x}"
         media.append(MediumTracks(medium, "test", COCO_17, 400, 400, 75, 3.0, people))
         rows.append(
-            {"clip": len(rows) + 1, "medium": medium, "start_s": 0.0, "end_s": np.nan, "activity": activity,
-             "subject": subject, "camera": None, "split": None, "dataset": "d", "said_by": "test"}
-        )  # fmt: skip
+            {
+                "clip": len(rows) + 1,
+                "medium": medium,
+                "start_s": 0.0,
+                "end_s": np.nan,
+                "activity": activity,
+                "subject": subject,
+                "camera": None,
+                "split": None,
+                "dataset": "d",
+                "said_by": "test",
+            }
+        )
 
     for s in range(10):
         for activity in ("nod", "sway"):
@@ -134,7 +150,7 @@ def test_folds_are_judged_and_assembled_by_what_they_had_not_seen(
     prepare.run(PARAMS, workspace, out)
     params = TrainParams(
         network=network, epochs=2, threads=1, batch=12, folds=2, hyper={"tcn": {"width": 8, "dilations": [1]}}
-    )  # fmt: skip
+    )
     result = train.run(params, workspace, trained)
     index, held_out = pd.read_parquet(out / "index.parquet"), HeldOut.load(trained)
     assert held_out is not None
@@ -332,7 +348,7 @@ def test_prepared_windows_train_a_network_that_tells_them_apart(workspace: Works
     prepare.run(PARAMS, workspace, workspace.output("prepare"))
     params = TrainParams(
         hyper={"tcn": {"width": 16, "dilations": [1, 2]}}, epochs=8, batch=12, threads=1, learning_rate=8e-3
-    )  # fmt: skip
+    )
     out = workspace.output("train")
     result = train.run(params, workspace, out)
     assert result.validation_accuracy >= 0.75

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from judged_workspace import CLASSES, filmed, judged_workspace
 from posemill.features.pipeline import FeaturePipeline
 from posemill.pose.track import MediumTracks
-from posemill.stages import recut
-from posemill.stages.held_out import held_out
+from posemill.stages import recut, rewindow
+from posemill.stages.test_clips import held_out
 from posemill.stages.workspace import Workspace
 
 
@@ -40,10 +40,10 @@ def test_the_same_windows_come_out(inputs: Workspace, features: FeaturePipeline)
     prepared = np.load(inputs.output("prepare") / "windows.npy")
     clips = held_out(inputs)
     assert len(clips) == 18
-    media = {tracks.medium: tracks for tracks in recut.tracks_of(inputs, clips)}
+    media = {tracks.medium: tracks for tracks in rewindow.tracks_of(inputs, clips)}
     for clip in clips:
         own = index.loc[index["clip"] == clip.clip, "window"].to_numpy()
-        np.testing.assert_array_equal(recut.windows_of(features, media[clip.medium], clip), prepared[own])
+        np.testing.assert_array_equal(rewindow.windows_of(features, media[clip.medium], clip), prepared[own])
 
 
 def test_verdicts_of_every_change_by_clip(inputs: Workspace, features: FeaturePipeline, monkeypatch) -> None:
@@ -59,7 +59,7 @@ def test_verdicts_of_every_change_by_clip(inputs: Workspace, features: FeaturePi
 
     clips = held_out(inputs)
     changes = {"native": lambda tracks: tracks, "nobody": nobody}
-    said = recut.verdicts(ask, features, recut.tracks_of(inputs, clips), clips, changes)
+    said = rewindow.verdicts(ask, features, rewindow.tracks_of(inputs, clips), clips, changes)
     assert {c: CLASSES[p.argmax()] for c, p in said["native"].items()} == {c.clip: c.activity for c in clips}
     assert said["nobody"] == {}
     assert len(asked) > 1
@@ -73,7 +73,7 @@ def test_tracks_that_validation_turned_down_are_left_out(tmp_path: Path) -> None
     pd.DataFrame({"what": ["track"], "medium": [bad], "person": [0]}).to_parquet(
         inputs.output("validate") / "rejected.parquet"
     )
-    assert {t.medium: len(t.tracks) for t in recut.tracks_of(inputs, clips)} == {
+    assert {t.medium: len(t.tracks) for t in rewindow.tracks_of(inputs, clips)} == {
         m: int(m != bad) for m in {c.medium for c in clips}
     }
 
@@ -83,4 +83,4 @@ def test_media_that_another_backend_lacks_are_left_out(inputs: Workspace, tmp_pa
 
     clips = held_out(inputs)
     write_shards(tmp_path, [filmed(3), filmed(0)])  # 0 is of the train split
-    assert [t.medium for t in recut.tracks_in(tmp_path, clips)] == [filmed(3).medium]
+    assert [t.medium for t in rewindow.tracks_in(tmp_path, clips)] == [filmed(3).medium]

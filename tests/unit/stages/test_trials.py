@@ -13,10 +13,10 @@ from judged_workspace import CLASSES, STRETCH_S, filmed, judged_workspace
 from posemill.errors import InputError
 from posemill.evaluation.judge import Judgement, judge
 from posemill.evaluation.report import page
-from posemill.evaluation.trials import Trials
+from posemill.evaluation.robustness.outcome import Trials
 from posemill.features.pipeline import FeaturePipeline
 from posemill.params.evaluate import TrialParams
-from posemill.stages import trials
+from posemill.stages import robustness
 from posemill.stages.workspace import Workspace
 
 PARAMS = TrialParams(jitter=0.3, dropout=0.2, swaps=0.1, rates_hz=(12.0, 24.0, 48.0), drop_frames=0.2)
@@ -45,7 +45,7 @@ def tried(inputs: Workspace, params: TrialParams = PARAMS, tracks: bool = True) 
     windows = np.load(inputs.output("prepare") / "windows.npy")
     judged = judgement(inputs, windows)
     features = FeaturePipeline.load(inputs.output("prepare") / "features.json")
-    return judged, trials.run(params, inputs if tracks else None, judged, most_moved, features, windows)
+    return judged, robustness.run(params, inputs if tracks else None, judged, most_moved, features, windows)
 
 
 def test_a_model_that_measures_movement(inputs: Workspace) -> None:
@@ -104,8 +104,15 @@ def test_the_report_shows_all_of_it(inputs: Workspace) -> None:
     windows = np.load(inputs.output("prepare") / "windows.npy")
     features = FeaturePipeline.load(inputs.output("prepare") / "features.json")
     html = page(judged, [], windows, features.skeleton, 2, "a test", found).html()
-    for words in ("When it may keep silent", "Noise", "Other cameras, other keypoints", "48 frames/s", "Streams",
-                  "False alarms an hour", "Drawn by subject"):  # fmt: skip
+    for words in (
+        "When it may keep silent",
+        "Noise",
+        "Other cameras, other keypoints",
+        "48 frames/s",
+        "Streams",
+        "False alarms an hour",
+        "Drawn by subject",
+    ):
         assert words in html, words
     bare = page(judged, [], windows, features.skeleton, 2, "a test", Trials({})).html()
     assert "Other cameras, other keypoints" not in bare

@@ -11,13 +11,13 @@ import pytest
 
 from posemill.errors import GateError, PosemillError, Unavailable
 from posemill.stages.failure import KILLED, attempt, failure_file, last_failure
-from posemill.stages.turn import turn
 from posemill.stages.workspace import Workspace
+from posemill.stages.workspace_lock import turn
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from posemill.stages.turn import turn
+from posemill.stages.workspace_lock import turn
 with turn(Path(sys.argv[1]), "build-model"):
     print("held", flush=True)
     time.sleep(60)

@@ -20,18 +20,31 @@ def tracks(labeller: str = "finder") -> MediumTracks:
     rng = np.random.default_rng(0)
     people = tuple(
         PoseTrack(
-            COCO_17, person, np.arange(3, 9, dtype=np.int32), np.arange(3, 9) / 30,
-            rng.uniform(0, 100, (6, 17, 2)).astype(np.float32), np.full((6, 17), 0.4, np.float32),
+            COCO_17,
+            person,
+            np.arange(3, 9, dtype=np.int32),
+            np.arange(3, 9) / 30,
+            rng.uniform(0, 100, (6, 17, 2)).astype(np.float32),
+            np.full((6, 17), 0.4, np.float32),
             np.zeros(6, np.uint8),
         )
         for person in (0, 2)
-    )  # fmt: skip
+    )
     return MediumTracks("m" * 64, labeller, COCO_17, 100, 100, 9, 0.3, people)
 
 
 def row(**changes: Any) -> dict[str, Any]:
-    given = {"correction": 1, "medium": "m" * 64, "labeller": "finder", "skeleton": "coco-17", "person": 2, "frame": 5,
-             "keypoint": "left_knee", "x_px": 12.5, "y_px": 80.0}  # fmt: skip
+    given = {
+        "correction": 1,
+        "medium": "m" * 64,
+        "labeller": "finder",
+        "skeleton": "coco-17",
+        "person": 2,
+        "frame": 5,
+        "keypoint": "left_knee",
+        "x_px": 12.5,
+        "y_px": 80.0,
+    }
     return given | changes
 
 
@@ -60,9 +73,7 @@ def test_other_media_and_labellers_are_passed_over(other: dict[str, Any]) -> Non
 def test_everything_that_does_not_fit_is_named_together() -> None:
     wrong = [row(), row(person=1), row(frame=2), row(keypoint="tail"), row(keypoint="tail", frame=6)]
     faults = unfitting(tracks(), wrong)
-    assert faults == [
-        "no person 1", "person 2 has no pose in frame 2", "skeleton coco-17 has no keypoint 'tail'"
-    ]  # fmt: skip
+    assert faults == ["no person 1", "person 2 has no pose in frame 2", "skeleton coco-17 has no keypoint 'tail'"]
     with pytest.raises(InputError, match=r"no person 1; person 2 .*frame 2; .*'tail'"):
         apply(tracks(), wrong)
     assert unfitting(replace(tracks(), tracks=()), [row()]) == ["no person 2"]
@@ -72,9 +83,8 @@ def renumbered(labeller: str) -> MediumTracks:
     """The same people, found a little elsewhere and numbered the other way round."""
     before = tracks()
     people = tuple(
-        replace(t, person=number, xy=t.xy + np.float32(0.5))
-        for t, number in zip(before.tracks, (1, 0), strict=True)
-    )  # fmt: skip
+        replace(t, person=number, xy=t.xy + np.float32(0.5)) for t, number in zip(before.tracks, (1, 0), strict=True)
+    )
     return replace(before, labeller=labeller, tracks=people)
 
 

@@ -28,9 +28,21 @@ def poses(
     hidden = rng.uniform(size=(n, k)) < 0.3
     xy[hidden], confidence[hidden] = np.nan, 0
     return ChunkPoses(
-        f"{seed:064x}", "abc", start, end, points, 640, 360, 12.5, frame, frame / 29.97, np.array(people, np.int32),
-        rng.uniform(size=n), xy, confidence,
-    )  # fmt: skip
+        f"{seed:064x}",
+        "abc",
+        start,
+        end,
+        points,
+        640,
+        360,
+        12.5,
+        frame,
+        frame / 29.97,
+        np.array(people, np.int32),
+        rng.uniform(size=n),
+        xy,
+        confidence,
+    )
 
 
 def assert_same(one: ChunkPoses, other: ChunkPoses) -> None:

@@ -24,9 +24,14 @@ from swaying_people import Data, swaying
 
 CLASSES = ["nod", "still", "sway"]
 PARAMS = TrainParams(
-    network="tcn", hyper={"tcn": {"width": 16, "dilations": (1, 2)}}, epochs=5, batch=16, threads=1, learning_rate=8e-3,
+    network="tcn",
+    hyper={"tcn": {"width": 16, "dilations": (1, 2)}},
+    epochs=5,
+    batch=16,
+    threads=1,
+    learning_rate=8e-3,
     augment=AugmentParams(swap_stretches=0),  # five epochs are few for learning that sides may change places
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")

@@ -24,9 +24,14 @@ from swaying_people import Data, swaying
 
 CLASSES = ["nod", "still", "sway"]
 PARAMS = TrainParams(
-    network="tcn", hyper={"tcn": {"width": 16, "dilations": (1, 2)}}, epochs=7, batch=16, threads=1, learning_rate=8e-3,
+    network="tcn",
+    hyper={"tcn": {"width": 16, "dilations": (1, 2)}},
+    epochs=7,
+    batch=16,
+    threads=1,
+    learning_rate=8e-3,
     folds=3,
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +85,9 @@ def test_every_window_is_judged_by_the_network_that_did_not_see_it(
         )
     assert result.validation_accuracy > 0.9
     assert result.card.name == "ensemble"
-    together = torch.stack([
-        one.network(torch.from_numpy(pipeline.transform(windows[:5]))).log_softmax(-1) for _, one in trained
-    ]).mean(0)  # fmt: skip
+    together = torch.stack(
+        [one.network(torch.from_numpy(pipeline.transform(windows[:5]))).log_softmax(-1) for _, one in trained]
+    ).mean(0)
     torch.testing.assert_close(result.network(torch.from_numpy(pipeline.transform(windows[:5]))), together)
     assert Counter(row["fold"] for row in result.history) == {0: 7, 1: 7, 2: 7}
     assert (tmp_path / "live" / "metrics.json").is_file()

@@ -50,7 +50,7 @@ SQUAT = person(0, (0.0, 1.2, "walk", 0.9), (1.2, 3.8, "squat", 0.8), (3.8, 6.0, 
         ({"never": ["squat"]}, "found from 1.20 to 3.80 s with 0.80"),
         ({"never": ["squat"], "tolerance_s": 3}, None),
     ],
-)  # fmt: skip
+)
 def test_each_limit_is_held(fields: dict[str, Any], says: str | None) -> None:
     judged = judge(scenario(**fields), answer(SQUAT))
     told = "; ".join(check.says for check in judged.checks if not check.passed)

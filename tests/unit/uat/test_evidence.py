@@ -21,9 +21,12 @@ def test_keypoints_of_any_layout_are_drawn_on_grey(name: str, keypoints: int) ->
     track = TrackPoints(time_s=[0.0], xy=with_nulls(xy), confidence=np.ones((1, keypoints)).tolist())
     person = Person(person=0, start_s=0, end_s=1, poses=1, verdict=None, segments=[], track=track)
     answer = VideoAnswer(
-        video=VideoFacts(width_px=240, height_px=240, frames=1, duration_s=1, skeleton=name), verdict=None,
-        acting_person=0, people=[person], receipt=Receipt.of(None, {"model": "m", "features": "f", "classes": "c"}),
-    )  # fmt: skip
+        video=VideoFacts(width_px=240, height_px=240, frames=1, duration_s=1, skeleton=name),
+        verdict=None,
+        acting_person=0,
+        people=[person],
+        receipt=Receipt.of(None, {"model": "m", "features": "f", "classes": "c"}),
+    )
     judged = Judged(0, (Check("wave", False, "", 0.0, "squat"),))
     picture = np.asarray(Image.open(io.BytesIO(evidence(None, answer, judged))).convert("RGB"), np.int32)
     assert (np.abs(picture - 235).max(-1) > 60).sum() > 50

@@ -46,8 +46,10 @@ def test_what_a_file_says_holds_for_scenarios_that_say_nothing_else(tmp_path: Pa
         (("owner: anna\n", ""), "line 3, scenarios.0.owner: Field required"),
         (("end_s: 2}", "end_s: 0.1}"), "line 8, scenarios.0.expect.0: end_s 0.1 should be after start_s 0.5"),
         (("        start_s: 2", "        begin: 2"), "line 10, scenarios.0.expect.1.begin: Extra inputs"),
-        (("path: a.mp4", "path: a.mp4\n    source: b"),
-         "line 4, scenarios.0: give one of path, medium and source; came path and source"),
+        (
+            ("path: a.mp4", "path: a.mp4\n    source: b"),
+            "line 4, scenarios.0: give one of path, medium and source; came path and source",
+        ),
         (("    source: synth/1\n", ""), "line 11, scenarios.1: give one of path, medium and source; came none"),
         (("[{activity: walk}]", "[]"), "line 15, scenarios.1.expect"),
         (("name: walks", "name: squats"), "line 11: two scenarios have the name 'squats'"),
@@ -55,7 +57,7 @@ def test_what_a_file_says_holds_for_scenarios_that_say_nothing_else(tmp_path: Pa
         (("scenarios:", "scenarios: ["), "is not YAML"),
         ((GOOD, "- 1"), "line 1, file: Input should be"),
     ],
-)  # fmt: skip
+)
 def test_a_fault_has_its_file_line_and_field(tmp_path: Path, change: tuple[str, str], says: str) -> None:
     file = tmp_path / "a.yaml"
     assert change[0] in GOOD
@@ -87,7 +89,7 @@ def test_the_scenarios_of_the_demo_are_clips_that_it_renders_and_never_trains_wi
     from posemill import params
     from posemill.cli.synth import synth
     from posemill.features.splits import Labelled, split_subjects
-    from posemill.stages.synth import DATASET, source
+    from posemill.operations.synth import DATASET, source
     from posemill.synth.corpus import plan
 
     default = {option.name: option.default for option in synth.params}

@@ -14,10 +14,10 @@ import pytest
 from fixtures.media import film, many_samples
 from posemill.errors import UnreadableMedia
 from posemill.video import reader
-from posemill.video.apart import probe_apart, read_frames_apart, read_picture_apart
 from posemill.video.decode import read_frames
 from posemill.video.probe import probe
 from posemill.video.reader import Reader
+from posemill.video.sandboxed import probe_apart, read_frames_apart, read_picture_apart
 
 
 def test_it_finds_what_the_probe_finds(tmp_path: Path) -> None:

@@ -35,9 +35,14 @@ def test_what_is_no_file_is_named_and_not_waited_for(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as plug:
         plug.bind(str(tmp_path / "socket.mp4"))
     for name, what in {
-        "pipe": "a named pipe", "folder": "a folder", "circle": "in a circle", "loose": "a link to nothing",
-        "socket": "a socket", "gone": "moved or deleted", "x" * 300: "too long",
-    }.items():  # fmt: skip
+        "pipe": "a named pipe",
+        "folder": "a folder",
+        "circle": "in a circle",
+        "loose": "a link to nothing",
+        "socket": "a socket",
+        "gone": "moved or deleted",
+        "x" * 300: "too long",
+    }.items():
         assert what in reason(tmp_path / f"{name}.mp4")
     assert "a device" in reason(Path("/dev/zero"))
 
@@ -123,9 +128,18 @@ def test_a_file_that_vanishes_while_it_is_open_is_read_to_its_end(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("name", "codec"),
-    [("a.mp4", "libx264"), ("a.mkv", "libx264"), ("a.avi", "mpeg4"), ("a.webm", "libvpx-vp9"), ("a.flv", "flv"),
-     ("a.ts", "libx264"), ("a.mov", "mjpeg"), ("a.wmv", "wmv2"), ("a.mpg", "mpeg2video")],
-)  # fmt: skip
+    [
+        ("a.mp4", "libx264"),
+        ("a.mkv", "libx264"),
+        ("a.avi", "mpeg4"),
+        ("a.webm", "libvpx-vp9"),
+        ("a.flv", "flv"),
+        ("a.ts", "libx264"),
+        ("a.mov", "mjpeg"),
+        ("a.wmv", "wmv2"),
+        ("a.mpg", "mpeg2video"),
+    ],
+)
 def test_flipped_bytes_are_read_or_refused(tmp_path: Path, name: str, codec: str) -> None:
     """Nothing but frames or UnreadableMedia ever comes out, and soon."""
     options = {"cpu-used": "8"} if "vpx" in codec else {"bf": "0"}

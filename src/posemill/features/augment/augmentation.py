@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from posemill.errors import InputError
-from posemill.features.augment.noise import LabellerErrors, noise
+from posemill.features.augment.keypoint_noise import LabellerErrors, noise
 from posemill.features.augment.time import change_speed, fewer_frames, fill, stretch_time
 from posemill.features.augment.view import swap_sides, swap_stretches, turn, turn_around
-from posemill.features.noise import FittedNoise
+from posemill.features.labeller_noise import FittedNoise
 from posemill.features.pipeline import EXTENT_QUANTILE, FeaturePipeline, trunk_of
 from posemill.params.train import AugmentParams
 from posemill.pose.skeleton import Skeleton

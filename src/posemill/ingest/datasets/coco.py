@@ -55,9 +55,14 @@ def sequences(path: Path, *, dataset: str = DATASET, split: str | None = None) -
 
 
 def parse(
-    name: str, image: Mapping[str, Any], annotations: Ordered[Mapping[str, Any]], names: Mapping[Any, Ordered[str]],
-    *, dataset: str = DATASET, split: str | None = None,
-) -> Sequence | None:  # fmt: skip
+    name: str,
+    image: Mapping[str, Any],
+    annotations: Ordered[Mapping[str, Any]],
+    names: Mapping[Any, Ordered[str]],
+    *,
+    dataset: str = DATASET,
+    split: str | None = None,
+) -> Sequence | None:
     """One picture; None where nobody is annotated. names: keypoints of every category.
 
     Errors: InputError with the name and what is wrong with it.

@@ -34,10 +34,61 @@ _CONFIDENCE = np.array([0.0, 0.5, 1.0])  # not tracked, inferred, tracked
 NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 TRAINING = frozenset(
     [
-        1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38, 45, 46, 47, 49, 50, 52, 53, 54, 55,
-        56, 57, 58, 59, 70, 74, 78, 80, 81, 82, 83, 84, 85, 86, 89, 91, 92, 93, 94, 95, 97, 98, 100, 103,
+        1,
+        2,
+        4,
+        5,
+        8,
+        9,
+        13,
+        14,
+        15,
+        16,
+        17,
+        18,
+        19,
+        25,
+        27,
+        28,
+        31,
+        34,
+        35,
+        38,
+        45,
+        46,
+        47,
+        49,
+        50,
+        52,
+        53,
+        54,
+        55,
+        56,
+        57,
+        58,
+        59,
+        70,
+        74,
+        78,
+        80,
+        81,
+        82,
+        83,
+        84,
+        85,
+        86,
+        89,
+        91,
+        92,
+        93,
+        94,
+        95,
+        97,
+        98,
+        100,
+        103,
     ]
-)  # fmt: skip
+)
 
 
 def count(path: Path) -> int:
@@ -46,9 +97,13 @@ def count(path: Path) -> int:
 
 
 def sequences(
-    path: Path, *, picture: Picture = "colour", camera: VirtualCamera | None = None,
-    classes: Ordered[str] | None = None, split: bool = True,
-) -> Found:  # fmt: skip
+    path: Path,
+    *,
+    picture: Picture = "colour",
+    camera: VirtualCamera | None = None,
+    classes: Ordered[str] | None = None,
+    split: bool = True,
+) -> Found:
     """Every .skeleton file under a folder. classes: names of A001, A002 ...; without them the code is the activity.
 
     Errors: InputError when there is no such file.
@@ -64,9 +119,14 @@ def sequences(
 
 
 def parse(
-    name: str, content: str, *, picture: Picture = "colour", camera: VirtualCamera | None = None,
-    classes: Ordered[str] | None = None, split: bool = True,
-) -> Sequence:  # fmt: skip
+    name: str,
+    content: str,
+    *,
+    picture: Picture = "colour",
+    camera: VirtualCamera | None = None,
+    classes: Ordered[str] | None = None,
+    split: bool = True,
+) -> Sequence:
     """One skeleton file. Errors: InputError with the name and what is wrong with it."""
     stem = name.removesuffix(".skeleton")
     said = NAME.fullmatch(stem)
@@ -83,11 +143,14 @@ def parse(
     state = np.nan_to_num(values[..., 11]).astype(int).clip(0, 2)
     xy = np.where((state > 0)[..., None] & np.isfinite(xy).all(-1, keepdims=True), xy, np.nan)
     return Sequence(
-        stem, classes[label - 1] if classes is not None else f"A{label:03d}",
+        stem,
+        classes[label - 1] if classes is not None else f"A{label:03d}",
         ("train" if performer in TRAINING else "test") if split else None,
         medium_tracks(f"{DATASET}/{stem}", NTU_25, size, FPS, xy, _CONFIDENCE[state], z),
-        subject=f"{DATASET}/P{performer:03d}", camera=f"C{view:03d}", source=f"{stem}.skeleton",
-    )  # fmt: skip
+        subject=f"{DATASET}/P{performer:03d}",
+        camera=f"C{view:03d}",
+        source=f"{stem}.skeleton",
+    )
 
 
 def _pixels(

@@ -92,9 +92,15 @@ def _sequence(name: str, raw: dict[str, Any], fps: float) -> Sequence:
         raise InputError(f"{name}.mat: a visible keypoint has no finite position")
     xy = xy[:, PENN_13.flip_index]
     tracks = MediumTracks(
-        medium=f"{DATASET}/{name}", labeller="imported", skeleton=PENN_13, width_px=width, height_px=height,
-        frames=frames, duration_s=frames / fps, tracks=_tracks(xy, fps),
-    )  # fmt: skip
+        medium=f"{DATASET}/{name}",
+        labeller="imported",
+        skeleton=PENN_13,
+        width_px=width,
+        height_px=height,
+        frames=frames,
+        duration_s=frames / fps,
+        tracks=_tracks(xy, fps),
+    )
     return Sequence(name, str(raw["action"].item()), _SPLIT[split], tracks, source=f"{name}.mat")
 
 
@@ -105,9 +111,14 @@ def _tracks(xy: np.ndarray, fps: float) -> tuple[PoseTrack, ...]:
     if not len(frame):
         return ()
     track = PoseTrack(
-        skeleton=PENN_13, person=0, frame=frame, time_s=frame / fps, xy=xy[frame],
-        confidence=visible[frame].astype(np.float32), state=np.full(len(frame), State.PREDICTED, np.uint8),
-    )  # fmt: skip
+        skeleton=PENN_13,
+        person=0,
+        frame=frame,
+        time_s=frame / fps,
+        xy=xy[frame],
+        confidence=visible[frame].astype(np.float32),
+        state=np.full(len(frame), State.PREDICTED, np.uint8),
+    )
     return (track,)
 
 

@@ -85,9 +85,13 @@ def parse(name: str, annotation: Mapping[str, Any], reading: Reading, split: str
     known = f"P{said[3]}" if said else annotation.get("medium")
     subject = named_group(reading.subject, name) or known
     return Sequence(
-        name, _activity(name, int(annotation["label"]), reading.classes or ()), split, tracks,
-        subject=None if subject is None else f"{reading.dataset}/{subject}", camera=f"C{said[2]}" if said else None,
-    )  # fmt: skip
+        name,
+        _activity(name, int(annotation["label"]), reading.classes or ()),
+        split,
+        tracks,
+        subject=None if subject is None else f"{reading.dataset}/{subject}",
+        camera=f"C{said[2]}" if said else None,
+    )
 
 
 def _tracks(name: str, annotation: Mapping[str, Any], reading: Reading) -> MediumTracks:

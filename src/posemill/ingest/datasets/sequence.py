@@ -52,9 +52,14 @@ Found = Iterator[Sequence | Fault]
 
 
 def medium_tracks(
-    medium: str, points: Skeleton, size_px: tuple[int, int], fps: float, xy: NDArray[np.floating],
-    confidence: NDArray[np.floating], z: NDArray[np.floating] | None = None,
-) -> MediumTracks:  # fmt: skip
+    medium: str,
+    points: Skeleton,
+    size_px: tuple[int, int],
+    fps: float,
+    xy: NDArray[np.floating],
+    confidence: NDArray[np.floating],
+    z: NDArray[np.floating] | None = None,
+) -> MediumTracks:
     """Tracks of whole sequences: xy (M, T, K, 2) pixels, NaN = not seen, and confidence (M, T, K), one row a person.
 
     z (M, T, K) is the depth in pixels, where there is one.

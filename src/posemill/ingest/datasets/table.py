@@ -87,9 +87,13 @@ def _checked(name: str, about: Mapping[str, Any], rows: pl.DataFrame, points: Sk
         return Fault(name, str(exc).splitlines()[0])
     subject = about.get("subject")
     return Sequence(
-        name, about.get("activity"), about.get("split"), tracks, camera=about.get("camera"),
+        name,
+        about.get("activity"),
+        about.get("split"),
+        tracks,
+        camera=about.get("camera"),
         subject=f"{told.dataset}/{subject}" if subject else None,
-    )  # fmt: skip
+    )
 
 
 def _medium(name: str, about: Mapping[str, Any], rows: pl.DataFrame, points: Skeleton, told: Told) -> MediumTracks:

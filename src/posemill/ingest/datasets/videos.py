@@ -18,7 +18,7 @@ from posemill.ingest.datasets.sequence import Fault, named_group
 from posemill.ingest.entry import Added, Entry, add_entries, address, printable
 from posemill.ingest.folder import entries
 from posemill.ingest.keypoints import BY, STAGE, Faulty
-from posemill.ingest.soundness import Watch, told
+from posemill.ingest.validator import Watch, told
 from posemill.store import catalog
 from posemill.store.media import MediaStore, digest_of
 
@@ -54,9 +54,16 @@ def look(
 
 
 def import_videos(
-    engine: Engine, store: MediaStore, rows: Iterable[Entry], faults: dict[Entry, str], *, dataset: str, said_by: str,
-    faulty: Faulty = "quarantine", advance: Callable[[], object] = lambda: None,
-) -> Added:  # fmt: skip
+    engine: Engine,
+    store: MediaStore,
+    rows: Iterable[Entry],
+    faults: dict[Entry, str],
+    *,
+    dataset: str,
+    said_by: str,
+    faulty: Faulty = "quarantine",
+    advance: Callable[[], object] = lambda: None,
+) -> Added:
     """Add the sound ones, and set the others aside. Errors: InputError when they are refused, or none is sound."""
     rows = list(rows)
     sentences = [Fault(entry.source, reason).sentence() for entry, reason in faults.items()]
@@ -67,9 +74,7 @@ def import_videos(
             row = catalog.add_address(
                 connection, address(entry.path), dataset=dataset, source=entry.source, added_by=said_by
             )
-            catalog.quarantine(
-                connection, "medium", stage=STAGE, reason=printable(reason), added_by=BY, medium_row=row
-            )  # fmt: skip
+            catalog.quarantine(connection, "medium", stage=STAGE, reason=printable(reason), added_by=BY, medium_row=row)
     sound = [entry for entry in rows if entry not in faults]
     return add_entries(engine, store, sound, dataset=dataset, said_by=said_by, advance=advance)
 

@@ -19,9 +19,21 @@ class Watch:
     """
 
     __slots__ = (
-        "_got", "_held", "_limits", "_loop", "_open", "_receive", "_room", "_send", "_since", "_task", "_wait",
-        "given_up", "over", "started",
-    )  # fmt: skip
+        "_got",
+        "_held",
+        "_limits",
+        "_loop",
+        "_open",
+        "_receive",
+        "_room",
+        "_send",
+        "_since",
+        "_task",
+        "_wait",
+        "given_up",
+        "over",
+        "started",
+    )
 
     def __init__(self, receive: Receive, send: Send, limits: Limits, room: Room, *, held: bool) -> None:
         self._receive, self._send, self._limits, self._room = receive, send, limits, room

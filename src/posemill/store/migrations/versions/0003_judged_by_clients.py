@@ -24,7 +24,8 @@ def upgrade() -> None:
 
 def _promotion() -> None:
     op.create_table(
-        "promotion", _id(),
+        "promotion",
+        _id(),
         sa.Column("model_version_id", sa.BigInteger(), nullable=False),
         sa.Column("what", sa.Text(), nullable=False),
         sa.Column("instead_of", sa.BigInteger(), nullable=True),
@@ -38,13 +39,14 @@ def _promotion() -> None:
         ),
         sa.ForeignKeyConstraint(["instead_of"], ["model_version.id"], name=op.f("promotion_instead_of_fkey")),
         sa.PrimaryKeyConstraint("id", name=op.f("promotion_pkey")),
-    )  # fmt: skip
+    )
     op.create_index(op.f("promotion_model_version_id_idx"), "promotion", ["model_version_id"], unique=False)
 
 
 def _judgement() -> None:
     op.create_table(
-        "judgement", _id(),
+        "judgement",
+        _id(),
         sa.Column("bento_tag", sa.Text(), nullable=False),
         sa.Column("receipt", JSONB(), nullable=False),
         sa.Column("upload_digest", sa.Text(), nullable=True),
@@ -61,13 +63,14 @@ def _judgement() -> None:
         *_added(),
         sa.ForeignKeyConstraint(["review_item_id"], ["review_item.id"], name=op.f("judgement_review_item_id_fkey")),
         sa.PrimaryKeyConstraint("id", name=op.f("judgement_pkey")),
-    )  # fmt: skip
+    )
     op.create_index(op.f("judgement_bento_tag_idx"), "judgement", ["bento_tag"], unique=False)
 
 
 def _api_key() -> None:
     op.create_table(
-        "api_key", _id(),
+        "api_key",
+        _id(),
         sa.Column("client", sa.Text(), nullable=False),
         sa.Column("prefix", sa.Text(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
@@ -78,7 +81,7 @@ def _api_key() -> None:
         sa.CheckConstraint("requests_per_minute > 0", name=op.f("api_key_rate_check")),
         sa.PrimaryKeyConstraint("id", name=op.f("api_key_pkey")),
         sa.UniqueConstraint("hash", name=op.f("api_key_hash_key")),
-    )  # fmt: skip
+    )
 
 
 def _id() -> sa.Column[int]:

@@ -1,0 +1,1 @@
+"""Pose backends, one folder each; estimation/registry.py lists them and loads none."""

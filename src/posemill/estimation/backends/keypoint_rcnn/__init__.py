@@ -1,0 +1,1 @@
+"""Keypoint R-CNN as a pose backend: torchvision's network and weights."""

@@ -1,0 +1,174 @@
+"""Several looks at the same picture: at other sizes, mirrored, and close up at everybody found.
+
+A network sees best what has the size of the people it was trained with. What several looks agree on is taken as their
+mean; what only one of them saw counts less. It costs as many times more as there are looks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.estimation.types import Pose, PoseBackend
+from posemill.params.label import LabelParams
+from posemill.params.tta import LooksParams
+from posemill.pose.oks import box_area, oks
+from posemill.pose.skeleton import Skeleton
+
+SAME = 0.4  # OKS from which two looks have seen the same person
+MARGIN = 0.25  # of a person's longer side, on each side of a close-up
+LEAST_PX = 32  # a close-up of less shows nothing
+GREY = 127
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Which looks.
+
+    long_edges_px  the sizes at which the whole picture is looked at, 16n + 1 each; the first is the usual one.
+    mirrored       look at each of them mirrored too.
+    close_up_px    long edge of a close-up of everybody found; None = no close-ups.
+    """
+
+    long_edges_px: tuple[int, ...]
+    mirrored: bool = False
+    close_up_px: int | None = None
+
+    @property
+    def whole(self) -> int:
+        """Looks at the whole picture."""
+        return len(self.long_edges_px) * (1 + self.mirrored)
+
+
+class ManyLooks:
+    """See PoseBackend: any other backend, asked several times.
+
+    backend_at  gives the backend for a long edge.
+    """
+
+    def __init__(self, backend_at: Callable[[int], PoseBackend], looks: Looks) -> None:
+        sides = {*looks.long_edges_px, *([looks.close_up_px] if looks.close_up_px else [])}
+        self._at = {side: backend_at(side) for side in sides}
+        self._looks = looks
+        self.skeleton: Skeleton = self._at[looks.long_edges_px[0]].skeleton
+
+    def describe(self) -> dict[str, Any]:
+        """See PoseBackend."""
+        looks = self._looks
+        return {
+            **self._at[looks.long_edges_px[0]].describe(),
+            "looks_long_edges_px": list(looks.long_edges_px),
+            "looks_mirrored": looks.mirrored,
+            "looks_close_up_px": looks.close_up_px,
+            "looks_code": hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16],
+        }
+
+    def poses(self, images: Sequence[Image]) -> list[list[Pose]]:
+        """See PoseBackend."""
+        seen: list[list[Pose]] = [[] for _ in images]
+        for side in self._looks.long_edges_px:
+            for found, more in zip(seen, self._at[side].poses(images), strict=True):
+                found.extend(more)
+            if self._looks.mirrored:
+                for found, more in zip(seen, self._mirrored(self._at[side], images), strict=True):
+                    found.extend(more)
+        joined = [join(found, self._looks.whole, self.skeleton) for found in seen]
+        if self._looks.close_up_px is None:
+            return joined
+        return [self._closer(image, people) for image, people in zip(images, joined, strict=True)]
+
+    def _mirrored(self, backend: PoseBackend, images: Sequence[Image]) -> list[list[Pose]]:
+        """Poses in the mirrored pictures, as they are in the pictures themselves."""
+        found = backend.poses([np.ascontiguousarray(image[:, ::-1]) for image in images])
+        flip = self.skeleton.flip_index
+        return [
+            [Pose(_reflected(p.xy[flip], image.shape[1]), p.confidence[flip], p.person_confidence) for p in people]
+            for people, image in zip(found, images, strict=True)
+        ]
+
+    def _closer(self, image: Image, people: Sequence[Pose]) -> list[Pose]:
+        """Everybody again from a close-up, where that shows the same person."""
+        assert self._looks.close_up_px is not None
+        backend = self._at[self._looks.close_up_px]
+        corners, cuts = zip(*(_close_up(pose, image) for pose in people), strict=True) if people else ((), ())
+        found = backend.poses(cuts)
+        if self._looks.mirrored:
+            found = [[*a, *b] for a, b in zip(found, self._mirrored(backend, cuts), strict=True)]
+        closer = []
+        for pose, corner, near in zip(people, corners, found, strict=True):
+            there = [Pose(p.xy + corner, p.confidence, p.person_confidence) for p in near]
+            closer.append(self._confirmed(pose, there))
+        return closer
+
+    def _confirmed(self, pose: Pose, near: Sequence[Pose]) -> Pose:
+        """The mean of the poses in the close-up that are of this person; the pose itself where there are none."""
+        area = max(float(box_area(pose.xy)), 1.0)
+        same = [p for p in near if _alike(p.xy, pose.xy, area, self.skeleton) >= SAME]
+        if not same:
+            return pose
+        mean = _mean(same, 1 + self._looks.mirrored)
+        return Pose(mean.xy, mean.confidence, max(pose.person_confidence, mean.person_confidence))
+
+
+def several_looks(load: Callable[[LabelParams], PoseBackend], params: LabelParams) -> ManyLooks:
+    """The backend that `load` makes, with all looks that the parameters ask for."""
+    looks = Looks((params.long_edge_px, *params.looks.also_px), params.looks.mirrored, params.looks.close_up_px)
+    return ManyLooks(lambda px: load(params.model_copy(update={"long_edge_px": px, "looks": LooksParams()})), looks)
+
+
+def join(poses: Sequence[Pose], looks: int, skeleton: Skeleton) -> list[Pose]:
+    """Poses of several looks to people, surest first: one person is what agrees with the surest pose that is left."""
+    left = sorted(poses, key=lambda p: -p.person_confidence)
+    people = []
+    while left:
+        best = left[0]
+        area = max(float(box_area(best.xy)), 1.0)
+        alike = [i == 0 or _alike(p.xy, best.xy, area, skeleton) >= SAME for i, p in enumerate(left)]
+        people.append(_mean([p for p, same in zip(left, alike, strict=True) if same], looks))
+        left = [p for p, same in zip(left, alike, strict=True) if not same]
+    return sorted(people, key=lambda p: -p.person_confidence)
+
+
+def _alike(xy: NDArray[np.float32], other: NDArray[np.float32], area: float, skeleton: Skeleton) -> float:
+    """OKS on the keypoints that both have, 0 without any."""
+    both = np.where(np.isnan(xy), np.float32("nan"), other)
+    return float(np.nan_to_num(oks(xy, both, area, skeleton)))
+
+
+def _mean(poses: Sequence[Pose], looks: int) -> Pose:
+    """Each keypoint where the looks say on average, by their confidence; a look that saw nobody counts as unsure."""
+    xy, sure = np.stack([p.xy for p in poses]), np.stack([p.confidence for p in poses])
+    weight = sure**2 + np.float32(1e-6) * (sure > 0)
+    total = weight.sum(0)
+    mean = (np.nan_to_num(xy) * weight[..., None]).sum(0) / np.maximum(total, 1e-12)[:, None]
+    mean = np.where((total > 0)[:, None], mean, np.float32("nan")).astype(np.float32)
+    confidence = np.where(total > 0, (weight * sure).sum(0) / np.maximum(total, 1e-12), 0).astype(np.float32)
+    person = sum(p.person_confidence for p in poses[:looks]) / looks
+    return Pose(mean, confidence, min(1.0, person))
+
+
+def _reflected(xy: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+    return np.stack([width - 1 - xy[:, 0], xy[:, 1]], -1).astype(np.float32)
+
+
+def _close_up(pose: Pose, image: Image) -> tuple[NDArray[np.float32], Image]:
+    """A square around the person with a margin, and where its top-left pixel lies in the picture.
+
+    All are square so that they become one size of the network's input; what is outside the picture is grey.
+    """
+    seen = pose.xy[~np.isnan(pose.xy).any(-1)]
+    low, high = (seen.min(0), seen.max(0)) if len(seen) else (np.zeros(2), np.array(image.shape[1::-1]))
+    side = max(LEAST_PX, round(float((high - low).max()) * (1 + 2 * MARGIN)))
+    left, top = (round(float(v)) for v in (low + high - side) / 2)
+    cut = np.full((side, side, 3), GREY, np.uint8)
+    x, y = max(0, -left), max(0, -top)
+    part = image[max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)]
+    cut[y : y + part.shape[0], x : x + part.shape[1]] = part
+    return np.array([left, top], np.float32), cut

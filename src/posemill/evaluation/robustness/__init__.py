@@ -1,0 +1,1 @@
+"""Robustness: accuracy under perturbed keypoints, other frame rates and lost frames; consistency of verdicts."""

@@ -1,0 +1,56 @@
+"""What must not be on both sides of a split, where every subject is on one: a medium, or the same keypoints twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.pose.near_duplicates import copies
+
+SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """What one clip shows. xy: (T, K, 2) pixels of the acting person, NaN = not seen; the same K for all clips."""
+
+    clip: int
+    medium: str
+    split: str
+    official: str | None
+    xy: NDArray[np.float32]
+
+
+def leaks(clips: Sequence[Shown]) -> list[str]:
+    """One sentence for each kind of leak: what is on both sides, and what to do."""
+    told = []
+    media: dict[str, set[str]] = {}
+    for clip in clips:
+        if clip.official is not None:
+            media.setdefault(clip.medium, set()).add(clip.official)
+    shared = [f"medium {medium[:12]}" for medium, sides in media.items() if len(sides) > 1]
+    if shared:
+        told.append(
+            f"clips of one medium are on both sides of the official split, expected all on one: {_some(shared)}; give "
+            "them one split (`posemill segments correct`)"
+        )
+    found = copies([clip.xy for clip in clips], [clip.split for clip in clips])
+    if found:
+        pairs = [f"{_of(clips[copy.first])} and {_of(clips[copy.second])} ({copy.poses} poses)" for copy in found]
+        told.append(
+            f"clips on different sides of the split show the same keypoints, up to shift, scale and trimming: "
+            f"{_some(pairs)}; remove one of each (`posemill segments remove CLIP`), or say that they have one subject"
+        )
+    return told
+
+
+def _of(clip: Shown) -> str:
+    return f"clip {clip.clip} ({clip.split})"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

@@ -1,0 +1,152 @@
+"""accept: the served bento is tried with held-out clips, as a client would. No stage of dvc.yaml: it needs a server."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from posemill.errors import InputError, PosemillError
+from posemill.params.package import PackageParams
+from posemill.stages.result import StageResult
+from posemill.stages.test_clips import HeldOut, answer_between, choose, held_out
+from posemill.stages.workspace import Workspace
+
+if TYPE_CHECKING:
+    from posemill.serving.client import Client
+    from posemill.settings import Settings
+
+CLIENT = "acceptance"
+
+
+class AcceptResult(StageResult):
+    """How the bento answered. `rows` has every clip: activity, answer, probability, seconds."""
+
+    stage: str = "accept"
+    bento: str
+    passed: bool
+    clips: int
+    right: int
+    share_right: float
+    needed: float
+    ready_s: float
+    says: str
+    rows: list[dict[str, Any]]
+
+
+def run(params: PackageParams, inputs: Workspace, outputs: Path) -> AcceptResult:
+    """Serve the packaged bento, send it held-out clips, record whether enough answers were right, stop it.
+
+    params  the `package` section (its `acceptance`).
+    Writes result.json. A failed acceptance is a result, not an error: look at `passed`.
+    Errors: InputError without a package or test clips; Unavailable when the service does not come up.
+    """
+    from posemill.packaging import bento
+    from posemill.serving.guard.door import private
+    from posemill.serving.server import serving
+    from posemill.settings import Settings
+
+    settings = Settings.from_env()
+    clips = choose(held_out(inputs), params.acceptance.clips)
+    tags = package_tags(inputs, settings)
+    served = tags["analysis" if any(c.kind == "video" for c in clips) else "activity"]
+    started = time.monotonic()
+    with serving(served, private(bento.environment(settings.home)), params.acceptance.start_s) as client:
+        ready_s = time.monotonic() - started
+        rows = list(_try(client, clips, inputs, settings))
+    result = judge(params, served, rows, ready_s)
+    outputs.mkdir(parents=True, exist_ok=True)
+    result.write(outputs)
+    _record(inputs, settings, tags["activity"], result)
+    return result
+
+
+def package_tags(inputs: Workspace, settings: Settings) -> dict[str, str]:
+    """Tags of build/package/bento.json, whose bentos are built again where the store lacks them (a fresh clone)."""
+    from posemill.packaging import bento
+
+    folder = inputs.output("package")
+    if not (folder / "bento.json").is_file():
+        raise InputError(f"no package in {folder}: run `dvc repro` (or `make demo`) first")
+    tags: dict[str, str] = json.loads((folder / "bento.json").read_text())
+    return tags if bento.stored(tags, settings.home) else bento.build(folder, inputs.root, settings.home)
+
+
+def _try(client: Client, clips: list[HeldOut], inputs: Workspace, settings: Settings) -> Iterator[dict[str, Any]]:
+    """One row a clip. A refused clip is a wrong answer with its reason."""
+    for clip in clips:
+        started = time.monotonic()
+        try:
+            answer, probability = _ask(client, clip, inputs, settings)
+            reason = None
+        except PosemillError as exc:
+            if exc.retryable:
+                raise
+            answer, probability, reason = None, 0.0, str(exc)
+        yield {
+            "clip": clip.clip,
+            "activity": clip.activity,
+            "answer": answer,
+            "probability": round(probability, 4),
+            "right": answer == clip.activity,
+            "seconds": round(time.monotonic() - started, 3),
+            "reason": reason,
+        }
+
+
+def _ask(client: Client, clip: HeldOut, inputs: Workspace, settings: Settings) -> tuple[str | None, float]:
+    from posemill.features.main_subject import acting_person
+    from posemill.store.media import MediaStore
+    from posemill.store.tracks import read_shard_medium
+
+    if clip.kind == "video":
+        return answer_between(client.analyse_video(MediaStore(settings.store_url).fetch(clip.medium)), clip)
+    import pandas as pd
+
+    label = inputs.output("label")
+    shards = pd.read_parquet(label / "media.parquet").set_index("medium")["shard"]
+    tracks = read_shard_medium(label / str(shards[clip.medium]), clip.medium)
+    track = acting_person(tracks, clip.start_s, clip.end_s)
+    verdict = None if track is None else client.predict_track(track).verdict
+    return (verdict.activity, verdict.probability) if verdict else (None, 0.0)
+
+
+def judge(params: PackageParams, served: str, rows: list[dict[str, Any]], ready_s: float) -> AcceptResult:
+    """Enough right answers, or not, and one sentence that says so."""
+    right, needed = sum(row["right"] for row in rows), params.acceptance.min_right
+    share = right / len(rows)
+    passed = share >= needed
+    verb = "accepted" if passed else "rejected"
+    says = f"{served} is {verb}: {right} of {len(rows)} held-out clips right ({share:.0%}), {needed:.0%} needed"
+    return AcceptResult(
+        bento=served,
+        passed=passed,
+        clips=len(rows),
+        right=right,
+        share_right=round(share, 4),
+        needed=needed,
+        ready_s=round(ready_s, 2),
+        says=says,
+        rows=rows,
+    )
+
+
+def _record(inputs: Workspace, settings: Settings, tag: str, result: AcceptResult) -> None:
+    """The acceptance, and its model version where this database does not know it yet (a fresh clone)."""
+    from posemill.stages.package import connected, keep_lineage, record_version
+    from posemill.store.catalog import record_acceptance
+
+    keep_lineage(settings, inputs.output("package"))
+    with connected(settings) as connection:
+        record_version(connection, inputs, inputs.output("package"), tag)
+        record_acceptance(
+            connection,
+            bento_tag=tag,
+            passed=result.passed,
+            client=CLIENT,
+            report=result.model_dump(mode="json"),
+            added_by="stage accept",
+            reason=None if result.passed else result.says,
+        )

@@ -1,0 +1,119 @@
+"""One pass over all tracks, medium by medium: facts for the suites, counts and drawn clips for the exploration report.
+
+What is kept grows with tracks and clips, not with frames.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.params.validate import ValidateParams
+from posemill.pose.interpolate import found_only
+from posemill.pose.skeleton import Skeleton
+from posemill.pose.track import MediumTracks, PoseTrack
+from posemill.quality.facts import TrackFacts, track_facts
+from posemill.report.skeletons import Strip, pick
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BINS = 20
+_STRIP_POSES = 7
+
+
+@dataclass(slots=True)
+class KeypointCounts:
+    """Over all found poses of one skeleton: confidence (K, BINS) of seen keypoints, seen (K,), poses."""
+
+    skeleton: Skeleton
+    confidence: NDArray[np.int64]
+    seen: NDArray[np.int64]
+    poses: int = 0
+
+    def add(self, track: PoseTrack) -> None:
+        """Count one track, without interpolated poses."""
+        track = found_only(track)
+        seen = ~np.isnan(track.xy).any(-1)
+        place = np.clip((track.confidence * BINS).astype(np.int64), 0, BINS - 1)
+        keypoint = np.broadcast_to(np.arange(seen.shape[1]), seen.shape)
+        np.add.at(self.confidence, (keypoint[seen], place[seen]), 1)
+        self.seen += seen.sum(0)
+        self.poses += len(track)
+
+
+@dataclass(slots=True)
+class Survey:
+    """Collects while media stream by; see `add`.
+
+    clips   ingest's clips; params  of the validate stage.
+    keypoints  by skeleton name; strips  by clip: the person drawn and the drawing.
+    """
+
+    clips: pd.DataFrame
+    params: ValidateParams
+    keypoints: dict[str, KeypointCounts] = field(default_factory=dict)
+    strips: dict[int, tuple[int, Strip]] = field(default_factory=dict)
+    _facts: list[TrackFacts] = field(default_factory=list)
+    _inside: list[tuple[int, str, int, int]] = field(default_factory=list)
+    _by_medium: dict[str, list[tuple[int, float, float]]] = field(default_factory=dict)
+    _drawn: dict[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        by_medium = defaultdict(list)
+        for clip, medium, start, end in self.clips[["clip", "medium", "start_s", "end_s"]].itertuples(index=False):
+            by_medium[medium].append((int(clip), float(start), np.inf if np.isnan(end) else float(end)))
+        self._by_medium = dict(by_medium)
+        self._drawn = choose_drawn(self.clips, self.params.contact_sheet_clips)
+
+    def add(self, tracks: MediumTracks) -> None:
+        """Take one medium into account."""
+        size = tracks.width_px, tracks.height_px
+        for t in tracks.tracks:
+            arrays = t.frame, t.time_s, t.xy, t.confidence
+            self._facts.append(track_facts(tracks.medium, t.person, *arrays, size, t.skeleton, self.params))
+            self._counts(tracks.skeleton).add(t)
+        for clip, start, end in self._by_medium.get(tracks.medium, []):
+            self._add_clip(clip, start, end, tracks)
+
+    def tracks(self) -> pd.DataFrame:
+        """One row a track: the fields of TrackFacts."""
+        import pandas as pd
+
+        return pd.DataFrame([asdict(f) for f in self._facts], columns=[f.name for f in fields(TrackFacts)])
+
+    def inside(self) -> pd.DataFrame:
+        """One row a clip and person: clip, medium, person, poses (of the person inside the clip)."""
+        import pandas as pd
+
+        return pd.DataFrame(self._inside, columns=["clip", "medium", "person", "poses"])
+
+    def _add_clip(self, clip: int, start_s: float, end_s: float, tracks: MediumTracks) -> None:
+        inside = [t.between(start_s, end_s) for t in tracks.tracks]
+        self._inside += [(clip, tracks.medium, t.person, len(t)) for t in inside if len(t)]
+        if clip in self._drawn and any(len(t) for t in inside):
+            # the most seen person, which in a clip of one activity is mostly the one who does it
+            main = max(inside, key=lambda t: int((~np.isnan(t.xy)).sum()))
+            poses = main.xy[pick(len(main), _STRIP_POSES)]
+            self.strips[clip] = main.person, Strip(poses, main.skeleton, self._drawn[clip])
+
+    def _counts(self, skeleton: Skeleton) -> KeypointCounts:
+        k = len(skeleton)
+        empty = KeypointCounts(skeleton, np.zeros((k, BINS), np.int64), np.zeros(k, np.int64))
+        return self.keypoints.setdefault(skeleton.name, empty)
+
+
+def choose_drawn(clips: pd.DataFrame, count: int) -> dict[int, str]:
+    """Clip → caption of `count` clips an activity: a different subject each as long as there are some."""
+    known = clips[clips["activity"].notna() & clips["clip"].notna()]
+    turn = known.groupby(["activity", "subject"], dropna=False).cumcount()
+    ordered = known.assign(turn=turn).sort_values(["activity", "turn", "clip"])
+    chosen = ordered.groupby("activity", sort=True).head(count)
+    return {
+        int(c): f"clip {int(c)} · {s}" if isinstance(s, str) else f"clip {int(c)}"
+        for c, s in zip(chosen["clip"], chosen["subject"], strict=True)
+    }

@@ -1,0 +1,102 @@
+"""Test clips cut into windows once more: from their tracks as they are, or changed on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.features.main_subject import acting_person
+from posemill.features.pipeline import FeaturePipeline
+from posemill.features.verdict import grouped_probabilities
+from posemill.pose.track import MediumTracks
+from posemill.stages.test_clips import HeldOut
+from posemill.stages.workspace import Workspace
+
+Ask = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Change = Callable[[MediumTracks], MediumTracks]
+BATCH = 1024  # windows that wait for the network, so that memory does not grow with the data
+
+
+def tracks_of(inputs: Workspace, clips: Iterable[HeldOut]) -> Iterator[MediumTracks]:
+    """Tracks of the clips' media as the label stage wrote them, without those that validation turned down."""
+    import pandas as pd
+
+    from posemill.stages.prepare import rejected_tracks
+    from posemill.store.tracks import read_shard_medium
+
+    label = inputs.output("label")
+    shards = pd.read_parquet(label / "media.parquet").set_index("medium")["shard"]
+    rejected = rejected_tracks(inputs.output("validate"))
+    for medium in dict.fromkeys(clip.medium for clip in clips):
+        tracks = read_shard_medium(label / str(shards[medium]), medium)
+        yield replace(tracks, tracks=tuple(t for t in tracks.tracks if (medium, t.person) not in rejected))
+
+
+def tracks_in(folder: Path, clips: Iterable[HeldOut]) -> Iterator[MediumTracks]:
+    """The same from a folder of shards that another pose backend gave; media that it lacks are left out."""
+    from posemill.store.tracks import read_shards
+
+    wanted = {clip.medium for clip in clips}
+    return (tracks for tracks in read_shards(folder) if tracks.medium in wanted)
+
+
+def verdicts(
+    ask: Ask,
+    features: FeaturePipeline,
+    media: Iterable[MediumTracks],
+    clips: Iterable[HeldOut],
+    changes: Mapping[str, Change],
+) -> dict[str, dict[int, NDArray[np.float32]]]:
+    """Probabilities (C,) by clip, for every change by name; a clip that gives no window is not in it."""
+    wanted: dict[str, list[HeldOut]] = {}
+    for clip in clips:
+        wanted.setdefault(clip.medium, []).append(clip)
+    piles = {name: _Pile(ask) for name in changes}
+    for tracks in media:
+        for name, change in changes.items():
+            changed = change(tracks)
+            for clip in wanted[tracks.medium]:
+                piles[name].add(clip.clip, windows_of(features, changed, clip))
+    return {name: pile.verdicts() for name, pile in piles.items()}
+
+
+def windows_of(features: FeaturePipeline, tracks: MediumTracks, clip: HeldOut) -> NDArray[np.float32]:
+    """(N, T, K, C) windows of the clip's acting person, as prepare cuts them; N is 0 where there is nobody."""
+    actor = acting_person(tracks, clip.start_s, clip.end_s)
+    if actor is None:
+        return np.zeros((0, *features.shape), np.float32)
+    end_s = min(float(np.nan_to_num(clip.end_s, nan=np.inf)), max(tracks.duration_s, clip.start_s))
+    return features.windows(actor, clip.start_s, end_s)[0]
+
+
+@dataclass(slots=True)
+class _Pile:
+    """Windows of many clips, asked together."""
+
+    ask: Ask
+    waiting: list[NDArray[np.float32]] = field(default_factory=list)
+    clips: list[int] = field(default_factory=list)
+    said: list[NDArray[np.float32]] = field(default_factory=list)
+
+    def add(self, clip: int, windows: NDArray[np.float32]) -> None:
+        if len(windows):
+            self.waiting.append(windows)
+            self.clips += [clip] * len(windows)
+        if sum(map(len, self.waiting)) >= BATCH:
+            self._flush()
+
+    def verdicts(self) -> dict[int, NDArray[np.float32]]:
+        self._flush()
+        if not self.clips:
+            return {}
+        clips, of_clip = grouped_probabilities(np.concatenate(self.said), np.array(self.clips))
+        return dict(zip(clips.tolist(), of_clip, strict=True))
+
+    def _flush(self) -> None:
+        if self.waiting:
+            self.said.append(self.ask(np.concatenate(self.waiting)))
+            self.waiting = []

@@ -1,0 +1,130 @@
+"""The trials of the evaluate stage: noise, frame rates, another backend's keypoints, streams of several activities."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.errors import InputError
+from posemill.evaluation import events
+from posemill.evaluation.predict import Ask
+from posemill.evaluation.robustness.consistency import Agreement, agreement
+from posemill.evaluation.robustness.frame_rates import Change, at_rate, without_frames
+from posemill.evaluation.robustness.outcome import NATIVE, Trials
+from posemill.evaluation.robustness.perturbations import strained
+from posemill.features.main_subject import acting_person
+from posemill.features.pipeline import FeaturePipeline
+from posemill.params.evaluate import TrialParams
+from posemill.stages.rewindow import tracks_in, tracks_of, verdicts
+from posemill.stages.test_clips import HeldOut, held_out
+from posemill.stages.workspace import Workspace
+
+if TYPE_CHECKING:
+    from posemill.evaluation.judge import Judgement
+
+
+def run(
+    params: TrialParams,
+    inputs: Workspace | None,
+    judged: Judgement,
+    ask: Ask,
+    features: FeaturePipeline,
+    windows: NDArray[np.float32],
+) -> Trials:
+    """Put test clips through everything that can be tried here.
+
+    inputs   None, or a workspace without tracks: only noise is tried, which needs the windows alone.
+    windows  (N, T, K, 3) of prepare; judged.windows.index says which are of the test split.
+    """
+    actual = dict(zip(judged.clips.index["clip"].tolist(), judged.clips.actual.tolist(), strict=True))
+    chosen = _spread(sorted(actual), params.clips)
+    index = judged.windows.index[judged.windows.index["clip"].isin(chosen)]
+    budget = {"jitter": params.jitter, "dropout": params.dropout, "swaps": params.swaps}
+    rows, clip = index["window"].to_numpy(np.int64), index["clip"].to_numpy(np.int64)
+    strains = strained(ask, windows, rows, clip, actual, features.skeleton, budget)
+    if inputs is None or not (inputs.output("label") / "media.parquet").is_file():
+        return Trials(budget, strains)
+    wanted = set(chosen)
+    clips = [c for c in held_out(inputs) if c.clip in wanted]
+    native, rates = _rates(params, inputs, ask, features, clips, actual)
+    backend = _backend(params, inputs, ask, features, clips, native, actual)
+    streams = _streams(inputs, ask, features, clips, judged)
+    return Trials(budget, strains, rates, backend, events.figures(streams))
+
+
+def _spread(clips: list[int], count: int) -> list[int]:
+    places = np.unique(np.linspace(0, len(clips) - 1, min(count, len(clips))).round().astype(int))
+    return [clips[i] for i in places]
+
+
+def _rates(
+    params: TrialParams,
+    inputs: Workspace,
+    ask: Ask,
+    features: FeaturePipeline,
+    clips: list[HeldOut],
+    actual: dict[int, int],
+) -> tuple[dict[int, int], list[Agreement]]:
+    """Verdicts from the tracks as they are, and how far others agree with them."""
+    changes: dict[str, Change] = {NATIVE: lambda tracks: tracks}
+    changes |= {f"{fps:g} frames/s": at_rate(fps) for fps in params.rates_hz}
+    if params.drop_frames:
+        changes[f"{params.drop_frames:.0%} of frames lost"] = without_frames(params.drop_frames)
+    said = verdicts(ask, features, tracks_of(inputs, clips), clips, changes)
+    numbers = {name: {c: int(p.argmax()) for c, p in of.items()} for name, of in said.items()}
+    native = numbers.pop(NATIVE)
+    return native, [agreement(name, native, changed, actual) for name, changed in numbers.items()]
+
+
+def _backend(
+    params: TrialParams,
+    inputs: Workspace,
+    ask: Ask,
+    features: FeaturePipeline,
+    clips: list[HeldOut],
+    native: dict[int, int],
+    actual: dict[int, int],
+) -> Agreement | None:
+    """Verdicts on videos whose keypoints another backend found; None where none were given."""
+    if params.second_tracks is None:
+        return None
+    folder = inputs.root / params.second_tracks
+    if not any(folder.glob("tracks-*.parquet")):
+        raise InputError(
+            f"no tracks-*.parquet in {folder}, which evaluate.trials.second_tracks names: label the test media with "
+            "another backend in a workspace of its own and copy its build/label there"
+        )
+    videos = [c for c in clips if c.kind == "video" and c.clip in native]
+    said = verdicts(ask, features, tracks_in(folder, videos), videos, {"second": lambda tracks: tracks})["second"]
+    before = {c.clip: native[c.clip] for c in videos}
+    return agreement("keypoints of another backend", before, {c: int(p.argmax()) for c, p in said.items()}, actual)
+
+
+def _streams(
+    inputs: Workspace, ask: Ask, features: FeaturePipeline, clips: list[HeldOut], judged: Judgement
+) -> list[events.Stream]:
+    """Test media with several known stretches, watched from end to end."""
+    from posemill.serving.timeline import segments
+
+    count = Counter(clip.medium for clip in clips)
+    several = [clip for clip in clips if count[clip.medium] > 1]
+    streams = []
+    for tracks in tracks_of(inputs, several):
+        actor = acting_person(tracks)
+        if actor is None:
+            continue
+        windows, _ = features.windows(actor, 0.0, tracks.duration_s)
+        spans = features.spans(actor, 0.0, tracks.duration_s)
+        said = ask(windows) if len(windows) else np.zeros((0, len(judged.classes)), np.float32)
+        known = [_stretch(c, tracks.duration_s) for c in several if c.medium == tracks.medium]
+        found = [events.Stretch(s.start_s, s.end_s, s.activity) for s in segments(spans, said, judged.classes)]
+        told = events.alerts(spans, said, judged.classes, judged.threshold)
+        streams.append(events.Stream(tracks.duration_s, known, found, told))
+    return streams
+
+
+def _stretch(clip: HeldOut, duration_s: float) -> events.Stretch:
+    return events.Stretch(clip.start_s, float(np.nan_to_num(clip.end_s, nan=duration_s)), clip.activity)
