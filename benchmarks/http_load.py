@@ -65,7 +65,7 @@ async def load(args: argparse.Namespace) -> dict[str, float | dict[str, int]]:
 
 
 def main() -> None:
-    """Ask, and print what was seen."""
+    """PredictFn, and print what was seen."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("host")
     parser.add_argument("port", type=int)

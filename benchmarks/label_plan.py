@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from posemill.labelling.labeller import Labeller
-from posemill.labelling.plan import settle, survey
+from posemill.labelling.plan import make_plan, reconcile
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
 from posemill.settings import Settings
@@ -91,9 +91,9 @@ def steps(engine: Engine, settings: Settings, number: int) -> dict[str, float]:
         media = timed.step("media_s", lambda: catalog.media(connection))
     timed.step("listing_s", lambda: labeller.poses.stretches(ledger.fingerprint))
     for state in ("empty", "full"):
-        plan = timed.step(f"plan_{state}_ledger_s", lambda: survey(labeller, ledger, media, 0))
+        plan = timed.step(f"plan_{state}_ledger_s", lambda: make_plan(labeller, ledger, media, 0))
         assert (plan.new, plan.cached, plan.frames) == (1, number - 1, 300)
-        timed.step(f"settle_{state}_ledger_s", lambda: settle(labeller, ledger, media))
+        timed.step(f"settle_{state}_ledger_s", lambda: reconcile(labeller, ledger, media))
     return timed.seconds
 
 

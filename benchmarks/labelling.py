@@ -256,7 +256,7 @@ def main() -> None:
             checkpoint=options.checkpoint if options.checkpoint == "posenet" else str(file),
             runtime=options.runtime,
             long_edge_px=options.long_edge,
-            second_look=0.0,
+            rotation_fallback_threshold=0.0,
         )
         clips = [Path(clip) for clip in options.clips] or rendered(folder)
         os.environ.setdefault("POSEMILL_HOME", str(folder / "own"))

@@ -1,6 +1,6 @@
 """Poses of a video by posemill's engine, a JSON line a frame on standard output, as OpenPifPaf's command writes them.
 
-python benchmarks/our_video.py clip.mp4 '{"second_look": 0}'      (parameters of the label section)
+python benchmarks/our_video.py clip.mp4 '{"rotation_fallback_threshold": 0}'      (parameters of the label section)
 """
 
 from __future__ import annotations

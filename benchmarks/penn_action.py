@@ -131,14 +131,14 @@ def main() -> None:
     workspace.run("posemill", "assemble", *folders, "--out", "runs/ensemble", "--mirrored", "--margin", "0")
     seconds = [workspace.read(f"{folder}/result.json")["seconds"] for folder in folders]
     rows = [judge(workspace, f, s, asked.wild) for f, s in zip(folders, seconds, strict=True)]
-    together = [judge(workspace, "runs/ensemble", sum(seconds), asked.wild)]
+    group_subjects = [judge(workspace, "runs/ensemble", sum(seconds), asked.wild)]
     if asked.folds:
         of_folds = train_folds(workspace, asked.folds)
         workspace.run("posemill", "assemble", *of_folds, "--out", "runs/of-folds", "--mirrored", "--margin", "0")
         took = sum(workspace.read(f"{folder}/result.json")["seconds"] for folder in of_folds)
-        together.append(judge(workspace, "runs/of-folds", took, asked.wild))
+        group_subjects.append(judge(workspace, "runs/of-folds", took, asked.wild))
     print(f"{'network':16} {'training, s':>11} {'answered':>9} {'all':>8} {'macro-F1':>9} {'wild':>8}")
-    for row in [*rows, *together]:
+    for row in [*rows, *group_subjects]:
         print(f"{row.name:16} {row.seconds:11.0f} {row.answered:9.2%} {row.all:8.2%} {row.macro_f1:9.4f} {row.wild:>8}")
     single = [row.answered for row in rows]
     spread = statistics.stdev(single) if len(single) > 1 else 0.0
@@ -147,13 +147,13 @@ def main() -> None:
         figures = {
             "single_mean": statistics.mean(single),
             "single_spread": spread,
-            "ensemble": together[0].answered,
+            "ensemble": group_subjects[0].answered,
             "single_mean_all": statistics.mean(row.all for row in rows),
-            "ensemble_all": together[0].all,
+            "ensemble_all": group_subjects[0].all,
             "training_s": statistics.mean(seconds),
         }
         if asked.folds:
-            figures |= {"folds": together[1].answered, "folds_all": together[1].all}
+            figures |= {"folds": group_subjects[1].answered, "folds_all": group_subjects[1].all}
         print(json.dumps({name: round(value, 5) for name, value in figures.items()}))
 
 

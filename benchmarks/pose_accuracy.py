@@ -165,7 +165,7 @@ def chosen(args: argparse.Namespace) -> PoseBackend:
         "force_complete": not args.no_force_complete,
     }
 
-    looks = {"also_px": args.also, "mirrored": args.mirrored, "close_up_px": args.close_up}
+    looks = {"scales_px": args.also, "flip": args.mirrored, "crop_px": args.close_up}
     return load_backend(args.backend, LabelParams(long_edge_px=args.long_edge, looks=looks, **common))
 
 
@@ -194,7 +194,7 @@ def main() -> None:
     if args.json:
         said = {"benchmark": "pose_accuracy", "backend": args.backend, "long_edge_px": args.long_edge}
         also = " ".join(map(str, args.also)) or None
-        said |= {"also_px": also, "mirrored": args.mirrored, "close_up_px": args.close_up}
+        said |= {"scales_px": also, "flip": args.mirrored, "crop_px": args.close_up}
         coco = {f"coco_{name}": value for name, value in rows.get("coco", {}).items()}
         print(json.dumps(said | rows["all"] | coco))
 

@@ -19,7 +19,7 @@ from posemill.errors import PosemillError, Unavailable
 from posemill.stages.failure import failure_file, last_failure
 from posemill.stages.figures import figures as result
 from posemill.stages.workspace import Workspace
-from posemill.stages.workspace_lock import turn
+from posemill.stages.workspace_lock import workspace_lock
 
 GRACE_S = 10.0  # a stage that is told to stop has this long before it is killed
 BAR_EVERY_S = 10.0
@@ -56,7 +56,7 @@ def one_at_a_time(root: Path, who: str, wait_s: float, tell: Callable[[str], obj
     if root in _held:
         yield _held[root]
         return
-    with turn(root / "build" / "run.turn", who, wait_s, tell) as lock:
+    with workspace_lock(root / "build" / "run.turn", who, wait_s, tell) as lock:
         _held[root] = lock
         try:
             yield lock

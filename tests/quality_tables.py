@@ -76,7 +76,7 @@ def dataset() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, list[MediumTrac
             "camera": None,
             "split": ["train"] * 6 + ["test"] * 2,
             "dataset": "d",
-            "said_by": "me",
+            "annotated_by": "me",
         }
     )
     labelled = pd.DataFrame(

@@ -227,7 +227,7 @@ class StandIn:
         answer = {
             "video": facts,
             "verdict": people[0]["verdict"] if people else None,
-            "acting_person": 0 if people else None,
+            "main_subject": 0 if people else None,
             "people": people,
             "note": "nobody was found in this video" if nobody else None,
             "receipt": RECEIPT,

@@ -6,7 +6,8 @@
 
 The digests of both source files are checked, so the conversion is repeatable to the byte. Only the network is taken,
 up to its four heads; how they become keypoints is in
-posemill/estimation/backends/movenet/single.py. The source's weights are 16-bit floats already, so that nothing is lost: the result must give what TensorFlow.js gave (a fixture of the unit tests).
+posemill/estimation/backends/movenet/single.py. The source's weights are 16-bit floats already, so that nothing is
+lost: the result must give what TensorFlow.js gave (a fixture of the unit tests).
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ PARAMS = """
 validate: {contact_sheet_clips: 1}
 prepare: {skeleton: auto, window: {duration_s: 1.0, stride_s: 0.5, rate_hz: 16.0}}
 train: {network: tcn, hyper: {tcn: {width: 16, dilations: [1, 2]}}, epochs: 1, batch: 16, threads: 1}
-evaluate: {mistakes_shown: 1, trials: {clips: 6, rates_hz: [10]}}
+evaluate: {mistakes_shown: 1, robustness: {clips: 6, rates_hz: [10]}}
 """
 OWN = Skeleton(
     "own-5",

@@ -253,7 +253,7 @@ TRACKS: dict[str, Callable[[], bytes]] = {
     "both": lambda: track(skeleton="coco-17"),
     "huge pixels": lambda: track(xy=[[[1e300, 2.0]] * 12] * 2),
     "texts as pixels": lambda: track(xy=[[["left", "right"]] * 12] * 2),
-    "truths as pixels": lambda: track(xy={"0": True}),
+    "ground_truths as pixels": lambda: track(xy={"0": True}),
 }
 
 

@@ -105,7 +105,7 @@ def test_faulty_sequences_are_set_aside_and_told_together(ask, bad: Path, settin
     assert set(aside) == set(faults)
     assert aside["P6-class"]["medium"] is None
     good = clips["P1-good"]
-    assert (good["activity"], good["subject"], good["split"], good["said_by"] != "") == (
+    assert (good["activity"], good["subject"], good["split"], good["annotated_by"] != "") == (
         "wave",
         "set/P1",
         "train",

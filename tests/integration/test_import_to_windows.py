@@ -98,7 +98,7 @@ def run(folder: Path, engine: Engine, settings: Settings) -> pd.DataFrame:
             folder,
             lambda: ntu.sequences(folder, picture="virtual", camera=CAMERA, classes=classes),
         )
-        import_sequences(connection, MediaStore(settings.store_url), what, said_by="ann")
+        import_sequences(connection, MediaStore(settings.store_url), what, annotated_by="ann")
     for name in ("snapshot", "ingest", "label", "validate", "prepare"):
         workspace.output(name).mkdir(parents=True, exist_ok=True)
     snapshot.run(SnapshotParams(), workspace, workspace.output("snapshot"), settings)

@@ -47,7 +47,7 @@ def test_adding_twice_changes_nothing_and_a_correction_is_kept(ask, tmp_path: Pa
     assert "conflicts 2" in ask(add, tmp_path / "v", "--activity", "wave")
     assert ask(segments, "correct", 1, "--activity", "lunge", "--by", "bob").endswith("takes the place of 1\n")
     rows = [json.loads(line) for line in ask(segments, "list", "--history", "--json").splitlines()]
-    said = [(r["activity"], r["ended_by"]) for r in rows]
+    said = [(r["activity"], r["closed_by"]) for r in rows]
     assert said == [("squat", "bob"), ("squat", None), ("lunge", None)]
     medium = rows[1]["medium"]
     assert ask(segments, "set", medium[:10], "--start", 1, "--end", 2, "--activity", "sit") == "added\n"
@@ -99,7 +99,7 @@ def test_penn_action_comes_in_once_with_its_labels_and_split(
     what = Collection(DATASET, "Penn Action", labels, lambda: sequences(files), nobody=True)
     for wanted in (200, 0):
         with engine.begin() as connection:
-            done = import_sequences(connection, store, what, said_by="ann")
+            done = import_sequences(connection, store, what, annotated_by="ann")
         assert (done.sequences, done.media_added, done.clips_added, done.conflicts) == (200, wanted, wanted, ())
         assert len(done.faults) == 1
         assert "9999.mat" in done.faults[0]

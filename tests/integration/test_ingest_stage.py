@@ -68,14 +68,14 @@ def test_media_are_probed_once_and_an_unchanged_database_changes_no_byte(
         Entry(film(tmp_path / "b.mp4", 20, 15), "b.mp4", activity="wave"),
         Entry(tmp_path / "b.mp4", "b.mp4", 0.5),
     ]
-    add_entries(engine, store, entries, dataset="own", said_by="ann")
+    add_entries(engine, store, entries, dataset="own", annotated_by="ann")
     first = run()
     before, (media, clips) = snapshot_bytes(settings), tables(settings)
     assert (first.media, first.clips, first.labelled_clips, first.probed, first.quarantined) == (2, 3, 2, 2, 0)
     named = ["medium", "kind", "dataset", "source", "width_px", "height_px", "fps", "frames", "duration_s"]
     assert media.columns == named
     assert media.rows()[1][1:] == ("video", "own", "b.mp4", 64, 48, 10.0, 15, 1.5)
-    named = ["clip", "medium", "start_s", "end_s", "activity", "subject", "camera", "split", "dataset", "said_by"]
+    named = ["clip", "medium", "start_s", "end_s", "activity", "subject", "camera", "split", "dataset", "annotated_by"]
     assert clips.columns == named
     assert clips.rows()[0][2:] == (0.0, 0.5, "squat", "s1", "c1", "test", "own", "ann")
     assert np.isnan(clips["end_s"].to_list()[1])
@@ -100,7 +100,7 @@ def test_what_cannot_be_read_is_set_aside_and_the_run_goes_on(
     changed = film(tmp_path / "changed.mp4", 10)
     names = ["good.mp4", "cut.mp4", "text.mp4", "changed.mp4"]
     entries = [Entry(tmp_path / name, name, activity="sit") for name in names]
-    add_entries(engine, store, entries, dataset="own", said_by="ann")
+    add_entries(engine, store, entries, dataset="own", annotated_by="ann")
     digest = store.put(changed)
     store.fetch(digest).write_bytes(b"somebody wrote here")
     for _ in range(2):
@@ -124,7 +124,7 @@ def test_what_cannot_be_read_is_set_aside_and_the_run_goes_on(
 def test_what_is_taken_out_of_the_label_stages_quarantine_makes_that_stage_run_again(
     settings: Settings, engine: Engine, store: MediaStore, run: Run, tmp_path: Path
 ) -> None:
-    add_entries(engine, store, [Entry(film(tmp_path / "a.mp4"), "a.mp4")], dataset="own", said_by="ann")
+    add_entries(engine, store, [Entry(film(tmp_path / "a.mp4"), "a.mp4")], dataset="own", annotated_by="ann")
     run()
     digest, workspace = tables(settings)[0]["medium"].item(), Workspace(settings.workspace)
     depends = [Path(d) for d in yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]["label"]["deps"]]
@@ -172,7 +172,7 @@ def test_only_the_chosen_datasets_are_taken(
 ) -> None:
     for n, name in enumerate(("one", "two")):
         entry = Entry(film(tmp_path / f"{name}.mp4", 30 * n), name)
-        add_entries(engine, store, [entry], dataset=name, said_by="ann")
+        add_entries(engine, store, [entry], dataset=name, annotated_by="ann")
     workspace = Workspace(settings.workspace)
     out = workspace.output("snapshot")
     snapshot.run(SnapshotParams(datasets=("two",)), workspace, out, settings)
@@ -189,7 +189,7 @@ def test_an_empty_database_and_one_without_a_readable_medium_are_told(
     with pytest.raises(InputError, match="the database holds no media: add some with"):
         run()
     (tmp_path / "a.mp4").write_text("no video")
-    add_entries(engine, store, [Entry(tmp_path / "a.mp4", "a.mp4")], dataset="own", said_by="ann")
+    add_entries(engine, store, [Entry(tmp_path / "a.mp4", "a.mp4")], dataset="own", annotated_by="ann")
     with pytest.raises(InputError, match="all 1 media are in quarantine"):
         run()
 

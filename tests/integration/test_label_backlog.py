@@ -21,7 +21,7 @@ from posemill.estimation.video import label_medium
 from posemill.labelling import worker
 from posemill.labelling.chunks import poses_of
 from posemill.labelling.labeller import Labeller
-from posemill.labelling.plan import settle, survey
+from posemill.labelling.plan import make_plan, reconcile
 from posemill.labelling.report import Done, Report
 from posemill.labelling.worker import label_backlog
 from posemill.params.label import LabelParams
@@ -30,7 +30,7 @@ from posemill.settings import Settings
 from posemill.stages import label as stage
 from posemill.stages.workspace import Workspace
 from posemill.store import catalog
-from posemill.store.lease import Holder
+from posemill.store.lease import LeaseHolder
 from posemill.store.ledger import Lease, Ledger
 from posemill.store.media import MediaStore
 from posemill.store.pose_file import ChunkPoses
@@ -132,7 +132,7 @@ def test_an_unrelated_parameter_labels_nothing_and_tracking_only_tracks(bench: B
         assert bench.labeller.fingerprint == first.fingerprint
 
     bench.params = bench.params.model_copy(update={"tracking": TrackingParams(min_poses=40, max_gap_s=0.05)})
-    plan = survey(bench.labeller, bench.ledger, bench.media(), 0)  # type: ignore[arg-type]
+    plan = make_plan(bench.labeller, bench.ledger, bench.media(), 0)  # type: ignore[arg-type]
     assert (plan.new, plan.cached, plan.chunks, plan.to_track) == (0, 1, 0, 1)
     assert bench.label() == 0
     other = bench.labeller.labelled(digest)
@@ -192,7 +192,7 @@ def test_a_medium_keeps_its_chunks_when_their_length_changes_in_the_middle(bench
 
 def test_killed_between_measuring_and_cutting_a_medium_is_cut_all_the_same(bench: Bench) -> None:
     bench.add(1, 64)
-    settle(bench.labeller, bench.ledger, bench.media())  # type: ignore[arg-type]
+    reconcile(bench.labeller, bench.ledger, bench.media())  # type: ignore[arg-type]
     assert bench.states() == [(0, None, "queued")]
     bench.say("UPDATE medium SET width_px = 128, height_px = 32, fps = 10, frames = 64, duration_s = 6.4")
     assert bench.label() == 64
@@ -202,7 +202,7 @@ def test_killed_between_measuring_and_cutting_a_medium_is_cut_all_the_same(bench
 def test_a_plan_does_nothing(bench: Bench) -> None:
     bench.add(1, 64)
     bench.add(2, 30)
-    plan = survey(bench.labeller, bench.ledger, bench.media(), 3)  # type: ignore[arg-type]
+    plan = make_plan(bench.labeller, bench.ledger, bench.media(), 3)  # type: ignore[arg-type]
     assert (plan.new, plan.cached, plan.quarantined) == (2, 0, 3)
     assert (plan.frames, plan.unmeasured, plan.frames_per_second, plan.seconds) == (0, 2, None, None)
     assert bench.states() == []
@@ -211,7 +211,7 @@ def test_a_plan_does_nothing(bench: Bench) -> None:
     bench.add(3, 64)
     bench.say("UPDATE medium SET frames = 64, fps = 10 WHERE frames IS NULL")
     bench.say("UPDATE label_job SET seconds = frames / 20.0")
-    plan = survey(bench.labeller, bench.ledger, bench.media(), 0)  # type: ignore[arg-type]
+    plan = make_plan(bench.labeller, bench.ledger, bench.media(), 0)  # type: ignore[arg-type]
     assert (plan.new, plan.cached, plan.chunks, plan.chunks_cached) == (1, 2, 3, 5)
     assert (plan.frames, plan.frames_per_second) == (64, pytest.approx(20))
     assert plan.seconds == pytest.approx(3.2)
@@ -268,19 +268,19 @@ def test_a_chunk_that_ends_its_process_is_given_up_after_some_attempts(bench: Be
 
 def test_told_to_end_while_it_is_given_a_chunk_it_gives_it_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     endings: list[worker._Ending] = []
-    begin, claim = worker._Ending.__enter__, Holder.claim
+    begin, claim = worker._Ending.__enter__, LeaseHolder.claim
 
     def entered(ending: worker._Ending) -> worker._Ending:
         endings.append(ending)
         return begin(ending)
 
-    def interrupted(holder: Holder, ids: Sequence[int]) -> Lease | None:
+    def interrupted(holder: LeaseHolder, ids: Sequence[int]) -> Lease | None:
         lease = claim(holder, ids)
         endings[-1]._hear()  # as SIGTERM would, between the database and the program
         return lease
 
     monkeypatch.setattr(worker._Ending, "__enter__", entered)
-    monkeypatch.setattr(Holder, "claim", interrupted)
+    monkeypatch.setattr(LeaseHolder, "claim", interrupted)
     bench.add(1, 45)
     with pytest.raises(SystemExit):
         bench.label()

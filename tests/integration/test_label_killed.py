@@ -97,9 +97,9 @@ def corpus(settings: Settings, engine: Engine, tmp_path: Path) -> Corpus:
 
 def test_killed_at_any_instant_it_goes_on_where_it_was(corpus: Corpus) -> None:
     chance, kills, events = random.Random(7), 4, []
-    for turn in range(kills):
+    for workspace_lock in range(kills):
         process = corpus.start("--json", delay_s=0.01)
-        wanted, deadline = turn + 1, time.monotonic() + 60
+        wanted, deadline = workspace_lock + 1, time.monotonic() + 60
         while corpus.done() < wanted and time.monotonic() < deadline:
             assert process.poll() is None, process.communicate()
             time.sleep(0.01)

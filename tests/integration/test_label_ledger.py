@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 from posemill.errors import Unavailable
 from posemill.settings import Settings
 from posemill.store import catalog
-from posemill.store.lease import Holder
+from posemill.store.lease import LeaseHolder
 from posemill.store.ledger import Ledger
 
 A, B = "a" * 64, "b" * 64
@@ -22,9 +22,9 @@ CLAIM_AND_SLEEP = """
 import sys, time
 from sqlalchemy import create_engine
 from posemill.store.ledger import Ledger
-from posemill.store.lease import Holder
+from posemill.store.lease import LeaseHolder
 ledger = Ledger(create_engine(sys.argv[1].replace("postgresql:", "postgresql+psycopg2:")), "f")
-with Holder(ledger) as holder:
+with LeaseHolder(ledger) as holder:
     print(holder.claim([1]).id, flush=True)
     time.sleep(600)
 """
@@ -42,8 +42,8 @@ def ledger(engine: Engine) -> Ledger:
 
 
 @pytest.fixture
-def holder(ledger: Ledger) -> Iterator[Holder]:
-    with Holder(ledger, lease_s=3600) as holder:
+def holder(ledger: Ledger) -> Iterator[LeaseHolder]:
+    with LeaseHolder(ledger, lease_s=3600) as holder:
         yield holder
 
 
@@ -52,8 +52,8 @@ def states(ledger: Ledger) -> list[tuple[str, int]]:
         return [tuple(row) for row in connection.execute(text("SELECT state, attempts FROM label_job ORDER BY id"))]
 
 
-def test_a_lease_belongs_to_one(ledger: Ledger, holder: Holder) -> None:
-    with Holder(ledger) as other:
+def test_a_lease_belongs_to_one(ledger: Ledger, holder: LeaseHolder) -> None:
+    with LeaseHolder(ledger) as other:
         mine, theirs = holder.claim([1, 2]), other.claim([1, 2])
         assert mine is not None
         assert theirs is not None
@@ -78,8 +78,8 @@ def test_the_same_again_adds_nothing(ledger: Ledger) -> None:
     }
 
 
-def test_who_ends_leaves_no_lease_behind(ledger: Ledger, holder: Holder) -> None:
-    with Holder(ledger, lease_s=3600) as other:
+def test_who_ends_leaves_no_lease_behind(ledger: Ledger, holder: LeaseHolder) -> None:
+    with LeaseHolder(ledger, lease_s=3600) as other:
         assert other.claim([1]) is not None
         assert holder.claim([1]) is None
     again = holder.claim([1])
@@ -87,7 +87,7 @@ def test_who_ends_leaves_no_lease_behind(ledger: Ledger, holder: Holder) -> None
     assert again.attempts == 2
 
 
-def test_a_killed_process_loses_its_lease_at_once(ledger: Ledger, holder: Holder, settings: Settings) -> None:
+def test_a_killed_process_loses_its_lease_at_once(ledger: Ledger, holder: LeaseHolder, settings: Settings) -> None:
     command = [sys.executable, "-c", CLAIM_AND_SLEEP, str(settings.database_url)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -100,9 +100,9 @@ def test_a_killed_process_loses_its_lease_at_once(ledger: Ledger, holder: Holder
     assert lease is not None
 
 
-def test_an_expired_lease_is_free_and_a_renewed_one_is_not(ledger: Ledger, holder: Holder) -> None:
+def test_an_expired_lease_is_free_and_a_renewed_one_is_not(ledger: Ledger, holder: LeaseHolder) -> None:
     expire = text("UPDATE label_job SET leased_until = clock_timestamp() - interval '1 s' WHERE id = 1")
-    with Holder(ledger) as other:
+    with LeaseHolder(ledger) as other:
         lease = other.claim([1])
         assert lease is not None
         with ledger.engine.begin() as connection:
@@ -123,7 +123,7 @@ def test_a_holder_renews_while_there_is_progress(ledger: Ledger) -> None:
         with ledger.engine.connect() as connection:
             return connection.scalar(text("SELECT leased_until FROM label_job WHERE id = 1"))
 
-    with Holder(ledger, lease_s=1.0) as other:
+    with LeaseHolder(ledger, lease_s=1.0) as other:
         other.claim([1])
         first, deadline = until(), time.monotonic() + 20
         while until() == first and time.monotonic() < deadline:
@@ -131,7 +131,7 @@ def test_a_holder_renews_while_there_is_progress(ledger: Ledger) -> None:
         assert until() != first
 
 
-def test_given_back_it_counts_or_not(ledger: Ledger, holder: Holder) -> None:
+def test_given_back_it_counts_or_not(ledger: Ledger, holder: LeaseHolder) -> None:
     for counts, wanted in ((False, 0), (True, 1)):
         lease = holder.claim([1])
         assert lease is not None
@@ -139,7 +139,7 @@ def test_given_back_it_counts_or_not(ledger: Ledger, holder: Holder) -> None:
         assert states(ledger)[0] == ("queued", wanted)
 
 
-def test_a_failed_medium_is_failed_as_a_whole(ledger: Ledger, holder: Holder) -> None:
+def test_a_failed_medium_is_failed_as_a_whole(ledger: Ledger, holder: LeaseHolder) -> None:
     lease = holder.claim([2])
     assert lease is not None
     with ledger.engine.begin() as connection:
@@ -148,7 +148,7 @@ def test_a_failed_medium_is_failed_as_a_whole(ledger: Ledger, holder: Holder) ->
     assert ledger.unfinished({A, B}) == [3]
 
 
-def test_splitting_keeps_the_lease_on_the_first_part(ledger: Ledger, holder: Holder) -> None:
+def test_splitting_keeps_the_lease_on_the_first_part(ledger: Ledger, holder: LeaseHolder) -> None:
     lease = holder.claim([3])
     assert lease is not None
     first = ledger.split(lease, [(0, 10), (10, 20), (20, None)])
@@ -163,7 +163,7 @@ def test_splitting_keeps_the_lease_on_the_first_part(ledger: Ledger, holder: Hol
 
 
 def test_a_database_that_goes_away_is_said_in_a_sentence(ledger: Ledger, database: str) -> None:
-    with Holder(ledger, lease_s=3600):
+    with LeaseHolder(ledger, lease_s=3600):
         with pytest.raises(Unavailable, match="went away while labelling") as caught, ledger.planning() as connection:
             connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
         assert caught.value.retryable
@@ -175,6 +175,6 @@ def test_of_two_who_finish_a_medium_at_once_one_is_told(ledger: Ledger) -> None:
     for _ in range(20):
         with ledger.planning() as connection:
             ledger.set_state(connection, [1, 2], "queued")
-        with Holder(ledger) as one, Holder(ledger) as other, ThreadPoolExecutor(2) as pool:
+        with LeaseHolder(ledger) as one, LeaseHolder(ledger) as other, ThreadPoolExecutor(2) as pool:
             leases = one.claim([1]), other.claim([2])
             assert any(pool.map(lambda lease: ledger.done(lease, 1, 1, 1.0), leases))

@@ -128,7 +128,7 @@ def test_every_kind_of_medium(
             person[0],
             dataset="d",
             source="s",
-            said_by="me",
+            annotated_by="me",
             truth=person[1],
         )
     result, rows = run(workspace, settings)

@@ -116,7 +116,7 @@ def test_force_is_kept_as_such_and_a_rollback_goes_back_step_by_step(inputs: Wor
     call("promote", "d", "--force", "--because", "it is smaller")
     assert history()[0]["reason"].startswith("forced: it is smaller (not better than the champion")
     back = json.loads(call("rollback", "--because", "it is slower too", "--json").output)
-    assert back == {"champion": TAG + "c", "instead_of": TAG + "d", "reason": "it is slower too"}
+    assert back == {"champion": TAG + "c", "replaced_version": TAG + "d", "reason": "it is slower too"}
     assert history()[0]["what"] == "rolled back"
     assert stages()["d"] == "retired"
     call("rollback", "--because", "once more")
@@ -135,7 +135,7 @@ def test_who_was_rejected_or_is_unknown(inputs: Workspace, engine: Engine) -> No
     with pytest.raises(GateError, match="it is rejected by its acceptance"):
         call("promote", "b")
     with engine.begin() as connection:
-        rows = connection.execute(text("SELECT what, instead_of FROM promotion")).all()
+        rows = connection.execute(text("SELECT what, replaced_version FROM promotion")).all()
     assert rows == [("refused", None)]
 
 

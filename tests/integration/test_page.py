@@ -301,7 +301,7 @@ def test_a_dropped_clip_can_be_taken_home_with_its_receipt(opened: Open, scene: 
     with page.expect_download() as answer:
         page.get_by_role("button", name="Answer as JSON").click()
     assert answer.value.suggested_filename == "dropped.mp4.posemill.json"
-    assert VideoAnswer.model_validate_json(Path(answer.value.path()).read_bytes()).acting_person == 0
+    assert VideoAnswer.model_validate_json(Path(answer.value.path()).read_bytes()).main_subject == 0
 
 
 def test_names_stay_text_and_scripts_of_others_do_not_run(opened: Open, scene: Scene) -> None:

@@ -114,7 +114,7 @@ def place(settings: Settings, engine: Engine, tmp_path: Path, monkeypatch: pytes
             video,
             dataset="gym",
             source="v.mp4",
-            said_by="ann",
+            annotated_by="ann",
             activity="wave",
         )
     section = LabelParams(runtime="eager", threads=1, long_edge_px=129)
@@ -193,14 +193,14 @@ def test_a_correction_goes_out_and_comes_back(place: Place, form: str, tmp_path:
         "items_dismissed": 0,
     }
     (row,) = place.rows("corrections")
-    assert (row["person"], row["frame"], row["keypoint"], row["said_by"]) == (0, AT, "left_wrist", "ann")
+    assert (row["person"], row["frame"], row["keypoint"], row["annotated_by"]) == (0, AT, "left_wrist", "ann")
     assert (row["x_px"], row["y_px"]) == pytest.approx((120.0, 117.0), abs=0.05)
     again = json.loads(place.ask(review, "import", corrected(out, form, (120.0, 117.0)), "--json"))
     assert (again["keypoints"], again["corrections_added"]) == (0, 0)
     assert place.rows("queue") == []  # the fault is gone
     other = json.loads(place.ask(review, "import", corrected(out, form, (121.0, 117.0)), "--by", "bob", "--json"))
     assert (other["corrections_added"], other["corrections_changed"]) == (0, 1)
-    said = [(r["said_by"], r["ended_by"]) for r in place.rows("corrections", "--history")]
+    said = [(r["annotated_by"], r["closed_by"]) for r in place.rows("corrections", "--history")]
     assert said == [("ann", "bob"), ("bob", None)]
     assert "1 ended" in place.ask(review, "undo", place.rows("corrections")[0]["correction"])
     assert len(place.rows("queue")) == 1  # what was found counts again

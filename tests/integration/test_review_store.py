@@ -54,8 +54,8 @@ def test_what_a_person_dismissed_stays_dismissed(engine: Engine) -> None:
     with engine.begin() as connection:
         queue(connection, [ITEM], added_by="queue")
         number = review_items(connection)[0]["item"]
-        assert answer(connection, [number], "dismissed", said_by="ann") == 1
-        assert answer(connection, [number], "done", said_by="bob") == 0
+        assert answer(connection, [number], "dismissed", annotated_by="ann") == 1
+        assert answer(connection, [number], "done", annotated_by="bob") == 0
         queued = queue(connection, [ITEM], added_by="queue")
         assert (queued.added, queued.answered) == (0, 1)
         assert review_items(connection) == []
@@ -63,7 +63,7 @@ def test_what_a_person_dismissed_stays_dismissed(engine: Engine) -> None:
         assert (found["state"], found["answered_by"], found["answer"]) == ("dismissed", "ann", None)
         other = replace(ITEM, person=1)
         queue(connection, [other], added_by="queue", found=[ITEM, other])
-        answer(connection, [row["item"] for row in review_items(connection)], "done", said_by="ann")
+        answer(connection, [row["item"] for row in review_items(connection)], "done", annotated_by="ann")
         assert queue(connection, [other], added_by="queue", found=[ITEM, other]).added == 1  # it still looks wrong
         with pytest.raises(InputError, match="no review item 999"):
             review_item(connection, 999)
@@ -76,10 +76,10 @@ def test_a_correction_ends_the_one_before(engine: Engine) -> None:
         moved = replace(KNEE, x_px=11.0)
         assert add_corrections(connection, [moved], "bob").changed == 1
         (now,) = corrections(connection)
-        assert (now["x_px"], now["said_by"], now["ended_by"]) == (11.0, "bob", None)
+        assert (now["x_px"], now["annotated_by"], now["closed_by"]) == (11.0, "bob", None)
         old, _ = corrections(connection, history=True)
-        assert (old["x_px"], old["said_by"], old["ended_by"]) == (10.5, "ann", "bob")
-        assert old["ended_at"] >= old["said_at"]
+        assert (old["x_px"], old["annotated_by"], old["closed_by"]) == (10.5, "ann", "bob")
+        assert old["valid_to"] >= old["annotated_at"]
         hidden = replace(KNEE, x_px=None, y_px=None)
         assert add_corrections(connection, [hidden], "ann").changed == 1
         assert add_corrections(connection, [hidden], "ann").known == 1
@@ -104,7 +104,7 @@ def test_corrections_are_chosen_by_dataset_medium_and_labeller(engine: Engine) -
 def test_the_snapshot_sees_every_correction(engine: Engine) -> None:
     def digest(datasets: tuple[str, ...] = ()) -> str:
         with engine.connect() as connection:
-            return catalog.holdings(connection, datasets).digest
+            return catalog.inventory(connection, datasets).digest
 
     nothing = digest()
     with engine.begin() as connection:

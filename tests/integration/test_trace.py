@@ -25,7 +25,7 @@ from posemill.settings import Settings
 from posemill.store import catalog, lineage
 from posemill.store.media import MediaStore
 from posemill.uat.trace import FILES, trace
-from posemill.uat.usage import whereabouts
+from posemill.uat.usage import usage_of
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +66,7 @@ def build(root: Path, settings: Settings, engine: Engine, name: str) -> Built:
             catalog.add_clip(connection, catalog.ClipRow(medium, "anna", activity=activity))
         clips = [row for row in catalog.clips(connection) if row["medium"] in media]
     digests = {n: write(root, path, f"{name} {n}".encode()) for n, path in FILES.items()}
-    said = pl.DataFrame({key: [row[key] for row in clips] for key in ("clip", "start_s", "activity", "said_by")})
+    said = pl.DataFrame({key: [row[key] for row in clips] for key in ("clip", "start_s", "activity", "annotated_by")})
     said.write_parquet(root / FILES["clips"])
     windows = pl.DataFrame({"clip": [clips[0]["clip"], clips[0]["clip"], clips[1]["clip"]]})
     windows = windows.with_columns(
@@ -136,7 +136,10 @@ def test_a_receipt_leads_to_its_rows_also_after_a_later_build(root: Path, settin
             (first.media[0], "train", 2, "holds"),
             (first.media[1], "test", 1, "holds"),
         ]
-        assert [(c["source"], c["said_by"]) for c in found.clips] == [("first-0.mp4", "anna"), ("first-1.mp4", "anna")]
+        assert [(c["source"], c["annotated_by"]) for c in found.clips] == [
+            ("first-0.mp4", "anna"),
+            ("first-1.mp4", "anna"),
+        ]
         says = {link.name: link.says for link in found.links}
         assert says["dvc.lock"] == f"commit {first.digests['code']}"  # not the newest
         assert first.digests["clips"][:12] in says["build/validate/clips.parquet"]
@@ -181,13 +184,13 @@ def test_a_medium_is_found_in_every_model_and_left_out_of_the_next(
     assert (said["unknown"], said["ended"]) == (["posemill-activity:old"], 1)
     with engine.connect() as connection:
         by = connection.execute(
-            text("SELECT ended_by, ended_at IS NOT NULL FROM clip WHERE ended_by IS NOT NULL")
+            text("SELECT closed_by, valid_to IS NOT NULL FROM clip WHERE closed_by IS NOT NULL")
         ).all()
         assert [tuple(row) for row in by] == [("bert", True)]
-        again = whereabouts(connection, settings, "first-0.mp4")
+        again = usage_of(connection, settings, "first-0.mp4")
         assert (again.clips, len(again.models)) == ([], 1)  # what was trained stays known
-        assert whereabouts(connection, settings, second.media[1]).models[0]["version"] == second.number
+        assert usage_of(connection, settings, second.media[1]).models[0]["version"] == second.number
         traced = trace(connection, settings, first.receipt.id)
         assert [c["now"] for c in traced.clips] == ["ended by bert", "holds"]
         with pytest.raises(InputError, match=r"no medium is 'nobody\.mp4'"):
-            whereabouts(connection, settings, "nobody.mp4")
+            usage_of(connection, settings, "nobody.mp4")

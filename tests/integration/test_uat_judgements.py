@@ -154,7 +154,7 @@ def test_a_disagreement_that_is_confirmed_is_a_label_and_a_scenario(
     other.write_bytes(b"another file")
 
     def confirmed(**given: Any) -> Confirmed:
-        wanted = {"activity": None, "media": None, "new": True, "said_by": "anna", **given}
+        wanted = {"activity": None, "media": None, "new": True, "annotated_by": "anna", **given}
         with engine.begin() as connection:
             return confirm(connection, settings, 1, **wanted)
 
@@ -173,14 +173,19 @@ def test_a_disagreement_that_is_confirmed_is_a_label_and_a_scenario(
     assert [(e.activity, e.start_s, e.end_s) for e in scenario.expect] == [("lunge", 0.5, 2.0)]
     with engine.connect() as connection:
         (row,) = catalog.clips(connection, ["uat"])
-        assert (row["medium"], row["source"], row["said_by"], row["activity"]) == (digest, "gym.mp4", "anna", "lunge")
+        assert (row["medium"], row["source"], row["annotated_by"], row["activity"]) == (
+            digest,
+            "gym.mp4",
+            "anna",
+            "lunge",
+        )
         assert review_items(connection) == []
         (item,) = review_items(connection, state="done")
         assert (item["medium"], item["answered_by"], item["answer"]["activity"]) == (digest, "anna", "lunge")
-    then = confirmed(activity="walk", said_by="bert")
+    then = confirmed(activity="walk", annotated_by="bert")
     with engine.connect() as connection:
         rows = catalog.clips(connection, ["uat"], history=True)
-        assert [(r["activity"], r["said_by"], r["ended_by"]) for r in rows] == [
+        assert [(r["activity"], r["annotated_by"], r["closed_by"]) for r in rows] == [
             ("lunge", "anna", "bert"),
             ("walk", "bert", None),
         ]

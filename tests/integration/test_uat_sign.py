@@ -66,10 +66,10 @@ def test_a_verdict_is_recorded_and_releases_exactly_its_bento(tried: Tried, engi
         second = tried_bento(connection, settings, "second")
         signed(connection, settings, report_on(second, settings.workspace / "2", run="f" * 16), why="with care")
     first = promote_bento(settings, tried.tag)
-    assert (first["version"], first["instead_of"]) == (tried.version, None)
+    assert (first["version"], first["replaced_version"]) == (tried.version, None)
     assert promote_bento(settings, tried.tag) == first  # once
     then = promote_bento(settings, second.tag)
-    assert (then["version"], then["instead_of"]) == (second.version, tried.version)
+    assert (then["version"], then["replaced_version"]) == (second.version, tried.version)
     with engine.connect() as connection:
         assert stages(connection) == ["retired", "released"]
         rows = connection.execute(text("SELECT what, digests->>'bento' FROM promotion ORDER BY id")).all()

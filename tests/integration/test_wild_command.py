@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from posemill import models
 from posemill.cli.evaluate import evaluate
 from posemill.features.pipeline import FeaturePipeline
-from posemill.packaging.card import newest_wild
+from posemill.packaging.card import newest_external
 from posemill.pose.skeleton import BODY_12
 from posemill.pose.window import WindowSpec
 from stand_in_labeller import StandIn, write_video
@@ -71,7 +71,7 @@ def looked_at(workspace: Path) -> int:
 
 def test_the_folder_is_judged_and_nothing_is_labelled_twice(workspace: Path) -> None:
     (workspace / "ws" / "build" / "evaluate").mkdir(parents=True)
-    calibration = {"temperature": 2.0, "abstain_below": 0.99}
+    calibration = {"temperature": 2.0, "rejection_threshold": 0.99}
     (workspace / "ws" / "build" / "evaluate" / "calibration.json").write_text(json.dumps(calibration))
     said = run("--wild", workspace / "videos", "--rates", "5", "--flip")
     assert re.search(r"march/c.mp4 +march +squat +0.73 ", said)  # 1 / (1 + exp(-2 / 2))
@@ -90,7 +90,7 @@ def test_the_folder_is_judged_and_nothing_is_labelled_twice(workspace: Path) -> 
 
     page = Path(found["report"]).read_text()
     assert page.count("data:image/jpeg") == 4
-    kept = newest_wild(workspace / "ws" / ".posemill" / "wild", found["weights"])
+    kept = newest_external(workspace / "ws" / ".posemill" / "wild", found["weights"])
     assert kept == found
 
 

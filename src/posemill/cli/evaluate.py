@@ -10,7 +10,7 @@ import click
 from posemill.cli.output import modes, table
 
 if TYPE_CHECKING:
-    from posemill.operations.external_videos import WildResult, WildVerdict
+    from posemill.operations.external_videos import ExternalResult, ExternalVerdict
 
 COLUMNS = ("file", "truth", "said", "probability", "windows", "people", "outcome")
 
@@ -89,15 +89,15 @@ def evaluate(
         click.echo("\n".join(_lines(result)))
 
 
-def _said(v: WildVerdict) -> str:
+def _said(v: ExternalVerdict) -> str:
     return v.note or f"{v.said} {v.probability:.0%}"
 
 
-def _row(v: WildVerdict) -> dict[str, object]:
+def _row(v: ExternalVerdict) -> dict[str, object]:
     return {name: getattr(v, name) for name in COLUMNS}
 
 
-def _lines(result: WildResult) -> list[str]:
+def _lines(result: ExternalResult) -> list[str]:
     """Top-1, what did not count, agreement, and where the report is."""
     lines = [_top1(result)]
     if result.unknown:
@@ -116,7 +116,7 @@ def _lines(result: WildResult) -> list[str]:
     return [*lines, f"report: {result.report}"]
 
 
-def _top1(result: WildResult) -> str:
+def _top1(result: ExternalResult) -> str:
     if result.top1 is None or result.low is None or result.high is None:
         return "top-1: no clip is of an activity that the model knows"
     without = f"; {result.unanswered} of them without an answer" if result.unanswered else ""

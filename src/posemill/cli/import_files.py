@@ -177,7 +177,7 @@ def videos(
             rows,
             faults,
             dataset=name,
-            said_by=who(),
+            annotated_by=who(),
             faulty=faulty,
             advance=step,  # type: ignore[arg-type]
         )

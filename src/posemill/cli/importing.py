@@ -71,7 +71,7 @@ def run(what: Collection, total: int | None, faulty: str, quiet: bool, as_json: 
         progress("importing", total, quiet or as_json) as step,
         engine.begin() as connection,
     ):
-        done = import_sequences(connection, store, what, said_by=who(), faulty=faulty, advance=step)  # type: ignore[arg-type]
+        done = import_sequences(connection, store, what, annotated_by=who(), faulty=faulty, advance=step)  # type: ignore[arg-type]
     figures = {name: getattr(done, name) for name in ("sequences", "frames", "media_added", "clips_added")}
     tell(figures, list(done.conflicts), list(done.faults), quiet, as_json)
 

@@ -27,28 +27,28 @@ def label(only_plan: bool, quiet: bool, as_json: bool) -> None:
       posemill label
     """
     from posemill import params
-    from posemill.labelling.plan import survey
-    from posemill.labelling.session import open_room
+    from posemill.labelling.plan import make_plan
+    from posemill.labelling.session import open_session
     from posemill.settings import Settings
 
     settings = Settings.from_env()
     section = params.load(settings.workspace / "params.yaml").label
-    with open_room(section, settings) as room:
-        plan = survey(room.labeller, room.ledger, room.videos, len(room.aside))
+    with open_session(section, settings) as session:
+        plan = make_plan(session.labeller, session.ledger, session.videos, len(session.aside))
         if only_plan:
             _say(asdict(plan), _planned(plan), quiet, as_json)
             return
-        figures = _label(room, plan, quiet, as_json)
+        figures = _label(session, plan, quiet, as_json)
     _say({"event": "summary", **figures}, _line(figures), quiet, as_json)
 
 
-def _label(room: Any, plan: Plan, quiet: bool, as_json: bool) -> dict[str, int]:
+def _label(session: Any, plan: Plan, quiet: bool, as_json: bool) -> dict[str, int]:
     from posemill.labelling.progress import progress
     from posemill.labelling.worker import label_backlog
 
     with progress(quiet, as_json) as report:
-        label_backlog(room.labeller, room.ledger, room.videos, report)
-    fresh = len(room.set_aside().keys() & {row["digest"] for row in room.videos})
+        label_backlog(session.labeller, session.ledger, session.videos, report)
+    fresh = len(session.set_aside().keys() & {row["digest"] for row in session.videos})
     return {"labelled": plan.new - fresh, "cached": plan.cached, "quarantined": plan.quarantined + fresh}
 
 

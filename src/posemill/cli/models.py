@@ -122,7 +122,7 @@ def rollback(because: str, quiet: bool, as_json: bool) -> None:
         before = promotions.champion(connection)
         row = promotions.roll_back(connection, because, getpass.getuser())
         now = _champion_tag(connection)
-    say({"champion": now, "instead_of": before and before["bento_tag"], "reason": row["reason"]}, quiet, as_json)
+    say({"champion": now, "replaced_version": before and before["bento_tag"], "reason": row["reason"]}, quiet, as_json)
 
 
 def _champion_tag(connection: Connection) -> str | None:

@@ -114,7 +114,7 @@ def dismiss(items: tuple[int, ...], by: str | None) -> None:
     with _transaction() as connection:
         for item in items:
             review_item(connection, item)  # an unknown one stops it
-        closed = answer(connection, items, "dismissed", said_by=by or who())
+        closed = answer(connection, items, "dismissed", annotated_by=by or who())
     click.echo(f"{closed} dismissed")
 
 
@@ -175,11 +175,11 @@ def corrections_(medium: str | None, history: bool, as_json: bool) -> None:
     from posemill.review.labelled import whole_digest
     from posemill.store.corrections import corrections
 
-    names = ["correction", "medium", "person", "frame", "keypoint", "x_px", "y_px", "said_by", "said_at"]
+    names = ["correction", "medium", "person", "frame", "keypoint", "x_px", "y_px", "annotated_by", "annotated_at"]
     with _transaction() as connection:
         media = [whole_digest(connection, medium)] if medium else None
         rows = corrections(connection, media=media, history=history)
-    table(rows, [*names, *(["ended_at", "ended_by"] if history else [])], as_json, "nothing was corrected")
+    table(rows, [*names, *(["valid_to", "closed_by"] if history else [])], as_json, "nothing was corrected")
 
 
 @review.command("undo")

@@ -54,10 +54,10 @@ def list_(medium: str | None, dataset: str | None, history: bool, as_json: bool)
         "camera",
         "split",
         "dataset",
-        "said_by",
-        "said_at",
+        "annotated_by",
+        "annotated_at",
     ]
-    names += ["ended_at", "ended_by", "superseded_by"] if history else []
+    names += ["valid_to", "closed_by", "superseded_by"] if history else []
     table(rows, names, as_json, "no segments: add some with `posemill add` or `posemill segments set`")
 
 
@@ -88,7 +88,9 @@ def set_(
 
     claims = {"activity": activity, "subject": subject, "camera": camera}
     with _transaction() as connection:
-        click.echo(known.set_segment(connection, medium, start_s=start_s, end_s=end_s, said_by=by or who(), **claims))
+        click.echo(
+            known.set_segment(connection, medium, start_s=start_s, end_s=end_s, annotated_by=by or who(), **claims)
+        )
 
 
 @segments.command("correct")

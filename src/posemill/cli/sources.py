@@ -65,7 +65,7 @@ def add(
     )
     files = len({entry.path for entry in found})
     with opened() as (engine, store), progress("adding", files, quiet or as_json) as step:
-        added = asdict(add_entries(engine, store, found, dataset=dataset, said_by=who(), advance=step))
+        added = asdict(add_entries(engine, store, found, dataset=dataset, annotated_by=who(), advance=step))
     conflicts, unreadable = added.pop("conflicts"), dict(added.pop("unreadable"))
     told = {"conflicts": list(conflicts), "unreadable": unreadable}
     say({**added, **(told if as_json else {name: len(what) for name, what in told.items()})}, quiet, as_json)
@@ -122,7 +122,7 @@ def capture(
                 activity=activity,
                 subject=subject,
                 camera=camera or name,
-                said_by=who(),
+                annotated_by=who(),
             )
     say({"medium": medium if as_json else medium[:12], "frames": frames}, quiet, as_json)
 

@@ -55,7 +55,7 @@ def _show(found: Trace, everything: bool) -> None:
         return
     click.echo()
     rows = found.clips if everything else found.clips[:SHOWN]
-    table(rows, ("clip", "split", "activity", "medium", "source", "said_by", "said_at", "now"), False, "")
+    table(rows, ("clip", "split", "activity", "medium", "source", "annotated_by", "annotated_at", "now"), False, "")
     if len(rows) < len(found.clips):
         click.echo(f"and {len(found.clips) - len(rows)} more clips (--all)")
 
@@ -74,10 +74,10 @@ def forget(medium: str, mark: bool, by: str | None, as_json: bool) -> None:
     """
     from posemill.ingest.current_user import who
     from posemill.uat.usage import mark as end_clips
-    from posemill.uat.usage import whereabouts
+    from posemill.uat.usage import usage_of
 
     with transaction() as (connection, settings):
-        found = whereabouts(connection, settings, medium)
+        found = usage_of(connection, settings, medium)
         ended = end_clips(connection, found, by or who()) if mark else 0
     if as_json:
         named = {k: found.medium[k] for k in ("id", "digest", "source", "dataset", "added_by", "added_at")}

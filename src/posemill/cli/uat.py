@@ -117,7 +117,9 @@ def confirm_(
     from posemill.uat.confirm import confirm
 
     with transaction() as (connection, settings):
-        done = confirm(connection, settings, judgement, activity=activity, media=media, new=new, said_by=by or who())
+        done = confirm(
+            connection, settings, judgement, activity=activity, media=media, new=new, annotated_by=by or who()
+        )
     say(
         {"medium": done.medium[:12], "clip": done.clip, "activity": done.activity, "scenario": str(done.scenario)},
         quiet,

@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 from posemill.cpu_kernels.compiler import function, is_fused
 
 
-def mixed(weights: Tensor, x: Tensor) -> Tensor:
+def graph_matmul(weights: Tensor, x: Tensor) -> Tensor:
     """(M, K) weights of keypoints, (N, K, C) → (N, M, C)."""
     if not (torch.is_grad_enabled() and weights.requires_grad and x.requires_grad) or torch.compiler.is_compiling():
         return torch.bmm(weights.expand(x.shape[0], -1, -1), x)

@@ -12,7 +12,7 @@ from torch.nn import functional
 from posemill.cpu_kernels.compiler import function, is_fused
 
 
-def largest(x: Tensor, stride: int = 1) -> Tensor:
+def temporal_max_pool(x: Tensor, stride: int = 1) -> Tensor:
     """Of every frame (of each `stride`-th), the one before and the one after: (B, T, K, C) → (B, ⌈T/stride⌉, K, C).
 
     Of equal ones the first has the gradient.

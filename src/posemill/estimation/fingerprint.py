@@ -18,7 +18,7 @@ ENGINE = 1  # counts changes of the engine that change poses
 # A parameter changes poses unless it is listed here; what `checkpoint` stands for is the digest that the backend gives.
 UNRELATED = frozenset({"threads", "batch_frames", "chunk_s", "attempts", "checkpoint", "checkpoint_sha256", "tracking"})
 
-OFF = frozenset({"follow_hint"})  # came later: without it names are what they were before
+OFF = frozenset({"roi_propagation"})  # came later: without it names are what they were before
 
 
 def pose_fingerprint(describes: dict[str, Any], params: LabelParams) -> str:

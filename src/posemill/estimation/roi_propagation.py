@@ -39,27 +39,27 @@ BORDER_PX = 4  # of the network's input: who is seen this near to the border may
 Image = NDArray[np.uint8]
 
 
-class HintedLooks:
+class RoiPropagatingBackend:
     """See PoseBackend, of which `poses` gives full looks. `follow` looks at the frames of a video.
 
     load  makes the backend for some parameters.
     """
 
     def __init__(self, load: Callable[[LabelParams], PoseBackend], params: LabelParams) -> None:
-        assert params.follow_hint is not None
-        self._load, self._params, self._hint = load, params, params.follow_hint
+        assert params.roi_propagation is not None
+        self._load, self._params, self._hint = load, params, params.roi_propagation
         self._loading = threading.Lock()
         self._full = self._loaded(params.long_edge_px)
         self._at = lru_cache(KEPT)(self._loaded)
         self.skeleton = self._full.skeleton
 
-    def through(self, wrap: Callable[[PoseBackend], PoseBackend]) -> HintedLooks:
+    def through(self, wrap: Callable[[PoseBackend], PoseBackend]) -> RoiPropagatingBackend:
         """The same, with every backend wrapped."""
-        return HintedLooks(lambda params: wrap(self._load(params)), self._params)
+        return RoiPropagatingBackend(lambda params: wrap(self._load(params)), self._params)
 
     def describe(self) -> dict[str, Any]:
         """See PoseBackend."""
-        return {**self._full.describe(), "follow_hint": {**self._hint.model_dump(), "code": _digest_of_code()}}
+        return {**self._full.describe(), "roi_propagation": {**self._hint.model_dump(), "code": _digest_of_code()}}
 
     def poses(self, images: Sequence[Image]) -> list[list[Pose]]:
         """See PoseBackend."""
@@ -67,12 +67,12 @@ class HintedLooks:
 
     def begins(self, span: FrameSpan) -> int:
         """The frame from which on to read, so that the frames of the span have the poses that they always have."""
-        each = self._hint.full_look_every * self._params.frame_stride
+        each = self._hint.keyframe_interval * self._params.frame_stride
         return span.start // each * each
 
     def follow(self, frames: Iterator[Frame]) -> Iterator[FramePoses]:
         """Poses of successive frames, of which the first one's number is from `begins`."""
-        each = self._hint.full_look_every * self._params.frame_stride
+        each = self._hint.keyframe_interval * self._params.frame_stride
         groups = (list(group) for _, group in groupby(frames, lambda frame: frame.index // each))
         threads = self._params.threads  # and no group waits: its pictures are as large as they were filmed
         with (
@@ -122,7 +122,7 @@ class HintedLooks:
             return self._at(long_edge_px)
 
     def _loaded(self, long_edge_px: int) -> PoseBackend:
-        return self._load(self._params.model_copy(update={"long_edge_px": long_edge_px, "follow_hint": None}))
+        return self._load(self._params.model_copy(update={"long_edge_px": long_edge_px, "roi_propagation": None}))
 
 
 def input_side(side_px: int, scale_px: float) -> int:

@@ -40,7 +40,7 @@ class FramePoses:
     frame: int
     time_s: float
     poses: Sequence[Pose]
-    hinted: bool = False
+    propagated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +68,18 @@ class PoseBackend(Protocol):
 def load_backend(name: str, params: Any) -> PoseBackend:
     """The backend of that name, imported now, with the looks of the parameters; unknown names list the known ones."""
     entry = find_backend(name)
-    if params.looks.more_than_one:
-        from posemill.estimation.tta.ensemble import several_looks
+    if params.tta.enabled:
+        from posemill.estimation.tta.ensemble import with_tta
 
-        return several_looks(entry.load, params)
-    if params.follow_hint:
+        return with_tta(entry.load, params)
+    if params.roi_propagation:
         if not entry.sizes:
             raise InputError(
-                f"label.follow_hint saves nothing with backend {name}, which looks close up at people anyway: "
+                f"label.roi_propagation saves nothing with backend {name}, which looks close up at people anyway: "
                 "set it to null"
             )
-        from posemill.estimation.roi_propagation import HintedLooks
+        from posemill.estimation.roi_propagation import RoiPropagatingBackend
 
-        return HintedLooks(entry.load, params)
+        return RoiPropagatingBackend(entry.load, params)
     backend: PoseBackend = entry.load(params)
     return backend

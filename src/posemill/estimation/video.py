@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from posemill.estimation.fingerprint import fingerprint
 from posemill.estimation.prefetch import batched, prefetched
 from posemill.estimation.region import Region
-from posemill.estimation.roi_propagation import HintedLooks
+from posemill.estimation.roi_propagation import RoiPropagatingBackend
 from posemill.estimation.tracking import Tracker
 from posemill.estimation.types import FramePoses, FrameSpan, Pose, PoseBackend
 from posemill.params.label import LabelParams
@@ -26,7 +26,7 @@ from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.video.decode import read_frames
 from posemill.video.probe import probe
-from posemill.video.sandboxed import probe_apart, read_frames_apart
+from posemill.video.sandboxed import probe_sandboxed, read_frames_sandboxed
 
 if TYPE_CHECKING:
     from posemill.video.decode import Frame
@@ -58,8 +58,8 @@ def find_poses(
     apart  a stranger sent the video: it is decoded in another process, within bounded time and memory.
     Errors: UnreadableMedia, also when only the end of the video is unreadable.
     """
-    if isinstance(backend, HintedLooks):
-        yield from _hinted(path, backend, params, span or FrameSpan(), progress, apart)
+    if isinstance(backend, RoiPropagatingBackend):
+        yield from _propagated(path, backend, params, span or FrameSpan(), progress, apart)
         return
     frames: Iterator[Frame] = prefetched(_frames(path, params, span, apart), params.batch_frames)
     under_way: deque[tuple[Frame, Region | None]] = deque()  # without their pictures
@@ -87,8 +87,13 @@ def _stream(backend: PoseBackend, images: Iterator[NDArray[np.uint8]], params: L
             yield from backend.poses(batch)
 
 
-def _hinted(
-    path: Path, backend: HintedLooks, params: LabelParams, span: FrameSpan, progress: Progress | None, apart: bool
+def _propagated(
+    path: Path,
+    backend: RoiPropagatingBackend,
+    params: LabelParams,
+    span: FrameSpan,
+    progress: Progress | None,
+    apart: bool,
 ) -> Iterator[FramePoses]:
     """The same by a backend that follows people: it begins to read a little before the span."""
     whole = FrameSpan(backend.begins(span), span.end)
@@ -111,7 +116,7 @@ def _hinted(
 
 
 def _frames(path: Path, params: LabelParams, span: FrameSpan | None, apart: bool) -> Iterator[Frame]:
-    span, read = span or FrameSpan(), read_frames_apart if apart else read_frames
+    span, read = span or FrameSpan(), read_frames_sandboxed if apart else read_frames
     return read(path, params.frame_stride, span.start, span.end)
 
 
@@ -133,7 +138,7 @@ def label_medium(
     apart: bool = False,
 ) -> MediumTracks:
     """Everybody in a video. A video without people gives no track and is no error. `apart` as in find_poses."""
-    found = probe_apart(path) if apart else probe(path)
+    found = probe_sandboxed(path) if apart else probe(path)
     tracker = Tracker(backend.skeleton, params.tracking)
     frames, last_s = 0, 0.0
     for each in find_poses(path, backend, params, progress=progress, apart=apart):

@@ -101,7 +101,7 @@ class Judgement:
             "windows": int(windows.sum()),
             "clips_unanswered": self.unanswered,
             "accuracy_counting_unanswered": float(np.trace(counts) / (counts.sum() + self.unanswered)),
-            "abstain_below": self.threshold,
+            "rejection_threshold": self.threshold,
             "answered": coverage,
             "accuracy_of_answered": selected,
             "risk_coverage_area": self.risk_coverage.area,
@@ -125,14 +125,14 @@ def judge(
     test_logits: NDArray[np.float32],
     bins: int,
     unanswered: int = 0,
-    answered_right: float = 0.95,
+    target_selective_accuracy: float = 0.95,
     fitted_on: str = VALIDATION,
 ) -> Judgement:
     """Put the figures together.
 
     index       rows of the test split in prepare's index.parquet, test_logits (N, C) in the same order.
     validation  the same of the validation split: the temperature is fitted there and there only, and the threshold
-                of abstention, at which `answered_right` of the answers are right.
+                of abstention, at which `target_selective_accuracy` of the answers are right.
     fitted_on   what these are called: HELD_OUT for those of folds.
     Errors: InputError when the test split is empty or has an activity that classes.json lacks.
     """
@@ -151,7 +151,7 @@ def judge(
         bins=calibration.reliability(probabilities, actual, bins),
         raw_bins=calibration.reliability(calibration.softmax(test_logits), actual, bins),
         unanswered=unanswered,
-        threshold=_threshold(validation, classes, temperature, answered_right),
+        threshold=_threshold(validation, classes, temperature, target_selective_accuracy),
     )
 
 

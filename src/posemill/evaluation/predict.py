@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from posemill.evaluation.calibration import softmax
 from posemill.models.predict import Features, logits
 
-Ask = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # windows (N, T, K, 3) → probabilities (N, C)
+PredictFn = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # windows (N, T, K, 3) → probabilities (N, C)
 
 
-def asker(network: Any, features: Features, temperature: float, batch_size: int) -> Ask:
+def predict_fn(network: Any, features: Features, temperature: float, batch_size: int) -> PredictFn:
     """The network as one function of windows in pixels; its answers are those that evaluation judges."""
 
     def ask(windows: NDArray[np.float32]) -> NDArray[np.float32]:

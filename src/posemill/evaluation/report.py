@@ -12,7 +12,7 @@ from posemill.evaluation.bootstrap import accuracy_interval
 from posemill.evaluation.gates import GateOutcome
 from posemill.evaluation.judge import HELD_OUT, VALIDATION, Judgement
 from posemill.evaluation.robustness import report
-from posemill.evaluation.robustness.outcome import Trials
+from posemill.evaluation.robustness.outcome import RobustnessResults
 from posemill.params.evaluate import Gates
 from posemill.pose.skeleton import Skeleton
 from posemill.report import plots, skeletons
@@ -31,7 +31,7 @@ def page(
     skeleton: Skeleton,
     mistakes: int,
     about: str = "",
-    tried: Trials | None = None,
+    tried: RobustnessResults | None = None,
 ) -> Page:
     """The whole report.
 

@@ -24,7 +24,7 @@ def write(
     _json(folder / "metrics.json", figures)
     _json(
         folder / "calibration.json",
-        {"temperature": judged.temperature, "abstain_below": judged.threshold, "fitted_on": judged.fitted_on},
+        {"temperature": judged.temperature, "rejection_threshold": judged.threshold, "fitted_on": judged.fitted_on},
     )
     _predictions(folder / "predictions.parquet", judged)
     plots = folder / "plots"

@@ -28,7 +28,7 @@ class _Traits:
         return self.presence * self.size * self.central * (0.15 + min(self.movement, 1.0))
 
 
-def acting_person(tracks: MediumTracks, start_s: float = 0.0, end_s: float = float("nan")) -> PoseTrack | None:
+def main_subject(tracks: MediumTracks, start_s: float = 0.0, end_s: float = float("nan")) -> PoseTrack | None:
     """The acting person's poses with start_s <= time < end_s (NaN = to the end); None where there is no person.
 
     Confidence plays no part: a bystander who stands still is often seen best. Pieces of the same person, which a

@@ -14,7 +14,7 @@ SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shown:
+class ClipPoses:
     """What one clip shows. xy: (T, K, 2) pixels of the acting person, NaN = not seen; the same K for all clips."""
 
     clip: int
@@ -24,7 +24,7 @@ class Shown:
     xy: NDArray[np.float32]
 
 
-def leaks(clips: Sequence[Shown]) -> list[str]:
+def leaks(clips: Sequence[ClipPoses]) -> list[str]:
     """One sentence for each kind of leak: what is on both sides, and what to do."""
     told = []
     media: dict[str, set[str]] = {}
@@ -47,7 +47,7 @@ def leaks(clips: Sequence[Shown]) -> list[str]:
     return told
 
 
-def _of(clip: Shown) -> str:
+def _of(clip: ClipPoses) -> str:
     return f"clip {clip.clip} ({clip.split})"
 
 

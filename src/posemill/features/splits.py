@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class ClipMeta:
     """One clip as far as splitting goes. official is `train`, `test` or None."""
 
     subject: str
@@ -20,7 +20,7 @@ class Labelled:
     dataset: str = ""
 
 
-def together(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+def group_subjects(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """subject → the first, by name, of all who must be on one side with them. pairs: (subject, medium).
 
     Whoever is in one medium belongs together, and so do those whom a third joins.
@@ -40,7 +40,7 @@ def together(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {subject: head(subject) for subject in first}
 
 
-def split_subjects(clips: Sequence[Labelled], validation: float, test: float, seed: int) -> dict[str, str]:
+def split_subjects(clips: Sequence[ClipMeta], validation: float, test: float, seed: int) -> dict[str, str]:
     """subject → `train`, `validation` or `test`, the same for the same clips and seed.
 
     validation, test  shares of the clips of every activity in every dataset, as nearly as whole subjects allow: a
@@ -63,7 +63,7 @@ def split_subjects(clips: Sequence[Labelled], validation: float, test: float, se
     return split
 
 
-def _official(clips: Sequence[Labelled]) -> Mapping[str, str]:
+def _official(clips: Sequence[ClipMeta]) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for clip in clips:
         if clip.official and found.get(clip.subject) != "test":
@@ -71,7 +71,7 @@ def _official(clips: Sequence[Labelled]) -> Mapping[str, str]:
     return found
 
 
-def _counts(clips: Sequence[Labelled], subjects: list[str]) -> NDArray[np.float64]:
+def _counts(clips: Sequence[ClipMeta], subjects: list[str]) -> NDArray[np.float64]:
     """(subjects, activities of each dataset) clips."""
     number = Counter((c.subject, c.dataset, c.activity) for c in clips)
     kinds = sorted({(c.dataset, c.activity) for c in clips})

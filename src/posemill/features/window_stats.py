@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Visible:
+class WindowStats:
     """One number a window each; NaN where nothing is seen at all.
 
     body_px     (N,) float32, pixels: the longer side of the pose's box, median over the window's poses.
@@ -22,7 +22,7 @@ class Visible:
     confidence: NDArray[np.float32]
 
 
-def visible(windows: NDArray[np.float32]) -> Visible:
+def window_stats(windows: NDArray[np.float32]) -> WindowStats:
     """Of windows (N, T, K, 3): x_px, y_px, confidence; NaN = not seen."""
     xy = windows[..., :2]
     seen: NDArray[np.bool_] = ~np.isnan(windows[..., 0])
@@ -32,14 +32,14 @@ def visible(windows: NDArray[np.float32]) -> Visible:
     extent = np.where(empty[..., None], np.nan, high - np.where(empty[..., None], 0, low)).max(-1)
     count = seen.sum((1, 2))
     total = np.where(seen, windows[..., 2], 0).sum((1, 2), np.float64)
-    return Visible(
+    return WindowStats(
         body_px=_median(extent).astype(np.float32),
         missing=1 - seen.mean((1, 2), dtype=np.float32),
         confidence=np.where(count, total / np.maximum(count, 1), np.nan).astype(np.float32),
     )
 
 
-def written(values: NDArray[np.float32]) -> list[float | None]:
+def round_for_json(values: NDArray[np.float32]) -> list[float | None]:
     """To four digits, for JSON; NaN as null. Both sides of a comparison are written by this, or equal values differ."""
     return [None if v != v else float(f"{v:.4g}") for v in values.tolist()]
 

@@ -55,7 +55,7 @@ def add_entries(
     entries: Sequence[Entry],
     *,
     dataset: str,
-    said_by: str,
+    annotated_by: str,
     advance: Callable[[], object] = lambda: None,
 ) -> Added:
     """Put every file into the store once, then its medium and clips into the database, in batches.
@@ -74,15 +74,15 @@ def add_entries(
                 unread.append((rows[0], printable(str(exc))))
             else:
                 digests[address(path)] = digest
-                media.append(catalog.MediumRow(digest, dataset, rows[0].source, said_by))
-                clips += [catalog.ClipRow(medium=digest, said_by=said_by, **_claims(row)) for row in rows]
+                media.append(catalog.MediumRow(digest, dataset, rows[0].source, annotated_by))
+                clips += [catalog.ClipRow(medium=digest, annotated_by=annotated_by, **_claims(row)) for row in rows]
             advance()
         with engine.begin() as connection:
             fresh = catalog.add_media(connection, media)
             outcome = catalog.add_clips(connection, clips)
-            catalog.readable_again(connection, digests, said_by)
+            catalog.readable_again(connection, digests, annotated_by)
             for entry, reason in unread:
-                _set_aside(connection, entry, reason, dataset, said_by)
+                _set_aside(connection, entry, reason, dataset, annotated_by)
         total.files += len(media)
         total.media_added += fresh
         total.media_known += len(media) - fresh
@@ -105,9 +105,11 @@ def _put(store: MediaStore, path: Path) -> str:
         raise UnreadableMedia(f"{exc}; it changed while it was added: add it again") from exc
 
 
-def _set_aside(connection: Connection, entry: Entry, reason: str, dataset: str, said_by: str) -> None:
-    row = catalog.add_address(connection, address(entry.path), dataset=dataset, source=entry.source, added_by=said_by)
-    catalog.quarantine(connection, "medium", stage="ingest", reason=reason, added_by=said_by, medium_row=row)
+def _set_aside(connection: Connection, entry: Entry, reason: str, dataset: str, annotated_by: str) -> None:
+    row = catalog.add_address(
+        connection, address(entry.path), dataset=dataset, source=entry.source, added_by=annotated_by
+    )
+    catalog.quarantine(connection, "medium", stage="ingest", reason=reason, added_by=annotated_by, medium_row=row)
 
 
 def address(path: Path) -> str:
@@ -126,4 +128,4 @@ def _path(entry: Entry) -> Path:
 
 
 def _claims(entry: Entry) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in catalog.ClipRow.__slots__ if name not in ("medium", "said_by")}
+    return {name: getattr(entry, name) for name in catalog.ClipRow.__slots__ if name not in ("medium", "annotated_by")}

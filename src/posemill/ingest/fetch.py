@@ -55,10 +55,10 @@ def figures(kind: str, digest: str, store: MediaStore) -> dict[str, Any]:
     path = checked(digest, store)
     if kind == "keypoints":
         return _keypoint_figures(path)
-    from posemill.video.sandboxed import probe_apart
+    from posemill.video.sandboxed import probe_sandboxed
 
     try:
-        found = asdict(probe_apart(path))
+        found = asdict(probe_sandboxed(path))
     except UnreadableMedia as exc:
         raise UnreadableMedia(str(exc).replace(path.name, "the file")) from exc  # in the store its name is its digest
     found.pop("rotation")

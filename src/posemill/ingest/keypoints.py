@@ -65,7 +65,7 @@ def import_sequences(
     store: MediaStore,
     what: Collection,
     *,
-    said_by: str,
+    annotated_by: str,
     faulty: Faulty = "quarantine",
     advance: Callable[[], object] = lambda: None,
 ) -> Imported:
@@ -86,19 +86,21 @@ def import_sequences(
             continue
         reason = watch.sequence(found)
         if found.tracks.frames:
-            rows[found.name] = _Row(found, store.put_bytes(medium_bytes(found.tracks)), said_by, what.dataset, reason)
+            rows[found.name] = _Row(
+                found, store.put_bytes(medium_bytes(found.tracks)), annotated_by, what.dataset, reason
+            )
         else:
             unread.append(Fault(found.name, reason or "it is empty: no frame"))
     aside = {name: row.reason for name, row in rows.items() if row.reason} | watch.crossing()
     sentences = tuple(fault.sentence() for fault in (*unread, *(Fault(n, r) for n, r in aside.items())))
     if len(aside) == len(rows):
         raise InputError(f"none of {len(sentences)} sequences of {what.place} is sound:{told(sentences)}")
-    catalog.add_dataset(conn, what.dataset, said_by, origin=what.origin)
+    catalog.add_dataset(conn, what.dataset, annotated_by, origin=what.origin)
     added = catalog.add_media(conn, [row.medium for row in rows.values()])
     outcome = catalog.add_clips(conn, [row.clip for row in rows.values()])
-    _set_aside(conn, what, {rows[name].medium.digest: reason for name, reason in aside.items()}, unread, said_by)
+    _set_aside(conn, what, {rows[name].medium.digest: reason for name, reason in aside.items()}, unread, annotated_by)
     sound = {name: row for name, row in rows.items() if name not in aside}
-    _take_back(conn, {what.address(name): row.medium.digest for name, row in sound.items()}, said_by)
+    _take_back(conn, {what.address(name): row.medium.digest for name, row in sound.items()}, annotated_by)
     frames = sum(row.medium.frames or 0 for row in sound.values())
     return Imported(len(sound), added, outcome.added, frames, outcome.conflicts, sentences)
 
@@ -108,13 +110,13 @@ class _Row:
 
     __slots__ = ("clip", "medium", "reason")
 
-    def __init__(self, sequence: Sequence, digest: str, said_by: str, dataset: str, reason: str | None) -> None:
+    def __init__(self, sequence: Sequence, digest: str, annotated_by: str, dataset: str, reason: str | None) -> None:
         tracks, self.reason = sequence.tracks, reason
         self.medium = catalog.MediumRow(
             digest=digest,
             dataset=dataset,
             source=sequence.source or sequence.name,
-            added_by=said_by,
+            added_by=annotated_by,
             kind="keypoints",
             width_px=tracks.width_px,
             height_px=tracks.height_px,
@@ -124,7 +126,7 @@ class _Row:
         )
         self.clip = catalog.ClipRow(
             digest,
-            said_by,
+            annotated_by,
             activity=sequence.activity,
             split=sequence.split,
             camera=sequence.camera,
@@ -147,7 +149,7 @@ def _refuse(what: Collection) -> None:
 
 
 def _set_aside(
-    conn: Connection, what: Collection, aside: Mapping[str, str], unread: Iterable[Fault], said_by: str
+    conn: Connection, what: Collection, aside: Mapping[str, str], unread: Iterable[Fault], annotated_by: str
 ) -> None:
     """aside: digest to reason. What could not be read has no digest, and is known by its address."""
     for digest, reason in aside.items():
@@ -158,16 +160,16 @@ def _set_aside(
             what.address(fault.name),
             dataset=what.dataset,
             source=printable(fault.name),
-            added_by=said_by,
+            added_by=annotated_by,
             kind="keypoints",
         )
         catalog.quarantine(conn, "medium", stage=STAGE, reason=printable(fault.sentence()), added_by=BY, medium_row=row)
 
 
-def _take_back(conn: Connection, sound: Mapping[str, str], said_by: str) -> None:
+def _take_back(conn: Connection, sound: Mapping[str, str], annotated_by: str) -> None:
     """What an earlier import set aside and is sound now. sound: address to digest."""
-    catalog.readable_again(conn, sound, said_by)
+    catalog.readable_again(conn, sound, annotated_by)
     digests = set(sound.values())
     for row in catalog.open_quarantine(conn, [STAGE]):
         if row["added_by"] == BY and row["medium"] in digests:
-            catalog.resolve_quarantine(conn, row["id"], said_by)
+            catalog.resolve_quarantine(conn, row["id"], annotated_by)

@@ -26,7 +26,7 @@ def register_video(
     split: str | None = None,
     start_s: float | None = None,
     end_s: float | None = None,
-    said_by: str,
+    annotated_by: str,
     truth: MediumTracks | None = None,
 ) -> str:
     """Store a video, add its medium and one clip (the whole of it, or start_s..end_s); returns its digest.
@@ -34,18 +34,18 @@ def register_video(
     truth: its exact keypoints; `medium` in it is replaced by the digest. The same file again changes nothing.
     """
     digest = store.put(path)
-    catalog.add_medium(conn, catalog.MediumRow(digest, dataset, source, said_by))
-    clip = catalog.ClipRow(digest, said_by, start_s or 0.0, end_s, activity, subject, camera, split)
+    catalog.add_medium(conn, catalog.MediumRow(digest, dataset, source, annotated_by))
+    clip = catalog.ClipRow(digest, annotated_by, start_s or 0.0, end_s, activity, subject, camera, split)
     catalog.add_clip(conn, clip)
     if truth is not None:
-        register_truth(conn, store, digest, truth, origin=dataset, said_by=said_by)
+        register_ground_truth(conn, store, digest, truth, origin=dataset, annotated_by=annotated_by)
     return digest
 
 
-def register_truth(
-    conn: Connection, store: MediaStore, medium: str, truth: MediumTracks, *, origin: str, said_by: str
+def register_ground_truth(
+    conn: Connection, store: MediaStore, medium: str, truth: MediumTracks, *, origin: str, annotated_by: str
 ) -> str:
     """Store exact keypoints of a medium as a track file; returns that file's digest."""
     digest = store.put_bytes(medium_bytes(replace(truth, medium=medium)))
-    catalog.add_truth(conn, medium, digest, truth.skeleton.name, origin, said_by)
+    catalog.add_ground_truth(conn, medium, digest, truth.skeleton.name, origin, annotated_by)
     return digest

@@ -19,7 +19,7 @@ def listed(
 
 
 def set_segment(
-    conn: Connection, medium: str, *, start_s: float, end_s: float | None, said_by: str, **claims: str | None
+    conn: Connection, medium: str, *, start_s: float, end_s: float | None, annotated_by: str, **claims: str | None
 ) -> str:
     """Say what a stretch of a medium shows; returns `added`, `completed` or `known`.
 
@@ -27,17 +27,17 @@ def set_segment(
     """
     digest = catalog.find_medium(conn, medium)["digest"]
     _check_stretch(start_s, end_s)
-    outcome = catalog.add_clip(conn, catalog.ClipRow(digest, said_by, start_s, end_s, **claims))
+    outcome = catalog.add_clip(conn, catalog.ClipRow(digest, annotated_by, start_s, end_s, **claims))
     if outcome.conflicts:
         raise InputError(outcome.conflicts[0])
     return "added" if outcome.added else "completed" if outcome.completed else "known"
 
 
-def correct(conn: Connection, clip: int, said_by: str, **changes: Any) -> int:
+def correct(conn: Connection, clip: int, annotated_by: str, **changes: Any) -> int:
     """Say something else about a clip; returns the number of the clip that now holds. See catalog.correct_clip."""
     if not changes:
         raise InputError("nothing to correct: give at least one of --activity, --start, --end, --subject, --camera")
-    return catalog.correct_clip(conn, clip, said_by, **changes)
+    return catalog.correct_clip(conn, clip, annotated_by, **changes)
 
 
 def _check_stretch(start_s: float, end_s: float | None) -> None:

@@ -89,7 +89,9 @@ def poses_of(
         person_confidence=np.array([pose.person_confidence for pose in each], np.float64),
         xy=np.array([pose.xy for pose in each], np.float32).reshape(-1, k, 2),
         confidence=np.array([pose.confidence for pose in each], np.float32).reshape(-1, k),
-        hinted=np.array([frame.hinted for frame in found], np.bool_) if any(f.hinted for f in found) else None,
+        propagated=np.array([frame.propagated for frame in found], np.bool_)
+        if any(f.propagated for f in found)
+        else None,
     )
 
 
@@ -98,9 +100,9 @@ def frames_of(chunk: ChunkPoses) -> Iterator[FramePoses]:
     first = np.concatenate([[0], np.cumsum(chunk.people)])
     for number, (frame, time_s) in enumerate(zip(chunk.frame.tolist(), chunk.time_s.tolist(), strict=True)):
         people = range(first[number], first[number + 1])
-        sure, hinted = chunk.person_confidence, chunk.hinted is not None and bool(chunk.hinted[number])
+        sure, propagated = chunk.person_confidence, chunk.propagated is not None and bool(chunk.propagated[number])
         poses = [Pose(chunk.xy[n], chunk.confidence[n], float(sure[n])) for n in people]
-        yield FramePoses(frame, time_s, poses, hinted)
+        yield FramePoses(frame, time_s, poses, propagated)
 
 
 def _end(stretch: Stretch) -> float:

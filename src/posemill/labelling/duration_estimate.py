@@ -14,7 +14,7 @@ from posemill.video.probe import probe
 LOOKED_AT = 20
 
 
-def guessed_frames(media: Sequence[str], store: MediaStore, stride: int) -> int | None:
+def estimate_frames(media: Sequence[str], store: MediaStore, stride: int) -> int | None:
     """Frames to look at in all of them, from the mean of a few; None where none of these is on this machine."""
     few = media[:: max(1, len(media) // LOOKED_AT)][:LOOKED_AT]
     found = [_frames(medium, store) for medium in few]

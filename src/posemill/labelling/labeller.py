@@ -79,15 +79,15 @@ class Labeller:
         self.tracks.put(tracks)
         return tracks
 
-    def hinted(self, media: Iterable[str]) -> int:
+    def propagated(self, media: Iterable[str]) -> int:
         """Frames of these media of which only the surroundings of people were looked at; damaged files do not count."""
-        if self.params.follow_hint is None:
+        if self.params.roi_propagation is None:
             return 0
         stored, count = self.poses.stretches(self.pose_fingerprint), 0
         for medium in media:
             for part in chain(stored.get(medium, ())):
                 with suppress(InputError):  # its tracks are there, and a count is no reason to stop
-                    count += self.poses.hinted(medium, self.pose_fingerprint, part)
+                    count += self.poses.propagated(medium, self.pose_fingerprint, part)
         return count
 
     def _frames(self, medium: str, first: ChunkPoses, others: Iterable[Stretch]) -> Iterator[FramePoses]:
@@ -122,9 +122,9 @@ def imported(store: MediaStore, medium: str) -> MediumTracks:
     return replace(read_medium(store.fetch(medium)), medium=medium, labeller=IMPORTED)
 
 
-def with_truth(
-    store: MediaStore, truths: dict[str, str], labelled: Callable[[str], MediumTracks]
+def with_ground_truth(
+    store: MediaStore, ground_truths: dict[str, str], labelled: Callable[[str], MediumTracks]
 ) -> Iterator[tuple[MediumTracks, MediumTracks]]:
-    """(found, true) tracks of every medium in `truths`, which gives the digest of its track file."""
-    for medium, digest in truths.items():
+    """(found, true) tracks of every medium in `ground_truths`, which gives the digest of its track file."""
+    for medium, digest in ground_truths.items():
         yield labelled(medium), read_medium(store.fetch(digest))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from posemill.labelling.chunks import chunk_frames, cover
-from posemill.labelling.duration_estimate import guessed_frames
+from posemill.labelling.duration_estimate import estimate_frames
 from posemill.labelling.labeller import Labeller
 from posemill.store.ledger import Job, Ledger, database
 from posemill.store.pose_store import Stretch
@@ -16,7 +16,7 @@ Media = Sequence[Mapping[str, Any]]  # rows with `digest`, `fps` and `frames`; t
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class MediumPlan:
     """One medium's stretches.
 
     new        not in the ledger yet: (stretch, whether the store has it).
@@ -59,12 +59,12 @@ class Plan:
     guessed: int | None = None
 
 
-def survey(labeller: Labeller, ledger: Ledger, media: Media, quarantined: int) -> Plan:
+def make_plan(labeller: Labeller, ledger: Ledger, media: Media, quarantined: int) -> Plan:
     """What there is to do, without doing or writing anything."""
     with database(ledger.engine) as connection:
         jobs = ledger.jobs(connection)
     stored, tracked = labeller.poses.stretches(ledger.fingerprint), labeller.tracks.media(labeller.fingerprint)
-    found = accounts(media, jobs, stored, labeller.params.chunk_s)
+    found = medium_plans(media, jobs, stored, labeller.params.chunk_s)
     todo = [account for account in found if account.unfinished]
     rate, (frames, guessed, unmeasured) = ledger.rate(), length_of(todo, labeller)
     return Plan(
@@ -82,12 +82,12 @@ def survey(labeller: Labeller, ledger: Ledger, media: Media, quarantined: int) -
     )
 
 
-def settle(labeller: Labeller, ledger: Ledger, media: Media) -> list[Account]:
+def reconcile(labeller: Labeller, ledger: Ledger, media: Media) -> list[MediumPlan]:
     """Bring the ledger in line with the store, and queue what is missing of these media."""
     with ledger.planning() as connection:
         jobs = ledger.jobs(connection)
         stored = labeller.poses.stretches(ledger.fingerprint)  # listed after the jobs: a chunk is stored, then done
-        found = accounts(media, jobs, stored, labeller.params.chunk_s)
+        found = medium_plans(media, jobs, stored, labeller.params.chunk_s)
         new = [(a.medium["digest"], s, "done" if is_done else "queued") for a in found for s, is_done in a.new]
         ledger.add(connection, new)
         ledger.set_state(connection, [number for a in found for number in a.found], "done")
@@ -95,14 +95,14 @@ def settle(labeller: Labeller, ledger: Ledger, media: Media) -> list[Account]:
     return found
 
 
-def accounts(
+def medium_plans(
     media: Media, jobs: Mapping[str, Sequence[Job]], stored: Mapping[str, Sequence[Stretch]], chunk_s: float
-) -> list[Account]:
+) -> list[MediumPlan]:
     """Every medium's account. Once a medium is in the ledger its stretches stay, whatever `chunk_s` becomes."""
-    return [_account(m, jobs.get(m["digest"], ()), stored.get(m["digest"], ()), chunk_s) for m in media]
+    return [_medium_plan(m, jobs.get(m["digest"], ()), stored.get(m["digest"], ()), chunk_s) for m in media]
 
 
-def to_do(account: Account, stride: int) -> int | None:
+def to_do(account: MediumPlan, stride: int) -> int | None:
     """Frames to look at in a medium; None where its length is unknown."""
     frames = account.medium["frames"]
     if frames is None:
@@ -111,27 +111,29 @@ def to_do(account: Account, stride: int) -> int | None:
     return sum(-(-(end - start) // stride) for end, (start, _) in zip(ends, account.unfinished, strict=True))
 
 
-def length_of(found: Sequence[Account], labeller: Labeller) -> tuple[int, int | None, int]:
+def length_of(found: Sequence[MediumPlan], labeller: Labeller) -> tuple[int, int | None, int]:
     """Frames to look at in media of known length; about how many in the others, None where that is not to be seen
     from here; and how many others there are.
     """
     stride = labeller.params.frame_stride
     todo = [account for account in found if account.unfinished]
     unmeasured = [account.medium["digest"] for account in todo if account.medium["frames"] is None]
-    guessed = guessed_frames(unmeasured, labeller.media, stride) if unmeasured else 0
+    guessed = estimate_frames(unmeasured, labeller.media, stride) if unmeasured else 0
     return sum(to_do(account, stride) or 0 for account in todo), guessed, len(unmeasured)
 
 
-def _account(medium: Mapping[str, Any], jobs: Sequence[Job], stored: Sequence[Stretch], chunk_s: float) -> Account:
+def _medium_plan(
+    medium: Mapping[str, Any], jobs: Sequence[Job], stored: Sequence[Stretch], chunk_s: float
+) -> MediumPlan:
     if not jobs:
         new = cover(stored, *_length(medium, chunk_s))
         unfinished = [stretch for stretch, is_done in new if not is_done]
-        return Account(medium, new, unfinished=unfinished, finished=len(new) - len(unfinished))
+        return MediumPlan(medium, new, unfinished=unfinished, finished=len(new) - len(unfinished))
     there = stored if len(stored) < 8 else set(stored)
     if all(job.state == "done" and job.stretch in there for job in jobs):  # nearly always
-        return Account(medium, finished=len(jobs))
+        return MediumPlan(medium, finished=len(jobs))
     unfinished = [job.stretch for job in jobs if job.stretch not in there]
-    return Account(
+    return MediumPlan(
         medium=medium,
         found=[job.id for job in jobs if job.stretch in there and job.state != "done"],
         lost=[job.id for job in jobs if job.stretch not in there and job.state == "done"],

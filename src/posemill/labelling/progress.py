@@ -42,7 +42,7 @@ class Lines(Report):
     of: str = ""
     frames: int = 0
     people: int = 0
-    hinted: int = 0
+    propagated: int = 0
     chunks: int = 0
     chunks_total: int = 0
     started: float = field(default=0.0)
@@ -61,9 +61,9 @@ class Lines(Report):
         """See Report."""
         self.chunks_total += chunks
 
-    def frame(self, medium: str, people: int, hinted: bool = False) -> None:
+    def frame(self, medium: str, people: int, propagated: bool = False) -> None:
         """See Report."""
-        self.frames, self.people, self.hinted = self.frames + 1, self.people + people, self.hinted + hinted
+        self.frames, self.people, self.propagated = self.frames + 1, self.people + people, self.propagated + propagated
         if self.clock() - self.told >= self.every_s:
             self._line()
 
@@ -90,10 +90,10 @@ class Lines(Report):
         self.told = self.clock()
         rate = self.frames / max(self.told - self.started, 1e-9)
         left = "" if self.total is None else f", {duration((self.total - self.frames) / rate)} left"
-        hinted = f"{self.hinted} around people only, " if self.hinted else ""
+        propagated = f"{self.propagated} around people only, " if self.propagated else ""
         self.tell(
             f"labelling: {self.frames}{self.of} frames, "
-            f"{rate:.1f} frames/s, {self.people / self.frames:.1f} persons a frame, {hinted}"
+            f"{rate:.1f} frames/s, {self.people / self.frames:.1f} persons a frame, {propagated}"
             f"chunk {self.chunks} of {self.chunks_total}{left}"
         )
 
@@ -108,7 +108,7 @@ class JsonLines(Report):
         """See Report."""
         start, end = chunk.stretch
         rate = round(chunk.frames / chunk.seconds, 2) if chunk.seconds else None
-        hinted = {"hinted_frames": chunk.hinted} if chunk.hinted else {}
+        propagated = {"propagated_frames": chunk.propagated} if chunk.propagated else {}
         self._say(
             "done",
             chunk.medium,
@@ -118,7 +118,7 @@ class JsonLines(Report):
             poses=chunk.poses,
             seconds=None if chunk.seconds is None else round(chunk.seconds, 4),
             frames_per_second=rate,
-            **hinted,
+            **propagated,
         )
 
     def failed(self, medium: str, reason: str, again: bool, source: str | None = None) -> None:
@@ -136,7 +136,7 @@ class JsonLines(Report):
 class _Bar(Report):
     def __init__(self, bar: Any) -> None:
         self._bar, self._task = bar, bar.add_task("labelling", total=None)
-        self._frames = self._people = self._hinted = 0
+        self._frames = self._people = self._propagated = 0
 
     def begin(self, chunks: int, frames: int | None, about: bool = False) -> None:
         self._bar.update(self._task, total=frames, chunks=chunks, chunk=0)
@@ -144,9 +144,13 @@ class _Bar(Report):
     def grown(self, chunks: int) -> None:
         self._bar.update(self._task, chunks=self._bar.tasks[0].fields.get("chunks", 0) + chunks)
 
-    def frame(self, medium: str, people: int, hinted: bool = False) -> None:
-        self._frames, self._people, self._hinted = self._frames + 1, self._people + people, self._hinted + hinted
-        self._bar.update(self._task, advance=1, people=self._people / self._frames, hinted=self._hinted)
+    def frame(self, medium: str, people: int, propagated: bool = False) -> None:
+        self._frames, self._people, self._propagated = (
+            self._frames + 1,
+            self._people + people,
+            self._propagated + propagated,
+        )
+        self._bar.update(self._task, advance=1, people=self._people / self._frames, propagated=self._propagated)
 
     def done(self, chunk: Done) -> None:
         self._bar.update(self._task, chunk=self._bar.tasks[0].fields.get("chunk", 0) + 1)
@@ -165,10 +169,10 @@ def _bar() -> Iterator[Report]:
     class Figures(ProgressColumn):
         def render(self, task: Any) -> Text:
             said = task.fields
-            hinted = f"{said['hinted']} hinted, " if said.get("hinted") else ""
+            propagated = f"{said['propagated']} propagated, " if said.get("propagated") else ""
             left = "" if task.time_remaining is None else f", {duration(task.time_remaining)} left"
             return Text(
-                f"frames, {task.speed or 0:.1f}/s, {said.get('people', 0):.1f} persons, {hinted}"
+                f"frames, {task.speed or 0:.1f}/s, {said.get('people', 0):.1f} persons, {propagated}"
                 f"chunk {said.get('chunk', 0)} of {said.get('chunks', 0)}{left}"
             )
 

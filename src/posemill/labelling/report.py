@@ -12,7 +12,7 @@ class Done:
     """One finished chunk.
 
     seconds  how long it took; None where it was found done in the store.
-    hinted   of its frames so many were looked at around people only, see label.follow_hint.
+    hinted   of its frames so many were looked at around people only, see label.roi_propagation.
     """
 
     medium: str
@@ -20,7 +20,7 @@ class Done:
     frames: int
     poses: int
     seconds: float | None
-    hinted: int = 0
+    propagated: int = 0
 
 
 class Report:
@@ -32,7 +32,7 @@ class Report:
     def grown(self, chunks: int) -> None:
         """So many chunks more: a medium was measured, and cut."""
 
-    def frame(self, medium: str, people: int, hinted: bool = False) -> None:
+    def frame(self, medium: str, people: int, propagated: bool = False) -> None:
         """One more frame was looked at (`hinted`: around people only), with so many people in it."""
 
     def done(self, chunk: Done) -> None:

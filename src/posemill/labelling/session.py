@@ -18,7 +18,7 @@ from posemill.store.postgres import open_engine
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class LabellingSession:
     """A labeller at its ledger.
 
     videos  digest, fps and frames (None: not measured) of the videos that it may label, in the order they were added.
@@ -41,13 +41,13 @@ class Room:
 
 
 @contextmanager
-def open_room(params: LabelParams, settings: Settings, stages: Sequence[str] = ()) -> Iterator[Room]:
+def open_session(params: LabelParams, settings: Settings, stages: Sequence[str] = ()) -> Iterator[LabellingSession]:
     """Open database, stores and backend. `stages`: whose quarantine counts (none named means everybody's)."""
     engine = open_engine(settings)
     try:
         videos, aside = _videos(engine, stages)
         labeller = open_labeller(params, settings)
-        yield Room(labeller, Ledger(engine, labeller.pose_fingerprint), videos, aside)
+        yield LabellingSession(labeller, Ledger(engine, labeller.pose_fingerprint), videos, aside)
     finally:
         engine.dispose()
 

@@ -21,10 +21,10 @@ from posemill.estimation.types import FramePoses, FrameSpan
 from posemill.estimation.video import find_poses
 from posemill.labelling.chunks import chunk_frames, grid, poses_of
 from posemill.labelling.labeller import Labeller
-from posemill.labelling.plan import Media, length_of, settle
+from posemill.labelling.plan import Media, length_of, reconcile
 from posemill.labelling.report import Done, Report
 from posemill.store.catalog import quarantine, record_probe
-from posemill.store.lease import LEASE_S, Holder
+from posemill.store.lease import LEASE_S, LeaseHolder
 from posemill.store.ledger import Lease, Ledger, database
 from posemill.video.probe import probe
 
@@ -43,7 +43,7 @@ def label_backlog(
     Errors: Unavailable when store or database went away, what is done stays; what a broken backend raised, once it
     failed at several media in a row; InputError, at the end, that lists damaged pose files.
     """
-    found = settle(labeller, ledger, media)
+    found = reconcile(labeller, ledger, media)
     known, guessed, unmeasured = length_of(found, labeller)
     frames = None if guessed is None else known + guessed
     report.begin(sum(len(account.unfinished) for account in found), frames, about=unmeasured > 0)
@@ -74,7 +74,7 @@ def work(labeller: Labeller, ledger: Ledger, ids: Sequence[int], report: Report,
     waiting, taken = deque(ids), 0
     if not ids:
         return 0
-    with _Ending() as ending, Holder(ledger, lease_s) as holder:
+    with _Ending() as ending, LeaseHolder(ledger, lease_s) as holder:
         worker = _Worker(labeller, ledger, holder, report)
         while waiting:
             window = list(islice(waiting, WINDOW))
@@ -127,7 +127,7 @@ class _Ending:
 class _Worker:
     """One lease after the other; remembers what spares it work between the chunks of one medium."""
 
-    def __init__(self, labeller: Labeller, ledger: Ledger, holder: Holder, report: Report) -> None:
+    def __init__(self, labeller: Labeller, ledger: Ledger, holder: LeaseHolder, report: Report) -> None:
         self._labeller, self._ledger, self._holder, self._report = labeller, ledger, holder, report
         self._at_hand: tuple[str, Path] | None = None
         self._failed: list[str] = []  # media of the failures since the last success
@@ -151,7 +151,7 @@ class _Worker:
             self._give_back(lease)
             raise
         finally:
-            self._holder.let_go()
+            self._holder.release()
 
     def _attempt(self, lease: Lease) -> str:
         medium, limit = lease.medium["digest"], self._labeller.params.attempts
@@ -180,8 +180,8 @@ class _Worker:
         poses.put(chunk)
         seconds = time.perf_counter() - started
         self._failed.clear()
-        hinted = sum(frame.hinted for frame in found)
-        done = Done(medium, lease.stretch, len(chunk.frame), len(chunk.person_confidence), seconds, hinted)
+        propagated = sum(frame.propagated for frame in found)
+        done = Done(medium, lease.stretch, len(chunk.frame), len(chunk.person_confidence), seconds, propagated)
         self._finish(lease, done)
         return "done"
 
@@ -214,7 +214,7 @@ class _Worker:
         for frame in find_poses(path, self._labeller.backend, self._labeller.params, FrameSpan(*lease.stretch)):
             found.append(frame)
             self._holder.alive()
-            self._report.frame(medium, len(frame.poses), frame.hinted)
+            self._report.frame(medium, len(frame.poses), frame.propagated)
         return found
 
     def _finish(self, lease: Lease, chunk: Done) -> None:

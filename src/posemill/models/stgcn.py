@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from posemill.cpu_kernels.batch_norm import normalised, normalised_joined, normalised_split
-from posemill.cpu_kernels.graph_matmul import mixed
-from posemill.cpu_kernels.temporal_max_pool import largest
+from posemill.cpu_kernels.graph_matmul import graph_matmul
+from posemill.cpu_kernels.temporal_max_pool import temporal_max_pool
 from posemill.models.streams import STREAMS, KeypointStreams
 from posemill.pose.skeleton import Skeleton
 
@@ -57,7 +57,7 @@ class _Graph(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         b, t, k, c = x.shape
         parts = self.parts.transpose(0, 1).flatten(0, 1)  # rows keypoint by keypoint, so that parts lie side by side
-        h = self.project(mixed(parts, x.reshape(b * t, k, c)).view(b, t, k, -1))
+        h = self.project(graph_matmul(parts, x.reshape(b * t, k, c)).view(b, t, k, -1))
         return normalised(self.norm, h, self.skip(x), relu=True)
 
 
@@ -96,7 +96,7 @@ class _Temporal(nn.Module):
             layer(part.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # a view: to torch it is a channels-last picture
             for layer, part in zip(self.convolve, parts, strict=True)
         ]
-        h = self.join(normalised_joined(self.joined, [*convolved, largest(largest_of, self.stride), plain]))
+        h = self.join(normalised_joined(self.joined, [*convolved, temporal_max_pool(largest_of, self.stride), plain]))
         if not self.dropout.p:
             return normalised(self.norm, h, skip, relu=True)
         h = self.dropout(self.norm(h))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
-from posemill.features.window_stats import visible, written
+from posemill.features.window_stats import round_for_json, window_stats
 
 FILE = "reference.json"
 FORMAT = "posemill-reference-1"
@@ -41,7 +41,7 @@ class Reference:
 
 def reference(windows: NDArray[np.float32], activities: Iterable[str]) -> Reference:
     """Of train windows (N, T, K, 3) and the label of each; both may be samples of the whole."""
-    seen = visible(windows)
+    seen = window_stats(windows)
     labels = Counter(map(str, activities))
     columns = dict(zip(FIGURES, (seen.body_px, seen.missing, seen.confidence), strict=True))
     return Reference(
@@ -81,4 +81,4 @@ def load(path: Path) -> Reference:
 def _spread(values: NDArray[np.float32]) -> tuple[float, ...]:
     known = np.sort(values[~np.isnan(values)])
     ranks = np.unique(np.linspace(0, len(known) - 1, min(len(known), VALUES)).round().astype(int))
-    return tuple(v for v in written(known[ranks]) if v is not None) if len(known) else ()
+    return tuple(v for v in round_for_json(known[ranks]) if v is not None) if len(known) else ()

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from posemill.errors import InputError, PosemillError
 from posemill.params.package import PackageParams
+from posemill.stages.held_out_clips import HeldOutClip, answer_between, choose, held_out_clips
 from posemill.stages.result import StageResult
-from posemill.stages.test_clips import HeldOut, answer_between, choose, held_out
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> AcceptResult
     from posemill.settings import Settings
 
     settings = Settings.from_env()
-    clips = choose(held_out(inputs), params.acceptance.clips)
+    clips = choose(held_out_clips(inputs), params.acceptance.clips)
     tags = package_tags(inputs, settings)
     served = tags["analysis" if any(c.kind == "video" for c in clips) else "activity"]
     started = time.monotonic()
@@ -74,7 +74,7 @@ def package_tags(inputs: Workspace, settings: Settings) -> dict[str, str]:
     return tags if bento.stored(tags, settings.home) else bento.build(folder, inputs.root, settings.home)
 
 
-def _try(client: Client, clips: list[HeldOut], inputs: Workspace, settings: Settings) -> Iterator[dict[str, Any]]:
+def _try(client: Client, clips: list[HeldOutClip], inputs: Workspace, settings: Settings) -> Iterator[dict[str, Any]]:
     """One row a clip. A refused clip is a wrong answer with its reason."""
     for clip in clips:
         started = time.monotonic()
@@ -96,8 +96,8 @@ def _try(client: Client, clips: list[HeldOut], inputs: Workspace, settings: Sett
         }
 
 
-def _ask(client: Client, clip: HeldOut, inputs: Workspace, settings: Settings) -> tuple[str | None, float]:
-    from posemill.features.main_subject import acting_person
+def _ask(client: Client, clip: HeldOutClip, inputs: Workspace, settings: Settings) -> tuple[str | None, float]:
+    from posemill.features.main_subject import main_subject
     from posemill.store.media import MediaStore
     from posemill.store.tracks import read_shard_medium
 
@@ -108,7 +108,7 @@ def _ask(client: Client, clip: HeldOut, inputs: Workspace, settings: Settings) -
     label = inputs.output("label")
     shards = pd.read_parquet(label / "media.parquet").set_index("medium")["shard"]
     tracks = read_shard_medium(label / str(shards[clip.medium]), clip.medium)
-    track = acting_person(tracks, clip.start_s, clip.end_s)
+    track = main_subject(tracks, clip.start_s, clip.end_s)
     verdict = None if track is None else client.predict_track(track).verdict
     return (verdict.activity, verdict.probability) if verdict else (None, 0.0)
 

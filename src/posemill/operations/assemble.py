@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict
 
 from posemill.errors import CheckpointError, InputError
 from posemill.features.pipeline import FeaturePipeline
-from posemill.models.held_out import FILE as HELD_OUT_FILE
-from posemill.models.held_out import HeldOut
+from posemill.models.out_of_fold import FILE as HELD_OUT_FILE
+from posemill.models.out_of_fold import OutOfFoldPredictions
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def run(
 ) -> AssembleResult:
     """Choose, and write network.safetensors, network.json and assemble.json into `outputs`.
 
-    Of networks that were trained in folds there is a held_out.npz too, for evaluate to calibrate by.
+    Of networks that were trained in folds there is a out_of_fold.npz too, for evaluate to calibrate by.
 
     folders  outputs of train: each network.safetensors and network.json.
     margin   of validation accuracy that a smaller ensemble may cost.
@@ -99,7 +99,9 @@ def run(
     models.save(outputs, *(chosen[0] if alone else fuse(chosen, features.skeleton, mirrored)))
     (outputs / HELD_OUT_FILE).unlink(missing_ok=True)
     if any((folders[m] / HELD_OUT_FILE).is_file() for m in choice.chosen.members):
-        HeldOut(index["window"].to_numpy(np.int64), together([said[m] for m in choice.chosen.members])).save(outputs)
+        OutOfFoldPredictions(
+            index["window"].to_numpy(np.int64), together([said[m] for m in choice.chosen.members])
+        ).save(outputs)
     result = _result(folders, loaded, digests, choice, margin, len(np.unique(clip)), about, prepare)
     (outputs / RECORD).write_text(result.model_dump_json(indent=1) + "\n")
     return result
@@ -145,7 +147,7 @@ def _unseen(
 
     index = pd.read_parquet(prepare / "index.parquet")
     windows = np.load(prepare / "windows.npy", mmap_mode="r")
-    folds = [HeldOut.load(folder, len(windows)) for folder in folders]
+    folds = [OutOfFoldPredictions.load(folder, len(windows)) for folder in folders]
     known = [held.rows for held in folds if held is not None]
     everything = len(known) == len(folds)
     index = index[index["window"].isin(reduce(np.intersect1d, known)) if everything else index["split"] == "validation"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from posemill.errors import InputError
-from posemill.stages.test_clips import HeldOut, held_out
+from posemill.stages.held_out_clips import HeldOutClip, held_out_clips
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def compare(challenger: Version, champion: Version, inputs: Workspace, settings:
     from posemill.evaluation.paired import paired
 
     try:
-        clips = _unseen(held_out(inputs), (challenger, champion), settings)
+        clips = _unseen(held_out_clips(inputs), (challenger, champion), settings)
     except FileNotFoundError as exc:
         raise InputError(
             f"no test split in {inputs.output('prepare')} to compare on: `dvc repro` (or `dvc pull`) first"
@@ -71,8 +71,8 @@ def stored_model(version: Version, settings: Settings) -> ActivityPredictor:
     )
 
 
-def _unseen(clips: list[HeldOut], versions: Sequence[Version], settings: Settings) -> list[HeldOut]:
-    seen = set().union(*(_made_of(v, settings) for v in versions))
+def _unseen(clips: list[HeldOutClip], versions: Sequence[Version], settings: Settings) -> list[HeldOutClip]:
+    seen = set().union(*(_training_lineage(v, settings) for v in versions))
     left = [clip for clip in clips if clip.medium not in seen]
     if not left:
         raise InputError(
@@ -82,7 +82,7 @@ def _unseen(clips: list[HeldOut], versions: Sequence[Version], settings: Setting
     return left
 
 
-def _made_of(version: Version, settings: Settings) -> set[str]:
+def _training_lineage(version: Version, settings: Settings) -> set[str]:
     """Media that the model was trained or chosen with, as far as its lineage is kept."""
     from posemill.store.lineage import read_lineage
     from posemill.store.media import MediaStore
@@ -94,7 +94,7 @@ def _made_of(version: Version, settings: Settings) -> set[str]:
     return {str(r["medium"]) for r in rows.iter_rows(named=True) if r["split"] != "test"}
 
 
-def _right(model: ActivityPredictor, clips: list[HeldOut], inputs: Workspace) -> Any:
+def _right(model: ActivityPredictor, clips: list[HeldOutClip], inputs: Workspace) -> Any:
     """(N,) whether the model has each clip right."""
     from posemill.stages.rewindow import tracks_of, verdicts
 

@@ -22,7 +22,7 @@ COLUMNS = {
 
 
 @dataclass(frozen=True, slots=True)
-class WildClip:
+class ExternalClip:
     """A stretch of a video (end_s NaN = to its end) and what it shows; None where nobody said."""
 
     path: Path
@@ -32,7 +32,7 @@ class WildClip:
     end_s: float = float("nan")
 
 
-def clips_of(folder: Path, labels: Path | None = None) -> list[WildClip]:
+def clips_of(folder: Path, labels: Path | None = None) -> list[ExternalClip]:
     """The clips of a folder in order of their names.
 
     labels  a table: CSV with columns path and activity (start_s, end_s too), or JSON {path: activity} or a list of such
@@ -49,10 +49,10 @@ def clips_of(folder: Path, labels: Path | None = None) -> list[WildClip]:
         raise InputError(f"{folder} holds no video: put videos there, named by activity or in folders by activity")
     table = labels or _own_table(folder)
     if table is None:
-        return [WildClip(file, name, activity_of(name)) for name, file in files.items()]
+        return [ExternalClip(file, name, activity_of(name)) for name, file in files.items()]
     clips = [_clip(row, files, table) for row in _rows(table)]
     named = {clip.name for clip in clips}
-    return [*clips, *(WildClip(file, name, None) for name, file in files.items() if name not in named)]
+    return [*clips, *(ExternalClip(file, name, None) for name, file in files.items() if name not in named)]
 
 
 def activity_of(name: str) -> str:
@@ -105,7 +105,7 @@ def _cell(row: Mapping[str, Any], names: Sequence[str]) -> str | None:
     return None if value is None else str(value).strip() or None
 
 
-def _clip(row: Mapping[str, Any], files: Mapping[str, Path], table: Path) -> WildClip:
+def _clip(row: Mapping[str, Any], files: Mapping[str, Path], table: Path) -> ExternalClip:
     name = Path(row["path"]).as_posix()
     if name not in files:
         raise InputError(f"{table} names {row['path']}, which is not among the videos of the folder; correct the table")
@@ -115,4 +115,4 @@ def _clip(row: Mapping[str, Any], files: Mapping[str, Path], table: Path) -> Wil
         raise InputError(f"{table}: start_s and end_s of {name} should be seconds ({exc})") from exc
     if end_s <= start_s:
         raise InputError(f"{table}: {name} ends at {end_s:g} s, which is not after its start at {start_s:g} s")
-    return WildClip(files[name], name, row["activity"], start_s, end_s)
+    return ExternalClip(files[name], name, row["activity"], start_s, end_s)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from posemill.report.page import Cell, Figure, Page, percent
 
 if TYPE_CHECKING:
-    from posemill.operations.external_videos import WildResult, WildVerdict
+    from posemill.operations.external_videos import ExternalResult, ExternalVerdict
     from posemill.pose.track import MediumTracks
 
 PICTURES, COLUMNS, CELL_PX = 12, 6, 200
@@ -34,7 +34,7 @@ def sheet(folder: Path, video: Path, tracks: MediumTracks) -> Path:
     return path
 
 
-def page(result: WildResult, sheets: Mapping[str, Path]) -> Page:
+def page(result: ExternalResult, sheets: Mapping[str, Path]) -> Page:
     """The whole report; `sheets` are the pictures by medium."""
     page = Page(
         "Videos from anywhere",
@@ -61,7 +61,7 @@ def page(result: WildResult, sheets: Mapping[str, Path]) -> Page:
     return page
 
 
-def _top(page: Page, result: WildResult) -> None:
+def _top(page: Page, result: ExternalResult) -> None:
     interval = ""
     if result.low is not None and result.high is not None:
         interval = f"95 % interval {percent(result.low)} – {percent(result.high)}"
@@ -80,13 +80,13 @@ def _top(page: Page, result: WildResult) -> None:
     page.figures(figures)
 
 
-def _row(v: WildVerdict) -> tuple[str | int | Cell, ...]:
+def _row(v: ExternalVerdict) -> tuple[str | int | Cell, ...]:
     sure = "–" if v.probability is None else percent(v.probability)
     outcome = Cell(v.outcome, _TONES.get(v.outcome, "warn"))
     return v.file, v.truth or "–", v.said or "–", sure, v.windows, v.people, outcome
 
 
-def _sentence(v: WildVerdict) -> str:
+def _sentence(v: ExternalVerdict) -> str:
     """What was said of a clip, its second and third choice too."""
     if v.note:
         return f"{v.outcome}: {v.note}"

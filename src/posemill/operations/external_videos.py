@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from posemill.errors import CheckpointError, UnreadableMedia
-from posemill.operations.external_clips import WildClip, clips_of, same_activity
+from posemill.operations.external_clips import ExternalClip, clips_of, same_activity
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
-    from posemill.evaluation.predict import Ask
+    from posemill.evaluation.predict import PredictFn
     from posemill.evaluation.robustness.frame_rates import Change
     from posemill.features.pipeline import FeaturePipeline
     from posemill.labelling.labeller import Labeller
@@ -35,7 +35,7 @@ COUNTED = ("right", "wrong")
 Begun = Callable[[str, int], object]
 
 
-class WildVerdict(BaseModel):
+class ExternalVerdict(BaseModel):
     """What the model said of one clip.
 
     truth    as the folder has it; `said`, `probability` over all windows; None where there was no window.
@@ -61,7 +61,7 @@ class WildVerdict(BaseModel):
     note: str | None = None
 
 
-class WildResult(StageResult):
+class ExternalResult(StageResult):
     """Top-1 over the clips whose activity the model knows; one without a window counts as wrong.
 
     weights    digest of the network's weights; `features` and `labeller` name what else decides the figures.
@@ -90,14 +90,14 @@ class WildResult(StageResult):
     top1_changed: dict[str, float]
     benchmark: float | None
     report: str
-    verdicts: list[WildVerdict]
+    verdicts: list[ExternalVerdict]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judge:
     """A network with the features and the calibration that belong to it."""
 
-    ask: Ask
+    ask: PredictFn
     features: FeaturePipeline
     classes: tuple[str, ...]
     name: str
@@ -116,9 +116,9 @@ def run(
     labels: Path | None = None,
     rates_hz: Sequence[float] = (),
     mirrored: bool = False,
-    told: Callable[[WildVerdict], object] = lambda _: None,
+    told: Callable[[ExternalVerdict], object] = lambda _: None,
     begun: Begun = lambda *_: None,
-) -> WildResult:
+) -> ExternalResult:
     """Judge all clips of a folder; writes <home>/wild/<digest>.json and .html.
 
     network  folder of a trained network; None = evaluate.network. Poses and tracks are kept in the store, so that
@@ -150,7 +150,7 @@ def run(
 def load_judge(params: Params, inputs: Workspace, network: Path | None = None) -> Judge:
     """The network of a folder (None: evaluate.network), with features.json from there or where it was trained."""
     from posemill import models
-    from posemill.evaluation.predict import asker
+    from posemill.evaluation.predict import predict_fn
     from posemill.features.pipeline import FeaturePipeline
 
     own = inputs.root / params.evaluate.network
@@ -170,8 +170,11 @@ def load_judge(params: Params, inputs: Workspace, network: Path | None = None) -
     evaluated = inputs.output("evaluate") if folder.resolve() == own.resolve() else folder
     calibration = _json(evaluated / "calibration.json")
     weights = str(_json(folder / "network.json")["sha256"])
-    ask = asker(trained, features, float(calibration.get("temperature", 1.0)), params.evaluate.batch_size)
-    accuracy, below = _json(evaluated / "metrics.json").get("accuracy"), float(calibration.get("abstain_below") or 0.0)
+    ask = predict_fn(trained, features, float(calibration.get("temperature", 1.0)), params.evaluate.batch_size)
+    accuracy, below = (
+        _json(evaluated / "metrics.json").get("accuracy"),
+        float(calibration.get("rejection_threshold") or 0.0),
+    )
     return Judge(ask, features, card.classes, card.name, weights, accuracy, below)
 
 
@@ -211,8 +214,8 @@ def mirror(tracks: MediumTracks) -> MediumTracks:
 
 
 def _found(
-    clips: Sequence[WildClip], labeller: Labeller, begun: Begun
-) -> Iterator[tuple[WildClip, str, MediumTracks | str]]:
+    clips: Sequence[ExternalClip], labeller: Labeller, begun: Begun
+) -> Iterator[tuple[ExternalClip, str, MediumTracks | str]]:
     """Every clip with the digest of its video and its tracks, or the reason why there are none."""
     from posemill.store.media import digest_of
 
@@ -241,22 +244,22 @@ def labelled(labeller: Labeller, path: Path, medium: str, begun: Begun = lambda 
 
 
 def verdict(
-    judge: Judge, clip: WildClip, medium: str, found: MediumTracks | str, changes: Mapping[str, Change]
-) -> WildVerdict:
+    judge: Judge, clip: ExternalClip, medium: str, found: MediumTracks | str, changes: Mapping[str, Change]
+) -> ExternalVerdict:
     """One clip, judged; `found` is a sentence where the video could not be read."""
-    from posemill.features.main_subject import acting_person
+    from posemill.features.main_subject import main_subject
 
     truth = same_activity(clip.activity, judge.classes) if clip.activity else None
     about = {"file": clip.name, "medium": medium, "truth": truth or clip.activity}
     if isinstance(found, str):
-        return WildVerdict(**about, outcome="unreadable", note=found)
-    actor = acting_person(found, clip.start_s, clip.end_s)
+        return ExternalVerdict(**about, outcome="unreadable", note=found)
+    actor = main_subject(found, clip.start_s, clip.end_s)
     windows, of_clip = _asked(judge, clip, found)
     best = max(of_clip, key=lambda name: of_clip[name], default=None)
     changed = {name: _asked(judge, clip, change(found))[1] for name, change in changes.items()}
     note = None if windows else "nobody was found" if actor is None else "nobody was seen long enough for one window"
     known: Outcome = "no label" if clip.activity is None else "unknown activity"
-    return WildVerdict(
+    return ExternalVerdict(
         **about,
         outcome=known if truth is None else "right" if best == truth else "wrong",
         said=best,
@@ -271,13 +274,13 @@ def verdict(
     )
 
 
-def _asked(judge: Judge, clip: WildClip, tracks: MediumTracks) -> tuple[int, dict[str, float]]:
+def _asked(judge: Judge, clip: ExternalClip, tracks: MediumTracks) -> tuple[int, dict[str, float]]:
     """Number of windows, and the probabilities of the clip; none without a window."""
     from posemill.features.verdict import clip_probabilities
+    from posemill.stages.held_out_clips import HeldOutClip
     from posemill.stages.rewindow import windows_of
-    from posemill.stages.test_clips import HeldOut
 
-    stretch = HeldOut(0, tracks.medium, "video", clip.start_s, clip.end_s, clip.activity or "")
+    stretch = HeldOutClip(0, tracks.medium, "video", clip.start_s, clip.end_s, clip.activity or "")
     windows = windows_of(judge.features, tracks, stretch)
     if not len(windows):
         return 0, {}
@@ -285,7 +288,9 @@ def _asked(judge: Judge, clip: WildClip, tracks: MediumTracks) -> tuple[int, dic
     return len(windows), {name: float(p) for name, p in zip(judge.classes, of_clip, strict=True)}
 
 
-def _digest(judge: Judge, labeller: Labeller, verdicts: Sequence[WildVerdict], changes: Mapping[str, Change]) -> str:
+def _digest(
+    judge: Judge, labeller: Labeller, verdicts: Sequence[ExternalVerdict], changes: Mapping[str, Change]
+) -> str:
     """Names a run by what it is made of: the same again replaces it."""
     told = [(v.file, v.medium, v.truth) for v in verdicts]
     parts = [judge.weights, judge.features.to_json(), labeller.fingerprint, told, list(changes)]
@@ -296,20 +301,20 @@ def _result(
     folder: Path,
     judge: Judge,
     labeller: Labeller,
-    verdicts: Sequence[WildVerdict],
+    verdicts: Sequence[ExternalVerdict],
     changes: Sequence[str],
     report: Path,
-) -> WildResult:
+) -> ExternalResult:
     from posemill.evaluation.metrics import wilson
 
     counted = [v for v in verdicts if v.outcome in COUNTED]
     right = sum(v.outcome == "right" for v in counted)
     low, high = wilson(right, len(counted)) if counted else (None, None)
 
-    def share(is_so: Callable[[WildVerdict, str], bool]) -> dict[str, float]:
+    def share(is_so: Callable[[ExternalVerdict, str], bool]) -> dict[str, float]:
         return {c: sum(is_so(v, c) for v in counted) / len(counted) for c in changes} if counted else {}
 
-    return WildResult(
+    return ExternalResult(
         folder=str(folder),
         network=judge.name,
         weights=judge.weights,

@@ -64,7 +64,7 @@ def register(
                     subject=clip.plan.subject_name,
                     camera=clip.camera,
                     split=split,
-                    said_by=SAID_BY,
+                    annotated_by=SAID_BY,
                     truth=clip.truth,
                 )
             clip.path.unlink()

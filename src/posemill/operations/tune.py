@@ -20,7 +20,7 @@ from posemill.params.train import TrainParams
 from posemill.params.tune import Range, TuneParams, override
 from posemill.stages import train
 from posemill.stages.workspace import Workspace
-from posemill.stages.workspace_lock import turn
+from posemill.stages.workspace_lock import workspace_lock
 
 if TYPE_CHECKING:
     import optuna
@@ -71,7 +71,7 @@ def run(
     base = base.model_copy(update={"epochs": params.epochs or base.epochs, "devices": 1})
     changed(base, {key: reach.example for key, reach in params.space.items()})
     home = inputs.root / "build" / "tune"
-    with turn(home / ".lock", "posemill tune"), warnings.catch_warnings():
+    with workspace_lock(home / ".lock", "posemill tune"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         for name in ("pytorch_lightning", "lightning_fabric"):  # says the same things of every trial

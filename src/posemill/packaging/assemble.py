@@ -41,7 +41,7 @@ def assemble(
     temperature: float,
     labeller: Mapping[str, Any],
     origin: Mapping[str, str | None],
-    abstain_below: float | None = None,
+    rejection_threshold: float | None = None,
 ) -> float:
     """Write the files of a package into `folder`; returns the largest difference of logits (see parity.py).
 
@@ -49,7 +49,7 @@ def assemble(
     temperature  > 0, of the calibration.
     labeller     what poses videos for this model, see docs/architecture.md.
     origin       further digests (snapshot, parameters, code …), noted beside those of the files.
-    abstain_below  probability under which the model had better abstain, as evaluation found it; None = it never does.
+    rejection_threshold  probability under which the model abstains, as evaluation fitted it; None = it never does.
     Errors: CheckpointError where network and features do not fit, or the export differs.
     """
     if (card.skeleton, card.frames) != (features.skeleton.name, features.window.frames):
@@ -63,7 +63,7 @@ def assemble(
     difference = max(require_parity(file, network, prepared) for file in exported)
     features.save(folder / FILES["features"])
     write_json(folder / FILES["classes"], list(card.classes))
-    abstain = {} if abstain_below is None else {"abstain_below": abstain_below}
+    abstain = {} if rejection_threshold is None else {"rejection_threshold": rejection_threshold}
     write_json(folder / FILES["calibration"], {"temperature": temperature, **abstain})
     write_json(folder / FILES["labeller"], dict(labeller))
     digests = of_files({key: folder / name for key, name in FILES.items()})

@@ -63,7 +63,7 @@ class Facts:
             network=_json(network / "network.json"),
             features=_json(package / "features.json"),
             digests=_json(package / "digests.json"),
-            wild=newest_wild(Settings.from_env().home / "wild", _json(package / "digests.json").get("weights")),
+            wild=newest_external(Settings.from_env().home / "wild", _json(package / "digests.json").get("weights")),
         )
 
 
@@ -114,7 +114,7 @@ def figures(metrics: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
-def newest_wild(folder: Path, weights: str | None) -> dict[str, Any] | None:
+def newest_external(folder: Path, weights: str | None) -> dict[str, Any] | None:
     """The newest result of `posemill evaluate --wild` in a folder, of the network whose weights have this digest."""
     for path in sorted(folder.glob("*.json"), key=lambda p: p.stat().st_mtime_ns, reverse=True):
         found: dict[str, Any] = _json(path)

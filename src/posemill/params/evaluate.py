@@ -10,9 +10,10 @@ class Gates(Section):
 
     Accuracy and F1 are of whole clips of the test split, which is what a client sees; the calibration error is of
     windows after the temperature, since a test split rarely has enough clips to measure it on them.
-    max_accuracy_lost_to_…  the noise budget: what may be lost at the strength that `trials` names.
-    min_frame_rate_agreement  share of clips with the same verdict at the worst of `trials.rates_hz` and with frames
-                            that are lost; min_backend_agreement the same with the keypoints of `trials.second_tracks`.
+    max_accuracy_lost_to_…  the noise budget: what may be lost at the strength that `robustness` names.
+    min_frame_rate_agreement  share of clips with the same verdict at the worst of `robustness.rates_hz` and with frames
+                            that are lost; min_backend_agreement the same with the keypoints of
+                            `robustness.second_tracks`.
     """
 
     min_accuracy: float | None = Field(default=0.8, ge=0, le=1)
@@ -30,7 +31,7 @@ class Gates(Section):
     min_stream_f1_50: float | None = Field(default=None, ge=0, le=1)
 
 
-class TrialParams(Section):
+class RobustnessParams(Section):
     """What test clips are put through. The gates say how much of it a model must stand.
 
     jitter       standard deviation of every keypoint's shift, as a share of the person's size in the picture.
@@ -54,14 +55,14 @@ class EvaluateParams(Section):
 
     network      folder of the network that is judged and packaged, relative to the workspace: what train wrote, or an
                  ensemble by `posemill assemble`.
-    answered_right  how often an answer should be right when the model may abstain; the threshold for it is found on
-                 the validation split.
+    target_selective_accuracy  selective accuracy wanted of the answers that are given; the rejection threshold
+                 for it is fitted on the validation split.
     """
 
     network: str = "build/train"
     gates: Gates = Gates()
-    trials: TrialParams = TrialParams()
+    robustness: RobustnessParams = RobustnessParams()
     batch_size: int = Field(default=256, ge=1)
     reliability_bins: int = Field(default=10, ge=2, le=50)
     mistakes_shown: int = Field(default=6, ge=0, le=50)
-    answered_right: float = Field(default=0.95, gt=0, le=1)
+    target_selective_accuracy: float = Field(default=0.95, gt=0, le=1)

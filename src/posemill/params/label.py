@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from posemill.params.section import Section
 from posemill.params.tracking import TrackingParams
-from posemill.params.tta import FollowHintParams, LooksParams, fits_stride
+from posemill.params.tta import RoiPropagationParams, TTAParams, fits_stride
 
 
 class LabelParams(Section):
@@ -36,15 +36,15 @@ class LabelParams(Section):
     instance_threshold: float = Field(default=0.15, ge=0, le=1, description="people less sure are dropped")
     keypoint_threshold: float = Field(default=0.0, ge=0, le=1, description="keypoints less sure are not seen")
     seed_threshold: float = Field(default=0.2, gt=0, le=1, description="confidence of a person's first keypoint")
-    second_look: float = Field(
+    rotation_fallback_threshold: float = Field(
         default=0.45,
         ge=0,
         le=1,
         description="a picture without anybody as sure as this is looked at turned to both"
         " sides too: people who lie; 0 = never",
     )
-    looks: LooksParams = LooksParams()
-    follow_hint: FollowHintParams | None = Field(
+    tta: TTAParams = TTAParams()
+    roi_propagation: RoiPropagationParams | None = Field(
         default=None,
         description="between full looks, look at people's surroundings only; none: every look is a full one",
     )
@@ -72,6 +72,6 @@ class LabelParams(Section):
 
     @model_validator(mode="after")
     def _hint_fits(self) -> LabelParams:
-        if self.follow_hint and self.looks.more_than_one:
-            raise ValueError("follow_hint and more looks (also_px, mirrored, close_up_px) do not go together: take one")
+        if self.roi_propagation and self.tta.enabled:
+            raise ValueError("roi_propagation and tta (scales_px, flip, crop_px) do not go together: take one")
         return self

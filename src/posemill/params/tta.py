@@ -1,4 +1,4 @@
-"""The `label.looks` and `label.follow_hint` sections of params.yaml."""
+"""The `label.tta` and `label.roi_propagation` sections of params.yaml."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ def fits_stride(value: int) -> int:
     return value
 
 
-class LooksParams(Section):
+class TTAParams(Section):
     """More looks at every picture than the one at `long_edge_px`; each costs as much again, and finds more."""
 
-    also_px: tuple[int, ...] = Field(default=(), description="long edges of further looks, 16n + 1 each")
-    mirrored: bool = Field(default=False, description="every look once more, mirrored")
-    close_up_px: int | None = Field(
+    scales_px: tuple[int, ...] = Field(default=(), description="long edges of further looks, 16n + 1 each")
+    flip: bool = Field(default=False, description="every scale once more, flipped")
+    crop_px: int | None = Field(
         default=None, ge=129, le=2049, description="long edge of a close look at everybody found; none without"
     )
 
-    @field_validator("also_px")
+    @field_validator("scales_px")
     @classmethod
     def _fit(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(fits_stride(px) for px in value)
 
-    @field_validator("close_up_px")
+    @field_validator("crop_px")
     @classmethod
     def _fits(cls, value: int | None) -> int | None:
         return None if value is None else fits_stride(value)
 
     @property
-    def more_than_one(self) -> bool:
+    def enabled(self) -> bool:
         """Whether anything is looked at more than once."""
-        return bool(self.also_px or self.mirrored or self.close_up_px)
+        return bool(self.scales_px or self.flip or self.crop_px)
 
 
-class FollowHintParams(Section):
+class RoiPropagationParams(Section):
     """Between full looks the network sees only the surroundings of the people in the frame before."""
 
-    full_look_every: int = Field(
+    keyframe_interval: int = Field(
         default=8, ge=2, le=64, description="frames; who comes in is found at the next full look at the latest"
     )
     margin: float = Field(

@@ -81,7 +81,7 @@ def _read_zipped(path: Path, points: Skeleton) -> Answers:
         return _read(file, points)
 
 
-def import_answers(connection: Connection, labelled: Labelled, path: Path, said_by: str) -> Imported:
+def import_answers(connection: Connection, labelled: Labelled, path: Path, annotated_by: str) -> Imported:
     """Take a file back; the transaction is the caller's.
 
     A keypoint counts as corrected when it is elsewhere than in our tracks, or seen in one of the two only. A person
@@ -93,11 +93,11 @@ def import_answers(connection: Connection, labelled: Labelled, path: Path, said_
     rows = _rows(labelled, answers)
     if answers.faults:
         raise InputError(f"{path}: nothing was imported, since {_listed(answers.faults)}")
-    outcome = add_corrections(connection, rows, said_by)
+    outcome = add_corrections(connection, rows, annotated_by)
     done, right = _closed(connection, labelled, answers, rows)
     said = {"file": path.name}
-    answer(connection, done, "done", said_by=said_by, said=said)
-    answer(connection, right, "dismissed", said_by=said_by, said=said)
+    answer(connection, done, "done", annotated_by=annotated_by, said=said)
+    answer(connection, right, "dismissed", annotated_by=annotated_by, said=said)
     return Imported(len(answers.people), len(rows), outcome.added, outcome.changed, len(done), len(right))
 
 

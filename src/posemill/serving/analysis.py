@@ -125,9 +125,9 @@ class AnalysisService(ActivityEndpoints):
         return await run_sync(self._poses, upload, limiter=self.pictures)
 
     def _poses(self, upload: ImageInput) -> ImageAnswer:
-        from posemill.video.sandboxed import read_picture_apart
+        from posemill.video.sandboxed import read_picture_sandboxed
 
-        image = read_picture_apart(upload.read(), upload.name)
+        image = read_picture_sandboxed(upload.read(), upload.name)
         height, width, _ = image.shape
         if min(height, width) < LEAST_PX:
             raise InputError(f"{upload.name} has {width}x{height} pixels: {LEAST_PX} a side are the least")

@@ -48,7 +48,7 @@ EXAMPLES: Mapping[type[BaseModel], dict[str, Any]] = {
     VideoAnswer: {
         "video": {"width_px": 640, "height_px": 360, "frames": 50, "duration_s": 2.0, "skeleton": "coco-17"},
         "verdict": _VERDICT,
-        "acting_person": 0,
+        "main_subject": 0,
         "people": [_PERSON],
         "note": None,
         "receipt": _RECEIPT,

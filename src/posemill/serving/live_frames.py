@@ -8,12 +8,12 @@ from typing import Any
 from posemill.errors import InputError
 from posemill.estimation.types import FramePoses
 from posemill.estimation.video import follow
-from posemill.features.main_subject import acting_person
+from posemill.features.main_subject import main_subject
 from posemill.pose.interpolate import found_only
 from posemill.pose.track import MediumTracks
 from posemill.serving.live_windows import Due, Judge
 from posemill.serving.poser import Poser
-from posemill.video.sandboxed import read_picture_apart
+from posemill.video.sandboxed import read_picture_sandboxed
 
 MOST_FRAMES = 1024  # that are remembered, without their pictures
 PATIENCE_S = 10.0  # for unpacking a frame
@@ -35,7 +35,7 @@ class FollowedFrames:
         """
         if self._seen and time_s <= self._seen[-1].time_s:
             raise InputError(f"time_s should increase, but {time_s:g} came after {self._seen[-1].time_s:g}")
-        image = read_picture_apart(content, "the frame", PATIENCE_S)
+        image = read_picture_sandboxed(content, "the frame", PATIENCE_S)
         if image.shape[:2] != self._size:  # another camera, or it was turned: nobody is where they were
             self._seen.clear()
             self._size = image.shape[0], image.shape[1]
@@ -46,7 +46,7 @@ class FollowedFrames:
         began_s = self._seen[0].time_s
         if not self._due(time_s, began_s):
             return None
-        actor = acting_person(self._tracks(began_s))
+        actor = main_subject(self._tracks(began_s))
         return self._judge(None if actor is None else found_only(actor), time_s - began_s, 0.0) | {"time_s": time_s}
 
     def _tracks(self, began_s: float) -> MediumTracks:

@@ -15,7 +15,7 @@ from posemill.serving.schema import Person, Segment
 from posemill.video.decode import Frame
 from posemill.video.draw import Image, contact_sheet, write_jpeg
 from posemill.video.encode import VideoWriter
-from posemill.video.sandboxed import probe_apart, read_frames_apart
+from posemill.video.sandboxed import probe_sandboxed, read_frames_sandboxed
 
 LONG_EDGE_PX = 1280  # larger pictures are made smaller: a player in a page shows no more
 PICTURES, COLUMNS, CELL_PX = 12, 4, 320
@@ -52,12 +52,12 @@ def draw(
     stride    every so many frames were looked at; a skeleton stays for those between.
     progress  gets the share that is done, 0..1; an error of it ends the work, and no file is left.
     """
-    facts = probe_apart(video)
+    facts = probe_sandboxed(video)
     width, height = _size(tracks)
     drawing = Overlay(_scaled(tracks, width, height), caption=captions(people))
     pictures = _Sheet(facts.frames)
     with VideoWriter(overlay, facts.fps, width, height) as writer:
-        for number, frame in enumerate(_apart_in_time(read_frames_apart(video))):
+        for number, frame in enumerate(_apart_in_time(read_frames_sandboxed(video))):
             small = cv2.resize(frame.image, (width, height), interpolation=cv2.INTER_AREA)
             shown, there = drawing.draw(
                 Frame(frame.index - frame.index % stride, frame.time_s, np.asarray(small, np.uint8))

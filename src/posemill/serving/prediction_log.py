@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.features.window_stats import visible, written
+from posemill.features.window_stats import round_for_json, window_stats
 from posemill.serving.guard.caller import BEGAN, CLIENT
 
 SAMPLED = 8  # windows of an answer that are summed up, spread over it: enough for monitoring, and quick
@@ -54,7 +54,7 @@ class PredictionLog:
         self._notes: deque[_Note] = deque()
         self._rows: deque[Row] = deque()
         self._wake, self._closing = threading.Event(), False
-        self.written = self.lost = 0
+        self.round_for_json = self.lost = 0
         self._thread = threading.Thread(target=self._run, name="posemill-prediction-log", daemon=True)
         if write is not None:
             self._thread.start()
@@ -141,20 +141,20 @@ class PredictionLog:
             log.warning("%d answers cannot be recorded now: %s", len(rows), str(exc).splitlines()[0])
             return False
         self._rows.clear()
-        self.written += len(rows)
+        self.round_for_json += len(rows)
         return True
 
 
 def summary(windows: NDArray[np.float32], activities: Sequence[str], total: int) -> dict[str, Any]:
     """What a row keeps of its windows (N, T, K, 3): the number of all, and of the sampled ones lists of body_px,
     missing, keypoint_confidence (see features/window_stats.py; null where nothing is seen) and activities."""
-    seen = visible(windows)
+    seen = window_stats(windows)
     columns: Mapping[str, Any] = {
         "body_px": seen.body_px,
         "missing": seen.missing,
         "keypoint_confidence": seen.confidence,
     }
-    lists = {name: written(values) for name, values in columns.items()}
+    lists = {name: round_for_json(values) for name, values in columns.items()}
     return {"windows": total, **lists, "activities": list(activities)}
 
 
@@ -168,7 +168,7 @@ def watch(service: Any) -> PredictionLog:
     service.observers.append(answered)
     for name, says, now in (
         ("lost", "Answers that could not be recorded, ever.", lambda: kept.lost),
-        ("written", "Answers that were recorded.", lambda: kept.written),
+        ("written", "Answers that were recorded.", lambda: kept.round_for_json),
         ("waiting", "Answers that are still to be recorded.", lambda: kept.waiting),
     ):
         service.metrics.gauge(f"posemill_record_{name}", says, now)

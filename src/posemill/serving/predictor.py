@@ -63,7 +63,7 @@ class ActivityPredictor:
         if (outputs := session.get_outputs()[0].shape[-1]) != len(classes):
             raise CheckpointError(f"{folder}: the model has {outputs} outputs, classes.json {len(classes)} names")
         calibration = _read(folder / CALIBRATION)
-        features, below = FeaturePipeline.load(folder / FEATURES), calibration.get("abstain_below")
+        features, below = FeaturePipeline.load(folder / FEATURES), calibration.get("rejection_threshold")
         return cls(features, classes, float(calibration["temperature"]), digests, session, below)
 
     def logits(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -161,11 +161,11 @@ class VideoFacts(_Strict):
 
 
 class VideoAnswer(_Strict):
-    """People and their activities. `acting_person` is the one that the verdict speaks of, null without people."""
+    """People and their activities. `main_subject` is the one that the verdict speaks of, null without people."""
 
     video: VideoFacts
     verdict: Verdict | None
-    acting_person: int | None
+    main_subject: int | None
     people: list[Person]
     note: str | None = None
     receipt: Receipt

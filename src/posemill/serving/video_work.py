@@ -41,11 +41,11 @@ class VideoWork:
 
         Errors: UnreadableMedia, InputError for a video that is longer than this service takes, or any for a deep model.
         """
-        from posemill.video.sandboxed import probe_apart
+        from posemill.video.sandboxed import probe_sandboxed
 
         if self.predictor.features.coordinates == 3:
             raise InputError("videos give x and y, and this model reads z too: send whole tracks to /predict_track")
-        job, facts = upload.opened, probe_apart(upload.video)
+        job, facts = upload.opened, probe_sandboxed(upload.video)
         if facts.duration_s > self.limits.longest_video_s:
             raise InputError(
                 f"{upload.video.name} lasts {facts.duration_s:.0f} s and this service takes videos of up to "
@@ -70,10 +70,10 @@ class VideoWork:
 
     def answer(self, tracks: MediumTracks, with_points: bool) -> VideoAnswer:
         """Everybody, what each does when, and the verdict over the person who acts."""
-        from posemill.features.main_subject import acting_person
+        from posemill.features.main_subject import main_subject
 
         people = [self._person(track, with_points) for track in tracks.tracks]
-        acting = acting_person(tracks)
+        acting = main_subject(tracks)
         verdict = None
         if acting is not None:  # over the whole video, as the prepare stage cuts clips
             _, probabilities = self.predictor.track(acting, 0.0, tracks.duration_s)
@@ -87,7 +87,7 @@ class VideoWork:
                 skeleton=tracks.skeleton.name,
             ),
             verdict=verdict,
-            acting_person=None if acting is None else acting.person,
+            main_subject=None if acting is None else acting.person,
             people=people,
             note=_note(people, verdict is not None),
             receipt=self.receipt,

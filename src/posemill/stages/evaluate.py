@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError, InputError
-from posemill.models.held_out import HeldOut
+from posemill.models.out_of_fold import OutOfFoldPredictions
 from posemill.params.evaluate import EvaluateParams
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
@@ -101,7 +101,7 @@ def judge(
     from posemill.evaluation import gates, report, tables
     from posemill.evaluation.judge import HELD_OUT, VALIDATION
     from posemill.evaluation.judge import judge as put_together
-    from posemill.evaluation.predict import asker
+    from posemill.evaluation.predict import predict_fn
     from posemill.stages import robustness
 
     index = pd.read_parquet(prepare / "index.parquet")
@@ -110,7 +110,7 @@ def judge(
     def said(split: str) -> tuple[pd.DataFrame, NDArray[np.float32]]:
         return _predict(network, features, windows, index[index["split"] == split], len(classes), params.batch_size)
 
-    unseen = HeldOut.load(folder, len(windows)) if folder else None
+    unseen = OutOfFoldPredictions.load(folder, len(windows)) if folder else None
     validation = (index.iloc[unseen.rows], unseen.logits) if unseen else said("validation")
     test = said("test")
     judged = put_together(
@@ -120,11 +120,11 @@ def judge(
         test[1],
         params.reliability_bins,
         unanswered,
-        params.answered_right,
+        params.target_selective_accuracy,
         HELD_OUT if unseen else VALIDATION,
     )
-    ask = asker(network, features, judged.temperature, params.batch_size)
-    tried = robustness.run(params.trials, inputs, judged, ask, features, windows)
+    ask = predict_fn(network, features, judged.temperature, params.batch_size)
+    tried = robustness.run(params.robustness, inputs, judged, ask, features, windows)
     figures = {**judged.figures(), **tried.figures()}
     outcomes = gates.check(figures, params.gates)
     tables.write(outputs, judged, outcomes, figures)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from posemill.errors import PosemillError
 from posemill.stages.workspace import Workspace
-from posemill.stages.workspace_lock import turn
+from posemill.stages.workspace_lock import workspace_lock
 
 KILLED = "it was killed before it could say why (often: out of memory, or somebody stopped it); run again"
 
@@ -53,7 +53,7 @@ def attempt(workspace: Workspace, stage: str) -> Iterator[None]:
     path = failure_file(workspace, stage)
     _leave(path, Failure(stage=stage, reason=KILLED))
     try:
-        with turn(workspace.root / "build" / "stage.turn", f"stage {stage}"):
+        with workspace_lock(workspace.root / "build" / "stage.turn", f"stage {stage}"):
             yield
         path.unlink(missing_ok=True)
     except Exception as exc:

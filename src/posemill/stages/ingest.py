@@ -178,7 +178,7 @@ def _write_tables(outputs: Path, media: Sequence[RowMapping], clips: Sequence[Ro
             "camera": text,
             "split": text,
             "dataset": text,
-            "said_by": text,
+            "annotated_by": text,
         },
     ).write_parquet(outputs / "clips.parquet")
 

@@ -16,7 +16,7 @@ from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
     from posemill.estimation.accuracy import PoseAccuracy
-    from posemill.labelling.session import Room
+    from posemill.labelling.session import LabellingSession
     from posemill.pose.track import MediumTracks
     from posemill.store.corrections import Said
     from posemill.store.media import MediaStore
@@ -34,7 +34,7 @@ class LabelResult(StageResult):
     quarantined: int
     without_people: int
     frames: int
-    hinted_frames: int = 0  # of these only the surroundings of people were looked at, see label.follow_hint
+    propagated_frames: int = 0  # of these only the surroundings of people were looked at, see label.roi_propagation
     persons: int
     poses: int
     true_poses: int = 0
@@ -60,64 +60,68 @@ def run(params: LabelParams, inputs: Workspace, outputs: Path, settings: Setting
     settings, media = settings or Settings.from_env(), read_ingested(inputs.output("ingest") / "media.parquet")
     said = Said.read(inputs.output("ingest") / "corrections.parquet", TrackStore(settings.store_url))
     with ExitStack() as opened:
-        room = _labelled(params, settings, media, opened)
-        store = room.labeller.media if room else MediaStore(settings.store_url)
-        entries = {entry.medium: entry for entry in write_shards(outputs, map(said.apply, _tracks(media, store, room)))}
+        session = _labelled(params, settings, media, opened)
+        store = session.labeller.media if session else MediaStore(settings.store_url)
+        entries = {
+            entry.medium: entry for entry in write_shards(outputs, map(said.apply, _tracks(media, store, session)))
+        }
         for medium in media:
             medium.entry = entries.get(medium.medium)
         write_labelled(outputs / "media.parquet", media)
-        about = described(room.labeller.backend if room else None, params)
+        about = described(session.labeller.backend if session else None, params)
         (outputs / "labeller.json").write_text(json.dumps(about, indent=2) + "\n")
-        hinted = room.labeller.hinted(m.medium for m in media if m.status == "labelled") if room else 0
-        return _result(media, said, _accuracy(room, media, outputs) if room else None, hinted)
+        propagated = session.labeller.propagated(m.medium for m in media if m.status == "labelled") if session else 0
+        return _result(media, said, _accuracy(session, media, outputs) if session else None, propagated)
 
 
 def _labelled(
     params: LabelParams, settings: Settings, media: Sequence[LabelledMedium], opened: ExitStack
-) -> Room | None:
+) -> LabellingSession | None:
     """Label the videos among these media, and mark those that are in quarantine; None when there is no video."""
     from posemill.labelling.progress import progress
-    from posemill.labelling.session import open_room
+    from posemill.labelling.session import open_session
     from posemill.labelling.worker import label_backlog
 
     videos = {m.medium: m for m in media if m.status == "labelled"}
     if not videos:
         return None
-    room = opened.enter_context(open_room(params, settings, [STAGE]))
+    session = opened.enter_context(open_session(params, settings, [STAGE]))
     with progress() as report:
-        label_backlog(room.labeller, room.ledger, room.only(set(videos)), report)
-    for medium, reason in room.set_aside([STAGE]).items():
+        label_backlog(session.labeller, session.ledger, session.only(set(videos)), report)
+    for medium, reason in session.set_aside([STAGE]).items():
         if medium in videos:
             videos[medium].status, videos[medium].reason = "quarantined", reason
-    return room
+    return session
 
 
-def _tracks(media: Sequence[LabelledMedium], store: MediaStore, room: Room | None) -> Iterator[MediumTracks]:
+def _tracks(
+    media: Sequence[LabelledMedium], store: MediaStore, session: LabellingSession | None
+) -> Iterator[MediumTracks]:
     from posemill.labelling.labeller import imported
 
     for medium in media:
         if medium.status == "imported":
             yield imported(store, medium.medium)
-        elif medium.status == "labelled" and room:
-            yield room.labeller.labelled(medium.medium)
+        elif medium.status == "labelled" and session:
+            yield session.labeller.labelled(medium.medium)
 
 
-def _accuracy(room: Room, media: Sequence[LabelledMedium], outputs: Path) -> PoseAccuracy | None:
+def _accuracy(session: LabellingSession, media: Sequence[LabelledMedium], outputs: Path) -> PoseAccuracy | None:
     """Agreement with the true keypoints of those media that have some; noise.json says how the labeller errs there."""
     from posemill.estimation.accuracy import compare
     from posemill.features.labeller_noise import fit_noise
-    from posemill.labelling.labeller import with_truth
-    from posemill.store.catalog import truths
+    from posemill.labelling.labeller import with_ground_truth
+    from posemill.store.catalog import ground_truths
 
     done = {m.medium for m in media if m.status == "labelled"}
-    with room.ledger.engine.connect() as connection:
-        known = {row["medium"]: row["track_digest"] for row in truths(connection) if row["medium"] in done}
-    if noise := fit_noise(with_truth(room.labeller.media, known, room.labeller.labelled)):
+    with session.ledger.engine.connect() as connection:
+        known = {row["medium"]: row["track_digest"] for row in ground_truths(connection) if row["medium"] in done}
+    if noise := fit_noise(with_ground_truth(session.labeller.media, known, session.labeller.labelled)):
         noise.save(outputs / "noise.json")
-    return compare(with_truth(room.labeller.media, known, room.labeller.labelled))
+    return compare(with_ground_truth(session.labeller.media, known, session.labeller.labelled))
 
 
-def _result(media: Sequence[LabelledMedium], said: Said, accuracy: PoseAccuracy | None, hinted: int) -> LabelResult:
+def _result(media: Sequence[LabelledMedium], said: Said, accuracy: PoseAccuracy | None, propagated: int) -> LabelResult:
     rows = [medium.row() for medium in media]
     count = {status: sum(m.status == status for m in media) for status in ("labelled", "imported", "quarantined")}
     figures: dict[str, Any] = {}
@@ -135,7 +139,7 @@ def _result(media: Sequence[LabelledMedium], said: Said, accuracy: PoseAccuracy 
         quarantined=count["quarantined"],
         without_people=sum(row["persons"] == 0 for row in rows if row["status"] != "quarantined"),
         frames=sum(row["frames"] for row in rows),
-        hinted_frames=hinted,
+        propagated_frames=propagated,
         persons=sum(row["persons"] for row in rows),
         poses=sum(row["poses"] for row in rows),
         corrected_keypoints=said.applied,

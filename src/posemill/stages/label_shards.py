@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from posemill.estimation.types import Pose, PoseBackend
     from posemill.labelling.labeller import Labeller
-    from posemill.labelling.session import Room
+    from posemill.labelling.session import LabellingSession
 
 SHARD_S = 30.0  # of work; starting a task costs up to a quarter of a second
 SLOW = 5.0  # frames a second, assumed before anything was measured
@@ -37,17 +37,17 @@ def shards(params: LabelParams, inputs: Workspace, settings: Settings, shard_s: 
 
     A medium that nobody has measured counts as one frame; it is measured, and cut, by whoever has it in hand.
     """
-    from posemill.labelling.plan import settle
-    from posemill.labelling.session import open_room
+    from posemill.labelling.plan import reconcile
+    from posemill.labelling.session import open_session
 
     wanted = {m.medium for m in read_ingested(inputs.output("ingest") / "media.parquet") if m.status == "labelled"}
     if not wanted:
         return []
-    with open_room(params, settings, [STAGE]) as room:
-        settle(room.labeller, room.ledger, room.only(wanted))
-        frames = _frames(room, wanted, params.frame_stride)
-        each = shard_s * (room.ledger.rate() or SLOW)
-        return grouped([(number, frames[number]) for number in room.ledger.unfinished(wanted)], each)
+    with open_session(params, settings, [STAGE]) as session:
+        reconcile(session.labeller, session.ledger, session.only(wanted))
+        frames = _frames(session, wanted, params.frame_stride)
+        each = shard_s * (session.ledger.rate() or SLOW)
+        return grouped([(number, frames[number]) for number in session.ledger.unfinished(wanted)], each)
 
 
 def work_shard(ids: Sequence[int], params: LabelParams, settings: Settings | None = None) -> dict[str, Any]:
@@ -79,21 +79,21 @@ def threads_each(params: LabelParams, workers: int) -> LabelParams:
 def grouped(jobs: Iterable[tuple[int, int]], frames: float) -> list[list[int]]:
     """Jobs (number, frames) in successive lists of at least `frames`, but the last one."""
     lists: list[list[int]] = []
-    room = 0.0
+    session = 0.0
     for number, size in jobs:
-        if room <= 0:
+        if session <= 0:
             lists.append([])
-            room = frames
+            session = frames
         lists[-1].append(number)
-        room -= size
+        session -= size
     return lists
 
 
-def _frames(room: Room, wanted: set[str], stride: int) -> dict[int, int]:
+def _frames(session: LabellingSession, wanted: set[str], stride: int) -> dict[int, int]:
     """Frames to look at of every job; of a medium of unknown length one, so that nothing is left out."""
-    with room.ledger.planning() as connection:
-        jobs = room.ledger.jobs(connection)
-    length = {row["digest"]: row["frames"] or 1 for row in room.only(wanted)}
+    with session.ledger.planning() as connection:
+        jobs = session.ledger.jobs(connection)
+    length = {row["digest"]: row["frames"] or 1 for row in session.only(wanted)}
     return {
         job.id: max(1, ((job.stretch[1] or length.get(medium, 1)) - job.stretch[0]) // stride)
         for medium, rows in jobs.items()
@@ -111,17 +111,19 @@ def _loaded(params: LabelParams, settings: Settings) -> Labeller:
     """A process that does many shards loads its network once."""
     from dataclasses import replace
 
-    from posemill.estimation.roi_propagation import HintedLooks
+    from posemill.estimation.roi_propagation import RoiPropagatingBackend
     from posemill.labelling.labeller import open_labeller
 
     labeller = open_labeller(params, settings)
-    if isinstance(labeller.backend, HintedLooks):  # a call of its is one picture, and as many run as it has threads
+    if isinstance(
+        labeller.backend, RoiPropagatingBackend
+    ):  # a call of its is one picture, and as many run as it has threads
         turns = threading.BoundedSemaphore(params.threads)
-        return replace(labeller, backend=labeller.backend.through(lambda backend: _InTurn(backend, turns)))
-    return replace(labeller, backend=_InTurn(labeller.backend, threading.BoundedSemaphore(1)))
+        return replace(labeller, backend=labeller.backend.through(lambda backend: _SerializedBackend(backend, turns)))
+    return replace(labeller, backend=_SerializedBackend(labeller.backend, threading.BoundedSemaphore(1)))
 
 
-class _InTurn:
+class _SerializedBackend:
     """A backend for several threads, of which so many as there are turns use it; reading and storing overlap."""
 
     def __init__(self, backend: PoseBackend, turns: threading.BoundedSemaphore) -> None:

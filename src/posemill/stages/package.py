@@ -109,7 +109,7 @@ def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, everythin
         temperature,
         _labeller(inputs, everything),
         {**origin, "code": commit(inputs.root)},
-        _json(inputs.output("evaluate") / "metrics.json", "evaluate").get("abstain_below"),
+        _json(inputs.output("evaluate") / "metrics.json", "evaluate").get("rejection_threshold"),
     )
 
 

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError, QualityError
-from posemill.features.main_subject import acting_person
+from posemill.features.main_subject import main_subject
 from posemill.features.pipeline import FeaturePipeline
-from posemill.features.split_leaks import Shown, leaks
-from posemill.features.splits import Labelled, split_subjects, together
+from posemill.features.split_leaks import ClipPoses, leaks
+from posemill.features.splits import ClipMeta, group_subjects, split_subjects
 from posemill.params.prepare import AUTO, PrepareParams
 from posemill.pose.conversion import shared
 from posemill.pose.skeleton import Skeleton, skeleton
@@ -187,7 +187,7 @@ def _cut_clip(
     shown: dict[int, NDArray[np.float32]],
 ) -> str | None:
     """Append one clip's windows and their rows; returns the reason where there are none."""
-    actor = acting_person(tracks, clip["start_s"], clip["end_s"])
+    actor = main_subject(tracks, clip["start_s"], clip["end_s"])
     if actor is None:
         return NOBODY
     end_s = min(float(np.nan_to_num(clip["end_s"], nan=np.inf)), max(tracks.duration_s, clip["start_s"]))
@@ -215,10 +215,10 @@ def _as_npy(raw: Path, path: Path, shape: tuple[int, ...]) -> None:
 def _splits(index: pd.DataFrame, clips: pd.DataFrame, params: PrepareParams) -> Any:
     """The split of every window, by its subject; whoever shares a medium shares it."""
     used = clips[clips["clip"].isin(index["clip"])]
-    group = together(zip(used["subject"].astype(str), used["medium"].astype(str), strict=True))
+    group = group_subjects(zip(used["subject"].astype(str), used["medium"].astype(str), strict=True))
     official = used["split"].astype(object).where(used["split"].notna(), None)
     rows = zip(used["subject"], used["activity"], official, used["dataset"], strict=True)
-    labelled = [Labelled(group[str(s)], str(a), o, str(d)) for s, a, o, d in rows]
+    labelled = [ClipMeta(group[str(s)], str(a), o, str(d)) for s, a, o, d in rows]
     split = split_subjects(labelled, params.split.validation, params.split.test, params.split.seed)
     return index["subject"].astype(str).map(group).map(split)
 
@@ -254,7 +254,7 @@ def _stop_leaks(index: pd.DataFrame, clips: pd.DataFrame, shown: dict[int, NDArr
     used = clips[clips["clip"].isin(split.index)]
     official = used["split"].astype(object).where(used["split"].notna(), None)
     rows = [
-        Shown(int(c), str(m), str(split[c]), o, shown[int(c)])
+        ClipPoses(int(c), str(m), str(split[c]), o, shown[int(c)])
         for c, m, o in zip(used["clip"], used["medium"], official, strict=True)
     ]
     found = leaks(rows)

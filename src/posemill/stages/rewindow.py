@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.features.main_subject import acting_person
+from posemill.features.main_subject import main_subject
 from posemill.features.pipeline import FeaturePipeline
 from posemill.features.verdict import grouped_probabilities
 from posemill.pose.track import MediumTracks
-from posemill.stages.test_clips import HeldOut
+from posemill.stages.held_out_clips import HeldOutClip
 from posemill.stages.workspace import Workspace
 
-Ask = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+PredictFn = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 Change = Callable[[MediumTracks], MediumTracks]
 BATCH = 1024  # windows that wait for the network, so that memory does not grow with the data
 
 
-def tracks_of(inputs: Workspace, clips: Iterable[HeldOut]) -> Iterator[MediumTracks]:
+def tracks_of(inputs: Workspace, clips: Iterable[HeldOutClip]) -> Iterator[MediumTracks]:
     """Tracks of the clips' media as the label stage wrote them, without those that validation turned down."""
     import pandas as pd
 
@@ -36,7 +36,7 @@ def tracks_of(inputs: Workspace, clips: Iterable[HeldOut]) -> Iterator[MediumTra
         yield replace(tracks, tracks=tuple(t for t in tracks.tracks if (medium, t.person) not in rejected))
 
 
-def tracks_in(folder: Path, clips: Iterable[HeldOut]) -> Iterator[MediumTracks]:
+def tracks_in(folder: Path, clips: Iterable[HeldOutClip]) -> Iterator[MediumTracks]:
     """The same from a folder of shards that another pose backend gave; media that it lacks are left out."""
     from posemill.store.tracks import read_shards
 
@@ -45,14 +45,14 @@ def tracks_in(folder: Path, clips: Iterable[HeldOut]) -> Iterator[MediumTracks]:
 
 
 def verdicts(
-    ask: Ask,
+    ask: PredictFn,
     features: FeaturePipeline,
     media: Iterable[MediumTracks],
-    clips: Iterable[HeldOut],
+    clips: Iterable[HeldOutClip],
     changes: Mapping[str, Change],
 ) -> dict[str, dict[int, NDArray[np.float32]]]:
     """Probabilities (C,) by clip, for every change by name; a clip that gives no window is not in it."""
-    wanted: dict[str, list[HeldOut]] = {}
+    wanted: dict[str, list[HeldOutClip]] = {}
     for clip in clips:
         wanted.setdefault(clip.medium, []).append(clip)
     piles = {name: _Pile(ask) for name in changes}
@@ -64,9 +64,9 @@ def verdicts(
     return {name: pile.verdicts() for name, pile in piles.items()}
 
 
-def windows_of(features: FeaturePipeline, tracks: MediumTracks, clip: HeldOut) -> NDArray[np.float32]:
+def windows_of(features: FeaturePipeline, tracks: MediumTracks, clip: HeldOutClip) -> NDArray[np.float32]:
     """(N, T, K, C) windows of the clip's acting person, as prepare cuts them; N is 0 where there is nobody."""
-    actor = acting_person(tracks, clip.start_s, clip.end_s)
+    actor = main_subject(tracks, clip.start_s, clip.end_s)
     if actor is None:
         return np.zeros((0, *features.shape), np.float32)
     end_s = min(float(np.nan_to_num(clip.end_s, nan=np.inf)), max(tracks.duration_s, clip.start_s))
@@ -77,7 +77,7 @@ def windows_of(features: FeaturePipeline, tracks: MediumTracks, clip: HeldOut) -
 class _Pile:
     """Windows of many clips, asked together."""
 
-    ask: Ask
+    ask: PredictFn
     waiting: list[NDArray[np.float32]] = field(default_factory=list)
     clips: list[int] = field(default_factory=list)
     said: list[NDArray[np.float32]] = field(default_factory=list)

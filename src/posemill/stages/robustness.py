@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 from posemill.errors import InputError
 from posemill.evaluation import events
-from posemill.evaluation.predict import Ask
-from posemill.evaluation.robustness.consistency import Agreement, agreement
+from posemill.evaluation.predict import PredictFn
+from posemill.evaluation.robustness.consistency import Consistency, consistency
 from posemill.evaluation.robustness.frame_rates import Change, at_rate, without_frames
-from posemill.evaluation.robustness.outcome import NATIVE, Trials
-from posemill.evaluation.robustness.perturbations import strained
-from posemill.features.main_subject import acting_person
+from posemill.evaluation.robustness.outcome import NATIVE, RobustnessResults
+from posemill.evaluation.robustness.perturbations import perturbation_accuracy
+from posemill.features.main_subject import main_subject
 from posemill.features.pipeline import FeaturePipeline
-from posemill.params.evaluate import TrialParams
+from posemill.params.evaluate import RobustnessParams
+from posemill.stages.held_out_clips import HeldOutClip, held_out_clips
 from posemill.stages.rewindow import tracks_in, tracks_of, verdicts
-from posemill.stages.test_clips import HeldOut, held_out
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 
 def run(
-    params: TrialParams,
+    params: RobustnessParams,
     inputs: Workspace | None,
     judged: Judgement,
-    ask: Ask,
+    ask: PredictFn,
     features: FeaturePipeline,
     windows: NDArray[np.float32],
-) -> Trials:
+) -> RobustnessResults:
     """Put test clips through everything that can be tried here.
 
     inputs   None, or a workspace without tracks: only noise is tried, which needs the windows alone.
@@ -44,15 +44,15 @@ def run(
     index = judged.windows.index[judged.windows.index["clip"].isin(chosen)]
     budget = {"jitter": params.jitter, "dropout": params.dropout, "swaps": params.swaps}
     rows, clip = index["window"].to_numpy(np.int64), index["clip"].to_numpy(np.int64)
-    strains = strained(ask, windows, rows, clip, actual, features.skeleton, budget)
+    perturbed = perturbation_accuracy(ask, windows, rows, clip, actual, features.skeleton, budget)
     if inputs is None or not (inputs.output("label") / "media.parquet").is_file():
-        return Trials(budget, strains)
+        return RobustnessResults(budget, perturbed)
     wanted = set(chosen)
-    clips = [c for c in held_out(inputs) if c.clip in wanted]
+    clips = [c for c in held_out_clips(inputs) if c.clip in wanted]
     native, rates = _rates(params, inputs, ask, features, clips, actual)
     backend = _backend(params, inputs, ask, features, clips, native, actual)
     streams = _streams(inputs, ask, features, clips, judged)
-    return Trials(budget, strains, rates, backend, events.figures(streams))
+    return RobustnessResults(budget, perturbed, rates, backend, events.figures(streams))
 
 
 def _spread(clips: list[int], count: int) -> list[int]:
@@ -61,13 +61,13 @@ def _spread(clips: list[int], count: int) -> list[int]:
 
 
 def _rates(
-    params: TrialParams,
+    params: RobustnessParams,
     inputs: Workspace,
-    ask: Ask,
+    ask: PredictFn,
     features: FeaturePipeline,
-    clips: list[HeldOut],
+    clips: list[HeldOutClip],
     actual: dict[int, int],
-) -> tuple[dict[int, int], list[Agreement]]:
+) -> tuple[dict[int, int], list[Consistency]]:
     """Verdicts from the tracks as they are, and how far others agree with them."""
     changes: dict[str, Change] = {NATIVE: lambda tracks: tracks}
     changes |= {f"{fps:g} frames/s": at_rate(fps) for fps in params.rates_hz}
@@ -76,35 +76,35 @@ def _rates(
     said = verdicts(ask, features, tracks_of(inputs, clips), clips, changes)
     numbers = {name: {c: int(p.argmax()) for c, p in of.items()} for name, of in said.items()}
     native = numbers.pop(NATIVE)
-    return native, [agreement(name, native, changed, actual) for name, changed in numbers.items()]
+    return native, [consistency(name, native, changed, actual) for name, changed in numbers.items()]
 
 
 def _backend(
-    params: TrialParams,
+    params: RobustnessParams,
     inputs: Workspace,
-    ask: Ask,
+    ask: PredictFn,
     features: FeaturePipeline,
-    clips: list[HeldOut],
+    clips: list[HeldOutClip],
     native: dict[int, int],
     actual: dict[int, int],
-) -> Agreement | None:
+) -> Consistency | None:
     """Verdicts on videos whose keypoints another backend found; None where none were given."""
     if params.second_tracks is None:
         return None
     folder = inputs.root / params.second_tracks
     if not any(folder.glob("tracks-*.parquet")):
         raise InputError(
-            f"no tracks-*.parquet in {folder}, which evaluate.trials.second_tracks names: label the test media with "
-            "another backend in a workspace of its own and copy its build/label there"
+            f"no tracks-*.parquet in {folder}, which evaluate.robustness.second_tracks names: label the test media "
+            "with another backend in a workspace of its own and copy its build/label there"
         )
     videos = [c for c in clips if c.kind == "video" and c.clip in native]
     said = verdicts(ask, features, tracks_in(folder, videos), videos, {"second": lambda tracks: tracks})["second"]
     before = {c.clip: native[c.clip] for c in videos}
-    return agreement("keypoints of another backend", before, {c: int(p.argmax()) for c, p in said.items()}, actual)
+    return consistency("keypoints of another backend", before, {c: int(p.argmax()) for c, p in said.items()}, actual)
 
 
 def _streams(
-    inputs: Workspace, ask: Ask, features: FeaturePipeline, clips: list[HeldOut], judged: Judgement
+    inputs: Workspace, ask: PredictFn, features: FeaturePipeline, clips: list[HeldOutClip], judged: Judgement
 ) -> list[events.Stream]:
     """Test media with several known stretches, watched from end to end."""
     from posemill.serving.timeline import segments
@@ -113,7 +113,7 @@ def _streams(
     several = [clip for clip in clips if count[clip.medium] > 1]
     streams = []
     for tracks in tracks_of(inputs, several):
-        actor = acting_person(tracks)
+        actor = main_subject(tracks)
         if actor is None:
             continue
         windows, _ = features.windows(actor, 0.0, tracks.duration_s)
@@ -126,5 +126,5 @@ def _streams(
     return streams
 
 
-def _stretch(clip: HeldOut, duration_s: float) -> events.Stretch:
+def _stretch(clip: HeldOutClip, duration_s: float) -> events.Stretch:
     return events.Stretch(clip.start_s, float(np.nan_to_num(clip.end_s, nan=duration_s)), clip.activity)

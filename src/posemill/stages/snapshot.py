@@ -30,7 +30,7 @@ def run(params: SnapshotParams, inputs: Workspace, outputs: Path, settings: Sett
     The input is the database of the settings. Equal contents give equal bytes, so an unchanged database stops the
     graph here. Errors: InputError for a dataset that does not exist, and for an empty database.
     """
-    from posemill.store.catalog import dataset_names, holdings
+    from posemill.store.catalog import dataset_names, inventory
     from posemill.store.postgres import open_engine
 
     engine = open_engine(settings or Settings.from_env())
@@ -40,7 +40,7 @@ def run(params: SnapshotParams, inputs: Workspace, outputs: Path, settings: Sett
             unknown = sorted(set(params.datasets) - set(known))
             if unknown:
                 raise InputError(f"snapshot.datasets names {', '.join(unknown)}; the database has {', '.join(known)}")
-            held = holdings(connection, params.datasets)
+            held = inventory(connection, params.datasets)
     finally:
         engine.dispose()
     datasets = [{k: v for k, v in row.items() if k != "newest"} for row in held.datasets]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from posemill.errors import InputError
 from posemill.features.labeller_noise import FittedNoise
 from posemill.features.pipeline import FeaturePipeline
-from posemill.features.splits import together
+from posemill.features.splits import group_subjects
 from posemill.params.train import TrainParams
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
@@ -44,7 +44,7 @@ class TrainResult(StageResult):
 def run(params: TrainParams, inputs: Workspace, outputs: Path) -> TrainResult:
     """Write network.safetensors, network.json, history.json and dvclive/ (figures by epoch for `dvc plots`).
 
-    With train.folds the network is an ensemble, dvclive/ is of its first fold, and held_out.npz has what was said of
+    With train.folds the network is an ensemble, dvclive/ is of its first fold, and out_of_fold.npz has what was said of
     every window by the one that did not see it.
 
     A training that was killed goes on from its last epoch, as long as data and parameters are the same.
@@ -135,7 +135,7 @@ def _groups(prepared: Path) -> NDArray[np.str_]:
     import pandas as pd
 
     table = pd.read_parquet(prepared / "index.parquet", columns=["subject", "medium"]).astype(str)
-    group = together(zip(table["subject"], table["medium"], strict=True))
+    group = group_subjects(zip(table["subject"], table["medium"], strict=True))
     return np.asarray(table["subject"].map(group).to_numpy(str))
 
 

@@ -22,7 +22,9 @@ POLL_S = 0.5
 
 
 @contextmanager
-def turn(path: Path, who: str, wait_s: float = 0.0, tell: Callable[[str], object] = lambda _: None) -> Iterator[int]:
+def workspace_lock(
+    path: Path, who: str, wait_s: float = 0.0, tell: Callable[[str], object] = lambda _: None
+) -> Iterator[int]:
     """Hold `path` as `who`; yields the lock's file descriptor.
 
     wait_s  seconds to wait for another holder to finish; `tell` gets one sentence when waiting begins.

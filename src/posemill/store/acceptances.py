@@ -88,7 +88,7 @@ def release(connection: Connection, bento_digest: str, *, added_by: str) -> RowM
     row = {
         "model_version_id": version["id"],
         "what": "promoted",
-        "instead_of": champion,
+        "replaced_version": champion,
         "reason": f"accepted by {said['client']}, verdict {said['id']}",
         "figures": {"acceptance": said["id"]},
         "digests": {**version["digests"], "bento": bento_digest, "report": said["report_digest"]},

@@ -15,7 +15,7 @@ from posemill.store.files import as_unavailable, replace_file
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 
 
-class Shelf:
+class BlobStore:
     """Files at `<url>/<kind>/<fingerprint>/<first two of name>/<name>.parquet`.
 
     A put replaces; readers see the old file or the new one. Errors: Unavailable when the store is full or away.

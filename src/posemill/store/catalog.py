@@ -4,21 +4,21 @@ Everything is idempotent: saying the same thing twice changes nothing.
 """
 
 from posemill.store.clips import ClipRow, Outcome, add_clip, add_clips, clips, correct_clip, remove_clip
-from posemill.store.inventory import Holdings, holdings
+from posemill.store.inventory import Inventory, inventory
 from posemill.store.media_rows import (
     MediumRow,
     add_address,
     add_dataset,
+    add_ground_truth,
     add_media,
     add_medium,
-    add_truth,
     dataset_names,
     fill_digest,
     find_medium,
+    ground_truths,
     media,
     medium_id,
     record_probe,
-    truths,
 )
 from posemill.store.quarantine import (
     open_quarantine,
@@ -39,22 +39,23 @@ from posemill.store.versions import (
 
 __all__ = [
     "ClipRow",
-    "Holdings",
+    "Inventory",
     "MediumRow",
     "Outcome",
     "add_address",
     "add_clip",
     "add_clips",
     "add_dataset",
+    "add_ground_truth",
     "add_media",
     "add_medium",
-    "add_truth",
     "clips",
     "correct_clip",
     "dataset_names",
     "fill_digest",
     "find_medium",
-    "holdings",
+    "ground_truths",
+    "inventory",
     "latest_acceptance",
     "latest_model_version",
     "log_prediction",
@@ -71,5 +72,4 @@ __all__ = [
     "released",
     "remove_clip",
     "resolve_quarantine",
-    "truths",
 ]

@@ -17,8 +17,8 @@ from posemill.store.postgres import copy_rows
 CHANGEABLE = ("start_s", "end_s", "activity", "subject", "camera", "split")
 _CLAIMS = ("activity", "subject", "camera", "split")
 _STAGED = (
-    "medium text, start_s float8, end_s float8, activity text, subject text, camera text, split text, said_by text, "
-    "medium_id int8, known_id int8, old_id int8, place int8 GENERATED ALWAYS AS IDENTITY"
+    "medium text, start_s float8, end_s float8, activity text, subject text, camera text, split text, "
+    "annotated_by text, medium_id int8, known_id int8, old_id int8, place int8 GENERATED ALWAYS AS IDENTITY"
 )
 
 
@@ -27,7 +27,7 @@ class ClipRow:
     """A stretch of a medium to add. None: end_s to the end, activity not labelled, the others not known."""
 
     medium: str
-    said_by: str
+    annotated_by: str
     start_s: float = 0.0
     end_s: float | None = None
     activity: str | None = None
@@ -75,14 +75,15 @@ def _stage(connection: Connection, rows: Sequence[ClipRow]) -> None:
         raise InputError(f"no medium has digest {absent}: add it before its clips")
     connection.execute(
         text(
-            "INSERT INTO subject (name, added_by) SELECT DISTINCT ON (subject) subject, said_by FROM incoming_clip "
-            "WHERE subject IS NOT NULL ORDER BY subject ON CONFLICT DO NOTHING"
+            "INSERT INTO subject (name, added_by) SELECT DISTINCT ON (subject) subject, annotated_by "
+            "FROM incoming_clip WHERE subject IS NOT NULL ORDER BY subject ON CONFLICT DO NOTHING"
         )
     )
     connection.execute(
         text(
-            "UPDATE incoming_clip i SET known_id = c.id FROM clip c WHERE c.medium_id = i.medium_id AND c.ended_at IS NULL "
-            "AND c.start_s = i.start_s AND coalesce(c.end_s, 'Infinity') = coalesce(i.end_s, 'Infinity')"
+            "UPDATE incoming_clip i SET known_id = c.id FROM clip c WHERE c.medium_id = i.medium_id "
+            "AND c.valid_to IS NULL AND c.start_s = i.start_s "
+            "AND coalesce(c.end_s, 'Infinity') = coalesce(i.end_s, 'Infinity')"
         )
     )
 
@@ -91,8 +92,8 @@ _DIFFERS = " OR ".join(f"i.{name} <> c.{name}" for name in _CLAIMS)
 _LEARNS = " OR ".join(f"(i.{name} IS NOT NULL AND c.{name} IS NULL)" for name in _CLAIMS)
 _MERGED = ", ".join(f"coalesce(c.{name}, i.{name})" for name in _CLAIMS)
 _INSERT = (
-    f"INSERT INTO clip (medium_id, start_s, end_s, {', '.join(_CLAIMS)}, said_by) "
-    f"SELECT i.medium_id, i.start_s, i.end_s, {_MERGED}, i.said_by FROM incoming_clip i "
+    f"INSERT INTO clip (medium_id, start_s, end_s, {', '.join(_CLAIMS)}, annotated_by) "
+    f"SELECT i.medium_id, i.start_s, i.end_s, {_MERGED}, i.annotated_by FROM incoming_clip i "
     "LEFT JOIN clip c ON c.id = i.known_id WHERE (i.known_id IS NULL OR i.old_id IS NOT NULL)"
 )
 
@@ -128,22 +129,22 @@ def _complete(connection: Connection) -> int:
     )
     done = connection.execute(
         text(
-            "UPDATE clip c SET ended_at = now(), ended_by = i.said_by FROM incoming_clip i "
-            "WHERE c.id = i.old_id AND c.ended_at IS NULL"
+            "UPDATE clip c SET valid_to = now(), closed_by = i.annotated_by FROM incoming_clip i "
+            "WHERE c.id = i.old_id AND c.valid_to IS NULL"
         )
     )
     connection.execute(text(_INSERT + " AND i.old_id IS NOT NULL ON CONFLICT DO NOTHING"))
     connection.execute(
         text(
             "UPDATE clip c SET superseded_by = n.id FROM incoming_clip i, clip n WHERE c.id = i.old_id "
-            "AND n.medium_id = i.medium_id AND n.ended_at IS NULL AND n.start_s = i.start_s "
+            "AND n.medium_id = i.medium_id AND n.valid_to IS NULL AND n.start_s = i.start_s "
             "AND coalesce(n.end_s, 'Infinity') = coalesce(i.end_s, 'Infinity')"
         )
     )
     return int(done.rowcount)
 
 
-def correct_clip(connection: Connection, clip_id: int, said_by: str, **changes: Any) -> int:
+def correct_clip(connection: Connection, clip_id: int, annotated_by: str, **changes: Any) -> int:
     """Say something else about a clip (keys: CHANGEABLE). The old row stays, ended, with who and when.
 
     Returns the number of the clip that now holds; the same one when nothing changes.
@@ -155,12 +156,12 @@ def correct_clip(connection: Connection, clip_id: int, said_by: str, **changes: 
     old = _current(connection, clip_id)
     if all(old[name] == value for name, value in changes.items()):
         return clip_id
-    row = {name: old[name] for name in ("medium_id", *CHANGEABLE)} | changes | {"said_by": said_by}
+    row = {name: old[name] for name in ("medium_id", *CHANGEABLE)} | changes | {"annotated_by": annotated_by}
     try:
         with connection.begin_nested():  # all of it or nothing, also inside the caller's transaction
-            _end(connection, clip_id, said_by)
+            _end(connection, clip_id, annotated_by)
             if row["subject"] is not None:
-                named = {"name": row["subject"], "added_by": said_by}
+                named = {"name": row["subject"], "added_by": annotated_by}
                 connection.execute(postgresql.insert(schema.subject).values(named).on_conflict_do_nothing())
             fresh = connection.scalar(insert(schema.clip).values(row).returning(schema.clip.c.id))
     except IntegrityError as exc:
@@ -169,10 +170,10 @@ def correct_clip(connection: Connection, clip_id: int, said_by: str, **changes: 
     return int(fresh or 0)
 
 
-def remove_clip(connection: Connection, clip_id: int, said_by: str) -> None:
+def remove_clip(connection: Connection, clip_id: int, annotated_by: str) -> None:
     """Say that a clip is none. Its row stays, ended, with who and when."""
     _current(connection, clip_id)
-    _end(connection, clip_id, said_by)
+    _end(connection, clip_id, annotated_by)
 
 
 def _current(connection: Connection, clip_id: int) -> RowMapping:
@@ -181,14 +182,14 @@ def _current(connection: Connection, clip_id: int) -> RowMapping:
     found = connection.execute(query).mappings().first()
     if found is None:
         raise InputError(f"there is no clip {clip_id}: see `posemill segments list`")
-    if found["ended_at"] is not None:
+    if found["valid_to"] is not None:
         after = f"clip {found['superseded_by']} took its place" if found["superseded_by"] else "it was removed"
-        raise InputError(f"clip {clip_id} was ended by {found['ended_by']}: {after}")
+        raise InputError(f"clip {clip_id} was ended by {found['closed_by']}: {after}")
     return found
 
 
-def _end(connection: Connection, clip_id: int, said_by: str) -> None:
-    end = {"ended_at": func.now(), "ended_by": said_by}
+def _end(connection: Connection, clip_id: int, annotated_by: str) -> None:
+    end = {"valid_to": func.now(), "closed_by": annotated_by}
     connection.execute(update(schema.clip).where(schema.clip.c.id == clip_id).values(end))
 
 
@@ -197,8 +198,8 @@ def clips(
 ) -> list[RowMapping]:
     """Clips with their medium's digest and dataset, by id: what holds now, with `history` also what was said before.
 
-    Columns: clip, medium, start_s, end_s, activity, subject, camera, split, dataset, source, said_by, said_at,
-    ended_at, ended_by, superseded_by, medium_id.
+    Columns: clip, medium, start_s, end_s, activity, subject, camera, split, dataset, source, annotated_by,
+    annotated_at, valid_to, closed_by, superseded_by, medium_id.
     """
     c, m = schema.clip.c, schema.medium.c
     query = (
@@ -213,10 +214,10 @@ def clips(
             c.split,
             m.dataset,
             m.source,
-            c.said_by,
-            c.said_at,
-            c.ended_at,
-            c.ended_by,
+            c.annotated_by,
+            c.annotated_at,
+            c.valid_to,
+            c.closed_by,
             c.superseded_by,
             c.medium_id,
         )
@@ -224,7 +225,7 @@ def clips(
         .order_by(c.id)
     )
     if not history:
-        query = query.where(c.ended_at.is_(None))
+        query = query.where(c.valid_to.is_(None))
     if datasets:
         query = query.where(m.dataset.in_(datasets))
     if medium is not None:

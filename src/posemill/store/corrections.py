@@ -1,6 +1,6 @@
 """What people say about single keypoints. It wins over what a labeller found, and over what was said before.
 
-A correction never changes a row: it ends it (`ended_at`, `ended_by`), and a new row says what holds now. It is said of
+A correction never changes a row: it ends it (`valid_to`, `closed_by`), and a new row says what holds now. It is said of
 one labeller's tracks; another one numbers people anew, so it is carried over to who is in the same place.
 """
 
@@ -50,7 +50,7 @@ class Corrected:
     known: int
 
 
-def add_corrections(connection: Connection, rows: Sequence[Correction], said_by: str) -> Corrected:
+def add_corrections(connection: Connection, rows: Sequence[Correction], annotated_by: str) -> Corrected:
     """Write corrections. Saying the same again changes nothing.
 
     Errors: InputError when a medium was never added, or a keypoint is named twice with different places.
@@ -66,18 +66,18 @@ def add_corrections(connection: Connection, rows: Sequence[Correction], said_by:
     old = [now[key]["correction"] for key in wanted if key in now and key not in known]
     c = schema.keypoint_correction
     if old:
-        connection.execute(update(c).where(c.c.id.in_(old)).values(ended_at=func.now(), ended_by=said_by))
-    fresh = [_row(row, numbers[row.medium], said_by) for key, row in wanted.items() if key not in known]
+        connection.execute(update(c).where(c.c.id.in_(old)).values(valid_to=func.now(), closed_by=annotated_by))
+    fresh = [_row(row, numbers[row.medium], annotated_by) for key, row in wanted.items() if key not in known]
     if fresh:
         connection.execute(insert(c), fresh)
     return Corrected(len(fresh) - len(old), len(old), len(known))
 
 
-def end_corrections(connection: Connection, numbers: Sequence[int], said_by: str) -> int:
+def end_corrections(connection: Connection, numbers: Sequence[int], annotated_by: str) -> int:
     """Say that corrections do not hold: what the labeller found counts again. Returns how many held."""
     c = schema.keypoint_correction
-    query = update(c).where(c.c.id.in_(numbers), c.c.ended_at.is_(None))
-    return int(connection.execute(query.values(ended_at=func.now(), ended_by=said_by)).rowcount)
+    query = update(c).where(c.c.id.in_(numbers), c.c.valid_to.is_(None))
+    return int(connection.execute(query.values(valid_to=func.now(), closed_by=annotated_by)).rowcount)
 
 
 def corrections(
@@ -90,8 +90,8 @@ def corrections(
 ) -> list[RowMapping]:
     """What holds now (with `history` also what was said before), by medium, person, frame and keypoint.
 
-    Columns: correction, medium, labeller, skeleton, person, frame, keypoint, x_px, y_px, said_by, said_at, ended_at,
-    ended_by.
+    Columns: correction, medium, labeller, skeleton, person, frame, keypoint, x_px, y_px, annotated_by, annotated_at,
+    valid_to, closed_by.
     """
     c, m = schema.keypoint_correction.c, schema.medium.c
     query = (
@@ -105,10 +105,10 @@ def corrections(
             c.keypoint,
             c.x_px,
             c.y_px,
-            c.said_by,
-            c.said_at,
-            c.ended_at,
-            c.ended_by,
+            c.annotated_by,
+            c.annotated_at,
+            c.valid_to,
+            c.closed_by,
         )
         .join_from(schema.keypoint_correction, schema.medium, c.medium_id == m.id)
         .order_by(m.digest, c.labeller, c.person, c.frame, c.keypoint, c.id)
@@ -117,7 +117,7 @@ def corrections(
         query = query if given is None else query.where(column.in_(given))
     if labeller is not None:
         query = query.where(c.labeller == labeller)
-    return list(connection.execute(query if history else query.where(c.ended_at.is_(None))).mappings())
+    return list(connection.execute(query if history else query.where(c.valid_to.is_(None))).mappings())
 
 
 def write_corrections(path: Path, rows: Sequence[RowMapping]) -> None:
@@ -276,6 +276,6 @@ def _says_same(row: RowMapping, other: Correction) -> bool:
     return (row["x_px"], row["y_px"]) == (other.x_px, other.y_px)
 
 
-def _row(row: Correction, number: int, said_by: str) -> dict[str, Any]:
+def _row(row: Correction, number: int, annotated_by: str) -> dict[str, Any]:
     values = {name: getattr(row, name) for name in COLUMNS if name != "medium"}
-    return values | {"medium_id": number, "said_by": said_by}
+    return values | {"medium_id": number, "annotated_by": annotated_by}

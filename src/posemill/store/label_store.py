@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from posemill.errors import InputError
 from posemill.pose.track import MediumTracks
-from posemill.store.blob_store import Shelf
+from posemill.store.blob_store import BlobStore
 from posemill.store.track_file import medium_bytes, medium_from
 
 
@@ -13,7 +13,7 @@ class TrackStore:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._shelf = Shelf(url, "tracks")
+        self._shelf = BlobStore(url, "tracks")
 
     def has(self, medium: str, fingerprint: str) -> bool:
         """Whether the store has tracks of that medium by that labeller."""

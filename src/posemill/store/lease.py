@@ -20,7 +20,7 @@ LEASE_S = 60.0
 STALLED_S = 1800.0  # without a sign of progress for so long a lease is no longer renewed: others may try
 
 
-class Holder:
+class LeaseHolder:
     """A worker's name and lock. In a `with`, its present lease is renewed until it is let go.
 
     Errors: Unavailable when the database is away at the start. Later faults are tried again every few seconds.
@@ -36,7 +36,7 @@ class Holder:
         self._ended = False
         self._thread = threading.Thread(target=self._keep, name="posemill-lease", daemon=True)
 
-    def __enter__(self) -> Holder:
+    def __enter__(self) -> LeaseHolder:
         with database(self._ledger.engine):  # says in a sentence that the database is away
             self._connection: Connection | None = self._connect(self._ledger.engine)
         self._thread.start()
@@ -64,7 +64,7 @@ class Holder:
         """A sign of progress in the present lease."""
         self._alive_at = time.monotonic()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """The present lease is finished, one way or another."""
         self._lease = None
 

@@ -26,7 +26,7 @@ SCHEMA = {
     "activity": pl.String,
     "subject": pl.String,
     "dataset": pl.String,
-    "said_by": pl.String,
+    "annotated_by": pl.String,
 }
 
 
@@ -74,10 +74,10 @@ def clip_rows(connection: Connection, numbers: Sequence[int]) -> dict[int, RowMa
             c.end_s,
             c.activity,
             c.subject,
-            c.said_by,
-            c.said_at,
-            c.ended_at,
-            c.ended_by,
+            c.annotated_by,
+            c.annotated_at,
+            c.valid_to,
+            c.closed_by,
             m.added_by,
             m.added_at,
         )
@@ -94,7 +94,7 @@ def corrected_keypoints(connection: Connection, media: Sequence[str], when: obje
     query = (
         select(k.id)
         .join_from(schema.keypoint_correction, schema.medium, k.medium_id == m.id)
-        .where(m.digest.in_(media), k.said_at <= when, k.ended_at.is_(None) | (k.ended_at > when))
+        .where(m.digest.in_(media), k.annotated_at <= when, k.valid_to.is_(None) | (k.valid_to > when))
     )
     return len(connection.execute(query).all())
 

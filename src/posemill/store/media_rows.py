@@ -1,4 +1,4 @@
-"""Media, datasets and truths in the database."""
+"""Media, datasets and ground_truths in the database."""
 
 from __future__ import annotations
 
@@ -120,8 +120,8 @@ def fill_digest(connection: Connection, row_id: int, digest: str) -> str:
     values = {"row": row_id, "known": known}
     connection.execute(
         text(
-            "UPDATE clip c SET ended_at = now(), ended_by = current_user, superseded_by = k.id FROM clip k "
-            "WHERE c.medium_id = :row AND c.ended_at IS NULL AND k.medium_id = :known AND k.ended_at IS NULL "
+            "UPDATE clip c SET valid_to = now(), closed_by = current_user, superseded_by = k.id FROM clip k "
+            "WHERE c.medium_id = :row AND c.valid_to IS NULL AND k.medium_id = :known AND k.valid_to IS NULL "
             "AND k.start_s = c.start_s AND coalesce(k.end_s, 'Infinity') = coalesce(c.end_s, 'Infinity')"
         ),
         values,
@@ -136,7 +136,7 @@ def record_probe(connection: Connection, row_id: int, figures: dict[str, Any]) -
     connection.execute(update(schema.medium).where(schema.medium.c.id == row_id).values(values))
 
 
-def add_truth(
+def add_ground_truth(
     connection: Connection, medium: str, track_digest: str, skeleton: str, origin: str, added_by: str
 ) -> bool:
     """Say where a medium's exact keypoints are; returns whether that is new. One truth a medium and origin."""
@@ -150,7 +150,7 @@ def add_truth(
     return connection.execute(insert(schema.truth).values(row).on_conflict_do_nothing()).rowcount == 1
 
 
-def truths(connection: Connection, datasets: Sequence[str] = ()) -> list[RowMapping]:
+def ground_truths(connection: Connection, datasets: Sequence[str] = ()) -> list[RowMapping]:
     """medium (digest), track_digest, skeleton, origin of every truth."""
     m, t = schema.medium, schema.truth
     query = select(m.c.digest.label("medium"), t.c.track_digest, t.c.skeleton, t.c.origin).join(m).order_by(t.c.id)

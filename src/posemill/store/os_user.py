@@ -19,7 +19,7 @@ CANDIDATES = ("postgres", "nobody")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class OsUser:
     """A system user by number; `switch` is True when this process must change to it."""
 
     uid: int
@@ -64,7 +64,7 @@ class Account:
         return int(done.returncode)
 
 
-def server_account(data: Path) -> Account:
+def server_user(data: Path) -> OsUser:
     """The user that runs the server of `data`: its owner, else ourselves, else (as root) an unprivileged user."""
     me = os.geteuid()
     if data.exists():
@@ -76,19 +76,19 @@ def server_account(data: Path) -> Account:
                 f"the embedded database in {data} belongs to user number {owner.st_uid}, not to you ({me}): "
                 "run posemill as that user, or set POSEMILL_HOME or POSEMILL_DATABASE_URL"
             )
-        return Account(owner.st_uid, owner.st_gid, switch=me == 0)
+        return OsUser(owner.st_uid, owner.st_gid, switch=me == 0)
     if me != 0:
-        return Account(me, os.getegid(), switch=False)
+        return OsUser(me, os.getegid(), switch=False)
     return _unprivileged()
 
 
-def _unprivileged() -> Account:
+def _unprivileged() -> OsUser:
     for name in CANDIDATES:
         try:
             entry = pwd.getpwnam(name)
         except KeyError:
             continue
-        return Account(entry.pw_uid, entry.pw_gid, switch=True)
+        return OsUser(entry.pw_uid, entry.pw_gid, switch=True)
     raise Unavailable(
         f"PostgreSQL does not run as root and there is no user {' or '.join(CANDIDATES)}: "
         "run posemill as an ordinary user, or set POSEMILL_DATABASE_URL"

@@ -65,7 +65,7 @@ class ChunkPoses:
     person_confidence: NDArray[np.float64]
     xy: NDArray[np.float32]
     confidence: NDArray[np.float32]
-    hinted: NDArray[np.bool_] | None = None
+    propagated: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         f, n, k = len(self.frame), int(self.people.sum()), len(self.skeleton)
@@ -82,8 +82,10 @@ class ChunkPoses:
                     f"poses of {self.medium[:12]}: {name} should be {shape} for skeleton {self.skeleton.name}, "
                     f"came as {getattr(self, name).shape}"
                 )
-        if self.hinted is not None and self.hinted.shape != (f,):
-            raise SkeletonError(f"poses of {self.medium[:12]}: hinted should be {(f,)}, came as {self.hinted.shape}")
+        if self.propagated is not None and self.propagated.shape != (f,):
+            raise SkeletonError(
+                f"poses of {self.medium[:12]}: propagated should be {(f,)}, came as {self.propagated.shape}"
+            )
         last = np.inf if self.end is None else self.end
         if f and not (self.frame[0] >= self.start and self.frame[-1] < last and (np.diff(self.frame) > 0).all()):
             raise SkeletonError(f"poses of {self.medium[:12]}: frames must increase within {self.start}..{self.end}")
@@ -105,8 +107,8 @@ def chunk_bytes(chunk: ChunkPoses) -> bytes:
         lists(chunk.confidence, k),
     ]
     schema = _SCHEMA
-    if chunk.hinted is not None and chunk.hinted.any():
-        columns, schema = [*columns, pa.array(chunk.hinted)], schema.append(_HINTED)
+    if chunk.propagated is not None and chunk.propagated.any():
+        columns, schema = [*columns, pa.array(chunk.propagated)], schema.append(_HINTED)
     about = {"skeleton": chunk.skeleton.name} | {name: getattr(chunk, name) for name in _ABOUT}
     table = pa.Table.from_arrays(columns, schema=schema.with_metadata({_KEY: json.dumps(about, sort_keys=True)}))
     sink = io.BytesIO()
@@ -134,11 +136,11 @@ def chunk_from(content: bytes, where: str) -> ChunkPoses:
         person_confidence=_flat(sure.flatten(), np.float64),
         xy=_flat(table.column("xy").combine_chunks().flatten(), np.float32).reshape(-1, len(points), 2),
         confidence=_flat(table.column("confidence").combine_chunks().flatten(), np.float32).reshape(-1, len(points)),
-        hinted=_flat(table.column(_HINTED.name), np.bool_) if _HINTED.name in names else None,
+        propagated=_flat(table.column(_HINTED.name), np.bool_) if _HINTED.name in names else None,
     )
 
 
-def hinted_in(content: bytes, where: str) -> int:
+def propagated_in(content: bytes, where: str) -> int:
     """Frames of a pose file that are `hinted`; no pose is read. Errors: InputError when it is no Parquet file."""
     file = open_parquet(io.BytesIO(content), where)
     if _HINTED.name not in file.schema_arrow.names:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from posemill.errors import InputError
-from posemill.store.blob_store import Shelf
-from posemill.store.pose_file import ChunkPoses, chunk_bytes, chunk_from, hinted_in
+from posemill.store.blob_store import BlobStore
+from posemill.store.pose_file import ChunkPoses, chunk_bytes, chunk_from, propagated_in
 
 T = TypeVar("T")
 Stretch = tuple[int, int | None]  # first frame, and the one after the last (None: to the end)
@@ -22,7 +22,7 @@ class PoseStore:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._shelf = Shelf(url, "poses")
+        self._shelf = BlobStore(url, "poses")
 
     def put(self, chunk: ChunkPoses) -> None:
         """Store poses under their medium, fingerprint and stretch. Errors: Unavailable; then nothing new is there."""
@@ -37,9 +37,9 @@ class PoseStore:
         """The poses. Errors: InputError when there are none, or the file is not readable as poses."""
         return self._read(medium, fingerprint, stretch, chunk_from)
 
-    def hinted(self, medium: str, fingerprint: str, stretch: Stretch) -> int:
+    def propagated(self, medium: str, fingerprint: str, stretch: Stretch) -> int:
         """Frames of which only the surroundings of people were looked at. Errors: as `get`."""
-        return self._read(medium, fingerprint, stretch, hinted_in)
+        return self._read(medium, fingerprint, stretch, propagated_in)
 
     def _read(self, medium: str, fingerprint: str, stretch: Stretch, read: Callable[[bytes, str], T]) -> T:
         name = _name(medium, stretch)

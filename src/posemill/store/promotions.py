@@ -58,7 +58,7 @@ def roll_back(connection: Connection, reason: str, added_by: str) -> RowMapping:
     now = champion(connection)
     if now is None:
         raise InputError("there is nothing to roll back: no model version is released")
-    last = select(P.c.instead_of).where(P.c.model_version_id == now["id"], P.c.what == "promoted")
+    last = select(P.c.replaced_version).where(P.c.model_version_id == now["id"], P.c.what == "promoted")
     earlier = connection.scalar(last.order_by(P.c.id.desc()).limit(1))
     if earlier is None:
         raise InputError(f"{now['bento_tag']} is the first model version that was released: there is none before it")
@@ -73,7 +73,7 @@ def promotions(connection: Connection, limit: int = 50) -> list[RowMapping]:
     query = (
         select(P, V.c.bento_tag, other.c.bento_tag.label("before"))
         .join_from(P, V, P.c.model_version_id == V.c.id)
-        .outerjoin(other, P.c.instead_of == other.c.id)
+        .outerjoin(other, P.c.replaced_version == other.c.id)
         .order_by(P.c.id.desc())
         .limit(limit)
     )
@@ -102,7 +102,7 @@ def _row(
     row = {
         "model_version_id": version["id"],
         "what": what,
-        "instead_of": before,
+        "replaced_version": before,
         "reason": reason,
         "figures": dict(figures) if figures else None,
         "digests": dict(version["digests"]),

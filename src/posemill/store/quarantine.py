@@ -98,7 +98,7 @@ def released(connection: Connection, stage: str, datasets: Sequence[str] = ()) -
     return list(connection.execute(query).mappings())
 
 
-def readable_again(connection: Connection, digests: Mapping[str, str], said_by: str) -> None:
+def readable_again(connection: Connection, digests: Mapping[str, str], annotated_by: str) -> None:
     """Media that were set aside because their file could not be read, and that now arrived: address to digest."""
     q, m = schema.quarantine, schema.medium
     rows = connection.execute(
@@ -108,4 +108,4 @@ def readable_again(connection: Connection, digests: Mapping[str, str], said_by: 
     ).all()
     for number, row, uri in rows:
         fill_digest(connection, row, digests[uri])
-        resolve_quarantine(connection, number, said_by)
+        resolve_quarantine(connection, number, annotated_by)

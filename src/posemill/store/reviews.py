@@ -113,12 +113,12 @@ def review_item(connection: Connection, item: int) -> RowMapping:
     return found
 
 
-def answer(connection: Connection, items: Sequence[int], state: str, *, said_by: str, said: Any = None) -> int:
+def answer(connection: Connection, items: Sequence[int], state: str, *, annotated_by: str, said: Any = None) -> int:
     """Close open items as `done` or `dismissed`, with who and when; returns how many were open."""
     values = {
         "state": state,
         "answer": null() if said is None else said,
-        "answered_by": said_by,
+        "answered_by": annotated_by,
         "answered_at": func.now(),
     }
     return _set(connection, items, only_open=True, **values)

@@ -1,7 +1,7 @@
 """The tables. Migrations under migrations/ make them; a test holds the two together.
 
 A medium is a stored file, known by the SHA-256 of its bytes. A clip is a stretch of a medium with an activity; a
-correction never changes a clip, it ends it (`ended_at`, `ended_by`) and points to the row that took its place.
+correction never changes a clip, it ends it (`valid_to`, `closed_by`) and points to the row that took its place.
 Another system may add media by plain SQL with a `uri` and no digest: ingest fetches and fills in the rest.
 """
 
@@ -104,14 +104,14 @@ clip = Table(
     Column("subject", Text, ForeignKey("subject.name"), index=True),
     Column("camera", Text),
     Column("split", Text),  # the official one, where the data came with one
-    _by("said_by"),
-    _at("said_at"),
-    _at("ended_at", now=False),
-    Column("ended_by", Text),
+    _by("annotated_by"),
+    _at("annotated_at"),
+    _at("valid_to", now=False),
+    Column("closed_by", Text),
     Column("superseded_by", BigInteger, ForeignKey("clip.id")),
     CheckConstraint("start_s >= 0 and (end_s is null or end_s > start_s)", name="stretch"),
     CheckConstraint("split in ('train', 'test')", name="split"),
-    CheckConstraint("(ended_at is null) = (ended_by is null)", name="ended"),
+    CheckConstraint("(valid_to is null) = (closed_by is null)", name="ended"),
     CheckConstraint("activity <> ''", name="activity"),
 )
 Index(
@@ -120,7 +120,7 @@ Index(
     clip.c.start_s,
     text("coalesce(end_s, 'Infinity')"),
     unique=True,
-    postgresql_where=text("ended_at is null"),
+    postgresql_where=text("valid_to is null"),
 )
 
 truth = Table(
@@ -221,10 +221,10 @@ keypoint_correction = Table(
     Column("keypoint", Text, nullable=False),
     Column("x_px", Float),
     Column("y_px", Float),  # both null: not to be seen
-    _by("said_by"),
-    _at("said_at"),
-    _at("ended_at", now=False),
-    Column("ended_by", Text),
+    _by("annotated_by"),
+    _at("annotated_at"),
+    _at("valid_to", now=False),
+    Column("closed_by", Text),
     CheckConstraint("(x_px is null) = (y_px is null)", name="place"),
 )
 
@@ -266,7 +266,7 @@ promotion = Table(
     _id(),
     Column("model_version_id", BigInteger, ForeignKey("model_version.id"), nullable=False, index=True),
     Column("what", Text, nullable=False),
-    Column("instead_of", BigInteger, ForeignKey("model_version.id")),  # the champion until then
+    Column("replaced_version", BigInteger, ForeignKey("model_version.id")),  # the champion until then
     Column("reason", Text, nullable=False),
     Column("figures", JSONB),
     Column("digests", JSONB, nullable=False),

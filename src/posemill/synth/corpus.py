@@ -135,7 +135,7 @@ def stage(plan: Plan) -> SynthClip:
     view, camera = _film(plan, posed)
     backdrop = _place(plan, posed, motion, camera)
     scene = _Scene(plan, body, look, posed, camera, backdrop)
-    truth = truth_track(posed, camera, backdrop, time_s)
+    truth = ground_truth_track(posed, camera, backdrop, time_s)
     name = f"{view.name}{view.azimuth_deg:+.0f}"
     return SynthClip(plan, fps, camera.width_px, camera.height_px, name, truth, scene)
 
@@ -152,7 +152,7 @@ def write(clip: SynthClip, folder: Path) -> Path:
     return path
 
 
-def truth_track(posed: Rig, camera: Camera, backdrop: room.Backdrop, time_s: NDArray[np.float64]) -> PoseTrack:
+def ground_truth_track(posed: Rig, camera: Camera, backdrop: room.Backdrop, time_s: NDArray[np.float64]) -> PoseTrack:
     """The exact keypoints in the picture, see SynthClip.truth."""
     xy, depth = camera.project(posed.keypoints())
     size = np.array([camera.width_px, camera.height_px])

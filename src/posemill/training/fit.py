@@ -23,7 +23,7 @@ from posemill.features.augment import Augmentation
 from posemill.features.labeller_noise import FittedNoise
 from posemill.features.pipeline import FeaturePipeline
 from posemill.models import NetworkCard
-from posemill.models.held_out import HeldOut
+from posemill.models.out_of_fold import OutOfFoldPredictions
 from posemill.models.pretrained import start_from
 from posemill.params.train import TrainParams
 from posemill.pose.definition import fingerprint
@@ -51,7 +51,7 @@ class FitResult:
     seconds: float
     windows_per_s: float
     resumed_from_epoch: int
-    held_out: HeldOut | None = None
+    held_out: OutOfFoldPredictions | None = None
 
 
 class _History(Callback):

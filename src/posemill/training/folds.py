@@ -22,7 +22,7 @@ from posemill.errors import InputError
 from posemill.features.pipeline import FeaturePipeline
 from posemill.features.verdict import grouped_probabilities
 from posemill.models.ensemble import fuse
-from posemill.models.held_out import HeldOut
+from posemill.models.out_of_fold import OutOfFoldPredictions
 from posemill.models.predict import logits
 from posemill.params.train import TrainParams
 from posemill.pose.skeleton import Skeleton
@@ -46,7 +46,7 @@ def fit_folds(
     live: Path | None = None,
     **options: Any,
 ) -> FitResult:
-    """`params.folds` networks as one, as fit has it; what is not `test` is dealt anew.
+    """`params.folds` networks as one, as fit has it; what is not `test` is assign_folds anew.
 
     group  (N,) who must stay on one side with whom: a subject, or subjects that share a video.
     live   for the figures of the first fold.
@@ -54,7 +54,7 @@ def fit_folds(
     clips; history has the rows of all folds. A fold that is done is not done again after a kill.
     Errors: InputError as fit, and for more folds than there are subjects.
     """
-    fold = dealt(index, group, params.folds, params.seed)
+    fold = assign_folds(index, group, params.folds, params.seed)
     done = []
     for number in range(params.folds):
         folder = scratch / f"fold-{number}"
@@ -72,10 +72,15 @@ def fit_folds(
                 **options,
             )
             rows = np.flatnonzero(fold == number)
-            _keep(folder, number, result, HeldOut(rows, logits(result.network, pipeline, windows, rows, BATCH)))
+            _keep(
+                folder,
+                number,
+                result,
+                OutOfFoldPredictions(rows, logits(result.network, pipeline, windows, rows, BATCH)),
+            )
         done.append(_kept(folder, pipeline.skeleton))
     network, card = fuse([(d.network, d.card) for d in done], pipeline.skeleton)
-    held_out = HeldOut.joined([d.held_out for d in done if d.held_out is not None])
+    held_out = OutOfFoldPredictions.joined([d.held_out for d in done if d.held_out is not None])
     shutil.rmtree(scratch)
     seconds = sum(d.seconds for d in done)
     return FitResult(
@@ -92,7 +97,7 @@ def fit_folds(
     )
 
 
-def dealt(index: WindowIndex, group: NDArray[np.str_], folds: int, seed: int) -> NDArray[np.int64]:
+def assign_folds(index: WindowIndex, group: NDArray[np.str_], folds: int, seed: int) -> NDArray[np.int64]:
     """(N,) the fold of every window, -1 for those of the test split; activities are spread, groups stay together."""
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -112,7 +117,7 @@ def dealt(index: WindowIndex, group: NDArray[np.str_], folds: int, seed: int) ->
     return np.array([-1 if s == "test" else of_clip[int(c)] for s, c in zip(index.split, index.clip, strict=True)])
 
 
-def accuracy(held_out: HeldOut, index: WindowIndex) -> float:
+def accuracy(held_out: OutOfFoldPredictions, index: WindowIndex) -> float:
     """Share of clips that are right by the networks that did not see them."""
     clip, target = index.clip[held_out.rows], index.target[held_out.rows]
     probabilities = torch.from_numpy(held_out.logits).softmax(-1).numpy()
@@ -120,7 +125,7 @@ def accuracy(held_out: HeldOut, index: WindowIndex) -> float:
     return float((said == target[np.unique(clip, return_index=True)[1]]).mean())
 
 
-def _keep(folder: Path, number: int, result: FitResult, held_out: HeldOut) -> None:
+def _keep(folder: Path, number: int, result: FitResult, held_out: OutOfFoldPredictions) -> None:
     """The facts come last: a fold that has them is whole."""
     models.save(folder, result.network, result.card)
     held_out.save(folder)
@@ -132,4 +137,4 @@ def _keep(folder: Path, number: int, result: FitResult, held_out: HeldOut) -> No
 def _kept(folder: Path, body: Skeleton) -> FitResult:
     facts = json.loads((folder / FACTS).read_text())
     network, card = models.load(folder, body=body)
-    return FitResult(network, card, held_out=HeldOut.load(folder), **facts)
+    return FitResult(network, card, held_out=OutOfFoldPredictions.load(folder), **facts)

@@ -53,13 +53,13 @@ def judge(scenario: Scenario, answer: VideoAnswer) -> Judged:
 def _people(scenario: Scenario, answer: VideoAnswer) -> list[Person]:
     if scenario.person == "any":
         return answer.people
-    number = answer.acting_person if scenario.person == "acting" else scenario.person
+    number = answer.main_subject if scenario.person == "acting" else scenario.person
     return [p for p in answer.people if p.person == number]
 
 
 def _judge(scenario: Scenario, person: Person, answer: VideoAnswer) -> Judged:
     duration_s = answer.video.duration_s
-    whole = answer.verdict if person.person == answer.acting_person else person.verdict
+    whole = answer.verdict if person.person == answer.main_subject else person.verdict
     checks = [
         _verdict(scenario, e, whole, person.segments, duration_s)
         if e.whole

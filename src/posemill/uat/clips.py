@@ -95,7 +95,7 @@ def _row(connection: Connection, named: str) -> RowMapping | InputError:
 
 def _ask_keypoints(client: Client, path: Path) -> VideoAnswer:
     """Keypoints are sent track by track; the answers are put together as those of a video are."""
-    from posemill.features.main_subject import acting_person
+    from posemill.features.main_subject import main_subject
     from posemill.serving.checks import with_nulls
     from posemill.store.track_file import read_medium
 
@@ -115,7 +115,7 @@ def _ask_keypoints(client: Client, path: Path) -> VideoAnswer:
         )
         for t in tracks.tracks
     ]
-    acting = acting_person(tracks)
+    acting = main_subject(tracks)
     facts = VideoFacts(
         width_px=tracks.width_px,
         height_px=tracks.height_px,
@@ -126,7 +126,7 @@ def _ask_keypoints(client: Client, path: Path) -> VideoAnswer:
     return VideoAnswer(
         video=facts,
         verdict=answers[acting.person].verdict if acting else None,
-        acting_person=acting.person if acting else None,
+        main_subject=acting.person if acting else None,
         people=people,
         receipt=next(iter(answers.values())).receipt,
     )

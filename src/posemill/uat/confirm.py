@@ -40,7 +40,7 @@ def confirm(
     activity: str | None,
     media: Path | None,
     new: bool,
-    said_by: str,
+    annotated_by: str,
 ) -> Confirmed:
     """Make a label and a regression scenario of judgement `number`. Doing it again changes nothing.
 
@@ -57,23 +57,23 @@ def confirm(
     if name not in known and not new:
         raise InputError(f"nothing here is called {name!r}: give --new to begin with it, or one of {', '.join(known)}")
     digest = _bytes(settings, said, media)
-    add_medium(connection, MediumRow(digest, DATASET, said["upload_name"] or digest[:12], said_by))
-    clip = _clip(connection, said, digest, name, said_by)
+    add_medium(connection, MediumRow(digest, DATASET, said["upload_name"] or digest[:12], annotated_by))
+    clip = _clip(connection, said, digest, name, annotated_by)
     scenario = settings.workspace / REGRESSIONS / f"judgement-{number}.yaml"
     if said["review_item_id"] is not None:
         give_medium(connection, said["review_item_id"], medium_id(connection, digest), clip)
         answer = {"judgement": number, "activity": name, "clip": clip, "scenario": scenario.name}
-        close_item(connection, said["review_item_id"], "done", answer, said_by)
-    replace_file(scenario, _scenario(said, digest, name, said_by).encode())
+        close_item(connection, said["review_item_id"], "done", answer, annotated_by)
+    replace_file(scenario, _scenario(said, digest, name, annotated_by).encode())
     return Confirmed(digest, clip, name, scenario, _others(connection, said, digest, clip, name))
 
 
-def dismiss(connection: Connection, number: int, said_by: str) -> None:
+def dismiss(connection: Connection, number: int, annotated_by: str) -> None:
     """Say that a disagreement is none: the service was right, or nobody can tell."""
     said = judgement(connection, number)
     if said["state"] != "open":
         raise InputError(f"judgement {number} has nothing open: it is {said['state'] or 'right'}")
-    close_item(connection, said["review_item_id"], "dismissed", {"judgement": number}, said_by)
+    close_item(connection, said["review_item_id"], "dismissed", {"judgement": number}, annotated_by)
 
 
 def _bytes(settings: Settings, said: RowMapping, media: Path | None) -> str:
@@ -90,18 +90,18 @@ def _bytes(settings: Settings, said: RowMapping, media: Path | None) -> str:
         raise InputError(f"there is no file {media}")
     if digest is not None and (found := digest_of(media)) != digest:
         raise InputError(f"{media} is not what was judged: its digest is {found[:12]}, {digest[:12]} was tried")
-    from posemill.video.sandboxed import probe_apart
+    from posemill.video.sandboxed import probe_sandboxed
 
-    probe_apart(media)
+    probe_sandboxed(media)
     return store.put(media)
 
 
-def _clip(connection: Connection, said: RowMapping, digest: str, activity: str, said_by: str) -> int:
+def _clip(connection: Connection, said: RowMapping, digest: str, activity: str, annotated_by: str) -> int:
     """The number of the clip that says so now; one of the same stretch that said otherwise is ended."""
     stretch = round(said["start_s"] or 0.0, 3), None if said["end_s"] is None else round(said["end_s"], 3)
-    add_clip(connection, ClipRow(digest, said_by, *stretch, activity=activity))
+    add_clip(connection, ClipRow(digest, annotated_by, *stretch, activity=activity))
     held = [row for row in clips(connection, medium=digest) if (row["start_s"], row["end_s"]) == stretch]
-    return correct_clip(connection, held[0]["clip"], said_by, activity=activity)
+    return correct_clip(connection, held[0]["clip"], annotated_by, activity=activity)
 
 
 def _others(connection: Connection, said: RowMapping, digest: str, clip: int, activity: str) -> tuple[str, ...]:
@@ -120,7 +120,7 @@ def _activities(connection: Connection) -> list[str]:
     return sorted(named)
 
 
-def _scenario(said: RowMapping, digest: str, activity: str, said_by: str) -> str:
+def _scenario(said: RowMapping, digest: str, activity: str, annotated_by: str) -> str:
     import yaml
 
     stretch = {name: round(said[name], 3) for name in ("start_s", "end_s") if said[name] is not None}
@@ -134,6 +134,6 @@ def _scenario(said: RowMapping, digest: str, activity: str, said_by: str) -> str
     }
     if said["is_right"]:
         scenario["name"] = f"judgement {said['judgement']}: {activity}"
-    content = {"owner": said_by, "tolerance_s": None, "min_overlap": 0.5, "scenarios": [scenario]}
+    content = {"owner": annotated_by, "tolerance_s": None, "min_overlap": 0.5, "scenarios": [scenario]}
     head = "# Made by `posemill uat confirm`. The activity may go on before and after, so its ends are not checked.\n"
     return head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)

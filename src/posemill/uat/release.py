@@ -37,8 +37,14 @@ def promote_bento(settings: Settings, bento: str) -> dict[str, Any]:
     digest = bento_digest(find_bento(settings.home, bento))
     with _transaction(settings) as connection:
         row = release(connection, digest, added_by="flow release")
-    version, before = row["model_version_id"], row["instead_of"]
-    return {"promotion": row["id"], "bento": bento, "version": version, "instead_of": before, "reason": row["reason"]}
+    version, before = row["model_version_id"], row["replaced_version"]
+    return {
+        "promotion": row["id"],
+        "bento": bento,
+        "version": version,
+        "replaced_version": before,
+        "reason": row["reason"],
+    }
 
 
 def report_of(settings: Settings, bento: str) -> Path | None:

@@ -16,7 +16,7 @@ from posemill.store.media import MediaStore
 from posemill.uat.bentos import bentos
 from posemill.uat.locks import find_lock, has_commit
 from posemill.uat.receipts import resolve
-from posemill.uat.training_lineage import made_of
+from posemill.uat.training_lineage import training_lineage
 
 if TYPE_CHECKING:
     import polars as pl
@@ -114,7 +114,7 @@ def _lock(out: Trace, root: Path, digests: Mapping[str, str]) -> None:
 
 def _rows(out: Trace, connection: Connection, settings: Settings, version: RowMapping) -> None:
     try:
-        table = made_of(settings, version["digests"])
+        table = training_lineage(settings, version["digests"])
     except InputError as exc:
         out.add("lineage", False, str(exc))
         return
@@ -142,11 +142,11 @@ def _clip(row: Mapping[str, Any], known: RowMapping | None) -> dict[str, Any]:
         now = "no such row"
     elif known["medium"] != row["medium"]:
         now = "another clip"  # a database that was set up anew counts from 1 again
-    elif known["ended_at"] is not None:
-        now = f"ended by {known['ended_by']}"
+    elif known["valid_to"] is not None:
+        now = f"ended by {known['closed_by']}"
     else:
         now = "holds"
-    out = {name: told.get(name) for name in ("source", "uri", "said_at", "added_by", "added_at")}
+    out = {name: told.get(name) for name in ("source", "uri", "annotated_at", "added_by", "added_at")}
     return {**row, **out, "now": now}
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 INDEX, CLIPS = "build/prepare/index.parquet", "build/validate/clips.parquet"
 
 
-def made_of(settings: Settings, digests: Mapping[str, str]) -> pl.DataFrame:
+def training_lineage(settings: Settings, digests: Mapping[str, str]) -> pl.DataFrame:
     """The lineage of a model version with these digests, see store.lineage.
 
     Errors: InputError that says what is missing where neither the store nor DVC's cache has it.

@@ -14,11 +14,11 @@ from posemill.store import schema
 from posemill.store.catalog import clips, remove_clip
 from posemill.store.lineage import find_any_medium
 from posemill.uat.bentos import bentos
-from posemill.uat.training_lineage import made_of
+from posemill.uat.training_lineage import training_lineage
 
 
 @dataclass(slots=True)
-class Whereabouts:
+class MediumUsage:
     """Where a medium is.
 
     models     one row a model version that was made with it: version, stage, split, clips, windows, bentos.
@@ -35,13 +35,13 @@ class Whereabouts:
     clips: list[int] = field(default_factory=list)
 
 
-def whereabouts(connection: Connection, settings: Settings, which: str) -> Whereabouts:
+def usage_of(connection: Connection, settings: Settings, which: str) -> MediumUsage:
     """Look for a medium (see find_any_medium) in every model version of the database."""
     medium = find_any_medium(connection, which)
     digest = medium["digest"]
     if digest is None:
         raise InputError(f"the bytes of medium {medium['id']} ({medium['uri']}) were never fetched: it is in no model")
-    out = Whereabouts(medium)
+    out = MediumUsage(medium)
     stored = bentos(settings.home)
     for version in connection.execute(select(schema.model_version).order_by(schema.model_version.c.id)).mappings():
         found = _in_model(settings, version, digest)
@@ -60,10 +60,10 @@ def whereabouts(connection: Connection, settings: Settings, which: str) -> Where
     return out
 
 
-def mark(connection: Connection, found: Whereabouts, said_by: str) -> int:
+def mark(connection: Connection, found: MediumUsage, annotated_by: str) -> int:
     """End the clips of a medium, so that the next build leaves it out; their rows stay, with who and when."""
     for clip in found.clips:
-        remove_clip(connection, clip, said_by)
+        remove_clip(connection, clip, annotated_by)
     return len(found.clips)
 
 
@@ -72,7 +72,7 @@ def _in_model(settings: Settings, version: RowMapping, digest: str) -> dict[str,
     import polars as pl
 
     try:
-        table = made_of(settings, version["digests"])
+        table = training_lineage(settings, version["digests"])
     except InputError:
         return None
     rows = table.filter(pl.col("medium") == digest)

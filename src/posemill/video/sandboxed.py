@@ -22,7 +22,7 @@ LEAST_S = 0.05  # that any frame may take
 PATIENCE_S = 60.0
 
 
-def probe_apart(path: Path, patience_s: float | None = None) -> VideoProbe:
+def probe_sandboxed(path: Path, patience_s: float | None = None) -> VideoProbe:
     """`probe` in another process, within bounded time and memory. For files that nobody has looked at yet.
 
     patience_s  how long it may take; by default a minute, and more for large files.
@@ -31,7 +31,7 @@ def probe_apart(path: Path, patience_s: float | None = None) -> VideoProbe:
         return VideoProbe(**reader.ask(path.name, _patience_s(path, patience_s), do="probe", path=_hex(path)))
 
 
-def read_frames_apart(
+def read_frames_sandboxed(
     path: Path, stride: int = 1, start: int = 0, end: int | None = None, patience_s: float | None = None
 ) -> Iterator[Frame]:
     """`read_frames`, decoded in another process, a few frames ahead. The same frames and errors, and UnreadableMedia
@@ -44,7 +44,7 @@ def read_frames_apart(
         yield from _shown(reader, path.name, _patience_s(path, patience_s))
 
 
-def read_picture_apart(content: bytes, name: str, patience_s: float = PATIENCE_S) -> NDArray[np.uint8]:
+def read_picture_sandboxed(content: bytes, name: str, patience_s: float = PATIENCE_S) -> NDArray[np.uint8]:
     """A JPEG, PNG or WebP file's (H, W, 3) uint8 RGB, upright. Errors: UnreadableMedia."""
     with borrowed() as reader:
         reader.write(content)

@@ -82,7 +82,9 @@ def test_every_runtime_finds_what_pytorch_finds(runtime: str, rendered: Rendered
 
 def test_without_a_second_look_nobody_is_looked_for_in_turned_pictures(rendered: Rendered, pose_home: Path) -> None:
     lying = np.ascontiguousarray(np.rot90(rendered[1]))
-    (once,), (twice,) = (make(LabelParams(second_look=share), pose_home).poses([lying]) for share in (0.0, 1.0))
+    (once,), (twice,) = (
+        make(LabelParams(rotation_fallback_threshold=share), pose_home).poses([lying]) for share in (0.0, 1.0)
+    )
     assert max((p.person_confidence for p in once), default=0.0) < max(p.person_confidence for p in twice)
 
 
@@ -98,9 +100,9 @@ def test_without_a_second_look_an_empty_picture_is_looked_at_once(
 
     monkeypatch.setattr(View, "network_input", counted)
     empty = np.full((120, 160, 3), 128, np.uint8)
-    assert make(LabelParams(second_look=0.0), pose_home).poses([empty]) == [[]]
+    assert make(LabelParams(rotation_fallback_threshold=0.0), pose_home).poses([empty]) == [[]]
     assert looks == [0]
-    assert make(LabelParams(second_look=0.4), pose_home).poses([empty]) == [[]]
+    assert make(LabelParams(rotation_fallback_threshold=0.4), pose_home).poses([empty]) == [[]]
     assert looks == [0, 0, 1, 3]
 
 
@@ -155,7 +157,7 @@ from posemill.estimation.backends.openpifpaf.backend import OpenPifPafBackend
 from posemill.estimation.backends.openpifpaf.checkpoints import load_checkpoint
 from posemill.params.label import LabelParams
 home, image = Path(sys.argv[1]), np.load(sys.argv[2])
-backend = OpenPifPafBackend(load_checkpoint("posenet", None, home), LabelParams(second_look=0), home)
+backend = OpenPifPafBackend(load_checkpoint("posenet", None, home), LabelParams(rotation_fallback_threshold=0), home)
 assert backend.poses([image])[0]
 print(*sorted({"openpifpaf", "torchvision", "matplotlib"} & set(sys.modules)))
 """

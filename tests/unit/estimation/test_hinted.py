@@ -18,7 +18,7 @@ from damaged import damage
 from posemill.errors import InputError
 from posemill.estimation.fingerprint import pose_fingerprint
 from posemill.estimation.preprocess import place
-from posemill.estimation.roi_propagation import KEPT, HintedLooks, around, input_side
+from posemill.estimation.roi_propagation import KEPT, RoiPropagatingBackend, around, input_side
 from posemill.estimation.types import FramePoses, FrameSpan, Pose, load_backend
 from posemill.estimation.video import find_poses
 from posemill.labelling.chunks import frames_of, poses_of
@@ -27,7 +27,7 @@ from posemill.labelling.progress import JsonLines, Lines
 from posemill.labelling.report import Done
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
-from posemill.store.blob_store import Shelf
+from posemill.store.blob_store import BlobStore
 from posemill.store.media import MediaStore
 from posemill.store.pose_file import chunk_bytes, chunk_from
 from posemill.store.pose_store import PoseStore
@@ -37,7 +37,7 @@ from posemill.video.encode import VideoWriter
 
 SIZE = (360, 640)
 BODY = np.random.default_rng(3).uniform((-15, -30), (15, 30), (17, 2)).astype(np.float32)
-PARAMS = LabelParams.model_validate({"follow_hint": {}})
+PARAMS = LabelParams.model_validate({"roi_propagation": {}})
 Film = Callable[[int], Sequence[tuple[int, int]]]
 
 
@@ -66,9 +66,9 @@ class Markers:
         return Pose(np.where(inside[:, None], xy, np.float32("nan")), np.float32(0.8) * inside, 0.6)
 
 
-def looking(params: LabelParams = PARAMS) -> tuple[HintedLooks, list[tuple[int, ...]]]:
+def looking(params: LabelParams = PARAMS) -> tuple[RoiPropagatingBackend, list[tuple[int, ...]]]:
     seen: list[tuple[int, ...]] = []
-    return HintedLooks(lambda _: Markers(seen), params), seen
+    return RoiPropagatingBackend(lambda _: Markers(seen), params), seen
 
 
 def picture(places: Sequence[tuple[int, int]]) -> NDArray[np.uint8]:
@@ -86,7 +86,7 @@ def followed(film: Film, frames: int, params: LabelParams = PARAMS) -> tuple[lis
 
 def test_who_walks_is_found_in_smaller_pictures_between_full_looks() -> None:
     found, seen = followed(lambda n: [(100 + 6 * n, 180)], 20, PARAMS.model_copy(update={"threads": 1}))
-    assert [f.hinted for f in found] == [n % 8 > 0 for n in range(20)]
+    assert [f.propagated for f in found] == [n % 8 > 0 for n in range(20)]
     whole = [f for f, shape in enumerate(seen) if shape == SIZE]
     assert whole == [0, 8, 16]
     assert sum(h * w for h, w in seen) < 0.4 * 20 * SIZE[0] * SIZE[1]
@@ -99,20 +99,20 @@ def test_who_comes_in_elsewhere_is_found_at_the_next_full_look() -> None:
     assert [len(f.poses) for f in found] == [1] * 8 + [2] * 4
     found, _ = followed(lambda n: [(100, 180)] + ([(130 + 40, 180)] if n >= 3 else []), 5)
     assert [len(f.poses) for f in found] == [1] * 3 + [2] * 2  # beside somebody: at once
-    assert not found[3].hinted  # that body reached out of the part that was looked at
+    assert not found[3].propagated  # that body reached out of the part that was looked at
 
 
 def test_who_is_lost_is_looked_for_everywhere() -> None:
     found, _ = followed(lambda n: [(100, 180)] if n < 3 else [(500, 180)], 8)
-    assert [f.hinted for f in found] == [False, True, True, False, True, True, True, True]
+    assert [f.propagated for f in found] == [False, True, True, False, True, True, True, True]
     assert [len(f.poses) for f in found] == [1] * 8
     found, _ = followed(lambda n: [(100, 180)] if n < 3 else [], 6)
-    assert [(f.hinted, len(f.poses)) for f in found[2:]] == [(True, 1), (False, 0), (False, 0), (False, 0)]
+    assert [(f.propagated, len(f.poses)) for f in found[2:]] == [(True, 1), (False, 0), (False, 0), (False, 0)]
 
 
 def test_people_all_over_the_picture_are_no_hint() -> None:
     found, seen = followed(lambda n: [(60, 60), (580, 300)], 8)
-    assert not any(f.hinted for f in found)
+    assert not any(f.propagated for f in found)
     assert set(seen) == {SIZE}
 
 
@@ -147,13 +147,13 @@ def test_parts_of_one_size_share_a_backend_and_few_are_kept() -> None:
         alive.add(backend := Markers([]))
         return backend
 
-    looks = HintedLooks(load, PARAMS.model_copy(update={"long_edge_px": 641, "threads": 1}))
+    looks = RoiPropagatingBackend(load, PARAMS.model_copy(update={"long_edge_px": 641, "threads": 1}))
 
     def stand(height: int, width: int, *at: float) -> None:
         image = np.zeros((height, width, 3), np.uint8)
         for y in at:
             image[int(y * height), width // 3] = 255
-        assert sum(frame.hinted for frame in looks.follow(Frame(n, n / 25, image) for n in range(3))) == 2
+        assert sum(frame.propagated for frame in looks.follow(Frame(n, n / 25, image) for n in range(3))) == 2
 
     for height, width in ((360, 640), (720, 1280), (1080, 1920), (900, 1600)):
         stand(height, width, 0.5)
@@ -191,7 +191,7 @@ def test_poses_do_not_depend_on_where_a_video_is_cut(film: Path, change: dict[st
 
     def found(span: FrameSpan | None) -> Iterator[tuple[int, bool, bytes]]:
         for each in find_poses(film, looking(params)[0], params, span):
-            yield each.frame, each.hinted, np.array([pose.xy for pose in each.poses], np.float32).tobytes()
+            yield each.frame, each.propagated, np.array([pose.xy for pose in each.poses], np.float32).tobytes()
 
     whole = list(found(None))
     assert {hint for _, hint, _ in whole} == {True, False}
@@ -206,19 +206,19 @@ def test_progress_and_pose_files_say_which_looks_were_hinted(film: Path) -> None
     assert len(done) == len(found) == 15
     chunk = poses_of(found, "m", "f", (5, 20), COCO_17, (SIZE[1], SIZE[0]), 2.0)
     again = chunk_from(chunk_bytes(chunk), "here")
-    assert [f.hinted for f in frames_of(again)] == [f.hinted for f in found]
-    assert any(f.hinted for f in found)
+    assert [f.propagated for f in frames_of(again)] == [f.propagated for f in found]
+    assert any(f.propagated for f in found)
     plain = poses_of([FramePoses(5, 0.2, [])], "m", "f", (5, 20), COCO_17, (SIZE[1], SIZE[0]), 2.0)
-    assert chunk_from(chunk_bytes(plain), "here").hinted is None
+    assert chunk_from(chunk_bytes(plain), "here").propagated is None
 
     said: list[str] = []
     lines = Lines(said.append)
     for each in found:
-        lines.frame("m", len(each.poses), each.hinted)
+        lines.frame("m", len(each.poses), each.propagated)
     lines.end()
-    assert f"{sum(f.hinted for f in found)} around people only" in said[-1]
+    assert f"{sum(f.propagated for f in found)} around people only" in said[-1]
     JsonLines(said.append).done(Done("m", (5, 20), 15, 15, 1.0, 12))
-    assert '"hinted_frames": 12' in said[-1]
+    assert '"propagated_frames": 12' in said[-1]
 
 
 def test_hinted_frames_are_counted_whatever_file_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,31 +228,31 @@ def test_hinted_frames_are_counted_whatever_file_is_damaged(tmp_path: Path, monk
     stretches: list[tuple[int, int | None]] = [(0, 500), (500, None)]
     for number, medium in enumerate(media):
         for start, end in stretches:
-            found = [FramePoses(start + n, n / 25, [], hinted=n < 10 * number) for n in range(500)]
+            found = [FramePoses(start + n, n / 25, [], propagated=n < 10 * number) for n in range(500)]
             made = poses_of(found, medium, labeller.pose_fingerprint, (start, end), COCO_17, (SIZE[1], SIZE[0]), 40.0)
             labeller.poses.put(made)
-    names = Shelf.names
-    monkeypatch.setattr(Shelf, "names", lambda *given: listings.append(given) or names(*given))
+    names = BlobStore.names
+    monkeypatch.setattr(BlobStore, "names", lambda *given: listings.append(given) or names(*given))
     monkeypatch.setattr("posemill.store.pose_store.chunk_from", None)  # no poses are read
-    assert labeller.hinted(media) == 2 * (10 + 20 + 30)
-    assert labeller.hinted(media[2:3]) == 2 * 20
+    assert labeller.propagated(media) == 2 * (10 + 20 + 30)
+    assert labeller.propagated(media[2:3]) == 2 * 20
     assert len(listings) == 2
     first = [next(tmp_path.rglob(f"{medium}-00000000-*.parquet")) for medium in media]
     damage(first[2])  # poses, which are not looked at
     first[3].write_bytes(b"PAR1")
-    assert labeller.hinted(media) == 2 * (10 + 20) + 30
+    assert labeller.propagated(media) == 2 * (10 + 20) + 30
 
 
 def test_the_hint_names_the_labeller_and_nothing_does_without_it() -> None:
     describes = {"backend": "markers"}
     names = {pose_fingerprint(describes, LabelParams()), pose_fingerprint(describes, PARAMS)}
-    other = LabelParams.model_validate({"follow_hint": {"margin": 0.5}})
+    other = LabelParams.model_validate({"roi_propagation": {"margin": 0.5}})
     assert len(names | {pose_fingerprint(describes, other)}) == 3
-    assert looking()[0].describe()["follow_hint"]["full_look_every"] == 8
+    assert looking()[0].describe()["roi_propagation"]["keyframe_interval"] == 8
 
 
 def test_a_hint_that_makes_no_sense_is_refused() -> None:
     with pytest.raises(ValueError, match="do not go together"):
-        LabelParams.model_validate({"follow_hint": {}, "looks": {"mirrored": True}})
+        LabelParams.model_validate({"roi_propagation": {}, "looks": {"mirrored": True}})
     with pytest.raises(InputError, match="saves nothing with backend movenet"):
         load_backend("movenet", PARAMS)

@@ -43,10 +43,14 @@ def test_a_small_person_is_found_as_by_full_looks_with_fewer_pixels(
 
         monkeypatch.setattr(OpenPifPafBackend, "_look", counted)
         params = LabelParams.model_validate(
-            {"follow_hint": {} if name == "hinted" else None, "second_look": 0.0, "runtime": "eager"}
+            {
+                "roi_propagation": {} if name == "hinted" else None,
+                "rotation_fallback_threshold": 0.0,
+                "runtime": "eager",
+            }
         )
         runs[name] = list(find_poses(path, load_backend("openpifpaf", params), params))
-    assert sum(f.hinted for f in runs["hinted"]) >= 0.8 * frames
+    assert sum(f.propagated for f in runs["hinted"]) >= 0.8 * frames
     alike = [
         float(oks(b.poses[0].xy, a.poses[0].xy, float(box_area(a.poses[0].xy)), COCO_17))
         for a, b in zip(runs["full"], runs["hinted"], strict=True)

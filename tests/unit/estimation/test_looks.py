@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from posemill.estimation.tta.ensemble import Looks, ManyLooks, join
+from posemill.estimation.tta.ensemble import TTA, TTABackend, join
 from posemill.estimation.types import Pose
 from posemill.pose.skeleton import COCO_17
 
@@ -50,22 +50,22 @@ class Markers:
         return Pose(xy.astype(np.float32), np.full(17, 0.8, np.float32), 0.6)
 
 
-def test_looks_at_other_sizes_are_averaged() -> None:
+def test_tta_at_other_sizes_are_averaged() -> None:
     made = {257: Markers(257, 3.0), 385: Markers(385, -3.0)}
-    ((pose,),) = ManyLooks(lambda side: made[side], Looks((257, 385))).poses([picture((200, 150))])
+    ((pose,),) = TTABackend(lambda side: made[side], TTA((257, 385))).poses([picture((200, 150))])
     np.testing.assert_allclose(pose.xy, placed(200, 150), atol=1e-3)
     assert pose.person_confidence == pytest.approx(0.6)
 
 
 def test_what_one_look_saw_alone_counts_less() -> None:
     made = {257: Markers(257), 385: Markers(385, blind=True)}
-    ((pose,),) = ManyLooks(lambda side: made[side], Looks((257, 385))).poses([picture((200, 150))])
+    ((pose,),) = TTABackend(lambda side: made[side], TTA((257, 385))).poses([picture((200, 150))])
     assert pose.person_confidence == pytest.approx(0.3)
 
 
 def test_a_mirrored_look_comes_back_unmirrored() -> None:
     """The stand-in sees the body un-mirrored in the mirrored picture: reflected, with its sides exchanged."""
-    found = ManyLooks(Markers, Looks((257,), mirrored=True))._mirrored(Markers(257), [picture((200, 150))])
+    found = TTABackend(Markers, TTA((257,), flip=True))._mirrored(Markers(257), [picture((200, 150))])
     ((pose,),) = found
     wanted = BODY[FLIP] * [-1, 1] + [200, 150]
     np.testing.assert_allclose(pose.xy, wanted, atol=1e-3)
@@ -74,7 +74,7 @@ def test_a_mirrored_look_comes_back_unmirrored() -> None:
 def test_close_ups_are_square_and_come_back_to_their_place() -> None:
     made = {257: Markers(257, 3.0), 321: Markers(321)}
     places = [(70, 80), (400, 200)]  # the first reaches over the border
-    (people,) = ManyLooks(lambda side: made[side], Looks((257,), close_up_px=321)).poses([picture(*places)])
+    (people,) = TTABackend(lambda side: made[side], TTA((257,), crop_px=321)).poses([picture(*places)])
     assert len(people) == 2
     for (x, y), pose in zip(places, sorted(people, key=lambda p: p.xy[0, 0]), strict=True):
         np.testing.assert_allclose(pose.xy, placed(x, y), atol=1e-3)
@@ -84,8 +84,8 @@ def test_close_ups_are_square_and_come_back_to_their_place() -> None:
 
 def test_a_close_up_that_shows_nobody_changes_nothing() -> None:
     made = {257: Markers(257, 3.0), 321: Markers(321, blind=True)}
-    looks = ManyLooks(lambda side: made[side], Looks((257,), close_up_px=321))
-    ((pose,), nobody) = looks.poses([picture((200, 150)), picture()])
+    tta = TTABackend(lambda side: made[side], TTA((257,), crop_px=321))
+    ((pose,), nobody) = tta.poses([picture((200, 150)), picture()])
     np.testing.assert_allclose(pose.xy, placed(203, 150), atol=1e-3)
     assert nobody == []
 
@@ -100,14 +100,14 @@ def test_unseen_keypoints_stay_unseen_and_are_taken_from_who_saw_them() -> None:
     assert pose.confidence[4] == 0
 
 
-def test_the_looks_are_described() -> None:
-    said = ManyLooks(Markers, Looks((257, 385), True, 321)).describe()
-    assert said.pop("looks_code"), "poses do not outlive a change of how looks are joined"
+def test_the_tta_are_described() -> None:
+    said = TTABackend(Markers, TTA((257, 385), True, 321)).describe()
+    assert said.pop("tta_code"), "poses do not outlive a change of how looks are joined"
     assert said == {
         "long_edge_px": 257,
-        "looks_long_edges_px": [257, 385],
-        "looks_mirrored": True,
-        "looks_close_up_px": 321,
+        "tta_long_edges_px": [257, 385],
+        "tta_flip": True,
+        "tta_crop_px": 321,
     }
 
 
@@ -118,15 +118,15 @@ def test_parameters_ask_for_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     class Entry:
         @staticmethod
         def load(params: LabelParams) -> Markers:
-            assert not params.looks.more_than_one
+            assert not params.tta.enabled
             return Markers(params.long_edge_px)
 
     monkeypatch.setattr(types, "find_backend", lambda name: Entry)
     assert isinstance(types.load_backend("markers", LabelParams()), Markers)
-    looks = {"also_px": [641], "mirrored": True, "close_up_px": 257}
-    backend = types.load_backend("markers", LabelParams.model_validate({"looks": looks}))
-    assert isinstance(backend, ManyLooks)
+    tta = {"scales_px": [641], "flip": True, "crop_px": 257}
+    backend = types.load_backend("markers", LabelParams.model_validate({"tta": tta}))
+    assert isinstance(backend, TTABackend)
     described = backend.describe()
-    assert (described["looks_long_edges_px"], described["looks_close_up_px"]) == ([385, 641], 257)
+    assert (described["tta_long_edges_px"], described["tta_crop_px"]) == ([385, 641], 257)
     with pytest.raises(ValueError, match="16n \\+ 1, such as 641 or 657"):
-        LabelParams.model_validate({"looks": {"also_px": [650]}})
+        LabelParams.model_validate({"tta": {"scales_px": [650]}})

@@ -60,8 +60,8 @@ def test_who_lies_is_found_by_a_second_look(rendered: Rendered, pose_home: Path)
     x, y = clip.truth.xy[0].T
     truth = np.stack([y, image.shape[1] - 1 - x], -1)[None].astype(np.float32)
     found = []
-    for second_look in (0.0, 1.0):
-        (poses,) = make(pose_home, LabelParams(second_look=second_look)).poses([lying])
+    for rotation_fallback_threshold in (0.0, 1.0):
+        (poses,) = make(pose_home, LabelParams(rotation_fallback_threshold=rotation_fallback_threshold)).poses([lying])
         xy = np.stack([p.xy for p in poses]) if poses else np.empty((0, 17, 2), np.float32)
         found.append(float(best_pairs(xy, truth, box_area(truth).astype(np.float32), COCO_17)[0][0]))
     assert found[1] > max(0.5, found[0])

@@ -12,7 +12,7 @@ from posemill.estimation.tracking import Tracker
 from posemill.estimation.tracking.join import join
 from posemill.estimation.tracking.motion import Motion
 from posemill.estimation.tracking.person import Person
-from posemill.estimation.tracking.similarity import log_lengths, same_build, to_each_other
+from posemill.estimation.tracking.similarity import body_similarity, log_lengths, to_each_other
 from posemill.estimation.types import Pose
 from posemill.params.tracking import TrackingParams
 from posemill.pose.oks import box_area
@@ -170,10 +170,10 @@ def test_motion_learns_a_steady_walk_and_what_it_does_not_know_grows() -> None:
 def test_builds_are_compared_over_bones_that_both_have() -> None:
     one = log_lengths(at(0).xy[None], COCO_17.edge_index)
     other = log_lengths(at(50, 1.5).xy[None], COCO_17.edge_index)
-    assert same_build(one, one)[0, 0] == pytest.approx(1)
-    assert same_build(one, other)[0, 0] == pytest.approx(np.exp(-0.5 * (np.log(1.5) / 0.3) ** 2))
+    assert body_similarity(one, one)[0, 0] == pytest.approx(1)
+    assert body_similarity(one, other)[0, 0] == pytest.approx(np.exp(-0.5 * (np.log(1.5) / 0.3) ** 2))
     unseen = np.full_like(one, np.nan)
-    assert same_build(one, unseen)[0, 0] == 1
+    assert body_similarity(one, unseen)[0, 0] == 1
 
 
 def test_three_people_take_less_than_a_millisecond_a_frame() -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from posemill.estimation.tta.rotation import View, smaller, without_doubles
+from posemill.estimation.tta.rotation import View, nms, smaller
 from posemill.estimation.types import Pose
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
-def test_a_bright_spot_comes_back_to_where_it_is(turns: int) -> None:
+def test_a_bright_spot_comes_back_to_where_it_is(quarter_turns: int) -> None:
     image = np.zeros((120, 200, 3), np.uint8)
     image[28:33, 148:153] = 255
-    view = View(image, turns, 257)
+    view = View(image, quarter_turns, 257)
     plane = view.network_input()[..., 0]
     y, x = np.argwhere(plane > 200).mean(0)
     assert view.back(np.array([[x, y]], np.float32))[0] == pytest.approx([150, 30], abs=1)
@@ -29,4 +29,4 @@ def test_the_surest_pose_of_everybody_stays() -> None:
         return Pose(xy, np.ones(17, np.float32), confidence)
 
     poses = [pose(0, 0.3), pose(5, 0.6), pose(100, 0.2)]
-    assert [p.person_confidence for p in without_doubles(poses)] == [0.6, 0.2]
+    assert [p.person_confidence for p in nms(poses)] == [0.6, 0.2]

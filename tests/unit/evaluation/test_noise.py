@@ -75,7 +75,7 @@ def test_what_is_lost_is_counted_by_clip() -> None:
     windows, clip = people(40, frames=30), np.repeat([7, 9], 20)
     actual = {7: 1, 9: 0}
     rows = np.arange(40)
-    found = perturbations.strained(
+    found = perturbations.perturbation_accuracy(
         by_sight, windows, rows, clip, actual, BODY_12, {"dropout": 0.4, "swaps": 0.1}, batch=7
     )
     assert [(s.kind, s.strength) for s in found] == [
@@ -89,7 +89,9 @@ def test_what_is_lost_is_counted_by_clip() -> None:
         ("swaps", 0.2),
     ]
     assert {s.accuracy for s in found} == {0.5}  # clip 7 right without noise, clip 9 with it
-    only = perturbations.strained(by_sight, windows, rows[:20], clip[:20], {7: 1}, BODY_12, {"dropout": 0.4})
+    only = perturbations.perturbation_accuracy(
+        by_sight, windows, rows[:20], clip[:20], {7: 1}, BODY_12, {"dropout": 0.4}
+    )
     assert [s.accuracy for s in only] == [1.0, 0.0, 0.0, 0.0]
     assert perturbations.lost(only, "dropout", 0.4) == 1.0
 
@@ -104,7 +106,7 @@ def test_the_windows_are_not_touched_and_the_noise_is_the_same_every_time() -> N
         return np.ones((len(asked), 2), np.float32) / 2
 
     for _ in range(2):
-        perturbations.strained(
+        perturbations.perturbation_accuracy(
             ask, windows, np.arange(20), np.arange(20), dict.fromkeys(range(20), 0), BODY_12, {"jitter": 0.1}
         )
     np.testing.assert_array_equal(windows, before)

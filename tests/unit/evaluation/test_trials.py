@@ -3,32 +3,32 @@ from __future__ import annotations
 import math
 
 from posemill.evaluation.gates import check
-from posemill.evaluation.robustness.consistency import Agreement
-from posemill.evaluation.robustness.outcome import Trials
-from posemill.evaluation.robustness.perturbations import Strain
+from posemill.evaluation.robustness.consistency import Consistency
+from posemill.evaluation.robustness.outcome import RobustnessResults
+from posemill.evaluation.robustness.perturbations import PerturbationAccuracy
 from posemill.params.evaluate import Gates
 
 BUDGET = {"jitter": 0.02, "swaps": 0.1}
 STRAINS = [
-    Strain("jitter", 0.0, 0.9),
-    Strain("jitter", 0.01, 0.9),
-    Strain("jitter", 0.02, 0.8),
-    Strain("jitter", 0.04, 0.4),
-    Strain("swaps", 0.0, 0.9),
-    Strain("swaps", 0.05, 0.95),
-    Strain("swaps", 0.1, 0.95),
-    Strain("swaps", 0.2, 0.9),
+    PerturbationAccuracy("jitter", 0.0, 0.9),
+    PerturbationAccuracy("jitter", 0.01, 0.9),
+    PerturbationAccuracy("jitter", 0.02, 0.8),
+    PerturbationAccuracy("jitter", 0.04, 0.4),
+    PerturbationAccuracy("swaps", 0.0, 0.9),
+    PerturbationAccuracy("swaps", 0.05, 0.95),
+    PerturbationAccuracy("swaps", 0.1, 0.95),
+    PerturbationAccuracy("swaps", 0.2, 0.9),
 ]
 
 
 def test_figures_have_the_names_that_the_gates_ask_for() -> None:
-    rates = [Agreement("10 frames/s", 20, 18, 1, 0.85), Agreement("60 frames/s", 20, 20, 0, 0.9)]
+    rates = [Consistency("10 frames/s", 20, 18, 1, 0.85), Consistency("60 frames/s", 20, 20, 0, 0.9)]
     streams = {"stream_f1_50": 0.6, "stream_false_alarms_per_hour": 12.0, "stream_time_to_alert_s": 2.5}
-    tried = Trials(
+    tried = RobustnessResults(
         BUDGET | {"dropout": 0.2},
-        [*STRAINS, Strain("dropout", 0, 0.9), Strain("dropout", 0.2, 0.9)],
+        [*STRAINS, PerturbationAccuracy("dropout", 0, 0.9), PerturbationAccuracy("dropout", 0.2, 0.9)],
         rates,
-        Agreement("keypoints of another backend", 10, 7, 0, 0.7),
+        Consistency("keypoints of another backend", 10, 7, 0, 0.7),
         streams,
     )
     found = tried.figures()
@@ -62,13 +62,13 @@ def test_figures_have_the_names_that_the_gates_ask_for() -> None:
 
 
 def test_what_was_not_tried_has_no_figure_and_fails_its_gate() -> None:
-    assert Trials(BUDGET).figures() == {}
+    assert RobustnessResults(BUDGET).figures() == {}
     gates = Gates(min_backend_agreement=0.5, min_accuracy=None, min_macro_f1=None, max_ece=None, min_clips=None)
-    (outcome,) = check(Trials(BUDGET, STRAINS).figures(), gates)
+    (outcome,) = check(RobustnessResults(BUDGET, STRAINS).figures(), gates)
     assert not outcome.passed
     assert "was not measured" in outcome.says
 
 
 def test_rates_without_a_clip_are_no_agreement() -> None:
-    found = Trials(BUDGET, rates=[Agreement("10 frames/s", 0, 0, 0, math.nan)]).figures()
+    found = RobustnessResults(BUDGET, rates=[Consistency("10 frames/s", 0, 0, 0, math.nan)]).figures()
     assert math.isnan(found["frame_rate_agreement"])

@@ -1,6 +1,6 @@
 import numpy as np
 
-from posemill.features.main_subject import acting_person
+from posemill.features.main_subject import main_subject
 from posemill.pose.skeleton import BODY_12
 from posemill.pose.track import MediumTracks, PoseTrack
 
@@ -36,7 +36,7 @@ def medium(*people: PoseTrack) -> MediumTracks:
 
 
 def test_the_mover_is_chosen_over_a_bystander_seen_better() -> None:
-    actor = acting_person(medium(person(0, 200, confidence=0.95), person(1, 440, swing=0.5, confidence=0.2)))
+    actor = main_subject(medium(person(0, 200, confidence=0.95), person(1, 440, swing=0.5, confidence=0.2)))
     assert actor is not None
     assert actor.person == 1
 
@@ -45,13 +45,13 @@ def test_jitter_is_no_movement() -> None:
     shaky = person(0, 200)
     noise = np.random.default_rng(0).normal(0, 1.5, shaky.xy.shape).astype(np.float32)
     shaky = PoseTrack(BODY_12, 0, shaky.frame, shaky.time_s, shaky.xy + noise, shaky.confidence, shaky.state)
-    actor = acting_person(medium(shaky, person(1, 440, swing=0.5)))
+    actor = main_subject(medium(shaky, person(1, 440, swing=0.5)))
     assert actor is not None
     assert actor.person == 1
 
 
 def test_a_passer_by_is_not_the_actor() -> None:
-    actor = acting_person(medium(person(0, 320, swing=0.3), person(1, 350, swing=0.6, frames=range(10))))
+    actor = main_subject(medium(person(0, 320, swing=0.3), person(1, 350, swing=0.6, frames=range(10))))
     assert actor is not None
     assert actor.person == 0
 
@@ -62,7 +62,7 @@ def test_pieces_of_one_person_are_joined_and_others_left_out() -> None:
         person(1, 325, swing=0.5, frames=range(30, 60)),
         person(2, 20, frames=range(30, 60)),
     )
-    actor = acting_person(pieces)
+    actor = main_subject(pieces)
     assert actor is not None
     assert actor.frame.tolist() == [*range(25), *range(30, 60)]
     assert abs(float(actor.xy[..., 0].mean()) - 323) < 10
@@ -70,12 +70,12 @@ def test_pieces_of_one_person_are_joined_and_others_left_out() -> None:
 
 def test_only_the_stretch_counts() -> None:
     early, late = person(0, 320, swing=0.5, frames=range(20)), person(1, 100, swing=0.5, frames=range(20, 60))
-    actor = acting_person(medium(early, late), 0.0, 0.6)
+    actor = main_subject(medium(early, late), 0.0, 0.6)
     assert actor is not None
     assert actor.person == 0
     assert actor.time_s[-1] < 0.6
 
 
 def test_nobody_gives_none() -> None:
-    assert acting_person(medium()) is None
-    assert acting_person(medium(person(0, 320)), 5.0, 6.0) is None
+    assert main_subject(medium()) is None
+    assert main_subject(medium(person(0, 320)), 5.0, 6.0) is None

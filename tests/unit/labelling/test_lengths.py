@@ -6,7 +6,7 @@ import pytest
 
 from fixtures.media import film
 from posemill.labelling import lengths
-from posemill.labelling.duration_estimate import guessed_frames
+from posemill.labelling.duration_estimate import estimate_frames
 from posemill.store.media import MediaStore
 
 
@@ -20,13 +20,13 @@ def test_a_few_videos_speak_for_all(store: MediaStore, tmp_path: Path, monkeypat
     long = store.put(film(tmp_path / "long.mp4", 30))
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     broken = store.put(tmp_path / "broken.mp4")
-    assert guessed_frames([short, long], store, 1) == 40
-    assert guessed_frames([short, long], store, 4) == 3 + 8
-    assert guessed_frames([short, broken], store, 1) == 10
+    assert estimate_frames([short, long], store, 1) == 40
+    assert estimate_frames([short, long], store, 4) == 3 + 8
+    assert estimate_frames([short, broken], store, 1) == 10
     monkeypatch.setattr(lengths, "LOOKED_AT", 2)
-    assert guessed_frames([short, broken, long, broken], store, 1) == 80
+    assert estimate_frames([short, broken, long, broken], store, 1) == 80
 
 
 def test_what_is_not_on_this_machine_says_nothing(store: MediaStore) -> None:
-    assert guessed_frames(["0" * 64], store, 1) is None
+    assert estimate_frames(["0" * 64], store, 1) is None
     assert MediaStore("memory://posemill").here("0" * 64) is None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from posemill.cpu_kernels import batch_norm, compiler, graph_matmul
-from posemill.cpu_kernels.temporal_max_pool import largest
+from posemill.cpu_kernels.temporal_max_pool import temporal_max_pool
 
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 5))  # samples, frames, keypoints
 
@@ -108,7 +108,7 @@ def test_the_largest_of_three_is_that_of_torch(
     above = torch.randint(-8, 9, wanted.shape, generator=random).to(dtype)
     wanted.backward(above.double())
     x.requires_grad_()
-    out = largest(x, stride)
+    out = temporal_max_pool(x, stride)
     out.backward(above)
     assert x.grad is not None
     assert x64.grad is not None
@@ -119,7 +119,7 @@ def test_the_largest_of_three_is_that_of_torch(
 def test_the_largest_with_what_is_no_number_is_none() -> None:
     x = torch.zeros(1, 5, 2, 20)
     x[0, 2, 1, 3] = float("nan")
-    out = largest(x.requires_grad_())
+    out = temporal_max_pool(x.requires_grad_())
     assert out.isnan().nonzero().tolist() == [[0, t, 1, 3] for t in (1, 2, 3)]
 
 
@@ -136,7 +136,7 @@ def test_mixing_has_the_gradients_of_the_plain_product(
     wanted.backward(above.double())
     weights.requires_grad_()
     x.requires_grad_()
-    out = graph_matmul.mixed(weights, x)
+    out = graph_matmul.graph_matmul(weights, x)
     out.backward(above)
     allowed = 1e-5 if dtype == torch.float32 else 2**-7
     for found, exact in ((out, wanted), (weights.grad, w64.grad), (x.grad, x64.grad)):

@@ -16,7 +16,7 @@ from posemill.errors import CheckpointError, InputError
 from posemill.evaluation.robustness.frame_rates import at_rate
 from posemill.features.pipeline import FeaturePipeline
 from posemill.operations import external_videos
-from posemill.operations.external_clips import WildClip, activity_of, clips_of, same_activity
+from posemill.operations.external_clips import ExternalClip, activity_of, clips_of, same_activity
 from posemill.params import Params
 from posemill.pose.skeleton import BODY_12, COCO_17
 from posemill.pose.window import WindowSpec
@@ -32,7 +32,7 @@ def folder(root: Path, *names: str) -> Path:
     return root
 
 
-def shown(clips: list[WildClip]) -> dict[str, str | None]:
+def shown(clips: list[ExternalClip]) -> dict[str, str | None]:
     return {clip.name: clip.activity for clip in clips}
 
 
@@ -126,8 +126,8 @@ def judge(below: float = 0.0) -> external_videos.Judge:
 def test_only_what_the_model_can_know_is_counted() -> None:
     tracks, asked = made_up(1, frames=40), judge()
 
-    def outcome(activity: str | None, found: object = tracks) -> external_videos.WildVerdict:
-        clip = WildClip(Path("v.mp4"), "v.mp4", activity)
+    def outcome(activity: str | None, found: object = tracks) -> external_videos.ExternalVerdict:
+        clip = ExternalClip(Path("v.mp4"), "v.mp4", activity)
         return external_videos.verdict(
             asked, clip, "b" * 64, found, {"10 frames/s": at_rate(10), "mirrored": external_videos.mirror}
         )  # type: ignore[arg-type]
@@ -146,7 +146,7 @@ def test_only_what_the_model_can_know_is_counted() -> None:
 
 @pytest.mark.parametrize(("below", "abstained"), [(0.0, False), (0.7, False), (0.8, True)])
 def test_a_verdict_under_the_threshold_is_marked(below: float, abstained: bool) -> None:
-    clip = WildClip(Path("v.mp4"), "v.mp4", "squat")
+    clip = ExternalClip(Path("v.mp4"), "v.mp4", "squat")
     found = external_videos.verdict(judge(below), clip, "b" * 64, made_up(1, frames=40), {})
     assert (found.outcome, found.abstained) == ("right", abstained)
 
@@ -154,7 +154,7 @@ def test_a_verdict_under_the_threshold_is_marked(below: float, abstained: bool) 
 def test_nobody_in_the_picture_is_wrong_and_said() -> None:
     empty = replace(made_up(1, frames=40), tracks=())
     found = external_videos.verdict(
-        judge(), WildClip(Path("v.mp4"), "v.mp4", "squat"), "b" * 64, empty, {"mirrored": external_videos.mirror}
+        judge(), ExternalClip(Path("v.mp4"), "v.mp4", "squat"), "b" * 64, empty, {"mirrored": external_videos.mirror}
     )
     assert (found.outcome, found.said, found.windows, found.note) == ("wrong", None, 0, "nobody was found")
     assert found.changed == {"mirrored": None}

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from posemill.operations.accept import judge
 from posemill.params.package import AcceptanceParams, PackageParams
 from posemill.serving.schema import Person, Receipt, Segment, Verdict, VideoAnswer, VideoFacts
-from posemill.stages.test_clips import HeldOut, answer_between, choose
+from posemill.stages.held_out_clips import HeldOutClip, answer_between, choose
 
 NAN = float("nan")
 
 
-def clip(number: int, activity: str, start_s: float = 0.0, end_s: float = NAN) -> HeldOut:
-    return HeldOut(number, "m", "video", start_s, end_s, activity)
+def clip(number: int, activity: str, start_s: float = 0.0, end_s: float = NAN) -> HeldOutClip:
+    return HeldOutClip(number, "m", "video", start_s, end_s, activity)
 
 
 def answer(*segments: tuple[float, float, str, float], verdict: str | None = "wave") -> VideoAnswer:
@@ -28,7 +28,7 @@ def answer(*segments: tuple[float, float, str, float], verdict: str | None = "wa
     return VideoAnswer(
         video=facts,
         verdict=said,
-        acting_person=1 if verdict else None,
+        main_subject=1 if verdict else None,
         people=people if verdict else [],
         receipt=receipt,
     )

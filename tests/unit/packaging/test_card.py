@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from packaged import fitted_features
-from posemill.packaging.card import Facts, figures, markdown, newest_wild
+from posemill.packaging.card import Facts, figures, markdown, newest_external
 
 FACTS = Facts(
     classes=["rest", "wave"],
@@ -67,15 +67,15 @@ def test_videos_from_anywhere_stand_beside_the_test_split(tmp_path: Path) -> Non
         path = tmp_path / f"{number}.json"
         path.write_text(json.dumps({**run, "right": right, "weights": weights * 64, "top1": right / 8 or None}))
         os.utime(path, (number, number))
-    found = newest_wild(tmp_path, "b" * 64)
+    found = newest_external(tmp_path, "b" * 64)
     assert found is not None
     assert found["right"] == 7
     card = markdown(replace(FACTS, wild=found))
     for wanted in ("**87.5%** top-1: 7 of 8", "53% to 98%", "1 more show", "Same verdict: 10 frames/s 75%."):
         assert wanted in card, wanted
-    assert newest_wild(tmp_path, "d" * 64) is None
-    assert newest_wild(tmp_path / "none", "b" * 64) is None
-    assert newest_wild(tmp_path, None) is None
+    assert newest_external(tmp_path, "d" * 64) is None
+    assert newest_external(tmp_path / "none", "b" * 64) is None
+    assert newest_external(tmp_path, None) is None
     assert "Not measured" in markdown(FACTS)
 
 

@@ -11,7 +11,7 @@ import pytest
 from moving_bodies import FPS, body
 from posemill.errors import InputError, SkeletonError
 from posemill.evaluation.robustness.frame_rates import at_rate, without_frames
-from posemill.features.main_subject import acting_person
+from posemill.features.main_subject import main_subject
 from posemill.pose.interpolate import fill_gaps, found_only
 from posemill.pose.skeleton import BODY_12, KINECT_20
 from posemill.pose.track import MediumTracks, PoseTrack
@@ -65,7 +65,7 @@ def test_it_follows_whatever_is_done_with_a_track() -> None:
     for change in (at_rate(10), at_rate(60), without_frames(0.3)):
         fits(change(medium(track)).tracks[0])
     pieces = (track.between(0, 0.7), replace(track.between(0.7, 9), person=1))
-    fits(acting_person(medium(*pieces)))
+    fits(main_subject(medium(*pieces)))
 
 
 def test_it_is_kept_on_disk_apart_from_flat_tracks(tmp_path: Path) -> None:

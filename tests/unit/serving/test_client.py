@@ -19,7 +19,7 @@ from posemill.serving.schema import Receipt, VideoAnswer, VideoFacts
 ANSWER = VideoAnswer(
     video=VideoFacts(width_px=4, height_px=2, frames=1, duration_s=1.5, skeleton="coco-17"),
     verdict=None,
-    acting_person=None,
+    main_subject=None,
     people=[],
     receipt=Receipt.of(None, {"model": "a", "features": "b", "classes": "c"}),
 )

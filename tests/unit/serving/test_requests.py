@@ -83,7 +83,7 @@ def test_an_answer_survives_json() -> None:
     person = Person(person=3, start_s=0, end_s=1.5, poses=1, verdict=verdict, segments=[segment], track=points)
     facts = VideoFacts(width_px=4, height_px=2, frames=1, duration_s=1.5, skeleton="coco-17")
     receipt = Receipt.of(None, {"model": "a", "features": "b", "classes": "c", "code": "d", "more": 1})
-    answer = VideoAnswer(video=facts, verdict=verdict, acting_person=3, people=[person], receipt=receipt)
+    answer = VideoAnswer(video=facts, verdict=verdict, main_subject=3, people=[person], receipt=receipt)
     assert VideoAnswer.model_validate_json(answer.model_dump_json()) == answer
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
-from posemill.estimation.roi_propagation import HintedLooks
+from posemill.estimation.roi_propagation import RoiPropagatingBackend
 from posemill.estimation.types import Pose
 from posemill.labelling.labeller import Labeller
 from posemill.params.label import LabelParams
@@ -69,8 +69,8 @@ def test_looks_around_people_run_beside_each_other(
     hinted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are one picture a call; a backend without hints has many, and workers of its own for them."""
-    params, crowded = LabelParams.model_validate({"follow_hint": {}, "threads": 3}), Crowded(3 if hinted else 1)
-    backend = HintedLooks(lambda _: crowded, params) if hinted else crowded
+    params, crowded = LabelParams.model_validate({"roi_propagation": {}, "threads": 3}), Crowded(3 if hinted else 1)
+    backend = RoiPropagatingBackend(lambda _: crowded, params) if hinted else crowded
     url = str(tmp_path)
     opened = Labeller(backend, params, MediaStore(url), PoseStore(url), TrackStore(url))
     monkeypatch.setattr("posemill.labelling.labeller.open_labeller", lambda *_: opened)

@@ -17,7 +17,7 @@ from posemill.errors import InputError, QualityError
 from posemill.evaluation import calibration
 from posemill.features import FeaturePipeline
 from posemill.features.verdict import grouped_probabilities
-from posemill.models.held_out import HeldOut
+from posemill.models.out_of_fold import OutOfFoldPredictions
 from posemill.operations import assemble
 from posemill.params.evaluate import EvaluateParams
 from posemill.params.prepare import PrepareParams
@@ -77,7 +77,7 @@ def workspace(tmp_path: Path) -> Workspace:
                 "camera": None,
                 "split": None,
                 "dataset": "d",
-                "said_by": "test",
+                "annotated_by": "test",
             }
         )
 
@@ -152,7 +152,7 @@ def test_folds_are_judged_and_assembled_by_what_they_had_not_seen(
         network=network, epochs=2, threads=1, batch=12, folds=2, hyper={"tcn": {"width": 8, "dilations": [1]}}
     )
     result = train.run(params, workspace, trained)
-    index, held_out = pd.read_parquet(out / "index.parquet"), HeldOut.load(trained)
+    index, held_out = pd.read_parquet(out / "index.parquet"), OutOfFoldPredictions.load(trained)
     assert held_out is not None
     assert held_out.rows.tolist() == index.index[index["split"] != "test"].tolist()
     features = FeaturePipeline.load(out / "features.json")
@@ -184,9 +184,11 @@ def test_folds_are_judged_and_assembled_by_what_they_had_not_seen(
     )  # a second network in folds: both answer, and what they had not seen goes with them
     train.run(params.model_copy(update={"seed": 1}), workspace, other)
     both = assemble.run([trained, other], workspace.root / "both", 0.0, workspace)
-    chosen = [HeldOut.load(folder) for folder, m in zip([trained, other], both.members, strict=True) if m.chosen]
+    chosen = [
+        OutOfFoldPredictions.load(folder) for folder, m in zip([trained, other], both.members, strict=True) if m.chosen
+    ]
     logits = [torch.from_numpy(h.logits).log_softmax(-1) for h in chosen if h is not None]
-    unseen = HeldOut.load(workspace.root / "both")
+    unseen = OutOfFoldPredictions.load(workspace.root / "both")
     assert unseen is not None
     assert unseen.rows.tolist() == held_out.rows.tolist()
     torch.testing.assert_close(torch.from_numpy(unseen.logits), torch.stack(logits).mean(0), rtol=1e-5, atol=1e-5)
@@ -196,7 +198,7 @@ def test_folds_are_judged_and_assembled_by_what_they_had_not_seen(
     mixed = assemble.run([trained, one], workspace.root / "both", 1.0, workspace)
     assert mixed.clips == index.loc[index["split"] == "validation", "clip"].nunique()
     assert "validation clips" in mixed.reason
-    assert (workspace.root / "both" / "held_out.npz").is_file() == mixed.members[0].chosen
+    assert (workspace.root / "both" / "out_of_fold.npz").is_file() == mixed.members[0].chosen
 
 
 def test_windows_have_z_where_all_tracks_have_it(workspace: Workspace) -> None:

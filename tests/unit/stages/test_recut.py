@@ -14,7 +14,7 @@ from judged_workspace import CLASSES, filmed, judged_workspace
 from posemill.features.pipeline import FeaturePipeline
 from posemill.pose.track import MediumTracks
 from posemill.stages import recut, rewindow
-from posemill.stages.test_clips import held_out
+from posemill.stages.held_out_clips import held_out_clips
 from posemill.stages.workspace import Workspace
 
 
@@ -38,7 +38,7 @@ def most_moved(windows: NDArray[np.float32]) -> NDArray[np.float32]:
 def test_the_same_windows_come_out(inputs: Workspace, features: FeaturePipeline) -> None:
     index = pd.read_parquet(inputs.output("prepare") / "index.parquet")
     prepared = np.load(inputs.output("prepare") / "windows.npy")
-    clips = held_out(inputs)
+    clips = held_out_clips(inputs)
     assert len(clips) == 18
     media = {tracks.medium: tracks for tracks in rewindow.tracks_of(inputs, clips)}
     for clip in clips:
@@ -57,7 +57,7 @@ def test_verdicts_of_every_change_by_clip(inputs: Workspace, features: FeaturePi
     def nobody(tracks: MediumTracks) -> MediumTracks:
         return replace(tracks, tracks=())
 
-    clips = held_out(inputs)
+    clips = held_out_clips(inputs)
     changes = {"native": lambda tracks: tracks, "nobody": nobody}
     said = rewindow.verdicts(ask, features, rewindow.tracks_of(inputs, clips), clips, changes)
     assert {c: CLASSES[p.argmax()] for c, p in said["native"].items()} == {c.clip: c.activity for c in clips}
@@ -68,7 +68,7 @@ def test_verdicts_of_every_change_by_clip(inputs: Workspace, features: FeaturePi
 
 def test_tracks_that_validation_turned_down_are_left_out(tmp_path: Path) -> None:
     inputs = judged_workspace(tmp_path, people=5)
-    clips = held_out(inputs)
+    clips = held_out_clips(inputs)
     bad = clips[0].medium
     pd.DataFrame({"what": ["track"], "medium": [bad], "person": [0]}).to_parquet(
         inputs.output("validate") / "rejected.parquet"
@@ -81,6 +81,6 @@ def test_tracks_that_validation_turned_down_are_left_out(tmp_path: Path) -> None
 def test_media_that_another_backend_lacks_are_left_out(inputs: Workspace, tmp_path: Path) -> None:
     from posemill.store.tracks import write_shards
 
-    clips = held_out(inputs)
+    clips = held_out_clips(inputs)
     write_shards(tmp_path, [filmed(3), filmed(0)])  # 0 is of the train split
     assert [t.medium for t in rewindow.tracks_in(tmp_path, clips)] == [filmed(3).medium]

@@ -1,4 +1,4 @@
-"""What test clips are put through, with an asker whose answers are known."""
+"""What test clips are put through, with an predict_fn whose answers are known."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from judged_workspace import CLASSES, STRETCH_S, filmed, judged_workspace
 from posemill.errors import InputError
 from posemill.evaluation.judge import Judgement, judge
 from posemill.evaluation.report import page
-from posemill.evaluation.robustness.outcome import Trials
+from posemill.evaluation.robustness.outcome import RobustnessResults
 from posemill.features.pipeline import FeaturePipeline
-from posemill.params.evaluate import TrialParams
+from posemill.params.evaluate import RobustnessParams
 from posemill.stages import robustness
 from posemill.stages.workspace import Workspace
 
-PARAMS = TrialParams(jitter=0.3, dropout=0.2, swaps=0.1, rates_hz=(12.0, 24.0, 48.0), drop_frames=0.2)
+PARAMS = RobustnessParams(jitter=0.3, dropout=0.2, swaps=0.1, rates_hz=(12.0, 24.0, 48.0), drop_frames=0.2)
 
 
 def most_moved(windows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -41,7 +41,9 @@ def judgement(inputs: Workspace, windows: NDArray[np.float32]) -> Judgement:
     return judge(split["test"], CLASSES, (split["validation"], said["validation"]), said["test"], 10)
 
 
-def tried(inputs: Workspace, params: TrialParams = PARAMS, tracks: bool = True) -> tuple[Judgement, Trials]:
+def tried(
+    inputs: Workspace, params: RobustnessParams = PARAMS, tracks: bool = True
+) -> tuple[Judgement, RobustnessResults]:
     windows = np.load(inputs.output("prepare") / "windows.npy")
     judged = judgement(inputs, windows)
     features = FeaturePipeline.load(inputs.output("prepare") / "features.json")
@@ -86,7 +88,9 @@ def test_another_backend_is_asked_about_videos_only(inputs: Workspace) -> None:
     assert found.backend is not None
     assert (found.backend.clips, found.backend.same, found.backend.lost) == (6, 3, 3)
     assert found.figures()["backend_agreement"] == 0.5
-    with pytest.raises(InputError, match=r"no tracks-\*\.parquet in .*nowhere, which evaluate\.trials\.second_tracks"):
+    with pytest.raises(
+        InputError, match=r"no tracks-\*\.parquet in .*nowhere, which evaluate\.robustness\.second_tracks"
+    ):
         tried(inputs, PARAMS.model_copy(update={"second_tracks": "nowhere"}))
 
 
@@ -94,7 +98,7 @@ def test_a_large_test_split_is_asked_in_part_and_without_tracks_only_noise(input
     few = tried(inputs, PARAMS.model_copy(update={"clips": 4}))[1]
     assert {a.clips for a in few.rates} == {4}
     plain = tried(inputs, tracks=False)[1]
-    assert plain.strains
+    assert plain.perturbed
     assert not plain.rates
     assert not plain.streams
 
@@ -114,6 +118,6 @@ def test_the_report_shows_all_of_it(inputs: Workspace) -> None:
         "Drawn by subject",
     ):
         assert words in html, words
-    bare = page(judged, [], windows, features.skeleton, 2, "a test", Trials({})).html()
+    bare = page(judged, [], windows, features.skeleton, 2, "a test", RobustnessResults({})).html()
     assert "Other cameras, other keypoints" not in bare
     assert "Streams" not in bare

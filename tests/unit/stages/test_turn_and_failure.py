@@ -12,7 +12,7 @@ import pytest
 from posemill.errors import GateError, PosemillError, Unavailable
 from posemill.stages.failure import KILLED, attempt, failure_file, last_failure
 from posemill.stages.workspace import Workspace
-from posemill.stages.workspace_lock import turn
+from posemill.stages.workspace_lock import workspace_lock
 
 HOLD = """
 import sys, time
@@ -37,11 +37,11 @@ def test_a_second_run_is_told_who_runs_and_a_killed_one_leaves_no_lock(tmp_path:
     with first:
         with (
             pytest.raises(Unavailable, match=rf"build-model \(process {first.pid}, since .*wait until"),
-            turn(path, "b"),
+            workspace_lock(path, "b"),
         ):
             pass
         first.kill()
-    with turn(path, "b"):
+    with workspace_lock(path, "b"):
         pass
 
 
@@ -50,7 +50,7 @@ def test_waiting_is_said_once_and_ends_when_the_first_ends(tmp_path: Path) -> No
     with hold(path) as first:
         started = time.monotonic()
         killer = subprocess.Popen(["/bin/sh", "-c", f"sleep 1; kill {first.pid}"])
-        with turn(path, "label-backlog", wait_s=30, tell=said.append):
+        with workspace_lock(path, "label-backlog", wait_s=30, tell=said.append):
             assert 0.5 < time.monotonic() - started < 15
         killer.wait()
     assert len(said) == 1
@@ -59,14 +59,14 @@ def test_waiting_is_said_once_and_ends_when_the_first_ends(tmp_path: Path) -> No
 
 def test_the_lock_lives_as_long_as_a_child_that_was_given_it(tmp_path: Path) -> None:
     path = tmp_path / "run.turn"
-    with turn(path, "a") as lock:
+    with workspace_lock(path, "a") as lock:
         child = subprocess.Popen(["sleep", "60"], pass_fds=(lock,))
     with child:
-        with pytest.raises(Unavailable), turn(path, "b"):
+        with pytest.raises(Unavailable), workspace_lock(path, "b"):
             pass
         child.kill()
         child.wait()
-        with turn(path, "b"):
+        with workspace_lock(path, "b"):
             pass
 
 

@@ -86,11 +86,11 @@ def test_furniture_and_the_edge_of_the_picture_hide_keypoints() -> None:
     clip = clips(1)[0]
     scene = clip._scene
     wall = Backdrop(scene.backdrop.image, np.full_like(scene.backdrop.furniture, 0.5), scene.backdrop.floor)
-    hidden = corpus.truth_track(scene.rig, scene.camera, wall, clip.truth.time_s)
+    hidden = corpus.ground_truth_track(scene.rig, scene.camera, wall, clip.truth.time_s)
     present = ~np.isnan(hidden.xy).any(-1)
     assert (hidden.confidence[present] == corpus.HIDDEN).all()
     narrow = replace(scene.camera, focal_px=scene.camera.focal_px * 20)
-    zoomed = corpus.truth_track(scene.rig, narrow, scene.backdrop, clip.truth.time_s)
+    zoomed = corpus.ground_truth_track(scene.rig, narrow, scene.backdrop, clip.truth.time_s)
     assert np.isnan(zoomed.xy[:, COCO_17.index("left_ankle")]).all()
     assert (zoomed.confidence[:, COCO_17.index("left_ankle")] == 0).all()
 

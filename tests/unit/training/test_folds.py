@@ -1,4 +1,4 @@
-"""Training in folds: who is dealt where, nobody is judged by a network that saw them, and a kill costs one fold."""
+"""Training in folds: who is in which fold, nobody is judged by a network that saw them, and a kill costs one fold."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posemill.errors import CheckpointError, InputError
-from posemill.models.held_out import HeldOut
+from posemill.models.out_of_fold import OutOfFoldPredictions
 from posemill.models.predict import logits
 from posemill.params.train import TrainParams
 from posemill.training import folds
@@ -52,13 +52,13 @@ def test_groups_stay_together_and_everybody_is_held_out_once(people: int, clips:
     index = WindowIndex(clip % 2, clip, split)
     if people - 1 < count or max(Counter(clip[::2][:-clips] % 2).values()) < count:
         with pytest.raises(InputError, match=f"train.folds: {count} (needs as many subjects|is more than there are)"):
-            folds.dealt(index, group, count, seed)
+            folds.assign_folds(index, group, count, seed)
         return
-    found = folds.dealt(index, group, count, seed)
+    found = folds.assign_folds(index, group, count, seed)
     assert ((found == -1) == (split == "test")).all()
     assert all(len(set(found[group == who])) == 1 for who in set(group))
     assert set(found) == {-1, *range(count)}
-    assert (found == folds.dealt(index, group, count, seed)).all()
+    assert (found == folds.assign_folds(index, group, count, seed)).all()
 
 
 def test_every_window_is_judged_by_the_network_that_did_not_see_it(
@@ -85,10 +85,10 @@ def test_every_window_is_judged_by_the_network_that_did_not_see_it(
         )
     assert result.validation_accuracy > 0.9
     assert result.card.name == "ensemble"
-    together = torch.stack(
+    group_subjects = torch.stack(
         [one.network(torch.from_numpy(pipeline.transform(windows[:5]))).log_softmax(-1) for _, one in trained]
     ).mean(0)
-    torch.testing.assert_close(result.network(torch.from_numpy(pipeline.transform(windows[:5]))), together)
+    torch.testing.assert_close(result.network(torch.from_numpy(pipeline.transform(windows[:5]))), group_subjects)
     assert Counter(row["fold"] for row in result.history) == {0: 7, 1: 7, 2: 7}
     assert (tmp_path / "live" / "metrics.json").is_file()
     assert not (tmp_path / "s").exists()
@@ -118,18 +118,18 @@ def test_a_fold_that_is_done_is_not_done_again(
 
 
 def test_what_was_held_out_belongs_to_its_windows(tmp_path: Path) -> None:
-    parts = [HeldOut(np.array(rows), np.array(rows, np.float32)[:, None]) for rows in ([5, 1], [2, 7])]
-    joined = HeldOut.joined(parts)
+    parts = [OutOfFoldPredictions(np.array(rows), np.array(rows, np.float32)[:, None]) for rows in ([5, 1], [2, 7])]
+    joined = OutOfFoldPredictions.joined(parts)
     joined.save(tmp_path)
-    kept = HeldOut.load(tmp_path, 8)
+    kept = OutOfFoldPredictions.load(tmp_path, 8)
     assert kept is not None
     assert kept.of(np.array([2, 5])).tolist() == [[2], [5]]
     for rows in ([3], [1, 8]):
         with pytest.raises(CheckpointError, match="train again"):
             kept.of(np.array(rows))
     with pytest.raises(CheckpointError, match="of other windows"):
-        HeldOut.load(tmp_path, 7)
-    (tmp_path / "held_out.npz").write_bytes(b"no archive")
+        OutOfFoldPredictions.load(tmp_path, 7)
+    (tmp_path / "out_of_fold.npz").write_bytes(b"no archive")
     with pytest.raises(CheckpointError, match="cannot be read"):
-        HeldOut.load(tmp_path)
-    assert HeldOut.load(tmp_path / "elsewhere") is None
+        OutOfFoldPredictions.load(tmp_path)
+    assert OutOfFoldPredictions.load(tmp_path / "elsewhere") is None

@@ -22,7 +22,7 @@ def person(number: int, *said: tuple[float, float, str, float]) -> Person:
 def answer(*people: Person, acting: int | None = 0) -> VideoAnswer:
     facts = VideoFacts(width_px=640, height_px=480, frames=60, duration_s=6, skeleton="coco-17")
     verdict = next((p.verdict for p in people if p.person == acting), None)
-    return VideoAnswer(video=facts, verdict=verdict, acting_person=acting, people=list(people), receipt=RECEIPT)
+    return VideoAnswer(video=facts, verdict=verdict, main_subject=acting, people=list(people), receipt=RECEIPT)
 
 
 def scenario(**fields: Any) -> Scenario:

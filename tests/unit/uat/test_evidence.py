@@ -23,7 +23,7 @@ def test_keypoints_of_any_layout_are_drawn_on_grey(name: str, keypoints: int) ->
     answer = VideoAnswer(
         video=VideoFacts(width_px=240, height_px=240, frames=1, duration_s=1, skeleton=name),
         verdict=None,
-        acting_person=0,
+        main_subject=0,
         people=[person],
         receipt=Receipt.of(None, {"model": "m", "features": "f", "classes": "c"}),
     )

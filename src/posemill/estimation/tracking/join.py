@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from posemill.estimation.tracking.motion import Motion
 from posemill.estimation.tracking.person import Person
-from posemill.estimation.tracking.similarity import same_build, to_expected
+from posemill.estimation.tracking.similarity import body_similarity, to_expected
 from posemill.estimation.types import Pose
 from posemill.params.tracking import TrackingParams
 from posemill.pose.oks import box_area
@@ -58,7 +58,7 @@ def _alike(one: Person, other: Person, skeleton: Skeleton) -> float:
     after = _continued(other.poses[:ENDS][::-1], [-t for t in other.times_s[:ENDS][::-1]], -middle_s)
     unknown: NDArray[np.float64] = np.array([before.place_px2 + after.place_px2])
     alike, _ = to_expected(after.xy[None], before.xy[None], unknown, skeleton)
-    return float(alike[0, 0] * same_build(one.measures[None], other.measures[None])[0, 0])
+    return float(alike[0, 0] * body_similarity(one.measures[None], other.measures[None])[0, 0])
 
 
 def _continued(poses: Sequence[Pose], times_s: Sequence[float], to_s: float) -> Motion:

@@ -44,7 +44,7 @@ def log_lengths(xy: NDArray[np.float32], edges: NDArray[np.int64]) -> NDArray[np
     return np.asarray(np.log(np.maximum(np.hypot(bone[..., 0], bone[..., 1]), 1.0)))
 
 
-def same_build(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+def body_similarity(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
     """(M, E) and (N, E) measures → (M, N) 0..1: how well the bones' lengths agree; 1 where none is common."""
     differs = np.abs(one[:, None] - other[None])
     count = (~np.isnan(differs)).sum(-1)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from posemill.estimation.tracking.join import join
 from posemill.estimation.tracking.person import Person
-from posemill.estimation.tracking.similarity import log_lengths, same_build, to_each_other, to_expected
+from posemill.estimation.tracking.similarity import body_similarity, log_lengths, to_each_other, to_expected
 from posemill.estimation.types import Pose
 from posemill.params.tracking import TrackingParams
 from posemill.pose.interpolate import fill_gaps
@@ -120,7 +120,7 @@ class Tracker:
             return np.zeros((0, len(xy))), np.zeros((0, len(xy)))
         place_px2 = np.array([p.motion.place_px2 for p in self._active])
         alike, worth = to_expected(xy, np.stack(people), place_px2, self._skeleton)
-        build = same_build(np.stack([p.measures for p in self._active]), measures)
+        build = body_similarity(np.stack([p.measures for p in self._active]), measures)
         return np.where(lately[:, None], alike, alike * build), worth * build
 
     def _best(

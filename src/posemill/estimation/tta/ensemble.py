@@ -1,4 +1,4 @@
-"""Several looks at the same picture: at other sizes, mirrored, and close up at everybody found.
+"""Several looks at the same picture: at other sizes, flip, and close up at everybody found.
 
 A network sees best what has the size of the people it was trained with. What several looks agree on is taken as their
 mean; what only one of them saw counts less. It costs as many times more as there are looks.
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from posemill.estimation.types import Pose, PoseBackend
 from posemill.params.label import LabelParams
-from posemill.params.tta import LooksParams
+from posemill.params.tta import TTAParams
 from posemill.pose.oks import box_area, oks
 from posemill.pose.skeleton import Skeleton
 
@@ -29,58 +29,58 @@ Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class TTA:
     """Which looks.
 
     long_edges_px  the sizes at which the whole picture is looked at, 16n + 1 each; the first is the usual one.
-    mirrored       look at each of them mirrored too.
-    close_up_px    long edge of a close-up of everybody found; None = no close-ups.
+    flip           look at each of them mirrored too.
+    crop_px        long edge of a close-up of everybody found; None = no close-ups.
     """
 
     long_edges_px: tuple[int, ...]
-    mirrored: bool = False
-    close_up_px: int | None = None
+    flip: bool = False
+    crop_px: int | None = None
 
     @property
     def whole(self) -> int:
         """Looks at the whole picture."""
-        return len(self.long_edges_px) * (1 + self.mirrored)
+        return len(self.long_edges_px) * (1 + self.flip)
 
 
-class ManyLooks:
+class TTABackend:
     """See PoseBackend: any other backend, asked several times.
 
     backend_at  gives the backend for a long edge.
     """
 
-    def __init__(self, backend_at: Callable[[int], PoseBackend], looks: Looks) -> None:
-        sides = {*looks.long_edges_px, *([looks.close_up_px] if looks.close_up_px else [])}
+    def __init__(self, backend_at: Callable[[int], PoseBackend], tta: TTA) -> None:
+        sides = {*tta.long_edges_px, *([tta.crop_px] if tta.crop_px else [])}
         self._at = {side: backend_at(side) for side in sides}
-        self._looks = looks
-        self.skeleton: Skeleton = self._at[looks.long_edges_px[0]].skeleton
+        self._tta = tta
+        self.skeleton: Skeleton = self._at[tta.long_edges_px[0]].skeleton
 
     def describe(self) -> dict[str, Any]:
         """See PoseBackend."""
-        looks = self._looks
+        tta = self._tta
         return {
-            **self._at[looks.long_edges_px[0]].describe(),
-            "looks_long_edges_px": list(looks.long_edges_px),
-            "looks_mirrored": looks.mirrored,
-            "looks_close_up_px": looks.close_up_px,
-            "looks_code": hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16],
+            **self._at[tta.long_edges_px[0]].describe(),
+            "tta_long_edges_px": list(tta.long_edges_px),
+            "tta_flip": tta.flip,
+            "tta_crop_px": tta.crop_px,
+            "tta_code": hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16],
         }
 
     def poses(self, images: Sequence[Image]) -> list[list[Pose]]:
         """See PoseBackend."""
         seen: list[list[Pose]] = [[] for _ in images]
-        for side in self._looks.long_edges_px:
+        for side in self._tta.long_edges_px:
             for found, more in zip(seen, self._at[side].poses(images), strict=True):
                 found.extend(more)
-            if self._looks.mirrored:
+            if self._tta.flip:
                 for found, more in zip(seen, self._mirrored(self._at[side], images), strict=True):
                     found.extend(more)
-        joined = [join(found, self._looks.whole, self.skeleton) for found in seen]
-        if self._looks.close_up_px is None:
+        joined = [join(found, self._tta.whole, self.skeleton) for found in seen]
+        if self._tta.crop_px is None:
             return joined
         return [self._closer(image, people) for image, people in zip(images, joined, strict=True)]
 
@@ -95,11 +95,11 @@ class ManyLooks:
 
     def _closer(self, image: Image, people: Sequence[Pose]) -> list[Pose]:
         """Everybody again from a close-up, where that shows the same person."""
-        assert self._looks.close_up_px is not None
-        backend = self._at[self._looks.close_up_px]
+        assert self._tta.crop_px is not None
+        backend = self._at[self._tta.crop_px]
         corners, cuts = zip(*(_close_up(pose, image) for pose in people), strict=True) if people else ((), ())
         found = backend.poses(cuts)
-        if self._looks.mirrored:
+        if self._tta.flip:
             found = [[*a, *b] for a, b in zip(found, self._mirrored(backend, cuts), strict=True)]
         closer = []
         for pose, corner, near in zip(people, corners, found, strict=True):
@@ -113,17 +113,17 @@ class ManyLooks:
         same = [p for p in near if _alike(p.xy, pose.xy, area, self.skeleton) >= SAME]
         if not same:
             return pose
-        mean = _mean(same, 1 + self._looks.mirrored)
+        mean = _mean(same, 1 + self._tta.flip)
         return Pose(mean.xy, mean.confidence, max(pose.person_confidence, mean.person_confidence))
 
 
-def several_looks(load: Callable[[LabelParams], PoseBackend], params: LabelParams) -> ManyLooks:
+def with_tta(load: Callable[[LabelParams], PoseBackend], params: LabelParams) -> TTABackend:
     """The backend that `load` makes, with all looks that the parameters ask for."""
-    looks = Looks((params.long_edge_px, *params.looks.also_px), params.looks.mirrored, params.looks.close_up_px)
-    return ManyLooks(lambda px: load(params.model_copy(update={"long_edge_px": px, "looks": LooksParams()})), looks)
+    tta = TTA((params.long_edge_px, *params.tta.scales_px), params.tta.flip, params.tta.crop_px)
+    return TTABackend(lambda px: load(params.model_copy(update={"long_edge_px": px, "tta": TTAParams()})), tta)
 
 
-def join(poses: Sequence[Pose], looks: int, skeleton: Skeleton) -> list[Pose]:
+def join(poses: Sequence[Pose], tta: int, skeleton: Skeleton) -> list[Pose]:
     """Poses of several looks to people, surest first: one person is what agrees with the surest pose that is left."""
     left = sorted(poses, key=lambda p: -p.person_confidence)
     people = []
@@ -131,7 +131,7 @@ def join(poses: Sequence[Pose], looks: int, skeleton: Skeleton) -> list[Pose]:
         best = left[0]
         area = max(float(box_area(best.xy)), 1.0)
         alike = [i == 0 or _alike(p.xy, best.xy, area, skeleton) >= SAME for i, p in enumerate(left)]
-        people.append(_mean([p for p, same in zip(left, alike, strict=True) if same], looks))
+        people.append(_mean([p for p, same in zip(left, alike, strict=True) if same], tta))
         left = [p for p, same in zip(left, alike, strict=True) if not same]
     return sorted(people, key=lambda p: -p.person_confidence)
 
@@ -142,7 +142,7 @@ def _alike(xy: NDArray[np.float32], other: NDArray[np.float32], area: float, ske
     return float(np.nan_to_num(oks(xy, both, area, skeleton)))
 
 
-def _mean(poses: Sequence[Pose], looks: int) -> Pose:
+def _mean(poses: Sequence[Pose], tta: int) -> Pose:
     """Each keypoint where the looks say on average, by their confidence; a look that saw nobody counts as unsure."""
     xy, sure = np.stack([p.xy for p in poses]), np.stack([p.confidence for p in poses])
     weight = sure**2 + np.float32(1e-6) * (sure > 0)
@@ -150,7 +150,7 @@ def _mean(poses: Sequence[Pose], looks: int) -> Pose:
     mean = (np.nan_to_num(xy) * weight[..., None]).sum(0) / np.maximum(total, 1e-12)[:, None]
     mean = np.where((total > 0)[:, None], mean, np.float32("nan")).astype(np.float32)
     confidence = np.where(total > 0, (weight * sure).sum(0) / np.maximum(total, 1e-12), 0).astype(np.float32)
-    person = sum(p.person_confidence for p in poses[:looks]) / looks
+    person = sum(p.person_confidence for p in poses[:tta]) / tta
     return Pose(mean, confidence, min(1.0, person))
 
 

@@ -18,15 +18,15 @@ INSIDE = 0.8  # or share of the smaller box
 class View:
     """image (H, W, 3) uint8 RGB, turned counterclockwise by `turns` quarters for the network."""
 
-    def __init__(self, image: NDArray[np.uint8], turns: int, long_edge_px: int) -> None:
-        self.image, self.turns = image, turns
+    def __init__(self, image: NDArray[np.uint8], quarter_turns: int, long_edge_px: int) -> None:
+        self.image, self.quarter_turns = image, quarter_turns
         height, width = image.shape[:2]
-        sides = (height, width) if turns % 2 == 0 else (width, height)
+        sides = (height, width) if quarter_turns % 2 == 0 else (width, height)
         self.placement: Placement = place(*sides, long_edge_px)
 
     def network_input(self) -> NDArray[np.uint8]:
         """See picture.network_input."""
-        turned = np.ascontiguousarray(np.rot90(self.image, self.turns)) if self.turns else self.image
+        turned = np.ascontiguousarray(np.rot90(self.image, self.quarter_turns)) if self.quarter_turns else self.image
         return network_input(turned, self.placement)
 
     def back(self, xy: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -34,7 +34,7 @@ class View:
         x, y = self.placement.back(xy).T
         height, width = self.image.shape[:2]
         upright = {0: (x, y), 1: (width - 1 - y, x), 2: (width - 1 - x, height - 1 - y), 3: (y, height - 1 - x)}
-        return np.stack(upright[self.turns % 4], -1).astype(np.float32)
+        return np.stack(upright[self.quarter_turns % 4], -1).astype(np.float32)
 
 
 def smaller(long_edge_px: int) -> int:
@@ -42,7 +42,7 @@ def smaller(long_edge_px: int) -> int:
     return round(TURNED_SCALE * (long_edge_px - 1) / MULTIPLE) * MULTIPLE + 1
 
 
-def without_doubles(poses: Sequence[Pose]) -> list[Pose]:
+def nms(poses: Sequence[Pose]) -> list[Pose]:
     """The surest pose of everybody; a less sure one whose box is much the same as a kept one's is left out."""
     kept: list[Pose] = []
     for pose in sorted(poses, key=lambda p: -p.person_confidence):

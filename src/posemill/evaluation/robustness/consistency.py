@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class Consistency:
     """Verdicts of the same clips, seen in another way.
 
     way       what was changed, such as "15 frames/s".
@@ -27,9 +27,11 @@ class Agreement:
         return self.same / self.clips if self.clips else float("nan")
 
 
-def agreement(way: str, before: Mapping[int, int], after: Mapping[int, int], actual: Mapping[int, int]) -> Agreement:
+def consistency(
+    way: str, before: Mapping[int, int], after: Mapping[int, int], actual: Mapping[int, int]
+) -> Consistency:
     """Compare verdicts (class numbers by clip). `before` says which clips count."""
     same = sum(after.get(clip) == said for clip, said in before.items())
     right = sum(after.get(clip) == actual[clip] for clip in before)
     lost = sum(clip not in after for clip in before)
-    return Agreement(way, len(before), same, lost, right / len(before) if before else float("nan"))
+    return Consistency(way, len(before), same, lost, right / len(before) if before else float("nan"))

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from posemill.evaluation.robustness import perturbations
-from posemill.evaluation.robustness.consistency import Agreement
-from posemill.evaluation.robustness.perturbations import Strain
+from posemill.evaluation.robustness.consistency import Consistency
+from posemill.evaluation.robustness.perturbations import PerturbationAccuracy
 
 NATIVE = "as they are"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trials:
+class RobustnessResults:
     """Everything beside the plain judgement; what was not tried is empty.
 
     budget     strength by kind of noise, see perturbations.KINDS; strains what was measured around it.
@@ -24,21 +24,21 @@ class Trials:
     """
 
     budget: Mapping[str, float]
-    strains: Sequence[Strain] = ()
-    rates: Sequence[Agreement] = ()
-    backend: Agreement | None = None
+    perturbed: Sequence[PerturbationAccuracy] = ()
+    rates: Sequence[Consistency] = ()
+    backend: Consistency | None = None
     streams: Mapping[str, float] | None = None
 
     def figures(self) -> dict[str, Any]:
         """For metrics.json, under the names that the gates ask for."""
         found: dict[str, Any] = {}
-        if self.strains:
-            strains = list(self.strains)
+        if self.perturbed:
+            perturbed = list(self.perturbed)
             found |= {
-                f"accuracy_lost_to_{kind}": perturbations.lost(strains, kind, s) for kind, s in self.budget.items()
+                f"accuracy_lost_to_{kind}": perturbations.lost(perturbed, kind, s) for kind, s in self.budget.items()
             }
             found["noise"] = {
-                kind: {f"{s.strength:g}": s.accuracy for s in strains if s.kind == kind} for kind in self.budget
+                kind: {f"{s.strength:g}": s.accuracy for s in perturbed if s.kind == kind} for kind in self.budget
             }
         if self.rates:
             found["frame_rate_agreement"] = min((a.share for a in self.rates), default=math.nan)

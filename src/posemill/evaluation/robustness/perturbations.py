@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.evaluation.predict import Ask
+from posemill.evaluation.predict import PredictFn
 from posemill.features.pipeline import EXTENT_QUANTILE
 from posemill.features.verdict import grouped_probabilities
 from posemill.pose.geometry import sides
@@ -19,7 +19,7 @@ STEPS = (0.5, 1.0, 2.0)  # of the budget: half of it, all of it, and what comes 
 
 
 @dataclass(frozen=True, slots=True)
-class Strain:
+class PerturbationAccuracy:
     """Accuracy of clips under one kind of noise; `strength` in that kind's unit, see KINDS."""
 
     kind: str
@@ -51,8 +51,8 @@ Noise = Callable[[NDArray[np.float32], float, Skeleton, np.random.Generator], No
 KINDS: Mapping[str, Noise] = MappingProxyType({"jitter": jitter, "dropout": dropout, "swaps": swaps})
 
 
-def strained(
-    ask: Ask,
+def perturbation_accuracy(
+    ask: PredictFn,
     windows: NDArray[np.float32],
     rows: NDArray[np.int64],
     clip: NDArray[np.int64],
@@ -60,7 +60,7 @@ def strained(
     body: Skeleton,
     budget: Mapping[str, float],
     batch: int = 1024,
-) -> list[Strain]:
+) -> list[PerturbationAccuracy]:
     """Accuracy of clips without noise (strength 0), then at every step of every kind's budget.
 
     windows  (N, T, K, C) pixels, may be a memmap; `rows` of it are asked, `clip` (len(rows),) says whose they are.
@@ -73,13 +73,13 @@ def strained(
             said = [
                 ask(_noisy(windows[rows[i : i + batch]], kind, strength, body, rng)) for i in range(0, len(rows), batch)
             ]
-            found.append(Strain(kind, strength, _accuracy(np.concatenate(said), clip, actual)))
+            found.append(PerturbationAccuracy(kind, strength, _accuracy(np.concatenate(said), clip, actual)))
     return found
 
 
-def lost(strains: list[Strain], kind: str, strength: float) -> float:
+def lost(perturbed: list[PerturbationAccuracy], kind: str, strength: float) -> float:
     """Accuracy without noise minus that at `strength`."""
-    accuracy = {round(s.strength, 9): s.accuracy for s in strains if s.kind == kind}
+    accuracy = {round(s.strength, 9): s.accuracy for s in perturbed if s.kind == kind}
     return accuracy[0.0] - accuracy[round(strength, 9)]
 
 

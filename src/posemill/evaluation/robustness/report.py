@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from posemill.evaluation.judge import Judgement
-from posemill.evaluation.robustness.outcome import Trials
+from posemill.evaluation.robustness.outcome import RobustnessResults
 from posemill.report import plots
 from posemill.report.page import Page, percent
 
@@ -46,15 +46,15 @@ def abstention(page: Page, judged: Judgement) -> None:
     page.table(["Answered", "Of these right", "Probability at least"], rows)
 
 
-def strain(page: Page, tried: Trials) -> None:
+def strain(page: Page, tried: RobustnessResults) -> None:
     """Noise, other frame rates, other keypoints."""
     _noise(page, tried)
     _rates(page, tried)
     _streams(page, tried)
 
 
-def _noise(page: Page, tried: Trials) -> None:
-    if not tried.strains:
+def _noise(page: Page, tried: RobustnessResults) -> None:
+    if not tried.perturbed:
         return
     page.section(
         "Noise",
@@ -63,7 +63,7 @@ def _noise(page: Page, tried: Trials) -> None:
     )
     figure, every = plots.axes(8.4, 2.8, 1, len(tried.budget))
     for ax, (kind, budget) in zip(every, tried.budget.items(), strict=True):
-        own = [s for s in tried.strains if s.kind == kind]
+        own = [s for s in tried.perturbed if s.kind == kind]
         ax.plot([s.strength for s in own], [s.accuracy for s in own], "o-", color=plots.ACCENT, markersize=4)
         ax.axvline(budget, color=plots.SECOND, linewidth=1.2)
         ax.set(ylim=(0, 1.05), title=_NOISE[kind][0], xlabel=_NOISE[kind][1])
@@ -72,7 +72,7 @@ def _noise(page: Page, tried: Trials) -> None:
         (
             _NOISE[kind][0],
             f"{percent(budget, 1)} {_NOISE[kind][1]}",
-            *(percent(s.accuracy, 1) for s in tried.strains if s.kind == kind),
+            *(percent(s.accuracy, 1) for s in tried.perturbed if s.kind == kind),
         )
         for kind, budget in tried.budget.items()
     ]
@@ -80,7 +80,7 @@ def _noise(page: Page, tried: Trials) -> None:
     page.table(["Noise", "Budget", *steps], rows, "Accuracy of clips")
 
 
-def _rates(page: Page, tried: Trials) -> None:
+def _rates(page: Page, tried: RobustnessResults) -> None:
     compared = [*tried.rates, *([tried.backend] if tried.backend else [])]
     if not compared:
         return
@@ -93,7 +93,7 @@ def _rates(page: Page, tried: Trials) -> None:
     page.table(["Seen", "Clips", "Same verdict", "Accuracy", "Without a window"], rows)
 
 
-def _streams(page: Page, tried: Trials) -> None:
+def _streams(page: Page, tried: RobustnessResults) -> None:
     if not tried.streams:
         return
     page.section(

@@ -60,7 +60,7 @@ def import_videos(
     faults: dict[Entry, str],
     *,
     dataset: str,
-    said_by: str,
+    annotated_by: str,
     faulty: Faulty = "quarantine",
     advance: Callable[[], object] = lambda: None,
 ) -> Added:
@@ -72,11 +72,11 @@ def import_videos(
     with engine.begin() as connection:
         for entry, reason in faults.items():
             row = catalog.add_address(
-                connection, address(entry.path), dataset=dataset, source=entry.source, added_by=said_by
+                connection, address(entry.path), dataset=dataset, source=entry.source, added_by=annotated_by
             )
             catalog.quarantine(connection, "medium", stage=STAGE, reason=printable(reason), added_by=BY, medium_row=row)
     sound = [entry for entry in rows if entry not in faults]
-    return add_entries(engine, store, sound, dataset=dataset, said_by=said_by, advance=advance)
+    return add_entries(engine, store, sound, dataset=dataset, annotated_by=annotated_by, advance=advance)
 
 
 def _reason(entry: Entry, watch: Watch) -> str | None:

@@ -17,7 +17,7 @@ from posemill.estimation.backends.openpifpaf.decoder import Decoder, Thresholds
 from posemill.estimation.backends.openpifpaf.operators import openpifpaf_version
 from posemill.estimation.prefetch import mapped
 from posemill.estimation.runtimes import Network, load_runtime
-from posemill.estimation.tta.rotation import View, smaller, without_doubles
+from posemill.estimation.tta.rotation import View, nms, smaller
 from posemill.estimation.types import Pose
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
@@ -78,7 +78,7 @@ class OpenPifPafBackend:
             "instance_threshold": params.instance_threshold,
             "keypoint_threshold": params.keypoint_threshold,
             "seed_threshold": params.seed_threshold,
-            "second_look": params.second_look,
+            "rotation_fallback_threshold": params.rotation_fallback_threshold,
         }
 
     def poses(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Pose]]:
@@ -92,9 +92,11 @@ class OpenPifPafBackend:
     def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
         long_edge_px = self._params.long_edge_px
         found = self._look(View(image, 0, long_edge_px))
-        if self._params.second_look and all(pose.person_confidence < self._params.second_look for pose in found):
-            turned = [self._look(View(image, turns, smaller(long_edge_px))) for turns in (1, 3)]
-            found = without_doubles([*found, *turned[0], *turned[1]])
+        if self._params.rotation_fallback_threshold and all(
+            pose.person_confidence < self._params.rotation_fallback_threshold for pose in found
+        ):
+            turned = [self._look(View(image, quarter_turns, smaller(long_edge_px))) for quarter_turns in (1, 3)]
+            found = nms([*found, *turned[0], *turned[1]])
         return found
 
     def _look(self, view: View) -> list[Pose]:

@@ -17,7 +17,7 @@ from posemill.estimation.backends.posenet.fields import read_fields
 from posemill.estimation.preprocess import Placement
 from posemill.estimation.runtimes import Network, load_runtime
 from posemill.estimation.threaded import ThreadedBackend
-from posemill.estimation.tta.rotation import View, smaller, without_doubles
+from posemill.estimation.tta.rotation import View, nms, smaller
 from posemill.estimation.types import Pose, PoseBackend
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
@@ -70,17 +70,17 @@ class PoseNetBackend(ThreadedBackend):
             "instance_threshold": params.instance_threshold,
             "keypoint_threshold": params.keypoint_threshold,
             "seed_threshold": params.seed_threshold,
-            "second_look": params.second_look,
+            "rotation_fallback_threshold": params.rotation_fallback_threshold,
         }
 
     def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
         long_edge_px = self._params.long_edge_px
         found = self._look(View(image, 0, long_edge_px))
-        enough = self._params.second_look
+        enough = self._params.rotation_fallback_threshold
         if self._one_person or enough == 0 or any(pose.person_confidence >= enough for pose in found):
             return found
-        turned = [self._look(View(image, turns, smaller(long_edge_px))) for turns in (1, 3)]
-        return without_doubles([*found, *turned[0], *turned[1]])
+        turned = [self._look(View(image, quarter_turns, smaller(long_edge_px))) for quarter_turns in (1, 3)]
+        return nms([*found, *turned[0], *turned[1]])
 
     def _look(self, view: View) -> list[Pose]:
         view.placement = _fitting(view.placement, self._checkpoint.multiple)

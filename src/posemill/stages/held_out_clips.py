@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOut:
+class HeldOutClip:
     """One clip of the test split; `kind` of its medium is video or keypoints, `end_s` NaN = to the end."""
 
     clip: int
@@ -27,7 +27,7 @@ class HeldOut:
     activity: str
 
 
-def held_out(inputs: Workspace) -> list[HeldOut]:
+def held_out_clips(inputs: Workspace) -> list[HeldOutClip]:
     """The clips of the test split, in order of their number, as prepare and ingest wrote them."""
     import pandas as pd
 
@@ -38,12 +38,12 @@ def held_out(inputs: Workspace) -> list[HeldOut]:
     joined = test.merge(clips, on="clip").merge(media, on="medium").sort_values("clip")
     if not len(joined):
         raise InputError(f"no clip of the test split in {inputs.output('prepare')}: label more subjects")
-    return [HeldOut(**row) for row in joined[list(HeldOut.__slots__)].to_dict("records")]
+    return [HeldOutClip(**row) for row in joined[list(HeldOutClip.__slots__)].to_dict("records")]
 
 
-def choose(clips: list[HeldOut], count: int) -> list[HeldOut]:
+def choose(clips: list[HeldOutClip], count: int) -> list[HeldOutClip]:
     """At most `count` clips: the activities in turn, spread over each activity's clips."""
-    piles: dict[str, list[HeldOut]] = {}
+    piles: dict[str, list[HeldOutClip]] = {}
     for clip in clips:
         piles.setdefault(clip.activity, []).append(clip)
     turns = [(i, activity) for activity, pile in piles.items() for i in range(len(pile))]
@@ -56,12 +56,12 @@ def _spread(length: int, count: int) -> list[int]:
     return [round(i * (length - 1) / max(count - 1, 1)) for i in range(count)]
 
 
-def answer_between(answer: VideoAnswer, clip: HeldOut) -> tuple[str | None, float]:
+def answer_between(answer: VideoAnswer, clip: HeldOutClip) -> tuple[str | None, float]:
     """What the service says of a clip: its verdict for a whole medium, else what the acting person does most in it."""
     whole = clip.start_s <= 0 and not clip.end_s < answer.video.duration_s - 0.1
     if whole or not answer.people:
         return (answer.verdict.activity, answer.verdict.probability) if answer.verdict else (None, 0.0)
-    person = next(p for p in answer.people if p.person == answer.acting_person)
+    person = next(p for p in answer.people if p.person == answer.main_subject)
     end_s = clip.end_s if np.isfinite(clip.end_s) else answer.video.duration_s
     seconds: dict[str, float] = {}
     for s in person.segments:

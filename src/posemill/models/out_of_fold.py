@@ -1,4 +1,4 @@
-"""What networks said of windows that they were not trained on, kept beside them: held_out.npz."""
+"""What networks said of windows that they were not trained on, kept beside them: out_of_fold.npz."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError
 
-FILE = "held_out.npz"
+FILE = "out_of_fold.npz"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class HeldOut:
+class OutOfFoldPredictions:
     """rows (N,): numbers of prepared windows, ascending; logits (N, C) float32 by a network that did not see them."""
 
     rows: NDArray[np.int64]
     logits: NDArray[np.float32]
 
     @classmethod
-    def joined(cls, parts: Sequence[HeldOut]) -> HeldOut:
+    def joined(cls, parts: Sequence[OutOfFoldPredictions]) -> OutOfFoldPredictions:
         """All of them as one."""
         rows = np.concatenate([p.rows for p in parts])
         order = np.argsort(rows, kind="stable")
         return cls(rows[order], np.concatenate([p.logits for p in parts])[order])
 
     @classmethod
-    def load(cls, folder: Path, windows: int | None = None) -> HeldOut | None:
+    def load(cls, folder: Path, windows: int | None = None) -> OutOfFoldPredictions | None:
         """Of the network in a folder; None where it has none, being one network with a validation split of its own.
 
         windows  how many are prepared. Errors: CheckpointError where the file is of other windows, or damaged.
