@@ -96,7 +96,7 @@ def test_a_champion_is_followed_by_a_better_one_and_by_no_other(inputs: Workspac
         call("promote", "b")
     assert stages() == {"a": "retired", "b": "candidate", "c": "released", "d": "candidate"}
     rows = history()
-    assert [(r["what"], r["bento_tag"][-1], (r["before"] or "-")[-1]) for r in rows] == [
+    assert [(r["action"], r["bento_tag"][-1], (r["before"] or "-")[-1]) for r in rows] == [
         ("refused", "b", "c"),
         ("refused", "d", "c"),
         ("promoted", "c", "a"),
@@ -117,7 +117,7 @@ def test_force_is_kept_as_such_and_a_rollback_goes_back_step_by_step(inputs: Wor
     assert history()[0]["reason"].startswith("forced: it is smaller (not better than the champion")
     back = json.loads(call("rollback", "--because", "it is slower too", "--json").output)
     assert back == {"champion": TAG + "c", "replaced_version": TAG + "d", "reason": "it is slower too"}
-    assert history()[0]["what"] == "rolled back"
+    assert history()[0]["action"] == "rolled back"
     assert stages()["d"] == "retired"
     call("rollback", "--because", "once more")
     assert stages() == {"a": "released", "b": "candidate", "c": "retired", "d": "retired"}

@@ -42,7 +42,7 @@ def list_(history: bool, as_json: bool) -> None:
     with connected(Settings.from_env()) as connection:
         if history:
             rows = [dict(r) for r in promotions.promotions(connection)]
-            columns = ["added_at", "what", "bento_tag", "before", "added_by", "reason"]
+            columns = ["added_at", "action", "bento_tag", "before", "added_by", "reason"]
             table(rows, [*columns, "figures", "digests"] if as_json else columns, as_json, "nothing was promoted yet")
             return
         rows = [{**r, "accuracy": (r["metrics"] or {}).get("accuracy")} for r in model_versions(connection)]

@@ -177,7 +177,7 @@ def listed(as_json: bool = False) -> None:
 
     with opened() as (engine, _), engine.connect() as connection:
         rows = catalog.open_quarantine(connection)
-    names = ["id", "what", "medium", "source", "clip", "person", "stage", "reason", "added_at"]
+    names = ["id", "entity_type", "medium", "source", "clip", "person", "stage", "reason", "added_at"]
     table(rows, names, as_json, "nothing is in quarantine")
 
 

@@ -75,13 +75,13 @@ def judgements_(everything: bool, limit: int | None, as_json: bool) -> None:
     \b
       posemill uat judgements --all
     """
-    from posemill.store.judgements import judgements
+    from posemill.store.feedback import list_feedback
 
     with transaction() as (connection, _):
-        rows = judgements(connection, only_wrong=not everything, limit=None if not everything else limit)
+        rows = list_feedback(connection, only_wrong=not everything, limit=None if not everything else limit)
     kept = [dict(row) | {"state": row["state"] or "right"} for row in rows if everything or row["state"] == "open"]
     names = [
-        "judgement",
+        "feedback",
         "added_at",
         "client",
         "upload_name",
@@ -93,7 +93,7 @@ def judgements_(everything: bool, limit: int | None, as_json: bool) -> None:
         "comment",
         "state",
     ]
-    names += ["upload_digest", "medium", "bento_tag", "receipt"] if as_json else []
+    names += ["upload_digest", "medium", "bento_tag", "provenance"] if as_json else []
     table(kept[:limit], names, as_json, "no client disagrees with anything that is open")
 
 

@@ -66,4 +66,4 @@ def _videos(engine: Engine, stages: Sequence[str]) -> tuple[Sequence[Mapping[str
 
 
 def _aside(connection: Connection, stages: Sequence[str]) -> dict[str, str]:
-    return {r["medium"]: r["reason"] for r in open_quarantine(connection, stages) if r["what"] == "medium"}
+    return {r["medium"]: r["reason"] for r in open_quarantine(connection, stages) if r["entity_type"] == "medium"}

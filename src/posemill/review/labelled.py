@@ -75,7 +75,7 @@ def open_labelled(settings: Settings, connection: Connection) -> Labelled:
     from posemill import params
 
     labeller = open_labeller(params.load(settings.workspace / "params.yaml").label, settings)
-    aside = {row["medium"] for row in open_quarantine(connection) if row["what"] == "medium"}
+    aside = {row["medium"] for row in open_quarantine(connection) if row["entity_type"] == "medium"}
     rows = {row["digest"]: row for row in media(connection) if row["digest"] and row["digest"] not in aside}
     missing = set(labeller.missing([digest for digest, row in rows.items() if row["kind"] == "video"]))
     said = Said.of(corrections(connection), labeller.tracks)

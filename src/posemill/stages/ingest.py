@@ -65,12 +65,12 @@ def run(params: IngestParams, inputs: Workspace, outputs: Path, settings: Settin
     try:
         with engine.connect() as connection:
             rows = media(connection, datasets)
-            aside = {row["medium_id"] for row in open_quarantine(connection, [STAGE]) if row["what"] == "medium"}
+            aside = {row["medium_id"] for row in open_quarantine(connection, [STAGE]) if row["entity_type"] == "medium"}
         todo = [row for row in rows if row["id"] not in aside and (params.verify == "all" or not row["probed_at"])]
         findings = _look_at(engine, store, todo, params.threads)
         with engine.connect() as connection:
             rows = media(connection, datasets)
-            faults = {r["medium_id"]: r for r in open_quarantine(connection, [STAGE]) if r["what"] == "medium"}
+            faults = {r["medium_id"]: r for r in open_quarantine(connection, [STAGE]) if r["entity_type"] == "medium"}
             stretches = clips(connection, datasets)
             corrected = corrections(connection, datasets)
             again = released(connection, "label", datasets)

@@ -87,7 +87,7 @@ def release(connection: Connection, bento_digest: str, *, added_by: str) -> RowM
     connection.execute(update(v).where(v.c.id == version["id"]).values(stage="released"))
     row = {
         "model_version_id": version["id"],
-        "what": "promoted",
+        "action": "promoted",
         "replaced_version": champion,
         "reason": f"accepted by {said['client']}, verdict {said['id']}",
         "figures": {"acceptance": said["id"]},

@@ -139,7 +139,7 @@ def record_probe(connection: Connection, row_id: int, figures: dict[str, Any]) -
 def add_ground_truth(
     connection: Connection, medium: str, track_digest: str, skeleton: str, origin: str, added_by: str
 ) -> bool:
-    """Say where a medium's exact keypoints are; returns whether that is new. One truth a medium and origin."""
+    """Say where a medium's exact keypoints are; returns whether that is new. One ground truth a medium and origin."""
     row = {
         "medium_id": medium_id(connection, medium),
         "track_digest": track_digest,
@@ -147,12 +147,12 @@ def add_ground_truth(
         "origin": origin,
         "added_by": added_by,
     }
-    return connection.execute(insert(schema.truth).values(row).on_conflict_do_nothing()).rowcount == 1
+    return connection.execute(insert(schema.ground_truth).values(row).on_conflict_do_nothing()).rowcount == 1
 
 
 def ground_truths(connection: Connection, datasets: Sequence[str] = ()) -> list[RowMapping]:
-    """medium (digest), track_digest, skeleton, origin of every truth."""
-    m, t = schema.medium, schema.truth
+    """medium (digest), track_digest, skeleton, origin of every ground truth."""
+    m, t = schema.medium, schema.ground_truth
     query = select(m.c.digest.label("medium"), t.c.track_digest, t.c.skeleton, t.c.origin).join(m).order_by(t.c.id)
     if datasets:
         query = query.where(m.c.dataset.in_(datasets))

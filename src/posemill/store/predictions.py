@@ -15,7 +15,7 @@ WHO = "service"
 
 
 def record_predictions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append rows: bento_tag, endpoint, receipt, client, activity, confidence, latency_ms, prediction, added_at.
+    """Append rows: bento_tag, endpoint, provenance, client, activity, confidence, latency_ms, prediction, added_at.
 
     prediction  the summary of the answer's windows, see serving/prediction_log.py.
     """
@@ -32,7 +32,7 @@ def predictions(connection: Connection, since: datetime, bento_tag: str | None =
             p.added_at,
             p.bento_tag,
             p.endpoint,
-            p.receipt,
+            p.provenance,
             p.client,
             p.activity,
             p.confidence,

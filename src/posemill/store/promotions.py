@@ -58,7 +58,7 @@ def roll_back(connection: Connection, reason: str, added_by: str) -> RowMapping:
     now = champion(connection)
     if now is None:
         raise InputError("there is nothing to roll back: no model version is released")
-    last = select(P.c.replaced_version).where(P.c.model_version_id == now["id"], P.c.what == "promoted")
+    last = select(P.c.replaced_version).where(P.c.model_version_id == now["id"], P.c.action == "promoted")
     earlier = connection.scalar(last.order_by(P.c.id.desc()).limit(1))
     if earlier is None:
         raise InputError(f"{now['bento_tag']} is the first model version that was released: there is none before it")
@@ -92,7 +92,7 @@ def _retire_others(connection: Connection, number: int) -> int | None:
 
 def _row(
     connection: Connection,
-    what: str,
+    action: str,
     version: RowMapping,
     before: int | None,
     reason: str,
@@ -101,7 +101,7 @@ def _row(
 ) -> RowMapping:
     row = {
         "model_version_id": version["id"],
-        "what": what,
+        "action": action,
         "replaced_version": before,
         "reason": reason,
         "figures": dict(figures) if figures else None,

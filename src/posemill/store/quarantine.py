@@ -14,7 +14,7 @@ from posemill.store.media_rows import fill_digest, medium_id
 
 def quarantine(
     connection: Connection,
-    what: str,
+    entity_type: str,
     *,
     stage: str,
     reason: str,
@@ -25,7 +25,7 @@ def quarantine(
 ) -> bool:
     """Set a medium, clip, track or window aside; returns whether that is new. Nothing is deleted."""
     row = {
-        "what": what,
+        "entity_type": entity_type,
         "medium_id": medium_row,
         "clip_id": clip,
         "person": person,
@@ -48,7 +48,7 @@ def open_quarantine(connection: Connection, stages: Sequence[str] = ()) -> list[
     query = (
         select(
             q.id,
-            q.what,
+            q.entity_type,
             q.medium_id,
             m.digest.label("medium"),
             m.source,
@@ -90,7 +90,7 @@ def released(connection: Connection, stage: str, datasets: Sequence[str] = ()) -
     query = (
         select(q.id.label("number"), m.digest.label("medium"))
         .join_from(schema.quarantine, schema.medium, q.medium_id == m.id)
-        .where(q.stage == stage, q.what == "medium", q.resolved_at.is_not(None))
+        .where(q.stage == stage, q.entity_type == "medium", q.resolved_at.is_not(None))
         .order_by(q.id)
     )
     if datasets:

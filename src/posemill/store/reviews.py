@@ -134,9 +134,9 @@ def _set(connection: Connection, items: Sequence[int], only_open: bool = False, 
 
 
 def _query() -> Any:
-    r, m, j = schema.review_item.c, schema.medium.c, schema.judgement.c
-    upload = select(j.upload_name).where(j.review_item_id == r.id).order_by(j.id).limit(1).scalar_subquery()
-    judged = exists().where(j.review_item_id == r.id).label("judged")
+    r, m, f = schema.review_item.c, schema.medium.c, schema.feedback.c
+    upload = select(f.upload_name).where(f.review_item_id == r.id).order_by(f.id).limit(1).scalar_subquery()
+    judged = exists().where(f.review_item_id == r.id).label("judged")
     return select(
         r.id.label("item"),
         m.digest.label("medium"),

@@ -12,8 +12,8 @@ from posemill.errors import InputError
 from posemill.settings import Settings
 from posemill.store import schema
 from posemill.store.catalog import ClipRow, MediumRow, add_clip, add_medium, clips, correct_clip
+from posemill.store.feedback import attach_medium, close_item, get_feedback
 from posemill.store.files import replace_file
-from posemill.store.judgements import close_item, give_medium, judgement
 from posemill.store.media import MediaStore, digest_of
 from posemill.store.media_rows import medium_id
 
@@ -49,7 +49,7 @@ def confirm(
     new       allows an activity that nothing has had yet.
     Errors: InputError when the activity is not known, or the file is missing or another one.
     """
-    said = judgement(connection, number)
+    said = get_feedback(connection, number)
     name = activity or said["activity"] or (said["predicted"] if said["is_right"] else None)
     if name is None:
         raise InputError(f"judgement {number} does not say what it was: give --activity")
@@ -61,8 +61,8 @@ def confirm(
     clip = _clip(connection, said, digest, name, annotated_by)
     scenario = settings.workspace / REGRESSIONS / f"judgement-{number}.yaml"
     if said["review_item_id"] is not None:
-        give_medium(connection, said["review_item_id"], medium_id(connection, digest), clip)
-        answer = {"judgement": number, "activity": name, "clip": clip, "scenario": scenario.name}
+        attach_medium(connection, said["review_item_id"], medium_id(connection, digest), clip)
+        answer = {"feedback": number, "activity": name, "clip": clip, "scenario": scenario.name}
         close_item(connection, said["review_item_id"], "done", answer, annotated_by)
     replace_file(scenario, _scenario(said, digest, name, annotated_by).encode())
     return Confirmed(digest, clip, name, scenario, _others(connection, said, digest, clip, name))
@@ -70,10 +70,10 @@ def confirm(
 
 def dismiss(connection: Connection, number: int, annotated_by: str) -> None:
     """Say that a disagreement is none: the service was right, or nobody can tell."""
-    said = judgement(connection, number)
+    said = get_feedback(connection, number)
     if said["state"] != "open":
         raise InputError(f"judgement {number} has nothing open: it is {said['state'] or 'right'}")
-    close_item(connection, said["review_item_id"], "dismissed", {"judgement": number}, annotated_by)
+    close_item(connection, said["review_item_id"], "dismissed", {"feedback": number}, annotated_by)
 
 
 def _bytes(settings: Settings, said: RowMapping, media: Path | None) -> str:
@@ -125,15 +125,15 @@ def _scenario(said: RowMapping, digest: str, activity: str, annotated_by: str) -
 
     stretch = {name: round(said[name], 3) for name in ("start_s", "end_s") if said[name] is not None}
     scenario: dict[str, Any] = {
-        "name": f"judgement {said['judgement']}: {activity}, not {said['predicted']}",
+        "name": f"judgement {said['feedback']}: {activity}, not {said['predicted']}",
         "medium": digest,
         "person": "any",
         "expect": [{"activity": activity, **stretch}],
-        "note": f"{said['client'] or 'a client'} on {said['added_at']:%Y-%m-%d}, receipt {said['receipt'].get('id')}"
+        "note": f"{said['client'] or 'a client'} on {said['added_at']:%Y-%m-%d}, receipt {said['provenance'].get('id')}"
         + (f": {said['comment']}" if said["comment"] else ""),
     }
     if said["is_right"]:
-        scenario["name"] = f"judgement {said['judgement']}: {activity}"
+        scenario["name"] = f"judgement {said['feedback']}: {activity}"
     content = {"owner": annotated_by, "tolerance_s": None, "min_overlap": 0.5, "scenarios": [scenario]}
     head = "# Made by `posemill uat confirm`. The activity may go on before and after, so its ends are not checked.\n"
     return head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)

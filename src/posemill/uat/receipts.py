@@ -62,9 +62,9 @@ def _id(tag: str | None, digests: Mapping[str, Any]) -> str | None:
 def _tags(connection: Connection, home: Path, versions: list[RowMapping]) -> Iterator[tuple[RowMapping, str | None]]:
     """Every model version with every tag under which it may have answered."""
     stored = bentos(home)
-    a, j = schema.acceptance.c, schema.judgement.c
+    a, f = schema.acceptance.c, schema.feedback.c
     reports = [(n, r.get("bento")) for n, r in connection.execute(select(a.model_version_id, a.report))]
-    judged = [r for r in connection.scalars(select(j.receipt).distinct()) if isinstance(r, dict)]
+    judged = [r for r in connection.scalars(select(f.provenance).distinct()) if isinstance(r, dict)]
     for version in versions:
         model = version["digests"].get("model")
         tags = {version["bento_tag"], None}

@@ -53,7 +53,7 @@ def usage_of(connection: Connection, settings: Settings, which: str) -> MediumUs
             gone = tags - {b.tag for b in stored}
             named = [f"{tag} (not in this store)" if tag in gone else tag for tag in sorted(tags)]
             out.models.append({"version": version["id"], "stage": version["stage"], **found, "bentos": named})
-    judged = select(func.count()).where(schema.judgement.c.upload_digest == digest)
+    judged = select(func.count()).where(schema.feedback.c.upload_digest == digest)
     out.judgements = int(connection.scalar(judged) or 0)
     out.scenarios = _scenarios(settings.workspace, digest, medium["source"])
     out.clips = [row["clip"] for row in clips(connection, medium=digest)]
