@@ -129,7 +129,7 @@ def test_every_kind_of_medium(
             dataset="d",
             source="s",
             annotated_by="me",
-            truth=person[1],
+            ground_truth=person[1],
         )
     result, rows = run(workspace, settings)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from posemill.cli.clip_options import claim_options
 from posemill.cli.output import modes, progress, say, table
 from posemill.cli.segments import segments
 from posemill.errors import InputError
@@ -24,23 +25,17 @@ __all__ = ["add", "capture", "media", "opened", "quarantine", "segments"]
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--activity", help="What the videos show.")
+@claim_options()
 @click.option("--activity-from-folder", is_flag=True, help="The folder of a video names its activity.")
-@click.option("--subject", help="Who is in them; people are never split between training and test.")
-@click.option("--camera", help="Which camera took them.")
-@click.option("--split", type=click.Choice(["train", "test"]), help="The official split, where there is one.")
 @click.option("--dataset", default="own", show_default=True, help="The dataset they belong to.")
 @modes
 def add(
     paths: tuple[Path, ...],
-    activity: str | None,
     activity_from_folder: bool,
-    subject: str | None,
-    camera: str | None,
-    split: str | None,
     dataset: str,
     quiet: bool,
     as_json: bool,
+    **claims: str | None,
 ) -> None:
     """Add videos: files, folders, or a manifest of segments (.csv or .parquet).
 
@@ -58,14 +53,12 @@ def add(
     from posemill.ingest.entry import add_entries
     from posemill.ingest.folder import entries
 
-    if activity and activity_from_folder:
+    if claims["activity"] and activity_from_folder:
         raise InputError("give --activity or --activity-from-folder, not both")
-    found = entries(
-        paths, activity=activity, subject=subject, camera=camera, split=split, activity_from_folder=activity_from_folder
-    )
-    files = len({entry.path for entry in found})
+    wanted = entries(paths, activity_from_folder=activity_from_folder, **claims)
+    files = len({entry.path for entry in wanted})
     with opened() as (engine, store), progress("adding", files, quiet or as_json) as step:
-        added = asdict(add_entries(engine, store, found, dataset=dataset, annotated_by=who(), advance=step))
+        added = asdict(add_entries(engine, store, wanted, dataset=dataset, annotated_by=who(), advance=step))
     conflicts, unreadable = added.pop("conflicts"), dict(added.pop("unreadable"))
     told = {"conflicts": list(conflicts), "unreadable": unreadable}
     say({**added, **(told if as_json else {name: len(what) for name, what in told.items()})}, quiet, as_json)
@@ -77,22 +70,18 @@ def add(
 @click.command()
 @click.argument("source")
 @click.option("--seconds", default=10.0, show_default=True, help="How long to record.")
-@click.option("--activity", help="What is shown.")
-@click.option("--subject", help="Who is in it.")
-@click.option("--camera", help="Name of the camera; default: the source, without user and password.")
+@claim_options(camera="Name of the camera; default: the source, without user and password.")
 @click.option("--dataset", default="own", show_default=True, help="The dataset it belongs to.")
 @click.option("--keep", type=click.Path(path_type=Path, dir_okay=False), help="Keep the recording here as well.")
 @modes
 def capture(
     source: str,
     seconds: float,
-    activity: str | None,
-    subject: str | None,
-    camera: str | None,
     dataset: str,
     keep: Path | None,
     quiet: bool,
     as_json: bool,
+    **claims: str | None,
 ) -> None:
     """Record from a camera (its number), a stream (its URL) or a file, and add the recording.
 
@@ -119,10 +108,8 @@ def capture(
                 target,
                 dataset=dataset,
                 source=taken,
-                activity=activity,
-                subject=subject,
-                camera=camera or name,
                 annotated_by=who(),
+                **(claims | {"camera": claims["camera"] or name}),
             )
     say({"medium": medium if as_json else medium[:12], "frames": frames}, quiet, as_json)
 

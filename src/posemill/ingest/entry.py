@@ -1,4 +1,4 @@
-"""What is to be added: files with what is said about them, from a folder or a manifest."""
+"""Entries: files to add with their clip fields, from a folder or a manifest."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from posemill.errors import InputError, UnreadableMedia
 from posemill.store import catalog
+from posemill.store.clip_fields import ClipFields, clip_values
 from posemill.store.media import MediaStore
 from posemill.video.container import open_file
 
@@ -19,23 +20,20 @@ if TYPE_CHECKING:
 BATCH = 50  # files whose rows are committed together: a stopped `add` goes on from there when repeated
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One file, or one stretch of it. `source` is the name under which people know the file."""
-
+@dataclass(frozen=True)
+class _OfFile:
     path: Path
     source: str
-    start_s: float = 0.0
-    end_s: float | None = None
-    activity: str | None = None
-    subject: str | None = None
-    camera: str | None = None
-    split: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry(ClipFields, _OfFile):
+    """One file, or an interval of it: `path`, `source` (the name under which people know it), then the clip fields."""
 
 
 @dataclass(slots=True)
 class Added:
-    """What adding did. Counts of media and clips; `completed` clips learnt something that was left open before.
+    """Result of adding entries: counts of media and clips; `completed` clips were filled in where they were empty.
 
     unreadable  source and reason of each file that could not be read at all; they are in quarantine.
     """
@@ -75,14 +73,14 @@ def add_entries(
             else:
                 digests[address(path)] = digest
                 media.append(catalog.MediumRow(digest, dataset, rows[0].source, annotated_by))
-                clips += [catalog.ClipRow(medium=digest, annotated_by=annotated_by, **_claims(row)) for row in rows]
+                clips += [catalog.ClipRow(medium=digest, annotated_by=annotated_by, **clip_values(row)) for row in rows]
             advance()
         with engine.begin() as connection:
             fresh = catalog.add_media(connection, media)
             outcome = catalog.add_clips(connection, clips)
             catalog.readable_again(connection, digests, annotated_by)
             for entry, reason in unread:
-                _set_aside(connection, entry, reason, dataset, annotated_by)
+                _quarantine(connection, entry, reason, dataset, annotated_by)
         total.files += len(media)
         total.media_added += fresh
         total.media_known += len(media) - fresh
@@ -105,7 +103,7 @@ def _put(store: MediaStore, path: Path) -> str:
         raise UnreadableMedia(f"{exc}; it changed while it was added: add it again") from exc
 
 
-def _set_aside(connection: Connection, entry: Entry, reason: str, dataset: str, annotated_by: str) -> None:
+def _quarantine(connection: Connection, entry: Entry, reason: str, dataset: str, annotated_by: str) -> None:
     row = catalog.add_address(
         connection, address(entry.path), dataset=dataset, source=entry.source, added_by=annotated_by
     )
@@ -125,7 +123,3 @@ def printable(text: str) -> str:
 
 def _path(entry: Entry) -> Path:
     return entry.path
-
-
-def _claims(entry: Entry) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in catalog.ClipRow.__slots__ if name not in ("medium", "annotated_by")}

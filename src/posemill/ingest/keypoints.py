@@ -14,6 +14,7 @@ from posemill.ingest.datasets.sequence import Fault, Found, Sequence
 from posemill.ingest.entry import printable
 from posemill.ingest.validator import Watch, told
 from posemill.store import catalog
+from posemill.store.clip_fields import clip_values
 from posemill.store.media import MediaStore
 from posemill.store.track_file import medium_bytes
 
@@ -124,14 +125,8 @@ class _Row:
             frames=tracks.frames,
             duration_s=tracks.duration_s,
         )
-        self.clip = catalog.ClipRow(
-            digest,
-            annotated_by,
-            activity=sequence.activity,
-            split=sequence.split,
-            camera=sequence.camera,
-            subject=sequence.subject or f"{dataset}/{sequence.name}",
-        )
+        fields = clip_values(sequence) | {"subject": sequence.subject or f"{dataset}/{sequence.name}"}
+        self.clip = catalog.ClipRow(digest, annotated_by, **fields)
 
 
 def _refuse(what: Collection) -> None:

@@ -13,21 +13,11 @@ from sqlalchemy import Connection, RowMapping, select
 
 from posemill.errors import InputError
 from posemill.store import schema
+from posemill.store.clip_fields import FIELDS, lineage_schema
 from posemill.store.media import MediaStore
 
 FILE = "lineage.parquet"
-SCHEMA = {
-    "clip": pl.Int64,
-    "medium": pl.String,
-    "split": pl.String,
-    "windows": pl.Int64,
-    "start_s": pl.Float64,
-    "end_s": pl.Float64,
-    "activity": pl.String,
-    "subject": pl.String,
-    "dataset": pl.String,
-    "annotated_by": pl.String,
-}
+SCHEMA = lineage_schema()
 
 
 def write_lineage(path: Path, index: Path, clips: Path) -> None:
@@ -70,10 +60,7 @@ def clip_rows(connection: Connection, numbers: Sequence[int]) -> dict[int, RowMa
             m.source,
             m.uri,
             m.dataset,
-            c.start_s,
-            c.end_s,
-            c.activity,
-            c.subject,
+            *(c[name] for name, field in FIELDS.items() if field.in_lineage),
             c.annotated_by,
             c.annotated_at,
             c.valid_to,

@@ -23,14 +23,14 @@ from posemill.ingest.datasets.sequence import LABELLER, Fault, Found, Sequence, 
 from posemill.ingest.projection import Up, VirtualCamera
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
+from posemill.store.clip_fields import CLAIMS, FIELDS
 
 if TYPE_CHECKING:
     import polars as pl
 
 KINDS = (".csv", ".parquet")
-_CLAIMS = ("activity", "subject", "camera", "split")
-_TEXT = ("medium", "labeller", "skeleton", "state", *_CLAIMS)
-_ABOUT = ("width_px", "height_px", "fps", "frames", "duration_s", *_CLAIMS)
+_TEXT = ("medium", "labeller", "skeleton", "state", *(name for name in CLAIMS if FIELDS[name].kind is str))
+_ABOUT = ("width_px", "height_px", "fps", "frames", "duration_s", *CLAIMS)
 
 
 @dataclass(frozen=True, slots=True)
