@@ -11,7 +11,8 @@ from posemill.errors import InputError
 from posemill.ingest.entry import Entry, printable
 from posemill.ingest.manifest import MANIFESTS, read_manifest
 
-VIDEOS = frozenset(".3gp .avi .flv .m2ts .m4v .mjpeg .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split())
+_EXTENSIONS = ".3gp .avi .flv .m2ts .m4v .mjpeg .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv"
+VIDEOS = frozenset(_EXTENSIONS.split())
 
 
 def entries(

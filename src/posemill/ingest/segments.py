@@ -8,6 +8,7 @@ from sqlalchemy import Connection, RowMapping
 
 from posemill.errors import InputError
 from posemill.store import catalog
+from posemill.store.clip_fields import CLAIMS
 
 
 def listed(
@@ -36,7 +37,8 @@ def set_segment(
 def correct(conn: Connection, clip: int, annotated_by: str, **changes: Any) -> int:
     """Say something else about a clip; returns the number of the clip that now holds. See catalog.correct_clip."""
     if not changes:
-        raise InputError("nothing to correct: give at least one of --activity, --start, --end, --subject, --camera")
+        options = ", ".join(f"--{name}" for name in ("start", "end", *CLAIMS))
+        raise InputError(f"nothing to correct: give at least one of {options.replace('_', '-')}")
     return catalog.correct_clip(conn, clip, annotated_by, **changes)
 
 

@@ -49,7 +49,7 @@ _DIGEST = text(f"""
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """Counts per dataset, digest of the current clips, corrections and their media, and time of the last change (ISO)."""
+    """Counts per dataset, digest of the current clips, corrections and media, and time of the newest change (ISO)."""
 
     datasets: tuple[RowMapping, ...]
     digest: str
