@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 def tracks(which: str, folder: Path | None, pictures: int, sides: bool) -> None:
     """Draw the tracks of WHICH: a medium (the beginning of its digest) or a clip (its number).
 
+    Where digits could be both, write clip:123456 or medium:123456.
+
     \b
     Writes a video with skeletons and a contact sheet: a colour, a number and a trail for every person, interpolated
     poses lighter and their numbers in brackets. Look whether the skeletons sit on the people, and numbers stay:
@@ -65,18 +67,17 @@ def _labeller(settings: Settings) -> Labeller:
 
 
 def find(settings: Settings, which: str) -> tuple[Any, float, float]:
-    """Row of the medium, and the stretch of the clip (all of it for a medium)."""
-    from posemill.store.catalog import clips, find_medium
+    """Row of the medium, and start and end in seconds of the clip (all of it for a medium); see references.resolve."""
     from posemill.store.postgres import open_engine
+    from posemill.store.references import resolve
 
-    with open_engine(settings).connect() as connection:
-        if which.isdigit() and len(which) < 6:
-            row = next((row for row in clips(connection) if row["clip"] == int(which)), None)
-            if row is None:
-                raise InputError(f"there is no clip {which}: see `posemill segments list`")
-            end_s = float("inf") if row["end_s"] is None else row["end_s"]
-            return find_medium(connection, row["medium"]), row["start_s"], end_s
-        return find_medium(connection, which), 0.0, float("inf")
+    engine = open_engine(settings)
+    try:
+        with engine.connect() as connection:
+            reference = resolve(connection, which)
+    finally:
+        engine.dispose()
+    return reference.medium, reference.start_s, reference.end_s
 
 
 def draw_tracks(

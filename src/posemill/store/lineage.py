@@ -84,28 +84,3 @@ def corrected_keypoints(connection: Connection, media: Sequence[str], when: obje
         .where(m.digest.in_(media), k.annotated_at <= when, k.valid_to.is_(None) | (k.valid_to > when))
     )
     return len(connection.execute(query).all())
-
-
-def find_any_medium(connection: Connection, which: str) -> RowMapping:
-    """The medium of that number, whole or beginning digest, source or path of its file.
-
-    Errors: InputError when there is none, or more than one.
-    """
-    from posemill.store.media import digest_of
-
-    table = schema.medium
-    if Path(which).is_file():
-        where = table.c.digest == digest_of(Path(which))
-    elif which.isdigit() and len(which) < 6:
-        where = table.c.id == int(which)
-    else:
-        where = (table.c.digest == which) | (table.c.source == which)
-        if len(which) >= 6 and not set(which) - set("0123456789abcdef"):
-            where |= table.c.digest.startswith(which)
-    found = connection.execute(select(table).where(where, table.c.duplicate_of.is_(None)).limit(2)).mappings().all()
-    if len(found) != 1:
-        what = "no medium is" if not found else "more than one medium is"
-        raise InputError(
-            f"{what} {which!r} (a digest or its beginning, a number, a source or a file): see `posemill media`"
-        )
-    return found[0]

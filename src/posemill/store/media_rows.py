@@ -13,6 +13,7 @@ from posemill.errors import InputError
 from posemill.store import schema
 from posemill.store.postgres import copy_rows
 
+MIN_DIGITS = 6  # of a digest, so that it names a medium
 _STAGED = "digest, dataset, source, added_by, kind, width_px, height_px, fps, frames, duration_s, probed_at"
 
 
@@ -84,7 +85,7 @@ def find_medium(connection: Connection, digest: str) -> RowMapping:
     """
     table = schema.medium
     found = connection.execute(select(table).where(table.c.digest.startswith(digest)).limit(2)).mappings().all()
-    if len(found) != 1 or len(digest) < 6:
+    if len(found) != 1 or len(digest) < MIN_DIGITS:
         what = "no medium has" if not found else "more than one medium has"
         raise InputError(f"{what} a digest that begins with {digest!r}: see `posemill media` for the digests")
     return found[0]

@@ -85,7 +85,7 @@ def _named(scenario: Scenario) -> str:
 
 
 def _row(connection: Connection, named: str) -> RowMapping | InputError:
-    from posemill.store.lineage import find_any_medium
+    from posemill.store.references import find_any_medium
 
     try:
         return find_any_medium(connection, named)

@@ -12,7 +12,7 @@ from posemill.errors import InputError
 from posemill.settings import Settings
 from posemill.store import schema
 from posemill.store.catalog import clips, remove_clip
-from posemill.store.lineage import find_any_medium
+from posemill.store.references import find_any_medium
 from posemill.uat.bentos import bentos
 from posemill.uat.training_lineage import training_lineage
 
