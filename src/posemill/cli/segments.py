@@ -63,11 +63,13 @@ def set_(medium: str, start_s: float, end_s: float | None, by: str | None, **cla
       posemill segments set 3fa9c1 --start 2 --end 7.5 --activity squat
     """
     from posemill.ingest import segments as known
-    from posemill.ingest.current_user import who
+    from posemill.ingest.current_user import current_user
 
     with _transaction() as connection:
         click.echo(
-            known.set_segment(connection, medium, start_s=start_s, end_s=end_s, annotated_by=by or who(), **claims)
+            known.set_segment(
+                connection, medium, start_s=start_s, end_s=end_s, annotated_by=by or current_user(), **claims
+            )
         )
 
 
@@ -86,13 +88,13 @@ def correct(clip: int, unlabelled: bool, by: str | None, **given: Any) -> None:
       posemill segments correct 17 --start 1.5 --end 6
     """
     from posemill.ingest import segments as known
-    from posemill.ingest.current_user import who
+    from posemill.ingest.current_user import current_user
 
     changes = {name: value for name, value in given.items() if value is not None}
     if unlabelled:
         changes["activity"] = None
     with _transaction() as connection:
-        number = known.correct(connection, clip, by or who(), **changes)
+        number = known.correct(connection, clip, by or current_user(), **changes)
     click.echo(f"clip {clip} is unchanged" if number == clip else f"clip {number} takes the place of {clip}")
 
 
@@ -105,11 +107,11 @@ def remove(clip: int, by: str | None) -> None:
     \b
       posemill segments remove 17
     """
-    from posemill.ingest.current_user import who
+    from posemill.ingest.current_user import current_user
     from posemill.store import catalog
 
     with _transaction() as connection:
-        catalog.remove_clip(connection, clip, by or who())
+        catalog.remove_clip(connection, clip, by or current_user())
     click.echo(f"clip {clip} is ended")
 
 

@@ -1,4 +1,4 @@
-"""`posemill add`, `capture`: how media come in. `media`, `quarantine`, `segments`: what is known of them."""
+"""`posemill add`, `capture`, `media`, `quarantine`: media in, listed and set aside."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def add(
     """
     from dataclasses import asdict
 
-    from posemill.ingest.current_user import who
+    from posemill.ingest.current_user import current_user
     from posemill.ingest.entry import add_entries
     from posemill.ingest.folder import entries
 
@@ -58,10 +58,10 @@ def add(
     wanted = entries(paths, activity_from_folder=activity_from_folder, **claims)
     files = len({entry.path for entry in wanted})
     with opened() as (engine, store), progress("adding", files, quiet or as_json) as step:
-        added = asdict(add_entries(engine, store, wanted, dataset=dataset, annotated_by=who(), advance=step))
+        added = asdict(add_entries(engine, store, wanted, dataset=dataset, annotated_by=current_user(), advance=step))
     conflicts, unreadable = added.pop("conflicts"), dict(added.pop("unreadable"))
-    told = {"conflicts": list(conflicts), "unreadable": unreadable}
-    say({**added, **(told if as_json else {name: len(what) for name, what in told.items()})}, quiet, as_json)
+    lists = {"conflicts": list(conflicts), "unreadable": unreadable}
+    say({**added, **(lists if as_json else {name: len(rows) for name, rows in lists.items()})}, quiet, as_json)
     if not as_json:
         for line in (*conflicts, *(f"{source} is in quarantine: {reason}" for source, reason in unreadable.items())):
             click.echo(line, err=True)
@@ -93,7 +93,7 @@ def capture(
     from datetime import UTC, datetime
 
     from posemill.ingest.camera import public_name, record
-    from posemill.ingest.current_user import who
+    from posemill.ingest.current_user import current_user
     from posemill.ingest.register import register_video
 
     name = public_name(source)
@@ -108,7 +108,7 @@ def capture(
                 target,
                 dataset=dataset,
                 source=taken,
-                annotated_by=who(),
+                annotated_by=current_user(),
                 **(claims | {"camera": claims["camera"] or name}),
             )
     say({"medium": medium if as_json else medium[:12], "frames": frames}, quiet, as_json)
@@ -146,7 +146,7 @@ def media(dataset: str | None, as_json: bool) -> None:
 @click.group(invoke_without_command=True)
 @click.pass_context
 def quarantine(context: click.Context) -> None:
-    """What was set aside, by which stage and why.
+    """Media, clips and tracks in quarantine, with stage and reason.
 
     \b
       posemill quarantine
@@ -159,7 +159,7 @@ def quarantine(context: click.Context) -> None:
 @quarantine.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def listed(as_json: bool = False) -> None:
-    """List what is in quarantine now."""
+    """List open entries of the quarantine."""
     from posemill.store import catalog
 
     with opened() as (engine, _), engine.connect() as connection:
@@ -172,11 +172,11 @@ def listed(as_json: bool = False) -> None:
 @click.argument("number", type=int)
 def release(number: int) -> None:
     """Take something out of quarantine, once its cause is gone; the stage looks at it again."""
-    from posemill.ingest.current_user import who
+    from posemill.ingest.current_user import current_user
     from posemill.store import catalog
 
     with opened() as (engine, _), engine.begin() as connection:
-        catalog.resolve_quarantine(connection, number, who())
+        catalog.resolve_quarantine(connection, number, current_user())
     click.echo(f"{number} is out of quarantine; run `dvc repro`")
 
 

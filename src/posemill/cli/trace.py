@@ -72,13 +72,13 @@ def forget(medium: str, mark: bool, by: str | None, as_json: bool) -> None:
       posemill forget 26e506cc30f5
       posemill forget holiday.mp4 --mark --by anna
     """
-    from posemill.ingest.current_user import who
+    from posemill.ingest.current_user import current_user
     from posemill.uat.usage import mark as end_clips
     from posemill.uat.usage import usage_of
 
     with transaction() as (connection, settings):
         found = usage_of(connection, settings, medium)
-        ended = end_clips(connection, found, by or who()) if mark else 0
+        ended = end_clips(connection, found, by or current_user()) if mark else 0
     if as_json:
         named = {k: found.medium[k] for k in ("id", "digest", "source", "dataset", "added_by", "added_at")}
         click.echo(json.dumps({**asdict(found), "medium": named, "ended": ended}, default=plain))

@@ -113,12 +113,12 @@ def confirm_(
       posemill uat confirm 12 --by anna
       posemill uat confirm 12 --activity lunge --media gym.mp4
     """
-    from posemill.ingest.current_user import who
+    from posemill.ingest.current_user import current_user
     from posemill.uat.confirm import confirm
 
     with transaction() as (connection, settings):
         done = confirm(
-            connection, settings, judgement, activity=activity, media=media, new=new, annotated_by=by or who()
+            connection, settings, judgement, activity=activity, media=media, new=new, annotated_by=by or current_user()
         )
     say(
         {"medium": done.medium[:12], "clip": done.clip, "activity": done.activity, "scenario": str(done.scenario)},
@@ -138,12 +138,12 @@ def dismiss_(judgements: tuple[int, ...], by: str | None) -> None:
     \b
       posemill uat dismiss 12 --by anna
     """
-    from posemill.ingest.current_user import who
+    from posemill.ingest.current_user import current_user
     from posemill.uat.confirm import dismiss
 
     with transaction() as (connection, _):
         for number in judgements:
-            dismiss(connection, number, by or who())
+            dismiss(connection, number, by or current_user())
     click.echo(f"{len(judgements)} dismissed")
 
 
@@ -161,14 +161,16 @@ def sign_(report: Path, by: str, reject: bool, conditions: str | None, quiet: bo
       posemill uat sign --by anna --conditions "not for children" build/uat/20261124-101500
       posemill uat sign --by anna --reject --conditions "falls are missed" build/uat/20261124-101500
     """
-    from posemill.ingest.current_user import who
+    from posemill.ingest.current_user import current_user
     from posemill.uat.release import wake
     from posemill.uat.signing import sign
 
     if not by.strip():
         raise InputError("--by is empty: a verdict is somebody's")
     with transaction() as (connection, settings):
-        done = sign(connection, settings, report, by=by.strip(), reject=reject, conditions=conditions, added_by=who())
+        done = sign(
+            connection, settings, report, by=by.strip(), reject=reject, conditions=conditions, added_by=current_user()
+        )
     verdict = "rejected" if reject else "accepted"
     told = wake(settings.workspace)
     say(

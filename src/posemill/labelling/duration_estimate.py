@@ -23,7 +23,7 @@ def estimate_frames(media: Sequence[str], store: MediaStore, stride: int) -> int
 
 
 def _frames(medium: str, store: MediaStore) -> int | None:
-    path = store.here(medium)
+    path = store.local_path(medium)
     if path is None:
         return None
     try:

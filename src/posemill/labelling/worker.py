@@ -213,7 +213,7 @@ class _Worker:
         medium, found = lease.medium["digest"], []
         for frame in find_poses(path, self._labeller.backend, self._labeller.params, FrameSpan(*lease.stretch)):
             found.append(frame)
-            self._holder.alive()
+            self._holder.heartbeat()
             self._report.frame(medium, len(frame.poses), frame.propagated)
         return found
 
@@ -244,7 +244,7 @@ class _Worker:
             raise exc
         if lease.attempts >= self._labeller.params.attempts:
             return self._aside(lease, f"labelling failed {lease.attempts} times: {reason}")
-        self._ledger.give_back(lease, self._holder.key, reason)
+        self._ledger.release(lease, self._holder.key, reason)
         self._report.failed(medium, reason, again=True, source=lease.medium["source"])
         return "again"
 
@@ -260,4 +260,4 @@ class _Worker:
     def _give_back(self, lease: Lease) -> None:
         """As if it had not been tried; where the database is away the lease ends by itself."""
         with suppress(PosemillError):
-            self._ledger.give_back(lease, self._holder.key, counts=False)
+            self._ledger.release(lease, self._holder.key, counts=False)

@@ -1,4 +1,4 @@
-"""What annotators changed, taken back as corrections: all of a file, or nothing of it."""
+"""Import of annotations as keypoint corrections: all of a file, or nothing of it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHOWN = 12  # faults named in one message
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did. frames: that were looked at; keypoints: that were moved, hidden or placed in them.
+    """Result of an import. frames: that were looked at; keypoints: that were moved, hidden or placed in them.
 
     items_done are those in which something was corrected, items_dismissed those that are right as they were.
     """
@@ -95,9 +95,9 @@ def import_answers(connection: Connection, labelled: Labelled, path: Path, annot
         raise InputError(f"{path}: nothing was imported, since {_listed(answers.faults)}")
     outcome = add_corrections(connection, rows, annotated_by)
     done, right = _closed(connection, labelled, answers, rows)
-    said = {"file": path.name}
-    answer(connection, done, "done", annotated_by=annotated_by, said=said)
-    answer(connection, right, "dismissed", annotated_by=annotated_by, said=said)
+    reply = {"file": path.name}
+    answer(connection, done, "done", annotated_by=annotated_by, reply=reply)
+    answer(connection, right, "dismissed", annotated_by=annotated_by, reply=reply)
     return Imported(len(answers.people), len(rows), outcome.added, outcome.changed, len(done), len(right))
 
 

@@ -1,4 +1,4 @@
-"""A stretch that looks wrong, as one picture: the person frame by frame, and what looks wrong where."""
+"""Contact sheet of a review item: the person frame by frame, with the signals of each frame."""
 
 from __future__ import annotations
 

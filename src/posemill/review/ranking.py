@@ -1,4 +1,4 @@
-"""The worst stretches of all tracks."""
+"""Ranking of the worst intervals of all tracks."""
 
 from __future__ import annotations
 

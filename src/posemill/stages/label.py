@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from posemill.estimation.accuracy import PoseAccuracy
     from posemill.labelling.session import LabellingSession
     from posemill.pose.track import MediumTracks
-    from posemill.store.corrections import Said
+    from posemill.store.corrections import CorrectionIndex
     from posemill.store.media import MediaStore
 
 STAGE = "label"
@@ -53,12 +53,12 @@ def run(params: LabelParams, inputs: Workspace, outputs: Path, settings: Setting
     goes on with the first chunk that is not finished, beside whoever else labels.
     """
     from posemill.estimation.fingerprint import labeller as described
-    from posemill.store.corrections import Said
+    from posemill.store.corrections import CorrectionIndex
     from posemill.store.media import MediaStore
     from posemill.store.tracks import TrackStore, write_shards
 
     settings, media = settings or Settings.from_env(), read_ingested(inputs.output("ingest") / "media.parquet")
-    said = Said.read(inputs.output("ingest") / "corrections.parquet", TrackStore(settings.store_url))
+    said = CorrectionIndex.read(inputs.output("ingest") / "corrections.parquet", TrackStore(settings.store_url))
     with ExitStack() as opened:
         session = _labelled(params, settings, media, opened)
         store = session.labeller.media if session else MediaStore(settings.store_url)
@@ -121,7 +121,9 @@ def _accuracy(session: LabellingSession, media: Sequence[LabelledMedium], output
     return compare(with_ground_truth(session.labeller.media, known, session.labeller.labelled))
 
 
-def _result(media: Sequence[LabelledMedium], said: Said, accuracy: PoseAccuracy | None, propagated: int) -> LabelResult:
+def _result(
+    media: Sequence[LabelledMedium], said: CorrectionIndex, accuracy: PoseAccuracy | None, propagated: int
+) -> LabelResult:
     rows = [medium.row() for medium in media]
     count = {status: sum(m.status == status for m in media) for status in ("labelled", "imported", "quarantined")}
     figures: dict[str, Any] = {}
@@ -143,6 +145,6 @@ def _result(media: Sequence[LabelledMedium], said: Said, accuracy: PoseAccuracy 
         persons=sum(row["persons"] for row in rows),
         poses=sum(row["poses"] for row in rows),
         corrected_keypoints=said.applied,
-        corrections_passed_over=said.passed_over,
+        corrections_passed_over=said.skipped,
         **figures,
     )

@@ -46,7 +46,7 @@ def get_feedback(connection: Connection, number: int) -> RowMapping:
     """Return one row of `list_feedback`. Errors: InputError when there is none of that number."""
     row = connection.execute(_query().where(schema.feedback.c.id == number)).mappings().first()
     if row is None:
-        raise InputError(f"there is no judgement {number}: see `posemill uat judgements`")
+        raise InputError(f"there is no feedback {number}: see `posemill uat feedback`")
     return row
 
 

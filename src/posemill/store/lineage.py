@@ -1,4 +1,4 @@
-"""Which clips and media a model was made of: a table that is kept in the store, so that it outlives the next build.
+"""Lineage of a model: the clips and media it was trained on, a table in the store that outlives the next build.
 
 It names people and files, so it stays here: a model knows it by its digest only (`lineage` among its digests).
 """
@@ -21,15 +21,17 @@ SCHEMA = lineage_schema()
 
 
 def write_lineage(path: Path, index: Path, clips: Path) -> None:
-    """One row a clip that windows were cut of, by its number; NaN in end_s: to the end of the medium.
+    """Write lineage.parquet: one row for each clip with windows, by number; NaN in end_s: to the end of the medium.
 
     index  windows (prepare's index.parquet): clip, medium, split.
-    clips  what was said of the clips (validate's clips.parquet).
+    clips  the annotated clips (validate's clips.parquet).
     """
     cut = pl.read_parquet(index, columns=["clip", "medium", "split"])
-    said = pl.read_parquet(clips)
-    said = said.select(name for name in SCHEMA if name in said.columns and name not in ("medium", "split"))
-    rows = cut.group_by("clip", "medium", "split").agg(pl.len().alias("windows")).join(said, on="clip", how="left")
+    annotated = pl.read_parquet(clips)
+    annotated = annotated.select(
+        name for name in SCHEMA if name in annotated.columns and name not in ("medium", "split")
+    )
+    rows = cut.group_by("clip", "medium", "split").agg(pl.len().alias("windows")).join(annotated, on="clip", how="left")
     missing = [pl.lit(None).alias(name) for name in SCHEMA if name not in rows.columns]
     rows = rows.with_columns(missing).select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +45,7 @@ def keep_lineage(store: MediaStore, package: Path) -> None:
 
 
 def read_lineage(store: MediaStore, digest: str) -> pl.DataFrame:
-    """The table with that digest, as write_lineage made it. Errors: InputError when the store lacks it."""
+    """Return the table with that digest, as write_lineage made it. Errors: InputError when the store lacks it."""
     try:
         return pl.read_parquet(store.fetch(digest))
     except pl.exceptions.PolarsError as exc:
@@ -51,7 +53,7 @@ def read_lineage(store: MediaStore, digest: str) -> pl.DataFrame:
 
 
 def clip_rows(connection: Connection, numbers: Sequence[int]) -> dict[int, RowMapping]:
-    """Clips by number, ended ones too: what was said, by whom and when, and the medium with where it came from."""
+    """Return clips by number, closed ones too, with their annotator and the origin of their medium."""
     c, m = schema.clip.c, schema.medium.c
     query = (
         select(
@@ -76,7 +78,7 @@ def clip_rows(connection: Connection, numbers: Sequence[int]) -> dict[int, RowMa
 
 
 def corrected_keypoints(connection: Connection, media: Sequence[str], when: object) -> int:
-    """How many corrections of keypoints of these media held at that time."""
+    """Count the keypoint corrections of these media that held at that time."""
     k, m = schema.keypoint_correction.c, schema.medium.c
     query = (
         select(k.id)

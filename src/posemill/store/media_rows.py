@@ -1,4 +1,4 @@
-"""Media, datasets and ground_truths in the database."""
+"""Media, datasets and ground truth in the database."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def add_dataset(connection: Connection, name: str, added_by: str, origin: str | 
 
 
 def dataset_names(connection: Connection) -> list[str]:
-    """All datasets, by name."""
+    """Return the names of all datasets."""
     return list(connection.scalars(select(schema.dataset.c.name).order_by(schema.dataset.c.name)))
 
 
 def add_medium(connection: Connection, row: MediumRow) -> bool:
-    """Add a medium (and its dataset); returns whether it is new. A known digest changes nothing."""
+    """Add a medium (and its dataset); return True if it is new. A known digest changes nothing."""
     return add_media(connection, [row]) == 1
 
 
@@ -79,7 +79,7 @@ def add_address(
 
 
 def find_medium(connection: Connection, digest: str) -> RowMapping:
-    """The medium with that digest, or with that unique beginning of one (at least 6 digits).
+    """Return the medium with that digest, or with that unique beginning of one (at least 6 digits).
 
     Errors: InputError when there is none, or more than one.
     """
@@ -92,7 +92,7 @@ def find_medium(connection: Connection, digest: str) -> RowMapping:
 
 
 def medium_id(connection: Connection, digest: str) -> int:
-    """The number of the medium with that whole digest. Errors: InputError when it was never added."""
+    """Return the number of the medium with that whole digest. Errors: InputError when it was never added."""
     found = connection.scalar(select(schema.medium.c.id).where(schema.medium.c.digest == digest))
     if found is None:
         raise InputError(f"no medium has digest {digest}: add it first")
@@ -100,7 +100,7 @@ def medium_id(connection: Connection, digest: str) -> int:
 
 
 def media(connection: Connection, datasets: Sequence[str] = ()) -> list[RowMapping]:
-    """All media (of these datasets; none named means all) but duplicates, in the order they were added."""
+    """Return all media (of these datasets; none named means all) but duplicates, in the order they were added."""
     query = select(schema.medium).where(schema.medium.c.duplicate_of.is_(None)).order_by(schema.medium.c.id)
     if datasets:
         query = query.where(schema.medium.c.dataset.in_(datasets))
@@ -108,8 +108,10 @@ def media(connection: Connection, datasets: Sequence[str] = ()) -> list[RowMappi
 
 
 def fill_digest(connection: Connection, row_id: int, digest: str) -> str:
-    """Record what was found behind a row's `uri`. Bytes that are already known make the row a duplicate, and its
-    clips go to the medium that has them (where it has such a clip already, the duplicate's is ended).
+    """Record the digest of the bytes behind a row's `uri`.
+
+    Bytes that are already known make the row a duplicate, and its clips go to the medium that has them (where it has
+    such a clip already, the duplicate's is closed).
 
     Returns `filled` or `duplicate`.
     """
@@ -132,7 +134,7 @@ def fill_digest(connection: Connection, row_id: int, digest: str) -> str:
 
 
 def record_probe(connection: Connection, row_id: int, figures: dict[str, Any]) -> None:
-    """Write what the probe found: width_px, height_px, fps, frames, duration_s, codec."""
+    """Write the figures of the probe: width_px, height_px, fps, frames, duration_s, codec."""
     values = {**figures, "probed_at": func.now()}
     connection.execute(update(schema.medium).where(schema.medium.c.id == row_id).values(values))
 
@@ -140,7 +142,7 @@ def record_probe(connection: Connection, row_id: int, figures: dict[str, Any]) -
 def add_ground_truth(
     connection: Connection, medium: str, track_digest: str, skeleton: str, origin: str, added_by: str
 ) -> bool:
-    """Say where a medium's exact keypoints are; returns whether that is new. One ground truth a medium and origin."""
+    """Record the ground-truth keypoints of a medium; return True if they are new. One row a medium and origin."""
     row = {
         "medium_id": medium_id(connection, medium),
         "track_digest": track_digest,
@@ -152,7 +154,7 @@ def add_ground_truth(
 
 
 def ground_truths(connection: Connection, datasets: Sequence[str] = ()) -> list[RowMapping]:
-    """medium (digest), track_digest, skeleton, origin of every ground truth."""
+    """Return medium (digest), track_digest, skeleton, origin of every ground truth."""
     m, t = schema.medium, schema.ground_truth
     query = select(m.c.digest.label("medium"), t.c.track_digest, t.c.skeleton, t.c.origin).join(m).order_by(t.c.id)
     if datasets:

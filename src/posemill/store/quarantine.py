@@ -1,4 +1,4 @@
-"""Quarantine: what was set aside, why and by which stage. One open row a thing and stage."""
+"""Quarantine: media, clips, tracks and windows set aside, with stage and reason; one open row for each and stage."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def quarantine(
     clip: int | None = None,
     person: int | None = None,
 ) -> bool:
-    """Set a medium, clip, track or window aside; returns whether that is new. Nothing is deleted."""
+    """Put a medium, clip, track or window into quarantine; return True if it was not there. Nothing is deleted."""
     row = {
         "entity_type": entity_type,
         "medium_id": medium_row,
@@ -37,13 +37,13 @@ def quarantine(
 
 
 def quarantine_medium(connection: Connection, medium: str, *, stage: str, reason: str, added_by: str) -> bool:
-    """Set a medium aside by its digest; returns whether that is new."""
+    """Put a medium into quarantine by its digest; return True if it was not there."""
     row = medium_id(connection, medium)
     return quarantine(connection, "medium", stage=stage, reason=reason, added_by=added_by, medium_row=row)
 
 
 def open_quarantine(connection: Connection, stages: Sequence[str] = ()) -> list[RowMapping]:
-    """What is set aside now (by these stages; none named means all), with the medium's digest and source."""
+    """Return open entries (of these stages; none named means all), with the medium's digest and source."""
     q, m = schema.quarantine.c, schema.medium.c
     query = (
         select(
@@ -70,7 +70,7 @@ def open_quarantine(connection: Connection, stages: Sequence[str] = ()) -> list[
 
 
 def resolve_quarantine(connection: Connection, row_id: int, resolved_by: str) -> None:
-    """Take something out of quarantine: the stage that set it aside looks at it again.
+    """Close an entry: the stage that made it looks at the medium, clip, track or window again.
 
     Errors: InputError when no open row has that number.
     """
@@ -85,7 +85,7 @@ def resolve_quarantine(connection: Connection, row_id: int, resolved_by: str) ->
 
 
 def released(connection: Connection, stage: str, datasets: Sequence[str] = ()) -> list[RowMapping]:
-    """What was taken out of quarantine where that stage had put it, oldest first: its `number`, and the `medium`."""
+    """Return the closed entries of a stage about media, oldest first: `number` and `medium`."""
     q, m = schema.quarantine.c, schema.medium.c
     query = (
         select(q.id.label("number"), m.digest.label("medium"))
@@ -99,7 +99,7 @@ def released(connection: Connection, stage: str, datasets: Sequence[str] = ()) -
 
 
 def readable_again(connection: Connection, digests: Mapping[str, str], annotated_by: str) -> None:
-    """Media that were set aside because their file could not be read, and that now arrived: address to digest."""
+    """Close the entries of media whose file could not be read and that arrived now. digests: by address."""
     q, m = schema.quarantine, schema.medium
     rows = connection.execute(
         select(q.c.id, m.c.id.label("row"), m.c.uri)

@@ -1,8 +1,9 @@
-"""The tables. Migrations under migrations/ make them; a test holds the two together.
+"""Database schema: the tables. Migrations under migrations/ make them; a test holds the two together.
 
-A medium is a stored file, known by the SHA-256 of its bytes. A clip is a stretch of a medium with an activity; a
-correction never changes a clip, it ends it (`valid_to`, `closed_by`) and points to the row that took its place.
-Another system may add media by plain SQL with a `uri` and no digest: ingest fetches and fills in the rest.
+A medium is a stored file, known by the SHA-256 of its bytes. A clip is an interval of a medium with an activity (its
+fields: clip_fields.py); a correction never changes a clip, it closes it (`valid_to`, `closed_by`) and points to the row
+that took its place. Another system may add media by plain SQL with a `uri` and no digest: ingest fetches and fills in
+the rest.
 """
 
 from __future__ import annotations

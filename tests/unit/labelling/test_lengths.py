@@ -29,4 +29,4 @@ def test_a_few_videos_speak_for_all(store: MediaStore, tmp_path: Path, monkeypat
 
 def test_what_is_not_on_this_machine_says_nothing(store: MediaStore) -> None:
     assert estimate_frames(["0" * 64], store, 1) is None
-    assert MediaStore("memory://posemill").here("0" * 64) is None
+    assert MediaStore("memory://posemill").local_path("0" * 64) is None

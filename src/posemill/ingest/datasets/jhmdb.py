@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from posemill.errors import InputError
-from posemill.ingest.datasets.sequence import Fault, Found, Sequence, medium_tracks
+from posemill.ingest.datasets.sequence import Fault, Sequence, SequenceStream, medium_tracks
 from posemill.pose.skeleton import JHMDB_15
 
 DATASET = "jhmdb"
@@ -28,11 +28,11 @@ _SPLIT = {"1": "train", "2": "test"}
 
 
 def count(path: Path) -> int:
-    """How many clips there are, for a progress bar."""
+    """Number of clips, for a progress bar."""
     return len(_files(path))
 
 
-def sequences(path: Path, *, split: int | None = 1, fps: float = ASSUMED_FPS) -> Found:
+def sequences(path: Path, *, split: int | None = 1, fps: float = ASSUMED_FPS) -> SequenceStream:
     """Every clip under JHMDB's folder. split: 1, 2 or 3; None = leave the official splits out.
 
     Errors: InputError when there is no joint file, or no list of that split.

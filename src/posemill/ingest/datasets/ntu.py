@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
-from posemill.ingest.datasets.sequence import Fault, Found, Sequence, medium_tracks
+from posemill.ingest.datasets.sequence import Fault, Sequence, SequenceStream, medium_tracks
 from posemill.ingest.projection import VirtualCamera
 from posemill.pose.skeleton import NTU_25
 
@@ -92,7 +92,7 @@ TRAINING = frozenset(
 
 
 def count(path: Path) -> int:
-    """How many files there are, for a progress bar."""
+    """Number of files, for a progress bar."""
     return len(_files(path))
 
 
@@ -103,7 +103,7 @@ def sequences(
     camera: VirtualCamera | None = None,
     classes: Ordered[str] | None = None,
     split: bool = True,
-) -> Found:
+) -> SequenceStream:
     """Every .skeleton file under a folder. classes: names of A001, A002 ...; without them the code is the activity.
 
     Errors: InputError when there is no such file.

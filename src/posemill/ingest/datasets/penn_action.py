@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from posemill.errors import InputError
-from posemill.ingest.datasets.sequence import Fault, Found, Sequence
+from posemill.ingest.datasets.sequence import Fault, Sequence, SequenceStream
 from posemill.pose.skeleton import PENN_13
 from posemill.pose.track import MediumTracks, PoseTrack, State
 
@@ -51,11 +51,11 @@ def read_files(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def count_files(path: Path) -> int:
-    """How many label files there are, for a progress bar."""
+    """Number of label files, for a progress bar."""
     return sum(1 for _ in (_in_folder(path) if path.is_dir() else _in_archive(path)))
 
 
-def sequences(files: Iterable[tuple[str, bytes]], fps: float = ASSUMED_FPS) -> Found:
+def sequences(files: Iterable[tuple[str, bytes]], fps: float = ASSUMED_FPS) -> SequenceStream:
     """The sequences of label files (name, bytes)."""
     for name, content in files:
         try:

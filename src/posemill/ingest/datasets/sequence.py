@@ -1,4 +1,4 @@
-"""What every data set gives: sequences of keypoints with what its authors say of them, and files that are not sound."""
+"""Samples of published data sets: keypoint sequences with their labels, and files that are invalid."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class Fault:
         return self.reason if self.reason.startswith(self.name) else f"{self.name}: {self.reason}"
 
 
-Found = Iterator[Sequence | Fault]
+SequenceStream = Iterator[Sequence | Fault]
 
 
 def medium_tracks(
     medium: str,
-    points: Skeleton,
+    skeleton: Skeleton,
     size_px: tuple[int, int],
     fps: float,
     xy: NDArray[np.floating],
@@ -77,14 +77,14 @@ def medium_tracks(
             state = np.full(len(frame), State.PREDICTED, np.uint8)
             depth = None if deep is None else deep[person, frame]
             tracks.append(
-                PoseTrack(points, person, frame, frame / fps, xy[person, frame], sure[person, frame], state, depth)
+                PoseTrack(skeleton, person, frame, frame / fps, xy[person, frame], sure[person, frame], state, depth)
             )
     frames = xy.shape[1]
-    return MediumTracks(medium, LABELLER, points, *size_px, frames, frames / fps, tuple(tracks))
+    return MediumTracks(medium, LABELLER, skeleton, *size_px, frames, frames / fps, tuple(tracks))
 
 
 def named_group(pattern: str | None, name: str) -> str | None:
-    """What a regular expression's groups find in a name, joined; None without a pattern.
+    """Return the groups of a regular expression in a name, joined; None without a pattern.
 
     Errors: InputError when it has no group, is none, or does not fit the name.
     """
@@ -114,7 +114,7 @@ def skeleton_of(names: Iterable[str]) -> Skeleton:
     Errors: InputError when none fits.
     """
     known = set(names)
-    fitting = [points for points in SKELETONS.values() if known.issuperset(points.keypoints)]
+    fitting = [skeleton for skeleton in SKELETONS.values() if known.issuperset(skeleton.keypoints)]
     if not fitting:
         raise InputError(
             f"no skeleton has only keypoints among {', '.join(sorted(known)) or 'none'}: name them as one of "
