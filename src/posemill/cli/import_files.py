@@ -1,4 +1,4 @@
-"""`posemill import pyskl`, `coco`, `table`, `videos`: the forms in which people hand data sets on."""
+"""`posemill import pyskl`, `coco`, `table`, `videos`: exchange formats of data sets."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from posemill.cli.importing import (
     assumed,
     camera,
     common,
-    run,
+    print_result,
+    run_import,
     size_of,
-    tell,
     virtual,
 )
 from posemill.cli.output import progress
 from posemill.cli.sources import opened
 
 if TYPE_CHECKING:
+    from posemill.ingest.keypoints import Faulty
     from posemill.ingest.projection import Depth, Up
 
 
@@ -76,7 +77,7 @@ def pyskl(
         name, fps, activities(classes), skeleton, subject, virtual(yaw, pitch, focal, size, up, depth)
     )
     read = partial(data.sequences, path, options, split=split)
-    run(SequenceSource(name, f"PYSKL annotations {path.name}; {assumed(fps)}", path, read), None, **how)
+    run_import(SequenceSource(name, f"PYSKL annotations {path.name}; {assumed(fps)}", path, read), None, **how)
 
 
 @click.command("coco")
@@ -94,7 +95,7 @@ def coco(path: Path, dataset: str, split: str | None, **how: Any) -> None:
     from posemill.ingest.keypoints import SequenceSource
 
     read = partial(data.sequences, path, dataset=dataset, split=split)
-    run(SequenceSource(dataset, f"COCO keypoints {path.name}", path, read, require_motion=False), None, **how)
+    run_import(SequenceSource(dataset, f"COCO keypoints {path.name}", path, read, require_motion=False), None, **how)
 
 
 @click.command("table")
@@ -150,7 +151,7 @@ def table(
         name, width, height, fps, chosen(skeleton_name) if skeleton_name else None, up if depth == "keep" else None
     )
     read = partial(data.sequences, path, defaults)
-    run(SequenceSource(name, f"tracks of {path.name}", path, read, classes=activities(classes)), None, **how)
+    run_import(SequenceSource(name, f"tracks of {path.name}", path, read, classes=activities(classes)), None, **how)
 
 
 @click.command("videos")
@@ -160,7 +161,13 @@ def table(
 @click.option("--classes", type=PATH, help="The known activities, one a line; others are faulty.")
 @common
 def videos(
-    path: Path, dataset: str | None, subject: str | None, classes: Path | None, faulty: str, quiet: bool, as_json: bool
+    path: Path,
+    dataset: str | None,
+    subject: str | None,
+    classes: Path | None,
+    faulty: Faulty,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Videos by class: <class>/<video>, or train/<class>/<video> and test/<class>/<video>.
 
@@ -185,9 +192,9 @@ def videos(
             dataset=name,
             annotated_by=current_user(),
             faulty=faulty,
-            advance=step,  # type: ignore[arg-type]
+            advance=step,
         )
     figures = asdict(done)
     unreadable = [f"{source}: {reason}" for source, reason in figures.pop("unreadable")]
     lines = [*unreadable, *(f"{entry.source}: {reason}" for entry, reason in faults.items())]
-    tell(figures, list(figures.pop("conflicts")), lines, quiet, as_json)
+    print_result(figures, list(figures.pop("conflicts")), lines, quiet, as_json)

@@ -1,4 +1,4 @@
-"""`posemill import penn-action`, `jhmdb`, `ntu`: published data sets in the form in which they are published."""
+"""`posemill import penn-action`, `jhmdb`, `ntu`: published data sets in their published form."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from posemill.cli.importing import FPS, PATH, activities, assumed, camera, common, run, virtual
+from posemill.cli.importing import FPS, PATH, activities, assumed, camera, common, run_import, virtual
 
 if TYPE_CHECKING:
+    from posemill.ingest.datasets.ntu import Picture
     from posemill.ingest.projection import Depth, Up
 
 
@@ -33,7 +34,7 @@ def penn_action(path: Path, fps: float, **how: Any) -> None:
 
     origin = f"Penn Action, keypoints only; {assumed(fps)}"
     read = lambda: penn.sequences(penn.read_files(path), fps)  # noqa: E731
-    run(SequenceSource(penn.DATASET, origin, path, read, allow_empty=True), penn.count_files(path), **how)
+    run_import(SequenceSource(penn.DATASET, origin, path, read, allow_empty=True), penn.count_files(path), **how)
 
 
 @click.command("jhmdb")
@@ -57,7 +58,7 @@ def jhmdb(path: Path, split: str, fps: float, **how: Any) -> None:
         path,
         partial(data.sequences, path, split=number, fps=fps),
     )
-    run(source, data.count(path), **how)
+    run_import(source, data.count(path), **how)
 
 
 @click.command("ntu")
@@ -69,7 +70,7 @@ def jhmdb(path: Path, split: str, fps: float, **how: Any) -> None:
 @common
 def ntu(
     path: Path,
-    picture: str,
+    picture: Picture,
     split: str,
     classes: Path | None,
     yaw: float,
@@ -99,4 +100,6 @@ def ntu(
     read = partial(
         data.sequences, path, picture=picture, camera=seen_by, classes=activities(classes), split=split == "xsub"
     )
-    run(SequenceSource(data.DATASET, f"NTU RGB+D, skeletons, picture {seen}", path, read), data.count(path), **how)
+    run_import(
+        SequenceSource(data.DATASET, f"NTU RGB+D, skeletons, picture {seen}", path, read), data.count(path), **how
+    )

@@ -14,7 +14,7 @@ from posemill.cli.sources import opened
 from posemill.errors import InputError
 
 if TYPE_CHECKING:
-    from posemill.ingest.keypoints import SequenceSource
+    from posemill.ingest.keypoints import Faulty, SequenceSource
     from posemill.ingest.projection import Depth, Up, VirtualCamera
 
 PATH = click.Path(path_type=Path, exists=True)
@@ -61,7 +61,7 @@ def camera(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def run(source: SequenceSource, total: int | None, faulty: str, quiet: bool, as_json: bool) -> None:
+def run_import(source: SequenceSource, total: int | None, faulty: Faulty, quiet: bool, as_json: bool) -> None:
     """Import a data set and print the result. total: its size, for a progress bar."""
     from posemill.ingest.current_user import current_user
     from posemill.ingest.keypoints import import_sequences
@@ -71,15 +71,15 @@ def run(source: SequenceSource, total: int | None, faulty: str, quiet: bool, as_
         progress("importing", total, quiet or as_json) as step,
         engine.begin() as connection,
     ):
-        done = import_sequences(connection, store, source, annotated_by=current_user(), faulty=faulty, advance=step)  # type: ignore[arg-type]
+        done = import_sequences(connection, store, source, annotated_by=current_user(), faulty=faulty, advance=step)
     figures = {name: getattr(done, name) for name in ("sequences", "frames", "media_added", "clips_added")}
-    tell(figures, list(done.conflicts), list(done.faults), quiet, as_json)
+    print_result(figures, list(done.conflicts), list(done.faults), quiet, as_json)
 
 
-def tell(figures: dict[str, Any], conflicts: list[str], faults: list[str], quiet: bool, as_json: bool) -> None:
-    """Figures, and every conflict and fault: as JSON, or by number with the sentences on stderr."""
+def print_result(figures: dict[str, Any], conflicts: list[str], faults: list[str], quiet: bool, as_json: bool) -> None:
+    """Print figures, and every conflict and fault: as JSON, or by number with the sentences on stderr."""
     lists = {"conflicts": conflicts, "faults": faults}
-    say(figures | (lists if as_json else {name: len(what) for name, what in lists.items()}), quiet, as_json)
+    say(figures | (lists if as_json else {name: len(sentences) for name, sentences in lists.items()}), quiet, as_json)
     if not as_json:
         for line in (*conflicts, *(f"in quarantine: {fault}" for fault in faults)):
             click.echo(line, err=True)

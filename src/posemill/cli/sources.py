@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -100,6 +100,7 @@ def capture(
     with tempfile.TemporaryDirectory() as folder, progress("recording, frames", None, quiet or as_json) as step:
         target = keep or Path(folder) / "capture.mp4"
         frames = record(source, target, seconds, lambda _: step())
+        described: dict[str, Any] = claims | {"camera": claims["camera"] or name}
         taken = f"capture {name} {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
         with opened() as (engine, store), engine.begin() as connection:
             medium = register_video(
@@ -109,7 +110,7 @@ def capture(
                 dataset=dataset,
                 source=taken,
                 annotated_by=current_user(),
-                **(claims | {"camera": claims["camera"] or name}),
+                **described,
             )
     say({"medium": medium if as_json else medium[:12], "frames": frames}, quiet, as_json)
 

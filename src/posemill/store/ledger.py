@@ -26,7 +26,8 @@ _FREE = f"""(j.state = 'queued' OR j.state = 'leased' AND (j.leased_until < cloc
     AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))))"""
 _CLAIM = text(f"""
     UPDATE label_job SET state = 'leased', leased_by = :holder, lease_key = :key,
-           attempts = attempts + 1, reason = NULL, leased_until = clock_timestamp() + make_interval(secs => :lease_s), changed_at = clock_timestamp()
+           attempts = attempts + 1, reason = NULL, changed_at = clock_timestamp(),
+           leased_until = clock_timestamp() + make_interval(secs => :lease_s)
     WHERE id = (SELECT j.id FROM label_job j WHERE j.id = ANY(:ids) AND {_FREE}
                 ORDER BY array_position(:ids, j.id) LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING id, medium_id, start_frame, end_frame, attempts

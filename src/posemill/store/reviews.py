@@ -93,7 +93,8 @@ def review_items(
     """Return items, the worst first.
 
     Columns: item, medium, source, judged, person, start_s, end_s, reason, priority, state, answer, added_at, added_by,
-    answered_at, answered_by. medium is null where a client disagreed about a file that is not here; judged: a client did.
+    answered_at, answered_by; medium is null where a client disagreed about a file that is not here, and judged is true
+    where a client disagreed.
 
     state  `open`, `done`, `dismissed`; None: all.
     """

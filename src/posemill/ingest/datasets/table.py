@@ -103,16 +103,20 @@ def _checked(
 def _medium(
     name: str, about: Mapping[str, Any], rows: pl.DataFrame, skeleton: Skeleton, defaults: TableDefaults
 ) -> MediumTracks:
+    import polars as pl
+
     width, height = (about.get(side) or getattr(defaults, side) for side in ("width_px", "height_px"))
     if (width is None or height is None) and defaults.up:
         width, height = VirtualCamera().width_px, VirtualCamera().height_px
     if width is None or height is None:
         raise InputError(f"{name}: nobody says how large the picture is: a column width_px and height_px, or --size")
     fps = about.get("fps") or defaults.fps
-    frames = int(about.get("frames") or rows["frame"].max() + 1)
-    if fps is None and not (_timed(rows) and about.get("duration_s")):
+    frames = int(about.get("frames") or rows.select(pl.col("frame").max()).item() + 1)
+    duration_s = about.get("duration_s")
+    if fps is None and not (_timed(rows) and duration_s):
         raise InputError(f"{name}: nobody says how fast it runs: a column fps, or time_s and duration_s, or --fps")
-    duration_s = about.get("duration_s") or frames / fps
+    if fps is not None:
+        duration_s = duration_s or frames / fps
     people = rows.with_columns(**{} if "person" in rows.columns else {"person": 0}).sort("person", "frame")
     if defaults.up:
         people = _laid_into(
