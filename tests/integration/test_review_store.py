@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from posemill.errors import InputError
 from posemill.store import catalog
-from posemill.store.corrections import Correction, add_corrections, corrections, end_corrections
+from posemill.store.corrections import Correction, add_corrections, close_corrections, corrections
 from posemill.store.reviews import ReviewItem, answer, queue, review_item, review_items
 
 MEDIUM = "a" * 64
@@ -83,7 +83,7 @@ def test_a_correction_ends_the_one_before(engine: Engine) -> None:
         hidden = replace(KNEE, x_px=None, y_px=None)
         assert add_corrections(connection, [hidden], "ann").changed == 1
         assert add_corrections(connection, [hidden], "ann").known == 1
-        assert end_corrections(connection, [corrections(connection)[0]["correction"]], "ann") == 1
+        assert close_corrections(connection, [corrections(connection)[0]["correction"]], "ann") == 1
         assert corrections(connection) == []
         assert len(corrections(connection, history=True)) == 3
 
@@ -114,6 +114,6 @@ def test_the_snapshot_sees_every_correction(engine: Engine) -> None:
         add_corrections(connection, [replace(KNEE, x_px=11.0)], "ann")
     other = digest()
     with engine.begin() as connection:
-        end_corrections(connection, [row["correction"] for row in corrections(connection)], "ann")
+        close_corrections(connection, [row["correction"] for row in corrections(connection)], "ann")
     assert len({nothing, one, other}) == 3
     assert digest() == nothing

@@ -192,10 +192,10 @@ def undo(numbers: tuple[int, ...], by: str | None) -> None:
       posemill review undo 12 13
     """
     from posemill.ingest.current_user import current_user
-    from posemill.store.corrections import end_corrections
+    from posemill.store.corrections import close_corrections
 
     with _transaction() as connection:
-        ended = end_corrections(connection, numbers, by or current_user())
+        ended = close_corrections(connection, numbers, by or current_user())
     others = len(set(numbers)) - ended
     click.echo(f"{ended} ended" + (f", {others} did not hold: see `posemill review corrections`" if others else ""))
 

@@ -42,10 +42,10 @@ def list_(medium: str | None, dataset: str | None, history: bool, as_json: bool)
     \b
       posemill segments list --medium 3fa9c1 --history
     """
-    from posemill.ingest import segments as known
+    from posemill.ingest import segments as annotated
 
     with _transaction() as connection:
-        rows = known.listed(connection, medium=medium, dataset=dataset, history=history)
+        rows = annotated.list_segments(connection, medium=medium, dataset=dataset, history=history)
     names = ["clip", "medium", *FIELDS, "dataset", "annotated_by", "annotated_at", *(HISTORY if history else ())]
     table(rows, names, as_json, "no segments: add some with `posemill add` or `posemill segments set`")
 
@@ -62,12 +62,12 @@ def set_(medium: str, start_s: float, end_s: float | None, by: str | None, **cla
     \b
       posemill segments set 3fa9c1 --start 2 --end 7.5 --activity squat
     """
-    from posemill.ingest import segments as known
+    from posemill.ingest import segments as annotated
     from posemill.ingest.current_user import current_user
 
     with _transaction() as connection:
         click.echo(
-            known.set_segment(
+            annotated.set_segment(
                 connection, medium, start_s=start_s, end_s=end_s, annotated_by=by or current_user(), **claims
             )
         )
@@ -87,14 +87,14 @@ def correct(clip: int, unlabelled: bool, by: str | None, **given: Any) -> None:
       posemill segments correct 17 --activity lunge --by anna
       posemill segments correct 17 --start 1.5 --end 6
     """
-    from posemill.ingest import segments as known
+    from posemill.ingest import segments as annotated
     from posemill.ingest.current_user import current_user
 
     changes = {name: value for name, value in given.items() if value is not None}
     if unlabelled:
         changes["activity"] = None
     with _transaction() as connection:
-        number = known.correct(connection, clip, by or current_user(), **changes)
+        number = annotated.correct(connection, clip, by or current_user(), **changes)
     click.echo(f"clip {clip} is unchanged" if number == clip else f"clip {number} takes the place of {clip}")
 
 

@@ -92,11 +92,11 @@ def capture(
     import tempfile
     from datetime import UTC, datetime
 
-    from posemill.ingest.camera import public_name, record
+    from posemill.ingest.camera import record, redacted_source
     from posemill.ingest.current_user import current_user
     from posemill.ingest.register import register_video
 
-    name = public_name(source)
+    name = redacted_source(source)
     with tempfile.TemporaryDirectory() as folder, progress("recording, frames", None, quiet or as_json) as step:
         target = keep or Path(folder) / "capture.mp4"
         frames = record(source, target, seconds, lambda _: step())

@@ -71,14 +71,14 @@ def add_entries(
             except UnreadableMedia as exc:
                 unread.append((rows[0], printable(str(exc))))
             else:
-                digests[address(path)] = digest
+                digests[file_url(path)] = digest
                 media.append(catalog.MediumRow(digest, dataset, rows[0].source, annotated_by))
                 clips += [catalog.ClipRow(medium=digest, annotated_by=annotated_by, **clip_values(row)) for row in rows]
             advance()
         with engine.begin() as connection:
             fresh = catalog.add_media(connection, media)
             outcome = catalog.add_clips(connection, clips)
-            catalog.readable_again(connection, digests, annotated_by)
+            catalog.release_readable(connection, digests, annotated_by)
             for entry, reason in unread:
                 _quarantine(connection, entry, reason, dataset, annotated_by)
         total.files += len(media)
@@ -92,7 +92,7 @@ def add_entries(
 
 
 def _put(store: MediaStore, path: Path) -> str:
-    """Store a file. UnreadableMedia where there is none that can be read to its end, as it was at the beginning."""
+    """Store a file. Errors: UnreadableMedia where none can be read to its end, or it changes meanwhile."""
     with open_file(path):  # a pipe would be waited for
         pass
     try:
@@ -105,18 +105,23 @@ def _put(store: MediaStore, path: Path) -> str:
 
 def _quarantine(connection: Connection, entry: Entry, reason: str, dataset: str, annotated_by: str) -> None:
     row = catalog.add_address(
-        connection, address(entry.path), dataset=dataset, source=entry.source, added_by=annotated_by
+        connection, file_url(entry.path), dataset=dataset, source=entry.source, added_by=annotated_by
     )
     catalog.quarantine(connection, "medium", stage="ingest", reason=reason, added_by=annotated_by, medium_row=row)
 
 
-def address(path: Path) -> str:
-    """The file as a URL that `fetch_uri` reads."""
+def file_url(path: Path) -> str:
+    """Return the file as a URL that `fetch_uri` reads."""
     return f"file://{printable(str(path))}"
 
 
 def printable(text: str) -> str:
-    """One line that a database takes: bytes that are no UTF-8, and control characters, as escapes."""
+    """Escape bytes that are no UTF-8 and control characters: the result is one line that a database takes.
+
+    Examples:
+        >>> printable("two\\nlines")
+        'two\\\\nlines'
+    """
     text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 

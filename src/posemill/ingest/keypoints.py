@@ -163,7 +163,7 @@ def _quarantine(
 
 def _release(conn: Connection, valid: Mapping[str, str], annotated_by: str) -> None:
     """Take out of quarantine what an earlier import put there and is valid now. valid: address to digest."""
-    catalog.readable_again(conn, valid, annotated_by)
+    catalog.release_readable(conn, valid, annotated_by)
     digests = set(valid.values())
     for row in catalog.open_quarantine(conn, [STAGE]):
         if row["added_by"] == BY and row["medium"] in digests:

@@ -40,7 +40,7 @@ class Labelled:
         return [digest for digest, row in self.rows.items() if row["kind"] == "video"]
 
     def tracks(self, medium: str) -> MediumTracks:
-        """The tracks of one medium. Errors: InputError when it is not labelled by this labeller."""
+        """Return the tracks of one medium. Errors: InputError when it is not labelled by this labeller."""
         if medium in self._kept:
             return self._kept[medium]
         row = self.rows.get(medium)
@@ -55,18 +55,18 @@ class Labelled:
         return self._kept[medium]
 
     def tracks_by(self, medium: str, labeller: str) -> MediumTracks | None:
-        """The tracks of one medium by any labeller that has been here; None when the store has none."""
+        """Return the tracks of one medium by any labeller that has been here; None when the store has none."""
         if labeller == self.labeller.fingerprint:
             return self.tracks(medium)
         store = self.labeller.tracks
         return self.corrections.apply(store.get(medium, labeller)) if store.has(medium, labeller) else None
 
     def all(self, which: Sequence[str] | None = None) -> Iterator[MediumTracks]:
-        """The tracks of these media, all without `which`, one at a time."""
+        """Yield the tracks of these media, all without `which`, one at a time."""
         return (self.tracks(medium) for medium in (self.rows if which is None else which))
 
     def path(self, medium: str) -> Path:
-        """The file of a medium."""
+        """Return the file of a medium."""
         return self.labeller.media.fetch(medium)
 
 

@@ -73,7 +73,7 @@ def add_corrections(connection: Connection, rows: Sequence[Correction], annotate
     return CorrectionOutcome(len(fresh) - len(old), len(old), len(known))
 
 
-def end_corrections(connection: Connection, numbers: Sequence[int], annotated_by: str) -> int:
+def close_corrections(connection: Connection, numbers: Sequence[int], annotated_by: str) -> int:
     """Close corrections: the labeller's keypoints count again. Return how many were open."""
     c = schema.keypoint_correction
     query = update(c).where(c.c.id.in_(numbers), c.c.valid_to.is_(None))

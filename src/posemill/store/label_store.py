@@ -5,7 +5,7 @@ from __future__ import annotations
 from posemill.errors import InputError
 from posemill.pose.track import MediumTracks
 from posemill.store.blob_store import BlobStore
-from posemill.store.track_file import medium_bytes, medium_from
+from posemill.store.track_file import medium_bytes, parse_medium
 
 
 class TrackStore:
@@ -39,7 +39,7 @@ class TrackStore:
         if content is None:
             return None
         try:
-            return medium_from(content, self.location(medium, fingerprint))
+            return parse_medium(content, self.location(medium, fingerprint))
         except InputError as exc:
             raise InputError(f"{exc}: remove the file, and `posemill label` puts its tracks together again") from exc
 

@@ -98,7 +98,7 @@ def released(connection: Connection, stage: str, datasets: Sequence[str] = ()) -
     return list(connection.execute(query).mappings())
 
 
-def readable_again(connection: Connection, digests: Mapping[str, str], annotated_by: str) -> None:
+def release_readable(connection: Connection, digests: Mapping[str, str], annotated_by: str) -> None:
     """Close the entries of media whose file could not be read and that arrived now. digests: by address."""
     q, m = schema.quarantine, schema.medium
     rows = connection.execute(

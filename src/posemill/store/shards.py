@@ -15,11 +15,11 @@ from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks
 from posemill.store.files import replace_file
 from posemill.store.track_file import (
-    about,
-    described,
     from_table,
     has_depth,
+    metadata_of,
     open_parquet,
+    read_metadata,
     read_rows,
     to_bytes,
     to_table,
@@ -57,7 +57,7 @@ class _Buffer:
         if tracks.medium in self.media:
             raise InputError(f"medium {tracks.medium} comes twice")
         table = to_table(tracks)
-        self.media[tracks.medium] = about(tracks) | {"row": self.rows, "rows": table.num_rows}
+        self.media[tracks.medium] = metadata_of(tracks) | {"row": self.rows, "rows": table.num_rows}
         self.tables.append(table)
         self.rows += table.num_rows
         persons = sum(len(t) > 0 for t in tracks.tracks)
@@ -105,7 +105,7 @@ def read_shards(folder: Path) -> Iterator[MediumTracks]:
     """Every medium of every shard, in the order written, one shard in memory at a time."""
     for path in shard_paths(folder):
         file = open_parquet(path, str(path))
-        skeleton, media = described(file, str(path))
+        skeleton, media = read_metadata(file, str(path))
         table = read_rows(file, str(path))
         for medium, entry in sorted(media.items(), key=lambda item: item[1]["row"]):
             yield from_table(table.slice(entry["row"], entry["rows"]), medium, skeleton, entry)
@@ -116,7 +116,7 @@ def layouts(folder: Path, media: Collection[str]) -> set[tuple[Skeleton, bool]]:
     found = set()
     for path in shard_paths(folder):
         file = open_parquet(path, str(path))
-        skeleton, inside = described(file, str(path))
+        skeleton, inside = read_metadata(file, str(path))
         if any(entry["rows"] and medium in media for medium, entry in inside.items()):
             found.add((skeleton, has_depth(file)))
     return found
@@ -128,7 +128,7 @@ def read_shard_medium(path: Path, medium: str) -> MediumTracks:
     Errors: InputError when the shard does not have it.
     """
     file = open_parquet(path, str(path))
-    skeleton, media = described(file, str(path))
+    skeleton, media = read_metadata(file, str(path))
     if medium not in media:
         raise InputError(f"{path} has no medium {medium}; it holds {len(media)} others")
     entry = media[medium]

@@ -45,7 +45,7 @@ def schema_of(skeleton: Skeleton, deep: bool = False) -> pa.Schema:
     )
 
 
-def about(tracks: MediumTracks) -> dict[str, Any]:
+def metadata_of(tracks: MediumTracks) -> dict[str, Any]:
     """Metadata of one medium in a file."""
     return {name: getattr(tracks, name) for name in _ABOUT}
 
@@ -91,7 +91,7 @@ def to_bytes(
 
 def medium_bytes(tracks: MediumTracks) -> bytes:
     """The track file of one medium."""
-    return to_bytes([to_table(tracks)], tracks.skeleton, {tracks.medium: about(tracks)}, tracks.deep)
+    return to_bytes([to_table(tracks)], tracks.skeleton, {tracks.medium: metadata_of(tracks)}, tracks.deep)
 
 
 def write_medium(path: Path, tracks: MediumTracks) -> None:
@@ -101,13 +101,13 @@ def write_medium(path: Path, tracks: MediumTracks) -> None:
 
 def read_medium(path: Path) -> MediumTracks:
     """Read the track file of one medium. Errors: InputError when it is not one."""
-    return medium_from(path.read_bytes(), str(path))
+    return parse_medium(path.read_bytes(), str(path))
 
 
-def medium_from(content: bytes, where: str) -> MediumTracks:
+def parse_medium(content: bytes, where: str) -> MediumTracks:
     """`read_medium` of bytes; `where` is for the message."""
     file = open_parquet(io.BytesIO(content), where)
-    skeleton, media = described(file, where)
+    skeleton, media = read_metadata(file, where)
     if len(media) != 1:
         raise InputError(f"{where}: expected the tracks of one medium, found {len(media)}: read it as a shard")
     ((medium, entry),) = media.items()
@@ -142,7 +142,7 @@ def _readable(where: str) -> Iterator[None]:
         raise InputError(f"{where} is not a readable Parquet file: {said}") from exc
 
 
-def described(file: pq.ParquetFile, where: str) -> tuple[Skeleton, dict[str, dict[str, Any]]]:
+def read_metadata(file: pq.ParquetFile, where: str) -> tuple[Skeleton, dict[str, dict[str, Any]]]:
     """Skeleton and, per medium, what the metadata says."""
     raw = (file.schema_arrow.metadata or {}).get(_KEY)
     if raw is None:

@@ -26,7 +26,7 @@ _CONFIDENCE = np.array([0.0, 0.5, 1.0])
 
 
 def sequences(path: Path, *, dataset: str = DATASET, split: str | None = None) -> SequenceStream:
-    """Every picture with people of an annotation file, or every medium of one that posemill wrote.
+    """Read every picture with people of an annotation file, or every medium of one that posemill wrote.
 
     Errors: InputError when it is no such file.
     """
@@ -63,7 +63,7 @@ def parse(
     dataset: str = DATASET,
     split: str | None = None,
 ) -> Sequence | None:
-    """One picture; None where nobody is annotated. names: keypoints of every category.
+    """Parse one picture; None where nobody is annotated. names: keypoints of every category.
 
     Errors: InputError with the name and what is wrong with it.
     """

@@ -33,7 +33,7 @@ def count(path: Path) -> int:
 
 
 def sequences(path: Path, *, split: int | None = 1, fps: float = ASSUMED_FPS) -> SequenceStream:
-    """Every clip under JHMDB's folder. split: 1, 2 or 3; None = leave the official splits out.
+    """Read every clip under JHMDB's folder. split: 1, 2 or 3; None = leave the official splits out.
 
     Errors: InputError when there is no joint file, or no list of that split.
     """
@@ -56,7 +56,7 @@ def sequences(path: Path, *, split: int | None = 1, fps: float = ASSUMED_FPS) ->
 
 
 def parse(name: str, content: bytes, split: str | None = None, fps: float = ASSUMED_FPS) -> Sequence:
-    """One joint file; name: class/clip. Errors: InputError with the name and what is wrong with it."""
+    """Parse one joint file; name: class/clip. Errors: InputError with the name and what is wrong with it."""
     from scipy.io import loadmat
 
     try:

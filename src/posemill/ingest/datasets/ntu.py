@@ -104,7 +104,9 @@ def sequences(
     classes: Ordered[str] | None = None,
     split: bool = True,
 ) -> SequenceStream:
-    """Every .skeleton file under a folder. classes: names of A001, A002 ...; without them the code is the activity.
+    """Read every .skeleton file under a folder.
+
+    classes  names of A001, A002 ...; without them the code is the activity.
 
     Errors: InputError when there is no such file.
     """
@@ -127,7 +129,7 @@ def parse(
     classes: Ordered[str] | None = None,
     split: bool = True,
 ) -> Sequence:
-    """One skeleton file. Errors: InputError with the name and what is wrong with it."""
+    """Parse one skeleton file. Errors: InputError with the name and what is wrong with it."""
     stem = name.removesuffix(".skeleton")
     said = NAME.fullmatch(stem)
     if said is None:

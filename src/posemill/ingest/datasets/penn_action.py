@@ -38,7 +38,7 @@ _SPLIT = {1: "train", -1: "test"}
 
 
 def read_files(path: Path) -> Iterator[tuple[str, bytes]]:
-    """(name, bytes) of every label file under a folder, or in a .tar.gz of one, by name.
+    """Yield (name, bytes) of every label file under a folder, or in a .tar.gz of one, by name.
 
     Errors: InputError when there is none.
     """
@@ -56,7 +56,7 @@ def count_files(path: Path) -> int:
 
 
 def sequences(files: Iterable[tuple[str, bytes]], fps: float = ASSUMED_FPS) -> SequenceStream:
-    """The sequences of label files (name, bytes)."""
+    """Parse the sequences of label files (name, bytes)."""
     for name, content in files:
         try:
             yield parse(name, content, fps)
@@ -65,7 +65,7 @@ def sequences(files: Iterable[tuple[str, bytes]], fps: float = ASSUMED_FPS) -> S
 
 
 def parse(name: str, content: bytes, fps: float = ASSUMED_FPS) -> Sequence:
-    """One label file. Errors: InputError with the file's name and what is wrong with it."""
+    """Parse one label file. Errors: InputError with the file's name and what is wrong with it."""
     from scipy.io import loadmat
 
     try:

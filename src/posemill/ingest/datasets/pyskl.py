@@ -23,7 +23,7 @@ from posemill.errors import InputError, SkeletonError
 from posemill.formats.pyskl import NO_ACTIVITY, read_pyskl, tracks_of
 from posemill.ingest.datasets import ntu
 from posemill.ingest.datasets.sequence import LABELLER, Fault, Sequence, SequenceStream, medium_tracks, named_group
-from posemill.ingest.datasets.split import official
+from posemill.ingest.datasets.split import official_split
 from posemill.ingest.projection import VirtualCamera
 from posemill.pose.skeleton import COCO_17, H36M_17, JHMDB_15, KINECT_20, NTU_25, OPENNI_15, PENN_13, Skeleton
 from posemill.pose.track import MediumTracks
@@ -53,7 +53,7 @@ class ReadOptions:
 
 
 def sequences(path: Path, options: ReadOptions, *, split: str | None = None) -> SequenceStream:
-    """Every annotation of a file. split: see datasets/split.py.
+    """Read every annotation of a file. split: see datasets/split.py.
 
     Errors: InputError when it is no such file, or when nobody says what the labels mean or which lists are the split.
     """
@@ -65,7 +65,7 @@ def sequences(path: Path, options: ReadOptions, *, split: str | None = None) -> 
     lists = content.get("split") or {}
     if not isinstance(lists, Mapping) or not all(isinstance(names, list | tuple) for names in lists.values()):
         raise InputError(f"{path}: `split` should be a dictionary of lists of names, came {type(lists).__name__}")
-    sides = official(lists, split, str(path))
+    sides = official_split(lists, split, str(path))
     for number, annotation in enumerate(content["annotations"]):
         name = str(annotation.get("frame_dir", number)) if isinstance(annotation, Mapping) else str(number)
         try:
@@ -77,7 +77,7 @@ def sequences(path: Path, options: ReadOptions, *, split: str | None = None) -> 
 
 
 def parse(name: str, annotation: Mapping[str, Any], options: ReadOptions, split: str | None = None) -> Sequence:
-    """One annotation. Errors: InputError with the name and what is wrong with it."""
+    """Parse one annotation. Errors: InputError with the name and what is wrong with it."""
     if split == "both":
         raise InputError(f"{name} is in the lists of training and of test")
     tracks = _tracks(name, annotation, options)
@@ -109,7 +109,7 @@ def _tracks(name: str, annotation: Mapping[str, Any], options: ReadOptions) -> M
     if annotation.get("keypoint_score") is None:
         plain["keypoint_score"] = (keypoint != 0).any(-1).astype(np.float32)
     if keypoint.shape[3] == 3:
-        return _seen_in_metres(name, keypoint, plain["keypoint_score"], skeleton, options)
+        return _project_metres(name, keypoint, plain["keypoint_score"], skeleton, options)
     if "img_shape" not in plain:
         raise InputError(f"{name} does not say how large the picture is (img_shape: height, width)")
     try:
@@ -119,8 +119,8 @@ def _tracks(name: str, annotation: Mapping[str, Any], options: ReadOptions) -> M
     return replace(tracks, medium=f"{options.dataset}/{name}", labeller=LABELLER)
 
 
-def _seen_in_metres(name: str, keypoint: Any, score: Any, skeleton: Skeleton, options: ReadOptions) -> MediumTracks:
-    """Metres as pixels of the camera's picture."""
+def _project_metres(name: str, keypoint: Any, score: Any, skeleton: Skeleton, options: ReadOptions) -> MediumTracks:
+    """Project metres into pixels of the camera's picture."""
     score, camera = np.asarray(score, np.float32), options.camera
     if score.shape != keypoint.shape[:3]:
         raise InputError(f"{name}: expected keypoint_score {list(keypoint.shape[:3])}, came {list(score.shape)}")

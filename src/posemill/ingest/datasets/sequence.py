@@ -44,7 +44,7 @@ class Fault:
     reason: str
 
     def sentence(self) -> str:
-        """The reason, with the name before it where it does not say so itself."""
+        """Return the reason, with the name before it where it does not say so itself."""
         return self.reason if self.reason.startswith(self.name) else f"{self.name}: {self.reason}"
 
 
@@ -60,9 +60,11 @@ def medium_tracks(
     confidence: NDArray[np.floating],
     z: NDArray[np.floating] | None = None,
 ) -> MediumTracks:
-    """Tracks of whole sequences: xy (M, T, K, 2) pixels, NaN = not seen, and confidence (M, T, K), one row a person.
+    """Make tracks of whole sequences, one person a row.
 
-    z (M, T, K) is the depth in pixels, where there is one.
+    xy          (M, T, K, 2) pixels, NaN = not seen.
+    confidence  (M, T, K), 0..1.
+    z           (M, T, K) depth in pixels, where there is one.
 
     A frame in which nothing of a person is seen has no pose; somebody who is never seen has no track.
     """
@@ -87,6 +89,10 @@ def named_group(pattern: str | None, name: str) -> str | None:
     """Return the groups of a regular expression in a name, joined; None without a pattern.
 
     Errors: InputError when it has no group, is none, or does not fit the name.
+
+    Examples:
+        >>> named_group(r"P(\\d+)", "S001C002P003R002A013")
+        '003'
     """
     if pattern is None:
         return None
@@ -100,7 +106,7 @@ def named_group(pattern: str | None, name: str) -> str | None:
 
 
 def read_classes(path: Path) -> list[str]:
-    """Activities, one a line, in the order of the labels. Errors: InputError for an empty list, or a name twice."""
+    """Read activities, one a line, in the order of labels. Errors: InputError for an empty list, or a name twice."""
     names = [line.strip() for line in path.read_text().splitlines() if line.strip()]
     twice = sorted({name for name in names if names.count(name) > 1})
     if not names or twice:
@@ -109,9 +115,14 @@ def read_classes(path: Path) -> list[str]:
 
 
 def skeleton_of(names: Iterable[str]) -> Skeleton:
-    """The skeleton with exactly these keypoints, in whatever order; else the largest that has no others.
+    """Return the skeleton with exactly these keypoints, in whatever order; else the largest that has no others.
 
     Errors: InputError when none fits.
+
+    Examples:
+        >>> from posemill.pose.skeleton import COCO_17
+        >>> skeleton_of([*COCO_17.keypoints, "tail"]).name
+        'coco-17'
     """
     known = set(names)
     fitting = [skeleton for skeleton in SKELETONS.values() if known.issuperset(skeleton.keypoints)]

@@ -50,12 +50,12 @@ class TableDefaults:
 
     @property
     def axes(self) -> str:
-        """Of the columns."""
+        """Axes of the keypoint columns: `xy`, or `xyz` with depth."""
         return "xyz" if self.up else "xy"
 
 
 def sequences(path: Path, defaults: TableDefaults) -> SequenceStream:
-    """Every medium of a table, or of a folder with media.csv and tracks-<skeleton>.csv (or .parquet).
+    """Read every medium of a table, or of a folder with media.csv and tracks-<skeleton>.csv (or .parquet).
 
     Errors: InputError when a table cannot be read, or lacks the columns that all rows need.
     """
@@ -112,14 +112,14 @@ def _medium(
         raise InputError(f"{name}: nobody says how large the picture is: a column width_px and height_px, or --size")
     fps = about.get("fps") or defaults.fps
     frames = int(about.get("frames") or rows.select(pl.col("frame").max()).item() + 1)
-    duration_s = about.get("duration_s")
+    duration_s: Any = about.get("duration_s")
     if fps is None and not (_timed(rows) and duration_s):
         raise InputError(f"{name}: nobody says how fast it runs: a column fps, or time_s and duration_s, or --fps")
     if fps is not None:
         duration_s = duration_s or frames / fps
     people = rows.with_columns(**{} if "person" in rows.columns else {"person": 0}).sort("person", "frame")
     if defaults.up:
-        people = _laid_into(
+        people = _projected(
             VirtualCamera(width_px=int(width), height_px=int(height), up=defaults.up, depth="keep"), people, skeleton
         )
     tracks = tuple(
@@ -131,8 +131,8 @@ def _medium(
     )
 
 
-def _laid_into(camera: VirtualCamera, rows: pl.DataFrame, skeleton: Skeleton) -> pl.DataFrame:
-    """The rows with x, y and z in the camera's pixels instead of a unit of space."""
+def _projected(camera: VirtualCamera, rows: pl.DataFrame, skeleton: Skeleton) -> pl.DataFrame:
+    """Return the rows with x, y and z in the camera's pixels instead of a unit of space."""
     import polars as pl
 
     names = [f"{k}_{axis}" for k in skeleton.keypoints for axis in "xyz"]

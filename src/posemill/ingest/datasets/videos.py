@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from posemill.errors import InputError
 from posemill.ingest.datasets.sequence import Fault, named_group
-from posemill.ingest.entry import Added, Entry, add_entries, address, printable
+from posemill.ingest.entry import Added, Entry, add_entries, file_url, printable
 from posemill.ingest.folder import entries
 from posemill.ingest.keypoints import BY, STAGE, Faulty
 from posemill.ingest.validator import DatasetValidator, listed
@@ -77,7 +77,7 @@ def import_videos(
     with engine.begin() as connection:
         for entry, reason in faults.items():
             row = catalog.add_address(
-                connection, address(entry.path), dataset=dataset, source=entry.source, added_by=annotated_by
+                connection, file_url(entry.path), dataset=dataset, source=entry.source, added_by=annotated_by
             )
             catalog.quarantine(connection, "medium", stage=STAGE, reason=printable(reason), added_by=BY, medium_row=row)
     valid = [entry for entry in rows if entry not in faults]
