@@ -39,7 +39,7 @@ def test_what_is_not_among_the_worst_stays_and_what_is_not_found_goes(engine: En
     worse = replace(ITEM, person=1, priority=9.0)
     with engine.begin() as connection:
         queue(connection, [ITEM, worse], added_by="queue")
-        assert queue(connection, [worse], added_by="queue", found=[ITEM, worse]).gone == 0
+        assert queue(connection, [worse], added_by="queue", candidates=[ITEM, worse]).gone == 0
         assert len(review_items(connection)) == 2
         assert queue(connection, [worse], added_by="queue", media=[]).gone == 0  # nothing was looked at
         assert queue(connection, [worse], added_by="queue", media=[MEDIUM]).gone == 1
@@ -62,9 +62,9 @@ def test_what_a_person_dismissed_stays_dismissed(engine: Engine) -> None:
         found = review_item(connection, number)
         assert (found["state"], found["answered_by"], found["answer"]) == ("dismissed", "ann", None)
         other = replace(ITEM, person=1)
-        queue(connection, [other], added_by="queue", found=[ITEM, other])
+        queue(connection, [other], added_by="queue", candidates=[ITEM, other])
         answer(connection, [row["item"] for row in review_items(connection)], "done", annotated_by="ann")
-        assert queue(connection, [other], added_by="queue", found=[ITEM, other]).added == 1  # it still looks wrong
+        assert queue(connection, [other], added_by="queue", candidates=[ITEM, other]).added == 1  # it still looks wrong
         with pytest.raises(InputError, match="no review item 999"):
             review_item(connection, 999)
 

@@ -52,8 +52,10 @@ def queue_(limit: int, as_json: bool) -> None:
     with _labelled() as (connection, labelled):
         if not labelled.videos:
             raise InputError("no video is labelled with the parameters of params.yaml: `posemill label`")
-        found = rank(labelled)
-        done = queue(connection, found[:limit], added_by=current_user(), found=found, media=labelled.videos)
+        candidates = rank(labelled)
+        done = queue(
+            connection, candidates[:limit], added_by=current_user(), candidates=candidates, media=labelled.videos
+        )
         rows = review_items(connection, limit=limit)
     table(rows, COLUMNS, as_json, "nothing looks wrong in what is labelled")
     if not as_json:

@@ -58,11 +58,11 @@ def figures(kind: str, digest: str, store: MediaStore) -> dict[str, Any]:
     from posemill.video.sandboxed import probe_sandboxed
 
     try:
-        found = asdict(probe_sandboxed(path))
+        properties = asdict(probe_sandboxed(path))
     except UnreadableMedia as exc:
         raise UnreadableMedia(str(exc).replace(path.name, "the file")) from exc  # in the store its name is its digest
-    found.pop("rotation")
-    return found
+    properties.pop("rotation")
+    return properties
 
 
 def checked(digest: str, store: MediaStore) -> Path:

@@ -29,16 +29,16 @@ def entries(
     claims  of clip_fields.CLAIMS, such as `activity`, for all entries.
     Errors: InputError that lists every path that is missing, empty of videos or of an unknown kind.
     """
-    found: list[Entry] = []
+    result: list[Entry] = []
     faults: list[str] = []
     for path in paths:
         try:
-            found += _of(path, claims, activity_from_folder)
+            result += _of(path, claims, activity_from_folder)
         except InputError as exc:
             faults.append(str(exc))
     if faults:
         raise InputError("; ".join(faults))
-    return found
+    return result
 
 
 def _of(path: Path, claims: dict[str, Any], activity_from_folder: bool) -> list[Entry]:

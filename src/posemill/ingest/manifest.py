@@ -107,7 +107,7 @@ def _contradictions(rows: list[tuple[int, Entry]]) -> list[str]:
     seen: dict[tuple[Path, float, float | None], tuple[int, Entry]] = {}
     faults = []
     for number, entry in rows:
-        other, said = seen.setdefault((entry.path, entry.start_s, entry.end_s), (number, entry))
-        if said != entry:
+        other, earlier = seen.setdefault((entry.path, entry.start_s, entry.end_s), (number, entry))
+        if earlier != entry:
             faults.append(f"rows {other} and {number} say different things about the same stretch of {entry.source}")
     return faults

@@ -48,10 +48,10 @@ class Labelled:
             raise InputError(
                 f"medium {medium[:12]} is not labelled with the parameters of params.yaml: `posemill label`"
             )
-        found = self.labeller.labelled(medium) if row["kind"] == "video" else imported(self.labeller.media, medium)
+        tracks = self.labeller.labelled(medium) if row["kind"] == "video" else imported(self.labeller.media, medium)
         while len(self._kept) >= KEPT:
             self._kept.pop(next(iter(self._kept)))
-        self._kept[medium] = self.corrections.apply(found)
+        self._kept[medium] = self.corrections.apply(tracks)
         return self._kept[medium]
 
     def tracks_by(self, medium: str, labeller: str) -> MediumTracks | None:

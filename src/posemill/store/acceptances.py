@@ -80,8 +80,8 @@ def release(connection: Connection, bento_digest: str, *, added_by: str) -> RowM
     version = _locked(connection, verdict["model_version_id"])
     if version["stage"] == "released":
         last = select(p).where(p.c.model_version_id == version["id"]).order_by(p.c.id.desc()).limit(1)
-        if (found := connection.execute(last).mappings().first()) is not None:
-            return found
+        if (existing := connection.execute(last).mappings().first()) is not None:
+            return existing
     champion = connection.scalar(select(v.c.id).where(v.c.stage == "released", v.c.id != version["id"]))
     connection.execute(update(v).where(v.c.stage == "released", v.c.id != version["id"]).values(stage="retired"))
     connection.execute(update(v).where(v.c.id == version["id"]).values(stage="released"))
@@ -108,7 +108,7 @@ def _locked(connection: Connection, number: int) -> RowMapping:
     """Lock all versions, so that two releases at once wait for each other; return the one of that number."""
     v = schema.model_version
     rows = connection.execute(select(v).order_by(v.c.id).with_for_update()).mappings().all()
-    found = next((row for row in rows if row["id"] == number), None)
-    if found is None:
+    version = next((row for row in rows if row["id"] == number), None)
+    if version is None:
         raise InputError(f"there is no model version {number}")
-    return found
+    return version

@@ -63,8 +63,8 @@ class BlobStore:
             folder = f"{folder}/{checked(beginning)[:2]}"
         with as_unavailable(f"the store {self.url} does not answer"):
             self._fs.invalidate_cache()
-            found = _local_names(folder) if self._local else self._remote_names(folder)
-            names = (name.removesuffix(".parquet") for name in found if name.endswith(".parquet"))
+            listed = _local_names(folder) if self._local else self._remote_names(folder)
+            names = (name.removesuffix(".parquet") for name in listed if name.endswith(".parquet"))
             return {name for name in names if name.startswith(beginning)}
 
     def location(self, fingerprint: str, name: str) -> str:

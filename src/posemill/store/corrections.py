@@ -259,8 +259,8 @@ def _applied(track: PoseTrack, rows: Sequence[Row]) -> PoseTrack:
 
 def _numbers(connection: Connection, media: set[str]) -> dict[str, int]:
     m = schema.medium.c
-    found = connection.execute(select(m.digest, m.id).where(m.digest.in_(media)))
-    numbers = {str(row.digest): int(row.id) for row in found}
+    rows = connection.execute(select(m.digest, m.id).where(m.digest.in_(media)))
+    numbers = {str(row.digest): int(row.id) for row in rows}
     absent = sorted(media - set(numbers))
     if absent:
         raise InputError(f"no medium has digest {', '.join(absent)}: add it before its corrections")

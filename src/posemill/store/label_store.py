@@ -28,10 +28,10 @@ class TrackStore:
 
     def get(self, medium: str, fingerprint: str) -> MediumTracks:
         """Return the tracks. Errors: InputError when there are none, or the file is not readable as tracks."""
-        found = self.find(medium, fingerprint)
-        if found is None:
+        tracks = self.find(medium, fingerprint)
+        if tracks is None:
             raise InputError(f"the store {self.url} has no tracks of {medium} by {fingerprint}")
-        return found
+        return tracks
 
     def find(self, medium: str, fingerprint: str) -> MediumTracks | None:
         """Return the tracks, or None: one call of the store. Errors: InputError for a damaged file."""

@@ -93,10 +93,10 @@ class Ledger:
 
     def jobs(self, connection: Connection) -> dict[str, list[Job]]:
         """Return every job by medium, in order of frames."""
-        found: dict[str, list[Job]] = {}
+        jobs: dict[str, list[Job]] = {}
         for digest, number, start, end, state, frames in connection.execute(_LIST, {"fingerprint": self.fingerprint}):
-            found.setdefault(digest, []).append(Job(number, digest, (start, end), state, frames))
-        return found
+            jobs.setdefault(digest, []).append(Job(number, digest, (start, end), state, frames))
+        return jobs
 
     def add(self, connection: Connection, stretches: Sequence[tuple[str, FrameRange, str]]) -> None:
         """Insert jobs (medium, frame range, state); known ones stay as they are."""
@@ -203,8 +203,8 @@ class Ledger:
             "ORDER BY j.attempts, j.medium_id, j.start_frame"
         )
         with database(self.engine) as connection:
-            found = connection.execute(text(query), {"fingerprint": self.fingerprint})
-            return [number for number, digest in found if digest in media]
+            rows = connection.execute(text(query), {"fingerprint": self.fingerprint})
+            return [number for number, digest in rows if digest in media]
 
     def rate(self) -> float | None:
         """Frames a second of one worker over the chunks that were done last; None when nothing was measured yet."""

@@ -135,9 +135,11 @@ def copy_durably(source: Path, target: Path) -> None:
 
 
 def _check(path: Path, digest: str, where: str) -> None:
-    found = digest_of(path)
-    if found != digest:
-        raise InputError(f"{where}: expected digest {digest[:16]}…, the bytes have {found[:16]}…: the file was changed")
+    actual = digest_of(path)
+    if actual != digest:
+        raise InputError(
+            f"{where}: expected digest {digest[:16]}…, the bytes have {actual[:16]}…: the file was changed"
+        )
 
 
 def _remove(fs: Any, path: str) -> None:

@@ -84,19 +84,19 @@ def find_medium(connection: Connection, digest: str) -> RowMapping:
     Errors: InputError when there is none, or more than one.
     """
     table = schema.medium
-    found = connection.execute(select(table).where(table.c.digest.startswith(digest)).limit(2)).mappings().all()
-    if len(found) != 1 or len(digest) < MIN_DIGITS:
-        what = "no medium has" if not found else "more than one medium has"
-        raise InputError(f"{what} a digest that begins with {digest!r}: see `posemill media` for the digests")
-    return found[0]
+    rows = connection.execute(select(table).where(table.c.digest.startswith(digest)).limit(2)).mappings().all()
+    if len(rows) != 1 or len(digest) < MIN_DIGITS:
+        count = "no medium has" if not rows else "more than one medium has"
+        raise InputError(f"{count} a digest that begins with {digest!r}: see `posemill media` for the digests")
+    return rows[0]
 
 
 def medium_id(connection: Connection, digest: str) -> int:
     """Return the number of the medium with that whole digest. Errors: InputError when it was never added."""
-    found = connection.scalar(select(schema.medium.c.id).where(schema.medium.c.digest == digest))
-    if found is None:
+    number = connection.scalar(select(schema.medium.c.id).where(schema.medium.c.digest == digest))
+    if number is None:
         raise InputError(f"no medium has digest {digest}: add it first")
-    return int(found)
+    return int(number)
 
 
 def media(connection: Connection, datasets: Sequence[str] = ()) -> list[RowMapping]:

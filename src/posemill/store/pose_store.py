@@ -54,13 +54,13 @@ class PoseStore:
 
     def stretches(self, fingerprint: str, medium: str = "") -> dict[str, list[FrameRange]]:
         """Return all frame ranges (of one medium, where it is given) by medium, in order; one listing of the store."""
-        found: defaultdict[str, list[FrameRange]] = defaultdict(list)
+        ranges: defaultdict[str, list[FrameRange]] = defaultdict(list)
         for name in self._blobs.names(fingerprint, medium):
             digest, start, end = name.rsplit("-", 2)
-            found[digest].append((int(start), None if end == "end" else int(end)))
-        for stretches in found.values():
+            ranges[digest].append((int(start), None if end == "end" else int(end)))
+        for stretches in ranges.values():
             stretches.sort(key=lambda s: s[0])
-        return dict(found)
+        return dict(ranges)
 
 
 def _name(medium: str, frames: FrameRange) -> str:

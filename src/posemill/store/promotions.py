@@ -25,13 +25,15 @@ def champion(connection: Connection) -> RowMapping | None:
 def version_of(connection: Connection, tag: str) -> RowMapping:
     """Return the version with this bento tag, or the only one whose tag ends so. InputError lists the known ones."""
     rows = connection.execute(select(V).order_by(V.c.id.desc())).mappings().all()
-    found = [row for row in rows if row["bento_tag"] == tag] or [
+    matches = [row for row in rows if row["bento_tag"] == tag] or [
         row for row in rows if tag and row["bento_tag"].split(":")[-1].startswith(tag)
     ]
-    if len(found) == 1:
-        return found[0]
+    if len(matches) == 1:
+        return matches[0]
     known = ", ".join(row["bento_tag"] for row in rows) or "none, run `dvc repro`"
-    raise InputError(f"{'several versions begin' if found else 'no model version is named'} {tag!r}; known are {known}")
+    raise InputError(
+        f"{'several versions begin' if matches else 'no model version is named'} {tag!r}; known are {known}"
+    )
 
 
 def promote(

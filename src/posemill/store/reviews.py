@@ -48,17 +48,17 @@ def queue(
     items: Sequence[ReviewItem],
     *,
     added_by: str,
-    found: Collection[ReviewItem] | None = None,
+    candidates: Collection[ReviewItem] | None = None,
     media: Collection[str] | None = None,
 ) -> Queued:
-    """Make these the open items, beside open ones that were `found` again but are not among the worst this time.
+    """Make these the open items, beside open ones that are `candidates` again but are not among the worst this time.
 
-    found  everything that looks wrong now; None: just the items.
+    candidates  everything that looks wrong now; None: just the items.
     media  digests of what was looked at: items of other media stay as they are; None: everything was.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _LOCK})  # two at once would add items twice
     known = {_row_key(row): row for row in connection.execute(_query()).mappings()}
-    still = {_item_key(item) for item in (items if found is None else found)}
+    still = {_item_key(item) for item in (items if candidates is None else candidates)}
     gone = [
         row["item"]
         for key, row in known.items()
@@ -109,10 +109,10 @@ def review_items(
 
 def review_item(connection: Connection, item: int) -> RowMapping:
     """Return one item. Errors: InputError when there is none of that number."""
-    found = connection.execute(_query().where(schema.review_item.c.id == item)).mappings().first()
-    if found is None:
+    row = connection.execute(_query().where(schema.review_item.c.id == item)).mappings().first()
+    if row is None:
         raise InputError(f"there is no review item {item}: see `posemill review list`")
-    return found
+    return row
 
 
 def answer(connection: Connection, items: Sequence[int], state: str, *, annotated_by: str, reply: Any = None) -> int:

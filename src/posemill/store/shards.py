@@ -113,13 +113,13 @@ def read_shards(folder: Path) -> Iterator[MediumTracks]:
 
 def layouts(folder: Path, media: Collection[str]) -> set[tuple[Skeleton, bool]]:
     """The skeletons of the tracks of these media, each with whether they have z; no track is read."""
-    found = set()
+    layouts_found = set()
     for path in shard_paths(folder):
         file = open_parquet(path, str(path))
         skeleton, inside = read_metadata(file, str(path))
         if any(entry["rows"] and medium in media for medium, entry in inside.items()):
-            found.add((skeleton, has_depth(file)))
-    return found
+            layouts_found.add((skeleton, has_depth(file)))
+    return layouts_found
 
 
 def read_shard_medium(path: Path, medium: str) -> MediumTracks:

@@ -138,8 +138,8 @@ def _readable(where: str) -> Iterator[None]:
     except MemoryError:  # pyarrow's is an ArrowException as well, and no fault of the file
         raise
     except (pa.ArrowException, OSError) as exc:
-        said = " ".join(str(exc).split())  # some have several lines
-        raise InputError(f"{where} is not a readable Parquet file: {said}") from exc
+        reason = " ".join(str(exc).split())  # some have several lines
+        raise InputError(f"{where} is not a readable Parquet file: {reason}") from exc
 
 
 def read_metadata(file: pq.ParquetFile, where: str) -> tuple[Skeleton, dict[str, dict[str, Any]]]:

@@ -94,7 +94,7 @@ def latest_acceptance(connection: Connection, bento_tag: str | None = None) -> R
 
 def _version_id(connection: Connection, bento_tag: str) -> int:
     table = schema.model_version
-    found = connection.scalar(select(table.c.id).where(table.c.bento_tag == bento_tag))
-    if found is None:
+    number = connection.scalar(select(table.c.id).where(table.c.bento_tag == bento_tag))
+    if number is None:
         raise InputError(f"no model version has bento tag {bento_tag!r}: record it first")
-    return int(found)
+    return int(number)

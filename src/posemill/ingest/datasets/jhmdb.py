@@ -40,17 +40,17 @@ def sequences(path: Path, *, split: int | None = 1, fps: float = ASSUMED_FPS) ->
     files = _files(path)
     if not files:
         raise InputError(f"{path} holds no JHMDB joints: expected joint_positions/<class>/<clip>/{_FILE}")
-    said = _splits(path, split)
+    sides = _splits(path, split)
     for file in files:
         activity, clip = file.parts[-3], file.parts[-2]
         name = f"{activity}/{clip}"
-        if split is not None and activity not in said:
+        if split is not None and activity not in sides:
             yield Fault(name, f"unknown class {activity!r}: there is no splits/{activity}_test_split{split}.txt")
-        elif split is not None and clip not in said[activity]:
+        elif split is not None and clip not in sides[activity]:
             yield Fault(name, f"splits/{activity}_test_split{split}.txt does not list it")
         else:
             try:
-                yield parse(name, file.read_bytes(), said[activity][clip] if split is not None else None, fps)
+                yield parse(name, file.read_bytes(), sides[activity][clip] if split is not None else None, fps)
             except InputError as exc:
                 yield Fault(name, str(exc))
 
@@ -94,11 +94,11 @@ def _splits(path: Path, split: int | None) -> dict[str, dict[str, str]]:
 
 
 def _listed(file: Path) -> dict[str, str]:
-    said = {}
+    sides = {}
     for number, line in enumerate(file.read_text().splitlines(), 1):
         words = line.split()
         if words and (len(words) != 2 or words[1] not in ("0", *_SPLIT)):
             raise InputError(f"{file}, line {number}: expected a clip and 1 (training) or 2 (test), came {line!r}")
         if words and words[1] in _SPLIT:
-            said[words[0].removesuffix(".avi")] = _SPLIT[words[1]]
-    return said
+            sides[words[0].removesuffix(".avi")] = _SPLIT[words[1]]
+    return sides

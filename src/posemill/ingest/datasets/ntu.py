@@ -131,10 +131,10 @@ def parse(
 ) -> Sequence:
     """Parse one skeleton file. Errors: InputError with the name and what is wrong with it."""
     stem = name.removesuffix(".skeleton")
-    said = NAME.fullmatch(stem)
-    if said is None:
+    match = NAME.fullmatch(stem)
+    if match is None:
         raise InputError(f"{name} is no name of NTU RGB+D: expected one such as S001C001P001R001A001.skeleton")
-    _, view, performer, _, label = (int(number) for number in said.groups())
+    _, view, performer, _, label = (int(number) for number in match.groups())
     if classes is not None and not 0 < label <= len(classes):
         raise InputError(f"{name}: unknown class A{label:03d}: there are {len(classes)}")
     try:

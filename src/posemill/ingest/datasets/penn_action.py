@@ -42,11 +42,11 @@ def read_files(path: Path) -> Iterator[tuple[str, bytes]]:
 
     Errors: InputError when there is none.
     """
-    found = False
+    any_file = False
     for name, content in _in_folder(path) if path.is_dir() else _in_archive(path):
-        found = True
+        any_file = True
         yield name, content
-    if not found:
+    if not any_file:
         raise InputError(f"{path} holds no Penn Action labels: expected labels/0001.mat and so on, or labels.tar.gz")
 
 

@@ -71,7 +71,7 @@ def medium_tracks(
     seen = ~np.isnan(xy).any(-1)
     xy = np.where(seen[..., None], xy, np.nan).astype(np.float32)
     deep = None if z is None else np.where(seen, z, np.nan).astype(np.float32)
-    sure = np.where(seen, np.clip(confidence, 0, 1), 0).astype(np.float32)
+    masked = np.where(seen, np.clip(confidence, 0, 1), 0).astype(np.float32)
     tracks = []
     for person in range(len(xy)):
         frame = np.flatnonzero(seen[person].any(1)).astype(np.int32)
@@ -79,7 +79,7 @@ def medium_tracks(
             state = np.full(len(frame), State.PREDICTED, np.uint8)
             depth = None if deep is None else deep[person, frame]
             tracks.append(
-                PoseTrack(skeleton, person, frame, frame / fps, xy[person, frame], sure[person, frame], state, depth)
+                PoseTrack(skeleton, person, frame, frame / fps, xy[person, frame], masked[person, frame], state, depth)
             )
     frames = xy.shape[1]
     return MediumTracks(medium, LABELLER, skeleton, *size_px, frames, frames / fps, tuple(tracks))

@@ -26,7 +26,7 @@ def official_split(lists: Mapping[str, Sequence[str]], chosen: str | None, where
     roles = {role: [name for name in names if _role(name) == role] for role in ("train", "val", "test")}
     if not roles["test"]:
         roles |= {"test": roles["val"], "val": []}
-    if any(len(found) > 1 for found in roles.values()) or not roles["train"] or not roles["test"]:
+    if any(len(members) > 1 for members in roles.values()) or not roles["train"] or not roles["test"]:
         raise InputError(
             f"{where}: --split should choose one list for training and one for test, or `none`; "
             f"{chosen or 'without it that'} means {', '.join(names) or 'none'} of {', '.join(lists)}"
