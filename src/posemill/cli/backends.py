@@ -125,8 +125,8 @@ def _place(source: str) -> tuple[Path, float, float]:
 def _looks(names: tuple[str, ...], images: list[NDArray[np.uint8]]) -> tuple[list[Look], dict[str, str]]:
     """What every backend found; and the reason for each that could not be loaded."""
     from posemill.estimation.agreement import look
+    from posemill.estimation.factory import load_backend
     from posemill.estimation.registry import BACKENDS, find_backend
-    from posemill.estimation.types import load_backend
 
     wanted = names or tuple(name for name, entry in BACKENDS.items() if entry.ready)
     chosen = {name: (find_backend(name.split("=")[0]), name.partition("=")[2]) for name in wanted}

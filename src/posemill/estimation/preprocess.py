@@ -31,7 +31,7 @@ class Placement:
         """(2,) x, y: border pixels go to border pixels, as in OpenPifPaf."""
         return np.array([(self.inner[1] - 1) / (self.width_px - 1), (self.inner[0] - 1) / (self.height_px - 1)])
 
-    def back(self, xy: NDArray[np.float32]) -> NDArray[np.float32]:
+    def to_image(self, xy: NDArray[np.float32]) -> NDArray[np.float32]:
         """(..., 2) pixels of the input to pixels of the picture."""
         return np.asarray((xy - np.array(self.offset)) / self.scale, np.float32)
 

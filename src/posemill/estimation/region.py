@@ -32,11 +32,11 @@ class Region:
         left, top = min(left, width_px - MIN_SIDE_PX), min(top, height_px - MIN_SIDE_PX)
         return cls(left, top, max(right, left + MIN_SIDE_PX), max(bottom, top + MIN_SIDE_PX))
 
-    def cut(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def crop(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """(H, W, 3) to the part of it, a view."""
         return image[self.top : self.bottom, self.left : self.right]
 
-    def back(self, poses: Sequence[Pose]) -> list[Pose]:
+    def to_image(self, poses: Sequence[Pose]) -> list[Pose]:
         """Poses in pixels of the part to pixels of the whole picture."""
         corner = np.array([self.left, self.top], np.float32)
         return [replace(pose, xy=pose.xy + corner) for pose in poses]

@@ -6,19 +6,18 @@ passes from one group to the next. So poses are the same however a video is cut,
 
 from __future__ import annotations
 
-import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.estimation.fingerprint import pose_code
 from posemill.estimation.prefetch import mapped
 from posemill.estimation.preprocess import MULTIPLE, place
 from posemill.estimation.region import Region
@@ -59,7 +58,7 @@ class RoiPropagatingBackend:
 
     def describe(self) -> dict[str, Any]:
         """See PoseBackend."""
-        return {**self._full.describe(), "roi_propagation": {**self._hint.model_dump(), "code": _digest_of_code()}}
+        return {**self._full.describe(), "roi_propagation": {**self._hint.model_dump(), "code": pose_code(__name__)}}
 
     def poses(self, images: Sequence[Image]) -> list[list[Pose]]:
         """See PoseBackend."""
@@ -70,14 +69,14 @@ class RoiPropagatingBackend:
         each = self._hint.keyframe_interval * self._params.frame_stride
         return span.start // each * each
 
-    def follow(self, frames: Iterator[Frame]) -> Iterator[FramePoses]:
+    def follow(self, frames: Iterator[Frame]) -> Generator[FramePoses, None, None]:
         """Poses of successive frames, of which the first one's number is from `begins`."""
         each = self._hint.keyframe_interval * self._params.frame_stride
         groups = (list(group) for _, group in groupby(frames, lambda frame: frame.index // each))
         threads = self._params.threads  # and no group waits: its pictures are as large as they were filmed
         with (
             ThreadPoolExecutor(threads, thread_name_prefix="posemill-group") as pool,
-            closing(mapped(pool, self._group, groups, threads)) as found,  # type: ignore[type-var]
+            closing(mapped(pool, self._group, groups, threads)) as found,
         ):
             for group in found:
                 yield from group
@@ -97,9 +96,9 @@ class RoiPropagatingBackend:
         region = around(people, image.shape[:2], self._params.long_edge_px, self._hint.margin)
         if region is None:
             return None
-        part = region.cut(image)
+        part = region.crop(image)
         side_px = input_side(max(part.shape[:2]), scale_px)
-        found = region.back(self._backend(side_px).poses([part])[0])
+        found = region.to_image(self._backend(side_px).poses([part])[0])
         if _reaches_out(found, region, image.shape[:2], BORDER_PX * scale_px) or not self._all_there(people, found):
             return None
         return found
@@ -194,9 +193,3 @@ def _reaches_out(poses: Sequence[Pose], region: Region, size: tuple[int, int], n
         or (region.right < size[1] and (x > region.right - 1 - near_px).any())
         or (region.bottom < size[0] and (y > region.bottom - 1 - near_px).any())
     )
-
-
-@cache
-def _digest_of_code() -> str:
-    files = [Path(__file__), Path(__file__).with_name("region.py"), Path(__file__).with_name("preprocess.py")]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]

@@ -63,7 +63,7 @@ def cover(stored: Iterable[Stretch], frames: int, size: int) -> list[tuple[Stret
     return covered
 
 
-def poses_of(
+def chunk_of_frames(
     found: Sequence[FramePoses],
     medium: str,
     fingerprint: str,
@@ -95,8 +95,8 @@ def poses_of(
     )
 
 
-def frames_of(chunk: ChunkPoses) -> Iterator[FramePoses]:
-    """`poses_of` backwards: what the engine gave."""
+def frames_of_chunk(chunk: ChunkPoses) -> Iterator[FramePoses]:
+    """`chunk_of_frames` backwards: what the engine gave."""
     first = np.concatenate([[0], np.cumsum(chunk.people)])
     for number, (frame, time_s) in enumerate(zip(chunk.frame.tolist(), chunk.time_s.tolist(), strict=True)):
         people = range(first[number], first[number + 1])

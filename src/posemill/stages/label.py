@@ -68,7 +68,7 @@ def run(params: LabelParams, inputs: Workspace, outputs: Path, settings: Setting
         for medium in media:
             medium.entry = entries.get(medium.medium)
         write_labelled(outputs / "media.parquet", media)
-        about = described(session.labeller.backend if session else None, params)
+        about = described(session.labeller.estimator.backend if session else None, params)
         (outputs / "labeller.json").write_text(json.dumps(about, indent=2) + "\n")
         propagated = session.labeller.propagated(m.medium for m in media if m.status == "labelled") if session else 0
         return _result(media, said, _accuracy(session, media, outputs) if session else None, propagated)

@@ -111,16 +111,19 @@ def _loaded(params: LabelParams, settings: Settings) -> Labeller:
     """A process that does many shards loads its network once."""
     from dataclasses import replace
 
+    from posemill.estimation.estimator import PoseEstimator
     from posemill.estimation.roi_propagation import RoiPropagatingBackend
     from posemill.labelling.labeller import open_labeller
 
     labeller = open_labeller(params, settings)
-    if isinstance(
-        labeller.backend, RoiPropagatingBackend
-    ):  # a call of its is one picture, and as many run as it has threads
+    backend = labeller.estimator.backend
+    serialized: PoseBackend
+    if isinstance(backend, RoiPropagatingBackend):  # a call of its is one picture, and as many run as it has threads
         turns = threading.BoundedSemaphore(params.threads)
-        return replace(labeller, backend=labeller.backend.through(lambda backend: _SerializedBackend(backend, turns)))
-    return replace(labeller, backend=_SerializedBackend(labeller.backend, threading.BoundedSemaphore(1)))
+        serialized = backend.through(lambda each: _SerializedBackend(each, turns))
+    else:
+        serialized = _SerializedBackend(backend, threading.BoundedSemaphore(1))
+    return replace(labeller, estimator=PoseEstimator.from_backend(serialized, params))
 
 
 class _SerializedBackend:

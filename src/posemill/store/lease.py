@@ -31,7 +31,7 @@ class LeaseHolder:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._ledger, self._lease_s = ledger, lease_s
         self._lease: Lease | None = None
-        self._alive_at = time.monotonic()
+        self._heartbeat_s = time.monotonic()
         self._changed = threading.Event()
         self._ended = False
         self._thread = threading.Thread(target=self._keep, name="posemill-lease", daemon=True)
@@ -56,13 +56,13 @@ class LeaseHolder:
 
     def claim(self, ids: list[int]) -> Lease | None:
         """See Ledger.claim; the lease is renewed from now on."""
-        self._alive_at = time.monotonic()
+        self._heartbeat_s = time.monotonic()
         self._lease = self._ledger.claim(ids, self.name, self.key, self._lease_s)
         return self._lease
 
-    def alive(self) -> None:
-        """A sign of progress in the present lease."""
-        self._alive_at = time.monotonic()
+    def heartbeat(self) -> None:
+        """Record progress in the present lease."""
+        self._heartbeat_s = time.monotonic()
 
     def release(self) -> None:
         """The present lease is finished, one way or another."""
@@ -83,7 +83,7 @@ class LeaseHolder:
         if self._connection is None:
             self._connection = self._connect(self._ledger.engine)
         lease = self._lease
-        if lease is not None and time.monotonic() - self._alive_at < STALLED_S:
+        if lease is not None and time.monotonic() - self._heartbeat_s < STALLED_S:
             self._ledger.renew(self._connection, lease.id, self.key, self._lease_s)
         else:
             self._connection.execute(text("SELECT 1"))

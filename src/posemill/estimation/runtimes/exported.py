@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from posemill.estimation.fingerprint import pose_code
 from posemill.estimation.runtimes.base import Network
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class ExportedNetworks:
         write: Callable[[torch.nn.Module, torch.Tensor, Path], None],
     ) -> None:
         self._network, self._cache, self._suffix, self._write = network, cache, suffix, write
-        self._name = hashlib.sha256(f"{network.content} {exporter}".encode()).hexdigest()[:20]
+        code = pose_code(write.__module__)
+        self._name = hashlib.sha256(f"{network.content} {exporter} {code}".encode()).hexdigest()[:20]
 
     @contextmanager
     def file(self, height_px: int, width_px: int) -> Iterator[Path]:

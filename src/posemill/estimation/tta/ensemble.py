@@ -6,15 +6,14 @@ mean; what only one of them saw counts less. It costs as many times more as ther
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.estimation.fingerprint import pose_code
 from posemill.estimation.types import Pose, PoseBackend
 from posemill.params.label import LabelParams
 from posemill.params.tta import TTAParams
@@ -67,7 +66,7 @@ class TTABackend:
             "tta_long_edges_px": list(tta.long_edges_px),
             "tta_flip": tta.flip,
             "tta_crop_px": tta.crop_px,
-            "tta_code": hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16],
+            "tta_code": pose_code(__name__),
         }
 
     def poses(self, images: Sequence[Image]) -> list[list[Pose]]:

@@ -5,17 +5,15 @@ Where MoveNet sees somebody else than the one it was shown, what PoseNet saw sta
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.estimation import postprocess
-from posemill.estimation.backends.movenet.single import EMBEDDED, Box, MoveNet, digest_of_code
+from posemill.estimation.backends.movenet.single import EMBEDDED, Box, MoveNet
 from posemill.estimation.backends.posenet.backend import load as load_posenet
+from posemill.estimation.fingerprint import pose_code
+from posemill.estimation.postprocess import mask_out_of_frame
 from posemill.estimation.runtimes.graph_file import GraphFile, find_graph_file
 from posemill.estimation.threaded import ThreadedBackend
 from posemill.estimation.types import Pose, PoseBackend
@@ -49,29 +47,28 @@ class MoveNetManyBackend(ThreadedBackend):
 
     def describe(self) -> dict[str, Any]:
         """See PoseBackend."""
-        code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
         return {
             "backend": "movenet-many",
             "checkpoint": self._network.name,
             "checkpoint_sha256": self._network.sha256,
-            "code": f"{code} {digest_of_code()}",
+            "code": pose_code(__name__),
+            "skeleton": self.skeleton.name,
             "finder": self._finder.describe(),
             "keypoint_threshold": self._params.keypoint_threshold,
         }
 
     def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
         (people,) = self._finder.poses([image])
-        return distinct([self._nearer(image, person) for person in people])
+        return distinct([self._cropped(image, person) for person in people])
 
-    def _nearer(self, image: NDArray[np.uint8], person: Pose) -> Pose:
+    def _cropped(self, image: NDArray[np.uint8], person: Pose) -> Pose:
         box = square_around(person.xy)
         xy, confidence = person.xy, person.confidence
         if box is not None:
             near = self._movenet.look(image, box)
             if similar(near[:, :2], person.xy) > SAME:
                 xy, confidence = near[:, :2], near[:, 2]
-        pose = postprocess.pose(xy, confidence, image, self._params.keypoint_threshold)
-        return replace(pose, person_confidence=person.person_confidence)
+        return mask_out_of_frame(xy, confidence, image, self._params.keypoint_threshold, person.person_confidence)
 
 
 def square_around(xy: NDArray[np.float32]) -> Box | None:

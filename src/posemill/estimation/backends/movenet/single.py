@@ -7,7 +7,6 @@ picture, then at the crop around whom it found there, and the surer of both pose
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError
-from posemill.estimation import postprocess
+from posemill.estimation.fingerprint import pose_code
+from posemill.estimation.postprocess import mask_out_of_frame
 from posemill.estimation.runtimes import graphs
 from posemill.estimation.runtimes.graph_file import WEIGHTS, GraphFile, find_graph_file
 from posemill.estimation.threaded import ThreadedBackend
@@ -77,7 +77,7 @@ class MoveNetBackend(ThreadedBackend):
             "backend": "movenet",
             "checkpoint": self._network.name,
             "checkpoint_sha256": self._network.sha256,
-            "code": digest_of_code(),
+            "code": pose_code(__name__),
             "runtime": params.runtime,
             "precision": params.precision,
             "skeleton": self.skeleton.name,
@@ -91,7 +91,7 @@ class MoveNetBackend(ThreadedBackend):
         if box is not None:
             nearer = self._movenet.look(image, box)
             found = max(found, nearer, key=lambda person: float(person[:, 2].mean()))
-        pose = postprocess.pose(found[:, :2], found[:, 2], image, self._params.keypoint_threshold)
+        pose = mask_out_of_frame(found[:, :2], found[:, 2], image, self._params.keypoint_threshold)
         return [pose] if pose.person_confidence >= self._params.instance_threshold else []
 
 
@@ -175,9 +175,3 @@ def input_side(path: Path) -> int:
             f"has {shapes}"
         )
     return side
-
-
-def digest_of_code() -> str:
-    """Of the modules that keypoints depend on, beside the weights."""
-    modules = (Path(str(graphs.__file__)), Path(str(postprocess.__file__)), Path(__file__))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in modules)).hexdigest()[:16]

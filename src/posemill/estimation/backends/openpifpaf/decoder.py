@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from posemill.estimation.backends.openpifpaf.heads import Heads
 from posemill.estimation.backends.openpifpaf.operators import CifCaf, CifSeeds, Suppression
 
-Person = tuple[NDArray[np.float32], float]
+DecodedPose = tuple[NDArray[np.float32], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Decoder:
         self._heads, self._thresholds = heads, thresholds
         self._edges, self._weights = torch.tensor(heads.edges), np.array(heads.weights)
 
-    def __call__(self, fields: list[NDArray[np.float32]]) -> list[Person]:
+    def __call__(self, fields: list[NDArray[np.float32]]) -> list[DecodedPose]:
         """(K, 3) x, y in pixels of the network's input and confidence, and the person's own; surest first."""
         cif, caf = (torch.from_numpy(field) for field in fields[:2])
         # a used decoder adds a running number to its buffers, so that keypoints would depend on what it saw before

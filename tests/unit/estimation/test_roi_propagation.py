@@ -16,15 +16,16 @@ from numpy.typing import NDArray
 
 from damaged import damage
 from posemill.errors import InputError
+from posemill.estimation.estimator import PoseEstimator
+from posemill.estimation.factory import load_backend
 from posemill.estimation.fingerprint import pose_fingerprint
 from posemill.estimation.preprocess import place
 from posemill.estimation.roi_propagation import KEPT, RoiPropagatingBackend, around, input_side
-from posemill.estimation.types import FramePoses, FrameSpan, Pose, load_backend
-from posemill.estimation.video import find_poses
-from posemill.labelling.chunks import frames_of, poses_of
+from posemill.estimation.stream import stream_poses
+from posemill.estimation.types import FramePoses, FrameSpan, Pose
+from posemill.labelling.chunks import chunk_of_frames, frames_of_chunk
 from posemill.labelling.labeller import Labeller
-from posemill.labelling.progress import JsonLines, Lines
-from posemill.labelling.report import Done
+from posemill.labelling.progress import ChunkResult, JsonLines, LogLines
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
 from posemill.store.blob_store import BlobStore
@@ -190,7 +191,7 @@ def test_poses_do_not_depend_on_where_a_video_is_cut(film: Path, change: dict[st
     params = PARAMS.model_copy(update=change)
 
     def found(span: FrameSpan | None) -> Iterator[tuple[int, bool, bytes]]:
-        for each in find_poses(film, looking(params)[0], params, span):
+        for each in stream_poses(film, looking(params)[0], params, span):
             yield each.frame, each.propagated, np.array([pose.xy for pose in each.poses], np.float32).tobytes()
 
     whole = list(found(None))
@@ -201,35 +202,39 @@ def test_poses_do_not_depend_on_where_a_video_is_cut(film: Path, change: dict[st
 
 
 def test_progress_and_pose_files_say_which_looks_were_hinted(film: Path) -> None:
-    done: list[int] = []
-    found = list(find_poses(film, looking()[0], PARAMS, FrameSpan(5, 20), done.append))
+    done: list[FramePoses] = []
+    found = list(stream_poses(film, looking()[0], PARAMS, FrameSpan(5, 20), done.append))
     assert len(done) == len(found) == 15
-    chunk = poses_of(found, "m", "f", (5, 20), COCO_17, (SIZE[1], SIZE[0]), 2.0)
+    chunk = chunk_of_frames(found, "m", "f", (5, 20), COCO_17, (SIZE[1], SIZE[0]), 2.0)
     again = chunk_from(chunk_bytes(chunk), "here")
-    assert [f.propagated for f in frames_of(again)] == [f.propagated for f in found]
+    assert [f.propagated for f in frames_of_chunk(again)] == [f.propagated for f in found]
     assert any(f.propagated for f in found)
-    plain = poses_of([FramePoses(5, 0.2, [])], "m", "f", (5, 20), COCO_17, (SIZE[1], SIZE[0]), 2.0)
+    plain = chunk_of_frames([FramePoses(5, 0.2, [])], "m", "f", (5, 20), COCO_17, (SIZE[1], SIZE[0]), 2.0)
     assert chunk_from(chunk_bytes(plain), "here").propagated is None
 
     said: list[str] = []
-    lines = Lines(said.append)
+    lines = LogLines(said.append)
     for each in found:
         lines.frame("m", len(each.poses), each.propagated)
     lines.end()
     assert f"{sum(f.propagated for f in found)} around people only" in said[-1]
-    JsonLines(said.append).done(Done("m", (5, 20), 15, 15, 1.0, 12))
+    JsonLines(said.append).done(ChunkResult("m", (5, 20), 15, 15, 1.0, 12))
     assert '"propagated_frames": 12' in said[-1]
 
 
 def test_hinted_frames_are_counted_whatever_file_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url, listings = str(tmp_path), []
-    labeller = Labeller(looking()[0], PARAMS, MediaStore(url), PoseStore(url), TrackStore(url))
+    labeller = Labeller(
+        PoseEstimator.from_backend(looking()[0], PARAMS), MediaStore(url), PoseStore(url), TrackStore(url)
+    )
     media = [letter * 64 for letter in "abcd"]
     stretches: list[tuple[int, int | None]] = [(0, 500), (500, None)]
     for number, medium in enumerate(media):
         for start, end in stretches:
             found = [FramePoses(start + n, n / 25, [], propagated=n < 10 * number) for n in range(500)]
-            made = poses_of(found, medium, labeller.pose_fingerprint, (start, end), COCO_17, (SIZE[1], SIZE[0]), 40.0)
+            made = chunk_of_frames(
+                found, medium, labeller.pose_fingerprint, (start, end), COCO_17, (SIZE[1], SIZE[0]), 40.0
+            )
             labeller.poses.put(made)
     names = BlobStore.names
     monkeypatch.setattr(BlobStore, "names", lambda *given: listings.append(given) or names(*given))
@@ -253,6 +258,6 @@ def test_the_hint_names_the_labeller_and_nothing_does_without_it() -> None:
 
 def test_a_hint_that_makes_no_sense_is_refused() -> None:
     with pytest.raises(ValueError, match="do not go together"):
-        LabelParams.model_validate({"roi_propagation": {}, "looks": {"mirrored": True}})
+        LabelParams.model_validate({"roi_propagation": {}, "tta": {"flip": True}})
     with pytest.raises(InputError, match="saves nothing with backend movenet"):
         load_backend("movenet", PARAMS)

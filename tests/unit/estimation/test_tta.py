@@ -100,7 +100,7 @@ def test_unseen_keypoints_stay_unseen_and_are_taken_from_who_saw_them() -> None:
     assert pose.confidence[4] == 0
 
 
-def test_the_tta_are_described() -> None:
+def test_test_time_augmentation_is_described() -> None:
     said = TTABackend(Markers, TTA((257, 385), True, 321)).describe()
     assert said.pop("tta_code"), "poses do not outlive a change of how looks are joined"
     assert said == {
@@ -111,8 +111,8 @@ def test_the_tta_are_described() -> None:
     }
 
 
-def test_parameters_ask_for_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    from posemill.estimation import types
+def test_parameters_ask_for_test_time_augmentation(monkeypatch: pytest.MonkeyPatch) -> None:
+    from posemill.estimation import factory
     from posemill.params.label import LabelParams
 
     class Entry:
@@ -121,10 +121,10 @@ def test_parameters_ask_for_looks(monkeypatch: pytest.MonkeyPatch) -> None:
             assert not params.tta.enabled
             return Markers(params.long_edge_px)
 
-    monkeypatch.setattr(types, "find_backend", lambda name: Entry)
-    assert isinstance(types.load_backend("markers", LabelParams()), Markers)
+    monkeypatch.setattr(factory, "find_backend", lambda name: Entry)
+    assert isinstance(factory.load_backend("markers", LabelParams()), Markers)
     tta = {"scales_px": [641], "flip": True, "crop_px": 257}
-    backend = types.load_backend("markers", LabelParams.model_validate({"tta": tta}))
+    backend = factory.load_backend("markers", LabelParams.model_validate({"tta": tta}))
     assert isinstance(backend, TTABackend)
     described = backend.describe()
     assert (described["tta_long_edges_px"], described["tta_crop_px"]) == ([385, 641], 257)
