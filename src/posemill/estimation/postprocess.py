@@ -35,7 +35,7 @@ def mask_out_of_frame(
 
     Examples:
         >>> image = np.zeros((100, 200, 3), np.uint8)
-        >>> xy = np.array([[10, 20], [203, 50], [400, 50]], np.float32)
+        >>> xy = np.array([[10, 20], [202, 50], [400, 50]], np.float32)
         >>> pose = mask_out_of_frame(xy, np.full(3, 0.6, np.float32), image, keypoint_threshold=0.1)
         >>> pose.xy.tolist()
         [[10.0, 20.0], [199.0, 50.0], [nan, nan]]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from posemill.estimation.tta.ensemble import TTA, TTABackend, join
+from posemill.estimation.tta.ensemble import TTA, TTABackend, merge
 from posemill.estimation.types import Pose
 from posemill.pose.skeleton import COCO_17
 
@@ -94,7 +94,7 @@ def test_unseen_keypoints_stay_unseen_and_are_taken_from_who_saw_them() -> None:
     one, other = Markers(257)._pose(100, 100), Markers(257)._pose(100, 100)
     one.xy[3:5], one.confidence[3:5] = np.nan, 0
     other.xy[4:6], other.confidence[4:6] = np.nan, 0
-    (pose,) = join([one, other], 2, COCO_17)
+    (pose,) = merge([one, other], 2, COCO_17)
     assert np.flatnonzero(np.isnan(pose.xy).any(1)).tolist() == [4]
     np.testing.assert_allclose(pose.xy[3], BODY[3] + 100, atol=1e-3)
     assert pose.confidence[4] == 0

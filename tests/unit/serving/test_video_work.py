@@ -115,7 +115,7 @@ def test_memory_does_not_grow_with_the_length_of_a_video(work: VideoWork, tmp_pa
     """Ten times the pictures, which are 4 MB more, with nobody in them: the same memory."""
     import tracemalloc
 
-    poser = replace(work.poser, backend=Nobody())
+    poser = replace(work.poser, estimator=PoseEstimator.from_backend(Nobody(), work.poser.params))
     peaks = []
     for seconds in (1, 4, 40):
         video = write_video(tmp_path / f"{seconds}.mp4", 1, seconds * FPS)

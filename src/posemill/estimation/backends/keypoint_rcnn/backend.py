@@ -115,7 +115,7 @@ class KeypointRcnn(ThreadedBackend):
             "keypoint_threshold": self._params.keypoint_threshold,
         }
 
-    def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
+    def _pose_image(self, image: NDArray[np.uint8]) -> list[Pose]:
         import torch
 
         picture = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255

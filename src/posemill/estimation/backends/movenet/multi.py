@@ -57,7 +57,7 @@ class MoveNetManyBackend(ThreadedBackend):
             "keypoint_threshold": self._params.keypoint_threshold,
         }
 
-    def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
+    def _pose_image(self, image: NDArray[np.uint8]) -> list[Pose]:
         (people,) = self._finder.poses([image])
         return distinct([self._cropped(image, person) for person in people])
 

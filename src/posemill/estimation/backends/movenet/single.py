@@ -85,7 +85,7 @@ class MoveNetBackend(ThreadedBackend):
             "keypoint_threshold": params.keypoint_threshold,
         }
 
-    def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
+    def _pose_image(self, image: NDArray[np.uint8]) -> list[Pose]:
         found = self._movenet.look(image, whole(image))
         box = crop_around(found, image)
         if box is not None:

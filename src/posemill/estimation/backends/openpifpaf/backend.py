@@ -69,9 +69,9 @@ class OpenPifPafBackend:
 
     def stream(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[list[Pose]]:
         """See StreamingBackend."""
-        return mapped(self._pool, self._found, images, AHEAD * self._runtime.workers)
+        return mapped(self._pool, self._pose_image, images, AHEAD * self._runtime.workers)
 
-    def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
+    def _pose_image(self, image: NDArray[np.uint8]) -> list[Pose]:
         params = self._params
         return with_rotation_fallback(image, params.long_edge_px, params.rotation_fallback_threshold, self._look)
 

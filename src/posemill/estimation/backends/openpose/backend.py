@@ -53,7 +53,7 @@ class OpenPoseBackend(ThreadedBackend):
             "keypoint_threshold": params.keypoint_threshold,
         }
 
-    def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
+    def _pose_image(self, image: NDArray[np.uint8]) -> list[Pose]:
         picture, scale = network_input(image, self._params.long_edge_px)
         (fields,) = self._graph(picture)
         people = decoder.decode(fields[0], self._layout)

@@ -73,7 +73,7 @@ class PoseNetBackend(ThreadedBackend):
             "rotation_fallback_threshold": params.rotation_fallback_threshold,
         }
 
-    def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
+    def _pose_image(self, image: NDArray[np.uint8]) -> list[Pose]:
         threshold = 0.0 if self._one_person else self._params.rotation_fallback_threshold
         return with_rotation_fallback(image, self._params.long_edge_px, threshold, self._look)
 
