@@ -1,4 +1,4 @@
-"""`posemill draw`: the people in any video, also one that nobody added."""
+"""`posemill draw`: overlay of the tracks in any video, also one that is not in the database."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ def draw(which: str, folder: Path, pictures: int, sides: bool) -> None:
     settings = Settings.from_env()
     start_s, end_s, path = 0.0, float("inf"), Path(which)
     if path.is_file():
-        found, name = _tracked(settings, path), path.stem
+        tracked, name = _tracked(settings, path), path.stem
     elif path.suffix:
         raise InputError(f"there is no file {which}")
     else:
         medium, start_s, end_s = find(settings, which)
         if medium["kind"] != "video":
             raise InputError(f"medium {medium['digest'][:12]} has keypoints only: there is no picture to draw them on")
-        found, path = _stored(settings, medium["digest"])
+        tracked, path = _stored(settings, medium["digest"])
         name = medium["digest"][:12]
-    draw_tracks(path, found, folder / name, start_s, end_s, pictures, sides)
-    click.echo(f"{folder / name}.mp4 and .png: {', '.join(map(counted, found.tracks)) or 'nobody was found'}")
+    draw_tracks(path, tracked, folder / name, start_s, end_s, pictures, sides)
+    click.echo(f"{folder / name}.mp4 and .png: {', '.join(map(counted, tracked.tracks)) or 'nobody was found'}")
 
 
 def _tracked(settings: Settings, path: Path) -> MediumTracks:

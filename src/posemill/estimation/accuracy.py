@@ -55,7 +55,7 @@ def best_pairs(
 
 
 def compare(pairs: Iterable[tuple[MediumTracks, MediumTracks]]) -> PoseAccuracy | None:
-    """Compute accuracy over (estimated, true) tracks of media; None without a true pose. Keypoints are matched by name."""
+    """Compute accuracy over (estimated, true) tracks of media, by keypoint names; None without a true pose."""
     similarities: list[NDArray[np.float64]] = []
     errors: list[NDArray[np.float64]] = []
     for found, truth in pairs:

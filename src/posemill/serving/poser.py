@@ -60,7 +60,7 @@ class Poser:
             return self.estimator.track(path, on_frame, sandboxed=True)
 
     def poses(self, image: NDArray[np.uint8]) -> list[Pose]:
-        """Everybody in a picture (H, W, 3) uint8 RGB, surest first."""
+        """Everybody in a picture (H, W, 3) uint8 RGB, most confident first."""
         return self.estimator.predict([image])[0]
 
 

@@ -87,8 +87,8 @@ def _labelled(
         return None
     session = opened.enter_context(open_session(params, settings, [STAGE]))
     with progress() as report:
-        label_backlog(session.labeller, session.ledger, session.only(set(videos)), report)
-    for medium, reason in session.set_aside([STAGE]).items():
+        label_backlog(session.labeller, session.ledger, session.select(set(videos)), report)
+    for medium, reason in session.quarantined_now([STAGE]).items():
         if medium in videos:
             videos[medium].status, videos[medium].reason = "quarantined", reason
     return session

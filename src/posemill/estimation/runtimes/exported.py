@@ -1,4 +1,4 @@
-"""Networks exported for one picture size each, kept on disk under a name of what they compute."""
+"""Cache of exported networks, one file a picture size, named by digest of weights and code."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ class ExportedNetworks:
                 os.utime(kept.parent)  # used now, so it is not the next to go
             yield kept
             return
-        # whole or not there: written aside, then renamed; a run beside this one may have been quicker
-        with tempfile.TemporaryDirectory(dir=self._folder()) as aside:
-            new = Path(aside) / "new"
+        # atomic: written to a temporary folder, then renamed; a concurrent run may have been quicker
+        with tempfile.TemporaryDirectory(dir=self._folder()) as temporary:
+            new = Path(temporary) / "new"
             new.mkdir()
             self._export(height_px, width_px, new / kept.name)
             with suppress(OSError):  # a cache that cannot be written costs time, nothing else

@@ -1,4 +1,4 @@
-"""The pose backend: picture, graph, decoder, poses in the picture's own pixels."""
+"""OpenPose as a pose backend: preprocessing, graph, decoder, poses in the picture's own pixels."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class OpenPoseBackend(ThreadedBackend):
     """See PoseBackend.
 
     The longer side becomes `params.long_edge_px`, rounded down to a multiple of 16. Keypoints that the picture does not
-    show are not guessed, so `force_complete` has no meaning here; nor have the seeds of OpenPifPaf's decoder and its
-    second look at people who lie.
+    show are not guessed, so `force_complete` has no meaning here; nor have the seeds of OpenPifPaf's decoder and the
+    rotation fallback for people who lie.
     """
 
     def __init__(self, network: GraphFile, params: LabelParams) -> None:

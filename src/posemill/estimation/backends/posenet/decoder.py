@@ -59,7 +59,11 @@ class DecodedPose:
 
 
 def decode_many(fields: Fields, seed: float, instance: float) -> list[DecodedPose]:
-    """Everybody, surest first. `seed`: heat of a person's first keypoint; `instance`: people less sure are left out."""
+    """Decode everybody, the most confident first.
+
+    seed      heat of a person's first keypoint.
+    instance  people of less confidence are left out.
+    """
     keypoint, cells = seeds(fields.heat, seed, MOST_SEEDS)
     if not len(keypoint):
         return []
@@ -123,16 +127,16 @@ def _grow(fields: Fields, root: Ints, start: Floats) -> Floats:
 
 
 def _sure(confidence: Floats) -> list[float]:
-    """Of every person (N, 17): the mean in which the three surest keypoints count three times."""
+    """Of every person (N, 17): the mean in which the three most confident keypoints count three times."""
     ranked = -np.sort(-confidence, axis=1)
     weight = np.where(np.arange(KEYPOINTS) < 3, 3.0, 1.0)
     return [float(v) for v in (ranked * weight).sum(1) / weight.sum()]
 
 
 def _people(xy: Floats, confidence: Floats) -> list[DecodedPose]:
-    """Poses (N, 17, 2), surest first; one that agrees with a surer one is the same person seen from another seed.
+    """Poses (N, 17, 2), most confident first; one that agrees with a better one is the same person from another seed.
 
-    A keypoint that a surer person has already says nothing for a second one: most ghosts are made of others' limbs.
+    A keypoint that a better person has already does not count for a second one: most ghosts are others' limbs.
     """
     area = np.maximum(box_area(xy), 1).astype(np.float32)
     free = np.ones(confidence.shape, bool)
