@@ -1,4 +1,4 @@
-"""`posemill tracks`: pictures of what was found."""
+"""`posemill tracks`: overlay video and contact sheet of stored tracks."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ def tracks(which: str, folder: Path | None, pictures: int, sides: bool) -> None:
     labeller = _labeller(settings)
     if labeller.missing([digest]):
         raise InputError(f"medium {digest[:12]} is not labelled with the parameters of params.yaml: `posemill label`")
-    found = labeller.labelled(digest)
+    tracked = labeller.labelled(digest)
     draw_tracks(
-        MediaStore(settings.store_url).fetch(digest), found, folder / digest[:12], start_s, end_s, pictures, sides
+        MediaStore(settings.store_url).fetch(digest), tracked, folder / digest[:12], start_s, end_s, pictures, sides
     )
-    people = ", ".join(map(counted, found.tracks)) or "nobody was found"
+    people = ", ".join(map(counted, tracked.tracks)) or "nobody was found"
     click.echo(f"{folder / digest[:12]}.mp4 and .png: {people}")
 
 
 def counted(track: PoseTrack) -> str:
-    """A person and how many poses, as the commands say it."""
+    """Format a person with the number of poses."""
     from posemill.pose.interpolate import found_only
 
     found = len(found_only(track))
@@ -81,9 +81,9 @@ def find(settings: Settings, which: str) -> tuple[Any, float, float]:
 
 
 def draw_tracks(
-    path: Path, found: MediumTracks, target: Path, start_s: float, end_s: float, pictures: int, sides: bool
+    path: Path, tracked: MediumTracks, target: Path, start_s: float, end_s: float, pictures: int, sides: bool
 ) -> None:
-    """Write `target`.mp4 and `target`.png."""
+    """Write the overlay video `target`.mp4 and the contact sheet `target`.png."""
     from posemill.estimation.overlay import Overlay
     from posemill.video.draw import contact_sheet, write_png
     from posemill.video.encode import VideoWriter
@@ -93,7 +93,7 @@ def draw_tracks(
     frames, kept = (min(end_s, facts.duration_s) - start_s) * facts.fps, []
     middles = {int((part + 0.5) * frames / pictures) for part in range(pictures)}
     with VideoWriter(target.with_suffix(".mp4"), facts.fps, facts.width_px, facts.height_px) as writer:
-        for number, (frame, people) in enumerate(Overlay(found, sides).frames(path, start_s, end_s)):
+        for number, (frame, people) in enumerate(Overlay(tracked, sides).frames(path, start_s, end_s)):
             writer.write(frame.image, frame.time_s - start_s)
             if number in middles:
                 kept.append((frame.image, f"{frame.time_s:.1f} s: {', '.join(map(str, people)) or 'nobody'}"))

@@ -89,7 +89,7 @@ def import_answers(connection: Connection, labelled: Labelled, path: Path, annot
     done; dismissed, when nothing of them was changed.
     Errors: InputError that names every medium, frame, person and keypoint that is not known; nothing is then written.
     """
-    answers = read(path, labelled.labeller.backend.skeleton)
+    answers = read(path, labelled.labeller.estimator.skeleton)
     rows = _rows(labelled, answers)
     if answers.faults:
         raise InputError(f"{path}: nothing was imported, since {_listed(answers.faults)}")

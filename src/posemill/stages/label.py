@@ -68,7 +68,7 @@ def run(params: LabelParams, inputs: Workspace, outputs: Path, settings: Setting
         for medium in media:
             medium.entry = entries.get(medium.medium)
         write_labelled(outputs / "media.parquet", media)
-        about = described(session.labeller.backend if session else None, params)
+        about = described(session.labeller.estimator.backend if session else None, params)
         (outputs / "labeller.json").write_text(json.dumps(about, indent=2) + "\n")
         propagated = session.labeller.propagated(m.medium for m in media if m.status == "labelled") if session else 0
         return _result(media, said, _accuracy(session, media, outputs) if session else None, propagated)
@@ -87,8 +87,8 @@ def _labelled(
         return None
     session = opened.enter_context(open_session(params, settings, [STAGE]))
     with progress() as report:
-        label_backlog(session.labeller, session.ledger, session.only(set(videos)), report)
-    for medium, reason in session.set_aside([STAGE]).items():
+        label_backlog(session.labeller, session.ledger, session.select(set(videos)), report)
+    for medium, reason in session.quarantined_now([STAGE]).items():
         if medium in videos:
             videos[medium].status, videos[medium].reason = "quarantined", reason
     return session
