@@ -107,7 +107,7 @@ def test_every_real_clip_is_read(material: Path) -> None:
     for name, _, _, frames, fps, size, *_ in rows:
         found = probe(material / "clips" / name)
         width_px, height_px = map(int, size.split("x"))  # as stored: two of the clips have pixels that are not square
-        with av.open(str(material / "clips" / name)) as container:
+        with av.open(str(material / "clips" / name), metadata_errors="ignore") as container:
             ratio = container.streams.video[0].sample_aspect_ratio or 1
         shown_px = width_px if abs(ratio - 1) < 0.01 else round(width_px * ratio)
         assert (found.width_px, found.height_px) == (shown_px, height_px)
