@@ -24,10 +24,15 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
 def test_an_error_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_text("old")
-    with pytest.raises(OSError, match="disk"), atomic_path(path) as part:
-        assert part.suffix == ".png"
-        part.write_text("ne")
-        raise OSError(28, "disk")
+
+    def fails() -> None:
+        with atomic_path(path) as part:
+            assert part.suffix == ".png"
+            part.write_text("ne")
+            raise OSError(28, "disk")
+
+    with pytest.raises(OSError, match="disk"):
+        fails()
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.png"]
 
@@ -37,9 +42,14 @@ def test_a_folder_s_files_come_together(tmp_path: Path) -> None:
     path.mkdir()
     (path / "other.txt").write_text("stays")
     (path / "a.txt").write_text("old")
-    with pytest.raises(ZeroDivisionError), atomic_folder(path) as part:
-        (part / "a.txt").write_text("half")
-        raise ZeroDivisionError
+
+    def fails() -> None:
+        with atomic_folder(path) as part:
+            (part / "a.txt").write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
     assert (path / "a.txt").read_text() == "old"
     with atomic_folder(path) as part:
         (part / "sub").mkdir()
