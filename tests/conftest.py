@@ -23,7 +23,7 @@ def material() -> Path:
 
 @pytest.fixture
 def cases() -> Path:
-    """The folder of inputs after public bug reports, a folder a kind, beside the repository; skipped where it is not."""
+    """Inputs after public bug reports, a folder a kind, beside the repository; skipped where they are not there."""
     if not CASES.is_dir():
         pytest.skip(f"inputs after bug reports are not on this machine: no {CASES}")
     return CASES
