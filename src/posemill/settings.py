@@ -12,6 +12,7 @@ from posemill.errors import InputError
 KNOWN = {
     "POSEMILL_HOME": "folder of the embedded database and store; default .posemill in the workspace",
     "POSEMILL_DATABASE_URL": "postgresql://user:password@host:port/name; default: embedded server",
+    "POSEMILL_DATABASE_SCHEMA": "schema of posemill's tables, made if need be; default: the first of the search path",
     "POSEMILL_STORE_URL": "any fsspec URL for media and tracks; default: <home>/store",
     "POSEMILL_WORKSPACE": "folder with params.yaml and dvc.yaml; default: the current folder",
     "POSEMILL_KEY": "API key that posemill itself sends, in `posemill try` and `posemill uat run --service`",
@@ -38,6 +39,7 @@ class Settings:
     home: Path
     database_url: str | None = field(default=None, repr=False)  # carries a password
     store_url: str = ""
+    database_schema: str | None = None
     key: str | None = field(default=None, repr=False)  # of a service that wants one
 
     @classmethod
@@ -55,4 +57,5 @@ class Settings:
             database_url=env.get("POSEMILL_DATABASE_URL") or None,
             store_url=env.get("POSEMILL_STORE_URL") or str(home / "store"),
             key=env.get("POSEMILL_KEY") or None,
+            database_schema=env.get("POSEMILL_DATABASE_SCHEMA") or None,
         )
