@@ -20,6 +20,7 @@ from posemill.store.server_files import drop_stale_pid, free_port, is_free, last
 
 USER = "posemill"
 STATE_ROOT = Path("/var/lib")
+START_S, POLL_S = 60.0, 0.05
 START_ATTEMPTS = 8  # after a SIGKILL the old children need a moment to let go of the shared memory
 _CLUSTER = (
     "--auth=scram-sha-256",
@@ -65,6 +66,9 @@ class EmbeddedServer:
         port = self._recorded().get("port")
         if not port or not self._password.exists():
             return None
+        return self._url(int(port))
+
+    def _url(self, port: int) -> str:
         return f"postgresql://{USER}:{self._password.read_text().strip()}@127.0.0.1:{port}/{USER}"
 
     def running(self) -> bool:
@@ -169,26 +173,23 @@ class EmbeddedServer:
         for attempt in range(START_ATTEMPTS):
             drop_stale_pid(data)
             port = self._port(attempt)
-            options = f"-p {port} -c unix_socket_directories='{socket_folder(data)}'"
-            start: list[object] = [
-                self._tool("pg_ctl"),
-                "start",
-                "-D",
-                data,
-                "-w",
-                "-t",
-                "60",
-                "-l",
-                self.log,
-                "-o",
-                options,
-            ]
-            if os_user.run(start, self.log) == 0:
+            if self._run_server(os_user, data, port):
                 self._write_record(data, port)
                 self._make_database()
                 return
             time.sleep(0.25 * (attempt + 1))
         raise Unavailable(f"the embedded database in {data} does not start: {last_line(self.log)} (log: {self.log})")
+
+    def _run_server(self, os_user: OsUser, data: Path, port: int) -> bool:
+        """Start the server itself, not by pg_ctl, which gives paths to a shell; False when it ended at once."""
+        folder = f"unix_socket_directories={socket_folder(data)}"
+        process = os_user.spawn([self._tool("postgres"), "-D", data, "-p", port, "-c", folder], self.log)
+        url, until = self._url(port), time.monotonic() + START_S
+        while process.alive and time.monotonic() < until:
+            if _answers(url, "postgres", data):
+                return True
+            time.sleep(POLL_S)
+        return False
 
     def _port(self, attempt: int) -> int:
         """The recorded port, so that addresses stay valid, unless something else holds it (not only for a moment)."""
