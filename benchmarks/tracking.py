@@ -33,7 +33,7 @@ from posemill.estimation.types import FramePoses, FrameSpan, Pose, load_backend
 from posemill.estimation.video import find_poses
 from posemill.params.label import LabelParams
 from posemill.params.tracking import TrackingParams
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import found_only
 from posemill.pose.oks import box_area, oks
 from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import PoseTrack

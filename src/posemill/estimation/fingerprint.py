@@ -56,5 +56,5 @@ def _code_of_tracking() -> str:
     """To track again for a comment costs little; to forget that the code changed costs trust."""
     package = Path(__file__).parents[1]
     files = sorted((package / "estimation" / "tracking").glob("*.py"))
-    files += [package / "pose" / name for name in ("oks.py", "interpolate.py")]
+    files += [package / "pose" / name for name in ("oks.py", "gaps.py")]
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()

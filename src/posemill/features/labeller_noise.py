@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from posemill.errors import CheckpointError
 from posemill.features.pipeline import EXTENT_QUANTILE
 from posemill.pose.conversion import common
+from posemill.pose.gaps import found_only
 from posemill.pose.geometry import sides
-from posemill.pose.interpolate import found_only
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError, InputError
 from posemill.pose.definition import defined, definition
-from posemill.pose.geometry import fill_in_time, seen, sides
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import fill_in_time, found_only
+from posemill.pose.geometry import seen, sides
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import PoseTrack
 from posemill.pose.window import WindowSpec, cut

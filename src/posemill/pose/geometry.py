@@ -1,4 +1,4 @@
-"""Geometry of poses: bones, extents, and filling keypoints that were not seen for a while."""
+"""Geometry of poses: bones, bone lengths and extents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def bone_lengths(xy: NDArray[np.float32], skeleton: Skeleton) -> NDArray[np.floa
 
 
 def seen(xy: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which keypoints are seen. xy (..., K, 2) → (..., K)."""
+    """Return the mask of keypoints that are seen. xy (..., K, D) → (..., K)."""
     return np.asarray(~np.isnan(xy[..., 0]))
 
 
@@ -31,30 +31,3 @@ def sides(xy: NDArray[np.float32]) -> NDArray[np.float32]:
     of_each = [np.fmax.reduce(c, axis=-1) - np.fmin.reduce(c, axis=-1) for c in each]
     size = np.stack(of_each, -1)
     return np.asarray(np.where(np.isfinite(size), size, 0.0), np.float32)
-
-
-def fill_in_time(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Replace NaN by linear interpolation along time; before the first and after the last sighting by that one.
-
-    x  (N, T, K, D); NaN = not seen.
-    Returns the same shape; a keypoint that is never seen stays NaN.
-    """
-    known = seen(x)
-    window, keypoint = np.nonzero(~known.all(1))  # most keypoints are seen all the time
-    filled = np.array(x, np.float32)
-    filled[window, :, keypoint] = _filled(x[window, :, keypoint], known[window, :, keypoint])
-    return filled
-
-
-def _filled(x: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """(M, T, D) and (M, T): one keypoint of one window each."""
-    frames = x.shape[1]
-    at = np.arange(frames)[None]
-    before = np.maximum.accumulate(np.where(known, at, -1), axis=1)
-    after = np.minimum.accumulate(np.where(known, at, frames)[:, ::-1], axis=1)[:, ::-1]
-    left = np.where(before < 0, after, before).clip(0, frames - 1)
-    right = np.where(after >= frames, before, after).clip(0, frames - 1)
-    weight = ((at - left) / np.maximum(right - left, 1)).clip(0, 1).astype(np.float32)[..., None]
-    a = np.take_along_axis(x, left[..., None], axis=1)
-    b = np.take_along_axis(x, right[..., None], axis=1)
-    return np.asarray(a + (b - a) * weight, np.float32)

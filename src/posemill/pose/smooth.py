@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
+from posemill.pose.gaps import for_smoothing, split_at_gaps
 from posemill.pose.geometry import sides
 
 Method: TypeAlias = Literal["gaussian", "butterworth", "kalman", "one_euro"]
@@ -134,10 +135,10 @@ def _by_sightings(time_s: Floats, x: NDArray[np.float32], gap_s: float, kernel: 
     for pattern in np.unique(known, axis=1).T:
         rows = np.flatnonzero(pattern)
         together = np.flatnonzero((known == pattern[:, None]).all(0))
-        for stretch in np.split(rows, np.flatnonzero(np.diff(time_s[rows]) > gap_s) + 1):
-            if len(stretch):
-                at = np.ix_(stretch, together)
-                out[at] = kernel(time_s[stretch], x[at].astype(np.float64))
+        for run in split_at_gaps(time_s[rows], for_smoothing(gap_s)):
+            if len(run):
+                at = np.ix_(rows[run], together)
+                out[at] = kernel(time_s[rows[run]], x[at].astype(np.float64))
     return out
 
 

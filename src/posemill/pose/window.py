@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
+from posemill.pose.gaps import for_windows, resample
 from posemill.pose.smooth import Method, smooth
 from posemill.pose.track import PoseTrack
 
@@ -23,7 +24,7 @@ class WindowSpec:
     clip_frames T for sampling `clip`.
     scales      sampling `time` also cuts windows of scale · duration_s every scale · stride_s, all with T poses, so
                 that fast and slow repetitions both fill a window.
-    gap_s       a keypoint is interpolated between two sightings at most this far apart, otherwise it is NaN.
+    gap_s       longest gap between two sightings of a keypoint that is interpolated, see posemill.pose.gaps.
     smooth_s    how strongly jitter is calmed before resampling: standard deviation of the Gaussian, or what damps as
                 much with another method; 0 = not.
     smoothing   the method, see posemill.pose.smooth.
@@ -97,26 +98,9 @@ def cut(track: PoseTrack, spans: NDArray[np.float64], spec: WindowSpec, coordina
     place = track.xy if coordinates == 2 or track.z is None else np.concatenate([track.xy, track.z[..., None]], -1)
     calm = smooth(spec.smoothing, track.time_s, place, spec.smooth_s, spec.gap_s)
     values = np.concatenate([calm[..., :2], track.confidence[..., None], calm[..., 2:]], -1)
+    gaps = for_windows(spec.gap_s)
     for k in range(len(track.skeleton)):
         known = ~np.isnan(track.xy[:, k, 0])
         if known.any():
-            out[:, :, k] = _resample(track.time_s[known], values[known, k], at_s, spec)
+            out[:, :, k] = resample(track.time_s[known], values[known, k], at_s, gaps)
     return out
-
-
-def _resample(
-    time_s: NDArray[np.float64], values: NDArray[np.float32], at_s: NDArray[np.float64], spec: WindowSpec
-) -> NDArray[np.float32]:
-    """One keypoint's (S, C) sightings at other times (N, T) → (N, T, C), NaN and 0 inside gaps and past the ends."""
-    step = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
-    right = np.searchsorted(time_s, at_s).clip(1, max(len(time_s) - 1, 1))
-    left = right - 1
-    right = right.clip(max=len(time_s) - 1)
-    width = time_s[right] - time_s[left]
-    weight = ((at_s - time_s[left]) / np.where(width > 0, width, 1)).clip(0, 1)[..., None]
-    mixed = values[left] * (1 - weight) + values[right] * weight
-    # a track ends half a frame after its last pose, so the clamped ends reach one step out
-    outside = (at_s < time_s[0] - step) | (at_s > time_s[-1] + step)
-    unseen = outside | ((width > max(spec.gap_s, 1.5 * step)) & (weight[..., 0] > 0) & (weight[..., 0] < 1))
-    nothing = np.array([np.nan, np.nan, 0, np.nan])[: values.shape[-1]]
-    return np.where(unseen[..., None], nothing, mixed).astype(np.float32)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.params.validate import ValidateParams
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import found_only
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.quality.facts import TrackFacts, track_facts

@@ -8,7 +8,7 @@ from posemill.features.augment.keypoint_noise import noise
 from posemill.features.augment.time import change_speed, fewer_frames, fill, stretch_time
 from posemill.features.augment.view import swap_stretches, turn
 from posemill.params.train import AugmentParams
-from posemill.pose.geometry import fill_in_time
+from posemill.pose.gaps import fill_in_time
 from posemill.pose.skeleton import BODY_12
 
 OFF = AugmentParams(

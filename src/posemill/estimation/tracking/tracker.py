@@ -12,7 +12,7 @@ from posemill.estimation.tracking.person import Person
 from posemill.estimation.tracking.similarity import body_similarity, log_lengths, to_each_other, to_expected
 from posemill.estimation.types import Pose
 from posemill.params.tracking import TrackingParams
-from posemill.pose.interpolate import fill_gaps
+from posemill.pose.gaps import fill_gaps
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import PoseTrack, State
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.pose.gaps import FOR_FRAME_RATES
 from posemill.pose.track import MediumTracks, PoseTrack, State
 
 Change = Callable[[MediumTracks], MediumTracks]
@@ -58,7 +59,7 @@ def _between(track: PoseTrack, moments: NDArray[np.float64], step: float, fps: f
     """Linear between neighbouring poses; none where the person was lost in between."""
     right = np.searchsorted(track.time_s, moments, side="right").clip(1, len(track) - 1)
     width = track.time_s[right] - track.time_s[right - 1]
-    kept = np.flatnonzero(width <= 1.5 * step)
+    kept = np.flatnonzero(FOR_FRAME_RATES.bridges(width, step))
     moments, right, width = moments[kept], right[kept], width[kept]
     weight = ((moments - track.time_s[right - 1]) / width).clip(0, 1).astype(np.float32)
     weight = np.where(np.abs(weight - weight.round()) < SAME, weight.round(), weight)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from posemill.pose.interpolate import fill_gaps, found_only
+from posemill.pose.gaps import fill_gaps, fill_in_time, found_only
 from posemill.pose.skeleton import BODY_12
 from posemill.pose.track import PoseTrack, State
 
@@ -78,3 +78,12 @@ def test_found_poses_are_never_changed(gone: set[int], max_gap_s: float) -> None
     assert widest == 1 or widest / FPS > max_gap_s - 1e-6
     np.testing.assert_allclose(filled.xy, places(filled.time_s), atol=1e-3)
     assert set(filled.frame[filled.state == State.INTERPOLATED].tolist()) <= gone
+
+
+def test_gaps_are_filled_linearly_and_held_at_the_ends() -> None:
+    x = np.full((1, 6, 2, 2), np.nan, np.float32)
+    x[0, 1, 0], x[0, 4, 0] = (0, 10), (3, 40)
+    filled = fill_in_time(x)
+    assert filled[0, :, 0, 0].tolist() == [0, 0, 1, 2, 3, 3]
+    assert filled[0, :, 0, 1].tolist() == [10, 10, 20, 30, 40, 40]
+    assert np.isnan(filled[0, :, 1]).all()
