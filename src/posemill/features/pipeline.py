@@ -58,33 +58,32 @@ class FeaturePipeline:
         """(N, T, K, C) windows → (N, T, K, coordinates): without confidence."""
         return windows[..., :2] if self.coordinates == 2 else windows[..., (0, 1, 3)]
 
-    def spans(self, track: PoseTrack, start_s: float | None = None, end_s: float | None = None) -> NDArray[np.float64]:
-        """(N, 2) start and end, seconds, of the windows that `windows` returns, row by row."""
-        return self._cut(track, start_s, end_s)[1]
-
     def windows(
         self, track: PoseTrack, start_s: float | None = None, end_s: float | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Windows of one person's track between two times (None or NaN = from the first, to the last pose).
+        """Cut one person's track into windows, between two times (None or NaN = from the first, to the last pose).
 
-        Returns (N, T, K, C) float32: x_px, y_px, confidence (and z), NaN = not seen; and their starts (N,) float64
-        seconds. N is 0 where the person is hardly seen. Errors: InputError where z is needed and the track has none.
+        Returns (N, T, K, C) float32: x_px, y_px, confidence (and z), NaN = not seen; and (N, 2) float64, start and end
+        of each in seconds. N is 0 where the person is hardly seen. Errors: InputError where z is needed and the track
+        has none; SkeletonError where the track lacks a keypoint.
         """
-        windows, spans = self._cut(track, start_s, end_s)
-        return windows, spans[:, 0]
-
-    def _cut(
-        self, track: PoseTrack, start_s: float | None, end_s: float | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        track = found_only(track.to(self.skeleton))  # windows have their own rule for gaps, WindowSpec.gap_s
+        track = found_only(track)
         if len(track) == 0:
-            return np.zeros((0, *self.shape), np.float32), np.zeros((0, 2))
+            return self.windows_at(track, np.zeros((0, 2)))
         step = float(np.median(np.diff(track.time_s))) if len(track) > 1 else 0.0
         start = track.time_s[0] if start_s is None or np.isnan(start_s) else start_s
         end = track.time_s[-1] + step if end_s is None or np.isnan(end_s) else end_s
-        spans = self.window.spans(float(start), float(end))
+        return self.windows_at(track, self.window.spans(float(start), float(end)))
+
+    def windows_at(
+        self, track: PoseTrack, spans: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Cut given spans (N, 2) out of a track; as `windows`, without those in which the person is hardly seen."""
+        track = found_only(track.to(self.skeleton))  # interpolated rows are no sightings, see posemill.pose.gaps
+        if len(track) == 0:
+            return np.zeros((0, *self.shape), np.float32), np.zeros((0, 2))
         windows = cut(track, spans, self.window, self.coordinates)
-        keep = seen(windows[..., :2]).any(-1).mean(-1) >= self.window.min_seen if len(spans) else np.zeros(0, bool)
+        keep = seen(windows[..., :2]).any(-1).mean(-1) >= self.window.min_seen
         return windows[keep], spans[keep]
 
     def fit(self, windows: NDArray[np.float32]) -> FeaturePipeline:

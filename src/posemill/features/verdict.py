@@ -42,7 +42,7 @@ def timeline(
 ) -> NDArray[np.float32]:
     """Probabilities at moments: the verdict of the windows that cover each.
 
-    window_probs (N, C), spans (N, 2) seconds (FeaturePipeline.spans), at_s (M,) seconds.
+    window_probs (N, C), spans (N, 2) seconds (FeaturePipeline.windows), at_s (M,) seconds.
     Returns (M, C) float32; NaN at moments that no window covers.
     """
     covers = (at_s[:, None] >= spans[:, 0]) & (at_s[:, None] < spans[:, 1])

@@ -102,8 +102,8 @@ class ActivityPredictor:
         track           of any skeleton with the model's keypoints, and of any frame rate.
         start_s, end_s  the stretch that is cut into windows; None = from the first to the last pose.
         """
-        windows, _ = self.features.windows(track, start_s, end_s)
-        return self.features.spans(track, start_s, end_s), windows, self.probabilities(windows)
+        windows, spans = self.features.windows(track, start_s, end_s)
+        return spans, windows, self.probabilities(windows)
 
 
 def _read(path: Path) -> Any:

@@ -116,8 +116,7 @@ def _streams(
         actor = main_subject(tracks)
         if actor is None:
             continue
-        windows, _ = features.windows(actor, 0.0, tracks.duration_s)
-        spans = features.spans(actor, 0.0, tracks.duration_s)
+        windows, spans = features.windows(actor, 0.0, tracks.duration_s)
         said = ask(windows) if len(windows) else np.zeros((0, len(judged.classes)), np.float32)
         known = [_stretch(c, tracks.duration_s) for c in several if c.medium == tracks.medium]
         found = [events.Stretch(s.start_s, s.end_s, s.activity) for s in segments(spans, said, judged.classes)]
