@@ -151,6 +151,7 @@ def load_judge(params: Params, inputs: Workspace, network: Path | None = None) -
     """The network of a folder (None: evaluate.network), with features.json from there or where it was trained."""
     from posemill import models
     from posemill.evaluation.predict import predict_fn
+    from posemill.features.calibration_file import rejection_threshold
     from posemill.features.pipeline import FeaturePipeline
 
     own = inputs.root / params.evaluate.network
@@ -173,7 +174,7 @@ def load_judge(params: Params, inputs: Workspace, network: Path | None = None) -
     ask = predict_fn(trained, features, float(calibration.get("temperature", 1.0)), params.evaluate.batch_size)
     accuracy, below = (
         _json(evaluated / "metrics.json").get("accuracy"),
-        float(calibration.get("rejection_threshold") or 0.0),
+        rejection_threshold(calibration) or 0.0,
     )
     return Judge(ask, features, card.classes, card.name, weights, accuracy, below)
 
