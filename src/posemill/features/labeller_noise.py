@@ -19,7 +19,7 @@ from posemill.errors import CheckpointError
 from posemill.features.pipeline import EXTENT_QUANTILE
 from posemill.pose.conversion import common
 from posemill.pose.gaps import found_only
-from posemill.pose.geometry import sides
+from posemill.pose.geometry import box_size
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack
 
@@ -132,7 +132,7 @@ def _errors(true: PoseTrack, found: list[PoseTrack]) -> _Errors | None:
     """Errors of the found poses that lie nearest to a true person's, frame by frame."""
     if len(true) < 2:
         return None
-    size = max(float(np.quantile(sides(true.xy).max(-1), EXTENT_QUANTILE)), 1e-3)
+    size = max(float(np.quantile(box_size(true.xy).max(-1), EXTENT_QUANTILE)), 1e-3)
     nearest = np.full(len(true), NEAR)
     xy = np.full_like(true.xy, np.nan)
     for track in found:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.pose.geometry import sides
+from posemill.pose.geometry import box_size
 from posemill.pose.track import MediumTracks, PoseTrack
 
 STEP_S = 0.25  # movement is judged over this time, so that an estimator's jitter counts little
@@ -50,7 +50,7 @@ def main_subject(tracks: MediumTracks, start_s: float = 0.0, end_s: float = floa
 
 
 def _traits(track: PoseTrack, length_s: float, centre: NDArray[np.float64], diagonal: float) -> _Traits:
-    size = float(np.median(sides(track.xy).max(-1)))
+    size = float(np.median(box_size(track.xy).max(-1)))
     middle = np.nan_to_num(_middle(track.xy), nan=0.0)
     away = float(np.median(np.linalg.norm(middle - centre, axis=-1))) / (diagonal / 2)
     step = float(np.median(np.diff(track.time_s)))
@@ -90,7 +90,7 @@ def _joined(actor: PoseTrack, piece: PoseTrack) -> PoseTrack:
     else:
         return actor
     near = [_middle(first.xy[-5:]), _middle(second.xy[:5])]
-    size = [float(np.median(sides(t.xy).max(-1))) for t in (first, second)]
+    size = [float(np.median(box_size(t.xy).max(-1))) for t in (first, second)]
     away = float(np.linalg.norm(np.nanmean(near[0], 0) - np.nanmean(near[1], 0)))
     if not away < PIECE_REACH * max(size) or not 0.5 < size[0] / max(size[1], 1e-6) < 2:
         return actor

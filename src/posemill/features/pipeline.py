@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from posemill.errors import CheckpointError, InputError
 from posemill.pose.definition import defined, definition
 from posemill.pose.gaps import fill_in_time, found_only
-from posemill.pose.geometry import seen, sides
+from posemill.pose.geometry import box_size, seen
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import PoseTrack
 from posemill.pose.window import WindowSpec, cut
@@ -188,7 +188,7 @@ def _centre_and_scale(xy: NDArray[np.float32], body: Skeleton) -> NDArray[np.flo
     """(N, T, K, D) pixels → the same, centred on the window's median trunk and divided by its extent; NaN stays."""
     middle = _median(_mean_of_seen(xy[:, :, trunk_of(body)]))
     middle = np.where(np.isnan(middle), _median(_mean_of_seen(xy)), middle)
-    extent = sides(xy).max(-1)
+    extent = box_size(xy).max(-1)
     size = np.quantile(extent, EXTENT_QUANTILE, axis=1) if extent.size else np.zeros(len(xy))
     return np.asarray((xy - middle[:, None, None]) / np.maximum(size, 1e-3)[:, None, None, None], np.float32)
 

@@ -31,7 +31,7 @@ def leaks(clips: Sequence[ClipPoses]) -> list[str]:
     for clip in clips:
         if clip.official is not None:
             media.setdefault(clip.medium, set()).add(clip.official)
-    shared = [f"medium {medium[:12]}" for medium, sides in media.items() if len(sides) > 1]
+    shared = [f"medium {medium[:12]}" for medium, splits in media.items() if len(splits) > 1]
     if shared:
         told.append(
             f"clips of one medium are on both sides of the official split, expected all on one: {_some(shared)}; give "

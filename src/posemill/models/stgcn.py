@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from posemill.cpu_kernels.batch_norm import normalised, normalised_joined, normalised_split
+from posemill.cpu_kernels.batch_norm import batch_norm, batch_norm_concat, batch_norm_split
 from posemill.cpu_kernels.graph_matmul import graph_matmul
 from posemill.cpu_kernels.temporal_max_pool import temporal_max_pool
 from posemill.models.streams import STREAMS, KeypointStreams
@@ -40,7 +40,7 @@ class _Norm(nn.BatchNorm1d):
     """Batch normalisation of the last axis."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return normalised(self, x)
+        return batch_norm(self, x)
 
 
 class _Graph(nn.Module):
@@ -58,7 +58,7 @@ class _Graph(nn.Module):
         b, t, k, c = x.shape
         parts = self.parts.transpose(0, 1).flatten(0, 1)  # rows keypoint by keypoint, so that parts lie side by side
         h = self.project(graph_matmul(parts, x.reshape(b * t, k, c)).view(b, t, k, -1))
-        return normalised(self.norm, h, self.skip(x), relu=True)
+        return batch_norm(self.norm, h, self.skip(x), relu=True)
 
 
 class _Temporal(nn.Module):
@@ -88,17 +88,17 @@ class _Temporal(nn.Module):
     def forward(self, x: Tensor, skip: Tensor | None) -> Tensor:
         if self.stride == 1:  # one product: so narrow a one as the plain branch costs half as much as all
             h = functional.linear(x, torch.cat([self.reduce.weight, self.plain.weight]))
-            *parts, largest_of, plain = normalised_split(self.reduced, h, self.widths)
+            *parts, pooled, plain = batch_norm_split(self.reduced, h, self.widths)
         else:
-            *parts, largest_of = normalised_split(self.reduced, self.reduce(x), self.widths)
+            *parts, pooled = batch_norm_split(self.reduced, self.reduce(x), self.widths)
             plain = self.plain(x[:, :: self.stride])
         convolved = [
             layer(part.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # a view: to torch it is a channels-last picture
             for layer, part in zip(self.convolve, parts, strict=True)
         ]
-        h = self.join(normalised_joined(self.joined, [*convolved, temporal_max_pool(largest_of, self.stride), plain]))
+        h = self.join(batch_norm_concat(self.joined, [*convolved, temporal_max_pool(pooled, self.stride), plain]))
         if not self.dropout.p:
-            return normalised(self.norm, h, skip, relu=True)
+            return batch_norm(self.norm, h, skip, relu=True)
         h = self.dropout(self.norm(h))
         return functional.relu(h if skip is None else h.add_(skip), inplace=True)
 

@@ -20,7 +20,7 @@ from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
-    from posemill.evaluation.predict import PredictFn
+    from posemill.evaluation.predict_fn import PredictFn
     from posemill.evaluation.robustness.frame_rates import Change
     from posemill.features.pipeline import FeaturePipeline
     from posemill.labelling.labeller import Labeller
@@ -150,7 +150,7 @@ def run(
 def load_judge(params: Params, inputs: Workspace, network: Path | None = None) -> Judge:
     """The network of a folder (None: evaluate.network), with features.json from there or where it was trained."""
     from posemill import models
-    from posemill.evaluation.predict import predict_fn
+    from posemill.evaluation.predict_fn import predict_fn
     from posemill.features.calibration_file import rejection_threshold
     from posemill.features.pipeline import FeaturePipeline
 
@@ -306,11 +306,11 @@ def _result(
     changes: Sequence[str],
     report: Path,
 ) -> ExternalResult:
-    from posemill.evaluation.metrics import wilson
+    from posemill.evaluation.classification_metrics import wilson_interval
 
     counted = [v for v in verdicts if v.outcome in COUNTED]
     right = sum(v.outcome == "right" for v in counted)
-    low, high = wilson(right, len(counted)) if counted else (None, None)
+    low, high = wilson_interval(right, len(counted)) if counted else (None, None)
 
     def share(is_so: Callable[[ExternalVerdict, str], bool]) -> dict[str, float]:
         return {c: sum(is_so(v, c) for v in counted) / len(counted) for c in changes} if counted else {}

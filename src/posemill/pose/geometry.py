@@ -24,7 +24,7 @@ def seen(xy: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.asarray(~np.isnan(xy[..., 0]))
 
 
-def sides(xy: NDArray[np.float32]) -> NDArray[np.float32]:
+def box_size(xy: NDArray[np.float32]) -> NDArray[np.float32]:
     """Sides of the box around the seen keypoints. xy (..., K, D) → (..., D), D 2 or 3; 0 where none is seen."""
     xy = np.where(seen(xy)[..., None], xy, np.nan)
     each = [xy[..., axis] for axis in range(xy.shape[-1])]

@@ -15,7 +15,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.pose.geometry import sides
+from posemill.pose.geometry import box_size
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import PoseTrack
 
@@ -81,7 +81,7 @@ def signals(track: PoseTrack, usual_confidence: float | None = None, limits: Lim
 
 def body_px(xy: NDArray[np.float32]) -> Values:
     """(T, K, 2) → (T,) size of the body, pixels: what the box's longer side mostly reaches around that time."""
-    longer = np.asarray(sides(xy).max(-1), np.float64)
+    longer = np.asarray(box_size(xy).max(-1), np.float64)
     if not len(longer):
         return longer
     near = np.lib.stride_tricks.sliding_window_view(np.pad(longer, AROUND, mode="edge"), 2 * AROUND + 1)

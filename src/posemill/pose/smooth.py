@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from posemill.errors import InputError
 from posemill.pose.gaps import for_smoothing, split_at_gaps
-from posemill.pose.geometry import sides
+from posemill.pose.geometry import box_size
 
 Method: TypeAlias = Literal["gaussian", "butterworth", "kalman", "one_euro"]
 Floats: TypeAlias = NDArray[np.float64]
@@ -115,7 +115,7 @@ def one_euro(
     time_s: Floats, x: NDArray[np.float32], cutoff_hz: float, gap_s: float = float("inf"), beta: float = BETA
 ) -> NDArray[np.float32]:
     """Casiez' 1€ filter; `beta` in Hz for every body size (median longer side of the pose's box) a second."""
-    size = float(np.median(sides(x).max(-1))) if x.shape[1] > 1 else 1.0
+    size = float(np.median(box_size(x).max(-1))) if x.shape[1] > 1 else 1.0
 
     def kernel(at_s: Floats, seen: Floats) -> Floats:
         out, speed = seen.copy(), np.zeros_like(seen[0])

@@ -22,8 +22,8 @@ from posemill.errors import InputError
 from posemill.features.pipeline import FeaturePipeline
 from posemill.features.verdict import grouped_probabilities
 from posemill.models.ensemble import fuse
+from posemill.models.inference import predict_logits
 from posemill.models.out_of_fold import OutOfFoldPredictions
-from posemill.models.predict import logits
 from posemill.params.train import TrainParams
 from posemill.pose.skeleton import Skeleton
 from posemill.store.files import replace_file
@@ -76,7 +76,7 @@ def fit_folds(
                 folder,
                 number,
                 result,
-                OutOfFoldPredictions(rows, logits(result.network, pipeline, windows, rows, BATCH)),
+                OutOfFoldPredictions(rows, predict_logits(result.network, pipeline, windows, rows, BATCH)),
             )
         done.append(_kept(folder, pipeline.skeleton))
     network, card = fuse([(d.network, d.card) for d in done], pipeline.skeleton)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from posemill.pose.geometry import bone_lengths, sides
+from posemill.pose.geometry import bone_lengths, box_size
 from posemill.pose.skeleton import BODY_12
 
 
@@ -14,4 +14,4 @@ def test_bone_length_by_pythagoras() -> None:
 
 def test_sides_leave_unseen_keypoints_out() -> None:
     xy = np.array([[[0, 0], [10, 4], [np.nan, np.nan]], [[np.nan] * 2] * 3], np.float32)
-    assert sides(xy).tolist() == [[10, 4], [0, 0]]
+    assert box_size(xy).tolist() == [[10, 4], [0, 0]]

@@ -1,5 +1,5 @@
-// The gradient of the weights with which keypoints are mixed: for every frame a product too small for a library, added
-// up over all frames. Built by library.py, called by mix.py.
+// Graph matmul: the gradient of the weights that mix keypoints. For every frame a product too small for a library, added
+// up over all frames. Built by compiler.py, called by graph_matmul.py.
 
 #include "columns.h"
 
@@ -51,7 +51,7 @@ void add_corner(const bfloat16* x, const bfloat16* above, float* sums, int64_t f
 int64_t tiles(int64_t length, int64_t size) { return (length + size - 1) / size; }
 
 // One of `shares` of values that are needed soon: memory does not see by itself what comes next.
-void ask_for(const bfloat16* values, int64_t count, int64_t share, int64_t shares) {
+void prefetch(const bfloat16* values, int64_t count, int64_t share, int64_t shares) {
     const bfloat16* end = values + count * (share + 1) / shares;
     for (const bfloat16* from = values + count * share / shares; from < end; from += 32) __builtin_prefetch(from, 0, 2);
 }
@@ -62,8 +62,8 @@ void ask_for(const bfloat16* values, int64_t count, int64_t share, int64_t share
 
 // x (frames, keypoints, channels) and the gradient of what was mixed (frames, mixed, channels) → (keypoints, mixed), the
 // sum over frames of x · aboveᵀ. 0 where the processor has no such products: then out is as it was.
-extern "C" int mix_gradient_bfloat16(const void* x, const void* above, float* out, int64_t frames, int64_t keypoints,
-                                     int64_t mixed, int64_t channels, int64_t threads) {
+extern "C" int graph_matmul_gradient_bfloat16(const void* x, const void* above, float* out, int64_t frames,
+                                              int64_t keypoints, int64_t mixed, int64_t channels, int64_t threads) {
 #ifdef __AVX512BF16__
     const int64_t results = keypoints * mixed;
     std::vector<std::vector<float>> sums(threads, std::vector<float>(results * LANES, 0.0f));
@@ -78,8 +78,8 @@ extern "C" int mix_gradient_bfloat16(const void* x, const void* above, float* ou
             int64_t corner = 0;
             for (int64_t row = 0; row < keypoints; row += ROWS)
                 for (int64_t column = 0; column < mixed; column += COLUMNS, ++corner) {
-                    ask_for(values + count * keypoints * channels, next * keypoints * channels, corner, corners);
-                    ask_for(gradients + count * mixed * channels, next * mixed * channels, corner, corners);
+                    prefetch(values + count * keypoints * channels, next * keypoints * channels, corner, corners);
+                    prefetch(gradients + count * mixed * channels, next * mixed * channels, corner, corners);
                     add_corner(values, gradients, sums[thread].data(), count, keypoints, mixed, channels, row, column);
                 }
         }

@@ -1,4 +1,4 @@
-"""A network on windows, in batches, so that memory does not grow with the data."""
+"""Batched inference: a network on windows, in batches, so that memory does not grow with the data."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 
 class Features(Protocol):
-    """The part of the feature pipeline that is needed here."""
+    """Part of the feature pipeline that inference needs."""
 
     def transform(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, T, K, 3) windows → (N, T, K, 3) network input."""
         ...
 
 
-def logits(
+def predict_logits(
     network: Any, features: Features, windows: NDArray[np.float32], rows: NDArray[np.int64], batch_size: int
 ) -> NDArray[np.float32]:
-    """(len(rows), C) float32: what the network says of these rows of `windows` (N, T, K, 3), which may be a memmap."""
+    """Return the logits (len(rows), C) float32 of these rows of `windows` (N, T, K, 3), which may be a memmap."""
     import torch
 
     network.eval()

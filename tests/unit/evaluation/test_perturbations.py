@@ -26,7 +26,7 @@ def people(count: int = 400, frames: int = 6) -> NDArray[np.float32]:
 def noisy(kind: str, strength: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     before = people()
     after = before.copy()
-    perturbations.KINDS[kind](after, strength, BODY_12, np.random.default_rng(0))
+    perturbations.PERTURBATIONS[kind](after, strength, BODY_12, np.random.default_rng(0))
     return before, after
 
 
@@ -42,10 +42,10 @@ def test_jitter_is_a_share_of_the_longer_side_and_moves_every_sighting() -> None
 def test_dropout_loses_that_share_and_leaves_the_rest() -> None:
     before, after = noisy("dropout", 0.3)
     seen = ~np.isnan(before[..., 0])
-    lost = np.isnan(after[..., 0]) & seen
-    assert lost.sum() / seen.sum() == pytest.approx(0.3, abs=0.01)
-    assert (after[lost][:, 2] == 0).all()
-    kept = seen & ~lost
+    accuracy_drop = np.isnan(after[..., 0]) & seen
+    assert accuracy_drop.sum() / seen.sum() == pytest.approx(0.3, abs=0.01)
+    assert (after[accuracy_drop][:, 2] == 0).all()
+    kept = seen & ~accuracy_drop
     assert (after[kept] == before[kept]).all()
 
 
@@ -58,7 +58,7 @@ def test_swaps_exchange_left_and_right_in_that_share_of_poses() -> None:
     assert mirrored.mean() == pytest.approx(0.25, abs=0.03)
 
 
-@pytest.mark.parametrize("kind", list(perturbations.KINDS))
+@pytest.mark.parametrize("kind", list(perturbations.PERTURBATIONS))
 def test_no_strength_is_no_noise(kind: str) -> None:
     before, after = noisy(kind, 0.0)
     np.testing.assert_array_equal(after, before)
@@ -93,7 +93,7 @@ def test_what_is_lost_is_counted_by_clip() -> None:
         by_sight, windows, rows[:20], clip[:20], {7: 1}, BODY_12, {"dropout": 0.4}
     )
     assert [s.accuracy for s in only] == [1.0, 0.0, 0.0, 0.0]
-    assert perturbations.lost(only, "dropout", 0.4) == 1.0
+    assert perturbations.accuracy_drop(only, "dropout", 0.4) == 1.0
 
 
 def test_the_windows_are_not_touched_and_the_noise_is_the_same_every_time() -> None:

@@ -1,5 +1,5 @@
 // Batch normalisation of the columns of a matrix, with the sum and the ReLU that follow it, in two passes over memory
-// each way instead of two or three an operation. Built by library.py, called by norm.py.
+// each way instead of two or three an operation. Built by compiler.py, called by batch_norm.py.
 
 #include <cmath>
 
@@ -158,13 +158,13 @@ void backward(const T* above, const T* x, const T* out, const Parts* below, cons
 }  // namespace
 
 #define EXPORTED(T, NAME)                                                                                            \
-    extern "C" void norm_forward_##NAME(const T* x, const T* skip, const Parts* out, const float* weight,            \
-                                        const float* bias, float* mean, float* variance, int64_t rows,               \
-                                        int64_t channels, int64_t normed, int relu, double eps, int64_t threads) {   \
+    extern "C" void batch_norm_forward_##NAME(                                                                       \
+        const T* x, const T* skip, const Parts* out, const float* weight, const float* bias, float* mean,            \
+        float* variance, int64_t rows, int64_t channels, int64_t normed, int relu, double eps, int64_t threads) {    \
         (relu ? forward<T, true> : forward<T, false>)(x, skip, out, weight, bias, mean, variance, rows, channels,    \
                                                       normed, eps, threads);                                         \
     }                                                                                                                \
-    extern "C" void norm_backward_##NAME(                                                                            \
+    extern "C" void batch_norm_backward_##NAME(                                                                      \
         const T* above, const T* x, const T* out, const Parts* below, const Parts* below_skip, const float* weight,  \
         const float* bias, const float* mean, const float* variance, float* of_weight, float* of_bias, int64_t rows, \
         int64_t channels, int64_t normed, int relu, double eps, int64_t threads) {                                   \

@@ -1,4 +1,4 @@
-// The largest of three frames, and its gradient. Built by library.py, called by largest.py.
+// Temporal max-pool over three frames, and its gradient. Built by compiler.py, called by temporal_max_pool.py.
 
 #include "columns.h"
 
@@ -38,12 +38,12 @@ void forward(const T* x, T* out, int64_t samples, int64_t frames, int64_t values
         const T* from = x + sample * frames * values + at;
         T* to = out + sample * frames_out * values + at;
         for (int64_t t = 0; t < frames_out; ++t) {
-            floats largest = floats{} + LOWEST;
+            floats highest = floats{} + LOWEST;
             for (int64_t f = std::max<int64_t>(t * stride - 1, 0); f <= std::min(t * stride + 1, frames - 1); ++f) {
                 const floats value = some(from + f * values, count);
-                largest = (value <= largest) | (largest != largest) ? largest : value;  // NaN stays NaN
+                highest = (value <= highest) | (highest != highest) ? highest : value;  // NaN stays NaN
             }
-            put(largest, to + t * values, count);
+            put(highest, to + t * values, count);
         }
     });
 }
@@ -59,12 +59,12 @@ void backward(const T* above, const T* x, T* below, int64_t samples, int64_t fra
         std::vector<float> arrived(frames * LANES, 0.0f);
         for (int64_t t = 0; t < frames_out; ++t) {
             const int64_t begin = std::max<int64_t>(t * stride - 1, 0), end = std::min(t * stride + 2, frames);
-            floats largest = some(from + begin * values, count);
+            floats highest = some(from + begin * values, count);
             words winner = words{} + static_cast<uint32_t>(begin);
             for (int64_t f = begin + 1; f < end; ++f) {
                 const floats value = some(from + f * values, count);
-                winner = value > largest ? words{} + static_cast<uint32_t>(f) : winner;
-                largest = value > largest ? value : largest;
+                winner = value > highest ? words{} + static_cast<uint32_t>(f) : winner;
+                highest = value > highest ? value : highest;
             }
             const floats all = some(gradient + t * values, count);
             for (int64_t f = begin; f < end; ++f) {
@@ -78,14 +78,15 @@ void backward(const T* above, const T* x, T* below, int64_t samples, int64_t fra
 
 }  // namespace
 
-#define EXPORTED(TYPE, NAME)                                                                                      \
-    extern "C" void largest_forward_##NAME(const TYPE* x, TYPE* out, int64_t samples, int64_t frames,             \
-                                           int64_t values, int64_t stride, int64_t threads) {                     \
-        forward(x, out, samples, frames, values, stride, threads);                                                \
-    }                                                                                                             \
-    extern "C" void largest_backward_##NAME(const TYPE* above, const TYPE* x, TYPE* below, int64_t samples,       \
-                                            int64_t frames, int64_t values, int64_t stride, int64_t threads) {    \
-        backward(above, x, below, samples, frames, values, stride, threads);                                      \
+#define EXPORTED(TYPE, NAME)                                                                                         \
+    extern "C" void temporal_max_pool_forward_##NAME(const TYPE* x, TYPE* out, int64_t samples, int64_t frames,      \
+                                                     int64_t values, int64_t stride, int64_t threads) {              \
+        forward(x, out, samples, frames, values, stride, threads);                                                   \
+    }                                                                                                                \
+    extern "C" void temporal_max_pool_backward_##NAME(const TYPE* above, const TYPE* x, TYPE* below, int64_t samples,\
+                                                      int64_t frames, int64_t values, int64_t stride,                \
+                                                      int64_t threads) {                                             \
+        backward(above, x, below, samples, frames, values, stride, threads);                                         \
     }
 
 EXPORTED(float, float32)

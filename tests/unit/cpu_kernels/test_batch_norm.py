@@ -38,7 +38,7 @@ def traced(
     x = x.clone().requires_grad_()
     skip = None if skip is None else skip.clone().requires_grad_()
     if fused:
-        out = batch_norm.normalised(layer, x, skip, relu)
+        out = batch_norm.batch_norm(layer, x, skip, relu)
     else:
         out = layer(x) if skip is None else layer(x) + skip
         out = torch.relu(out) if relu else out
@@ -94,7 +94,7 @@ def test_what_is_no_number_stays_none() -> None:
     for dtype in (torch.float32, torch.bfloat16):
         layer, x, skip, _ = drawn(40, 24, dtype)
         x[3, 5] = float("nan")
-        out = batch_norm.normalised(layer, x, skip, relu=True)
+        out = batch_norm.batch_norm(layer, x, skip, relu=True)
         assert out[:, 5].isnan().all()
         assert not out[:, :5].isnan().any()
 
@@ -109,7 +109,7 @@ def test_the_gradients_of_a_network_are_the_same_with_and_without(monkeypatch: p
         return {name: p.grad.double() for name, p in network.named_parameters() if p.grad is not None}
 
     fused = gradients(copy.deepcopy(network), x)
-    monkeypatch.setattr(compiler, "loaded", lambda: None)
+    monkeypatch.setattr(compiler, "load_library", lambda: None)
     exact = gradients(copy.deepcopy(network).double(), x.double())
     assert fused.keys() == exact.keys()
     for name, wanted in exact.items():
@@ -121,19 +121,19 @@ def test_the_gradients_of_a_network_are_the_same_with_and_without(monkeypatch: p
 def test_without_a_compiler_torch_does_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(compiler, "_kept", lambda: tmp_path)
+    monkeypatch.setattr(compiler, "_cache_folder", lambda: tmp_path)
     monkeypatch.setenv("CXX", str(tmp_path / "no-such-compiler"))
     with caplog.at_level(logging.WARNING):
-        assert compiler.loaded.__wrapped__() is None
+        assert compiler.load_library.__wrapped__() is None
     assert "no-such-compiler" in caplog.text
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(subprocess.CalledProcessError):
-        compiler.compiled("false", tmp_path)
+        compiler.compile_library("false", tmp_path)
 
 
 def test_it_is_compiled_once(tmp_path: Path) -> None:
-    made = compiler.compiled("g++", tmp_path)
+    made = compiler.compile_library("g++", tmp_path)
     when = made.stat().st_mtime_ns
-    assert compiler.compiled("g++", tmp_path) == made
+    assert compiler.compile_library("g++", tmp_path) == made
     assert made.stat().st_mtime_ns == when
     assert [p.name for p in tmp_path.iterdir()] == [made.name]

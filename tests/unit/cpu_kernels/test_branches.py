@@ -48,7 +48,7 @@ def test_parts_of_a_split_are_slices_of_the_whole(
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        parts = batch_norm.normalised_split(layer, x, widths)
+        parts = batch_norm.batch_norm_split(layer, x, widths)
         assert [p.shape[-1] for p in parts] == widths + ([rest] if rest else [])
         torch.autograd.backward(parts, list(above.split([p.shape[-1] for p in parts], -1)))
     finally:
@@ -69,7 +69,7 @@ def test_parts_of_a_split_are_slices_of_the_whole(
     threads=st.integers(1, 3),
     seed=st.integers(0, 9),
 )
-def test_joined_parts_are_normalised_as_one(rows: int, widths: list[int], threads: int, seed: int) -> None:
+def test_concatenated_parts_are_normalised_as_one(rows: int, widths: list[int], threads: int, seed: int) -> None:
     random = torch.Generator().manual_seed(seed)
     layer = layer_of(sum(widths), random)
     x, above = (torch.randn(rows, sum(widths), generator=random) for _ in range(2))
@@ -80,7 +80,7 @@ def test_joined_parts_are_normalised_as_one(rows: int, widths: list[int], thread
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        out = batch_norm.normalised_joined(layer, parts)
+        out = batch_norm.batch_norm_concat(layer, parts)
         out.backward(above)
     finally:
         torch.set_num_threads(before)
@@ -98,7 +98,7 @@ def test_joined_parts_are_normalised_as_one(rows: int, widths: list[int], thread
     seed=st.integers(0, 9),
     dtype=st.sampled_from([torch.float32, torch.bfloat16]),
 )
-def test_the_largest_of_three_is_that_of_torch(
+def test_the_temporal_max_pool_is_that_of_torch(
     shape: tuple[int, int, int], channels: int, stride: int, seed: int, dtype: torch.dtype
 ) -> None:
     random = torch.Generator().manual_seed(seed)
@@ -116,7 +116,7 @@ def test_the_largest_of_three_is_that_of_torch(
     torch.testing.assert_close(x.grad.double(), x64.grad, rtol=0, atol=0)
 
 
-def test_the_largest_with_what_is_no_number_is_none() -> None:
+def test_the_maximum_with_nan_is_nan() -> None:
     x = torch.zeros(1, 5, 2, 20)
     x[0, 2, 1, 3] = float("nan")
     out = temporal_max_pool(x.requires_grad_())
@@ -125,7 +125,7 @@ def test_the_largest_with_what_is_no_number_is_none() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(("frames", "keypoints", "channels"), [(1, 1, 1), (7, 17, 64), (50, 20, 33), (19, 12, 8)])
-def test_mixing_has_the_gradients_of_the_plain_product(
+def test_graph_matmul_has_the_gradients_of_the_plain_product(
     frames: int, keypoints: int, channels: int, dtype: torch.dtype
 ) -> None:
     random = torch.Generator().manual_seed(0)
@@ -152,7 +152,7 @@ def test_threads_add_up_to_the_same_gradient() -> None:
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            found.append(graph_matmul._of_weights(x, above))
+            found.append(graph_matmul._weight_gradient(x, above))
     finally:
         torch.set_num_threads(before)
     for one in found[1:]:
@@ -164,8 +164,8 @@ def test_a_processor_without_such_products_takes_torchs(monkeypatch: pytest.Monk
     exact = (x.double() @ above.double().transpose(1, 2)).sum(0)
     for usual in (True, False):
         if not usual:
-            monkeypatch.setattr(graph_matmul, "function", lambda name, dtype: lambda *_: 0)
-        found = graph_matmul._of_weights(x, above)
+            monkeypatch.setattr(graph_matmul, "kernel", lambda name, dtype: lambda *_: 0)
+        found = graph_matmul._weight_gradient(x, above)
         # single values near 0 are what rounding leaves of large ones: they are judged together
         assert (found.double() - exact).norm() <= 2**-7 * exact.norm()
 
@@ -174,7 +174,7 @@ def test_more_branches_than_one_call_takes_are_joined_by_torch() -> None:
     count = compiler.MOST_PARTS + 1
     layer = nn.BatchNorm1d(2 * count)
     parts = list(torch.randn(30, 2 * count).split(2, -1))
-    out = batch_norm.normalised_joined(copy.deepcopy(layer), parts)
+    out = batch_norm.batch_norm_concat(copy.deepcopy(layer), parts)
     torch.testing.assert_close(out, torch.relu(layer(torch.cat(parts, -1))))
-    split = batch_norm.normalised_split(copy.deepcopy(layer), torch.cat(parts, -1), [2] * count)
+    split = batch_norm.batch_norm_split(copy.deepcopy(layer), torch.cat(parts, -1), [2] * count)
     torch.testing.assert_close(torch.cat(split, -1), out)

@@ -4,8 +4,8 @@ import math
 
 from posemill.evaluation.gates import check
 from posemill.evaluation.robustness.consistency import Consistency
-from posemill.evaluation.robustness.outcome import RobustnessResults
 from posemill.evaluation.robustness.perturbations import PerturbationAccuracy
+from posemill.evaluation.robustness.results import RobustnessResults
 from posemill.params.evaluate import Gates
 
 BUDGET = {"jitter": 0.02, "swaps": 0.1}
@@ -31,19 +31,19 @@ def test_figures_have_the_names_that_the_gates_ask_for() -> None:
         Consistency("keypoints of another backend", 10, 7, 0, 0.7),
         streams,
     )
-    found = tried.figures()
+    found = tried.metrics()
     assert round(found["accuracy_lost_to_jitter"], 9) == 0.1
     assert round(found["accuracy_lost_to_swaps"], 9) == -0.05  # a gain is a gain
-    assert found["frame_rate_agreement"] == 0.9
-    assert found["frame_rates"]["60 frames/s"] == {"agreement": 1.0, "accuracy": 0.9}
+    assert found["frame_rate_consistency"] == 0.9
+    assert found["frame_rates"]["60 frames/s"] == {"consistency": 1.0, "accuracy": 0.9}
     assert found["noise"]["jitter"] == {"0": 0.9, "0.01": 0.9, "0.02": 0.8, "0.04": 0.4}
-    assert (found["backend_agreement"], found["backend_accuracy"]) == (0.7, 0.7)
+    assert (found["backend_consistency"], found["backend_accuracy"]) == (0.7, 0.7)
     limits = {
         "max_accuracy_lost_to_jitter": 0.05,
         "max_accuracy_lost_to_swaps": 0.05,
         "max_accuracy_lost_to_dropout": 0.05,
-        "min_frame_rate_agreement": 0.95,
-        "min_backend_agreement": 0.9,
+        "min_frame_rate_consistency": 0.95,
+        "min_backend_consistency": 0.9,
         "max_stream_false_alarms_per_hour": 10.0,
         "max_stream_time_to_alert_s": 2.0,
         "min_stream_f1_50": 0.5,
@@ -56,19 +56,19 @@ def test_figures_have_the_names_that_the_gates_ask_for() -> None:
         "max_accuracy_lost_to_dropout",
         "min_stream_f1_50",
     }
-    assert outcomes["min_frame_rate_agreement"].says == (
-        "frame rate agreement is 0.9, min_frame_rate_agreement asks for at least 0.95"
+    assert outcomes["min_frame_rate_consistency"].says == (
+        "frame rate consistency is 0.9, min_frame_rate_consistency asks for at least 0.95"
     )
 
 
 def test_what_was_not_tried_has_no_figure_and_fails_its_gate() -> None:
-    assert RobustnessResults(BUDGET).figures() == {}
-    gates = Gates(min_backend_agreement=0.5, min_accuracy=None, min_macro_f1=None, max_ece=None, min_clips=None)
-    (outcome,) = check(RobustnessResults(BUDGET, STRAINS).figures(), gates)
+    assert RobustnessResults(BUDGET).metrics() == {}
+    gates = Gates(min_backend_consistency=0.5, min_accuracy=None, min_macro_f1=None, max_ece=None, min_clips=None)
+    (outcome,) = check(RobustnessResults(BUDGET, STRAINS).metrics(), gates)
     assert not outcome.passed
     assert "was not measured" in outcome.says
 
 
 def test_rates_without_a_clip_are_no_agreement() -> None:
-    found = RobustnessResults(BUDGET, rates=[Consistency("10 frames/s", 0, 0, 0, math.nan)]).figures()
-    assert math.isnan(found["frame_rate_agreement"])
+    found = RobustnessResults(BUDGET, rates=[Consistency("10 frames/s", 0, 0, 0, math.nan)]).metrics()
+    assert math.isnan(found["frame_rate_consistency"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from posemill.evaluation.missing_predictions import count
+from posemill.evaluation.missing_predictions import count_missing_predictions
 
 INDEX = pd.DataFrame(
     {"clip": [1, 1, 2], "subject": ["anna", "anna", "ben"], "split": ["test", "test", "train"]},
@@ -17,14 +17,14 @@ def clips(**columns: object) -> pd.DataFrame:
 
 
 def test_by_subject() -> None:
-    assert count(clips(), INDEX, ["sit"]) == 1  # the third: anna is in the test split
+    assert count_missing_predictions(clips(), INDEX, ["sit"]) == 1  # the third: anna is in the test split
 
 
 def test_by_official_split() -> None:
     official = ["test", "train", "train", "test", "test"]
-    assert count(clips(split=official), INDEX, ["sit"]) == 2
+    assert count_missing_predictions(clips(split=official), INDEX, ["sit"]) == 2
 
 
 def test_other_activities_are_not_missed() -> None:
-    assert count(clips(), INDEX, ["walk"]) == 0
-    assert count(clips(activity=["sit", "sit", None, "sit", "sit"]), INDEX, ["sit"]) == 0
+    assert count_missing_predictions(clips(), INDEX, ["walk"]) == 0
+    assert count_missing_predictions(clips(activity=["sit", "sit", None, "sit", "sit"]), INDEX, ["sit"]) == 0

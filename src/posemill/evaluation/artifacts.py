@@ -1,4 +1,4 @@
-"""What evaluation writes beside its page: predictions, and small tables for `dvc plots`."""
+"""Evaluation artifacts: metrics.json, calibration.json, predictions.parquet, and plots/*.csv for `dvc plots`."""
 
 from __future__ import annotations
 
@@ -9,61 +9,69 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from posemill.evaluation.evaluation_results import EvaluationResults, Predictions
 from posemill.evaluation.gates import GateOutcome
-from posemill.evaluation.judge import Judgement, Level
 
 
-def write(
-    folder: Path, judged: Judgement, outcomes: Sequence[GateOutcome], figures: Mapping[str, Any]
+def write_artifacts(
+    folder: Path, results: EvaluationResults, outcomes: Sequence[GateOutcome], metrics: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Write metrics.json, calibration.json, predictions.parquet and plots/*.csv; returns what is in metrics.json.
 
-    figures  those of the judgement, and of whatever the clips were put through.
+    metrics  of the evaluation and of robustness.
     """
-    figures = {**figures, "gates": {o.gate: "passed" if o.passed else o.says for o in outcomes}}
-    _json(folder / "metrics.json", figures)
+    metrics = {**metrics, "gates": {o.gate: "passed" if o.passed else o.says for o in outcomes}}
+    _json(folder / "metrics.json", metrics)
     _json(
         folder / "calibration.json",
-        {"temperature": judged.temperature, "rejection_threshold": judged.threshold, "fitted_on": judged.fitted_on},
+        {
+            "temperature": results.temperature,
+            "rejection_threshold": results.rejection_threshold,
+            "fitted_on": results.fitted_on,
+        },
     )
-    _predictions(folder / "predictions.parquet", judged)
+    _predictions(folder / "predictions.parquet", results)
     plots = folder / "plots"
     plots.mkdir(parents=True, exist_ok=True)
-    names, clips = judged.classes, judged.clips
+    names, clips = results.classes, results.clips
     pairs = zip(clips.actual.tolist(), clips.predicted.tolist(), strict=True)
     _csv(plots / "confusion.csv", ("actual", "predicted"), ((names[a], names[p]) for a, p in pairs))
-    curves = (("raw", judged.raw_bins), ("calibrated", judged.bins))
+    curves = (("raw", results.raw_bins), ("calibrated", results.bins))
     _csv(
         plots / "reliability.csv",
         ("probabilities", "confidence", "accuracy", "count"),
-        ((which, f"{b.confidence:.4f}", f"{b.accuracy:.4f}", b.count) for which, bins in curves for b in bins),
+        ((name, f"{b.confidence:.4f}", f"{b.accuracy:.4f}", b.count) for name, bins in curves for b in bins),
     )
-    risk = judged.risk_coverage
+    risk = results.risk_coverage
     points = zip(risk.coverage, risk.risk, risk.threshold, strict=True)
     _csv(
         plots / "risk_coverage.csv",
         ("coverage", "risk", "threshold"),
         ((f"{c:.4f}", f"{r:.4f}", f"{t:.4f}") for c, r, t in points),
     )
-    return figures
+    return metrics
 
 
-def _predictions(path: Path, judged: Judgement) -> None:
+def _predictions(path: Path, results: EvaluationResults) -> None:
     """Windows and clips in one table; `window` is null in a clip's row."""
     import pandas as pd
 
-    table = pd.concat([_rows(judged.windows, judged.classes), _rows(judged.clips, judged.classes).assign(window=None)])
+    table = pd.concat(
+        [_rows(results.windows, results.classes), _rows(results.clips, results.classes).assign(window=None)]
+    )
     table.astype({"window": "Int64"}).to_parquet(path, index=False)
 
 
-def _rows(level: Level, classes: list[str]) -> Any:
-    wanted = [c for c in ("window", "clip", "medium", "person", "start_s", "subject", "camera") if c in level.index]
-    return level.index[wanted].assign(
+def _rows(predictions: Predictions, classes: list[str]) -> Any:
+    columns = [
+        c for c in ("window", "clip", "medium", "person", "start_s", "subject", "camera") if c in predictions.index
+    ]
+    return predictions.index[columns].assign(
         split="test",
-        activity=[classes[a] for a in level.actual],
-        predicted=[classes[p] for p in level.predicted],
-        confidence=level.probabilities.max(-1),
-        probabilities=list(level.probabilities),
+        activity=[classes[a] for a in predictions.actual],
+        predicted=[classes[p] for p in predictions.predicted],
+        confidence=predictions.confidence,
+        probabilities=list(predictions.probabilities),
     )
 
 
