@@ -55,7 +55,7 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
     Errors: InputError when no clip gives a window, or none of an activity or split; QualityError when the suite says
     so, or the same medium or the same keypoints are on both sides of a split.
     """
-    from posemill.quality.run import check_windows
+    from posemill.quality.suite_runner import check_windows
     from posemill.store.shards import layouts
 
     validated = inputs.output("validate")

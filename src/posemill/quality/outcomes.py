@@ -1,4 +1,4 @@
-"""What came out of validation, as plain values: quality.json."""
+"""Outcomes of data validation as plain values: quality.json."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict
 Level = Literal["row", "set"]
 
 
-class Outcome(BaseModel):
-    """One expectation, judged.
+class ExpectationOutcome(BaseModel):
+    """Outcome of one expectation.
 
     faults    rows that fail (level row); 0 or 1 (level set).
-    observed  what was seen, and `allowed` what the suite allows, both for people.
+    observed  as a text for people; `allowed` is what the suite allows.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,24 +30,24 @@ class Outcome(BaseModel):
     allowed: str
 
     def sentence(self) -> str:
-        """What is wrong, with the expectation, what was observed and what is allowed."""
+        """Return one sentence: what is wrong, the expectation, what was observed and what is allowed."""
         where = f"{self.suite}: {self.expectation}" + (f"({self.column})" if self.column else "")
         advice = f"; {self.advice}" if self.advice else ""
         return f"expected that {self.says}, observed {self.observed}, allowed {self.allowed} [{where}]{advice}"
 
 
 class SuiteOutcome(BaseModel):
-    """One suite: how many rows it judged, how many of them are rejected, and every expectation's outcome."""
+    """Outcome of a suite: rows it ran on, how many of them are rejected, and every expectation's outcome."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     suite: str
     rows: int
     rejected: int
-    outcomes: list[Outcome]
+    outcomes: list[ExpectationOutcome]
 
     @property
-    def set_faults(self) -> list[Outcome]:
+    def set_faults(self) -> list[ExpectationOutcome]:
         """The failures that stop the run."""
         return [o for o in self.outcomes if o.level == "set" and not o.passed]
 
@@ -61,15 +61,15 @@ class QualityReport(BaseModel):
 
     @property
     def passed(self) -> bool:
-        """Whether the set as a whole may go on; rejected rows alone do not stop it."""
+        """True if the set as a whole passed; rejected rows alone do not stop it."""
         return not self.set_faults
 
     @property
-    def set_faults(self) -> list[Outcome]:
+    def set_faults(self) -> list[ExpectationOutcome]:
         """The failures that stop the run, of all suites."""
         return [fault for suite in self.suites for fault in suite.set_faults]
 
     @property
     def expectations(self) -> int:
-        """How many expectations were judged."""
+        """Number of expectations that ran."""
         return sum(len(suite.outcomes) for suite in self.suites)

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from posemill.errors import QualityError
-from posemill.quality import run, suites
-from posemill.quality.outcome import QualityReport, SuiteOutcome
+from posemill.quality import suite_runner, suites
+from posemill.quality.outcomes import QualityReport, SuiteOutcome
 from quality_tables import good
 
 FOLDER = Path(__file__).resolve().parents[3] / "expectations"
@@ -32,7 +32,7 @@ def expectation(kind: str, **kwargs: Any) -> dict[str, Any]:
 
 
 def check(folder: Path, tmp_path: Path, table: pd.DataFrame | None = None) -> QualityReport:
-    return run.check_windows(good("windows") if table is None else table, folder, tmp_path / "docs")
+    return suite_runner.check_windows(good("windows") if table is None else table, folder, tmp_path / "docs")
 
 
 def digest(folder: Path) -> dict[str, str]:
@@ -117,4 +117,4 @@ def test_a_missing_suite_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suites_", [[], [SuiteOutcome(suite="clips", rows=3, rejected=0, outcomes=[])]])
 def test_when_nothing_was_judged_the_run_stops(suites_: list[SuiteOutcome]) -> None:
     with pytest.raises(QualityError, match="no expectation ran"):
-        run.require(QualityReport(suites=suites_))
+        suite_runner.require(QualityReport(suites=suites_))

@@ -1,7 +1,7 @@
-"""Data Docs that need no other host: as they are written, styles, scripts and pictures come from the internet.
+"""Self-contained Data Docs: as they are written, styles, scripts and pictures come from the internet.
 
 Without them its index stays empty. The pages keep their text; the style is a small one of our own, the index a page of
-the house.
+posemill.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ _FOOTER = re.compile(r"<footer\b.*?</footer>", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One validation: the suite and level it is called by, expectations judged, and how many of them were not met."""
+class SuiteRun:
+    """One run of a suite: its name and level, the expectations that ran, and how many of them were not met."""
 
     name: str
     judged: int
     unmet: int
 
 
-def stand_alone(docs: Path, runs: Sequence[Run]) -> None:
+def make_self_contained(docs: Path, runs: Sequence[SuiteRun]) -> None:
     """Rewrite the Data Docs in this folder in place; index.html lists every validation and suite."""
     for page in sorted(docs.rglob("*.html")):
-        page.write_text(without_internet(page.read_text(encoding="utf-8")), encoding="utf-8")
+        page.write_text(self_contained(page.read_text(encoding="utf-8")), encoding="utf-8")
     _index(docs, runs).write(docs / "index.html")
 
 
-def without_internet(html: str) -> str:
+def self_contained(html: str) -> str:
     """The page without scripts and without anything that a browser would fetch from elsewhere; links stay links."""
-    style = files("posemill.quality").joinpath("docs.css").read_text(encoding="utf-8")
+    style = files("posemill.quality").joinpath("data_docs.css").read_text(encoding="utf-8")
     for pattern, put in (
         (_SCRIPT, ""),
         (_FETCHED_STYLE, ""),
@@ -51,7 +51,7 @@ def without_internet(html: str) -> str:
     return html.replace("</head>", f"<style>{style}</style></head>", 1)
 
 
-def _index(docs: Path, runs: Sequence[Run]) -> Page:
+def _index(docs: Path, runs: Sequence[SuiteRun]) -> Page:
     page = Page("Data Docs", "What was expected of the tables, and what was found.", "posemill, by Great Expectations")
     page.section("Validations").table(
         ["Suite and level", "Outcome", "Expectations", "Not met"],
@@ -64,7 +64,7 @@ def _index(docs: Path, runs: Sequence[Run]) -> Page:
     return page
 
 
-def _validation(docs: Path, run: Run) -> list[Cell | int]:
+def _validation(docs: Path, run: SuiteRun) -> list[Cell | int]:
     page = next(path for path in (docs / "validations" / run.name).rglob("*.html"))
     outcome = "met" if not run.unmet else "not met by some rows" if run.name.endswith("_row") else "not met"
     return [

@@ -1,4 +1,4 @@
-"""Runs suites with Great Expectations on pandas tables.
+"""Suite runner: suites of Great Expectations on pandas tables.
 
 The context in expectations/ is copied before use, so it never changes; Data Docs go where the caller says.
 """
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from posemill.errors import QualityError
 from posemill.quality import balance, suites
-from posemill.quality.docs import Run, stand_alone
+from posemill.quality.data_docs import SuiteRun, make_self_contained
 from posemill.quality.engine import great_expectations
-from posemill.quality.outcome import Level, Outcome, QualityReport, SuiteOutcome
+from posemill.quality.outcomes import ExpectationOutcome, Level, QualityReport, SuiteOutcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,32 +28,32 @@ _EXAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """One row that fails one expectation. `row` counts from 0 in the table that was judged."""
+class RowFailure:
+    """A row that fails an expectation. `row` counts from 0 in the table that was judged."""
 
     row: int
-    outcome: Outcome
+    outcome: ExpectationOutcome
 
 
 @dataclass(slots=True)
-class Judge:
-    """Judges tables by the suites in a folder, in one Great Expectations context."""
+class SuiteRunner:
+    """Runs the suites in a folder on tables, in one Great Expectations context."""
 
     folder: Path
     context: Any
-    runs: list[Run] = field(default_factory=list)
+    runs: list[SuiteRun] = field(default_factory=list)
 
-    def rows(self, name: str, table: pd.DataFrame) -> tuple[list[Outcome], list[Fault]]:
-        """The suite's expectations of level row on `table`: their outcomes, and every row that fails one."""
+    def rows(self, name: str, table: pd.DataFrame) -> tuple[list[ExpectationOutcome], list[RowFailure]]:
+        """Run the suite's expectations of level row: their outcomes, and every row that fails one."""
         judged = self._run(name, "row", table)
-        faults = [Fault(row, outcome) for outcome, rows in judged for row in rows]
-        return [outcome for outcome, _ in judged], faults
+        failures = [RowFailure(row, outcome) for outcome, rows in judged for row in rows]
+        return [outcome for outcome, _ in judged], failures
 
-    def set(self, name: str, table: pd.DataFrame) -> list[Outcome]:
-        """The suite's expectations of level set on `table`, usually the rows that passed."""
+    def set(self, name: str, table: pd.DataFrame) -> list[ExpectationOutcome]:
+        """Run the suite's expectations of level set, usually on the rows that passed."""
         return [outcome for outcome, _ in self._run(name, "set", table)]
 
-    def _run(self, name: str, level: Level, table: pd.DataFrame) -> list[tuple[Outcome, list[int]]]:
+    def _run(self, name: str, level: Level, table: pd.DataFrame) -> list[tuple[ExpectationOutcome, list[int]]]:
         suite = suites.load(self.folder, name)
         wanted = suite.of(level)
         if not wanted:
@@ -64,41 +64,41 @@ class Judge:
             raise QualityError(f"suite {name}: {len(wanted)} expectations of level {level}, {len(results)} ran")
         outcomes = [_outcome(name, e, results[number], table) for number, e in enumerate(wanted)]
         unmet = sum(not outcome.passed for outcome, _ in outcomes)
-        self.runs.append(Run(f"{name}_{level}", len(outcomes), unmet))
+        self.runs.append(SuiteRun(f"{name}_{level}", len(outcomes), unmet))
         return outcomes
 
 
 @contextmanager
-def judge(folder: Path, docs: Path) -> Iterator[Judge]:
-    """A judge for the suites in `folder`; on leaving, Data Docs of all its runs are written to `docs`."""
+def suite_runner(folder: Path, docs: Path) -> Iterator[SuiteRunner]:
+    """Open a runner for the suites in `folder`; on leaving, Data Docs of all its runs are written to `docs`."""
     gx = great_expectations()
     with tempfile.TemporaryDirectory(prefix="posemill-quality-") as scratch:
         root = Path(scratch) / "context"
         (root / "expectations").mkdir(parents=True)
         shutil.copy(folder / "great_expectations.yml", root)
-        judge = Judge(folder, gx.get_context(mode="file", context_root_dir=str(root)))
-        yield judge
-        judge.context.build_data_docs()
+        runner = SuiteRunner(folder, gx.get_context(mode="file", context_root_dir=str(root)))
+        yield runner
+        runner.context.build_data_docs()
         shutil.rmtree(docs, ignore_errors=True)
         shutil.copytree(root / "uncommitted" / "docs", docs)
-        stand_alone(docs, judge.runs)
+        make_self_contained(docs, runner.runs)
 
 
 def check_windows(index: pd.DataFrame, expectations: Path, docs: Path) -> QualityReport:
-    """Judge prepare's index (columns of index.parquet) by the suite `windows`; Data Docs are written to `docs`.
+    """Validate prepare's index (columns of index.parquet) by the suite `windows`; Data Docs are written to `docs`.
 
     expectations  the folder expectations/ of the workspace.
     Errors: QualityError, see `require`.
     """
-    with judge(expectations, docs) as judged:
-        outcomes = judged.set("windows", balance.with_window_columns(index))
+    with suite_runner(expectations, docs) as runner:
+        outcomes = runner.set("windows", balance.with_window_columns(index))
     report = QualityReport(suites=[SuiteOutcome(suite="windows", rows=len(index), rejected=0, outcomes=outcomes)])
     require(report)
     return report
 
 
 def require(report: QualityReport) -> None:
-    """QualityError with one sentence a failure of level set, or when nothing was judged at all."""
+    """Raise QualityError with one sentence a failure of level set, or when no expectation ran at all."""
     empty = [suite.suite for suite in report.suites if not suite.outcomes]
     if empty or not report.suites:
         raise QualityError(f"no expectation ran in {', '.join(empty) or 'any suite'}: look at expectations/")
@@ -132,12 +132,12 @@ def _validate(context: Any, name: str, wanted: list[suites.Expectation], table: 
 
 def _outcome(
     suite: str, expectation: suites.Expectation, result: Any, table: pd.DataFrame
-) -> tuple[Outcome, list[int]]:
+) -> tuple[ExpectationOutcome, list[int]]:
     if raised := _exception(result.exception_info):
         raise QualityError(f"suite {suite}: {expectation.type}({expectation.column}) could not be judged: {raised}")
     rows = sorted({int(at[_ROW]) for at in result.result.get("unexpected_index_list") or []})
     passed = bool(result.success)
-    outcome = Outcome(
+    outcome = ExpectationOutcome(
         suite=suite,
         expectation=expectation.type,
         column=expectation.column,
@@ -165,7 +165,7 @@ def _observed(result: dict[str, Any], rows: list[int], judged: int) -> str:
 
 
 def _witness(expectation: suites.Expectation, result: Any, table: pd.DataFrame) -> str:
-    """Names whom the observed extreme belongs to, such as the activity with too few clips."""
+    """Name whom the observed extreme belongs to, such as the activity with too few clips."""
     witness, column = expectation.meta.witness, expectation.kwargs.get("column")
     if witness is None or column is None or "observed_value" not in result.result:
         return ""
@@ -177,7 +177,7 @@ def _witness(expectation: suites.Expectation, result: Any, table: pd.DataFrame) 
 
 
 def _exception(info: dict[str, Any]) -> str:
-    """The first exception's message; it comes flat, or one a metric."""
+    """Message of the first exception; it comes flat, or one a metric."""
     each = [info] if "raised_exception" in info else list(info.values())
     return next((_short(str(e.get("exception_message"))) for e in each if e.get("raised_exception")), "")
 

@@ -1,4 +1,4 @@
-"""The quarantine table, brought in line with what validation leaves out now."""
+"""Quarantine update: the table is brought in line with what validation rejects now."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ STAGE = "validate"
 BY = "stage validate"
 
 
-def update(connection: Connection, rejected: pd.DataFrame) -> int:
-    """One open row a rejected clip or track, with all of its reasons; rows of clips and tracks that pass now are
-    resolved. Returns how many are new.
+def update_quarantine(connection: Connection, rejected: pd.DataFrame) -> int:
+    """Keep one open row a rejected clip or track, with all of its reasons; resolve those that pass now.
 
     rejected  rows of rejected.parquet. Clips and media are those of this database.
+    Returns how many are new.
     """
     reasons: dict[tuple[str, int | None, str, int | None], list[str]] = {}
     for row in rejected.astype(object).where(rejected.notna(), None).itertuples(index=False):
