@@ -37,7 +37,7 @@ def batch_norm_split(norm: nn.BatchNorm1d, x: Tensor, widths: Sequence[int]) -> 
     if len(widths) < MOST_PARTS and _is_available(norm, x):
         return _by_kernel(norm, [x], None, True, [*widths, rest] if rest else list(widths))
     out = functional.relu(_by_torch(norm, x[..., : norm.num_features]), inplace=True)
-    return [*out.split(list(widths), -1), *([x[..., norm.num_features :]] if rest else [])]
+    return [*torch.split(out, list(widths), -1), *([x[..., norm.num_features :]] if rest else [])]
 
 
 def batch_norm_concat(norm: nn.BatchNorm1d, parts: Sequence[Tensor]) -> Tensor:
@@ -73,7 +73,10 @@ def _by_kernel(
     norm: nn.BatchNorm1d, parts: list[Tensor], skip: Tensor | None, relu: bool, widths: list[int]
 ) -> list[Tensor]:
     skip = None if skip is None else skip.to(parts[0].dtype).contiguous()
-    *out, mean, variance = _BatchNorm.apply(skip, norm.weight, norm.bias, relu, norm.eps, widths, *parts)
+    outputs: tuple[Tensor, ...] = _BatchNorm.apply(  # type: ignore[no-untyped-call]
+        skip, norm.weight, norm.bias, relu, norm.eps, widths, *parts
+    )
+    *out, mean, variance = outputs
     if norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None:
         rows, momentum = parts[0].numel() // parts[0].shape[-1], float(norm.momentum or 0.0)
         with torch.no_grad():

@@ -17,7 +17,7 @@ def graph_matmul(weights: Tensor, x: Tensor) -> Tensor:
         return torch.bmm(weights.expand(x.shape[0], -1, -1), x)
     device = x.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
-    out: Tensor = _GraphMatmul.apply(weights.to(dtype), x.to(dtype))
+    out: Tensor = _GraphMatmul.apply(weights.to(dtype), x.to(dtype))  # type: ignore[no-untyped-call]
     return out
 
 

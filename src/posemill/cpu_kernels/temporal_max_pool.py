@@ -19,7 +19,7 @@ def temporal_max_pool(x: Tensor, stride: int = 1) -> Tensor:
     Of equal values the first has the gradient.
     """
     if torch.is_grad_enabled() and x.requires_grad and is_available(x):
-        out: Tensor = _TemporalMaxPool.apply(x.contiguous(), stride)
+        out: Tensor = _TemporalMaxPool.apply(x.contiguous(), stride)  # type: ignore[no-untyped-call]
         return out
     picture = x.permute(0, 3, 1, 2)  # a view: to torch it is a channels-last picture
     return functional.max_pool2d(picture, (3, 1), (stride, 1), (1, 0)).permute(0, 2, 3, 1)

@@ -108,7 +108,7 @@ def _confusion(page: Page, results: EvaluationResults) -> None:
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     side = 2.0 + 0.42 * len(counts)
     figure, (ax,) = plots.axes(side + 0.6, side)
-    plots.heat(ax, share, counts, results.classes)
+    plots.heat_map(ax, share, counts, results.classes)
     page.picture(plots.svg(figure), "Confusion matrix of the test clips; the table below names the errors")
     wrong = [(int(counts[a, p]), a, p) for a, p in np.argwhere(counts > 0).tolist() if a != p]
     rows = [(results.classes[a], results.classes[p], n) for n, a, p in sorted(wrong, reverse=True)[:10]]

@@ -27,7 +27,7 @@ from posemill.pose.skeleton import Skeleton
 
 
 def adjacency(skeleton: Skeleton) -> NDArray[np.float32]:
-    """(3, K, K) float32: itself, towards the children, towards the parents; rows sum to 1 or are empty."""
+    """Return the adjacency (3, K, K) float32: itself, to the children, to the parents; rows sum to 1 or are empty."""
     k = len(skeleton)
     inward = np.zeros((k, k), np.float32)
     for parent, child in skeleton.edge_index:
@@ -44,7 +44,7 @@ class _Norm(nn.BatchNorm1d):
 
 
 class _Graph(nn.Module):
-    """Mixes keypoints along the skeleton, one projection a part, around a residual connection."""
+    """Graph convolution along the skeleton, one projection a part, around a residual connection."""
 
     def __init__(self, skeleton: Skeleton, channels_in: int, channels_out: int) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class _Graph(nn.Module):
 
 
 class _Temporal(nn.Module):
-    """Parallel temporal convolutions of several dilations, a maximum and a plain branch, joined again.
+    """Multi-branch temporal convolution: several dilations, a max-pool and a plain branch, concatenated.
 
     All branches but the plain one begin with a 1×1 convolution: they are one here, and split after it. The residual
     connection around the block is added before the last ReLU.
@@ -139,7 +139,7 @@ class STGCN(nn.Module):
     """(B, T, K, 3) normalised windows → (B, classes) logits.
 
     widths     channels, one block each; wherever the width grows, time is halved.
-    dilations  of the branches in time; two more are a maximum and a plain projection.
+    dilations  of the branches in time; two more are a max-pool and a plain projection.
     dropout    inside the blocks and before the last layer.
     """
 

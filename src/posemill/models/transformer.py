@@ -1,4 +1,4 @@
-"""A spatio-temporal transformer: attention between the keypoints of a frame, then between the frames of a keypoint."""
+"""Spatio-temporal transformer: attention between the keypoints of a frame, then between the frames of a keypoint."""
 
 from __future__ import annotations
 

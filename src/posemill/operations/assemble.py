@@ -82,13 +82,13 @@ def run(
     from posemill import models
     from posemill.evaluation.ensemble_selection import average_log_probabilities, select_ensemble
     from posemill.evaluation.evaluation_results import class_numbers
-    from posemill.models.ensemble import fuse
+    from posemill.models.ensemble import make_ensemble
     from posemill.packaging.digests import of_file
 
     prepare = inputs.output("prepare")
     classes, features = _prepared(prepare)
     loaded = [_load(folder, classes, features) for folder in folders]
-    members = [fuse([member], features.skeleton, mirrored) for member in loaded] if mirrored else loaded
+    members = [make_ensemble([member], features.skeleton, mirrored) for member in loaded] if mirrored else loaded
     digests = [str(of_file(folder / "network.safetensors")) for folder in folders]
     _all_different(folders, digests)
     index, said, about = _unseen(prepare, classes, features, members, folders)
@@ -96,7 +96,7 @@ def run(
     choice = select_ensemble(said, clip, class_numbers(index, classes), margin)
     chosen = [loaded[m] for m in choice.chosen.members]
     alone = len(chosen) == 1 and not mirrored
-    models.save(outputs, *(chosen[0] if alone else fuse(chosen, features.skeleton, mirrored)))
+    models.save(outputs, *(chosen[0] if alone else make_ensemble(chosen, features.skeleton, mirrored)))
     (outputs / HELD_OUT_FILE).unlink(missing_ok=True)
     if any((folders[m] / HELD_OUT_FILE).is_file() for m in choice.chosen.members):
         OutOfFoldPredictions(

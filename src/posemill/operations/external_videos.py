@@ -158,7 +158,7 @@ def load_judge(params: Params, inputs: Workspace, network: Path | None = None) -
     folder = network or own
     found = _features(folder, inputs)
     features = FeaturePipeline.load(found) if found.is_file() else None
-    trained, card = models.load(folder, body=features.skeleton if features else None)
+    trained, card = models.load(folder, skeleton=features.skeleton if features else None)
     if features is None:
         raise CheckpointError(f"no {found}: put the features.json that the network was trained with beside it")
     if features.coordinates == 3:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.pose.signals import Stretch, signals, stretches
+from posemill.pose.signals import FaultInterval, fault_intervals, signals
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.review.labelled import Labelled
 from posemill.store.reviews import ReviewItem
@@ -24,7 +24,7 @@ def rank(labelled: Labelled) -> list[ReviewItem]:
         item(tracks.medium, stretch)
         for tracks in labelled.all(videos)
         for track in tracks.tracks
-        for stretch in stretches(track, usual)
+        for stretch in fault_intervals(track, usual)
     ]
     return sorted(found, key=lambda i: (-i.priority, i.medium, i.person, i.start_s))
 
@@ -35,7 +35,7 @@ def usual_confidence(media: Iterable[MediumTracks]) -> float | None:
     return float(np.median(np.concatenate(means))) if means else None
 
 
-def item(medium: str, stretch: Stretch) -> ReviewItem:
+def item(medium: str, stretch: FaultInterval) -> ReviewItem:
     """A stretch as it is queued, to the millisecond."""
     start_s, end_s = round(stretch.start_s, 3), round(stretch.end_s, 3)
     return ReviewItem(medium, stretch.person, start_s, end_s, ", ".join(stretch.reasons), round(stretch.priority, 2))

@@ -88,9 +88,9 @@ def test_what_is_written_is_as_good_as_was_said_and_is_one_network(inputs: Works
     assert json.loads((out / "assemble.json").read_text())["reason"] == result.reason
     assert result.clips == 9
     every = tmp_path / "all"
-    from posemill.models.ensemble import fuse
+    from posemill.models.ensemble import make_ensemble
 
-    models.save(every, *fuse([models.load(f) for f in folders], BODY_12))
+    models.save(every, *make_ensemble([models.load(f) for f in folders], BODY_12))
     network, card = models.load(every, CLASSES, BODY_12)
     features = FeaturePipeline.load(inputs.output("prepare") / "features.json")
     x = features.transform(np.load(inputs.output("prepare") / "windows.npy")[:8])
