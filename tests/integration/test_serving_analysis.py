@@ -22,7 +22,7 @@ from posemill.estimation.estimator import PoseEstimator
 from posemill.estimation.types import PoseBackend
 from posemill.features.main_subject import main_subject
 from posemill.params.label import LabelParams
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import found_only
 from posemill.serving import timeline
 from posemill.serving.client import Client
 from posemill.serving.predictor import ActivityPredictor

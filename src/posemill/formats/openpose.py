@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from posemill.errors import InputError
 from posemill.formats.pictures import Person, Picture, Source, assemble, looked_at, pictures, triples
-from posemill.pose.conversion import MIDDLES
+from posemill.pose.conversion import MIDPOINTS
 from posemill.pose.skeleton import BODY_25, OPENPOSE_18, Skeleton
 from posemill.pose.track import MediumTracks
 
@@ -49,7 +49,7 @@ def arranged(source: Skeleton, target: Skeleton) -> NDArray[np.int64]:
     """(K_target, 2) places in the source of which a target's keypoint is the middle; -1 for what the source lacks."""
     place = np.full((len(target), 2), -1)
     for k, name in enumerate(target.keypoints):
-        ends = (name, name) if name in source.keypoints else MIDDLES.get(name, ())
+        ends = (name, name) if name in source.keypoints else MIDPOINTS.get(name, ())
         if ends and set(ends) <= set(source.keypoints):
             place[k] = [source.index(end) for end in ends]
     return place

@@ -8,7 +8,7 @@ from typing import Any
 from posemill.errors import InputError
 from posemill.estimation.types import FramePoses
 from posemill.features.main_subject import main_subject
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import found_only
 from posemill.pose.track import MediumTracks
 from posemill.serving.live_windows import Due, Judge
 from posemill.serving.poser import Poser

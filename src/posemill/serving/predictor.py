@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError
+from posemill.features.calibration_file import rejection_threshold
 from posemill.features.pipeline import FeaturePipeline
 from posemill.pose.track import PoseTrack
 
@@ -63,7 +64,7 @@ class ActivityPredictor:
         if (outputs := session.get_outputs()[0].shape[-1]) != len(classes):
             raise CheckpointError(f"{folder}: the model has {outputs} outputs, classes.json {len(classes)} names")
         calibration = _read(folder / CALIBRATION)
-        features, below = FeaturePipeline.load(folder / FEATURES), calibration.get("rejection_threshold")
+        features, below = FeaturePipeline.load(folder / FEATURES), rejection_threshold(calibration)
         return cls(features, classes, float(calibration["temperature"]), digests, session, below)
 
     def logits(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -102,8 +103,8 @@ class ActivityPredictor:
         track           of any skeleton with the model's keypoints, and of any frame rate.
         start_s, end_s  the stretch that is cut into windows; None = from the first to the last pose.
         """
-        windows, _ = self.features.windows(track, start_s, end_s)
-        return self.features.spans(track, start_s, end_s), windows, self.probabilities(windows)
+        windows, spans = self.features.windows(track, start_s, end_s)
+        return spans, windows, self.probabilities(windows)
 
 
 def _read(path: Path) -> Any:

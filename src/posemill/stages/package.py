@@ -74,6 +74,7 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> PackageResul
 
 def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, everything: Params) -> float:
     from posemill import models
+    from posemill.features.calibration_file import rejection_threshold
     from posemill.features.pipeline import FeaturePipeline
     from posemill.monitoring.reference import FILE as REFERENCE
     from posemill.monitoring.reference import write_reference
@@ -109,7 +110,7 @@ def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, everythin
         temperature,
         _labeller(inputs, everything),
         {**origin, "code": commit(inputs.root)},
-        _json(inputs.output("evaluate") / "metrics.json", "evaluate").get("rejection_threshold"),
+        rejection_threshold(_json(inputs.output("evaluate") / "metrics.json", "evaluate")),
     )
 
 

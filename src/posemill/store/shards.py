@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from posemill.errors import InputError
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import found_only
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks
 from posemill.store.files import replace_file

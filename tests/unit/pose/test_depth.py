@@ -12,7 +12,7 @@ from moving_bodies import FPS, body
 from posemill.errors import InputError, SkeletonError
 from posemill.evaluation.robustness.frame_rates import at_rate, without_frames
 from posemill.features.main_subject import main_subject
-from posemill.pose.interpolate import fill_gaps, found_only
+from posemill.pose.gaps import fill_gaps, found_only
 from posemill.pose.skeleton import BODY_12, KINECT_20
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.pose.window import WindowSpec, cut
