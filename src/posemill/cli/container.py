@@ -34,6 +34,6 @@ def container(folder: Path, small: bool, bento: str | None) -> None:
     if tag.count(":") != 1:
         raise InputError(f"a bento tag is NAME:VERSION, got {tag!r}; `bentoml list` shows them")
     store = Path(environment(settings.home)["BENTOML_HOME"])
-    recipe = write(service, store / "bentos" / tag.replace(":", "/"), store / "models", settings.workspace, folder)
-    click.echo(f"{tag}: {recipe.packages} packages pinned by hash, {recipe.size_mb} MB of source and model")
-    click.echo(f"docker build -t {tag} -f {recipe.folder / DOCKERFILE} {recipe.folder}")
+    context = write(service, store / "bentos" / tag.replace(":", "/"), store / "models", settings.workspace, folder)
+    click.echo(f"{tag}: {context.packages} packages pinned by hash, {context.size_mb} MB of source and model")
+    click.echo(f"docker build -t {tag} -f {context.folder / DOCKERFILE} {context.folder}")
