@@ -70,7 +70,7 @@ def confirm(
 
 def _scenario_file(settings: Settings, number: int) -> Path:
     folder = settings.workspace / REGRESSIONS
-    before = folder / f"judgement-{number}.yaml"  # its name before 0.2
+    before = folder / f"judgement-{number}.yaml"  # its former name
     return before if before.is_file() else folder / f"feedback-{number}.yaml"
 
 

@@ -53,7 +53,7 @@ class Report(_Strict):
     at: str
     posemill: str
     bento: str | None
-    provenance: Provenance | None = Field(validation_alias=AliasChoices("provenance", "receipt"))  # receipt: before 0.2
+    provenance: Provenance | None = Field(validation_alias=AliasChoices("provenance", "receipt"))  # former name
     passed: bool
     says: str
     scenarios: tuple[ScenarioResult, ...]

@@ -13,7 +13,7 @@ from posemill.errors import InputError
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-RENAMED_PERSONS = {"acting": "main_subject"}  # before 0.2
+RENAMED_PERSONS = {"acting": "main_subject"}  # former name
 Person = Annotated[
     Literal["main_subject", "any"] | Annotated[int, Field(ge=0)],
     BeforeValidator(lambda person: RENAMED_PERSONS.get(person, person) if isinstance(person, str) else person),

@@ -79,7 +79,7 @@ def test_the_main_subject_is_checked_unless_another_person_is_named() -> None:
     assert not check_scenario(scenario(), answer(other, SQUAT, acting=1)).passed
     assert check_scenario(scenario(person="any"), answer(other, SQUAT, acting=1)).person == 0
     assert check_scenario(scenario(person=0), answer(other, SQUAT, acting=1)).passed
-    assert scenario(person="acting").person == "main_subject"  # its name before 0.2
+    assert scenario(person="acting").person == "main_subject"  # its former name
     gone = check_scenario(scenario(person=7), answer(other))
     assert (gone.person, gone.checks[0].says) == (None, "no person 7 was found in the clip")
     assert check_scenario(scenario(), answer(acting=None)).checks[0].says == "nobody was found in the clip"

@@ -1,4 +1,4 @@
-"""report.json, also as it was written before 0.2."""
+"""report.json, also with its former field names."""
 
 from __future__ import annotations
 
