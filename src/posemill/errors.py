@@ -16,6 +16,13 @@ class PosemillError(Exception):
     """Base class of all exceptions raised by posemill.
 
     retryable  class attribute: True if the same call may succeed later, as an orchestrator needs to know.
+
+    Examples:
+        >>> try:
+        ...     raise Unavailable("the database does not answer")
+        ... except PosemillError as exc:
+        ...     print(exc.retryable)
+        True
     """
 
     retryable = False

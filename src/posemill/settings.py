@@ -49,7 +49,15 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
-        """Read the POSEMILL_… variables. Errors: InputError for an unknown one, since a typo would go unnoticed."""
+        """Read the POSEMILL_… variables. Errors: InputError for an unknown one, since a typo would go unnoticed.
+
+        Examples:
+            >>> settings = Settings.from_env({"POSEMILL_WORKSPACE": "/data/gym"})
+            >>> settings.home
+            PosixPath('/data/gym/.posemill')
+            >>> settings.store_url
+            '/data/gym/.posemill/store'
+        """
         env = os.environ if env is None else env
         unknown = sorted(name for name in env if name.startswith("POSEMILL_") and name not in KNOWN)
         if unknown:

@@ -102,7 +102,12 @@ def markdown(facts: CardFacts) -> str:
 
 
 def metric_rows(metrics: Mapping[str, Any]) -> list[list[str]]:
-    """Rows of scalar metrics: name, value and confidence interval (`<metric>_low` to `<metric>_high`)."""
+    """Rows of scalar metrics: name, value and confidence interval (`<metric>_low` to `<metric>_high`).
+
+    Examples:
+        >>> metric_rows({"accuracy": 0.9, "accuracy_low": 0.7, "accuracy_high": 0.97, "clips": 12})
+        [['accuracy', '0.900', '0.700 – 0.970'], ['clips', '12', '']]
+    """
     rows = []
     for name, value in metrics.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or name.endswith(("_low", "_high")):

@@ -95,6 +95,14 @@ def find_scenarios(paths: Sequence[Path]) -> list[LocatedScenario]:
     """Read the scenarios of files and folders (.yaml at any depth), in the order of the files.
 
     Errors: InputError that lists every error with file, line and field.
+
+    Examples:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> scenario = "{name: squats, path: gym.mp4, owner: anna, expect: [{activity: squat, start_s: 0.5}]}"
+        >>> _ = (folder / "gym.yaml").write_text(f"scenarios: [{scenario}]")
+        >>> find_scenarios([folder])[0].scenario.expect[0].activity
+        'squat'
     """
     located: list[LocatedScenario] = []
     errors: list[str] = []
