@@ -135,7 +135,7 @@ def test_who_was_rejected_or_is_unknown(inputs: Workspace, engine: Engine) -> No
     with pytest.raises(GateError, match="it is rejected by its acceptance"):
         call("promote", "b")
     with engine.begin() as connection:
-        rows = connection.execute(text("SELECT what, replaced_version FROM promotion")).all()
+        rows = connection.execute(text("SELECT action, replaced_version FROM promotion")).all()
     assert rows == [("refused", None)]
 
 

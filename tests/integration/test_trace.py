@@ -152,7 +152,7 @@ def test_what_is_missing_is_named(root: Path, settings: Settings, engine: Engine
     weights = root / ".dvc/cache/files/md5" / md5(root / FILES["weights"])[:2]
     for path in weights.iterdir():
         path.unlink()
-    Path(MediaStore(settings.store_url).place(built.media[1])).unlink()
+    Path(MediaStore(settings.store_url).location(built.media[1])).unlink()
     with engine.begin() as connection:
         connection.execute(text('UPDATE model_version SET digests = digests || \'{"code": "0123456789abcdef"}\''))
         found = trace(connection, settings, "posemill-analysis:only")

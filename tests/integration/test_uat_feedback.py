@@ -21,7 +21,7 @@ from posemill.serving import routes
 from posemill.serving.schema import Receipt
 from posemill.settings import Settings
 from posemill.store import catalog
-from posemill.store.judgements import judgements
+from posemill.store.feedback import list_feedback
 from posemill.store.media import digest_of
 from posemill.store.reviews import ReviewItem, queue, review_items
 from posemill.uat.confirm import Confirmed, confirm
@@ -74,7 +74,7 @@ def test_a_disagreement_becomes_an_item_that_follows_what_is_said_last(client: C
         (item,) = review_items(connection)
         assert (item["medium"], item["source"], item["person"], item["start_s"]) == (None, "gym.mp4", 0, 0.5)
         assert item["reason"] == "a client says lunge, not squat (left knee)"
-        assert [(j["judgement"], j["is_right"], j["state"]) for j in judgements(connection)] == [
+        assert [(j["feedback"], j["is_right"], j["state"]) for j in list_feedback(connection)] == [
             (2, True, None),
             (1, False, "open"),
         ]
@@ -84,7 +84,7 @@ def test_a_disagreement_becomes_an_item_that_follows_what_is_said_last(client: C
     assert client.post("/judgements", json=SAID | {"right": True}).json() == {"judgement": 4}
     with engine.connect() as connection:
         assert review_items(connection) == []
-        assert review_items(connection, state="dismissed")[0]["answer"] == {"judgement": 4}
+        assert review_items(connection, state="dismissed")[0]["answer"] == {"feedback": 4}
 
 
 def test_the_queue_of_what_looks_wrong_leaves_them_open(client: Client, engine: Engine, settings: Settings) -> None:

@@ -72,7 +72,7 @@ def test_a_verdict_is_recorded_and_releases_exactly_its_bento(tried: Tried, engi
     assert (then["version"], then["replaced_version"]) == (second.version, tried.version)
     with engine.connect() as connection:
         assert stages(connection) == ["retired", "released"]
-        rows = connection.execute(text("SELECT what, digests->>'bento' FROM promotion ORDER BY id")).all()
+        rows = connection.execute(text("SELECT action, digests->>'bento' FROM promotion ORDER BY id")).all()
         assert [tuple(r) for r in rows] == [
             ("promoted", bento_digest(find_bento(settings, t.tag))) for t in (tried, second)
         ]

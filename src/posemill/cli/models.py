@@ -42,7 +42,7 @@ def list_(history: bool, as_json: bool) -> None:
 
     with connected(Settings.from_env()) as connection:
         if history:
-            rows = [{**row, "action": row["what"]} for row in promotions.promotions(connection)]
+            rows = [dict(row) for row in promotions.promotions(connection)]
             columns = ["added_at", "action", "bento_tag", "before", "added_by", "reason"]
             table(
                 rows, [*columns, "figures", "digests"] if as_json else columns, as_json, "no version was promoted yet"

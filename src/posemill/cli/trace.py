@@ -77,13 +77,13 @@ def usage(medium: str, exclude: bool, by: str | None, as_json: bool) -> None:
       posemill usage 26e506cc30f5
       posemill usage holiday.mp4 --exclude --by anna
     """
-    from posemill.ingest.current_user import who
+    from posemill.ingest.current_user import current_user
     from posemill.uat.usage import exclude as end_clips
     from posemill.uat.usage import usage_of
 
     with transaction() as (connection, settings):
         listed = usage_of(connection, settings, medium)
-        ended = end_clips(connection, listed, by or who()) if exclude else 0
+        ended = end_clips(connection, listed, by or current_user()) if exclude else 0
     if as_json:
         columns = {k: listed.medium[k] for k in ("id", "digest", "source", "dataset", "added_by", "added_at")}
         click.echo(json.dumps({**asdict(listed), "medium": columns, "ended": ended}, default=plain))

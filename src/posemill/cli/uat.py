@@ -77,15 +77,11 @@ def feedback_(everything: bool, limit: int | None, as_json: bool) -> None:
     \b
       posemill uat feedback --all
     """
-    from posemill.store.judgements import judgements
+    from posemill.store.feedback import list_feedback
 
     with transaction() as (connection, _):
-        rows = judgements(connection, only_wrong=not everything, limit=None if not everything else limit)
-    entries = [
-        {**row, "feedback": row["judgement"], "provenance": row["receipt"], "state": row["state"] or "right"}
-        for row in rows
-        if everything or row["state"] == "open"
-    ]
+        rows = list_feedback(connection, only_wrong=not everything, limit=None if not everything else limit)
+    entries = [{**row, "state": row["state"] or "right"} for row in rows if everything or row["state"] == "open"]
     columns = ["feedback", "added_at", "client", *UPLOAD, "predicted", "activity", "comment", "state"]
     columns += ["upload_digest", "medium", "bento_tag", "provenance"] if as_json else []
     table(entries[:limit], columns, as_json, "no correction is open")
@@ -107,12 +103,12 @@ def confirm_(
       posemill uat confirm 12 --by anna
       posemill uat confirm 12 --activity lunge --media gym.mp4
     """
-    from posemill.ingest.current_user import who
+    from posemill.ingest.current_user import current_user
     from posemill.uat.confirm import confirm
 
     with transaction() as (connection, settings):
         confirmed = confirm(
-            connection, settings, feedback, activity=activity, media=media, new=new, annotated_by=by or who()
+            connection, settings, feedback, activity=activity, media=media, new=new, annotated_by=by or current_user()
         )
     say(
         {
@@ -137,12 +133,12 @@ def dismiss_(feedback: tuple[int, ...], by: str | None) -> None:
     \b
       posemill uat dismiss 12 --by anna
     """
-    from posemill.ingest.current_user import who
+    from posemill.ingest.current_user import current_user
     from posemill.uat.confirm import dismiss
 
     with transaction() as (connection, _):
         for number in feedback:
-            dismiss(connection, number, by or who())
+            dismiss(connection, number, by or current_user())
     click.echo(f"{len(feedback)} dismissed")
 
 
@@ -160,14 +156,16 @@ def sign_(report: Path, by: str, reject: bool, conditions: str | None, quiet: bo
       posemill uat sign --by anna --conditions "not for children" build/uat/20261124-101500
       posemill uat sign --by anna --reject --conditions "falls are missed" build/uat/20261124-101500
     """
-    from posemill.ingest.current_user import who
+    from posemill.ingest.current_user import current_user
     from posemill.uat.release import resume
     from posemill.uat.signing import sign
 
     if not by.strip():
         raise InputError("--by is empty: a verdict needs a name")
     with transaction() as (connection, settings):
-        signed = sign(connection, settings, report, by=by.strip(), reject=reject, conditions=conditions, added_by=who())
+        signed = sign(
+            connection, settings, report, by=by.strip(), reject=reject, conditions=conditions, added_by=current_user()
+        )
     verdict = "rejected" if reject else "accepted"
     resumed = resume(settings)
     say(

@@ -23,6 +23,7 @@ from posemill.pose.track import MediumTracks
 from posemill.pose.window import WindowSpec
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
+from posemill.store.clip_fields import PER_WINDOW
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -196,7 +197,7 @@ def _cut_clip(
         return HARDLY_SEEN
     file.write(windows.tobytes())
     shown[int(clip["clip"])] = actor.to(pipeline.skeleton).xy
-    same = {k: clip[k] for k in ("clip", "medium", "activity", "subject", "camera")}
+    same = {k: clip[k] for k in ("clip", "medium", *PER_WINDOW)}
     first = len(rows)
     rows += [{"window": first + i, **same, "person": actor.person, "start_s": float(s)} for i, s in enumerate(starts)]
     return None

@@ -1,4 +1,4 @@
-"""Who runs the embedded server, and what that user can reach.
+"""Operating-system user that runs the embedded server, and the paths it can reach.
 
 PostgreSQL refuses to run as root. Then an existing unprivileged user runs it, and everything it needs must lie
 where that user may go: permissions of folders that are not ours are never changed.
@@ -39,14 +39,14 @@ class OsUser:
             folder.chmod(0o700)
 
     def can_reach(self, path: Path) -> bool:
-        """Whether this user may pass through every existing folder on the way to `path`."""
+        """True if this user may pass through every existing folder on the way to `path`."""
         if not self.switch:
             return True
         return all(p.stat().st_mode & 0o001 for p in path.resolve().parents if p.exists())
 
     def run(self, command: Sequence[object], log: Path, timeout_s: float = 120) -> int:
         """Run a command as this user, its output appended to `log`; returns the exit code."""
-        who = {"user": self.uid, "group": self.gid, "extra_groups": []} if self.switch else {}
+        identity = {"user": self.uid, "group": self.gid, "extra_groups": []} if self.switch else {}
         env = {k: v for k, v in os.environ.items() if not k.startswith("PG")} | {"LC_ALL": "C"}
         with log.open("ab") as out:
             done = subprocess.run(
@@ -59,7 +59,7 @@ class OsUser:
                 timeout=timeout_s,
                 start_new_session=True,
                 check=False,
-                **who,  # type: ignore[call-overload]
+                **identity,  # type: ignore[call-overload]
             )
         return int(done.returncode)
 

@@ -77,8 +77,8 @@ def revision(connection: Connection) -> str | None:
     """The migration that the database is at; None for an empty one."""
     try:
         with connection.begin_nested():
-            found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-            return found
+            number: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+            return number
     except ProgrammingError:
         return None
 

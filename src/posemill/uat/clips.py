@@ -87,7 +87,7 @@ def _medium_name(scenario: Scenario) -> str:
 
 
 def _media_row(connection: Connection, name: str) -> RowMapping | InputError:
-    from posemill.store.lineage import find_any_medium
+    from posemill.store.references import find_any_medium
 
     try:
         return find_any_medium(connection, name)

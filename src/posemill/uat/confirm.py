@@ -12,8 +12,8 @@ from posemill.errors import InputError
 from posemill.settings import Settings
 from posemill.store import schema
 from posemill.store.catalog import ClipRow, MediumRow, add_clip, add_medium, clips, correct_clip
+from posemill.store.feedback import attach_medium, close_item, get_feedback
 from posemill.store.files import replace_file
-from posemill.store.judgements import close_item, give_medium, judgement
 from posemill.store.media import MediaStore, digest_of
 from posemill.store.media_rows import medium_id
 
@@ -49,7 +49,7 @@ def confirm(
     new       allow an activity that no clip and no model has yet.
     Errors: InputError if the activity is unknown, or if the file is missing or has another digest.
     """
-    feedback = judgement(connection, number)
+    feedback = get_feedback(connection, number)
     name = activity or feedback["activity"] or (feedback["predicted"] if feedback["is_right"] else None)
     if name is None:
         raise InputError(f"feedback {number} names no activity: give --activity")
@@ -61,7 +61,7 @@ def confirm(
     clip = _clip(connection, feedback, digest, name, annotated_by)
     scenario = _scenario_file(settings, number)
     if feedback["review_item_id"] is not None:
-        give_medium(connection, feedback["review_item_id"], medium_id(connection, digest), clip)
+        attach_medium(connection, feedback["review_item_id"], medium_id(connection, digest), clip)
         answer = {"feedback": number, "activity": name, "clip": clip, "scenario": scenario.name}
         close_item(connection, feedback["review_item_id"], "done", answer, annotated_by)
     replace_file(scenario, _scenario(feedback, digest, name, annotated_by).encode())
@@ -76,7 +76,7 @@ def _scenario_file(settings: Settings, number: int) -> Path:
 
 def dismiss(connection: Connection, number: int, annotated_by: str) -> None:
     """Dismiss feedback: the service was right, or nobody can tell."""
-    feedback = judgement(connection, number)
+    feedback = get_feedback(connection, number)
     if feedback["state"] != "open":
         raise InputError(f"feedback {number} is not open: it is {feedback['state'] or 'right'}")
     close_item(connection, feedback["review_item_id"], "dismissed", {"feedback": number}, annotated_by)
@@ -132,15 +132,15 @@ def _scenario(feedback: RowMapping, digest: str, activity: str, annotated_by: st
 
     interval = {name: round(feedback[name], 3) for name in ("start_s", "end_s") if feedback[name] is not None}
     scenario: dict[str, Any] = {
-        "name": f"feedback {feedback['judgement']}: {activity}, not {feedback['predicted']}",
+        "name": f"feedback {feedback['feedback']}: {activity}, not {feedback['predicted']}",
         "medium": digest,
         "person": "any",
         "expect": [{"activity": activity, **interval}],
         "note": f"{feedback['client'] or 'a client'} on {feedback['added_at']:%Y-%m-%d}, "
-        f"provenance {feedback['receipt'].get('id')}" + (f": {feedback['comment']}" if feedback["comment"] else ""),
+        f"provenance {feedback['provenance'].get('id')}" + (f": {feedback['comment']}" if feedback["comment"] else ""),
     }
     if feedback["is_right"]:
-        scenario["name"] = f"feedback {feedback['judgement']}: {activity}"
+        scenario["name"] = f"feedback {feedback['feedback']}: {activity}"
     content = {"owner": annotated_by, "tolerance_s": None, "min_overlap": 0.5, "scenarios": [scenario]}
     head = (
         "# Written by `posemill uat confirm`. The activity may extend beyond the interval: its ends are not checked.\n"

@@ -77,9 +77,9 @@ def _tags(
 ) -> Iterator[tuple[RowMapping, str | None]]:
     """Every model version with every bento tag under which it may have answered."""
     stored = list_bentos(settings)
-    a, j = schema.acceptance.c, schema.judgement.c
+    a, f = schema.acceptance.c, schema.feedback.c
     reports = [(n, r.get("bento")) for n, r in connection.execute(select(a.model_version_id, a.report))]
-    feedback = [r for r in connection.scalars(select(j.receipt).distinct()) if isinstance(r, dict)]
+    feedback = [r for r in connection.scalars(select(f.provenance).distinct()) if isinstance(r, dict)]
     for version in versions:
         model = version["digests"].get("model")
         tags = {version["bento_tag"], None}

@@ -12,7 +12,7 @@ from posemill.errors import InputError
 from posemill.settings import Settings
 from posemill.store import schema
 from posemill.store.catalog import clips, remove_clip
-from posemill.store.lineage import find_any_medium
+from posemill.store.references import find_any_medium
 from posemill.uat.bentos import list_bentos
 from posemill.uat.training_lineage import training_lineage
 
@@ -54,7 +54,7 @@ def usage_of(connection: Connection, settings: Settings, reference: str) -> Medi
             missing = tags - {b.tag for b in stored}
             named = [f"{tag} (not in this store)" if tag in missing else tag for tag in sorted(tags)]
             out.models.append({"version": version["id"], "stage": version["stage"], **share, "bentos": named})
-    entries = select(func.count()).where(schema.judgement.c.upload_digest == digest)
+    entries = select(func.count()).where(schema.feedback.c.upload_digest == digest)
     out.feedback = int(connection.scalar(entries) or 0)
     out.scenarios = _scenarios(settings.workspace, digest, medium["source"])
     out.clips = [row["clip"] for row in clips(connection, medium=digest)]

@@ -1,4 +1,4 @@
-"""The time of a frame: seconds since the first one, whatever the file's timestamps do."""
+"""Presentation time of frames: seconds since the first one, whatever the file's timestamps do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames of a video, one at a time: upright, RGB, with their true time."""
+"""Decoding: frames of a video one at a time, upright, RGB, with their presentation time."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Frame:
 
 
 def read_frames(path: Path, stride: int = 1, start: int = 0, end: int | None = None) -> Iterator[Frame]:
-    """The frames start <= index < end whose index is a multiple of `stride`, decoded as they are asked for.
+    """Decode the frames start <= index < end whose index is a multiple of `stride`, lazily.
 
     Index, time and picture are those of a reading from the beginning, also where a seek saved decoding what comes
     before `start`. Memory stays flat.
@@ -141,7 +141,7 @@ class _Upright:
 
 
 def _check(extent: Extent, frames: int) -> None:
-    """UnreadableMedia when the frames that came are not (nearly) all of the video."""
+    """Raise UnreadableMedia when the frames that came are not (nearly) all of the video."""
     if not frames:
         reason = extent.damaged[0] if extent.damaged else "it holds none"
         raise UnreadableMedia(f"{extent.path.name} has no frame that decodes: {reason}")
@@ -159,15 +159,14 @@ def _check_damage(extent: Extent, frames: int) -> None:
 
 
 def read_frame(path: Path, time_s: float) -> Frame:
-    """The frame shown at `time_s`, found by seeking; its index is counted from the mean rate. For pictures."""
-    found = probe(path)
-    return _seek(path, time_s, found.fps)
+    """Decode the frame shown at `time_s`, by seeking; its index is computed from the mean rate. For stills."""
+    return _seek(path, time_s, probe(path).fps)
 
 
 def sample_frames(path: Path, n: int) -> list[Frame]:
-    """`n` frames from the middles of `n` equal parts of the video. For contact sheets."""
-    found = probe(path)
-    return [_seek(path, (i + 0.5) / n * found.duration_s, found.fps) for i in range(n)]
+    """Decode `n` frames from the middles of `n` equal parts of the video. For contact sheets."""
+    facts = probe(path)
+    return [_seek(path, (i + 0.5) / n * facts.duration_s, facts.fps) for i in range(n)]
 
 
 def _seek(path: Path, time_s: float, fps: float) -> Frame:

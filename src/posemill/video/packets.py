@@ -1,4 +1,4 @@
-"""The packets of a video, counted and decoded; damaged ones are noted, a file that ends too early is told."""
+"""Packets of a video, counted and decoded; damaged ones are counted, truncated files detected."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-COMPLETE = 0.95  # containers count a little wrongly (dropped frames in AVI); less than this is a cut-off file
+COMPLETE = 0.95  # containers count a little wrongly (dropped frames in AVI); less than this is a truncated file
 
 
 @dataclass(slots=True)
 class Extent:
-    """How far into a file its packets reached; tells a complete file from a cut-off one."""
+    """Extent of the packets read from a file; tells a complete file from a truncated one."""
 
     path: Path
     declared_frames: int
@@ -44,7 +44,7 @@ class Extent:
         return True
 
     def check(self) -> None:
-        """UnreadableMedia for a file that ended before its header said it would."""
+        """Raise UnreadableMedia for a truncated file."""
         if self.packets < COMPLETE * self.declared_frames:
             raise UnreadableMedia(
                 f"{self.path.name} is truncated: it announces {self.declared_frames} frames and holds {self.packets}"
@@ -56,7 +56,7 @@ class Extent:
 
 
 def decoded(container: InputContainer, stream: VideoStream, extent: Extent) -> Iterator[VideoFrame]:
-    """Frames in order of display; damaged packets are skipped and noted in `extent`."""
+    """Decode frames in order of display; damaged packets are skipped and counted in `extent`."""
     from av.error import FFmpegError
 
     packets = container.demux()

@@ -1,4 +1,4 @@
-"""What a video file holds, found by reading all of its packets (without decoding them)."""
+"""Probe of a video file: size, rate and length, from all of its packets (without decoding them)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_PIXELS_A_BYTE = 100_000  # a still room in full HD has about 20 000, footag
 
 @dataclass(frozen=True, slots=True)
 class VideoProbe:
-    """Size of the upright picture (after the rotation that the file asks for), rate and length.
+    """Facts of a video: size of the upright picture (after the rotation that the file asks for), rate and length.
 
     fps         frames per second over the whole video (the mean, where the rate varies).
     frames      number of coded pictures.
@@ -41,14 +41,14 @@ class VideoProbe:
 
 
 def rotation(frame: VideoFrame) -> int:
-    """Degrees clockwise, a multiple of 90, that set the stored picture upright."""
+    """Return the degrees clockwise, a multiple of 90, that set the stored picture upright."""
     if abs(frame.rotation) > 360:  # a matrix that turns nothing into nothing
         return 0
     return round(-frame.rotation / 90) * 90 % 360
 
 
 def probe(path: Path) -> VideoProbe:
-    """Read the whole file once. UnreadableMedia says in one sentence why a file cannot be used."""
+    """Probe a video by reading the whole file once. UnreadableMedia says why a file cannot be used."""
     from av.error import FFmpegError
 
     first = first_frame(path)
@@ -69,7 +69,7 @@ def probe(path: Path) -> VideoProbe:
 
 
 def _check_plausible(found: VideoProbe, path: Path) -> None:
-    """UnreadableMedia for what no camera makes, and what would keep everything after it busy for days."""
+    """Raise UnreadableMedia for files that no camera makes, and those that would take days to process."""
     sides, name = f"{found.width_px}x{found.height_px}", path.name
     if min(found.width_px, found.height_px) < SMALLEST_PX:
         raise UnreadableMedia(f"{name} has pictures of {sides}: {SMALLEST_PX} pixels a side are the least")
@@ -86,7 +86,7 @@ def _check_plausible(found: VideoProbe, path: Path) -> None:
 
 
 def mean_fps(stream: VideoStream, extent: Extent) -> float:
-    """The rate of the timestamps; the container's own figure where they agree, since that one is exact."""
+    """Return the rate of the timestamps; the container's own figure where they agree, since that one is exact."""
     announced = float(stream.average_rate or stream.guessed_rate or 0)
     span_s = extent.last_s - extent.first_s
     if extent.packets < 2 or not span_s > 0:
@@ -96,7 +96,7 @@ def mean_fps(stream: VideoStream, extent: Extent) -> float:
 
 
 def first_frame(path: Path) -> VideoFrame:
-    """The first picture that decodes; proves that there is one, and knows the rotation."""
+    """Decode the first picture; proves that there is one, and has the rotation."""
     with open_video(path) as (container, stream, extent):
         frame = next(decoded(container, stream, extent), None)
         if frame is None:
