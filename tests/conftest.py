@@ -10,6 +10,7 @@ from hypothesis import settings
 settings.register_profile("posemill", deadline=None)  # deadlines fail on a loaded machine
 settings.load_profile("posemill")
 MATERIAL = Path(__file__).resolve().parents[2] / "shared" / "data"
+CASES = MATERIAL.parent / "cases"
 
 
 @pytest.fixture
@@ -18,3 +19,11 @@ def material() -> Path:
     if not MATERIAL.is_dir():
         pytest.skip(f"real material is not on this machine: no {MATERIAL}")
     return MATERIAL
+
+
+@pytest.fixture
+def cases() -> Path:
+    """Inputs after public bug reports, a folder a kind, beside the repository; skipped where they are not there."""
+    if not CASES.is_dir():
+        pytest.skip(f"inputs after bug reports are not on this machine: no {CASES}")
+    return CASES

@@ -12,6 +12,7 @@ from posemill.errors import InputError
 KNOWN = {
     "POSEMILL_HOME": "folder of the embedded database and store; default: .posemill in the workspace",
     "POSEMILL_DATABASE_URL": "postgresql://user:password@host:port/name; default: the embedded server",
+    "POSEMILL_DATABASE_SCHEMA": "schema of posemill's tables, created if missing; default: first of the search path",
     "POSEMILL_STORE_URL": "fsspec URL of the blob store for media and tracks; default: <home>/store",
     "POSEMILL_WORKSPACE": "folder with params.yaml and dvc.yaml; default: the current folder",
     "POSEMILL_KEY": "API key sent by `posemill try` and `posemill uat run --service`",
@@ -38,6 +39,7 @@ class Settings:
     home          folder of the embedded database, the BentoML store and caches.
     database_url  None: the embedded PostgreSQL under `home`.
     store_url     fsspec URL of media and tracks.
+    database_schema  schema of posemill's tables; None: the first of the search path.
     key           API key for services that require one.
     """
 
@@ -45,6 +47,7 @@ class Settings:
     home: Path
     database_url: str | None = field(default=None, repr=False)  # contains a password
     store_url: str = ""
+    database_schema: str | None = None
     key: str | None = field(default=None, repr=False)
 
     @classmethod
@@ -70,4 +73,5 @@ class Settings:
             database_url=env.get("POSEMILL_DATABASE_URL") or None,
             store_url=env.get("POSEMILL_STORE_URL") or str(home / "store"),
             key=env.get("POSEMILL_KEY") or None,
+            database_schema=env.get("POSEMILL_DATABASE_SCHEMA") or None,
         )

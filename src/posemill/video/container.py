@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from posemill.errors import UnreadableMedia
+from posemill.video.avi import is_whole_avi
 from posemill.video.packets import Extent
 
 if TYPE_CHECKING:
@@ -148,7 +149,8 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream, Extent
             )
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # the pictures may say something else
         seconds = max(0, container.duration or 0) / av.time_base
-        yield container, stream, Extent(path, stream.frames, seconds)
+        whole = container.format.name == "avi" and is_whole_avi(number)
+        yield container, stream, Extent(path, stream.frames, seconds, whole=whole)
 
 
 def _opened(number: int, path: Path) -> InputContainer:

@@ -19,7 +19,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict
-from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -27,11 +26,9 @@ from typing import Any
 import numpy as np
 
 from posemill.errors import UnreadableMedia
-from posemill.video.container import MAX_PIXELS
 from posemill.video.decode import Frame, read_frames
+from posemill.video.picture_file import decode_picture
 from posemill.video.probe import probe
-
-PICTURES = ("JPEG", "PNG", "WEBP")
 
 
 def main() -> None:
@@ -78,7 +75,7 @@ def _path(request: dict[str, Any]) -> Path:
 
 def _frames(request: dict[str, Any], shared: int) -> Iterator[Frame]:
     if request["do"] == "picture":
-        yield Frame(0, 0.0, _picture(os.pread(shared, request["bytes"], 0), request["name"]))
+        yield Frame(0, 0.0, decode_picture(os.pread(shared, request["bytes"], 0), request["name"]))
     else:
         yield from read_frames(_path(request), request["stride"], request["start"], request["end"])
 
@@ -110,26 +107,6 @@ def _continuation() -> dict[str, Any]:
         sys.exit(0)
     continuation: dict[str, Any] = json.loads(line)
     return continuation
-
-
-def _picture(content: bytes, name: str) -> Any:
-    """(H, W, 3) uint8 RGB, upright. UnreadableMedia for what is none of the formats, broken, or too large."""
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(BytesIO(content), formats=PICTURES) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise UnreadableMedia(f"{name} has {width}x{height} pixels, more than {MAX_PIXELS // 10**6} million")
-            return np.ascontiguousarray(ImageOps.exif_transpose(image).convert("RGB"), np.uint8)
-    except UnreadableMedia:
-        raise
-    except MemoryError:
-        raise
-    except Exception as exc:  # Pillow raises many kinds, of which some are not its own
-        raise UnreadableMedia(
-            f"{name} is not a picture in a format that is read here ({', '.join(PICTURES)}), or it is cut off"
-        ) from exc
 
 
 if __name__ == "__main__":
