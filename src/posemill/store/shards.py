@@ -82,7 +82,7 @@ def write_shards(folder: Path, media: Iterable[MediumTracks], shard_rows: int = 
     buffers: dict[tuple[str, bool], _Buffer] = {}
     entries = []
     for tracks in media:
-        buffer = buffers.setdefault((tracks.skeleton.name, tracks.deep), _Buffer(tracks.skeleton, tracks.deep))
+        buffer = buffers.setdefault((tracks.skeleton.name, tracks.is_3d), _Buffer(tracks.skeleton, tracks.is_3d))
         if buffer.points != tracks.skeleton:
             raise InputError(
                 f"medium {tracks.medium[:12]}: two different skeletons are called {tracks.skeleton.name}; import one "

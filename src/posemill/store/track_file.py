@@ -58,7 +58,7 @@ def to_table(tracks: MediumTracks) -> pa.Table:
     def column(name: str, dtype: Any) -> NDArray[Any]:
         return np.concatenate([np.empty(0, dtype), *(getattr(t, name).reshape(-1) for t in rows)])
 
-    z = [pa.FixedSizeListArray.from_arrays(pa.array(column("z", np.float32)), k)] if tracks.deep else []
+    z = [pa.FixedSizeListArray.from_arrays(pa.array(column("z", np.float32)), k)] if tracks.is_3d else []
     person = np.repeat(np.array([t.person for t in rows], np.int32), [len(t) for t in rows])
     return pa.Table.from_arrays(
         [
@@ -71,7 +71,7 @@ def to_table(tracks: MediumTracks) -> pa.Table:
             pa.array(column("state", np.uint8)),
             *z,
         ],
-        schema=schema_of(tracks.skeleton, tracks.deep),
+        schema=schema_of(tracks.skeleton, tracks.is_3d),
     )
 
 
@@ -91,7 +91,7 @@ def to_bytes(
 
 def medium_bytes(tracks: MediumTracks) -> bytes:
     """The track file of one medium."""
-    return to_bytes([to_table(tracks)], tracks.skeleton, {tracks.medium: about(tracks)}, tracks.deep)
+    return to_bytes([to_table(tracks)], tracks.skeleton, {tracks.medium: about(tracks)}, tracks.is_3d)
 
 
 def write_medium(path: Path, tracks: MediumTracks) -> None:
