@@ -14,7 +14,7 @@ from posemill.cli.output import modes, say
 from posemill.errors import InputError
 
 if TYPE_CHECKING:
-    from posemill.formats.pyskl import Cut
+    from posemill.formats.pyskl import ClipSpan
     from posemill.pose.track import MediumTracks
     from posemill.review.labelled import Labelled
 
@@ -53,9 +53,9 @@ def export(
 
 
 @contextmanager
-def _chosen(which: Sequence[str], datasets: Sequence[str]) -> Iterator[tuple[list[MediumTracks], list[list[Cut]]]]:
+def _chosen(which: Sequence[str], datasets: Sequence[str]) -> Iterator[tuple[list[MediumTracks], list[list[ClipSpan]]]]:
     """Tracks of what is named, and for each the clips in it."""
-    from posemill.formats.pyskl import Cut
+    from posemill.formats.pyskl import ClipSpan
     from posemill.review.labelled import open_labelled, whole_digest
     from posemill.settings import Settings
     from posemill.store.catalog import clips
@@ -70,11 +70,11 @@ def _chosen(which: Sequence[str], datasets: Sequence[str]) -> Iterator[tuple[lis
             for row in known:
                 by_medium.setdefault(row["medium"], []).append(row)
             media: list[MediumTracks] = []
-            cuts: list[list[Cut]] = []
+            cuts: list[list[ClipSpan]] = []
             for name in which:
                 for digest, rows in _named(name, labelled, by_medium, datasets, lambda w: whole_digest(connection, w)):
                     stretches = [
-                        Cut(
+                        ClipSpan(
                             f"{digest[:16]}-{r['clip']}",
                             r["start_s"],
                             float("inf") if r["end_s"] is None else r["end_s"],
@@ -111,13 +111,15 @@ def _named(
     return [(digest, by_medium.get(digest, []))]
 
 
-def _within(tracks: MediumTracks, stretches: Sequence[Cut]) -> MediumTracks:
+def _within(tracks: MediumTracks, stretches: Sequence[ClipSpan]) -> MediumTracks:
     (cut,) = stretches
     parts = (track.between(cut.start_s, cut.end_s) for track in tracks.tracks)
     return replace(tracks, tracks=tuple(part for part in parts if len(part)))
 
 
-def _write(form: str, out: Path, media: Sequence[MediumTracks], cuts: Sequence[list[Cut]], visible_from: float) -> int:
+def _write(
+    form: str, out: Path, media: Sequence[MediumTracks], cuts: Sequence[list[ClipSpan]], visible_from: float
+) -> int:
     """Returns how many files were written."""
     if form == "coco":
         from posemill.formats.coco import write_coco, write_results
