@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,19 +12,20 @@ import click
 
 from posemill.cli.output import modes, say
 from posemill.errors import InputError
+from posemill.formats.registry import export_tracks, writable
 
 if TYPE_CHECKING:
     from posemill.formats.pyskl import ClipSpan
     from posemill.pose.track import MediumTracks
     from posemill.review.labelled import Labelled
 
-FORMATS = ("coco", "openpose-body25", "openpose-coco18", "openpifpaf", "pyskl", "csv", "parquet")
+SHORTEST_DIGEST = 6  # characters from which digits may be the beginning of a digest
 VISIBLE = "COCO: keypoints less confident are placed, not visible (1)."
 
 
 @click.command()
 @click.argument("which", nargs=-1, required=True)
-@click.option("--format", "form", type=click.Choice(FORMATS), required=True)
+@click.option("--format", "form", type=click.Choice(writable()), required=True)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="export", show_default=True)
 @click.option("--dataset", multiple=True, help="With `tracks`: only of this dataset.")
 @click.option("--visible-from", type=click.FloatRange(0, 1), default=0.2, show_default=True, help=VISIBLE)
@@ -40,22 +41,20 @@ def export(
 ) -> None:
     """Write tracks to OUT. WHICH: `tracks` (all that is labelled), media (beginnings of digests) or clips (numbers).
 
-    Corrected keypoints are what people said. What becomes of unseen keypoints is in docs/howto/review.md.
+    Corrected keypoints are what people said. What becomes of unseen keypoints is in docs/howto/formats.md.
 
     \b
       posemill export tracks --format coco --out coco/
       posemill export 5c7fd90a 12 --format openpose-body25
       posemill export tracks --dataset gym --format pyskl --out pyskl/
     """
-    with _chosen(which, dataset) as (media, cuts):
-        written = _write(form, out, media, cuts, visible_from)
+    media, clips = _chosen(which, dataset)
+    written = export_tracks(media, out, form, visible_from=visible_from, clips=clips)
     say({"files": written, "out": str(out)}, quiet, as_json)
 
 
-@contextmanager
-def _chosen(which: Sequence[str], datasets: Sequence[str]) -> Iterator[tuple[list[MediumTracks], list[list[ClipSpan]]]]:
-    """Tracks of what is named, and for each the clips in it."""
-    from posemill.formats.pyskl import ClipSpan
+def _chosen(which: Sequence[str], datasets: Sequence[str]) -> tuple[list[MediumTracks], dict[str, list[ClipSpan]]]:
+    """Return the tracks of what is named, and the clips of each medium."""
     from posemill.review.labelled import open_labelled, whole_digest
     from posemill.settings import Settings
     from posemill.store.catalog import clips
@@ -63,88 +62,72 @@ def _chosen(which: Sequence[str], datasets: Sequence[str]) -> Iterator[tuple[lis
 
     settings = Settings.from_env()
     engine = open_engine(settings)
+    media: list[MediumTracks] = []
+    spans: dict[str, list[ClipSpan]] = {}
     try:
         with engine.connect() as connection:
-            labelled, known = open_labelled(settings, connection), clips(connection)
-            by_medium: dict[str, list[Any]] = {}
-            for row in known:
-                by_medium.setdefault(row["medium"], []).append(row)
-            media: list[MediumTracks] = []
-            cuts: list[list[ClipSpan]] = []
+            labelled = open_labelled(settings, connection)
+            known = _Clips.of(clips(connection))
             for name in which:
-                for digest, rows in _named(name, labelled, by_medium, datasets, lambda w: whole_digest(connection, w)):
-                    stretches = [
-                        ClipSpan(
-                            f"{digest[:16]}-{r['clip']}",
-                            r["start_s"],
-                            float("inf") if r["end_s"] is None else r["end_s"],
-                            r["activity"],
-                            r["split"],
-                        )
-                        for r in rows
-                    ]
-                    whole = labelled.tracks(digest)
-                    media.append(_within(whole, stretches) if name.isdigit() and len(name) < 6 else whole)
-                    cuts.append(stretches)
+                for digest, rows in _named(name, labelled, known, datasets, partial(whole_digest, connection)):
+                    tracks = labelled.tracks(digest)
+                    media.append(_within(tracks, _span(rows[0])) if known.number(name) is not None else tracks)
+                    spans[digest] = [_span(row) for row in rows]
     finally:
         engine.dispose()
-    if len({m.medium for m in media}) != len(media):
+    if len({tracks.medium for tracks in media}) != len(media):
         raise InputError(f"{' '.join(which)} names a medium twice: name it, or one of its clips")
     if not media:
         raise InputError("nothing of this is labelled with the parameters of params.yaml: `posemill label`")
-    yield media, cuts
+    return media, spans
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Clips:
+    """Database rows of the clips, by number and by medium."""
+
+    by_number: dict[int, Any]
+    by_medium: dict[str, list[Any]]
+
+    @classmethod
+    def of(cls, rows: Iterable[Any]) -> _Clips:
+        by_medium: dict[str, list[Any]] = {}
+        by_number = {}
+        for row in rows:
+            by_number[row["clip"]] = row
+            by_medium.setdefault(row["medium"], []).append(row)
+        return cls(by_number, by_medium)
+
+    def number(self, name: str) -> int | None:
+        """Return the clip's number; None for the beginning of a digest, which may have digits only."""
+        is_clip = name.isdigit() and (int(name) in self.by_number or len(name) < SHORTEST_DIGEST)
+        return int(name) if is_clip else None
 
 
 def _named(
-    name: str, labelled: Labelled, by_medium: dict[str, list[Any]], datasets: Sequence[str], digest_of: Any
+    name: str, labelled: Labelled, known: _Clips, datasets: Sequence[str], digest_of: Callable[[str], str]
 ) -> list[tuple[str, list[Any]]]:
-    """(digest, clips) of one word of WHICH."""
+    """Return (digest, clips) of one word of WHICH."""
     if name == "tracks":
         rows = labelled.rows.items()
-        return [(d, by_medium.get(d, [])) for d, row in rows if not datasets or row["dataset"] in datasets]
-    if name.isdigit() and len(name) < 6:
-        found = [r for rows in by_medium.values() for r in rows if r["clip"] == int(name)]
-        if not found:
-            raise InputError(f"there is no clip {name}: see `posemill segments list`")
-        return [(found[0]["medium"], found)]
-    digest = digest_of(name)
-    return [(digest, by_medium.get(digest, []))]
+        return [(d, known.by_medium.get(d, [])) for d, row in rows if not datasets or row["dataset"] in datasets]
+    number = known.number(name)
+    if number is None:
+        digest = digest_of(name)
+        return [(digest, known.by_medium.get(digest, []))]
+    if number not in known.by_number:
+        raise InputError(f"there is no clip {name}: see `posemill segments list`")
+    clip = known.by_number[number]
+    return [(clip["medium"], [clip])]
 
 
-def _within(tracks: MediumTracks, stretches: Sequence[ClipSpan]) -> MediumTracks:
-    (cut,) = stretches
-    parts = (track.between(cut.start_s, cut.end_s) for track in tracks.tracks)
+def _span(row: Any) -> ClipSpan:
+    from posemill.formats.pyskl import ClipSpan
+
+    end_s = float("inf") if row["end_s"] is None else row["end_s"]
+    return ClipSpan(f"{row['medium'][:16]}-{row['clip']}", row["start_s"], end_s, row["activity"], row["split"])
+
+
+def _within(tracks: MediumTracks, span: ClipSpan) -> MediumTracks:
+    parts = (track.between(span.start_s, span.end_s) for track in tracks.tracks)
     return replace(tracks, tracks=tuple(part for part in parts if len(part)))
-
-
-def _write(
-    form: str, out: Path, media: Sequence[MediumTracks], cuts: Sequence[list[ClipSpan]], visible_from: float
-) -> int:
-    """Returns how many files were written."""
-    if form == "coco":
-        from posemill.formats.coco import write_coco, write_results
-
-        write_coco(out / "keypoints.json", media, visible_from)
-        write_results(out / "results.json", out / "keypoints.json")
-        return 2
-    if form.startswith("openpose"):
-        from posemill.formats.openpose import LAYOUTS, write_openpose
-
-        return sum(write_openpose(out / tracks.medium[:16], tracks, LAYOUTS[form]) for tracks in media)
-    if form == "openpifpaf":
-        from posemill.formats.openpifpaf import write_openpifpaf
-
-        for tracks in media:
-            write_openpifpaf(out / f"{tracks.medium[:16]}.openpifpaf.json", tracks)
-        return len(media)
-    if form == "pyskl":
-        from posemill.formats.pyskl import write_pyskl
-
-        names = sorted({tracks.skeleton.name for tracks in media})  # a file has one number of keypoints
-        for name in names:
-            pairs = zip(media, cuts, strict=True)
-            write_pyskl(out / f"{name}.pkl", [(t, c) for t, c in pairs if t.skeleton.name == name])
-        return len(names)
-    from posemill.formats.table import write_tables
-
-    return len(write_tables(out, media, "csv" if form == "csv" else "parquet"))

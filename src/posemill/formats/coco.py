@@ -8,13 +8,15 @@ where posemill does not know it. With them tracks come back as they went.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from posemill.errors import InputError
+from posemill.formats.entry import Format, beginning
 from posemill.formats.frames import (
     VISIBILITY_THRESHOLD,
     Annotations,
@@ -212,3 +214,36 @@ def _load(path: Path) -> dict[str, Any]:
     if missing:
         raise InputError(f"{path} is not COCO keypoints: it has no {', '.join(sorted(missing))}")
     return dict(content)
+
+
+def _write(
+    path: Path,
+    media: Sequence[MediumTracks],
+    *,
+    visible_from: float = VISIBILITY_THRESHOLD,
+    results: bool = False,
+) -> int:
+    """Write path and, with `results`, results.json beside it."""
+    write_coco(path, media, visible_from)
+    if results:
+        write_results(path.with_name("results.json"), path)
+    return 1 + results
+
+
+FORMATS = (
+    Format(
+        name="coco",
+        files="`keypoints.json`, `results.json` for `loadRes`",
+        missing="0, 0, visibility 0",
+        confidence="`confidence` (ours), `score` of the pose",
+        states="interpolated: visibility 1; `state`",
+        round_trip="yes",
+        read=read_coco,
+        write=_write,
+        recognize=lambda path: (
+            re.match(r'\{\s*"(info|licenses|images|annotations|categories|media)"', beginning(path)) is not None
+        ),
+        export_name="keypoints.json",
+        export_options={"results": True},
+    ),
+)

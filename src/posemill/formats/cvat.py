@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
+from posemill.formats.entry import Format
 from posemill.formats.frames import VISIBILITY_THRESHOLD, Annotations, Instance, LabelledFrame
 from posemill.pose.skeleton import Skeleton
 
@@ -170,3 +171,16 @@ def _load(path: Path) -> Xml.Element:
     if root.tag != "annotations":
         raise InputError(f"{path} is no export of CVAT 1.1: it begins with <{root.tag}>, expected <annotations>")
     return root
+
+
+FORMATS = (
+    Format(
+        name="cvat",
+        files="`annotations.xml`",
+        missing="`outside`",
+        confidence="no",
+        states="interpolated: `occluded`",
+        round_trip="coordinates",
+        use_instead="it takes frames with their pictures, use `posemill review`",
+    ),
+)

@@ -16,6 +16,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from posemill.errors import InputError
+from posemill.formats.entry import Format
 from posemill.formats.frames import VISIBILITY_THRESHOLD, Annotations, Instance, LabelledFrame
 from posemill.pose.skeleton import Skeleton
 
@@ -148,3 +149,16 @@ def _number(region: dict[str, Any], by_id: dict[Any, dict[str, Any]]) -> int | N
         if match:
             return int(match[1])
     return None
+
+
+FORMATS = (
+    Format(
+        name="label-studio",
+        files="`tasks.json`, `tasks.config.xml`",
+        missing="has no region",
+        confidence="`score` of the region",
+        states="not told apart",
+        round_trip="coordinates",
+        use_instead="it takes frames with their pictures, use `posemill review`",
+    ),
+)

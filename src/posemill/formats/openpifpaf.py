@@ -7,12 +7,15 @@ along with the padding of the picture: 0, -3, 0 is usual). We write three zeros.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from posemill.errors import InputError
+from posemill.formats.entry import Format, beginning
 from posemill.formats.frames import (
     Instance,
     LabelledFrame,
@@ -21,7 +24,8 @@ from posemill.formats.frames import (
     labelled_frames,
     tracks_from_frames,
 )
-from posemill.pose.skeleton import Skeleton
+from posemill.pose.definition import defined
+from posemill.pose.skeleton import COCO_17, Skeleton
 from posemill.pose.track import MediumTracks
 
 LEAST = 0.01  # confidence of a keypoint that was found, also after rounding
@@ -72,3 +76,41 @@ def _person(prediction: dict[str, Any], people: int, skeleton: Skeleton) -> Inst
     seen = values[:, 2] > 0
     xy = np.where(seen[:, None], values[:, :2], np.float32(np.nan))
     return Instance(int(prediction.get("id_", 1)) - 1, xy, values[:, 2] * seen)
+
+
+def _read(
+    path: Path,
+    *,
+    width_px: int,
+    height_px: int,
+    fps: float,
+    skeleton: Skeleton | str = COCO_17,
+    medium: str | None = None,
+    frames: int | None = None,
+    duration_s: float | None = None,
+) -> list[MediumTracks]:
+    info = MediumInfo(medium or path.name.partition(".")[0], width_px, height_px, fps, frames, duration_s)
+    return [read_openpifpaf(path, info, defined(skeleton) if isinstance(skeleton, str) else skeleton)]
+
+
+def _write(path: Path, media: Sequence[MediumTracks]) -> int:
+    for tracks in media:
+        write_openpifpaf(path, tracks)
+    return 1
+
+
+FORMATS = (
+    Format(
+        name="openpifpaf",
+        files="JSON lines a medium, one a frame analysed",
+        missing="0, 0, 0; reading, whatever has confidence 0",
+        confidence="third value, at least 0.01",
+        states="not told apart",
+        round_trip="to 2 digits, but for times",
+        read=_read,
+        write=_write,
+        recognize=lambda path: re.match(r'\{\s*"(frame|predictions)"', beginning(path)) is not None,
+        one_per="medium",
+        export_name="{medium}.openpifpaf.json",
+    ),
+)

@@ -6,7 +6,7 @@ A keypoint that is not seen is 0, 0 with keypoint_score 0. Beside PYSKL's own ke
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ import numpy as np
 
 from posemill.errors import InputError
 from posemill.formats import unpickle
+from posemill.formats.entry import Format
 from posemill.formats.frames import Instance, LabelledFrame, MediumInfo, tracks_from_frames
-from posemill.pose.skeleton import Skeleton
+from posemill.pose.definition import defined
+from posemill.pose.skeleton import COCO_17, SKELETONS, Skeleton
 from posemill.pose.track import MediumTracks
 
 NO_ACTIVITY = -1
@@ -125,3 +127,42 @@ def tracks_of(annotation: Mapping[str, Any], skeleton: Skeleton, fps: float = 30
     ]
     end_s = float(time_s[-1]) if len(time_s) else 0.0
     return tracks_from_frames(frames, MediumInfo(medium, width, height, fps, len(frame), end_s + 1 / fps), skeleton)
+
+
+def _read(path: Path, *, skeleton: Skeleton | str | None = None, fps: float = 30.0) -> list[MediumTracks]:
+    annotations = read_pyskl(path)["annotations"]
+    return [tracks_of(a, _skeleton(a, skeleton, path), fps) for a in annotations]
+
+
+def _skeleton(annotation: Mapping[str, Any], skeleton: Skeleton | str | None, path: Path) -> Skeleton:
+    """Return the chosen skeleton, or COCO's for 17 keypoints: a file does not name it."""
+    if skeleton is not None:
+        return defined(skeleton) if isinstance(skeleton, str) else skeleton
+    count = np.asarray(annotation["keypoint"]).shape[2]
+    if count == len(COCO_17):
+        return COCO_17
+    fitting = ", ".join(name for name, known in SKELETONS.items() if len(known) == count) or "none that is known"
+    raise InputError(f"{path} has {count} keypoints and does not say of which skeleton: give it, such as {fitting}")
+
+
+def _write(path: Path, media: Sequence[MediumTracks], *, clips: Mapping[str, list[ClipSpan]] | None = None) -> int:
+    """clips: of every medium, by its digest."""
+    write_pyskl(path, [(tracks, (clips or {}).get(tracks.medium, [])) for tracks in media])
+    return 1
+
+
+FORMATS = (
+    Format(
+        name="pyskl",
+        files="a pickle a skeleton; one annotation a clip",
+        missing="0, 0, score 0",
+        confidence="`keypoint_score`",
+        states="not told apart",
+        round_trip="yes, without `state`",
+        read=_read,
+        write=_write,
+        recognize=lambda path: path.is_file() and path.suffix in (".pkl", ".pickle"),
+        one_per="skeleton",
+        export_name="{skeleton}.pkl",
+    ),
+)

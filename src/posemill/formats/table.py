@@ -8,13 +8,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from posemill.errors import InputError
+from posemill.formats.entry import Format
 from posemill.pose.definition import defined, definition
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
@@ -132,3 +133,43 @@ def _medium(row: dict[str, Any], table: pl.DataFrame, skeleton: Skeleton) -> Med
             )
         )
     return MediumTracks(skeleton=skeleton, tracks=tuple(tracks), **{name: row[name] for name in _ABOUT})
+
+
+def _folder(path: Path) -> Path:
+    """Return the folder of the tables; one of its files names it too."""
+    return path.parent if path.is_file() else path
+
+
+def _read_csv(path: Path) -> list[MediumTracks]:
+    return read_tables(_folder(path), "csv")
+
+
+def _read_parquet(path: Path) -> list[MediumTracks]:
+    return read_tables(_folder(path), "parquet")
+
+
+def _write_csv(path: Path, media: Sequence[MediumTracks]) -> int:
+    return len(write_tables(path, media, "csv"))
+
+
+def _write_parquet(path: Path, media: Sequence[MediumTracks]) -> int:
+    return len(write_tables(path, media, "parquet"))
+
+
+_SAME: Mapping[str, Any] = {
+    "files": "`media`, and a table a skeleton",
+    "missing": "empty cell, null",
+    "confidence": "`<keypoint>_confidence`",
+    "states": "column `state`",
+    "round_trip": "yes",
+}
+FORMATS = (
+    Format("csv", **_SAME, read=_read_csv, write=_write_csv, recognize=lambda p: (_folder(p) / "media.csv").is_file()),
+    Format(
+        "parquet",
+        **_SAME,
+        read=_read_parquet,
+        write=_write_parquet,
+        recognize=lambda p: (_folder(p) / "media.parquet").is_file(),
+    ),
+)
