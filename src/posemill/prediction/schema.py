@@ -19,6 +19,9 @@ class Verdict(_Strict):
     probabilities: dict[str, float]
     abstained: bool = Field(False, description=ABSTAINED)
 
+    def __str__(self) -> str:
+        return f"{self.activity} ({self.probability:.2f}{', abstained' if self.abstained else ''})"
+
 
 class Segment(_Strict):
     """An interval with one most probable activity."""
@@ -45,9 +48,11 @@ class TrackPrediction(_Strict):
     note: str | None = None
 
     def _repr_html_(self) -> str:
-        from posemill.prediction.html import track_prediction_html
+        from posemill.report.notebook import activities_html
 
-        return track_prediction_html(self)
+        end_s = max((segment.end_s for segment in self.segments), default=0.0)
+        rows = [(str(self.verdict or self.note or "no verdict"), _intervals(self.segments))]
+        return activities_html("TrackPrediction", rows, end_s)
 
 
 class TrackPoints(_Strict):
@@ -97,6 +102,12 @@ class Prediction(_Strict):
     note: str | None = None
 
     def _repr_html_(self) -> str:
-        from posemill.prediction.html import prediction_html
+        from posemill.report.notebook import activities_html
 
-        return prediction_html(self)
+        title = f"Prediction: {self.verdict or self.note or 'no verdict'}"
+        rows = [(f"person {p.person}: {p.verdict or 'no verdict'}", _intervals(p.segments)) for p in self.people]
+        return activities_html(title, rows, self.video.duration_s)
+
+
+def _intervals(segments: list[Segment]) -> list[tuple[float, float, str, float, bool]]:
+    return [(s.start_s, s.end_s, s.activity, s.probability, s.abstained) for s in segments]

@@ -17,15 +17,17 @@ if TYPE_CHECKING:
     from posemill.pose.track import MediumTracks, PoseTrack
 
 Bar = tuple[float, float, str, str]  # start_s, end_s, colour, title
+Activity = tuple[float, float, str, float, bool]  # start_s, end_s, activity, probability, abstained
 POSES = 10  # of a strip
 PEOPLE = 8  # shown; the others are counted
 COLOURS = (ACCENT, SECOND, RIGHT, "#7c3aed", "#be185d", "#4d7c0f", BAD, MIDDLE)
+_SIDES = f'<small><span style="color:{LEFT}">left</span> <span style="color:{RIGHT}">right</span></small>'
 _HEIGHT, _WIDTH = 90.0, 560.0
 
 
 def track_html(track: PoseTrack) -> str:
     """Render a track: its facts and a strip of poses."""
-    return _box(f"<b>PoseTrack</b> {_facts(track)}", [skeleton_strip(track.xy, track.skeleton)])
+    return _box(f"<b>PoseTrack</b> {_facts(track)} {_SIDES}", [skeleton_strip(track.xy, track.skeleton)])
 
 
 def tracks_html(tracks: MediumTracks) -> str:
@@ -33,7 +35,7 @@ def tracks_html(tracks: MediumTracks) -> str:
     title = (
         f"<b>MediumTracks</b> {escape(tracks.medium[:12])}, {tracks.width_px}×{tracks.height_px}, "
         f"{tracks.duration_s:.1f} s, {tracks.frames} frames, {escape(tracks.skeleton.name)}, "
-        f"{len(tracks.tracks)} {'person' if len(tracks.tracks) == 1 else 'people'}"
+        f"{len(tracks.tracks)} {'person' if len(tracks.tracks) == 1 else 'people'} {_SIDES}"
     )
     parts = []
     for track in tracks.tracks[:PEOPLE]:
@@ -46,10 +48,22 @@ def tracks_html(tracks: MediumTracks) -> str:
     return _box(title, parts)
 
 
-def activities_html(title: str, rows: Sequence[tuple[str, Sequence[Bar]]], duration_s: float) -> str:
-    """Render activities along time: a heading, and for every row a caption (text, not HTML) and a timeline."""
-    parts = [part for caption, bars in rows for part in (f"<div>{escape(caption)}</div>", timeline(bars, duration_s))]
-    return _box(escape(title), parts)
+def activities_html(title: str, rows: Sequence[tuple[str, Sequence[Activity]]], duration_s: float) -> str:
+    """Render activities along time: a heading, and for every row a caption and a timeline. Texts are not HTML.
+
+    Activities below the rejection threshold are grey.
+    """
+    names = sorted({activity for _, activities in rows for _, _, activity, _, _ in activities})
+    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
+    parts = []
+    for caption, activities in rows:
+        bars = [
+            (start, end, MIDDLE if abstained else colours[name], f"{name} {sure:.2f}, {start:.1f}–{end:.1f} s")
+            for start, end, name, sure, abstained in activities
+        ]
+        parts += [f"<div>{escape(caption)}</div>", timeline(bars, duration_s)]
+    legend = " ".join(f'<small style="color:{colours[name]}">{escape(name)}</small>' for name in names)
+    return _box(f"<b>{escape(title)}</b> {legend}", parts)
 
 
 def skeleton_strip(xy: NDArray[np.float32], skeleton: Skeleton, poses: int = POSES) -> str:
@@ -120,5 +134,4 @@ def _svg(width: float, height: float, body: str) -> str:
 
 def _box(title: str, parts: Sequence[str]) -> str:
     style = f"font-family:sans-serif;font-size:13px;color:{INK};background:#fff;padding:6px"
-    legend = f'<span style="color:{LEFT}">left</span> <span style="color:{RIGHT}">right</span>'
-    return f'<div style="{style}"><div>{title} <small>{legend}</small></div>{"".join(parts)}</div>'
+    return f'<div style="{style}"><div>{title}</div>{"".join(parts)}</div>'

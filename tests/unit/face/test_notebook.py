@@ -12,10 +12,10 @@ from packaged import walking_track
 from posemill.pose.skeleton import COCO_17
 from posemill.prediction.schema import Person, Prediction, Segment, TrackPrediction, Verdict, VideoFacts
 
-VERDICT = Verdict(activity="wave", probability=0.9, probabilities={"wave": 0.9, "<b>": 0.1})
+VERDICT = Verdict(activity="wave", probability=0.9, probabilities={"wave": 0.9, "<i>": 0.1})
 SEGMENTS = [
     Segment(start_s=0, end_s=2, activity="wave", probability=0.9),
-    Segment(start_s=2, end_s=3, activity="<b>", probability=0.4, abstained=True),
+    Segment(start_s=2, end_s=3, activity="<i>", probability=0.4, abstained=True),
 ]
 
 
@@ -71,7 +71,7 @@ def test_a_prediction_is_a_timeline_a_person_and_escapes_what_it_shows() -> None
     html = answer._repr_html_()
     assert Tags(html).names.count("svg") == 1
     assert "wave (0.90)" in html
-    assert "<b>" not in html
+    assert "<i>" not in html
     nobody = Prediction(video=video, verdict=None, main_subject=None, people=[], note="nobody was found")
     assert "nobody was found" in nobody._repr_html_()
     track = TrackPrediction(verdict=VERDICT, segments=SEGMENTS, windows=[])
