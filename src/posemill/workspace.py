@@ -26,6 +26,10 @@ def open_workspace(path: Path | str = ".") -> OpenWorkspace:
     """Open the workspace in a folder: the one with params.yaml and dvc.yaml. Nothing is started or written.
 
     Errors: InputError for a folder without params.yaml.
+
+    Examples:
+        >>> open_workspace().params.train.network      # doctest: +SKIP
+        'tcn'
     """
     root = Path(path).resolve()
     if not (root / "params.yaml").is_file():
@@ -37,11 +41,10 @@ def open_workspace(path: Path | str = ".") -> OpenWorkspace:
 class OpenWorkspace:
     """An open workspace. The database and the store are asked when tracks are.
 
-    Examples
-    --------
-    >>> workspace = posemill.open_workspace()      # doctest: +SKIP
-    >>> workspace.tracks("5c7fd90a").draw("overlay.mp4")    # doctest: +SKIP
-    >>> workspace.model().classes                  # doctest: +SKIP
+    Examples:
+        >>> workspace = posemill.open_workspace()      # doctest: +SKIP
+        >>> workspace.tracks("5c7fd90a").draw("overlay.mp4")    # doctest: +SKIP
+        >>> workspace.model().classes                  # doctest: +SKIP
     """
 
     settings: Settings

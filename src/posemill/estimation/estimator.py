@@ -23,6 +23,10 @@ class PoseEstimator:
 
     backend   name in the register of pose backends.
     params    the label section of params.yaml; `settings` replace single fields of it.
+
+    Examples:
+        >>> PoseEstimator("posenet", long_edge_px=257).skeleton.name
+        'coco-17'
     """
 
     def __init__(self, backend: str = "openpifpaf", *, params: LabelParams | None = None, **settings: Any) -> None:

@@ -24,11 +24,10 @@ from posemill.pose.track import MediumTracks
 def known_formats() -> Mapping[str, Format]:
     """Return all formats by name: the FORMATS of every module of this package.
 
-    Examples
-    --------
-    >>> from posemill.formats.registry import known_formats
-    >>> "coco" in known_formats()
-    True
+    Examples:
+        >>> from posemill.formats.registry import known_formats
+        >>> "coco" in known_formats()
+        True
     """
     entries: dict[str, Format] = {}
     for module in sorted(info.name for info in iter_modules(formats.__path__)):
@@ -70,14 +69,19 @@ def recognize(path: Path) -> Format:
 def read_media(path: Path | str, format: str | None = None, **options: Any) -> list[MediumTracks]:
     """Read the tracks of every medium in a file or folder.
 
-    Parameters
-    ----------
-    path : a file or a folder, as the format has it.
-    format : name of the format; None = it is recognized by name and first bytes, where that is safe.
-    options : what the format does not hold: `width_px`, `height_px`, `fps` and perhaps `skeleton`, `medium`, `frames`,
-        `duration_s` for openpose and openpifpaf; `skeleton` and `fps` for pyskl.
+    Args:
+        path: a file or a folder, as the format has it.
+        format: name of the format; None = it is recognized by name and first bytes, where that is safe.
+        options: what the format does not hold: `width_px`, `height_px`, `fps` and perhaps `skeleton`, `medium`,
+            `frames`, `duration_s` for openpose and openpifpaf; `skeleton` and `fps` for pyskl.
 
     Errors: InputError for an unknown format or option, and for content that does not fit.
+
+    Examples:
+        >>> media = posemill.read_media("export/keypoints.json", "coco")    # doctest: +SKIP
+        >>> read_media("tracks.c3d", "c3d")
+        Traceback (most recent call last):
+        posemill.errors.InputError: unknown format 'c3d'; known are coco, csv, cvat, ...
     """
     path = Path(path)
     entry = recognize(path) if format is None else find_format(format)
@@ -93,16 +97,15 @@ def read_tracks(path: Path | str, format: str | None = None, **options: Any) -> 
 
     Errors: InputError also for a file with the tracks of several media, or of none.
 
-    Examples
-    --------
-    >>> import tempfile, numpy as np
-    >>> from posemill import SKELETONS, MediumTracks, PoseTrack, read_tracks, write_tracks
-    >>> track = PoseTrack.from_numpy(np.zeros((50, 17, 2)), SKELETONS["coco-17"], fps=25)
-    >>> tracks = MediumTracks("clip", "imported", track.skeleton, 640, 480, 50, 2.0, (track,))
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     files = write_tracks(tracks, folder, "csv")
-    ...     read_tracks(folder).tracks[0].xy.shape
-    (50, 17, 2)
+    Examples:
+        >>> import tempfile, numpy as np
+        >>> from posemill import SKELETONS, MediumTracks, PoseTrack, read_tracks, write_tracks
+        >>> track = PoseTrack.from_numpy(np.zeros((50, 17, 2)), SKELETONS["coco-17"], fps=25)
+        >>> tracks = MediumTracks("clip", "imported", track.skeleton, 640, 480, 50, 2.0, (track,))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     files = write_tracks(tracks, folder, "csv")
+        ...     read_tracks(folder).tracks[0].xy.shape
+        (50, 17, 2)
     """
     media = read_media(path, format, **options)
     if len(media) != 1:
@@ -113,13 +116,16 @@ def read_tracks(path: Path | str, format: str | None = None, **options: Any) -> 
 def write_tracks(tracks: MediumTracks | Sequence[MediumTracks], path: Path | str, format: str, **options: Any) -> int:
     """Write the tracks of one or several media to a file or folder; returns the number of files.
 
-    Parameters
-    ----------
-    path : a file (coco, openpifpaf, pyskl) or a folder (csv, parquet, openpose).
-    format : name of the format.
-    options : of the format, such as `visible_from` of coco.
+    Args:
+        path: a file (coco, openpifpaf, pyskl) or a folder (csv, parquet, openpose).
+        format: name of the format.
+        options: of the format, such as `visible_from` of coco.
 
     Errors: InputError for an unknown format or option, and for more than the format's file can hold.
+
+    Examples:
+        >>> posemill.write_tracks(tracks, "clip.json", "coco")              # doctest: +SKIP
+        1
     """
     media = [tracks] if isinstance(tracks, MediumTracks) else list(tracks)
     entry, writer = _writing(format)

@@ -38,15 +38,14 @@ class PoseTrack:
     state       (T,) uint8, see State.
     z           (T, K) float32 depth away from the camera, in the unit of x and y, NaN where they are; None = 2-D.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from posemill import SKELETONS, PoseTrack
-    >>> track = PoseTrack.from_numpy(np.zeros((50, 17, 2)), SKELETONS["coco-17"], fps=25)
-    >>> len(track), track.xy.shape, float(track.time_s[-1])
-    (50, (50, 17, 2), 1.96)
-    >>> len(track.between(0.0, 1.0))
-    25
+    Examples:
+        >>> import numpy as np
+        >>> from posemill import SKELETONS, PoseTrack
+        >>> track = PoseTrack.from_numpy(np.zeros((50, 17, 2)), SKELETONS["coco-17"], fps=25)
+        >>> len(track), track.xy.shape, float(track.time_s[-1])
+        (50, (50, 17, 2), 1.96)
+        >>> len(track.between(0.0, 1.0))
+        25
     """
 
     skeleton: Skeleton
@@ -96,9 +95,8 @@ class PoseTrack:
     ) -> PoseTrack:
         """Build a track from keypoints (T, K, 2) in pixels, one pose a frame at `fps`; NaN = not seen.
 
-        Parameters
-        ----------
-        confidence : (T, K), 0..1; None = 1 where a keypoint is seen.
+        Args:
+            confidence: (T, K), 0..1; None = 1 where a keypoint is seen.
 
         Errors: SkeletonError where shapes or values do not fit.
         """
@@ -117,13 +115,12 @@ class PoseTrack:
     def to(self, target: Skeleton) -> PoseTrack:
         """Convert to the target's keypoints, by name. Errors: SkeletonError where one would be invented.
 
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from posemill import SKELETONS, PoseTrack
-        >>> track = PoseTrack.from_numpy(np.zeros((50, 17, 2)), SKELETONS["coco-17"], fps=25)
-        >>> track.to(SKELETONS["body-12"]).xy.shape
-        (50, 12, 2)
+        Examples:
+            >>> import numpy as np
+            >>> from posemill import SKELETONS, PoseTrack
+            >>> track = PoseTrack.from_numpy(np.zeros((50, 17, 2)), SKELETONS["coco-17"], fps=25)
+            >>> track.to(SKELETONS["body-12"]).xy.shape
+            (50, 12, 2)
         """
         index = conversion_index(self.skeleton, target)
         z = None if self.z is None else self.z[:, index]
@@ -196,6 +193,14 @@ class MediumTracks:
     frames      number of frames analysed (also those without a person).
     duration_s  of the medium.
     source      path of the video, where there is one to draw on; neither stored nor compared.
+
+    Examples:
+        >>> import numpy as np
+        >>> from posemill import SKELETONS, MediumTracks, PoseTrack
+        >>> track = PoseTrack.from_numpy(np.zeros((50, 17, 2)), SKELETONS["coco-17"], fps=25)
+        >>> tracks = MediumTracks("clip", "imported", track.skeleton, 640, 480, 50, 2.0, (track,))
+        >>> tracks.fps, len(tracks.to_dataframe()), tracks.to_numpy()[0].shape
+        (25.0, 50, (50, 17, 2))
     """
 
     medium: str
@@ -257,24 +262,22 @@ class MediumTracks:
 
         Errors: InputError where the package xarray is not installed.
 
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from posemill import SKELETONS, MediumTracks, PoseTrack
-        >>> track = PoseTrack.from_numpy(np.zeros((50, 17, 2)), SKELETONS["coco-17"], fps=25)
-        >>> tracks = MediumTracks("clip", "imported", track.skeleton, 640, 480, 50, 2.0, (track,))
-        >>> dict(tracks.to_xarray().sizes)
-        {'time': 50, 'space': 2, 'keypoints': 17, 'individuals': 1}
+        Examples:
+            >>> import numpy as np
+            >>> from posemill import SKELETONS, MediumTracks, PoseTrack
+            >>> track = PoseTrack.from_numpy(np.zeros((50, 17, 2)), SKELETONS["coco-17"], fps=25)
+            >>> tracks = MediumTracks("clip", "imported", track.skeleton, 640, 480, 50, 2.0, (track,))
+            >>> dict(tracks.to_xarray().sizes)
+            {'time': 50, 'space': 2, 'keypoints': 17, 'individuals': 1}
         """
         return _dataset(self.tracks, self.skeleton, self.frame_numbers, self.fps)
 
     def draw(self, target: Path | str, video: Path | str | None = None, *, color_by_side: bool = False) -> Path:
         """Write an overlay video (MP4): every person's skeleton in one colour, with number and trail.
 
-        Parameters
-        ----------
-        video : the video that the tracks are of; None = `source`.
-        color_by_side : colour limbs by left and right instead of by person.
+        Args:
+            video: the video that the tracks are of; None = `source`.
+            color_by_side: colour limbs by left and right instead of by person.
 
         Errors: InputError where there is no video; UnreadableMedia where it cannot be read.
         """

@@ -61,12 +61,11 @@ class ActivityModel:
     digests      of the packaged files, see packaging/digests.py.
     rejection_threshold  probability under which the model abstains, found in evaluation; None = it never does.
 
-    Examples
-    --------
-    A model is loaded from the folder that the package stage writes, or from a bento's folder:
+    Examples:
+        A model is loaded from the folder that the package stage writes, or from a bento's folder:
 
-    >>> model = posemill.ActivityModel.load("build/package")        # doctest: +SKIP
-    >>> model.predict(posemill.read_tracks("clip.json")).verdict    # doctest: +SKIP
+        >>> model = posemill.ActivityModel.load("build/package")        # doctest: +SKIP
+        >>> model.predict(posemill.read_tracks("clip.json")).verdict    # doctest: +SKIP
     """
 
     features: FeaturePipeline
@@ -105,11 +104,10 @@ class ActivityModel:
     ) -> Prediction:
         """Predict everybody's activities: a verdict and a timeline per person, and the main subject's verdict.
 
-        Parameters
-        ----------
-        tracks : of any skeleton with the model's keypoints, at any frame rate.
-        keypoints : put each person's keypoints into the answer.
-        on_windows : gets every person's windows (N, T, K, 3) and probabilities (N, C).
+        Args:
+            tracks: of any skeleton with the model's keypoints, at any frame rate.
+            keypoints: put each person's keypoints into the answer.
+            on_windows: gets every person's windows (N, T, K, 3) and probabilities (N, C).
         """
         people = [self._person(track, keypoints, on_windows) for track in tracks.tracks if len(track)]
         subject = main_subject(tracks)
