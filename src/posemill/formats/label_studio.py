@@ -16,15 +16,19 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from posemill.errors import InputError
-from posemill.formats.pictures import VISIBLE_FROM, Answers, Person, Picture
+from posemill.formats.entry import Format
+from posemill.formats.frames import VISIBILITY_THRESHOLD, Annotations, Instance, LabelledFrame
 from posemill.pose.skeleton import Skeleton
 
 _PERSON = re.compile(r"\bperson[ -](\d+)\b")
 _POINT_PERCENT = 0.6  # size of a drawn keypoint
 
 
-def tasks(shown: Iterable[Picture], model_version: str, image_root: str) -> list[dict[str, Any]]:
-    """One task a frame. image_root: the URL of the JPEGs' folder as Label Studio sees it, ending in a slash."""
+def tasks(frames: Iterable[LabelledFrame], model_version: str, image_root: str) -> list[dict[str, Any]]:
+    """Build the tasks, one a frame.
+
+    image_root  the URL of the JPEGs' folder as Label Studio sees it, ending in a slash.
+    """
     return [
         {
             "data": {"image": f"{image_root}{picture.file_name}", "medium": picture.medium, "frame": picture.frame},
@@ -36,13 +40,13 @@ def tasks(shown: Iterable[Picture], model_version: str, image_root: str) -> list
                 }
             ],
         }
-        for picture in shown
+        for picture in frames
     ]
 
 
-def labelling_config(points: Skeleton) -> str:
-    """The labelling interface that the tasks need (Settings → Labelling interface → Code)."""
-    labels = "".join(f"\n    <Label value={quoteattr(name)}/>" for name in points.keypoints)
+def labelling_config(skeleton: Skeleton) -> str:
+    """Return the labelling interface that the tasks need (Settings → Labelling interface → Code)."""
+    labels = "".join(f"\n    <Label value={quoteattr(name)}/>" for name in skeleton.keypoints)
     return (
         '<View>\n  <Image name="image" value="$image" zoom="true" zoomControl="true"/>\n'
         '  <RectangleLabels name="person" toName="image">\n    <Label value="person"/>\n  </RectangleLabels>\n'
@@ -50,11 +54,11 @@ def labelling_config(points: Skeleton) -> str:
     )
 
 
-def _score(picture: Picture) -> float:
+def _score(picture: LabelledFrame) -> float:
     return round(float(np.mean([p.mean_confidence for p in picture.people])), 4) if picture.people else 0.0
 
 
-def _regions(picture: Picture, person: Person) -> list[dict[str, Any]]:
+def _regions(picture: LabelledFrame, person: Instance) -> list[dict[str, Any]]:
     size = np.array([picture.width_px, picture.height_px])
     common = {
         "to_name": "image",
@@ -85,15 +89,17 @@ def _regions(picture: Picture, person: Person) -> list[dict[str, Any]]:
     return regions
 
 
-def write_tasks(path: Path, shown: Iterable[Picture], points: Skeleton, model_version: str, image_root: str) -> None:
-    """The tasks, and beside them `<name>.config.xml` with the labelling interface."""
+def write_tasks(
+    path: Path, frames: Iterable[LabelledFrame], skeleton: Skeleton, model_version: str, image_root: str
+) -> None:
+    """Write the tasks, and beside them `<name>.config.xml` with the labelling interface."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(tasks(shown, model_version, image_root)))
-    path.with_suffix(".config.xml").write_text(labelling_config(points))
+    path.write_text(json.dumps(tasks(frames, model_version, image_root)))
+    path.with_suffix(".config.xml").write_text(labelling_config(skeleton))
 
 
-def read_answers(path: Path, points: Skeleton, visible_from: float = VISIBLE_FROM) -> Answers:
-    """The newest annotation of every task that has one that was not cancelled; what is not annotated is not said.
+def read_annotations(path: Path, skeleton: Skeleton, visible_from: float = VISIBILITY_THRESHOLD) -> Annotations:
+    """Read the newest annotation of every task that has one that was not cancelled; other tasks are left out.
 
     A keypoint that was deleted is unseen; a person whose regions are all gone is unseen in that frame.
     """
@@ -105,41 +111,54 @@ def read_answers(path: Path, points: Skeleton, visible_from: float = VISIBLE_FRO
         raise InputError(
             f"{path} is no export of Label Studio: expected its format JSON (not JSON-MIN), a list of tasks"
         )
-    answers = Answers(points)
+    annotated = Annotations(skeleton)
     for task in listed:
-        said = [a for a in task.get("annotations", []) if not a.get("was_cancelled")]
-        if said:
-            newest = max(said, key=lambda a: str(a.get("updated_at", "")))
-            shown = answers.picture(str(task["data"].get("image", "")))
-            if shown is not None:
-                _read_regions(newest["result"], shown, answers)
-    return answers
+        finished = [a for a in task.get("annotations", []) if not a.get("was_cancelled")]
+        if finished:
+            newest = max(finished, key=lambda a: str(a.get("updated_at", "")))
+            people = annotated.picture(str(task["data"].get("image", "")))
+            if people is not None:
+                _read_regions(newest["result"], people, annotated)
+    return annotated
 
 
-def _read_regions(regions: list[dict[str, Any]], shown: dict[int, Any], answers: Answers) -> None:
+def _read_regions(regions: list[dict[str, Any]], people: dict[int, Any], annotated: Annotations) -> None:
     by_id = {region.get("id"): region for region in regions}
     for region in regions:
         if region.get("type") not in ("keypointlabels", "rectanglelabels"):
             continue
         number = _number(region, by_id)
         if number is None:
-            answers.faults.append(f"region {region.get('id')} does not belong to a person (meta text `person 0`)")
+            annotated.faults.append(f"region {region.get('id')} does not belong to a person (meta text `person 0`)")
             continue
-        place = answers.place(shown, number)
+        keypoints = annotated.keypoints(people, number)
         for name in region["value"].get("keypointlabels", []):
-            if name not in answers.skeleton.keypoints:
-                answers.faults.append(f"skeleton {answers.skeleton.name} has no keypoint {name!r}")
+            if name not in annotated.skeleton.keypoints:
+                annotated.faults.append(f"skeleton {annotated.skeleton.name} has no keypoint {name!r}")
                 continue
             size = region["original_width"], region["original_height"]
             x, y = (region["value"][axis] / 100 * side for axis, side in zip("xy", size, strict=True))
-            place[answers.skeleton.index(name)] = x, y
+            keypoints[annotated.skeleton.index(name)] = x, y
 
 
 def _number(region: dict[str, Any], by_id: dict[Any, dict[str, Any]]) -> int | None:
     """The person's number: the region's own, else its parent's (a keypoint that was drawn anew)."""
     for each in (region, by_id.get(region.get("parentID"), {})):
-        said = " ".join([*map(str, each.get("meta", {}).get("text", [])), str(each.get("id", ""))])
-        match = _PERSON.search(said)
+        text = " ".join([*map(str, each.get("meta", {}).get("text", [])), str(each.get("id", ""))])
+        match = _PERSON.search(text)
         if match:
             return int(match[1])
     return None
+
+
+FORMATS = (
+    Format(
+        name="label-studio",
+        files="`tasks.json`, `tasks.config.xml`",
+        missing="has no region",
+        confidence="`score` of the region",
+        states="not told apart",
+        round_trip="coordinates",
+        use_instead="it takes frames with their pictures, use `posemill review`",
+    ),
+)

@@ -110,9 +110,7 @@ def _build(bentofile: Path, model: str, licence: str) -> str:
     import yaml
     from bentoml.exceptions import NotFound
 
-    import posemill
-
-    sources = Path(posemill.__file__).parents[1]
+    sources = Path(__file__).resolve().parents[2]
     config = yaml.safe_load(bentofile.read_text())
     config["models"] = [{**entry, "tag": model} for entry in config["models"]]
     config["labels"] = {**config.get("labels", {}), "licence": licence.replace(" ", "-")}

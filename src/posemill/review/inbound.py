@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, RowMapping
 
 from posemill.errors import InputError
-from posemill.formats.pictures import Answers
+from posemill.formats.frames import Annotations
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks
 from posemill.review.labelled import Labelled
@@ -41,7 +41,7 @@ class Imported:
     items_dismissed: int
 
 
-def read(path: Path, points: Skeleton) -> Answers:
+def read(path: Path, points: Skeleton) -> Annotations:
     """Read a file of any of the three formats, known by what is in it, or an archive with one.
 
     Errors: InputError when it is none of them, or not as it was exported.
@@ -51,24 +51,24 @@ def read(path: Path, points: Skeleton) -> Answers:
     return _read_zipped(path, points) if zipfile.is_zipfile(path) else _read(path, points)
 
 
-def _read(path: Path, points: Skeleton) -> Answers:
+def _read(path: Path, points: Skeleton) -> Annotations:
     with path.open("rb") as file:
         start = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n")  # some write a mark of UTF-8 first
     if start.startswith(b"<"):
-        from posemill.formats.cvat import read_answers
+        from posemill.formats.cvat import read_annotations
     elif start.startswith(b"["):
-        from posemill.formats.label_studio import read_answers
+        from posemill.formats.label_studio import read_annotations
     elif start.startswith(b"{"):
-        from posemill.formats.coco import read_answers
+        from posemill.formats.coco import read_annotations
     else:
         raise InputError(f"{path} is neither CVAT's XML nor JSON of Label Studio or COCO")
     try:
-        return read_answers(path, points)
+        return read_annotations(path, points)
     except (KeyError, ValueError, TypeError, AttributeError, IndexError) as exc:  # what tools write has no schema
         raise InputError(f"{path} is not as it was exported: {type(exc).__name__} {exc}") from exc
 
 
-def _read_zipped(path: Path, points: Skeleton) -> Answers:
+def _read_zipped(path: Path, points: Skeleton) -> Annotations:
     """The one XML or JSON file of an archive, as CVAT exports it."""
     with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
         found = [entry for entry in archive.infolist() if entry.filename.lower().endswith((".xml", ".json"))]
@@ -102,7 +102,7 @@ def import_answers(connection: Connection, labelled: Labelled, path: Path, annot
 
 
 def _closed(
-    connection: Connection, labelled: Labelled, answers: Answers, rows: Sequence[Correction]
+    connection: Connection, labelled: Labelled, answers: Annotations, rows: Sequence[Correction]
 ) -> tuple[list[int], list[int]]:
     """Open items of which a frame was looked at: those that were corrected, and those that are right as they are."""
     now = {labelled.labeller.fingerprint}  # the numbers of people in items are this labeller's
@@ -118,7 +118,7 @@ def _closed(
     return done, right
 
 
-def _rows(labelled: Labelled, answers: Answers) -> list[Correction]:
+def _rows(labelled: Labelled, answers: Annotations) -> list[Correction]:
     rows: list[Correction] = []
     by_medium: dict[str, list[int]] = {}
     for medium, frame in answers.people:
@@ -133,7 +133,7 @@ def _rows(labelled: Labelled, answers: Answers) -> list[Correction]:
     return rows
 
 
-def _exported(labelled: Labelled, medium: str, answers: Answers) -> MediumTracks | None:
+def _exported(labelled: Labelled, medium: str, answers: Annotations) -> MediumTracks | None:
     """The tracks that the annotator saw, as the file names say; None (and a fault) when they cannot be had."""
     origins = answers.origins.get(medium, {labelled.labeller.fingerprint})
     if len(origins) > 1:
@@ -150,7 +150,7 @@ def _exported(labelled: Labelled, medium: str, answers: Answers) -> MediumTracks
     return found
 
 
-def _of_frame(tracks: MediumTracks, frame: int, answers: Answers) -> list[Correction]:
+def _of_frame(tracks: MediumTracks, frame: int, answers: Annotations) -> list[Correction]:
     """The corrections of one frame; what it says of people who are not there goes to the faults."""
     said = answers.people[tracks.medium, frame]
     where = f"frame {frame} of medium {tracks.medium[:12]}"

@@ -9,6 +9,34 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, WithJsonSchema
 
+from posemill.prediction.schema import (
+    Person,
+    Prediction,
+    Segment,
+    TrackPoints,
+    TrackPrediction,
+    Verdict,
+    VideoFacts,
+    Window,
+)
+
+__all__ = [
+    "Person",
+    "Problem",
+    "Receipt",
+    "Segment",
+    "TrackAnswer",
+    "TrackPoints",
+    "TrackRequest",
+    "Verdict",
+    "Version",
+    "VideoAnswer",
+    "VideoFacts",
+    "Window",
+    "WindowsAnswer",
+    "WindowsRequest",
+]
+
 
 def _nested(depth: int, leaf: dict[str, Any]) -> WithJsonSchema:
     """A list in a list in a list … of numbers, for OpenAPI; shape and finiteness are checked in checks.py."""
@@ -84,31 +112,6 @@ class Receipt(_Strict):
         return cls(id=hashlib.sha256(canonical.encode()).hexdigest()[:16], **fields)
 
 
-class Verdict(_Strict):
-    """The most probable activity of a person over everything that was seen."""
-
-    activity: str
-    probability: float
-    probabilities: dict[str, float]
-    abstained: bool = Field(False, description="true = less sure than an answer should be: ask a person")
-
-
-class Segment(_Strict):
-    """A stretch of time with one most probable activity."""
-
-    start_s: float
-    end_s: float
-    activity: str
-    probability: float
-    abstained: bool = Field(False, description="true = less sure than an answer should be: ask a person")
-
-
-class Window(Segment):
-    """One window of the track and the probabilities of all activities."""
-
-    probabilities: dict[str, float]
-
-
 class WindowsAnswer(_Strict):
     """One row a window, in the order of the request."""
 
@@ -119,55 +122,15 @@ class WindowsAnswer(_Strict):
     receipt: Receipt
 
 
-class TrackAnswer(_Strict):
+class TrackAnswer(TrackPrediction):
     """The verdict over the whole track, and what was when. `verdict` is null where nothing could be judged."""
 
-    verdict: Verdict | None
-    segments: list[Segment]
-    windows: list[Window]
-    note: str | None = None
     receipt: Receipt
 
 
-class TrackPoints(_Strict):
-    """Keypoints of a person as they were found: (T,) times, (T, K, 2) pixels (null = not seen), (T, K) confidence."""
-
-    time_s: list[float]
-    xy: list[list[list[float | None]]]
-    confidence: list[list[float]]
-
-
-class Person(_Strict):
-    """One person in shot, from the first to the last pose."""
-
-    person: int
-    start_s: float
-    end_s: float
-    poses: int
-    verdict: Verdict | None
-    segments: list[Segment]
-    windows: list[Window] = Field([], description="what the segments are made of: probabilities along time")
-    track: TrackPoints | None = None
-
-
-class VideoFacts(_Strict):
-    """What was looked at."""
-
-    width_px: int
-    height_px: int
-    frames: int
-    duration_s: float
-    skeleton: str
-
-
-class VideoAnswer(_Strict):
+class VideoAnswer(Prediction):
     """People and their activities. `main_subject` is the one that the verdict speaks of, null without people."""
 
-    video: VideoFacts
-    verdict: Verdict | None
-    main_subject: int | None
-    people: list[Person]
-    note: str | None = None
     receipt: Receipt
 
 

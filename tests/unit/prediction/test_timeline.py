@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posemill.serving import timeline
+from posemill.prediction import timeline
 
 CLASSES = ["rest", "wave"]
 

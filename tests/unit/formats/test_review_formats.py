@@ -12,7 +12,7 @@ import pytest
 from made_up_tracks import made_up
 from posemill.errors import InputError
 from posemill.formats import cvat, label_studio
-from posemill.formats.pictures import Answers, pictures
+from posemill.formats.frames import Annotations, labelled_frames
 from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import MediumTracks
 
@@ -22,13 +22,13 @@ def tracks() -> MediumTracks:
     return made_up(8, people=2, frames=6, unseen=0.2, states=1)
 
 
-def assert_unchanged(answers: Answers, tracks: MediumTracks, but: tuple[int, int, int] | None = None) -> None:
+def assert_unchanged(came_back: Annotations, tracks: MediumTracks, but: tuple[int, int, int] | None = None) -> None:
     """Everything as it went, but for (frame, person, keypoint)."""
-    assert answers.faults == []
-    shown = pictures(tracks)
-    assert set(answers.people) == {(p.medium, p.frame) for p in shown}
+    assert came_back.faults == []
+    shown = labelled_frames(tracks)
+    assert set(came_back.people) == {(p.medium, p.frame) for p in shown}
     for picture in shown:
-        people = answers.people[picture.medium, picture.frame]
+        people = came_back.people[picture.medium, picture.frame]
         assert set(people) == {p.person for p in picture.people}
         for person in picture.people:
             came, went = people[person.person].copy(), person.xy.copy()
@@ -52,7 +52,7 @@ def annotated(tasks: list[dict]) -> list[dict]:
 
 def test_label_studio(tracks: MediumTracks, tmp_path: Path) -> None:
     path = tmp_path / "tasks.json"
-    label_studio.write_tasks(path, pictures(tracks), COCO_17, "finder-1", "/data/local-files/?d=review/images/")
+    label_studio.write_tasks(path, labelled_frames(tracks), COCO_17, "finder-1", "/data/local-files/?d=review/images/")
     tasks = json.loads(path.read_text())
     assert tasks[0]["data"]["image"].startswith("/data/local-files/?d=review/images/0000")
     assert tasks[0]["predictions"][0]["model_version"] == "finder-1"
@@ -63,14 +63,14 @@ def test_label_studio(tracks: MediumTracks, tmp_path: Path) -> None:
     names = {label.get("value") for label in config.find("KeyPointLabels")}  # type: ignore[union-attr]
     assert names == set(COCO_17.keypoints)
     assert {tag.get("name") for tag in config} == {"image", "person", "keypoint"}  # what from_name and to_name say
-    assert label_studio.read_answers(path, COCO_17).people == {}  # nobody has annotated anything
+    assert label_studio.read_annotations(path, COCO_17).people == {}  # nobody has came_back anything
     path.write_text(json.dumps(annotated(tasks)))
-    assert_unchanged(label_studio.read_answers(path, COCO_17), tracks)
+    assert_unchanged(label_studio.read_annotations(path, COCO_17), tracks)
 
 
 def test_label_studio_changes(tracks: MediumTracks, tmp_path: Path) -> None:
-    tasks = annotated(label_studio.tasks(pictures(tracks), "finder-1", "x/"))
-    first = pictures(tracks)[0]
+    tasks = annotated(label_studio.tasks(labelled_frames(tracks), "finder-1", "x/"))
+    first = labelled_frames(tracks)[0]
     result = tasks[0]["annotations"][0]["result"]
     moved = next(r for r in result if r["type"] == "keypointlabels")
     moved["value"] |= {"x": 50.0, "y": 25.0}
@@ -82,39 +82,39 @@ def test_label_studio_changes(tracks: MediumTracks, tmp_path: Path) -> None:
     tasks[0]["annotations"].append(older)
     path = tmp_path / "back.json"
     path.write_text(json.dumps(tasks))
-    answers = label_studio.read_answers(path, COCO_17)
-    said = answers.people[first.medium, first.frame][int(result[0]["meta"]["text"][0].split()[1])]
+    came_back = label_studio.read_annotations(path, COCO_17)
+    said = came_back.people[first.medium, first.frame][int(result[0]["meta"]["text"][0].split()[1])]
     assert said[COCO_17.index(moved["value"]["keypointlabels"][0])].tolist() == [160, 60]
     assert np.isnan(said[COCO_17.index(removed["value"]["keypointlabels"][0])]).all()
-    assert len(answers.people) == len(tasks) - 1
+    assert len(came_back.people) == len(tasks) - 1
 
 
 def test_label_studio_faults_are_listed_together(tracks: MediumTracks, tmp_path: Path) -> None:
-    tasks = annotated(label_studio.tasks(pictures(tracks), "finder-1", "x/"))
+    tasks = annotated(label_studio.tasks(labelled_frames(tracks), "finder-1", "x/"))
     regions = tasks[0]["annotations"][0]["result"]
     next(r for r in regions if r["type"] == "keypointlabels")["value"]["keypointlabels"] = ["tail"]
     regions.append({"id": "lost", "type": "keypointlabels", "value": {"keypointlabels": ["nose"], "x": 1, "y": 1}})
     tasks[1]["data"]["image"] = "holiday.jpg"
     path = tmp_path / "back.json"
     path.write_text(json.dumps(tasks))
-    faults = "; ".join(label_studio.read_answers(path, COCO_17).faults)
+    faults = "; ".join(label_studio.read_annotations(path, COCO_17).faults)
     assert all(word in faults for word in ("'tail'", "region lost", "'holiday.jpg'"))
     for wrong in ("{}", "no", '[{"image": 1}]'):
         path.write_text(wrong)
         with pytest.raises(InputError, match=r"back\.json"):
-            label_studio.read_answers(path, COCO_17)
+            label_studio.read_annotations(path, COCO_17)
 
 
 def test_cvat(tracks: MediumTracks, tmp_path: Path) -> None:
     path = tmp_path / "annotations.xml"
-    cvat.write_cvat(path, pictures(tracks), COCO_17, "review")
-    assert_unchanged(cvat.read_answers(path, COCO_17), tracks)
+    cvat.write_cvat(path, labelled_frames(tracks), COCO_17, "review")
+    assert_unchanged(cvat.read_annotations(path, COCO_17), tracks)
     root = Xml.parse(path).getroot()
     assert root.findtext("version") == "1.1"
     kinds = {label.findtext("name"): label.findtext("type") for label in root.iter("label")}
     assert kinds["person"] == "skeleton"
     assert sum(kind == "points" for kind in kinds.values()) == 17
-    picture = pictures(tracks)[0]
+    picture = labelled_frames(tracks)[0]
     drawn = root.find("image/skeleton")
     assert drawn is not None
     hidden = [p.get("label") for p in drawn.iter("points") if p.get("outside") == "1"]
@@ -125,15 +125,15 @@ def test_cvat(tracks: MediumTracks, tmp_path: Path) -> None:
 
 
 def test_cvat_changes_and_faults(tracks: MediumTracks, tmp_path: Path) -> None:
-    path, picture = tmp_path / "annotations.xml", pictures(tracks)[0]
-    cvat.write_cvat(path, pictures(tracks), COCO_17, "review")
+    path, picture = tmp_path / "annotations.xml", labelled_frames(tracks)[0]
+    cvat.write_cvat(path, labelled_frames(tracks), COCO_17, "review")
     tree = Xml.parse(path)
     image = tree.getroot().findall("image")[0]
     points = list(image.findall("skeleton")[0].iter("points"))
     points[0].set("points", "7.5,8.5"), points[0].set("outside", "0")
     points[1].set("outside", "1")
     tree.write(path)
-    said = cvat.read_answers(path, COCO_17).people[picture.medium, picture.frame][picture.people[0].person]
+    said = cvat.read_annotations(path, COCO_17).people[picture.medium, picture.frame][picture.people[0].person]
     assert said[0].tolist() == [7.5, 8.5]
     assert np.isnan(said[1]).all()
     points[2].set("label", "tail")
@@ -141,7 +141,7 @@ def test_cvat_changes_and_faults(tracks: MediumTracks, tmp_path: Path) -> None:
     element.remove(element.find("attribute"))  # type: ignore[arg-type]
     tree.getroot().findall("image")[-1].set("name", "holiday.jpg")
     tree.write(path)
-    faults = "; ".join(cvat.read_answers(path, COCO_17).faults)
+    faults = "; ".join(cvat.read_annotations(path, COCO_17).faults)
     assert all(word in faults for word in ("'tail'", "attribute `person`", "'holiday.jpg'"))
 
 
@@ -156,11 +156,11 @@ def test_cvat_video_tasks_are_read(tracks: MediumTracks, tmp_path: Path) -> None
         f"<annotations><version>1.1</version><meta><task><source>{tracks.medium}.mp4</source></task></meta>"
         f'<track id="0" label="person"><attribute name="person">1</attribute>{inner}</track></annotations>'
     )
-    answers = cvat.read_answers(tmp_path / "video.xml", COCO_17)
-    assert answers.faults == []
-    assert answers.people[tracks.medium, 2][1][0].tolist() == [2.5, 2.0]
-    assert np.isnan(answers.people[tracks.medium, 2][1][1]).all()
-    assert (tracks.medium, 3) not in answers.people  # its track is over, and nobody looked at that frame
+    came_back = cvat.read_annotations(tmp_path / "video.xml", COCO_17)
+    assert came_back.faults == []
+    assert came_back.people[tracks.medium, 2][1][0].tolist() == [2.5, 2.0]
+    assert np.isnan(came_back.people[tracks.medium, 2][1][1]).all()
+    assert (tracks.medium, 3) not in came_back.people  # its track is over, and nobody looked at that frame
 
 
 @pytest.mark.parametrize(
@@ -169,4 +169,4 @@ def test_cvat_video_tasks_are_read(tracks: MediumTracks, tmp_path: Path) -> None
 def test_cvat_refuses_other_files(content: str, tmp_path: Path) -> None:
     (tmp_path / "x.xml").write_text(content)
     with pytest.raises(InputError, match=r"x\.xml"):
-        cvat.read_answers(tmp_path / "x.xml", COCO_17)
+        cvat.read_annotations(tmp_path / "x.xml", COCO_17)

@@ -1,4 +1,4 @@
-"""Tracks seen frame by frame, which is how most formats have them, and what an annotator says of a frame."""
+"""Labelled frames: tracks frame by frame, as most formats hold them, and what annotators make of them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from posemill.errors import InputError
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
 
-VISIBLE_FROM = 0.2  # confidence from which a predicted keypoint counts as visible (COCO's 2), below it as not (1)
+VISIBILITY_THRESHOLD = 0.2  # confidence from which a predicted keypoint is visible (COCO's 2), below it occluded (1)
 _NAME = re.compile(r"([0-9a-f]{64})-(\d{6,})(?:-([A-Za-z0-9._-]+?))?\.jpg")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Person:
+class Instance:
     """One person in one frame: xy (K, 2) float32 pixels, NaN = not seen; confidence (K,) float32; state, see State."""
 
     person: int
@@ -28,31 +28,33 @@ class Person:
 
     @property
     def seen(self) -> NDArray[np.bool_]:
-        """(K,) which keypoints are seen."""
+        """(K,) mask of the seen keypoints."""
         return np.asarray(~np.isnan(self.xy[:, 0]))
 
     @property
     def mean_confidence(self) -> float:
-        """Of the seen keypoints; 0 without any."""
+        """Mean confidence of the seen keypoints; 0 without any."""
         return float(self.confidence[self.seen].mean()) if self.seen.any() else 0.0
 
     def box(self) -> list[float]:
-        """Left, top, width, height of the box around the seen keypoints, pixels; zeros without any."""
+        """Return the bounding box of the seen keypoints: left, top, width, height in pixels; zeros without any."""
         if not self.seen.any():
             return [0.0, 0.0, 0.0, 0.0]
         low, high = self.xy[self.seen].min(0), self.xy[self.seen].max(0)
         return [round(float(v), 3) for v in (*low, *(high - low))]
 
-    def visibility(self, visible_from: float = VISIBLE_FROM) -> NDArray[np.int64]:
-        """(K,) COCO's flags: 0 not seen; 1 placed, but not sure to be visible (less confident, or interpolated); 2."""
+    def visibility(self, visible_from: float = VISIBILITY_THRESHOLD) -> NDArray[np.int64]:
+        """Return COCO's visibility flags (K,): 0 not seen; 1 placed, but less confident or interpolated; 2 visible."""
         sure = (self.confidence >= visible_from) & (self.state != State.INTERPOLATED)
         return np.asarray(np.where(self.seen, np.where(sure, 2, 1), 0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
-    """One frame of a medium with everybody in it. origin: fingerprint of the labeller, where the frame goes out to be
-    corrected and must say whose tracks it shows."""
+class LabelledFrame:
+    """One frame of a medium with everybody in it.
+
+    origin  fingerprint of the labeller, where the frame goes out to be corrected and must say whose tracks it shows.
+    """
 
     medium: str
     frame: int
@@ -60,7 +62,7 @@ class Picture:
     width_px: int
     height_px: int
     skeleton: Skeleton
-    people: tuple[Person, ...]
+    people: tuple[Instance, ...]
     origin: str = ""
 
     @property
@@ -71,8 +73,8 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """What a format without it needs to be told about a medium. frames, duration_s: None = as far as people are."""
+class MediumInfo:
+    """Metadata of a medium, for formats that do not hold it. frames, duration_s: None = as far as people are."""
 
     medium: str
     width_px: int
@@ -84,8 +86,8 @@ class Source:
 
 
 @dataclass(slots=True)
-class Answers:
-    """What annotators say: (medium, frame) → person → (K, 2) pixels, NaN = not to be seen; and what is not understood.
+class Annotations:
+    """Annotations that come back: (medium, frame) → person → (K, 2) pixels, NaN = not to be seen; and their faults.
 
     skeleton  by which the keypoints are ordered.
     origins   medium → fingerprints of the labellers, where the file names say them.
@@ -97,7 +99,7 @@ class Answers:
     origins: dict[str, set[str]] = field(default_factory=dict)
 
     def picture(self, file_name: str) -> dict[int, NDArray[np.float32]] | None:
-        """The people of the frame with that file name, to be added to; None (and a fault) when it is no frame's."""
+        """Return the people of that file name's frame, to be added to; None (and a fault) when it is no frame's."""
         match = _NAME.search(file_name)
         if match is None:
             self.faults.append(f"{file_name!r} is no picture that was exported (<digest>-<frame>.jpg)")
@@ -106,28 +108,28 @@ class Answers:
             self.origins.setdefault(match[1], set()).add(match[3])
         return self.people.setdefault((match[1], int(match[2])), {})
 
-    def place(self, people: dict[int, NDArray[np.float32]], person: int) -> NDArray[np.float32]:
-        """The keypoints of that person, all unseen at first."""
+    def keypoints(self, people: dict[int, NDArray[np.float32]], person: int) -> NDArray[np.float32]:
+        """Return the keypoints of that person, all unseen at first."""
         return people.setdefault(person, np.full((len(self.skeleton), 2), np.nan, np.float32))
 
 
-def pictures(tracks: MediumTracks, frames: Iterable[int] | None = None, origin: str = "") -> list[Picture]:
-    """The frames with people in order; with `frames`, exactly these of them and also those without people."""
+def labelled_frames(tracks: MediumTracks, frames: Iterable[int] | None = None, origin: str = "") -> list[LabelledFrame]:
+    """List the frames with people in order; with `frames`, exactly these, also those without people."""
     wanted = None if frames is None else dict.fromkeys(sorted(set(frames)))
-    people: dict[int, list[Person]] = {} if wanted is None else {frame: [] for frame in wanted}
+    people: dict[int, list[Instance]] = {} if wanted is None else {frame: [] for frame in wanted}
     times: dict[int, float] = {}
     for track in tracks.tracks:
         for row, frame in enumerate(track.frame.tolist()):
             if wanted is None or frame in wanted:
-                person = Person(track.person, track.xy[row], track.confidence[row], int(track.state[row]))
+                person = Instance(track.person, track.xy[row], track.confidence[row], int(track.state[row]))
                 people.setdefault(frame, []).append(person)
                 times[frame] = float(track.time_s[row])
-    rate = frame_rate(tracks)
+    fps = tracks.fps
     return [
-        Picture(
+        LabelledFrame(
             tracks.medium,
             frame,
-            times.get(frame, frame / rate),
+            times.get(frame, frame / fps),
             tracks.width_px,
             tracks.height_px,
             tracks.skeleton,
@@ -138,32 +140,17 @@ def pictures(tracks: MediumTracks, frames: Iterable[int] | None = None, origin: 
     ]
 
 
-def looked_at(tracks: MediumTracks) -> range:
-    """The frame numbers that were looked at, also those without people."""
-    ends = [int(track.frame[-1]) for track in tracks.tracks if len(track)]
-    total = max(tracks.duration_s * frame_rate(tracks), max(ends, default=0) + 1)
-    stride = max(1, round(total / tracks.frames)) if tracks.frames and ends else 1
-    return range(0, max(tracks.frames * stride, max(ends, default=-1) + 1), stride)
-
-
-def frame_rate(tracks: MediumTracks) -> float:
-    """Frames a second of the medium, from its last pose; 25 where nobody moves in it."""
-    ends = [(int(t.frame[-1]), float(t.time_s[-1])) for t in tracks.tracks if len(t) and t.time_s[-1] > 0]
-    frame, time_s = max(ends, default=(25, 1.0))
-    return frame / time_s if frame else 25.0
-
-
-def assemble(shown: Sequence[Picture], source: Source, skeleton: Skeleton) -> MediumTracks:
-    """Tracks of one medium from its frames. Errors: InputError when a person is in a frame twice."""
-    rows: dict[int, dict[int, tuple[float, Person]]] = {}
-    for picture in shown:
+def tracks_from_frames(labelled: Sequence[LabelledFrame], source: MediumInfo, skeleton: Skeleton) -> MediumTracks:
+    """Build a medium's tracks from its frames. Errors: InputError when a person is in a frame twice."""
+    rows: dict[int, dict[int, tuple[float, Instance]]] = {}
+    for picture in labelled:
         for person in picture.people:
             of_person = rows.setdefault(person.person, {})
             if picture.frame in of_person:
                 raise InputError(f"person {person.person} is twice in frame {picture.frame} of {source.medium[:12]}")
             of_person[picture.frame] = picture.time_s, person
     tracks = tuple(_track(number, rows[number], skeleton) for number in sorted(rows))
-    last = max((picture.frame for picture in shown), default=-1)
+    last = max((picture.frame for picture in labelled), default=-1)
     frames = source.frames if source.frames is not None else last + 1
     duration_s = source.duration_s if source.duration_s is not None else frames / source.fps
     return MediumTracks(
@@ -171,7 +158,7 @@ def assemble(shown: Sequence[Picture], source: Source, skeleton: Skeleton) -> Me
     )
 
 
-def _track(number: int, rows: dict[int, tuple[float, Person]], skeleton: Skeleton) -> PoseTrack:
+def _track(number: int, rows: dict[int, tuple[float, Instance]], skeleton: Skeleton) -> PoseTrack:
     frames = sorted(rows)
     people = [rows[frame][1] for frame in frames]
     return PoseTrack(
@@ -185,8 +172,8 @@ def _track(number: int, rows: dict[int, tuple[float, Person]], skeleton: Skeleto
     )
 
 
-def triples(person: Person, third: NDArray[np.floating] | NDArray[np.integer], digits: int = 3) -> list[float]:
-    """x, y and a third value, keypoint by keypoint; three zeros where a keypoint is not seen."""
+def flat_keypoints(person: Instance, third: NDArray[np.floating] | NDArray[np.integer], digits: int = 3) -> list[float]:
+    """Flatten to x, y and a third value, keypoint by keypoint; three zeros where a keypoint is not seen."""
     flat = np.concatenate([person.xy, third[:, None]], -1).astype(np.float64)
     flat[~person.seen] = 0
     return [round(value, digits) for value in flat.reshape(-1).tolist()]
