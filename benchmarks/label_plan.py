@@ -21,9 +21,9 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from posemill.estimation.estimator import PoseEstimator
 from posemill.labelling.labeller import Labeller
 from posemill.labelling.plan import make_plan, reconcile
-from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
 from posemill.settings import Settings
 from posemill.store import catalog
@@ -79,7 +79,7 @@ def measure(folder: Path, number: int) -> dict[str, float]:
 def steps(engine: Engine, settings: Settings, number: int) -> dict[str, float]:
     """Fill database and store, then plan."""
     url, timed = settings.store_url, Timed({})
-    labeller = Labeller(NoBackend(), LabelParams(), MediaStore(url), PoseStore(url), TrackStore(url))
+    labeller = Labeller(PoseEstimator.from_backend(NoBackend()), MediaStore(url), PoseStore(url), TrackStore(url))
     digests = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(number)]
     facts = {"frames": 300, "fps": 30.0, "duration_s": 10.0, "width_px": 640, "height_px": 480}
     with engine.begin() as connection:

@@ -33,10 +33,10 @@ def test_rows_are_opened_once_with_all_reasons_and_resolved_when_they_pass(engin
         )
         assert update_quarantine(connection, faults) == 2
         assert update_quarantine(connection, faults) == 0
-        rows = {(r["what"], r["clip"], r["person"]): r["reason"] for r in catalog.open_quarantine(connection)}
+        rows = {(r["entity_type"], r["clip"], r["person"]): r["reason"] for r in catalog.open_quarantine(connection)}
         assert rows == {("clip", clip, None): "too short; nobody", ("track", None, 2): "jumps"}
         assert update_quarantine(connection, faults.tail(1)) == 0
-        assert [r["what"] for r in catalog.open_quarantine(connection)] == ["track"]
+        assert [r["entity_type"] for r in catalog.open_quarantine(connection)] == ["track"]
         assert update_quarantine(connection, faults.head(0)) == 0
         assert catalog.open_quarantine(connection) == []
         assert update_quarantine(connection, faults) == 2

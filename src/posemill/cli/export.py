@@ -16,7 +16,6 @@ from posemill.errors import InputError
 if TYPE_CHECKING:
     from posemill.formats.pyskl import Cut
     from posemill.pose.track import MediumTracks
-    from posemill.review.labelled import Labelled
 
 FORMATS = ("coco", "openpose-body25", "openpose-coco18", "openpifpaf", "pyskl", "csv", "parquet")
 VISIBLE = "COCO: keypoints less confident are placed, not visible (1)."
@@ -40,6 +39,7 @@ def export(
 ) -> None:
     """Write tracks to OUT. WHICH: `tracks` (all that is labelled), media (beginnings of digests) or clips (numbers).
 
+    Where digits could be both, write clip:123456 or medium:123456.
     Corrected keypoints are what people said. What becomes of unseen keypoints is in docs/howto/review.md.
 
     \b
@@ -55,11 +55,11 @@ def export(
 @contextmanager
 def _chosen(which: Sequence[str], datasets: Sequence[str]) -> Iterator[tuple[list[MediumTracks], list[list[Cut]]]]:
     """Tracks of what is named, and for each the clips in it."""
-    from posemill.formats.pyskl import Cut
-    from posemill.review.labelled import open_labelled, whole_digest
+    from posemill.review.labelled import open_labelled
     from posemill.settings import Settings
     from posemill.store.catalog import clips
     from posemill.store.postgres import open_engine
+    from posemill.store.references import resolve
 
     settings = Settings.from_env()
     engine = open_engine(settings)
@@ -72,20 +72,20 @@ def _chosen(which: Sequence[str], datasets: Sequence[str]) -> Iterator[tuple[lis
             media: list[MediumTracks] = []
             cuts: list[list[Cut]] = []
             for name in which:
-                for digest, rows in _named(name, labelled, by_medium, datasets, lambda w: whole_digest(connection, w)):
-                    stretches = [
-                        Cut(
-                            f"{digest[:16]}-{r['clip']}",
-                            r["start_s"],
-                            float("inf") if r["end_s"] is None else r["end_s"],
-                            r["activity"],
-                            r["split"],
-                        )
-                        for r in rows
-                    ]
-                    whole = labelled.tracks(digest)
-                    media.append(_within(whole, stretches) if name.isdigit() and len(name) < 6 else whole)
-                    cuts.append(stretches)
+                if name == "tracks":
+                    rows = labelled.rows.items()
+                    for digest in [d for d, row in rows if not datasets or row["dataset"] in datasets]:
+                        media.append(labelled.tracks(digest))
+                        cuts.append([_cut(row) for row in by_medium.get(digest, [])])
+                    continue
+                reference = resolve(connection, name)
+                whole = labelled.tracks(reference.medium["digest"])
+                if reference.clip is not None:
+                    media.append(_within(whole, cut := _cut(reference.clip)))
+                    cuts.append([cut])
+                else:
+                    media.append(whole)
+                    cuts.append([_cut(row) for row in by_medium.get(whole.medium, [])])
     finally:
         engine.dispose()
     if len({m.medium for m in media}) != len(media):
@@ -95,24 +95,14 @@ def _chosen(which: Sequence[str], datasets: Sequence[str]) -> Iterator[tuple[lis
     yield media, cuts
 
 
-def _named(
-    name: str, labelled: Labelled, by_medium: dict[str, list[Any]], datasets: Sequence[str], digest_of: Any
-) -> list[tuple[str, list[Any]]]:
-    """(digest, clips) of one word of WHICH."""
-    if name == "tracks":
-        rows = labelled.rows.items()
-        return [(d, by_medium.get(d, [])) for d, row in rows if not datasets or row["dataset"] in datasets]
-    if name.isdigit() and len(name) < 6:
-        found = [r for rows in by_medium.values() for r in rows if r["clip"] == int(name)]
-        if not found:
-            raise InputError(f"there is no clip {name}: see `posemill segments list`")
-        return [(found[0]["medium"], found)]
-    digest = digest_of(name)
-    return [(digest, by_medium.get(digest, []))]
+def _cut(row: Any) -> Cut:
+    from posemill.formats.pyskl import Cut
+
+    end_s = float("inf") if row["end_s"] is None else row["end_s"]
+    return Cut(f"{row['medium'][:16]}-{row['clip']}", row["start_s"], end_s, row["activity"], row["split"])
 
 
-def _within(tracks: MediumTracks, stretches: Sequence[Cut]) -> MediumTracks:
-    (cut,) = stretches
+def _within(tracks: MediumTracks, cut: Cut) -> MediumTracks:
     parts = (track.between(cut.start_s, cut.end_s) for track in tracks.tracks)
     return replace(tracks, tracks=tuple(part for part in parts if len(part)))
 

@@ -67,7 +67,7 @@ def stored_model(version: Version, settings: Settings) -> ActivityPredictor:
             return ActivityPredictor.load(path.parent)
     raise InputError(
         f"the model of {version['bento_tag']} is not in {folder}: package it again (`git checkout` its commit, then "
-        f"`dvc repro`), or promote with --force --because"
+        f"`dvc repro`), or promote with --force --reason"
     )
 
 
@@ -77,7 +77,7 @@ def _unseen(clips: list[HeldOutClip], versions: Sequence[Version], settings: Set
     if not left:
         raise InputError(
             "the models cannot be compared: every medium of the test split was used to make one of them; add clips of "
-            "new subjects, or promote with --force --because"
+            "new subjects, or promote with --force --reason"
         )
     return left
 

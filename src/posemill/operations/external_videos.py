@@ -230,17 +230,11 @@ def _found(
 
 def labelled(labeller: Labeller, path: Path, medium: str, begun: Begun = lambda *_: None) -> MediumTracks:
     """Tracks of a video that need not be in the database; what the store has is not computed again."""
-    from posemill.estimation.video import find_poses
-    from posemill.labelling.chunks import poses_of
     from posemill.video.probe import probe
 
     if labeller.missing([medium]):
-        facts = probe(path)
-        begun(path.name, facts.frames)
-        poses = list(find_poses(path, labeller.backend, labeller.params))
-        size_px, body = (facts.width_px, facts.height_px), labeller.backend.skeleton
-        whole = (0, None)
-        labeller.poses.put(poses_of(poses, medium, labeller.pose_fingerprint, whole, body, size_px, facts.duration_s))
+        begun(path.name, probe(path).frames)
+        labeller.label(path, medium)
     return labeller.labelled(medium)
 
 

@@ -24,7 +24,7 @@ def update_quarantine(connection: Connection, rejected: pd.DataFrame) -> int:
     for row in rejected.astype(object).where(rejected.notna(), None).itertuples(index=False):
         reasons.setdefault((row.what, row.clip, row.medium, row.person), []).append(row.reason)
     for known in catalog.open_quarantine(connection, [STAGE]):
-        key = known["what"], known["clip"], known["medium"], known["person"]
+        key = known["entity_type"], known["clip"], known["medium"], known["person"]
         if key not in reasons:
             catalog.resolve_quarantine(connection, known["id"], BY)
     return sum(

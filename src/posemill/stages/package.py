@@ -53,7 +53,7 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> PackageResul
     require_passed(outcomes)
     parity = _assemble(params, inputs, outputs, everything)
     network = inputs.root / everything.evaluate.network
-    facts = card.Facts.gather(inputs.root / "build", outputs, metrics, [o.says for o in outcomes], network)
+    facts = card.CardFacts.gather(inputs.root / "build", outputs, metrics, [o.says for o in outcomes], network)
     (outputs / "card.md").write_text(card.markdown(facts))
     settings = Settings.from_env()
     tags = bento.build(outputs, inputs.root, settings.home)

@@ -23,6 +23,7 @@ from posemill.pose.track import MediumTracks
 from posemill.pose.window import WindowSpec
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
+from posemill.store.clip_fields import PER_WINDOW
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -194,7 +195,7 @@ def _cut_clip(
         return HARDLY_SEEN
     file.write(cut.windows.tobytes())
     shown[int(clip["clip"])] = cut.subject.to(pipeline.skeleton).xy
-    same = {k: clip[k] for k in ("clip", "medium", "activity", "subject", "camera")}
+    same = {k: clip[k] for k in ("clip", "medium", *PER_WINDOW)}
     first = len(rows)
     starts = enumerate(cut.spans[:, 0])
     rows += [{"window": first + i, **same, "person": cut.subject.person, "start_s": float(s)} for i, s in starts]

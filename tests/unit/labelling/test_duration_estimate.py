@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.media import film
-from posemill.labelling import lengths
+from posemill.labelling import duration_estimate
 from posemill.labelling.duration_estimate import estimate_frames
 from posemill.store.media import MediaStore
 
@@ -23,10 +23,10 @@ def test_a_few_videos_speak_for_all(store: MediaStore, tmp_path: Path, monkeypat
     assert estimate_frames([short, long], store, 1) == 40
     assert estimate_frames([short, long], store, 4) == 3 + 8
     assert estimate_frames([short, broken], store, 1) == 10
-    monkeypatch.setattr(lengths, "LOOKED_AT", 2)
+    monkeypatch.setattr(duration_estimate, "SAMPLE", 2)
     assert estimate_frames([short, broken, long, broken], store, 1) == 80
 
 
 def test_what_is_not_on_this_machine_says_nothing(store: MediaStore) -> None:
     assert estimate_frames(["0" * 64], store, 1) is None
-    assert MediaStore("memory://posemill").here("0" * 64) is None
+    assert MediaStore("memory://posemill").local_path("0" * 64) is None

@@ -1,4 +1,4 @@
-"""What clients say: through the route, into a real PostgreSQL, and out again as items of review and as labels.
+"""Clients' feedback: through the route, into a real PostgreSQL, and out again as review items and labels.
 
 Slow (a database; a rendered clip): a disagreement that is lost would be lost silently.
 """
@@ -21,11 +21,11 @@ from posemill.serving import routes
 from posemill.serving.schema import Receipt
 from posemill.settings import Settings
 from posemill.store import catalog
-from posemill.store.judgements import judgements
+from posemill.store.feedback import list_feedback
 from posemill.store.media import digest_of
 from posemill.store.reviews import ReviewItem, queue, review_items
 from posemill.uat.confirm import Confirmed, confirm
-from posemill.uat.scenarios import read
+from posemill.uat.scenarios import read_scenarios
 from posemill.video.encode import VideoWriter
 
 pytestmark = pytest.mark.slow
@@ -74,7 +74,7 @@ def test_a_disagreement_becomes_an_item_that_follows_what_is_said_last(client: C
         (item,) = review_items(connection)
         assert (item["medium"], item["source"], item["person"], item["start_s"]) == (None, "gym.mp4", 0, 0.5)
         assert item["reason"] == "a client says lunge, not squat (left knee)"
-        assert [(j["judgement"], j["is_right"], j["state"]) for j in judgements(connection)] == [
+        assert [(j["feedback"], j["is_right"], j["state"]) for j in list_feedback(connection)] == [
             (2, True, None),
             (1, False, "open"),
         ]
@@ -84,7 +84,7 @@ def test_a_disagreement_becomes_an_item_that_follows_what_is_said_last(client: C
     assert client.post("/judgements", json=SAID | {"right": True}).json() == {"judgement": 4}
     with engine.connect() as connection:
         assert review_items(connection) == []
-        assert review_items(connection, state="dismissed")[0]["answer"] == {"judgement": 4}
+        assert review_items(connection, state="dismissed")[0]["answer"] == {"feedback": 4}
 
 
 def test_the_queue_of_what_looks_wrong_leaves_them_open(client: Client, engine: Engine, settings: Settings) -> None:
@@ -160,15 +160,15 @@ def test_a_disagreement_that_is_confirmed_is_a_label_and_a_scenario(
 
     for given, says in (
         ({}, r"did not keep gym\.mp4 .* give it with --media FILE"),
-        ({"media": other}, r"other\.mp4 is not what was judged"),
-        ({"media": clip, "new": False}, "nothing here is called 'lunge'"),
+        ({"media": other}, r"other\.mp4 is not the uploaded file"),
+        ({"media": clip, "new": False}, "unknown activity 'lunge'"),
     ):
         with pytest.raises(InputError, match=says):
             confirmed(**given)
     assert not (settings.workspace / "acceptance").exists()
     done = confirmed(media=clip)
     assert confirmed() == done  # its bytes are in the store now; and again changes nothing
-    (scenario,) = read(done.scenario)
+    (scenario,) = read_scenarios(done.scenario)
     assert (scenario.medium, scenario.owner, scenario.tolerance_s) == (digest, "anna", None)
     assert [(e.activity, e.start_s, e.end_s) for e in scenario.expect] == [("lunge", 0.5, 2.0)]
     with engine.connect() as connection:

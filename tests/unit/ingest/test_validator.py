@@ -9,7 +9,7 @@ import pytest
 
 from posemill.errors import InputError
 from posemill.ingest.datasets.sequence import Sequence, medium_tracks, named_group, read_classes, skeleton_of
-from posemill.ingest.validator import SHOWN, Watch, told
+from posemill.ingest.validator import SHOWN, DatasetValidator, listed
 from posemill.pose.skeleton import BODY_12, COCO_17, MPII_15
 
 
@@ -20,40 +20,40 @@ def sequence(name: str, frames: int = 4, seed: int | None = None, seen: bool = T
 
 
 def test_what_is_empty_or_too_short() -> None:
-    watch = Watch()
-    assert watch.sequence(sequence("a")) is None
-    assert "1 frame" in str(watch.sequence(sequence("b", frames=1)))
-    assert "no frame" in str(watch.sequence(sequence("c", frames=0)))
-    assert "nobody is seen" in str(watch.sequence(sequence("d", seen=False)))
-    lenient = Watch(motion=False, nobody=True)
+    validator = DatasetValidator()
+    assert validator.check_sequence(sequence("a")) is None
+    assert "1 frame" in str(validator.check_sequence(sequence("b", frames=1)))
+    assert "no frame" in str(validator.check_sequence(sequence("c", frames=0)))
+    assert "nobody is seen" in str(validator.check_sequence(sequence("d", seen=False)))
+    lenient = DatasetValidator(require_motion=False, allow_empty=True)
     for name, changes in {"a": {"frames": 1}, "b": {"seen": False}, "c": {"seen": False}}.items():
-        assert lenient.sequence(sequence(name, **changes)) is None, name  # type: ignore[arg-type]
+        assert lenient.check_sequence(sequence(name, **changes)) is None, name  # type: ignore[arg-type]
 
 
 def test_the_same_content_or_name_twice_and_unknown_classes() -> None:
-    watch = Watch(classes=["wave"])
-    assert watch.sequence(sequence("a", seed=1, activity="wave")) is None
-    assert watch.sequence(sequence("b", seed=1)) == "it has the same content as a, under another name"
-    assert watch.sequence(sequence("a", seed=2)) == "there is another one of that name"
-    assert "unknown class 'fly'" in str(watch.sequence(sequence("c", activity="fly")))
-    assert watch.crossing() == {}
+    validator = DatasetValidator(classes=["wave"])
+    assert validator.check_sequence(sequence("a", seed=1, activity="wave")) is None
+    assert validator.check_sequence(sequence("b", seed=1)) == "it has the same content as a, under another name"
+    assert validator.check_sequence(sequence("a", seed=2)) == "there is another one of that name"
+    assert "unknown class 'fly'" in str(validator.check_sequence(sequence("c", activity="fly")))
+    assert validator.split_leaks() == {}
 
 
 def test_a_subject_on_both_sides_is_told_of_the_training_side() -> None:
-    watch = Watch()
+    validator = DatasetValidator()
     for name, subject, split in (
         ("a", "ann", "train"),
         ("b", "ann", "test"),
         ("c", "bob", "train"),
         ("d", "ann", "train"),
     ):
-        assert watch.sequence(sequence(name, subject=subject, split=split)) is None
-    assert set(watch.crossing()) == {"a", "d"}
-    assert "subject ann is on both sides of the split: b is a test" in watch.crossing()["a"]
+        assert validator.check_sequence(sequence(name, subject=subject, split=split)) is None
+    assert set(validator.split_leaks()) == {"a", "d"}
+    assert "subject ann is on both sides of the split: b is a test" in validator.split_leaks()["a"]
 
 
 def test_many_faults_are_told_by_number() -> None:
-    text = told(f"fault {i}" for i in range(SHOWN + 3))
+    text = listed(f"fault {i}" for i in range(SHOWN + 3))
     assert text.count("\n- ") == SHOWN + 1
     assert text.endswith("and 3 more")
 

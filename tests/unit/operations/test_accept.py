@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posemill.operations.accept import judge
-from posemill.params.package import AcceptanceParams, PackageParams
+from posemill.operations.accept import summarise
+from posemill.params.package import AcceptanceParams
 from posemill.serving.schema import Person, Receipt, Segment, Verdict, VideoAnswer, VideoFacts
 from posemill.stages.held_out_clips import HeldOutClip, answer_between, choose
 
@@ -69,7 +69,7 @@ def test_no_answer_is_a_wrong_answer() -> None:
 @pytest.mark.parametrize(("right", "passed"), [(7, True), (6, False), (0, False)])
 def test_the_threshold_is_the_parameters(right: int, passed: bool) -> None:
     rows = [{"right": i < right} for i in range(10)]
-    result = judge(PackageParams(acceptance=AcceptanceParams(min_right=0.7)), "b:1", rows, 3.0)
+    result = summarise(AcceptanceParams(min_right=0.7), "b:1", rows, 3.0)
     assert result.passed is passed
     verb = "accepted" if passed else "rejected"
-    assert result.says == f"b:1 is {verb}: {right} of 10 held-out clips right ({right / 10:.0%}), 70% needed"
+    assert result.says == f"b:1 is {verb}: {right} of 10 held-out clips right ({right / 10:.0%}), 70% required"

@@ -44,7 +44,7 @@ def test_a_reader_serves_many_files_and_threads_have_their_own(tmp_path: Path) -
 def test_a_file_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
     path = film(tmp_path / "a.mp4", 5)
     with pytest.raises(UnreadableMedia, match=r"a\.mp4 cannot be read: it took longer than 0 s"):
-        probe_sandboxed(path, patience_s=0.0)
+        probe_sandboxed(path, timeout_s=0.0)
     assert probe_sandboxed(path).frames == 5
 
 
@@ -66,7 +66,7 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
         probe_sandboxed(path)
     resource = pytest.importorskip("resource")
     pids = [each.process.pid for each in reader.readers.idle]
-    assert all(resource.prlimit(pid, resource.RLIMIT_DATA)[0] == reader.MOST_MEMORY for pid in pids)
+    assert all(resource.prlimit(pid, resource.RLIMIT_DATA)[0] == reader.MAX_MEMORY for pid in pids)
     assert pids
 
 
@@ -100,7 +100,7 @@ def test_good_frames_come_before_the_reason(tmp_path: Path) -> None:
 def test_frames_that_take_too_long_are_given_up(tmp_path: Path) -> None:
     path = film(tmp_path / "a.mp4", 5)
     with pytest.raises(UnreadableMedia, match=r"a\.mp4 cannot be read: it took longer than 0 s"):
-        next(read_frames_sandboxed(path, patience_s=0.0))
+        next(read_frames_sandboxed(path, timeout_s=0.0))
     assert len(list(read_frames_sandboxed(path))) == 5
 
 

@@ -27,7 +27,7 @@ def test_corners_go_there_and_back(height: int, width: int, edge: int) -> None:
     corners = np.array([[0, 0], [width - 1, height - 1]], np.float32)
     there = (corners * placement.scale + np.array(placement.offset)).astype(np.float32)
     assert there[1] - there[0] == pytest.approx(np.array(placement.inner[::-1]) - 1)
-    assert placement.back(there) == pytest.approx(corners, abs=0.01)
+    assert placement.to_image(there) == pytest.approx(corners, abs=0.01)
 
 
 def test_the_picture_is_scaled_and_padding_is_the_mean_colour() -> None:

@@ -1,4 +1,4 @@
-"""Looks around the people of the frame before: where they save work, and where they must not."""
+"""ROI propagation: where it saves work, and where it must not."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from numpy.typing import NDArray
 
 from damaged import damage
 from posemill.errors import InputError
+from posemill.estimation.estimator import PoseEstimator
+from posemill.estimation.factory import load_backend
 from posemill.estimation.fingerprint import pose_fingerprint
 from posemill.estimation.preprocess import place
-from posemill.estimation.roi_propagation import KEPT, RoiPropagatingBackend, around, input_side
-from posemill.estimation.types import FramePoses, FrameSpan, Pose, load_backend
-from posemill.estimation.video import find_poses
-from posemill.labelling.chunks import frames_of, poses_of
+from posemill.estimation.roi_propagation import KEPT, RoiPropagatingBackend, input_side, region_around
+from posemill.estimation.stream import stream_poses
+from posemill.estimation.types import FramePoses, FrameSpan, Pose
+from posemill.labelling.chunks import chunk_of_frames, frames_of_chunk
 from posemill.labelling.labeller import Labeller
-from posemill.labelling.progress import JsonLines, Lines
-from posemill.labelling.report import Done
+from posemill.labelling.progress import ChunkResult, JsonLines, LogLines
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
 from posemill.store.blob_store import BlobStore
@@ -84,7 +85,7 @@ def followed(film: Film, frames: int, params: LabelParams = PARAMS) -> tuple[lis
     return list(backend.follow(shown)), seen
 
 
-def test_who_walks_is_found_in_smaller_pictures_between_full_looks() -> None:
+def test_who_walks_is_found_in_smaller_pictures_between_keyframes() -> None:
     found, seen = followed(lambda n: [(100 + 6 * n, 180)], 20, PARAMS.model_copy(update={"threads": 1}))
     assert [f.propagated for f in found] == [n % 8 > 0 for n in range(20)]
     whole = [f for f, shape in enumerate(seen) if shape == SIZE]
@@ -94,7 +95,7 @@ def test_who_walks_is_found_in_smaller_pictures_between_full_looks() -> None:
         np.testing.assert_allclose(each.poses[0].xy, BODY + np.array([99.5 + 6 * n, 179.5]), atol=1e-3)
 
 
-def test_who_comes_in_elsewhere_is_found_at_the_next_full_look() -> None:
+def test_who_comes_in_elsewhere_is_found_at_the_next_keyframe() -> None:
     found, _ = followed(lambda n: [(100, 180)] + ([(560, 90)] if n >= 3 else []), 12)
     assert [len(f.poses) for f in found] == [1] * 8 + [2] * 4
     found, _ = followed(lambda n: [(100, 180)] + ([(130 + 40, 180)] if n >= 3 else []), 5)
@@ -110,7 +111,7 @@ def test_who_is_lost_is_looked_for_everywhere() -> None:
     assert [(f.propagated, len(f.poses)) for f in found[2:]] == [(True, 1), (False, 0), (False, 0), (False, 0)]
 
 
-def test_people_all_over_the_picture_are_no_hint() -> None:
+def test_people_all_over_the_picture_are_no_region() -> None:
     found, seen = followed(lambda n: [(60, 60), (580, 300)], 8)
     assert not any(f.propagated for f in found)
     assert set(seen) == {SIZE}
@@ -123,7 +124,7 @@ def test_parts_lie_in_the_picture_show_the_people_and_have_few_sizes(size: tuple
     for _ in range(100):
         middle, extent = random.uniform(0, size[::-1], 2), random.uniform(5, 0.8 * min(size))
         xy = (middle + random.uniform(-extent / 2, extent / 2, (17, 2))).clip(0, np.array(size[::-1]) - 1)
-        region = around([Pose(xy.astype(np.float32), np.ones(17, np.float32), 1.0)], size, edge, 0.35)
+        region = region_around([Pose(xy.astype(np.float32), np.ones(17, np.float32), 1.0)], size, edge, 0.35)
         if region is None:
             continue
         assert 0 <= region.left < region.right <= size[1]
@@ -190,7 +191,7 @@ def test_poses_do_not_depend_on_where_a_video_is_cut(film: Path, change: dict[st
     params = PARAMS.model_copy(update=change)
 
     def found(span: FrameSpan | None) -> Iterator[tuple[int, bool, bytes]]:
-        for each in find_poses(film, looking(params)[0], params, span):
+        for each in stream_poses(film, looking(params)[0], params, span):
             yield each.frame, each.propagated, np.array([pose.xy for pose in each.poses], np.float32).tobytes()
 
     whole = list(found(None))
@@ -200,36 +201,42 @@ def test_poses_do_not_depend_on_where_a_video_is_cut(film: Path, change: dict[st
         assert [each for span in spans for each in found(span)] == whole
 
 
-def test_progress_and_pose_files_say_which_looks_were_hinted(film: Path) -> None:
-    done: list[int] = []
-    found = list(find_poses(film, looking()[0], PARAMS, FrameSpan(5, 20), done.append))
+def test_progress_and_pose_files_say_which_frames_were_propagated(film: Path) -> None:
+    done: list[FramePoses] = []
+    found = list(stream_poses(film, looking()[0], PARAMS, FrameSpan(5, 20), done.append))
     assert len(done) == len(found) == 15
-    chunk = poses_of(found, "m", "f", (5, 20), COCO_17, (SIZE[1], SIZE[0]), 2.0)
+    chunk = chunk_of_frames(found, "m", "f", (5, 20), COCO_17, (SIZE[1], SIZE[0]), 2.0)
     again = chunk_from(chunk_bytes(chunk), "here")
-    assert [f.propagated for f in frames_of(again)] == [f.propagated for f in found]
+    assert [f.propagated for f in frames_of_chunk(again)] == [f.propagated for f in found]
     assert any(f.propagated for f in found)
-    plain = poses_of([FramePoses(5, 0.2, [])], "m", "f", (5, 20), COCO_17, (SIZE[1], SIZE[0]), 2.0)
+    plain = chunk_of_frames([FramePoses(5, 0.2, [])], "m", "f", (5, 20), COCO_17, (SIZE[1], SIZE[0]), 2.0)
     assert chunk_from(chunk_bytes(plain), "here").propagated is None
 
     said: list[str] = []
-    lines = Lines(said.append)
+    lines = LogLines(said.append)
     for each in found:
         lines.frame("m", len(each.poses), each.propagated)
     lines.end()
     assert f"{sum(f.propagated for f in found)} around people only" in said[-1]
-    JsonLines(said.append).done(Done("m", (5, 20), 15, 15, 1.0, 12))
+    JsonLines(said.append).done(ChunkResult("m", (5, 20), 15, 15, 1.0, 12))
     assert '"propagated_frames": 12' in said[-1]
 
 
-def test_hinted_frames_are_counted_whatever_file_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_propagated_frames_are_counted_whatever_file_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url, listings = str(tmp_path), []
-    labeller = Labeller(looking()[0], PARAMS, MediaStore(url), PoseStore(url), TrackStore(url))
+    labeller = Labeller(
+        PoseEstimator.from_backend(looking()[0], PARAMS), MediaStore(url), PoseStore(url), TrackStore(url)
+    )
     media = [letter * 64 for letter in "abcd"]
     stretches: list[tuple[int, int | None]] = [(0, 500), (500, None)]
     for number, medium in enumerate(media):
         for start, end in stretches:
             found = [FramePoses(start + n, n / 25, [], propagated=n < 10 * number) for n in range(500)]
-            made = poses_of(found, medium, labeller.pose_fingerprint, (start, end), COCO_17, (SIZE[1], SIZE[0]), 40.0)
+            made = chunk_of_frames(
+                found, medium, labeller.pose_fingerprint, (start, end), COCO_17, (SIZE[1], SIZE[0]), 40.0
+            )
             labeller.poses.put(made)
     names = BlobStore.names
     monkeypatch.setattr(BlobStore, "names", lambda *given: listings.append(given) or names(*given))
@@ -243,7 +250,7 @@ def test_hinted_frames_are_counted_whatever_file_is_damaged(tmp_path: Path, monk
     assert labeller.propagated(media) == 2 * (10 + 20) + 30
 
 
-def test_the_hint_names_the_labeller_and_nothing_does_without_it() -> None:
+def test_propagation_names_the_labeller_and_nothing_does_without_it() -> None:
     describes = {"backend": "markers"}
     names = {pose_fingerprint(describes, LabelParams()), pose_fingerprint(describes, PARAMS)}
     other = LabelParams.model_validate({"roi_propagation": {"margin": 0.5}})
@@ -251,8 +258,8 @@ def test_the_hint_names_the_labeller_and_nothing_does_without_it() -> None:
     assert looking()[0].describe()["roi_propagation"]["keyframe_interval"] == 8
 
 
-def test_a_hint_that_makes_no_sense_is_refused() -> None:
+def test_a_setting_that_makes_no_sense_is_refused() -> None:
     with pytest.raises(ValueError, match="do not go together"):
-        LabelParams.model_validate({"roi_propagation": {}, "looks": {"mirrored": True}})
+        LabelParams.model_validate({"roi_propagation": {}, "tta": {"flip": True}})
     with pytest.raises(InputError, match="saves nothing with backend movenet"):
         load_backend("movenet", PARAMS)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from posemill.errors import UnreadableMedia
 from posemill.estimation.region import Region
-from posemill.estimation.types import FrameSpan, Pose
-from posemill.estimation.video import StreamingBackend, find_poses
+from posemill.estimation.stream import stream_poses
+from posemill.estimation.types import FramePoses, FrameSpan, Pose, StreamingBackend
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
 from posemill.video.encode import VideoWriter
@@ -65,7 +65,7 @@ def places(clip: Path, backend: Spots, params: LabelParams, span: FrameSpan | No
     """Frame and x of everybody; x to half a pixel."""
     return [
         (found.frame, round(2 * float(pose.xy[0, 0])) / 2)
-        for found in find_poses(clip, backend, params, span)
+        for found in stream_poses(clip, backend, params, span)
         for pose in found.poses
     ]
 
@@ -96,10 +96,10 @@ def test_a_region_is_all_that_is_looked_at_and_pixels_are_the_pictures(clip: Pat
 
 @pytest.mark.parametrize("kind", [Spots, StreamedSpots])
 def test_progress_counts_every_frame_once(clip: Path, kind: type[Spots]) -> None:
-    done: list[int] = []
-    for number, _ in enumerate(find_poses(clip, kind(), LabelParams(batch_frames=5), progress=done.append)):
-        assert sum(done) <= number + 5
-    assert sum(done) == FRAMES
+    done: list[FramePoses] = []
+    for number, _ in enumerate(stream_poses(clip, kind(), LabelParams(batch_frames=5), on_frame=done.append)):
+        assert len(done) <= number + 5
+    assert len(done) == FRAMES
 
 
 @pytest.mark.parametrize("kind", [Spots, StreamedSpots])
@@ -122,7 +122,7 @@ def test_an_error_of_the_backend_ends_the_reading(clip: Path) -> None:
 @pytest.mark.parametrize("shares", [(0.0, 0.0, 1.0, 1.0), (0.999, 0.999, 1.0, 1.0), (0.3, 0.1, 0.30001, 0.9)])
 def test_a_region_lies_in_the_picture_and_is_never_empty(shares: tuple[float, float, float, float]) -> None:
     region = Region.of_shares(shares, 50, 70)
-    height, width, _ = region.cut(np.zeros((50, 70, 3), np.uint8)).shape
+    height, width, _ = region.crop(np.zeros((50, 70, 3), np.uint8)).shape
     assert height == region.bottom - region.top >= 2
     assert width == region.right - region.left >= 2
     assert 0 <= region.left < region.right <= 70

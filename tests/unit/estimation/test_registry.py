@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from posemill.errors import InputError, PosemillError
+from posemill.estimation.factory import load_backend
 from posemill.estimation.registry import BACKENDS, BackendEntry, find_backend, register
-from posemill.estimation.types import load_backend
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import SKELETONS
 
@@ -67,7 +67,7 @@ def test_openpifpaf_is_ready_where_it_is_installed() -> None:
 @pytest.mark.parametrize("name", ["posenet", "openpose", "movenet"])
 def test_the_permissive_backends_never_import_the_agpl_one(name: str, tmp_path: Path) -> None:
     code = (
-        "import sys, numpy; from posemill.estimation.types import load_backend; "
+        "import sys, numpy; from posemill.estimation.factory import load_backend; "
         "from posemill.params.label import LabelParams; "
         f"backend = load_backend({name!r}, LabelParams(backend={name!r}, long_edge_px=129)); "
         "backend.poses([numpy.zeros((90, 120, 3), numpy.uint8)]); print('openpifpaf' in sys.modules)"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from posemill.estimation.tta.ensemble import TTA, TTABackend, join
+from posemill.estimation.tta.ensemble import TTA, TTABackend, merge
 from posemill.estimation.types import Pose
 from posemill.pose.skeleton import COCO_17
 
@@ -94,13 +94,13 @@ def test_unseen_keypoints_stay_unseen_and_are_taken_from_who_saw_them() -> None:
     one, other = Markers(257)._pose(100, 100), Markers(257)._pose(100, 100)
     one.xy[3:5], one.confidence[3:5] = np.nan, 0
     other.xy[4:6], other.confidence[4:6] = np.nan, 0
-    (pose,) = join([one, other], 2, COCO_17)
+    (pose,) = merge([one, other], 2, COCO_17)
     assert np.flatnonzero(np.isnan(pose.xy).any(1)).tolist() == [4]
     np.testing.assert_allclose(pose.xy[3], BODY[3] + 100, atol=1e-3)
     assert pose.confidence[4] == 0
 
 
-def test_the_tta_are_described() -> None:
+def test_test_time_augmentation_is_described() -> None:
     said = TTABackend(Markers, TTA((257, 385), True, 321)).describe()
     assert said.pop("tta_code"), "poses do not outlive a change of how looks are joined"
     assert said == {
@@ -111,8 +111,8 @@ def test_the_tta_are_described() -> None:
     }
 
 
-def test_parameters_ask_for_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    from posemill.estimation import types
+def test_parameters_ask_for_test_time_augmentation(monkeypatch: pytest.MonkeyPatch) -> None:
+    from posemill.estimation import factory
     from posemill.params.label import LabelParams
 
     class Entry:
@@ -121,10 +121,10 @@ def test_parameters_ask_for_looks(monkeypatch: pytest.MonkeyPatch) -> None:
             assert not params.tta.enabled
             return Markers(params.long_edge_px)
 
-    monkeypatch.setattr(types, "find_backend", lambda name: Entry)
-    assert isinstance(types.load_backend("markers", LabelParams()), Markers)
+    monkeypatch.setattr(factory, "find_backend", lambda name: Entry)
+    assert isinstance(factory.load_backend("markers", LabelParams()), Markers)
     tta = {"scales_px": [641], "flip": True, "crop_px": 257}
-    backend = types.load_backend("markers", LabelParams.model_validate({"tta": tta}))
+    backend = factory.load_backend("markers", LabelParams.model_validate({"tta": tta}))
     assert isinstance(backend, TTABackend)
     described = backend.describe()
     assert (described["tta_long_edges_px"], described["tta_crop_px"]) == ([385, 641], 257)

@@ -9,9 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from posemill.estimation.backends.openpifpaf.backend import OpenPifPafBackend
+from posemill.estimation.factory import load_backend
+from posemill.estimation.stream import stream_poses
 from posemill.estimation.tta.rotation import View
-from posemill.estimation.types import FramePoses, Pose, load_backend
-from posemill.estimation.video import find_poses
+from posemill.estimation.types import FramePoses, Pose
 from posemill.params.label import LabelParams
 from posemill.pose.oks import box_area, oks
 from posemill.pose.skeleton import COCO_17
@@ -49,7 +50,7 @@ def test_a_small_person_is_found_as_by_full_looks_with_fewer_pixels(
                 "runtime": "eager",
             }
         )
-        runs[name] = list(find_poses(path, load_backend("openpifpaf", params), params))
+        runs[name] = list(stream_poses(path, load_backend("openpifpaf", params), params))
     assert sum(f.propagated for f in runs["hinted"]) >= 0.8 * frames
     alike = [
         float(oks(b.poses[0].xy, a.poses[0].xy, float(box_area(a.poses[0].xy)), COCO_17))
