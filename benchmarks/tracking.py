@@ -1,4 +1,4 @@
-"""How well people keep their numbers: HOTA, MOTA and IDF1 by TrackEval, beside the first, frame-by-frame tracker.
+"""Tracking accuracy: HOTA, MOTA and IDF1 by TrackEval, beside the first, frame-by-frame tracker.
 
     python benchmarks/tracking.py [--crossings 20] [--rendered 2] [--clips DIR] [--json]
 
