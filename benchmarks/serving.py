@@ -36,7 +36,7 @@ from posemill.packaging import bento
 from posemill.packaging.assemble import assemble
 from posemill.pose.skeleton import BODY_12
 from posemill.pose.window import WindowSpec
-from posemill.serving.checks import with_nulls
+from posemill.serving.arrays import with_nulls
 from posemill.serving.predictor import ActivityPredictor
 from posemill.serving.server import free_port, serving
 

@@ -24,9 +24,9 @@ from starlette.routing import Route
 from posemill.pose.interpolate import found_only
 from posemill.pose.track import PoseTrack
 from posemill.serving import gallery, page_routes
-from posemill.serving.checks import with_nulls
-from posemill.serving.http import BodyLimit
-from posemill.serving.schema import Receipt, VideoAnswer
+from posemill.serving.arrays import with_nulls
+from posemill.serving.error_handlers import BodyLimit
+from posemill.serving.schemas.activity import Receipt, VideoAnswer
 from posemill.serving.server import free_port
 
 BODY_LIMIT = 4 * 2**20

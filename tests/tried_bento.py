@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 from sqlalchemy import Connection
 
-from posemill.serving.schema import Receipt
+from posemill.serving.schemas.activity import Receipt
 from posemill.settings import Settings
 from posemill.store.catalog import record_model_version
 from posemill.uat import report as reports

@@ -18,7 +18,7 @@ import pytest
 
 from chromium import PATIENCE_MS, chromium, comes, comes_true, playable
 from posemill.serving import gallery
-from posemill.serving.schema import VideoAnswer
+from posemill.serving.schemas.activity import VideoAnswer
 from stand_in_service import BODY_LIMIT, RECEIPT, Scene, StandIn, serving
 
 if TYPE_CHECKING:

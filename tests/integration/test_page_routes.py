@@ -11,7 +11,7 @@ import pytest
 from starlette.applications import Starlette
 
 from posemill.serving import gallery, page_routes
-from posemill.serving.page_routes import PAGE
+from posemill.serving.routers.page import PAGE
 from stand_in_service import serving
 
 HOSTILE = "<img src=x onerror=alert(1)>.mp4"

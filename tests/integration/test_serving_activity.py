@@ -26,8 +26,8 @@ from posemill.pose.skeleton import BODY_12, COCO_17
 from posemill.serving import npz
 from posemill.serving.client import Client
 from posemill.serving.predictor import ActivityPredictor
-from posemill.serving.schema import Version
-from posemill.serving.server import attend, command, free_port, serving
+from posemill.serving.schemas.activity import Version
+from posemill.serving.server import command, free_port, run_in_foreground, serving
 
 pytestmark = pytest.mark.slow
 
@@ -167,7 +167,9 @@ def test_a_changed_file_stops_the_server_with_its_sentence(built: tuple[Path, Pa
     port = free_port()
     try:
         with pytest.raises(PosemillError, match=r"does not start: .*calibration\.json: SHA-256 should be"):
-            attend(command(tags["activity"], port), bento.environment(home), f"http://127.0.0.1:{port}", said.append)
+            run_in_foreground(
+                command(tags["activity"], port), bento.environment(home), f"http://127.0.0.1:{port}", said.append
+            )
     finally:
         file.write_text(whole)
     assert sum("Application startup failed" in line for line in said) == 1  # and not again and again

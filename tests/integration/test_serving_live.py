@@ -17,9 +17,9 @@ from websockets.sync.client import connect
 from packaged import SPEC, some_windows, walking_track
 from posemill.pose.skeleton import COCO_17
 from posemill.serving.client import Client
-from posemill.serving.client_live import LiveStream
+from posemill.serving.client.live import LiveStream
 from posemill.serving.predictor import ActivityPredictor
-from posemill.serving.schema_analysis import LiveAnswer, LivePrediction, LiveProblem
+from posemill.serving.schemas.analysis import LiveAnswer, LivePrediction, LiveProblem
 from posemill.video.decode import read_frames
 
 pytestmark = [

@@ -20,7 +20,7 @@ from sqlalchemy import Engine, text
 
 from posemill.cli.main import cli
 from posemill.errors import InputError
-from posemill.serving.schema import Receipt
+from posemill.serving.schemas.activity import Receipt
 from posemill.settings import Settings
 from posemill.store import catalog, lineage
 from posemill.store.media import MediaStore

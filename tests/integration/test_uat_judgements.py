@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from posemill.errors import InputError
 from posemill.serving import judgements as served
 from posemill.serving import routes
-from posemill.serving.schema import Receipt
+from posemill.serving.schemas.activity import Receipt
 from posemill.settings import Settings
 from posemill.store import catalog
 from posemill.store.judgements import judgements

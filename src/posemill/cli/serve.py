@@ -38,9 +38,9 @@ def serve(bento: str | None, port: int, host: str, small: bool, open_to_all: boo
     """
     from posemill.operations.accept import package_tags
     from posemill.packaging.bento import environment
-    from posemill.serving.guard import door
-    from posemill.serving.guard.limits import REQUIRE_KEYS
-    from posemill.serving.server import attend, command, port_is_free
+    from posemill.serving import startup_policy
+    from posemill.serving.middleware.limits import REQUIRE_KEYS
+    from posemill.serving.server import command, port_is_free, run_in_foreground
     from posemill.settings import Settings
     from posemill.stages.workspace import Workspace
 
@@ -49,13 +49,13 @@ def serve(bento: str | None, port: int, host: str, small: bool, open_to_all: boo
     if not port_is_free(port, host):
         raise Unavailable(f"port {port} of {host} is taken: choose another with --port, or stop what listens there")
     required = os.environ.get(REQUIRE_KEYS, "") not in ("", "0")
-    told = door.environment(settings, host, open_to_all=open_to_all, required=required)
+    from_policy = startup_policy.service_environment(settings, host, open_to_all=open_to_all, required=required)
     reached = "127.0.0.1" if host == "0.0.0.0" else "[::1]" if host == "::" else host
     address = f"http://{reached}:{port}"
     click.echo(f"{tag} on {host}: {address}/uat for people, {address}/docs for programs (Ctrl-C stops it)", err=True)
-    attend(
+    run_in_foreground(
         command(tag, port, host),
-        {**environment(settings.home), **gallery(settings), **told},
+        {**environment(settings.home), **gallery(settings), **from_policy},
         address,
         lambda line: click.echo(line, err=True),
     )

@@ -1,4 +1,4 @@
-"""Videos that are worked on one after the other: a bounded queue, progress, cancelling; in the end all of it goes."""
+"""Job queue for videos: bounded, one at a time, with progress and cancelling; all files are deleted afterwards."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from posemill.errors import PosemillError, Unavailable
 
 PREFIX = "posemill-upload-"
+ANSWER, OVERLAY, SHEET = "answer.json", "overlay.mp4", "sheet.jpg"  # in the folder of a job that is done
 MOST_KEPT = 64  # finished jobs; the oldest goes when there are more
 POSING = 0.9  # share of the work; the rest is drawing
 
@@ -134,7 +134,7 @@ class Jobs:
         """Queue the job. `work` ends with an error, or has left what it made in the job's folder."""
         context = copy_context()  # whoever reads it, such as the log of predictions, finds who sent the video
         with self._change:
-            self._queue.append((job, partial(context.run, work)))
+            self._queue.append((job, lambda job: context.run(work, job)))
             self._change.notify_all()
 
     def get(self, number: str) -> Job | None:

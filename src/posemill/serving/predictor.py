@@ -1,6 +1,6 @@
-"""Windows or tracks → probabilities: ONNX Runtime and the feature pipeline, nothing else.
+"""Predictor of a packaged model: windows or tracks → probabilities, by ONNX Runtime and the feature pipeline.
 
-The services, acceptance and an edge device use this one; it needs neither BentoML nor torch.
+The services, acceptance and an edge device use it; it needs neither BentoML nor torch.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class ActivityPredictor:
     classes      activities in output order, C of them.
     temperature  > 0; logits are divided by it, so that probabilities mean what they say.
     digests      of the packaged files, see packaging/digests.py.
-    below        probability under which the model had better abstain, found in evaluation; None = it never does.
+    below        rejection threshold: probability under which the model abstains; None = it never does.
     """
 
     features: FeaturePipeline
@@ -49,7 +49,7 @@ class ActivityPredictor:
 
     @classmethod
     def load(cls, folder: Path, threads: int = 1) -> ActivityPredictor:
-        """From a folder as the package stage writes it. CheckpointError where a file is missing or was changed."""
+        """Load a folder as the package stage writes it. CheckpointError where a file is missing or was changed."""
         import onnxruntime
 
         digests = _read(folder / DIGESTS)
@@ -80,7 +80,7 @@ class ActivityPredictor:
         return np.asarray(e / e.sum(-1, keepdims=True), np.float32)
 
     def abstained(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """(N, C) → (N,): whether the best activity is less sure than an answer should be."""
+        """(N, C) → (N,): True where the best probability is below the rejection threshold."""
         return np.asarray(probabilities.max(-1, initial=0) < (self.below or 0.0))
 
     def warm(self) -> None:
@@ -90,11 +90,11 @@ class ActivityPredictor:
     def track(
         self, track: PoseTrack, start_s: float | None = None, end_s: float | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """(N, 2) spans in seconds and (N, C) probabilities, see `judge`."""
-        spans, _, probabilities = self.judge(track, start_s, end_s)
+        """(N, 2) spans in seconds and (N, C) probabilities, see `predict_track`."""
+        spans, _, probabilities = self.predict_track(track, start_s, end_s)
         return spans, probabilities
 
-    def judge(
+    def predict_track(
         self, track: PoseTrack, start_s: float | None = None, end_s: float | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]]:
         """(N, 2) spans in seconds, (N, T, K, 3) windows and (N, C) probabilities; N may be 0.
@@ -116,7 +116,7 @@ def _read(path: Path) -> Any:
 def _verify(path: Path, digest: str | None) -> None:
     if not path.is_file():
         raise CheckpointError(f"no {path}: run `posemill stage package` again")
-    if (found := hashlib.sha256(path.read_bytes()).hexdigest()) != digest:
+    if (actual := hashlib.sha256(path.read_bytes()).hexdigest()) != digest:
         raise CheckpointError(
-            f"{path}: SHA-256 should be {str(digest)[:12]}…, is {found[:12]}…; it was changed after packaging"
+            f"{path}: SHA-256 should be {str(digest)[:12]}…, is {actual[:12]}…; it was changed after packaging"
         )

@@ -1,4 +1,4 @@
-"""Window probabilities → what the person did when."""
+"""Timeline of a person: verdict, segments and windows from window probabilities."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.features.verdict import clip_probabilities, timeline
-from posemill.serving.schema import Segment, Verdict, Window
+from posemill.serving.schemas.activity import Segment, Verdict, Window
 
 
 def verdict(probabilities: NDArray[np.float32], classes: Sequence[str], below: float | None = None) -> Verdict | None:
-    """The verdict over all windows (N, C), abstaining where it is less probable than `below`; None without a window."""
+    """Verdict over all windows (N, C), abstaining where it is less probable than `below`; None without a window."""
     if not len(probabilities):
         return None
     of_clip = clip_probabilities(probabilities)

@@ -1,4 +1,4 @@
-"""How much of videos one service takes on, and how long it keeps anything: from the environment, with defaults."""
+"""Limits of video analysis: lengths, jobs at once, retention. From the environment, with defaults."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class VideoLimits:
         return cls(**{field: _number(name, env[name]) for field, name in names.items() if env.get(name)})
 
 
-def _number(name: str, said: str) -> float:
+def _number(name: str, value: str) -> float:
     try:
-        number = float(said)
+        number = float(value)
     except ValueError:
         number = -1.0
     if not 0 < number < 1e9:
-        raise InputError(f"{name} should be a number above 0, came as {said!r}")
+        raise InputError(f"{name} should be a number above 0, came as {value!r}")
     return number

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from posemill.serving.schema import Person, Segment, Verdict, VideoAnswer
+from posemill.serving.schemas.activity import Person, Segment, Verdict, VideoAnswer
 from posemill.uat.scenarios import Expected, Scenario
 
 BRIEF_S = 0.1  # a piece of a clip that is shorter shows nothing, such as its end after the last pose

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from posemill.errors import InputError
 from posemill.serving.client import Client
-from posemill.serving.schema import Person, TrackPoints, VideoAnswer, VideoFacts
+from posemill.serving.schemas.activity import Person, TrackPoints, VideoAnswer, VideoFacts
 from posemill.settings import Settings
 from posemill.store.media import MediaStore, digest_of
 from posemill.uat.scenarios import Located, Scenario
@@ -96,7 +96,7 @@ def _row(connection: Connection, named: str) -> RowMapping | InputError:
 def _ask_keypoints(client: Client, path: Path) -> VideoAnswer:
     """Keypoints are sent track by track; the answers are put together as those of a video are."""
     from posemill.features.main_subject import main_subject
-    from posemill.serving.checks import with_nulls
+    from posemill.serving.arrays import with_nulls
     from posemill.store.track_file import read_medium
 
     tracks = read_medium(path)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.pose.skeleton import SKELETONS, Skeleton
-from posemill.serving.schema import TrackPoints, VideoAnswer
+from posemill.serving.schemas.activity import TrackPoints, VideoAnswer
 from posemill.uat.checks import Check, Judged
 
 NEAR_S = 0.25  # how far a pose may be from the moment that it is shown for

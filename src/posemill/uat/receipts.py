@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, select
 
 from posemill.errors import InputError
-from posemill.serving.schema import Receipt
+from posemill.serving.schemas.activity import Receipt
 from posemill.store import schema
 from posemill.uat.bentos import bentos
 

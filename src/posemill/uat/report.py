@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from posemill.errors import InputError
 from posemill.report.page import Cell, Figure, Page
-from posemill.serving.schema import Receipt
+from posemill.serving.schemas.activity import Receipt
 
 REPORT, PAGE, PICTURES = "report.json", "report.html", "pictures"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from posemill.errors import InputError, PosemillError
 from posemill.serving.client import Client
-from posemill.serving.schema import Receipt
+from posemill.serving.schemas.activity import Receipt
 from posemill.uat import checks, evidence, report
 from posemill.uat.clips import ClipFile, Clips
 from posemill.uat.scenarios import Located

@@ -31,8 +31,8 @@ def service(settings: Settings, url: str | None = None, bento: str | None = None
         yield client
         return
     from posemill.packaging.bento import environment
-    from posemill.serving.guard.door import private
     from posemill.serving.server import serving
+    from posemill.serving.startup_policy import private_environment
 
-    with serving(bento or newest(settings), private(environment(settings.home))) as client:
+    with serving(bento or newest(settings), private_environment(environment(settings.home))) as client:
         yield client

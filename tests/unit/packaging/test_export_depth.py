@@ -17,9 +17,9 @@ from posemill.models import NetworkCard, build
 from posemill.packaging.assemble import assemble
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import PoseTrack
-from posemill.serving.checks import track_of, windows_array, with_nulls
+from posemill.serving.arrays import track_of, windows_array, with_nulls
 from posemill.serving.predictor import ActivityPredictor
-from posemill.serving.schema import TrackRequest
+from posemill.serving.schemas.activity import TrackRequest
 
 OWN = Skeleton(
     "own-3",
@@ -62,13 +62,13 @@ def predictor(tmp_path_factory: pytest.TempPathFactory) -> ActivityPredictor:
 def test_a_track_with_z_is_answered_and_z_matters(predictor: ActivityPredictor) -> None:
     predictor.warm()
     asked = track(5, "swing_ahead")
-    _, windows, said = predictor.judge(asked)
+    _, windows, said = predictor.predict_track(asked)
     assert (predictor.features.skeleton, windows.shape[1:]) == (OWN, (12, 3, 4))
     assert asked.z is not None
     _, flattened = predictor.track(replace(asked, z=np.zeros_like(asked.z)))
     assert np.abs(said - flattened).max() > 1e-4
     with pytest.raises(InputError, match="the track has x and y only: give its z"):
-        predictor.judge(replace(asked, z=None))
+        predictor.predict_track(replace(asked, z=None))
 
 
 def test_a_request_carries_z(predictor: ActivityPredictor) -> None:
@@ -77,7 +77,7 @@ def test_a_request_carries_z(predictor: ActivityPredictor) -> None:
     fields = {"keypoints": list(OWN.keypoints), "time_s": asked.time_s.tolist(), "xy": with_nulls(asked.xy)}
     fields["z"] = with_nulls(asked.z)
     came = track_of(TrackRequest.model_validate(json.loads(json.dumps(fields))))
-    np.testing.assert_array_equal(predictor.judge(came)[2], predictor.judge(asked)[2])
+    np.testing.assert_array_equal(predictor.predict_track(came)[2], predictor.predict_track(asked)[2])
     with pytest.raises(InputError, match=r"z should be \(45, 3\) numbers"):
         track_of(TrackRequest.model_validate(fields | {"z": [[1.0]]}))
     windows = with_nulls(predictor.features.windows(asked)[0])

@@ -14,7 +14,7 @@ import pytest
 from posemill.errors import InputError, PosemillError, Unavailable
 from posemill.serving import client_analysis
 from posemill.serving.client import Client
-from posemill.serving.schema import Receipt, VideoAnswer, VideoFacts
+from posemill.serving.schemas.activity import Receipt, VideoAnswer, VideoFacts
 
 ANSWER = VideoAnswer(
     video=VideoFacts(width_px=4, height_px=2, frames=1, duration_s=1.5, skeleton="coco-17"),

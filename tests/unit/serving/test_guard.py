@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from posemill.serving.guard.book import GRACE_S, KeyBook
-from posemill.serving.guard.caller import CLIENT, key_of, place_of
-from posemill.serving.guard.gate import Guard
-from posemill.serving.guard.limits import Limits
+from posemill.serving.middleware.auth import CLIENT, key_of, place_of
+from posemill.serving.middleware.guard import Guard
+from posemill.serving.middleware.key_cache import GRACE_S, KeyBook
+from posemill.serving.middleware.limits import Limits
 from posemill.store.api_keys import ApiKey, hashed
 
 KEYS = {hashed("pm_good"): ApiKey(1, "acme", None), hashed("pm_slow"): ApiKey(2, "slow", 2)}

@@ -18,8 +18,8 @@ from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import PoseTrack
 from posemill.serving import live as module
 from posemill.serving import routes
-from posemill.serving.checks import with_nulls
-from posemill.serving.live import Bad, FrameMessage, Newest, Parser, PoseMessage, Skeleton, Stream
+from posemill.serving.arrays import with_nulls
+from posemill.serving.live_stream import Bad, FrameMessage, Newest, Parser, PoseMessage, Skeleton, Stream
 from posemill.serving.live_windows import Judge, LivePoses
 from posemill.serving.predictor import ActivityPredictor
 

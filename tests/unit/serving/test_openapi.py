@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel
 
-from posemill.serving.examples import EXAMPLES
 from posemill.serving.openapi import JSON, _content
-from posemill.serving.schema import Problem
+from posemill.serving.schemas.activity import Problem
+from posemill.serving.schemas.examples import EXAMPLES
 
 
 @pytest.mark.parametrize("model", EXAMPLES, ids=lambda model: model.__name__)

@@ -12,7 +12,7 @@ from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.serving import overlay as module
 from posemill.serving.overlay import draw
-from posemill.serving.schema import Person, Segment
+from posemill.serving.schemas.activity import Person, Segment
 from posemill.video.decode import read_frames
 from posemill.video.probe import probe
 

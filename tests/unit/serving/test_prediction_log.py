@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from posemill.serving import prediction_log
-from posemill.serving.guard.caller import BEGAN, CLIENT
+from posemill.serving.middleware.auth import BEGAN, CLIENT
 from posemill.serving.prediction_log import PredictionLog
 
 CLASSES = ("rest", "wave")

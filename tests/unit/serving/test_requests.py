@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from packaged import walking_track
 from posemill.errors import InputError, SkeletonError
 from posemill.pose.skeleton import BODY_12, COCO_17
-from posemill.serving.checks import track_of, windows_array, with_nulls
-from posemill.serving.http import BodyLimit, ErrorSentences, sentence
-from posemill.serving.schema import (
+from posemill.serving.arrays import track_of, windows_array, with_nulls
+from posemill.serving.error_handlers import BodyLimit, ErrorSentences, sentence
+from posemill.serving.schemas.activity import (
     Person,
     Receipt,
     Segment,
@@ -88,7 +88,7 @@ def test_an_answer_survives_json() -> None:
 
 
 def test_the_examples_are_valid_requests() -> None:
-    from posemill.serving.schema import WindowsRequest
+    from posemill.serving.schemas.activity import WindowsRequest
 
     track = TrackRequest.model_json_schema()["example"]
     assert len(track_of(TrackRequest.model_validate(track))) == 2

@@ -19,7 +19,7 @@ with warnings.catch_warnings():  # BentoML uses what a library of its own will t
     from bentoml.exceptions import BentoMLException
 
     from posemill.serving import uploads as module
-    from posemill.serving.uploads import ImageInput, VideoInput, safe_name
+    from posemill.serving.routers.uploads import ImageInput, VideoInput, safe_name
 
 
 @pytest.fixture

@@ -1,0 +1,120 @@
+"""Analysis of an uploaded video: probe, pose estimation, prediction, overlay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.errors import InputError
+from posemill.pose.interpolate import found_only
+from posemill.pose.track import MediumTracks, PoseTrack
+from posemill.serving import timeline
+from posemill.serving.arrays import with_nulls
+from posemill.serving.jobs import ANSWER, OVERLAY, SHEET, Job, Jobs
+from posemill.serving.pose_estimator import PackagedPoseEstimator
+from posemill.serving.predictor import ActivityPredictor
+from posemill.serving.schemas.activity import Person, TrackPoints, VideoAnswer, VideoFacts
+from posemill.serving.schemas.provenance import Provenance
+from posemill.serving.upload_retention import retain
+from posemill.serving.video_limits import VideoLimits
+
+if TYPE_CHECKING:
+    from posemill.serving.routers.uploads import VideoUpload
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VideoAnalysis:
+    """Steps from an upload to an answer, and to the files of a job."""
+
+    pose_estimator: PackagedPoseEstimator
+    predictor: ActivityPredictor
+    provenance: Provenance
+    limits: VideoLimits
+    observe: Callable[[str, NDArray[np.float32], NDArray[np.float32]], Any]
+
+    def begin(self, jobs: Jobs, upload: VideoUpload) -> Job:
+        """Probe the upload and queue the work. Job.kept is True for a job, False where it is answered at once.
+
+        Errors: UnreadableMedia, InputError for a video that is longer than this service takes, or any for a 3-D model.
+        """
+        from posemill.video.sandboxed import probe_sandboxed
+
+        if self.predictor.features.coordinates == 3:
+            raise InputError("videos give x and y, and this model reads z too: send whole tracks to /predict_track")
+        job, facts = upload.reserved, probe_sandboxed(upload.video)
+        if facts.duration_s > self.limits.longest_video_s:
+            raise InputError(
+                f"{upload.video.name} lasts {facts.duration_s:.0f} s and this service takes videos of up to "
+                f"{self.limits.longest_video_s:.0f} s: send a shorter piece"
+            )
+        job.frames = -(-facts.frames // self.pose_estimator.params.frame_stride)
+        job.kept = upload.job or facts.duration_s > self.limits.short_video_s
+        jobs.start(job, lambda job: self.work(job, upload))
+        return job
+
+    def work(self, job: Job, upload: VideoUpload) -> None:
+        """Leave the answer, and for a kept job the pictures, in the job's folder; the upload is taken from there."""
+        tracks = self.pose_estimator.tracks(upload.video, job.posed)
+        answer = self.answer(tracks, upload.tracks)
+        (job.folder / ANSWER).write_text(answer.model_dump_json())
+        if job.kept:
+            from posemill.serving.overlay import draw
+
+            stride = self.pose_estimator.params.frame_stride
+            draw(upload.video, tracks, answer.people, stride, job.folder / OVERLAY, job.folder / SHEET, job.drew)
+        retain(upload.video)
+
+    def answer(self, tracks: MediumTracks, with_points: bool) -> VideoAnswer:
+        """Return everybody's timeline, and the verdict over the main subject."""
+        from posemill.features.main_subject import main_subject
+
+        people = [self._person(track, with_points) for track in tracks.tracks]
+        subject = main_subject(tracks)
+        verdict = None
+        if subject is not None:  # over the whole video, as the prepare stage cuts clips
+            _, probabilities = self.predictor.track(subject, 0.0, tracks.duration_s)
+            verdict = timeline.verdict(probabilities, self.predictor.classes, self.predictor.below)
+        return VideoAnswer(
+            video=VideoFacts(
+                width_px=tracks.width_px,
+                height_px=tracks.height_px,
+                frames=tracks.frames,
+                duration_s=tracks.duration_s,
+                skeleton=tracks.skeleton.name,
+            ),
+            verdict=verdict,
+            main_subject=None if subject is None else subject.person,
+            people=people,
+            note=_note(people, verdict is not None),
+            provenance=self.provenance,
+        )
+
+    def _person(self, track: PoseTrack, with_points: bool) -> Person:
+        spans, windows, probabilities = self.predictor.predict_track(track)
+        self.observe("/analyse_video", windows, probabilities)
+        classes, below = self.predictor.classes, self.predictor.below
+        return Person(
+            person=track.person,
+            start_s=float(track.time_s[0]),
+            end_s=float(track.time_s[-1]),
+            poses=len(found_only(track)),
+            verdict=timeline.verdict(probabilities, classes, below),
+            segments=timeline.segments(spans, probabilities, classes, below),
+            windows=timeline.windows(spans, probabilities, classes, below),
+            track=_points(track) if with_points else None,
+        )
+
+
+def _note(people: list[Person], predicted: bool) -> str | None:
+    if not people:
+        return "nobody was found in this video"
+    return None if predicted else "nobody was seen long enough for one window"
+
+
+def _points(track: PoseTrack) -> TrackPoints:
+    track = found_only(track)  # what is sent was seen
+    return TrackPoints(time_s=track.time_s.tolist(), xy=with_nulls(track.xy), confidence=track.confidence.tolist())
