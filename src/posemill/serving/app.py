@@ -64,6 +64,9 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
         servers=[{"url": "."}],
     )
+    for methods in document["paths"].values():
+        for operation in methods.values():  # FastAPI's own is the name of the function
+            operation["summary"] = operation.get("description", "").partition("\n")[0].removesuffix(".")
     document["paths"] |= {path: {"get": _probe(summary)} for path, summary in PROBES.items()}
     document["paths"] = dict(sorted(document["paths"].items()))
     document["components"]["securitySchemes"] = {"key": KEY}

@@ -47,4 +47,4 @@ def endpoint_of(scope: Scope) -> str:
     """Return the path template of an answered request (`/jobs/{job}`), `other` for what is not an endpoint."""
     if scope["path"] in PROBES:
         return str(scope["path"])
-    return str(getattr(scope.get("route"), "path", OTHER))
+    return getattr(scope.get("route"), "path", None) or OTHER
