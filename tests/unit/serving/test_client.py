@@ -12,8 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from posemill.errors import InputError, PosemillError, Unavailable
-from posemill.serving import client_analysis
-from posemill.serving.client import Client
+from posemill.serving.client import Client, videos
 from posemill.serving.schemas.activity import Receipt, VideoAnswer, VideoFacts
 
 ANSWER = VideoAnswer(
@@ -78,7 +77,7 @@ class Service(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    monkeypatch.setattr(client_analysis, "ASK_S", 0.0)
+    monkeypatch.setattr(videos, "POLL_S", 0.0)
     monkeypatch.setattr(Service, "seen", [])
     server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
     server.daemon_threads = True
@@ -106,7 +105,8 @@ def test_a_short_video_is_answered_at_once(client: Client, video: Path, monkeypa
     assert client.analyse_video(video, tracks=True) == ANSWER
     ((_, _, body, key),) = Service.seen
     assert b'name="tracks"\r\n\r\ntrue\r\n' in body
-    assert b'filename="a _b_.mp4"\r\n\r\n0123456789\r\n--' in body
+    assert b'filename="a _b_.mp4"\r\n' in body
+    assert b"\r\n\r\n0123456789\r\n--" in body
     assert key == "Bearer secret"
 
 

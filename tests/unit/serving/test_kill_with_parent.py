@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from posemill.serving.kill_with_parent import leashed
+from posemill.serving.kill_with_parent import with_parent
 
 ALIVE = "import os, pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); time.sleep(120)"
 STARTER = """
 import subprocess, sys, time
-from posemill.serving.kill_with_parent import leashed
-command = leashed([sys.executable, "-c", sys.argv[1], sys.argv[2]])
+from posemill.serving.kill_with_parent import with_parent
+command = with_parent([sys.executable, "-c", sys.argv[1], sys.argv[2]])
 subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 time.sleep(120)
 """
@@ -52,7 +52,7 @@ def test_a_killed_starter_takes_the_command_with_it(tmp_path: Path) -> None:
 
 
 def test_a_request_to_end_reaches_the_command(tmp_path: Path) -> None:
-    command = leashed([sys.executable, "-c", ALIVE, str(tmp_path / "pid")])
+    command = with_parent([sys.executable, "-c", ALIVE, str(tmp_path / "pid")])
     with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as process:
         pid = pid_in(tmp_path / "pid")
         process.terminate()
@@ -61,6 +61,6 @@ def test_a_request_to_end_reaches_the_command(tmp_path: Path) -> None:
 
 
 def test_it_exits_as_the_command_does() -> None:
-    command = leashed([sys.executable, "-c", "raise SystemExit(7)"])
+    command = with_parent([sys.executable, "-c", "raise SystemExit(7)"])
     with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as process:
         assert process.wait(20) == 7

@@ -12,7 +12,7 @@ from posemill.errors import CheckpointError
 from posemill.estimation.types import Pose
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
-from posemill.serving.pose_estimator import Poser
+from posemill.serving.pose_estimator import PackagedPoseEstimator
 
 
 class Backend:
@@ -41,23 +41,23 @@ def write(folder: Path, describes: dict[str, object] | None, **fields: Any) -> N
 
 def test_the_same_labeller_is_taken_with_its_parameters(folder: Path) -> None:
     write(folder, Backend().describe())
-    assert Poser.load(folder).params.long_edge_px == 321
+    assert PackagedPoseEstimator.load(folder).params.long_edge_px == 321
 
 
 def test_another_checkpoint_is_refused(folder: Path) -> None:
     write(folder, {**Backend().describe(), "checkpoint_sha256": "a" * 64})
     with pytest.raises(CheckpointError, match="differs from the one that labelled the training data in checkpoint"):
-        Poser.load(folder)
+        PackagedPoseEstimator.load(folder)
 
 
 def test_imported_keypoints_bind_nobody(folder: Path) -> None:
     write(folder, None)
-    assert Poser.load(folder).backend.skeleton == COCO_17
+    assert PackagedPoseEstimator.load(folder).backend.skeleton == COCO_17
 
 
 def test_a_picture_is_looked_at_where_videos_are(folder: Path) -> None:
     write(folder, None, roi=(0.5, 0.25, 1.0, 1.0))
-    poser = Poser.load(folder)
+    poser = PackagedPoseEstimator.load(folder)
     poser.warm()
     first, second = poser.poses(np.zeros((40, 60, 3), np.uint8))
     assert (first.person_confidence, second.person_confidence) == (0.6, 0.3)

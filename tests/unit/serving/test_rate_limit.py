@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posemill.serving.middleware.rate_limit import MOST_CALLERS, Rates
+from posemill.serving.middleware.rate_limit import MOST_CALLERS, RateLimiter
 
 
 class Clock:
@@ -17,7 +17,7 @@ class Clock:
 
 def test_who_waits_as_long_as_told_is_let_in() -> None:
     clock = Clock()
-    rates = Rates(clock)
+    rates = RateLimiter(clock)
     assert [rates.take("a", 3) for _ in range(3)] == [0.0] * 3
     wait_s = rates.take("a", 3)
     assert 0 < wait_s <= 120
@@ -31,7 +31,7 @@ def test_who_waits_as_long_as_told_is_let_in() -> None:
 @given(st.lists(st.floats(0, 30), min_size=1, max_size=40), st.integers(1, 12))
 def test_never_twice_as_many_as_allowed_and_every_wait_is_enough(steps: list[float], allowed: int) -> None:
     clock = Clock()
-    rates, let_in = Rates(clock), []
+    rates, let_in = RateLimiter(clock), []
     for step in steps:
         clock.now += step
         wait_s = rates.take("a", allowed)
@@ -44,7 +44,7 @@ def test_never_twice_as_many_as_allowed_and_every_wait_is_enough(steps: list[flo
 
 
 def test_a_flood_of_addresses_is_forgotten_again() -> None:
-    rates = Rates(Clock())
+    rates = RateLimiter(Clock())
     for caller in range(MOST_CALLERS + 100):
         rates.take(caller, 5)
     assert len(rates._counts) == MOST_CALLERS

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from posemill.serving.upload_retention import keep_for_good, tidy_from_now_on, wait_for_judgement
+from posemill.serving.upload_retention import retain, start_cleanup, store_upload
 from posemill.store.media import MediaStore
 
 DIGEST = hashlib.sha256(b"clip").hexdigest()
@@ -32,29 +32,29 @@ def upload(home: Path, content: bytes = b"clip") -> Path:
 
 def test_an_upload_waits_and_is_kept_once_it_is_judged(home: Path) -> None:
     path = upload(home)
-    wait_for_judgement(path)
+    retain(path)
     assert not path.exists()
     assert not MediaStore(str(home / "store")).has(DIGEST)
-    assert not keep_for_good("0" * 64)
-    assert keep_for_good(DIGEST)
+    assert not store_upload("0" * 64)
+    assert store_upload(DIGEST)
     assert MediaStore(str(home / "store")).fetch(DIGEST).read_bytes() == b"clip"
     assert list((home / "uploads").iterdir()) == []
     assert (home / "uploads").stat().st_mode & 0o077 == 0
 
 
 def test_what_nobody_judged_goes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wait_for_judgement(upload(home))
+    retain(upload(home))
     os.utime(home / "uploads" / DIGEST, (0, 0))
-    wait_for_judgement(upload(home, b"another"))
+    retain(upload(home, b"another"))
     assert [p.name for p in (home / "uploads").iterdir()] == [hashlib.sha256(b"another").hexdigest()]
 
 
 def test_what_an_earlier_service_left_goes_without_another_upload(home: Path) -> None:
-    wait_for_judgement(upload(home))
+    retain(upload(home))
     left, waits = home / "uploads" / DIGEST, home / "uploads" / "waits"
     os.utime(left, (0, 0))
     waits.write_bytes(b"another")
-    tidy_from_now_on()
+    start_cleanup()
     until = time.monotonic() + 10
     while left.exists() and time.monotonic() < until:
         time.sleep(0.01)
@@ -64,9 +64,9 @@ def test_what_an_earlier_service_left_goes_without_another_upload(home: Path) ->
 def test_unasked_or_without_room_nothing_stays(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("posemill.serving.upload_retention.MOST_BYTES", 3)
     path = upload(home)
-    wait_for_judgement(path)
+    retain(path)
     monkeypatch.setenv("POSEMILL_KEEP_UPLOADS", "0")
-    wait_for_judgement(upload(home))
+    retain(upload(home))
     assert not path.exists()
     assert list((home / "uploads").iterdir()) == []
-    assert not keep_for_good(DIGEST)
+    assert not store_upload(DIGEST)

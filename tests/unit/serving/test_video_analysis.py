@@ -14,12 +14,11 @@ import pytest
 
 from posemill.errors import InputError
 from posemill.params.label import LabelParams
-from posemill.serving.jobs import Job, Jobs, State
-from posemill.serving.pose_estimator import Poser
+from posemill.serving.jobs import ANSWER, OVERLAY, SHEET, Job, Jobs, State
+from posemill.serving.pose_estimator import PackagedPoseEstimator
 from posemill.serving.predictor import ActivityPredictor
-from posemill.serving.routers.jobs import ANSWER, OVERLAY, SHEET
 from posemill.serving.schemas.activity import Receipt, VideoAnswer
-from posemill.serving.video_analysis import VideoWork
+from posemill.serving.video_analysis import VideoAnalysis
 from posemill.serving.video_limits import VideoLimits
 from posemill.video.probe import probe
 from stand_in_labeller import FPS, StandIn, write_video
@@ -42,26 +41,28 @@ def seen() -> list[tuple[str, int]]:
 
 
 @pytest.fixture
-def work(predictor: ActivityPredictor, seen: list[tuple[str, int]]) -> VideoWork:
-    poser = Poser(StandIn(), LabelParams(frame_stride=2), Lock())
+def work(predictor: ActivityPredictor, seen: list[tuple[str, int]]) -> VideoAnalysis:
+    poser = PackagedPoseEstimator(StandIn(), LabelParams(frame_stride=2), Lock())
     limits = VideoLimits(short_video_s=5, longest_video_s=8)
-    return VideoWork(poser, predictor, RECEIPT, limits, lambda where, windows, _: seen.append((where, len(windows))))
+    return VideoAnalysis(
+        poser, predictor, RECEIPT, limits, lambda where, windows, _: seen.append((where, len(windows)))
+    )
 
 
 def uploaded(jobs: Jobs, frames: int, *, job: bool = False) -> Any:
     opened = jobs.open()
     video = write_video(opened.folder / "a.mp4", 1, frames)
-    return SimpleNamespace(opened=opened, video=video, tracks=True, job=job)
+    return SimpleNamespace(reserved=opened, video=video, tracks=True, job=job)
 
 
-def done(work: VideoWork, jobs: Jobs, upload: Any) -> Job:
+def done(work: VideoAnalysis, jobs: Jobs, upload: Any) -> Job:
     job = work.begin(jobs, upload)
     assert job.answered.wait(30)
     assert job.state is State.DONE, job.error
     return job
 
 
-def test_a_short_video_leaves_an_answer_alone(work: VideoWork, jobs: Jobs, seen: list[tuple[str, int]]) -> None:
+def test_a_short_video_leaves_an_answer_alone(work: VideoAnalysis, jobs: Jobs, seen: list[tuple[str, int]]) -> None:
     job = done(work, jobs, uploaded(jobs, 4 * FPS + 1))
     assert not job.kept
     assert sorted(path.name for path in job.folder.iterdir()) == [ANSWER]
@@ -74,7 +75,7 @@ def test_a_short_video_leaves_an_answer_alone(work: VideoWork, jobs: Jobs, seen:
 
 
 @pytest.mark.parametrize(("seconds", "job"), [(6, False), (2, True)])
-def test_a_long_one_or_a_job_is_drawn_too(work: VideoWork, jobs: Jobs, seconds: int, job: bool) -> None:
+def test_a_long_one_or_a_job_is_drawn_too(work: VideoAnalysis, jobs: Jobs, seconds: int, job: bool) -> None:
     kept = done(work, jobs, uploaded(jobs, seconds * FPS, job=job))
     assert kept.kept
     assert sorted(path.name for path in kept.folder.iterdir()) == sorted([ANSWER, OVERLAY, SHEET])
@@ -82,19 +83,19 @@ def test_a_long_one_or_a_job_is_drawn_too(work: VideoWork, jobs: Jobs, seconds: 
     assert kept.progress == 1.0
 
 
-def test_a_video_that_is_too_long_is_refused(work: VideoWork, jobs: Jobs) -> None:
+def test_a_video_that_is_too_long_is_refused(work: VideoAnalysis, jobs: Jobs) -> None:
     with pytest.raises(InputError, match=r"a\.mp4 lasts 9 s and this service takes videos of up to 8 s"):
         work.begin(jobs, uploaded(jobs, 9 * FPS))
 
 
-def test_no_video_is_posed_for_a_model_that_reads_z(work: VideoWork, jobs: Jobs) -> None:
+def test_no_video_is_posed_for_a_model_that_reads_z(work: VideoAnalysis, jobs: Jobs) -> None:
     deep: Any = SimpleNamespace(features=SimpleNamespace(coordinates=3))
     with pytest.raises(InputError, match="this model reads z too"):
         replace(work, predictor=deep).begin(jobs, uploaded(jobs, 2 * FPS))
 
 
 def test_a_job_that_is_cancelled_while_it_is_drawn_leaves_nothing(
-    work: VideoWork, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+    work: VideoAnalysis, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload = uploaded(jobs, 2 * FPS, job=True)
     drew = Job.drew
@@ -110,11 +111,11 @@ def test_a_job_that_is_cancelled_while_it_is_drawn_leaves_nothing(
     assert not job.folder.exists()
 
 
-def test_memory_does_not_grow_with_the_length_of_a_video(work: VideoWork, tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_length_of_a_video(work: VideoAnalysis, tmp_path: Path) -> None:
     """Ten times the pictures, which are 4 MB more, with nobody in them: the same memory."""
     import tracemalloc
 
-    poser = replace(work.poser, backend=Nobody())
+    poser = replace(work.pose_estimator, backend=Nobody())
     peaks = []
     for seconds in (1, 4, 40):
         video = write_video(tmp_path / f"{seconds}.mp4", 1, seconds * FPS)

@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.datastructures import FormData
 from starlette.datastructures import UploadFile as FormFile
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from posemill.serving.context import current_service
@@ -112,7 +113,7 @@ async def read_form(request: Request) -> AsyncIterator[FormData]:
         raise HTTPException(400, f"send a form ({FORM}) with the file in a field of it")
     try:
         form = await request.form(max_files=1, max_fields=8)
-    except (HTTPException, KeyError, ValueError) as exc:
+    except (HTTPException, MultiPartException, KeyError, ValueError) as exc:
         raise HTTPException(400, "the form cannot be read: it is cut off, or its boundary is missing") from exc
     try:
         yield form

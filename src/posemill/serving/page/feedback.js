@@ -2,31 +2,31 @@
 
 import { announce, el, fill, icon } from "./dom.js";
 import { shade } from "./probabilities.js";
-import { judge } from "./service.js";
+import { sendFeedback } from "./service.js";
 import * as words from "./words.js";
 
 const OTHER = "\u0000other";
 
-export class Judging {
-  /** evidence(): what every judgement names (job, receipt, upload_digest, upload_name); onSeek(seconds); onJudged(segment, right). */
-  constructor({ people, classes, evidence, onSeek, onJudged }) {
-    Object.assign(this, { people, classes, evidence, onSeek, onJudged });
+export class FeedbackList {
+  /** evidence(): what all feedback names (job, provenance, upload_digest, upload_name); onSeek(seconds); onFeedback(segment, right). */
+  constructor({ people, classes, evidence, onSeek, onFeedback }) {
+    Object.assign(this, { people, classes, evidence, onSeek, onFeedback });
     this.rows = new Map(people.map((p) => [p.person, p.segments.map((s) => this.row(p, s))]));
     this.total = people.reduce((sum, p) => sum + p.segments.length, 0);
     this.done = new Set();
     this.title = el("h2", {});
     this.tally = el("span", { class: "tally" });
     this.list = el("ol", { class: "segments" });
-    this.node = el("section", { class: "card judging", "aria-label": "Your judgement" },
+    this.node = el("section", { class: "card feedback", "aria-label": "Your feedback" },
       el("div", { class: "row spread" }, this.title, this.tally),
-      el("p", { class: "hint" }, "Look at each stretch and say whether it is right. What you say is kept with the receipt below."), this.list);
+      el("p", { class: "hint" }, "Look at each stretch and say whether it is right. What you say is kept with the provenance below."), this.list);
     this.count();
   }
 
   select(person) {
     this.title.textContent = `Is this what ${words.person(person.person)} did?`;
     const rows = this.rows.get(person.person);
-    fill(this.list, rows.length ? rows.map((row) => row.node) : el("li", { class: "hint" }, "Nothing was judged: too little of this person was seen."));
+    fill(this.list, rows.length ? rows.map((row) => row.node) : el("li", { class: "hint" }, "No activity: too little of this person was seen."));
   }
 
   at(person, time) {
@@ -81,7 +81,7 @@ export class Judging {
     problem.textContent = "";
     let kept = null;
     try {
-      kept = await judge({
+      kept = await sendFeedback({
         ...(await this.evidence()), person: row.person.person, start_s: row.segment.start_s, end_s: row.segment.end_s,
         predicted: row.segment.activity, right, activity: right || activity === OTHER ? null : activity, comment,
       });
@@ -89,7 +89,7 @@ export class Judging {
       problem.textContent = `Not kept. ${error.message}`;
     }
     this.busy(row, false);
-    if (kept) this.confirm(row, right, activity, kept.judgement);
+    if (kept) this.confirm(row, right, activity, kept.feedback);
     (kept ? (right ? row.right : row.wrong) : focused).focus();
   }
 
@@ -97,11 +97,11 @@ export class Judging {
     const what = right ? "Right" : activity === OTHER ? "Wrong: it was something else" : `Wrong: it was ${words.activity(activity)}`;
     row.right.setAttribute("aria-pressed", String(right));
     row.wrong.setAttribute("aria-pressed", String(!right));
-    fill(row.answer, el("p", { class: `kept ${right ? "good" : "bad"}` }, icon(right ? "right" : "wrong"), `${what}. Kept as judgement ${number}.`));
-    announce(`${what}. Kept as judgement ${number}.`);
+    fill(row.answer, el("p", { class: `kept ${right ? "good" : "bad"}` }, icon(right ? "right" : "wrong"), `${what}. Kept as feedback ${number}.`));
+    announce(`${what}. Kept as feedback ${number}.`);
     this.done.add(row);
     this.count();
-    this.onJudged(row.segment, right);
+    this.onFeedback(row.segment, right);
   }
 
   busy(row, on) {
