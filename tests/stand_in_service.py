@@ -222,7 +222,7 @@ class StandIn:
         self.kept.append(said)
         return JSONResponse({"feedback": len(self.kept)})
 
-    async def _kept(self, request: Request, name: str) -> str:
+    async def _uploaded(self, request: Request, name: str) -> str:
         """Name of the upload in that field."""
         async with request.form() as form:
             upload: Any = form[name]

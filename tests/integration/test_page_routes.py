@@ -21,7 +21,7 @@ HOSTILE = "<img src=x onerror=alert(1)>.mp4"
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
     folder = tmp_path / "gallery"
     folder.mkdir()
-    (tmp_path / "secret.mp4").write_bytes(b"secret")
+    (tmp_path / "secret.mp4").write_bytes(b"classified")
     for name in ("b wave.mp4", "a.JPG", HOSTILE, "notes.txt", ".hidden.mp4"):
         (folder / name).write_bytes(b"0123456789")
     (folder / "link.mp4").symlink_to(tmp_path / "secret.mp4")
@@ -81,7 +81,7 @@ def test_the_gallery_shows_plain_media_only(client: httpx.Client) -> None:
     assert client.get("/" + entries[2]["url"], headers={"Range": "bytes=2-4"}).content == b"234"
     for name in ("link.mp4", "notes.txt", ".hidden.mp4", "..%2fsecret.mp4", "none.mp4"):
         answer = client.get(f"/gallery/{name}")
-        assert (answer.status_code, b"secret" in answer.content) == (404, False), name
+        assert (answer.status_code, b"classified" in answer.content) == (404, False), name
 
 
 @pytest.mark.parametrize("said", ["", "/nowhere/at/all"])

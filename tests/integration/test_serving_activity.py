@@ -18,12 +18,13 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from safetensors.numpy import load
 
 from packaged import ABSTAIN_BELOW, CLASSES, SPEC, some_windows, walking_track, write_package
 from posemill.errors import InputError, PosemillError
 from posemill.packaging import bento
 from posemill.pose.skeleton import BODY_12, COCO_17
-from posemill.serving import npz
+from posemill.serving import npz, tensors
 from posemill.serving.client import Client
 from posemill.serving.predictor import ActivityPredictor
 from posemill.serving.schemas.activity import Version
@@ -86,8 +87,8 @@ def test_windows_get_the_predictors_answer(built: tuple[Path, Path, dict[str, st
     np.testing.assert_allclose(answer.probabilities, wanted, atol=1e-5)
     assert answer.activities == [CLASSES[i] for i in wanted.argmax(1)]
     assert len(set(answer.activities)) > 1  # otherwise a constant would pass
-    assert answer.receipt.bento == built[2]["activity"]
-    assert answer.receipt.model == predictor.digests["model"]
+    assert answer.provenance.bento == built[2]["activity"]
+    assert answer.provenance.model == predictor.digests["model"]
     assert answer.abstained == (wanted.max(1) < ABSTAIN_BELOW).tolist()
     assert 0 < sum(answer.abstained) < len(answer.abstained)
     assert client.predict_windows(windows, binary=False) == answer
@@ -107,13 +108,23 @@ def test_archives_in_and_out(built: tuple[Path, Path, dict[str, str]], client: C
     assert got["abstained"].tolist() == (wanted.max(1) < ABSTAIN_BELOW).tolist()
     assert json.loads(str(got["classes"])) == list(CLASSES)
     assert json.loads(str(got["receipt"]))["bento"] == built[2]["activity"]
+    body, headers = tensors.write({"windows": windows}), dict.fromkeys(headers, tensors.MEDIA_TYPE)
+    with urllib.request.urlopen(urllib.request.Request(f"{client.url}/predict_windows", body, headers)) as answer:
+        tensors_got = load(answer.read())
+    for name in ("probabilities", "best", "abstained"):
+        np.testing.assert_array_equal(tensors_got[name], got[name])
 
 
 def test_archives_are_checked_as_json_is(client: Client) -> None:
     bent = some_windows()[:1].astype(np.float32)
     bent[0, 0, 0] = np.inf
-    for body, says in ((b"PK", "no archive"), (npz.write({"windows": bent}), "finite")):
-        status, answer = send(client, "/predict_windows", body, **{"Content-Type": npz.MEDIA_TYPE})
+    for form, body, says in (
+        (npz, b"PK", "no archive"),
+        (npz, npz.write({"windows": bent}), "finite"),
+        (tensors, b"PK", "cannot be read"),
+        (tensors, tensors.write({"windows": bent}), "finite"),
+    ):
+        status, answer = send(client, "/predict_windows", body, **{"Content-Type": form.MEDIA_TYPE})
         assert status == 422
         assert says in str(answer)
 
@@ -123,11 +134,12 @@ def read(client: Client, path: str) -> str:
         return str(answer.read().decode())
 
 
-def test_version_names_the_bento_its_receipt_and_licence(
+def test_version_names_the_bento_its_provenance_and_licence(
     built: tuple[Path, Path, dict[str, str]], client: Client
 ) -> None:
     version = Version.model_validate_json(read(client, "/version"))
-    fields = version.receipt.model_dump(mode="json")
+    fields = version.provenance.model_dump(mode="json")
+    assert version.receipt == version.provenance  # its former name
     told = fields.pop("id")
     canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     assert told == hashlib.sha256(canonical.encode()).hexdigest()[:16]
@@ -138,6 +150,7 @@ def test_version_names_the_bento_its_receipt_and_licence(
     assert set(description["paths"]["/predict_windows"]["post"]["requestBody"]["content"]) == {
         "application/json",
         npz.MEDIA_TYPE,
+        tensors.MEDIA_TYPE,
     }
     missing = set(version.endpoints) - set(description["paths"])
     assert not missing, missing
