@@ -1,4 +1,4 @@
-"""`posemill serve` and `posemill try`: put the newest bento behind an API, and ask it."""
+"""`posemill serve` and `posemill try`: serve the newest bento by HTTP, and send it files."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def serve(bento: str | None, port: int, host: str, small: bool, open_to_all: boo
 
 
 def gallery(settings: Settings) -> dict[str, str]:
-    """The workspace's folder of clips for visitors of the page, where it has one and the environment names no other."""
+    """Return the workspace's folder of clips for the page, where it has one and the environment names no other."""
     folder = settings.workspace / "gallery"
     return {GALLERY: str(folder)} if folder.is_dir() and GALLERY not in os.environ else {}
 
@@ -92,7 +92,7 @@ def try_(files: tuple[Path, ...], url: str, as_json: bool) -> None:
     for file in files:
         started = time.monotonic()
         try:
-            answer = _ask(client, file)
+            answer = _predict(client, file)
         except (InputError, PosemillError) as exc:
             failed += 1
             answer = {"activity": None, "probability": None, "note": str(exc)}
@@ -102,9 +102,9 @@ def try_(files: tuple[Path, ...], url: str, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _ask(client: Client, file: Path) -> dict[str, Any]:
+def _predict(client: Client, file: Path) -> dict[str, Any]:
     if file.suffix == ".npy":
-        return _ask_windows(client, file)
+        return _predict_windows(client, file)
     answer = client.analyse_video(file)
     top: dict[str, Any] = {"activity": None, "probability": None, "note": answer.note}
     if answer.verdict is not None:
@@ -112,8 +112,8 @@ def _ask(client: Client, file: Path) -> dict[str, Any]:
     return {**top, "answer": answer.model_dump(mode="json")}
 
 
-def _ask_windows(client: Client, file: Path) -> dict[str, Any]:
-    """The most frequent answer over all windows of the file."""
+def _predict_windows(client: Client, file: Path) -> dict[str, Any]:
+    """Return the most frequent activity over all windows of the file."""
     import numpy as np
 
     try:

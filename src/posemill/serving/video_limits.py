@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from posemill.errors import InputError
+from posemill.serving.middleware.limits import env_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,6 @@ class VideoLimits:
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> VideoLimits:
         """InputError names the variable that is no number above 0."""
+        own = cls()
         names = {field.name: f"POSEMILL_{field.name.upper()}" for field in fields(cls)}
-        return cls(**{field: _number(name, env[name]) for field, name in names.items() if env.get(name)})
-
-
-def _number(name: str, value: str) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = -1.0
-    if not 0 < number < 1e9:
-        raise InputError(f"{name} should be a number above 0, came as {value!r}")
-    return number
+        return cls(**{field: env_number(env, name, getattr(own, field), positive=True) for field, name in names.items()})

@@ -7,8 +7,10 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from starlette.types import Scope
+
 from posemill.serving.context import CLIENT as CLIENT
-from posemill.serving.middleware.error_responses import Scope, unauthorized
+from posemill.serving.middleware.error_responses import unauthorized
 from posemill.serving.middleware.key_cache import KeyCache
 from posemill.serving.middleware.limits import Limits
 
@@ -26,7 +28,7 @@ class Caller:
 
 
 async def authenticate(scope: Scope, keys: KeyCache | None, limits: Limits) -> Caller:
-    """Return the sender. Errors: RequestRefused (401) for a missing key that is required, and for a wrong one."""
+    """Return the sender. Errors: HTTPException (401) for a missing key that is required, and for a wrong one."""
     key = key_from(scope["headers"])
     if key is not None and (keys is not None or limits.require_keys):
         return await _by_key(key, keys, limits)

@@ -1,64 +1,48 @@
-"""Error responses of the middleware, before any endpoint is reached: status, one sentence, headers."""
+"""Refusals of the middleware, before any endpoint is reached: HTTPException with one sentence, and how it is sent."""
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-Header = tuple[bytes, bytes]
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from posemill.serving.error_handlers import error_response
 
 log = logging.getLogger("posemill.guard")
 
 
-class RequestRefused(Exception):
-    """Refusal of a request, raised within the middleware only. `headers` go with the answer."""
-
-    def __init__(self, status: int, sentence: str, *headers: Header) -> None:
-        super().__init__(sentence)
-        self.status, self.sentence, self.headers = status, sentence, headers
-
-
-def too_many_requests(sentence: str, wait_s: float) -> RequestRefused:
+def too_many_requests(sentence: str, wait_s: float) -> HTTPException:
     """429, and when to come back."""
     seconds = max(1, math.ceil(wait_s))
-    return RequestRefused(429, f"{sentence}; try again in {seconds} s", (b"retry-after", b"%d" % seconds))
+    return HTTPException(429, f"{sentence}; try again in {seconds} s", {"retry-after": str(seconds)})
 
 
-def unavailable(sentence: str) -> RequestRefused:
+def unavailable(sentence: str) -> HTTPException:
     """503, and that a second may be enough."""
-    return RequestRefused(503, f"{sentence}; try again in a second", (b"retry-after", b"1"))
+    return HTTPException(503, f"{sentence}; try again in a second", {"retry-after": "1"})
 
 
-def unauthorized(sentence: str) -> RequestRefused:
+def unauthorized(sentence: str) -> HTTPException:
     """401, and how a key is sent."""
-    return RequestRefused(401, sentence, (b"www-authenticate", b"Bearer"))
+    return HTTPException(401, sentence, {"www-authenticate": "Bearer"})
 
 
-async def send_refusal(send: Send, refused: RequestRefused, *, close: bool = False) -> None:
-    """{"error": sentence} with the refusal's status; `close` hangs up, where the rest of a body is not wanted."""
-    body = json.dumps({"error": refused.sentence}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *refused.headers]
-    if close:
-        headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def too_large(limit_bytes: int) -> HTTPException:
+    """413, and the limit."""
+    return HTTPException(413, f"the body is larger than {limit_bytes / 2**20:.0f} MiB; send a shorter piece")
 
 
-async def refuse_websocket(scope: Scope, receive: Receive, send: Send, refused: RequestRefused) -> None:
-    """Refuse a WebSocket before it opens: the sentence as an answer where the server can, else a bare 403."""
-    await receive()  # the opening handshake
-    if "websocket.http.response" not in scope.get("extensions", {}):
-        await send({"type": "websocket.close", "code": 1008, "reason": refused.sentence[:120]})
-        return
-    body = json.dumps({"error": refused.sentence}).encode()
-    headers = [(b"content-type", b"application/json"), *refused.headers]
-    await send({"type": "websocket.http.response.start", "status": refused.status, "headers": headers})
-    await send({"type": "websocket.http.response.body", "body": body})
+async def refuse(scope: Scope, receive: Receive, send: Send, exc: HTTPException, *, close: bool = False) -> None:
+    """Send {"error": sentence}; `close` hangs up, where the rest of a body is not wanted.
+
+    A WebSocket is refused before it opens: by the same answer where the server can, else by a bare 403.
+    """
+    if scope["type"] == "websocket":
+        await receive()  # the opening handshake
+        if "websocket.http.response" not in scope.get("extensions", {}):
+            await send({"type": "websocket.close", "code": 1008, "reason": exc.detail[:120]})
+            return
+    headers = {**(exc.headers or {}), **({"connection": "close"} if close else {})}
+    await error_response(exc.status_code, exc.detail, headers)(scope, receive, send)

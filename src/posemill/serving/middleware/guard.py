@@ -8,25 +8,17 @@ import resource
 import time
 from typing import Any
 
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 from posemill.serving.context import CLIENT, STARTED
 from posemill.serving.middleware.auth import authenticate
-from posemill.serving.middleware.error_responses import (
-    App,
-    Receive,
-    RequestRefused,
-    Scope,
-    Send,
-    log,
-    refuse_websocket,
-    send_refusal,
-    too_many_requests,
-    unavailable,
-)
+from posemill.serving.middleware.error_responses import log, refuse, too_large, too_many_requests, unavailable
 from posemill.serving.middleware.key_cache import KeyCache, from_database
 from posemill.serving.middleware.limits import Limits
 from posemill.serving.middleware.metrics import PROBES
 from posemill.serving.middleware.rate_limit import RateLimiter
-from posemill.serving.middleware.request_timeout import RequestMonitor, ServerLoad, too_large
+from posemill.serving.middleware.request_timeout import RequestMonitor, ServerLoad
 
 DATABASE_URL = "POSEMILL_DATABASE_URL"
 # files without anything of anybody, and the description of the endpoints
@@ -45,7 +37,7 @@ class GuardMiddleware:
 
     def __init__(
         self,
-        app: App,
+        app: ASGIApp,
         limits: Limits | None = None,
         keys: KeyCache | None = None,
         answer_s: float = 55.0,
@@ -71,25 +63,23 @@ class GuardMiddleware:
                 return await self.app(scope, receive, send)
         try:
             await self._admit(scope)
-        except RequestRefused as exc:
-            if scope["type"] == "websocket":
-                return await refuse_websocket(scope, receive, send, exc)
-            return await send_refusal(send, exc, close=_has_body(scope))
+        except HTTPException as exc:
+            return await refuse(scope, receive, send, exc, close=_has_body(scope))
         if scope["type"] == "websocket":
             return await self._live(scope, receive, send)
         return await self._request(scope, receive, send)
 
     async def _admit(self, scope: Scope) -> None:
-        """Errors: RequestRefused with 401, 403, 405, 413, 415, 429 or 503."""
+        """Errors: HTTPException with 401, 403, 405, 413, 415, 429 or 503."""
         STARTED.set(time.monotonic())
         if scope.get("method") not in READING and (b"sec-fetch-site", b"cross-site") in scope["headers"]:
-            raise RequestRefused(403, "a page of another site asked for this in its visitor's name; only this page may")
+            raise HTTPException(403, "a page of another site asked for this in its visitor's name; only this page may")
         if scope["path"] in PROBES:
-            raise RequestRefused(405, f"{scope['path']} does not take this method", (b"allow", b"GET, HEAD"))
+            raise HTTPException(405, f"{scope['path']} does not take this method", {"allow": "GET, HEAD"})
         if not (scope["path"] == "/" or scope["path"].startswith(_PUBLIC)):
             await self._authenticate(scope)
         if _media_type(scope).startswith(PICKLE):
-            raise RequestRefused(415, "pickles are never loaded here; send JSON, a form, or application/x-safetensors")
+            raise HTTPException(415, "pickles are never loaded here; send JSON, a form, or application/x-safetensors")
         announced = _header(scope, b"content-length")
         limit = self.limits.file_bytes if _is_form(scope) else self.limits.body_bytes
         if announced and (not announced.isdigit() or int(announced) > limit):
@@ -118,7 +108,8 @@ class GuardMiddleware:
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["path"])
             if not monitor.started:
-                await send_refusal(monitor.send, RequestRefused(500, "the service made a mistake; its log says which"))
+                mistake = HTTPException(500, "the service made a mistake; its log says which")
+                await refuse(scope, receive, monitor.send, mistake)
             else:
                 raise
         finally:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from posemill.serving.middleware import idle_connections
-from posemill.serving.middleware.error_responses import App, Receive, Scope, Send
 from posemill.serving.middleware.guard import GuardMiddleware
 from posemill.serving.middleware.metrics import MetricsMiddleware
 
 
-def mounted(app: FastAPI) -> App:
+def mounted(app: FastAPI) -> ASGIApp:
     """Return the app as one that gets every request but BentoML's own.
 
     BentoML passes to a Starlette app only what one of its routes matches, and answers the rest itself, in another form.

@@ -29,7 +29,7 @@ class KeyCache:
         self._refreshing: asyncio.Lock | None = None
 
     async def find(self, digest: str) -> ApiKey | None:
-        """Return the key with that digest. Errors: RequestRefused (503) when the database was away for too long."""
+        """Return the key with that digest. Errors: HTTPException (503) when the database was away for too long."""
         if self._clock() - self._loaded > FRESH_S:
             await self._refresh()
         return self._keys.get(digest)

@@ -48,23 +48,28 @@ class Limits:
     ) -> Limits:
         """POSEMILL_REQUIRE_KEYS, …_REQUESTS_PER_MINUTE (0 = none), …_MAX_REQUESTS, …_TIME_LIMIT_S, …_SILENCE_S."""
         env = os.environ if env is None else env
-        rate = _number(env, PER_MINUTE, 1200)
+        rate = env_number(env, PER_MINUTE, 1200)
         return cls(
             require_keys=env.get(REQUIRE_KEYS, "") not in ("", "0"),
             per_minute=int(rate) or None,
-            requests=max(1, int(_number(env, MAX_REQUESTS, 256))),
+            requests=max(1, int(env_number(env, MAX_REQUESTS, 256))),
             file_bytes=file_bytes,
-            answer_s=_number(env, TIME_LIMIT_S, answer_s),
-            silence_s=_number(env, SILENCE_S, 15.0),
+            answer_s=env_number(env, TIME_LIMIT_S, answer_s),
+            silence_s=env_number(env, SILENCE_S, 15.0),
         )
 
 
-def _number(env: Mapping[str, str], name: str, default: float) -> float:
+def env_number(env: Mapping[str, str], name: str, default: float, *, positive: bool = False) -> float:
+    """Read a number from 0 (`positive`: above 0) of the environment. Errors: InputError names the variable.
+
+    >>> env_number({"POSEMILL_JOBS": "3"}, "POSEMILL_JOBS", 8)
+    3.0
+    """
     value = env.get(name) or str(default)
     try:
         number = float(value)
     except ValueError:
         number = -1.0
-    if not 0 <= number < 1e9:
-        raise InputError(f"{name} should be a number from 0, came as {value!r}")
+    if not 0 <= number < 1e9 or (positive and not number):
+        raise InputError(f"{name} should be a number {'above' if positive else 'from'} 0, came as {value!r}")
     return number

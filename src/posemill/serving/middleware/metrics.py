@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from posemill.serving.context import current_service
 from posemill.serving.metrics import Metrics
-from posemill.serving.middleware.error_responses import App, Message, Receive, Scope, Send
 
 PROBES = frozenset({"/healthz", "/livez", "/readyz"})
 OTHER = "other"
@@ -15,7 +16,7 @@ OTHER = "other"
 class MetricsMiddleware:
     """Count answers of the current service. Unknown paths are one endpoint, so that there are only so many."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -7,14 +7,10 @@ from __future__ import annotations
 
 import asyncio
 
-from posemill.serving.middleware.error_responses import (
-    Message,
-    Receive,
-    RequestRefused,
-    Send,
-    send_refusal,
-    unavailable,
-)
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive, Send
+
+from posemill.serving.middleware.error_responses import refuse, too_large, unavailable
 from posemill.serving.middleware.limits import Limits
 
 
@@ -89,9 +85,11 @@ class RequestMonitor:
             return quiet_s < self._limits.silence_s
         if self._wait == "body":
             if self._got < (quiet_s - self._limits.silence_s) * self._limits.bytes_per_s:
-                self._refuse(408, f"the body came too slowly: {self._got} bytes in {quiet_s:.0f} s; send it again")
+                says = f"the body came too slowly: {self._got} bytes in {quiet_s:.0f} s; send it again"
+                self._refuse(HTTPException(408, says))
         elif not self.started and quiet_s > self._limits.answer_s:
-            self._refuse(504, f"there is no answer after {quiet_s:.0f} s; send less at once, or try again later")
+            says = f"there is no answer after {quiet_s:.0f} s; send less at once, or try again later"
+            self._refuse(HTTPException(504, says))
         return True
 
     def done(self) -> None:
@@ -104,28 +102,21 @@ class RequestMonitor:
         self._got += size
         if self._held < 0:
             if self._got > self._limits.file_bytes:
-                self._later(too_large(self._limits.file_bytes))
+                self._refuse(too_large(self._limits.file_bytes))
             return
         self._held += size
         self._load.held += size
         if self._held > self._limits.body_bytes:
-            self._later(too_large(self._limits.body_bytes))
+            self._refuse(too_large(self._limits.body_bytes))
         elif self._load.held > self._limits.held_bytes and self._load.held > self._held:  # alone it may have all
-            self._later(unavailable("too many large requests at the same time"))
+            self._refuse(unavailable("too many large requests at the same time"))
 
-    def _refuse(self, status: int, sentence: str) -> None:
-        self._later(RequestRefused(status, sentence))
-
-    def _later(self, refused: RequestRefused) -> None:
+    def _refuse(self, exc: HTTPException) -> None:
         if not self.started and not self.over:
             self.over = True
             self.done()
-            self._task = self._loop.create_task(send_refusal(self._send, refused, close=True))
-
-
-def too_large(limit_bytes: int) -> RequestRefused:
-    """413, and the limit."""
-    return RequestRefused(413, f"the body is larger than {limit_bytes / 2**20:.0f} MiB; send a shorter piece")
+            answer = refuse({"type": "http"}, self._receive, self._send, exc, close=True)
+            self._task = self._loop.create_task(answer)
 
 
 class ServerLoad:

@@ -55,10 +55,9 @@ async def predict_windows(request: Request) -> Response:
     probabilities = await service.batches.run(windows)
     abstained = service.observe(PATH, windows, probabilities)
     accepted = request.headers.get("accept", "")
-    if tensors.MEDIA_TYPE in accepted:
-        return Response(_safetensors(service, probabilities, abstained), media_type=tensors.MEDIA_TYPE)
-    if npz.MEDIA_TYPE in accepted:
-        return Response(_npz(service, probabilities, abstained), media_type=npz.MEDIA_TYPE)
+    for media_type in (tensors.MEDIA_TYPE, npz.MEDIA_TYPE):
+        if media_type in accepted:
+            return Response(_binary(service, probabilities, abstained, media_type), media_type=media_type)
     return Response(_json(service, probabilities, abstained), media_type=JSON)
 
 
@@ -109,23 +108,13 @@ def _json(service: BaseActivityService, probabilities: NDArray[np.float32], abst
     )
 
 
-def _safetensors(
-    service: BaseActivityService, probabilities: NDArray[np.float32], abstained: NDArray[np.bool_]
+def _binary(
+    service: BaseActivityService, probabilities: NDArray[np.float32], abstained: NDArray[np.bool_], media_type: str
 ) -> bytes:
-    return tensors.write(
-        {"probabilities": probabilities, "best": probabilities.argmax(1), "abstained": abstained},
-        {"classes": service.predictor.classes, "provenance": service.provenance_fields},
-    )
-
-
-def _npz(service: BaseActivityService, probabilities: NDArray[np.float32], abstained: NDArray[np.bool_]) -> bytes:
-    return npz.write(
-        {
-            "probabilities": probabilities,
-            "best": probabilities.argmax(1),
-            "abstained": abstained,
-            "classes": npz.text(service.predictor.classes),
-            "provenance": npz.text(service.provenance_fields),
-            "receipt": npz.text(service.provenance_fields),
-        }
-    )
+    """Write arrays as safetensors or NumPy archive, whose texts are arrays too."""
+    answer = {"probabilities": probabilities, "best": probabilities.argmax(1), "abstained": abstained}
+    texts = {"classes": service.predictor.classes, "provenance": service.provenance_fields}
+    if media_type == tensors.MEDIA_TYPE:
+        return tensors.write(answer, texts)
+    texts |= {"receipt": service.provenance_fields}  # its former name
+    return npz.write(answer | {name: npz.text(value) for name, value in texts.items()})
