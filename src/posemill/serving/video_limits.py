@@ -29,6 +29,12 @@ class VideoLimits:
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> VideoLimits:
         """InputError names the variable that is no number above 0."""
-        own = cls()
-        names = {field.name: f"POSEMILL_{field.name.upper()}" for field in fields(cls)}
-        return cls(**{field: env_number(env, name, getattr(own, field), positive=True) for field, name in names.items()})
+        default = cls()
+        return cls(
+            **{
+                field.name: env_number(
+                    env, f"POSEMILL_{field.name.upper()}", getattr(default, field.name), positive=True
+                )
+                for field in fields(cls)
+            }
+        )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -138,3 +140,10 @@ def test_a_refusal_in_the_middle_of_an_upload_is_heard(client: Client, tmp_path:
     path.write_bytes(bytes(30 * 2**20))
     with pytest.raises((InputError, Unavailable), match=r"413: too large|no service"):
         client.analyse_image(path)
+
+
+def test_the_client_imports_no_heavy_library() -> None:
+    heavy = {"torch", "bentoml", "fastapi", "starlette", "pandas", "sqlalchemy", "onnxruntime"}
+    code = f"import sys, posemill.serving.client; print(sorted({heavy!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

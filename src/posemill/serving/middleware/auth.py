@@ -9,7 +9,6 @@ from functools import lru_cache
 
 from starlette.types import Scope
 
-from posemill.serving.context import CLIENT as CLIENT
 from posemill.serving.middleware.error_responses import unauthorized
 from posemill.serving.middleware.key_cache import KeyCache
 from posemill.serving.middleware.limits import Limits
