@@ -17,7 +17,7 @@ LONGEST_S = 1800.0  # of a track: two poses a year apart would ask for a hundred
 
 
 def windows_array(given: Any, frames: int, body: Skeleton, channels: int = 3) -> NDArray[np.float32]:
-    """(N, T, K, C) float32, NaN = not seen, confidence 0 there. InputError for any other shape or range.
+    """Check windows: (N, T, K, C) float32, NaN = not seen, confidence 0 there. InputError for any other shape or range.
 
     given     nested lists, or an array of float32.
     channels  C: x, y, confidence and, where the model reads it, z.
@@ -65,7 +65,11 @@ def track_of(request: TrackRequest) -> PoseTrack:
 
 
 def with_nulls(array: NDArray[np.float32]) -> list[Any]:
-    """Nested lists for JSON, NaN as null; the way back is windows_array and track_of."""
+    """Convert an array to nested lists for JSON, NaN as None; the way back is windows_array and track_of.
+
+    >>> with_nulls(np.array([[1.0, np.nan]]))
+    [[1.0, None]]
+    """
     out = array.astype(object)
     out[np.isnan(array)] = None
     nested: list[Any] = out.tolist()
@@ -73,7 +77,7 @@ def with_nulls(array: NDArray[np.float32]) -> list[Any]:
 
 
 def _body(request: TrackRequest) -> Skeleton:
-    """A known skeleton, or one made of the given names: a conversion by name needs nothing else."""
+    """Return a known skeleton, or one made of the given names: a conversion by name needs nothing else."""
     if (request.skeleton is None) == (request.keypoints is None):
         raise InputError("give either `skeleton` (a known name, such as coco-17) or `keypoints` (names in array order)")
     if request.skeleton is not None:

@@ -77,7 +77,7 @@ def validation_sentence(details: Sequence[Any]) -> str:
 
 
 def _detail(detail: Any) -> str:
-    place = list(detail.get("loc", ()))
-    name = ".".join(map(str, place[1:] if place[:1] == ["body"] else place))
+    loc = list(detail.get("loc", ()))
+    name = ".".join(map(str, loc[1:] if loc[:1] == ["body"] else loc))
     message = str(detail.get("msg")).removeprefix("Value error, ")
     return f"{name}: {message}" if name else message

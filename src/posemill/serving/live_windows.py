@@ -46,7 +46,7 @@ class LivePredictor:
 
     @property
     def stride_s(self) -> float:
-        """From one prediction to the next."""
+        """Time from one prediction to the next."""
         return self.features.window.stride_s * min(self.features.window.scales)
 
     def __call__(self, track: PoseTrack | None, time_s: float, began_s: float) -> dict[str, Any]:

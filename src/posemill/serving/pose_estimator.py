@@ -39,7 +39,7 @@ class PackagedPoseEstimator:
         return cls(backend, params, Lock())
 
     def warm(self) -> None:
-        """Run the network once on a usual picture, so that the first request does not wait for what loads then."""
+        """Run the network once on a usual picture, so that nothing is loaded in the first request."""
         self.poses(np.full((360, 640, 3), 127, np.uint8))
 
     def tracks(self, path: Path, progress: Callable[[int], None] | None = None) -> MediumTracks:
@@ -65,11 +65,11 @@ class PackagedPoseEstimator:
         return sorted(poses, key=lambda pose: -pose.person_confidence)
 
 
-def _require_same(wanted: dict[str, Any] | None, found: dict[str, Any]) -> None:
+def _require_same(wanted: dict[str, Any] | None, actual: dict[str, Any]) -> None:
     """Training and serving must see the same keypoints; `wanted` None means the labels were imported."""
-    if wanted is None or wanted == found:
+    if wanted is None or wanted == actual:
         return
-    other = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
+    other = sorted(k for k in wanted.keys() | actual.keys() if wanted.get(k) != actual.get(k))
     raise CheckpointError(
         f"the labeller here differs from the one that labelled the training data in {', '.join(other)}: "
         "install the versions of requirements.lock, or label and train again"

@@ -67,37 +67,44 @@ class ActivityPredictor:
         return cls(features, classes, float(calibration["temperature"]), digests, session, below)
 
     def logits(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(N, T, K, 3) windows in pixels (NaN = not seen) → (N, C) float32."""
+        """Compute logits: (N, T, K, 3) windows in pixels (NaN = not seen) → (N, C) float32."""
         prepared = self.features.transform(windows)
         name = self.session.get_inputs()[0].name
         parts = [self.session.run(None, {name: prepared[i : i + BATCH]})[0] for i in range(0, len(prepared), BATCH)]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.classes)), np.float32)
 
     def probabilities(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(N, T, K, 3) windows in pixels (NaN = not seen) → (N, C) float32; every row sums to 1."""
+        """Calibrated probabilities: (N, T, K, 3) windows in pixels (NaN = not seen) → (N, C) float32; rows sum to 1.
+
+        Examples
+        --------
+        >>> predictor = ActivityPredictor.load(Path("build/package"))  # doctest: +SKIP
+        >>> predictor.probabilities(np.load("build/prepare/windows.npy")[:4]).shape  # doctest: +SKIP
+        (4, 12)
+        """
         z = self.logits(windows).astype(np.float64) / self.temperature
         e = np.exp(z - z.max(-1, keepdims=True, initial=-np.inf))
         return np.asarray(e / e.sum(-1, keepdims=True), np.float32)
 
     def abstained(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """(N, C) → (N,): True where the best probability is below the rejection threshold."""
+        """Selective prediction, (N, C) → (N,): True where the best probability is below the rejection threshold."""
         return np.asarray(probabilities.max(-1, initial=0) < (self.below or 0.0))
 
     def warm(self) -> None:
-        """Run the model once on nobody, so that the first request does not wait for what loads on first use."""
+        """Run the model once on nobody, so that nothing is loaded in the first request."""
         self.probabilities(np.full((1, *self.features.shape), np.nan, np.float32))
 
     def track(
         self, track: PoseTrack, start_s: float | None = None, end_s: float | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """(N, 2) spans in seconds and (N, C) probabilities, see `predict_track`."""
+        """Return (N, 2) spans in seconds and (N, C) probabilities, see `predict_track`."""
         spans, _, probabilities = self.predict_track(track, start_s, end_s)
         return spans, probabilities
 
     def predict_track(
         self, track: PoseTrack, start_s: float | None = None, end_s: float | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]]:
-        """(N, 2) spans in seconds, (N, T, K, 3) windows and (N, C) probabilities; N may be 0.
+        """Return (N, 2) spans in seconds, (N, T, K, 3) windows and (N, C) probabilities; N may be 0.
 
         track           of any skeleton with the model's keypoints, and of any frame rate.
         start_s, end_s  the stretch that is cut into windows; None = from the first to the last pose.

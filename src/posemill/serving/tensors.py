@@ -34,12 +34,12 @@ def read(body: bytes) -> NDArray[np.float32]:
     if int.from_bytes(body[:8], "little") > _HEADER:
         raise InputError(f"{_WANTED}; its header is larger than {_HEADER} bytes, or it is another kind of file")
     try:
-        found = load(body)
+        loaded = load(body)
     except (SafetensorError, ValueError, TypeError, KeyError, OverflowError) as exc:
         raise InputError(f"{_WANTED}; this one cannot be read: {exc}") from None
-    if NAME not in found:
-        raise InputError(f"{_WANTED}; this one has {', '.join(sorted(found)) or 'none'}")
-    windows = found[NAME]
+    if NAME not in loaded:
+        raise InputError(f"{_WANTED}; this one has {', '.join(sorted(loaded)) or 'none'}")
+    windows = loaded[NAME]
     if windows.dtype not in (np.float32, np.float16):
         raise InputError(f"{_WANTED}; this one holds {windows.dtype}")
     return np.asarray(windows, np.float32)

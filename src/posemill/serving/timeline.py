@@ -46,7 +46,7 @@ def windows(
 def segments(
     spans: NDArray[np.float64], probabilities: NDArray[np.float32], classes: Sequence[str], below: float | None = None
 ) -> list[Segment]:
-    """Stretches with one most probable activity: windows overlap, so every moment gets the verdict of its windows.
+    """Segments with one most probable activity: windows overlap, so every moment gets that of its windows.
 
     spans (N, 2) seconds, probabilities (N, C). Moments that no window covers are left out.
     """

@@ -57,7 +57,7 @@ class VideoAnalysis:
         return job
 
     def work(self, job: Job, upload: VideoUpload) -> None:
-        """Leave the answer, and for a kept job the pictures, in the job's folder; the upload is taken from there."""
+        """Write the answer, and for a kept job overlay and sheet, into the job's folder; remove the upload."""
         tracks = self.pose_estimator.tracks(upload.video, job.posed)
         answer = self.answer(tracks, upload.tracks)
         (job.folder / ANSWER).write_text(answer.model_dump_json())

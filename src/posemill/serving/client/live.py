@@ -47,15 +47,15 @@ class LiveStream:
         """Return predictions and problems that came since the last call; waits for the first one."""
         from websockets.exceptions import ConnectionClosed
 
-        came: list[LiveAnswer] = []
+        answers: list[LiveAnswer] = []
         try:
             while True:
-                came.append(_ANSWER.validate_json(self._socket.recv(timeout=0.0 if came else wait_s)))
+                answers.append(_ANSWER.validate_json(self._socket.recv(timeout=0.0 if answers else wait_s)))
         except TimeoutError:
-            return came
+            return answers
         except ConnectionClosed as exc:
-            if came:
-                return came
+            if answers:
+                return answers
             raise Unavailable(f"the service has ended the live connection: {exc}") from exc
 
     def _send(self, message: str | bytes) -> None:

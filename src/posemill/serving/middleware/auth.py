@@ -48,16 +48,16 @@ async def _by_key(key: bytes, keys: KeyCache | None, limits: Limits) -> Caller:
 
 def key_from(headers: list[tuple[bytes, bytes]]) -> bytes | None:
     """Return the key out of `Authorization: Bearer`, `X-API-Key` or the cookie `posemill_key`, in this order."""
-    found = None
+    key = None
     for name, value in headers:
         if name == b"authorization" and value[:7].lower() == b"bearer ":
             return value[7:].strip()
         if name == b"x-api-key":
-            found = value.strip()
-        elif name == b"cookie" and found is None and COOKIE in value:
+            key = value.strip()
+        elif name == b"cookie" and key is None and COOKIE in value:
             pieces = (piece.strip() for piece in value.split(b";"))
-            found = next((piece[len(COOKIE) :] for piece in pieces if piece.startswith(COOKIE)), None)
-    return found or None
+            key = next((piece[len(COOKIE) :] for piece in pieces if piece.startswith(COOKIE)), None)
+    return key or None
 
 
 @lru_cache(maxsize=4096)

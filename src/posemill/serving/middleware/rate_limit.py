@@ -21,28 +21,28 @@ class RateLimiter:
         """Count one request; returns 0, or the seconds to wait where it is one too many (then it is not counted)."""
         now = self._clock() / MINUTE_S
         minute = float(int(now))
-        seen = self._seen(caller, minute)
+        counts = self._counts_of(caller, minute)
         share = 1.0 - (now - minute)  # of the minute before that is still within 60 s
-        if seen[1] + seen[2] * share < per_minute:
-            seen[1] += 1
+        if counts[1] + counts[2] * share < per_minute:
+            counts[1] += 1
             return 0.0
-        return MINUTE_S * self._wait(seen, per_minute, now - minute)
+        return MINUTE_S * self._wait(counts, per_minute, now - minute)
 
-    def _seen(self, caller: Hashable, minute: float) -> list[float]:
-        seen = self._counts.get(caller)
-        if seen is None:
-            seen = self._counts[caller] = [minute, 0.0, 0.0]
+    def _counts_of(self, caller: Hashable, minute: float) -> list[float]:
+        counts = self._counts.get(caller)
+        if counts is None:
+            counts = self._counts[caller] = [minute, 0.0, 0.0]
             if len(self._counts) > MOST_CALLERS:
                 self._counts.popitem(last=False)
-        elif seen[0] != minute:
-            seen[:] = [minute, 0.0, seen[1] if seen[0] == minute - 1 else 0.0]
+        elif counts[0] != minute:
+            counts[:] = [minute, 0.0, counts[1] if counts[0] == minute - 1 else 0.0]
             self._counts.move_to_end(caller)
-        return seen
+        return counts
 
     @staticmethod
-    def _wait(seen: list[float], per_minute: int, into: float) -> float:
+    def _wait(counts: list[float], per_minute: int, into: float) -> float:
         """Minutes until one more fits: when enough of the older minute has gone, or of this one in the next."""
-        room = per_minute - seen[1]
-        if room > 0:  # seen[2] * (1 - into - wait) < room
-            return max(0.0, 1.0 - into - room / seen[2]) + 1e-6
-        return (1.0 - into) + max(0.0, 1.0 - per_minute / seen[1]) + 1e-6
+        room = per_minute - counts[1]
+        if room > 0:  # counts[2] * (1 - into - wait) < room
+            return max(0.0, 1.0 - into - room / counts[2]) + 1e-6
+        return (1.0 - into) + max(0.0, 1.0 - per_minute / counts[1]) + 1e-6

@@ -23,10 +23,10 @@ router = APIRouter(tags=["jobs"])
 
 def job_of(job: str) -> Job:
     """Look a job up by its number in the path. Errors: HTTPException (404)."""
-    found: Job | None = current_service().jobs.get(job)
-    if found is None:
+    known: Job | None = current_service().jobs.get(job)
+    if known is None:
         raise HTTPException(404, "there is no such job: it never was, or it was kept long enough")
-    return found
+    return known
 
 
 AnyJob = Annotated[Job, Depends(job_of)]
@@ -81,7 +81,7 @@ async def sheet(job: AnyJob) -> Response:
 
 
 def status_of(job: Job) -> JobStatus:
-    """As GET /jobs/ID answers."""
+    """Return the status as GET /jobs/ID answers it."""
     return JobStatus(
         job=job.id,
         state=job.state.value,

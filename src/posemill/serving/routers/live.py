@@ -68,10 +68,10 @@ async def _read(websocket: WebSocket, queue: NewestQueue) -> None:
     parser = MessageParser()
     try:
         while True:
-            came = await websocket.receive()
-            if came["type"] == "websocket.disconnect":
+            event = await websocket.receive()
+            if event["type"] == "websocket.disconnect":
                 return
-            message = parser(came.get("text"), came.get("bytes"))
+            message = parser(event.get("text"), event.get("bytes"))
             if message is not None:
                 queue.put(message)
     finally:

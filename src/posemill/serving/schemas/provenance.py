@@ -36,7 +36,7 @@ class Provenance(Strict):
         """Build it from the tag of the bento and the package's digests.json.
 
         >>> Provenance.of(None, {"model": "a", "features": "b", "classes": "c"}).id
-        '4f2d9a5ad8ac3bb1'
+        'e4a86328a85df193'
         """
         named = [name for name in cls.model_fields if name not in ("id", "bento")]
         fields = {"bento": bento, **{name: digests.get(name) for name in named}}
