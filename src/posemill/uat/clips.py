@@ -128,5 +128,5 @@ def _ask_keypoints(client: Client, path: Path) -> VideoAnswer:
         verdict=answers[acting.person].verdict if acting else None,
         main_subject=acting.person if acting else None,
         people=people,
-        receipt=next(iter(answers.values())).receipt,
+        provenance=next(iter(answers.values())).provenance,
     )
