@@ -63,12 +63,12 @@ def root() -> Path:
 
 def run_stage(stage: str) -> StageRun:
     """One stage of dvc.yaml in this process's workspace; its output goes to the run's log."""
-    return _run_stage(stage, root(), tell=print)
+    return _run_stage(stage, root(), log=print)
 
 
 def whole_workspace(who: str, wait_s: float) -> AbstractContextManager[int]:
     """Context: this run has the workspace to itself; waits for another run, then fails with a sentence."""
-    return one_at_a_time(root(), who, wait_s, tell=print)
+    return one_at_a_time(root(), who, wait_s, log=print)
 
 
 def stage_task(stage: str) -> Any:

@@ -168,8 +168,11 @@ def _threshold(
 
 def by_clip(windows: Level, classes: list[str]) -> Level:
     """One verdict a clip from all of its windows, of every person in it."""
-    keys, probabilities = grouped_probabilities(windows.probabilities, windows.index["clip"].to_numpy(np.int64))
-    first = windows.index.drop_duplicates("clip").set_index("clip").loc[keys].reset_index()
+    import pandas as pd
+
+    number, _ = pd.factorize(windows.index["clip"])  # in order of the windows: a clip's own number says nothing
+    probabilities = grouped_probabilities(windows.probabilities, number)[1]
+    first = windows.index.drop_duplicates("clip").reset_index(drop=True)
     return Level(first, numbers(first, classes), probabilities)
 
 

@@ -40,7 +40,7 @@ def run(
     windows  (N, T, K, 3) of prepare; judged.windows.index says which are of the test split.
     """
     actual = dict(zip(judged.clips.index["clip"].tolist(), judged.clips.actual.tolist(), strict=True))
-    chosen = _spread(sorted(actual), params.clips)
+    chosen = _spread(list(actual), params.clips)
     index = judged.windows.index[judged.windows.index["clip"].isin(chosen)]
     budget = {"jitter": params.jitter, "dropout": params.dropout, "swaps": params.swaps}
     rows, clip = index["window"].to_numpy(np.int64), index["clip"].to_numpy(np.int64)
