@@ -12,14 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
+from posemill.params.evaluate import EvaluateParams
+from posemill.params.label import LabelParams
 from posemill.params.package import PackageParams
+from posemill.params.section import load_section
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from posemill.params import Params
     from posemill.settings import Settings
 
 
@@ -42,17 +44,16 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> PackageResul
     Errors: GateError when a figure is on the wrong side of its gate (nothing is written); CheckpointError when the
     export differs from the network; Unavailable when the database is away (the bentos are then found again).
     """
-    from posemill import params as parameters
     from posemill.evaluation.gates import check, require_passed
     from posemill.packaging import bento, card
     from posemill.settings import Settings
 
     metrics = _json(inputs.output("evaluate") / "metrics.json", "evaluate")
-    everything = parameters.load(inputs.params)
-    outcomes = check(metrics, everything.evaluate.gates)
+    judged = load_section(inputs.params, "evaluate", EvaluateParams)
+    outcomes = check(metrics, judged.gates)
     require_passed(outcomes)
-    parity = _assemble(params, inputs, outputs, everything)
-    network = inputs.root / everything.evaluate.network
+    network = inputs.root / judged.network
+    parity = _assemble(params, inputs, outputs, network)
     facts = card.Facts.gather(inputs.root / "build", outputs, metrics, [o.says for o in outcomes], network)
     (outputs / "card.md").write_text(card.markdown(facts))
     settings = Settings.from_env()
@@ -72,7 +73,7 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> PackageResul
     )
 
 
-def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, everything: Params) -> float:
+def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, trained: Path) -> float:
     from posemill import models
     from posemill.features.pipeline import FeaturePipeline
     from posemill.monitoring.reference import FILE as REFERENCE
@@ -81,7 +82,7 @@ def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, everythin
     from posemill.packaging.digests import commit, of_files
     from posemill.store.lineage import FILE, write_lineage
 
-    prepare, trained = inputs.output("prepare"), inputs.root / everything.evaluate.network
+    prepare = inputs.output("prepare")
     features = FeaturePipeline.load(prepare / "features.json")
     network, network_card = models.load(trained, _json(prepare / "classes.json", "prepare"), features.skeleton)
     temperature = float(_json(inputs.output("evaluate") / "calibration.json", "evaluate")["temperature"])
@@ -107,7 +108,7 @@ def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, everythin
         features,
         _some_windows(prepare / "windows.npy", params.parity_windows),
         temperature,
-        _labeller(inputs, everything),
+        _labeller(inputs),
         {**origin, "code": commit(inputs.root)},
         _json(inputs.output("evaluate") / "metrics.json", "evaluate").get("rejection_threshold"),
     )
@@ -122,13 +123,13 @@ def _some_windows(path: Path, count: int) -> NDArray[np.float32]:
     return np.array(windows[rows], np.float32)
 
 
-def _labeller(inputs: Workspace, everything: Params) -> dict[str, Any]:
+def _labeller(inputs: Workspace) -> dict[str, Any]:
     """What poses videos for this model: the labeller of the training data, or the parameters where it was imported."""
     path = inputs.output("label") / "labeller.json"
     found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
     if found.get("describes") is not None:
         return found
-    now = everything.label.model_dump(mode="json")
+    now = load_section(inputs.params, "label", LabelParams).model_dump(mode="json")
     return {**found, "backend": now["backend"], "checkpoint": now["checkpoint"], "params": now, "describes": None}
 
 

@@ -22,6 +22,7 @@ from posemill.pose.skeleton import Skeleton, skeleton
 from posemill.pose.track import MediumTracks
 from posemill.pose.window import WindowSpec
 from posemill.stages.content_order import sorted_clips
+from posemill.stages.rejected import rejected_tracks
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
 
@@ -137,15 +138,6 @@ def _pipeline(params: PrepareParams, found: set[tuple[Skeleton, bool]]) -> Featu
     named = PrepareParams().skeleton if params.skeleton == AUTO else params.skeleton
     window = WindowSpec(**params.window.model_dump())
     return FeaturePipeline(body or skeleton(named), window, coordinates=coordinates)
-
-
-def rejected_tracks(validated: Path) -> set[tuple[str, int]]:
-    """(medium, person) of the tracks that validation turned down."""
-    import pandas as pd
-
-    rows = pd.read_parquet(validated / "rejected.parquet")
-    rows = rows[(rows["what"] == "track") & rows["person"].notna()]
-    return {(str(m), int(p)) for m, p in zip(rows["medium"], rows["person"], strict=True)}
 
 
 def _cut(
