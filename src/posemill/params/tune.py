@@ -54,7 +54,7 @@ class TuneParams(Section):
 
     space: dict[str, Range] = Field(default_factory=dict)
     trials: int = Field(default=20, ge=1)
-    epochs: int | None = Field(default=None, ge=1)
+    epochs: int | None = Field(default=20, ge=1)
     prune: Literal["median", "none"] = "median"
     prune_after: int = Field(default=5, ge=0)
     storage: str = ""

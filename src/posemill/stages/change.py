@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from posemill.stages.workspace import Workspace
+from posemill.stages.workspace import GATE, Workspace
 
 
 def unchanged(workspace: Workspace) -> bool:
@@ -54,4 +54,4 @@ def _same_files(workspace: Workspace) -> bool:
     )
     if status.returncode:
         return False
-    return set(json.loads(status.stdout)) <= {"snapshot"}
+    return set(json.loads(status.stdout)) <= {"snapshot", GATE}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.errors import InputError
+from posemill.errors import GateError, InputError
 from posemill.params.evaluate import EvaluateParams
 from posemill.params.label import LabelParams
 from posemill.params.package import PackageParams
@@ -26,23 +27,29 @@ if TYPE_CHECKING:
 
 
 class PackageResult(StageResult):
-    """What was packaged. `bento` ships alone; `analysis` also takes videos."""
+    """The packaged model: `bento` ships alone, `analysis` also takes videos.
+
+    refused  why nothing was packaged; all other fields are None then.
+    """
 
     stage: str = "package"
-    bento: str
-    analysis: str
-    model: str
-    classes: int
-    onnx_mb: float
-    parity: float
-    model_version: int
+    refused: str | None = None
+    bento: str | None = None
+    analysis: str | None = None
+    model: str | None = None
+    classes: int | None = None
+    onnx_mb: float | None = None
+    parity: float | None = None
+    model_version: int | None = None
 
 
 def run(params: PackageParams, inputs: Workspace, outputs: Path) -> PackageResult:
     """Judge by the gates, export, compare, write build/package/, build both bentos, record the model version.
 
-    Errors: GateError when a figure is on the wrong side of its gate (nothing is written); CheckpointError when the
-    export differs from the network; Unavailable when the database is away (the bentos are then found again).
+    A figure on the wrong side of its gate is a result, not an error: look at `refused`; nothing is packaged then, and
+    the gate stage stops the graph.
+    Errors: CheckpointError when the export differs from the network; Unavailable when the database is away (the bentos
+    are then found again).
     """
     from posemill.evaluation.gates import check, require_passed
     from posemill.packaging import bento, card
@@ -51,7 +58,11 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> PackageResul
     metrics = _json(inputs.output("evaluate") / "metrics.json", "evaluate")
     judged = load_section(inputs.params, "evaluate", EvaluateParams)
     outcomes = check(metrics, judged.gates)
-    require_passed(outcomes)
+    try:
+        require_passed(outcomes)
+    except GateError as exc:
+        _clear(outputs)
+        return PackageResult(refused=str(exc))
     network = inputs.root / judged.network
     parity = _assemble(params, inputs, outputs, network)
     facts = card.Facts.gather(inputs.root / "build", outputs, metrics, [o.says for o in outcomes], network)
@@ -71,6 +82,12 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> PackageResul
         parity=parity,
         model_version=version,
     )
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier run left, which DVC does by itself: a refused model has no package."""
+    for path in folder.iterdir():
+        path.unlink() if path.is_file() else shutil.rmtree(path)
 
 
 def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, trained: Path) -> float:
