@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stage": ("posemill.cli.stage:stage", "Run one stage of dvc.yaml."),
     "tune": ("posemill.cli.tune:tune", "Search better parameters for training."),
     "assemble": ("posemill.cli.assemble:assemble", "One model from several trainings: the smallest good ensemble."),
-    "evaluate": ("posemill.cli.evaluate:evaluate", "Judge a model on videos from anywhere."),
+    "evaluate": ("posemill.cli.evaluate:evaluate", "Evaluate a model on external videos."),
     "demo": ("posemill.cli.demo:demo", "The whole main job; seeds a synthetic corpus when the database is empty."),
     "summary": ("posemill.cli.demo:summary", "The figures of the last run, and where its reports are."),
     "models": ("posemill.cli.models:models", "Packaged models: list, promote to champion, roll back."),

@@ -22,7 +22,7 @@ class Facts:
 
     subjects  split → activity → (clips, subjects).
     metrics   metrics.json of evaluate; labeller, digests and classes are those of the package.
-    wild      the newest run of `posemill evaluate --wild` with this network; None where there was none.
+    external  the newest run of `posemill evaluate --videos` with this network; None where there was none.
     """
 
     classes: Sequence[str]
@@ -35,7 +35,7 @@ class Facts:
     network: Mapping[str, Any]
     features: Mapping[str, Any]
     digests: Mapping[str, str | None]
-    wild: Mapping[str, Any] | None = None
+    external: Mapping[str, Any] | None = None
 
     @classmethod
     def gather(
@@ -63,7 +63,7 @@ class Facts:
             network=_json(network / "network.json"),
             features=_json(package / "features.json"),
             digests=_json(package / "digests.json"),
-            wild=newest_external(Settings.from_env().home / "wild", _json(package / "digests.json").get("weights")),
+            external=newest_external(Settings.from_env().home / "external-videos", _json(package / "digests.json").get("weights")),
         )
 
 
@@ -84,7 +84,7 @@ def markdown(facts: Facts) -> str:
         "## Figures on the test split",
         _table(["figure", "value", "95 % interval"], figures(facts.metrics)),
         "## Videos from anywhere",
-        _wild(facts.wild),
+        _external(facts.external),
         "## Gates",
         "\n".join(f"- {says}" for says in facts.gates) or "None was switched on.",
         "## Calibration",
@@ -115,7 +115,7 @@ def figures(metrics: Mapping[str, Any]) -> list[list[str]]:
 
 
 def newest_external(folder: Path, weights: str | None) -> dict[str, Any] | None:
-    """The newest result of `posemill evaluate --wild` in a folder, of the network whose weights have this digest."""
+    """The newest result of `posemill evaluate --videos` in a folder, of the network whose weights have this digest."""
     for path in sorted(folder.glob("*.json"), key=lambda p: p.stat().st_mtime_ns, reverse=True):
         found: dict[str, Any] = _json(path)
         if weights and found.get("weights") == weights and found["top1"] is not None:
@@ -128,14 +128,14 @@ def _network(network: Mapping[str, Any]) -> str:
     return f"an ensemble of {', '.join(members)}" if members else f"`{network['name']}`"
 
 
-def _wild(wild: Mapping[str, Any] | None) -> str:
-    if wild is None:
-        return "Not measured: `posemill evaluate --wild FOLDER` with videos of these activities, then package again."
-    changed = ", ".join(f"{way} {share:.0%}" for way, share in wild["agreement"].items())
-    unknown = f"; {wild['unknown']} more show activities that the model does not know" if wild["unknown"] else ""
+def _external(external: Mapping[str, Any] | None) -> str:
+    if external is None:
+        return "Not measured: `posemill evaluate --videos FOLDER` with videos of these activities, then package again."
+    changed = ", ".join(f"{way} {share:.0%}" for way, share in external["agreement"].items())
+    unknown = f"; {external['unknown']} more show activities that the model does not know" if external["unknown"] else ""
     return (
-        f"**{wild['top1']:.1%}** top-1: {wild['right']} of {wild['clips']} videos right (95 % interval "
-        f"{wild['low']:.0%} to {wild['high']:.0%}), through everything from the picture to the verdict, with keypoints "
+        f"**{external['top1']:.1%}** top-1: {external['right']} of {external['clips']} videos right (95 % interval "
+        f"{external['low']:.0%} to {external['high']:.0%}), through everything from the picture to the verdict, with keypoints "
         f"that the labeller found{unknown}." + (f" Same verdict: {changed}." if changed else "")
     )
 

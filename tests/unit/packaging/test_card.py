@@ -70,7 +70,7 @@ def test_videos_from_anywhere_stand_beside_the_test_split(tmp_path: Path) -> Non
     found = newest_external(tmp_path, "b" * 64)
     assert found is not None
     assert found["right"] == 7
-    card = markdown(replace(FACTS, wild=found))
+    card = markdown(replace(FACTS, external=found))
     for wanted in ("**87.5%** top-1: 7 of 8", "53% to 98%", "1 more show", "Same verdict: 10 frames/s 75%."):
         assert wanted in card, wanted
     assert newest_external(tmp_path, "d" * 64) is None
