@@ -32,18 +32,28 @@ params = yaml.safe_load(Path("params.yaml").read_text())
 with Path("attempts.txt").open("a") as file:
     file.write(sys.argv[2] + "\\n")
 wanted = ["build/ingest/media.parquet", "build/ingest/clips.parquet",
-    "build/ingest/corrections.parquet", "build/ingest/released.parquet", "build/label/labeller.json", "build/label/noise.json",
+    "build/ingest/corrections.parquet", "build/ingest/released.parquet", "build/label/labeller.json",
+    "build/label/noise.json",
     "build/validate/clips.parquet", "build/validate/rejected.parquet", "build/snapshot/snapshot.json",
     *("build/prepare/" + n for n in ("windows.npy", "index.parquet", "features.json", "classes.json")),
     *("build/train/" + n for n in ("network.safetensors", "network.json")), "build/evaluate/predictions.parquet",
     "build/evaluate/report.html", "build/evaluate/calibration.json", "build/package/card.md"]
+refused = params["package"].get("refuse") if sys.argv[2] == "package" else None
+if sys.argv[2] == "gate":
+    from posemill.errors import GateError
+    from posemill.stages import gate
+    from posemill.stages.workspace import Workspace
+    try:
+        gate.run(Workspace(Path.cwd()))
+    except GateError as exc:
+        sys.exit(f"posemill: error: {{exc}}")
 for path in map(Path, wanted):
-    if path.parts[1] == sys.argv[2]:
+    if path.parts[1] == sys.argv[2] and not refused:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(params[sys.argv[2]]))
+        path.write_text(json.dumps(params.get(sys.argv[2])))
 folder = Path("build") / sys.argv[2]
 folder.mkdir(parents=True, exist_ok=True)
-(folder / "result.json").write_text("{{}}")
+(folder / "result.json").write_text(json.dumps({{"refused": refused}} if refused else {{}}))
 if sys.argv[2] == "snapshot":
     (folder / "code").mkdir(exist_ok=True)
     for name in yaml.safe_load(Path("dvc.yaml").read_text())["stages"]:
@@ -69,7 +79,11 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(REPOSITORY / folder, root / folder, ignore=ignored)
     for file in ("dvc.yaml", ".dvcignore", ".gitignore", "bentofile.yaml", "bentofile.analysis.yaml"):
         shutil.copy(REPOSITORY / file, root / file)
-    params: dict[str, Any] = {stage: {} for stage in STAGES} | {"train": {"network": "tcn"}, "evaluate": {"network": "build/train"}}
+    params: dict[str, Any] = {stage: {} for stage in STAGES} | {
+        "train": {"network": "tcn"},
+        "evaluate": {"network": "build/train"},
+    }
+    params["package"] = {"refuse": ""}
     (root / "params.yaml").write_text(yaml.safe_dump(params))
     program = root / "bin" / "posemill"
     program.parent.mkdir()
@@ -128,6 +142,25 @@ def test_an_experiment_runs_what_depends_on_it_and_is_shown(workspace: Path) -> 
     assert accuracy(shown[1]["data"]) == 0.8
 
 
+def test_a_refused_experiment_is_kept_and_repro_still_stops(workspace: Path) -> None:
+    reason = "accuracy is 0.9; min_accuracy asks for at least 0.99"
+    change = ["-S", "train.network=stgcn", "-S", f"package.refuse='{reason}'"]
+    try:
+        dvc(workspace, "exp", "run", "-n", "graph-refused", *change)
+        assert json.loads((workspace / "build" / "package" / "result.json").read_text()) == {"refused": reason}
+        shown = json.loads(dvc(workspace, "exp", "show", "--json"))
+        rows = {e["name"]: e["revs"][0]["data"] for e in shown[1]["experiments"]}
+        assert accuracy(rows["graph-refused"]) == 0.9
+        before = len(attempts(workspace))
+        for _ in range(2):  # nothing is to be run, and it stops all the same
+            stopped = called(workspace, [sys.executable, "-m", "dvc", "repro"], environment(workspace), fails=True)
+            assert reason in stopped
+        assert attempts(workspace)[before:] == ["snapshot", GATE] * 2
+    finally:
+        git(workspace, "checkout", "-q", "params.yaml", "dvc.lock", "build/evaluate/metrics.json")
+        dvc(workspace, "checkout")
+
+
 def test_evaluate_and_package_follow_the_network_that_is_chosen(workspace: Path) -> None:
     """An ensemble beside build/train is what they depend on, and training again is none of their business."""
     shutil.copytree(workspace / "build" / "train", workspace / "build" / "ensemble")
@@ -160,19 +193,23 @@ def attempts(root: Path) -> list[str]:
     return (root / "attempts.txt").read_text().split()
 
 
-def dvc(root: Path, *arguments: str) -> str:
+def environment(root: Path) -> dict[str, str]:
     path = os.pathsep.join((str(root / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]))
-    return called(root, [sys.executable, "-m", "dvc", *arguments], {"PATH": path, "SHELL": "/bin/sh"})
+    return {"PATH": path, "SHELL": "/bin/sh"}
+
+
+def dvc(root: Path, *arguments: str) -> str:
+    return called(root, [sys.executable, "-m", "dvc", *arguments], environment(root))
 
 
 def git(root: Path, *arguments: str) -> str:
     return called(root, ["git", *arguments], {})
 
 
-def called(root: Path, command: list[str], env: dict[str, str]) -> str:
+def called(root: Path, command: list[str], env: dict[str, str], fails: bool = False) -> str:
     who = {f"GIT_{role}_{what}": "toy@localhost" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     done = subprocess.run(
         command, cwd=root, env={**os.environ, "DVC_NO_ANALYTICS": "1", **who, **env}, capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert (done.returncode != 0) == fails, done.stdout + done.stderr
+    return done.stdout + (done.stderr if fails else "")

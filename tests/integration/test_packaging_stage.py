@@ -122,9 +122,7 @@ def test_a_model_is_packaged_once_and_judged_by_its_answers(workspace: Workspace
     assert rows(engine, "SELECT stage FROM model_version") == [("accepted",)]
 
 
-def test_a_gate_stops_everything(
-    workspace: Workspace, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_gate_stops_everything(workspace: Workspace, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     (workspace.output("evaluate") / "metrics.json").write_text('{"accuracy": 0.5}')
     (workspace.output("package") / "activity.onnx").write_bytes(b"of an earlier run")
     refused = package.run(PARAMS, workspace, workspace.output("package"))

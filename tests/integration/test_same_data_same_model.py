@@ -1,18 +1,22 @@
 """Two databases with the same data, filled in different orders by different numbers of workers, give the same model.
 
-Slow (a minute or two): rendering, labelling and training are real, since each of them may depend on an order.
+Slow (a minute or two): rendering, labelling and training are real, since each of them may depend on an order. Since all
+stages run here, what they call is compared with the code that they are said to depend on.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from sqlalchemy import create_engine
 
+from called_modules import called_modules
 from posemill.operations import synth
+from posemill.params import Params
 from posemill.params.evaluate import EvaluateParams, RobustnessParams
 from posemill.params.ingest import IngestParams
 from posemill.params.label import LabelParams
@@ -22,6 +26,7 @@ from posemill.params.train import TrainParams
 from posemill.params.validate import ValidateParams
 from posemill.settings import Settings
 from posemill.stages import evaluate, ingest, label, label_shards, prepare, snapshot, train, validate
+from posemill.stages.code_version import CODED, stage_modules
 from posemill.stages.held_out_clips import choose, held_out_clips
 from posemill.stages.workspace import STAGES, Workspace
 from posemill.store.embedded import EmbeddedServer
@@ -40,8 +45,8 @@ PREPARE = PrepareParams(
 TRAIN = TrainParams(epochs=2, hyper={"tcn": {"width": 16, "dilations": [1, 2]}}, augment={"noise": "fitted"})
 
 
-def build(root: Path, database: str, reverse: bool, workers: int) -> Workspace:
-    """Fill the database and run the graph up to evaluate."""
+def build(root: Path, database: str, reverse: bool, workers: int) -> tuple[Workspace, dict[str, set[str]]]:
+    """Fill the database and run the graph up to evaluate; also the modules that each stage called."""
     settings = Settings(root, root / "home", database, str(root / "home" / "store"))
     inputs = Workspace(root)
     for stage in STAGES:
@@ -52,19 +57,25 @@ def build(root: Path, database: str, reverse: bool, workers: int) -> Workspace:
     plans = PLANS[::-1] if reverse else PLANS
     synth.register(plans, engine, MediaStore(settings.store_url), processes=workers)
     engine.dispose()
-    snapshot.run(SnapshotParams(), inputs, inputs.output("snapshot"), settings)
-    ingest.run(IngestParams(threads=workers), inputs, inputs.output("ingest"), settings)
     params = LABEL.model_copy(update={"threads": workers})
-    if workers > 1:  # the backlog in shards first, as several machines would do it, the last shard first
-        for shard in reversed(label_shards.shards(params, inputs, settings, shard_s=2.0)):
-            label_shards.work_shard(shard, params, settings)
-    label.run(params, inputs, inputs.output("label"), settings)
-    validate.run(ValidateParams(), inputs, inputs.output("validate"), record=lambda _: None)
-    prepare.run(PREPARE, inputs, inputs.output("prepare"))
-    train.run(TRAIN, inputs, inputs.output("train"))
-    robustness = RobustnessParams(rates_hz=(10.0,), clips=3)
-    evaluate.run(EvaluateParams(robustness=robustness), inputs, inputs.output("evaluate"))
-    return inputs
+    evaluation = EvaluateParams(robustness=RobustnessParams(rates_hz=(10.0,), clips=3))
+    runs: dict[str, Callable[[Path], object]] = {
+        "snapshot": lambda out: snapshot.run(SnapshotParams(), inputs, out, settings),
+        "ingest": lambda out: ingest.run(IngestParams(threads=workers), inputs, out, settings),
+        "label": lambda out: label.run(params, inputs, out, settings),
+        "validate": lambda out: validate.run(ValidateParams(), inputs, out, record=lambda _: None),
+        "prepare": lambda out: prepare.run(PREPARE, inputs, out),
+        "train": lambda out: train.run(TRAIN, inputs, out),
+        "evaluate": lambda out: evaluate.run(evaluation, inputs, out),
+    }
+    called = {}
+    for stage, run in runs.items():
+        if stage == "label" and workers > 1:  # in shards first, as several machines would do it, the last shard first
+            for shard in reversed(label_shards.shards(params, inputs, settings, shard_s=2.0)):
+                label_shards.work_shard(shard, params, settings)
+        with called_modules() as called[stage]:
+            run(inputs.output(stage))
+    return inputs, called
 
 
 def test_windows_and_network_are_the_same_to_the_bit(
@@ -75,8 +86,9 @@ def test_windows_and_network_are_the_same_to_the_bit(
     for number, (reverse, workers) in enumerate(((False, 1), (True, 2))):
         database = fresh(postgres_server, f"same_data_{number}")
         built.append(build(tmp_path / str(number), database, reverse, workers))
-    one, two = built
-    numbers = [pd.read_parquet(w.output("ingest") / "clips.parquet")["clip"].to_list() for w in built]
+    (one, called), (two, _) = built
+    workspaces = [one, two]
+    numbers = [pd.read_parquet(w.output("ingest") / "clips.parquet")["clip"].to_list() for w in workspaces]
     assert numbers[0] != numbers[1]  # else this test says nothing
     for file in (
         "ingest/media.parquet",
@@ -93,10 +105,13 @@ def test_windows_and_network_are_the_same_to_the_bit(
     ):
         assert (one.root / "build" / file).read_bytes() == (two.root / "build" / file).read_bytes(), file
     for file in ("ingest/clips", "validate/clips", "prepare/index", "evaluate/predictions"):
-        tables = [pd.read_parquet(w.root / "build" / f"{file}.parquet").drop(columns="clip") for w in built]
+        tables = [pd.read_parquet(w.root / "build" / f"{file}.parquet").drop(columns="clip") for w in workspaces]
         pd.testing.assert_frame_equal(*tables, obj=file)
-    sent = [[(c.medium, c.start_s, c.activity) for c in choose(held_out_clips(w), 2)] for w in built]
+    sent = [[(c.medium, c.start_s, c.activity) for c in choose(held_out_clips(w), 2)] for w in workspaces]
     assert sent[0] == sent[1]
+    params = Params(label=LABEL, train=TRAIN)
+    for stage in CODED[:-1]:
+        assert called[stage] - stage_modules(stage, params, one) == set(), f"{stage} runs what it does not depend on"
 
 
 def fresh(server: EmbeddedServer, name: str) -> str:

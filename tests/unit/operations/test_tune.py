@@ -90,7 +90,7 @@ def _noting(resumed: list[int], result: Any) -> Any:
 
 def test_hopeless_trials_are_cut_short(workspace: Workspace) -> None:
     params = TuneParams(
-        space={"train.learning_rate": Range(choices=[8e-3, 1e-7])}, trials=8, prune="median", prune_after=1
+        space={"train.learning_rate": Range(choices=[8e-3, 1e-7])}, trials=8, epochs=None, prune="median", prune_after=1
     )
     trials = tune.run(params, BASE.model_copy(update={"epochs": 4}), workspace).trials
     short = [t for t in trials if t.state == "pruned"]

@@ -125,14 +125,18 @@ def test_activities_are_named_one_by_one_or_many_at_once() -> None:
         named("skwat")
 
 
-@pytest.mark.parametrize("wrong", [{"subjects": 0}, {"activities": ("yoga",)}, {"clips_per_activity": 0}, {"activities": ()}])
+@pytest.mark.parametrize(
+    "wrong", [{"subjects": 0}, {"activities": ("yoga",)}, {"clips_per_activity": 0}, {"activities": ()}]
+)
 def test_an_impossible_corpus_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InputError, match="a corpus needs"):
         plan(1, **wrong)  # type: ignore[arg-type]
 
 
 def test_the_standard_corpus_is_large_enough_and_not_too_large() -> None:
-    assert 9_000 < 4 * sum(len(clip.truth) for clip in generate(7, subjects=3, clips_per_activity=2)) < 14_000  # of 12 subjects
+    assert (
+        9_000 < 4 * sum(len(clip.truth) for clip in generate(7, subjects=3, clips_per_activity=2)) < 14_000
+    )  # of 12 subjects
 
 
 def test_the_pool_renders_what_one_process_renders(tmp_path: Path) -> None:
