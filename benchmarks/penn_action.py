@@ -139,7 +139,9 @@ def main() -> None:
         group_subjects.append(judge(workspace, "runs/of-folds", took, asked.videos))
     print(f"{'network':16} {'training, s':>11} {'answered':>9} {'all':>8} {'macro-F1':>9} {'videos':>8}")
     for row in [*rows, *group_subjects]:
-        print(f"{row.name:16} {row.seconds:11.0f} {row.answered:9.2%} {row.all:8.2%} {row.macro_f1:9.4f} {row.videos:>8}")
+        print(
+            f"{row.name:16} {row.seconds:11.0f} {row.answered:9.2%} {row.all:8.2%} {row.macro_f1:9.4f} {row.videos:>8}"
+        )
     single = [row.answered for row in rows]
     spread = statistics.stdev(single) if len(single) > 1 else 0.0
     print(f"single networks: mean {statistics.mean(single):.2%}, standard deviation {spread:.2%}")

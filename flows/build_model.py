@@ -10,7 +10,7 @@ from flows._graph import run_tasks, stage_tasks
 from flows._house import WAIT_S, flow, run_acceptance, task
 from posemill.stages.workspace import GATE, STAGES
 
-accept = task(run_acceptance, name="accept", task_run_name="accept")
+accept = task(name="accept", task_run_name="accept")(run_acceptance)
 
 
 @flow(name="build-model")

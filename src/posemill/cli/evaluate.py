@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COLUMNS = ("file", "truth", "predicted", "probability", "windows", "people", "outcome")
 
 
-class FrameRates(click.ParamType):
+class FrameRates(click.ParamType[tuple[float, ...]]):
     """Frame rates with commas between."""
 
     name = "frame_rates"
@@ -83,7 +83,9 @@ def evaluate(
         rates_hz=fps,
         mirrored=flip,
         on_result=lambda v: None if silent else click.echo(f"{v.file}: {_prediction(v)}", err=True),
-        on_start=lambda name, frames: None if silent else click.echo(f"{name}: estimating poses in {frames} frames", err=True),
+        on_start=lambda name, frames: (
+            None if silent else click.echo(f"{name}: estimating poses in {frames} frames", err=True)
+        ),
     )
     if as_json:
         click.echo(result.model_dump_json())

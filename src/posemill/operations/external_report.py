@@ -39,7 +39,8 @@ def page(result: ExternalResult, sheets: Mapping[str, Path]) -> Page:
     page = Page(
         "External videos",
         f"The videos of {result.folder} end to end: video, poses, tracks, main subject, verdict.",
-        f"posemill evaluate --videos · network {result.network} {result.weights[:12]} · labeller {result.labeller[:12]}",
+        f"posemill evaluate --videos · network {result.network} {result.weights[:12]} "
+        f"· labeller {result.labeller[:12]}",
     )
     _top(page, result)
     page.section("Clips", "The label of each, and the prediction over all windows of the main subject.")

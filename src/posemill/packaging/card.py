@@ -63,7 +63,9 @@ class Facts:
             network=_json(network / "network.json"),
             features=_json(package / "features.json"),
             digests=_json(package / "digests.json"),
-            external=newest_external(Settings.from_env().home / "external-videos", _json(package / "digests.json").get("weights")),
+            external=newest_external(
+                Settings.from_env().home / "external-videos", _json(package / "digests.json").get("weights")
+            ),
         )
 
 
@@ -132,11 +134,12 @@ def _external(external: Mapping[str, Any] | None) -> str:
     if external is None:
         return "Not measured: `posemill evaluate --videos FOLDER` with videos of these activities, then package again."
     changed = ", ".join(f"{way} {share:.0%}" for way, share in external["agreement"].items())
-    unknown = f"; {external['unknown']} more show activities that the model does not know" if external["unknown"] else ""
+    not_known = external["unknown"]
+    unknown = f"; {not_known} more show activities that the model does not know" if not_known else ""
     return (
         f"**{external['top1']:.1%}** top-1: {external['right']} of {external['clips']} videos right (95 % interval "
-        f"{external['low']:.0%} to {external['high']:.0%}), through everything from the picture to the verdict, with keypoints "
-        f"that the labeller found{unknown}." + (f" Same verdict: {changed}." if changed else "")
+        f"{external['low']:.0%} to {external['high']:.0%}), through everything from the picture to the verdict, "
+        f"with keypoints that the labeller found{unknown}." + (f" Same verdict: {changed}." if changed else "")
     )
 
 

@@ -98,13 +98,16 @@ class _Scene:
         return frames(surface, self.rig, self.camera, self.backdrop, Sensor.random(rng), rng)
 
 
-def plan(seed: int, subjects: int = 12, activities: Sequence[str] = tuple(USUAL), clips_per_activity: int = 1) -> list[Plan]:
+def plan(
+    seed: int, subjects: int = 12, activities: Sequence[str] = tuple(USUAL), clips_per_activity: int = 1
+) -> list[Plan]:
     """Every clip of a corpus: `clips_per_activity` takes of every activity by every subject."""
     unknown = sorted(set(activities) - set(ACTIVITIES))
     if unknown or not activities or subjects < 1 or clips_per_activity < 1 or seed < 0:
         raise InputError(
-            f"a corpus needs seed >= 0, subjects >= 1, clips_per_activity >= 1 and activities out of {', '.join(ACTIVITIES)}; "
-            f"came seed {seed}, subjects {subjects}, clips_per_activity {clips_per_activity}, unknown activities {unknown}"
+            f"a corpus needs seed >= 0, subjects >= 1, clips_per_activity >= 1 and activities out of "
+            f"{', '.join(ACTIVITIES)}; came seed {seed}, subjects {subjects}, clips_per_activity {clips_per_activity}, "
+            f"unknown activities {unknown}"
         )
     return [
         Plan(seed, subject, activity, take)
