@@ -22,11 +22,11 @@ from posemill.pose.skeleton import COCO_17, PENN_13
 from posemill.synth.corpus import Plan, stage
 from toy_workspace import REPOSITORY
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 # `posemill` as the README calls it; a corpus of few people, since rendering takes longest
 POSEMILL = """#!/bin/sh
-if [ "$1" = synth ]; then set -- "$@" --subjects 2 --clips-per-activity 1; fi
+if [ "$1" = synth ]; then set -- "$@" --subjects 1 --clips-per-activity 1; fi
 exec "{python}" -m posemill "$@"
 """
 ACTIVITIES = {
@@ -92,7 +92,9 @@ def workspace(tmp_path: Path) -> Path:
     program.parent.mkdir()
     program.write_text(POSEMILL.format(python=sys.executable))
     program.chmod(0o755)
-    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    git = ("git", "-c", "user.name=toy", "-c", "user.email=toy@localhost")
+    for command in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "workspace")):
+        subprocess.run([*git, *command], cwd=root, check=True)
     return root
 
 

@@ -1,4 +1,4 @@
-"""accept: the served bento is tried with held-out clips, as a client would. No stage of dvc.yaml: it needs a server."""
+"""accept: end-to-end test of the served bento by held-out clips. No stage of dvc.yaml: it needs a server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLIENT = "acceptance"
 
 
 class AcceptResult(StageResult):
-    """How the bento answered. `rows` has every clip: activity, answer, probability, seconds."""
+    """Outcome of an acceptance run. `rows` has every clip: activity, answer, probability, seconds."""
 
     stage: str = "accept"
     bento: str

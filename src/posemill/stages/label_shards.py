@@ -1,4 +1,4 @@
-"""The backlog of the label stage in shards, for whoever spreads them over threads, processes or machines.
+"""Shards of the labelling backlog, to be spread over threads, processes or machines.
 
 A shard is a list of jobs of the ledger. It may be done twice at once, or again: what is done is not done again.
 """
