@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from importlib import import_module
 
 import click
@@ -85,6 +86,7 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point: a PosemillError becomes one sentence and exit code 1 (75 where trying again may help)."""
+    warnings.filterwarnings("default", "params.yaml: ", DeprecationWarning)  # old keys; hidden from users otherwise
     try:
         cli(prog_name="posemill")
     except PosemillError as exc:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from posemill.labelling.labeller import Labeller
     from posemill.labelling.session import LabellingSession
 
-SHARD_S = 30.0  # of work; starting a task costs up to a quarter of a second
+SHARD_S = 30.0  # of work, unless the flow says otherwise; starting a task costs up to a quarter of a second
 SLOW = 5.0  # frames a second, assumed before anything was measured
 
 _loading = threading.Lock()
