@@ -1,4 +1,4 @@
-"""assemble: of several trained networks the smallest ensemble near the best one. No stage of dvc.yaml: a decision.
+"""Ensemble selection: the smallest ensemble near the best one. No stage of dvc.yaml: a decision.
 
 Members are judged on the validation split, those that were trained in folds on all clips that are not for testing; the
 test split is for evaluate alone.
@@ -52,7 +52,7 @@ class MemberFigures(BaseModel):
 
 
 class AssembleResult(BaseModel):
-    """What was chosen and why: assemble.json. by_size has the best ensemble of every size, members by number."""
+    """The selected ensemble and the reason: assemble.json. by_size has the best ensemble of every size, by number."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -205,7 +205,7 @@ def _result(
 
 
 def reason(choice: EnsembleSelection, margin: float, clips: int, about: str = VALIDATION) -> str:
-    """Why this ensemble, in one sentence or two."""
+    """Explain the selection in one sentence or two."""
     chosen, best = choice.chosen, choice.best
     many = f"of {choice.tried} ensembles tried on {clips} {about}"
     size = _networks(chosen)

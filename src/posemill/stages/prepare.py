@@ -1,4 +1,4 @@
-"""prepare: clips and tracks become windows with a split, and the feature pipeline is fitted on the train split."""
+"""prepare: windows and splits from clips and tracks; the feature pipeline is fitted on the train split."""
 
 from __future__ import annotations
 

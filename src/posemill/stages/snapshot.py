@@ -16,7 +16,7 @@ from posemill.stages.workspace import Workspace
 
 
 class SnapshotResult(StageResult):
-    """What there is to work on."""
+    """Counts of datasets, media and clips, and their digest."""
 
     stage: str = "snapshot"
     datasets: int
