@@ -12,7 +12,7 @@ export BENTOML_DO_NOT_TRACK := True
 export GX_ANALYTICS_ENABLED := false
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test lint types contracts unit docs browser serve deploy lock clean
+.PHONY: help setup demo test lint types contracts unit docs browser ffmpeg serve deploy lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,7 +41,7 @@ types: setup
 contracts: setup
 	$(BIN)/lint-imports
 
-unit: setup browser
+unit: setup browser ffmpeg
 	$(BIN)/pytest -n 2 --dist loadfile  # a file, so that its servers start once
 
 docs: setup  ## the documentation as a site, in docs/_build/html
@@ -50,6 +50,9 @@ docs: setup  ## the documentation as a site, in docs/_build/html
 
 browser:  # for the tests of the acceptance page
 	@sh tools/chromium.sh
+
+ffmpeg:  # the reference decoder of the video tests
+	@sh tools/ffmpeg.sh
 
 serve: setup  ## serve the newest bento on 127.0.0.1:3000: page at /uat, endpoints at /docs
 	@$(BIN)/posemill serve

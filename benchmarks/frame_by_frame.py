@@ -44,8 +44,8 @@ class _Person:
         self.times_s.append(time_s)
 
     @property
-    def presence(self) -> float:
-        """Size (side of the box, pixels) summed over the poses: the person whom a video shows comes first."""
+    def weight(self) -> float:
+        """Size (side of the box, pixels) summed over the poses: the main subject comes first."""
         return float(sum(np.sqrt(box_area(pose.xy)) for pose in self.poses))
 
 
@@ -75,7 +75,7 @@ class FrameByFrame:
 
     def tracks(self) -> tuple[PoseTrack, ...]:
         """Everybody who stayed long enough, numbered from 0: the largest and longest in view first."""
-        kept = sorted((p for p in self._all if self._long_enough(p)), key=lambda p: (-p.presence, p.times_s[0]))
+        kept = sorted((p for p in self._all if self._long_enough(p)), key=lambda p: (-p.weight, p.times_s[0]))
         return tuple(_track(number, person, self._skeleton) for number, person in enumerate(kept))
 
     def _long_enough(self, person: _Person) -> bool:

@@ -1,9 +1,9 @@
-"""How long `posemill label` takes to find out what there is to do, apart from loading its backend.
+"""Planning time of `posemill label`, apart from loading its backend.
 
     python benchmarks/label_plan.py [--media 100000] [--json]
 
 An embedded database and a local store with so many labelled media and one that is new. `plan` is what `--plan` does,
-`settle` what a run begins with; both first with an empty ledger, as after the loss of a database, then with a full one.
+`reconcile` what a run begins with; both with an empty ledger, as after the loss of a database, then with a full one.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from posemill.estimation.estimator import PoseEstimator
 from posemill.labelling.labeller import Labeller
 from posemill.labelling.plan import make_plan, reconcile
-from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
 from posemill.settings import Settings
 from posemill.store import catalog
@@ -79,7 +79,7 @@ def measure(folder: Path, number: int) -> dict[str, float]:
 def steps(engine: Engine, settings: Settings, number: int) -> dict[str, float]:
     """Fill database and store, then plan."""
     url, timed = settings.store_url, Timed({})
-    labeller = Labeller(NoBackend(), LabelParams(), MediaStore(url), PoseStore(url), TrackStore(url))
+    labeller = Labeller(PoseEstimator.from_backend(NoBackend()), MediaStore(url), PoseStore(url), TrackStore(url))
     digests = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(number)]
     facts = {"frames": 300, "fps": 30.0, "duration_s": 10.0, "width_px": 640, "height_px": 480}
     with engine.begin() as connection:
@@ -93,7 +93,7 @@ def steps(engine: Engine, settings: Settings, number: int) -> dict[str, float]:
     for state in ("empty", "full"):
         plan = timed.step(f"plan_{state}_ledger_s", lambda: make_plan(labeller, ledger, media, 0))
         assert (plan.new, plan.cached, plan.frames) == (1, number - 1, 300)
-        timed.step(f"settle_{state}_ledger_s", lambda: reconcile(labeller, ledger, media))
+        timed.step(f"reconcile_{state}_ledger_s", lambda: reconcile(labeller, ledger, media))
     return timed.seconds
 
 

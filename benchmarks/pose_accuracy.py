@@ -1,4 +1,4 @@
-"""How well a pose backend agrees with annotated photos: COCO's AP and AR, mean OKS and recall.
+"""Pose accuracy on annotated photos: COCO's AP and AR, mean OKS and recall of a pose backend.
 
     python benchmarks/pose_accuracy.py --photos DIR [--backend posenet] [--long-edge 385] [--json]
     python benchmarks/pose_accuracy.py --photos DIR --long-edge 641 --also 385 --mirrored --close-up 257
@@ -15,7 +15,6 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,30 +22,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from coco_keypoints import by_name, coco_figures
+from coco_keypoints import Photo, by_name, coco_figures
 from posemill.estimation.accuracy import FOUND, best_pairs
+from posemill.estimation.estimator import PoseEstimator
 from posemill.estimation.registry import BACKENDS, find_backend
-from posemill.estimation.types import Pose, PoseBackend, load_backend
+from posemill.estimation.types import Pose
 from posemill.params.label import LabelParams
 from posemill.pose.oks import box_area
 from posemill.pose.skeleton import COCO_17
 
 BOX_SHARE = 0.53  # of its box that a person fills, where the annotation gives no area
 MIN_KEYPOINTS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Photo:
-    """A picture with its people: xy (M, 17, 2) pixels, NaN = not annotated; area_px2 (M,).
-
-    ignored  boxes (x, y, width, height) of those who are not judged, and whether each is a crowd.
-    """
-
-    path: Path
-    group: str
-    xy: NDArray[np.float32]
-    area_px2: NDArray[np.float32]
-    ignored: tuple[tuple[tuple[float, float, float, float], bool], ...] = ()
 
 
 def photos(folder: Path) -> Iterator[Photo]:
@@ -106,14 +92,14 @@ def locate(folder: Path, source: Path, name: str) -> Path | None:
     return None
 
 
-def measure(backend: PoseBackend, every: Sequence[Photo]) -> tuple[list[list[Pose]], list[float]]:
+def measure(estimator: PoseEstimator, every: Sequence[Photo]) -> tuple[list[list[Pose]], list[float]]:
     """Poses and milliseconds of every photo."""
     found, spent = [], []
     for photo in every:
         image = read_picture(photo.path)
-        backend.poses([image])  # a new size is compiled once; that is not what is measured
+        estimator.predict([image])  # a new size is compiled once; that is not what is measured
         started = time.perf_counter()
-        found.extend(backend.poses([image]))
+        found.extend(estimator.predict([image]))
         spent.append(1000 * (time.perf_counter() - started))
     return found, spent
 
@@ -127,46 +113,44 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
 
 
 def figures(
-    backend: PoseBackend, every: Sequence[Photo], found: Sequence[Sequence[Pose]], spent: Sequence[float]
+    estimator: PoseEstimator, every: Sequence[Photo], found: Sequence[Sequence[Pose]], spent: Sequence[float]
 ) -> dict[str, dict[str, float]]:
     """The row of every group, and of all photos."""
     rows = {}
     for group in (*sorted({photo.group for photo in every}), "all"):
         of = [i for i, photo in enumerate(every) if group in (photo.group, "all")]
         photos_, poses = [every[i] for i in of], [found[i] for i in of]
-        oks = np.concatenate([_oks(photo, each, backend) for photo, each in zip(photos_, poses, strict=True)])
+        oks = np.concatenate([_oks(photo, each, estimator) for photo, each in zip(photos_, poses, strict=True)])
         rows[group] = {
             "photos": len(of),
             "people": len(oks),
             "found": sum(map(len, poses)),
             "mean_oks": round(float(oks.mean()), 4),
             "recall_50": round(float((oks >= FOUND).mean()), 4),
-            **coco_figures(photos_, poses, backend.skeleton),
+            **coco_figures(photos_, poses, estimator.skeleton),
             "ms": round(float(np.mean([spent[i] for i in of])), 1),
         }
     return rows
 
 
-def _oks(photo: Photo, poses: Sequence[Pose], backend: PoseBackend) -> NDArray[np.float64]:
-    found = [by_name(pose, backend.skeleton) for pose in poses]
+def _oks(photo: Photo, poses: Sequence[Pose], estimator: PoseEstimator) -> NDArray[np.float64]:
+    found = [by_name(pose, estimator.skeleton) for pose in poses]
     xy = np.stack(found) if found else np.empty((0, 17, 2), np.float32)
     return best_pairs(xy, photo.xy, photo.area_px2, COCO_17)[0]
 
 
-def chosen(args: argparse.Namespace) -> PoseBackend:
-    """The backend with the looks asked for."""
+def chosen(args: argparse.Namespace) -> PoseEstimator:
+    """The estimator with the test-time augmentation asked for."""
     entry = find_backend(args.backend)
     common = {
-        "backend": args.backend,
         "checkpoint": args.checkpoint or entry.checkpoint,
         "runtime": args.runtime,
         "instance_threshold": args.instance_threshold,
         "seed_threshold": args.seed_threshold,
         "force_complete": not args.no_force_complete,
     }
-
-    looks = {"scales_px": args.also, "flip": args.mirrored, "crop_px": args.close_up}
-    return load_backend(args.backend, LabelParams(long_edge_px=args.long_edge, looks=looks, **common))
+    tta = {"scales_px": args.scales, "flip": args.flip, "crop_px": args.crop}
+    return PoseEstimator(args.backend, long_edge_px=args.long_edge, tta=tta, **common)
 
 
 def main() -> None:
@@ -177,24 +161,24 @@ def main() -> None:
     parser.add_argument("--backend", default=usual.backend, choices=list(BACKENDS))
     parser.add_argument("--checkpoint", help="default: the backend's own")
     parser.add_argument("--long-edge", type=int, default=usual.long_edge_px)
-    parser.add_argument("--also", type=int, nargs="*", default=[], help="more long edges at which to look")
-    parser.add_argument("--mirrored", action="store_true", help="look at mirrored pictures too")
-    parser.add_argument("--close-up", type=int, help="look at everybody found again, at this long edge")
+    parser.add_argument("--scales", type=int, nargs="*", default=[], help="further long edges (test-time augmentation)")
+    parser.add_argument("--flip", action="store_true", help="flip augmentation")
+    parser.add_argument("--crop", type=int, help="long edge of a crop around everybody found")
     parser.add_argument("--runtime", default=usual.runtime)
     parser.add_argument("--instance-threshold", type=float, default=usual.instance_threshold)
     parser.add_argument("--seed-threshold", type=float, default=usual.seed_threshold)
     parser.add_argument("--no-force-complete", action="store_true")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    every, backend = list(photos(args.photos)), chosen(args)
+    every, estimator = list(photos(args.photos)), chosen(args)
     if not every:
         raise SystemExit(f"{args.photos} has no photo with annotated keypoints of people")
-    rows = figures(backend, every, *measure(backend, every))
+    rows = figures(estimator, every, *measure(estimator, every))
     show(rows)
     if args.json:
         said = {"benchmark": "pose_accuracy", "backend": args.backend, "long_edge_px": args.long_edge}
-        also = " ".join(map(str, args.also)) or None
-        said |= {"scales_px": also, "flip": args.mirrored, "crop_px": args.close_up}
+        scales = " ".join(map(str, args.scales)) or None
+        said |= {"scales_px": scales, "flip": args.flip, "crop_px": args.crop}
         coco = {f"coco_{name}": value for name, value in rows.get("coco", {}).items()}
         print(json.dumps(said | rows["all"] | coco))
 

@@ -1,4 +1,4 @@
-"""How well people keep their numbers: HOTA, MOTA and IDF1 by TrackEval, beside the first, frame-by-frame tracker.
+"""Tracking accuracy: HOTA, MOTA and IDF1 by TrackEval, beside the first, frame-by-frame tracker.
 
     python benchmarks/tracking.py [--crossings 20] [--rendered 2] [--clips DIR] [--json]
 
@@ -28,12 +28,11 @@ from numpy.typing import NDArray
 
 from crossings import estimated
 from frame_by_frame import FrameByFrame
+from posemill.estimation.estimator import PoseEstimator
 from posemill.estimation.tracking import Tracker
-from posemill.estimation.types import FramePoses, FrameSpan, Pose, load_backend
-from posemill.estimation.video import find_poses
-from posemill.params.label import LabelParams
+from posemill.estimation.types import FramePoses, FrameSpan, Pose
 from posemill.params.tracking import TrackingParams
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import found_only
 from posemill.pose.oks import box_area, oks
 from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import PoseTrack
@@ -202,19 +201,18 @@ def sets(args: argparse.Namespace) -> Iterator[tuple[str, list[Scene]]]:
         yield f"crossings-{people}", [of_crossing(c, estimated(c, s)) for c, s in zip(made, seeds, strict=True)]
     if not args.rendered and not args.clips:
         return
-    params = LabelParams(long_edge_px=args.long_edge)
-    backend = load_backend(params.backend, params)
+    estimator = PoseEstimator(long_edge_px=args.long_edge)
     if args.rendered:
         with tempfile.TemporaryDirectory() as folder:
             made = [crossing(seed, people) for seed in seeds[: args.rendered] for people in (2, 3)]
-            yield "rendered", [of_crossing(c, list(find_poses(c.write(Path(folder)), backend, params))) for c in made]
+            yield "rendered", [of_crossing(c, list(estimator.stream(c.write(Path(folder))))) for c in made]
     for path in sorted(ANNOTATIONS.glob("*.json")) if args.clips else ():
         annotation = json.loads(path.read_text())
         clip = args.clips / annotation["clip"]
         if clip.is_file():
             first, last = annotation["frames"]
-            poses = find_poses(clip, backend, params, FrameSpan(first, last + 1))
-            yield path.stem, [of_clip(annotation, list(poses))]
+            poses = list(estimator.stream(clip, FrameSpan(first, last + 1)))
+            yield path.stem, [of_clip(annotation, poses)]
 
 
 def main() -> None:

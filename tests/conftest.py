@@ -1,4 +1,4 @@
-"""Fixtures for every test."""
+"""Fixtures and Hypothesis profile of all tests."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("house", deadline=None)  # a loaded machine is no fault
-settings.load_profile("house")
+settings.register_profile("posemill", deadline=None)  # deadlines fail on a loaded machine
+settings.load_profile("posemill")
 MATERIAL = Path(__file__).resolve().parents[2] / "shared" / "data"
+CASES = MATERIAL.parent / "cases"
 
 
 @pytest.fixture
@@ -18,3 +19,11 @@ def material() -> Path:
     if not MATERIAL.is_dir():
         pytest.skip(f"real material is not on this machine: no {MATERIAL}")
     return MATERIAL
+
+
+@pytest.fixture
+def cases() -> Path:
+    """Inputs after public bug reports, a folder a kind, beside the repository; skipped where they are not there."""
+    if not CASES.is_dir():
+        pytest.skip(f"inputs after bug reports are not on this machine: no {CASES}")
+    return CASES

@@ -83,9 +83,9 @@ def _person(x: float, sure: float) -> Pose:
 def main() -> None:
     """`posemill`, with this backend."""
     from posemill.cli.main import main as command
-    from posemill.estimation import types
+    from posemill.estimation import factory
 
-    types.load_backend = lambda name, params: StandIn()
+    factory.load_backend = lambda name, params: StandIn()
     command()
 
 

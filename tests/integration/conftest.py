@@ -14,8 +14,9 @@ import pytest
 from sqlalchemy import Engine, create_engine
 
 from packaged import write_package
+from posemill.estimation.factory import load_backend
 from posemill.estimation.fingerprint import labeller
-from posemill.estimation.types import PoseBackend, load_backend
+from posemill.estimation.types import PoseBackend
 from posemill.packaging import bento
 from posemill.params.label import LabelParams
 from posemill.serving.client import Client

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from posemill.errors import QualityError
 from posemill.ingest.datasets import ntu
-from posemill.ingest.keypoints import Collection, import_sequences
+from posemill.ingest.keypoints import SequenceSource, import_sequences
 from posemill.ingest.projection import VirtualCamera
 from posemill.params.ingest import IngestParams
 from posemill.params.label import LabelParams
@@ -92,7 +92,7 @@ def run(folder: Path, engine: Engine, settings: Settings) -> pd.DataFrame:
         shutil.copytree(REPOSITORY / "expectations", settings.workspace / "expectations")
     classes = ["swing_aside", "swing_up"]
     with engine.begin() as connection:
-        what = Collection(
+        what = SequenceSource(
             ntu.DATASET,
             "made up",
             folder,

@@ -14,7 +14,7 @@ from posemill.cli.imports import import_
 from posemill.cli.sources import add, media, quarantine, segments
 from posemill.errors import InputError
 from posemill.ingest.datasets.penn_action import DATASET, read_files, sequences
-from posemill.ingest.keypoints import Collection, import_sequences
+from posemill.ingest.keypoints import SequenceSource, import_sequences
 from posemill.settings import Settings
 from posemill.store import catalog
 from posemill.store.media import MediaStore
@@ -96,7 +96,7 @@ def test_penn_action_comes_in_once_with_its_labels_and_split(
     files = [pair for pair, _ in zip(read_files(labels), range(200), strict=False)]
     files.append(("9999.mat", b"damaged"))
     store = MediaStore(settings.store_url)
-    what = Collection(DATASET, "Penn Action", labels, lambda: sequences(files), nobody=True)
+    what = SequenceSource(DATASET, "Penn Action", labels, lambda: sequences(files), allow_empty=True)
     for wanted in (200, 0):
         with engine.begin() as connection:
             done = import_sequences(connection, store, what, annotated_by="ann")

@@ -16,13 +16,13 @@ from sqlalchemy import Engine, text
 
 from damaged import damage
 from posemill.errors import InputError, Unavailable
+from posemill.estimation.estimator import PoseEstimator
 from posemill.estimation.types import Pose
-from posemill.estimation.video import label_medium
 from posemill.labelling import worker
-from posemill.labelling.chunks import poses_of
+from posemill.labelling.chunks import chunk_of_frames
 from posemill.labelling.labeller import Labeller
 from posemill.labelling.plan import make_plan, reconcile
-from posemill.labelling.report import Done, Report
+from posemill.labelling.progress import ChunkResult, ProgressReporter
 from posemill.labelling.worker import label_backlog
 from posemill.params.label import LabelParams
 from posemill.params.tracking import TrackingParams
@@ -67,7 +67,8 @@ class Bench:
     @property
     def labeller(self) -> Labeller:
         url = self.url
-        return Labeller(self.backend, self.params, MediaStore(url), PoseStore(url), TrackStore(url))
+        estimator = PoseEstimator.from_backend(self.backend, self.params)
+        return Labeller(estimator, MediaStore(url), PoseStore(url), TrackStore(url))
 
     @property
     def ledger(self) -> Ledger:
@@ -87,9 +88,9 @@ class Bench:
         with self.engine.connect() as connection:
             return list(catalog.media(connection))
 
-    def label(self, report: Report | None = None) -> int:
+    def label(self, report: ProgressReporter | None = None) -> int:
         before = self.backend.looked_at.total()
-        label_backlog(self.labeller, self.ledger, self.media(), report or Report())  # type: ignore[arg-type]
+        label_backlog(self.labeller, self.ledger, self.media(), report or ProgressReporter())  # type: ignore[arg-type]
         return self.backend.looked_at.total() - before
 
     def states(self) -> list[tuple[int, int | None, str]]:
@@ -112,7 +113,9 @@ def test_one_clip_more_is_one_clip_to_label(bench: Bench) -> None:
     labeller, known = bench.labeller, [f"{n:064x}" for n in range(1000)]
     bench.know(known)
     for digest in known:
-        empty = poses_of([], digest, labeller.pose_fingerprint, (0, None), labeller.backend.skeleton, (64, 48), 1.0)
+        empty = chunk_of_frames(
+            [], digest, labeller.pose_fingerprint, (0, None), labeller.estimator.skeleton, (64, 48), 1.0
+        )
         labeller.poses.put(empty)
     assert bench.label() == 0
     bench.add(3, 15)
@@ -150,7 +153,7 @@ def test_chunks_give_the_tracks_of_the_whole(bench: Bench, chunk_s: float, strid
     digest = bench.add(2, 103)
     assert bench.label() == len(range(0, 103, stride))
     path = bench.labeller.media.fetch(digest)
-    whole = label_medium(path, digest, StandIn(), bench.params)
+    whole = PoseEstimator.from_backend(StandIn(), bench.params).track(path)
     assert medium_bytes(bench.labeller.labelled(digest)) == medium_bytes(whole)
     assert len(whole.tracks) >= 2  # there is somebody to follow over the cuts
 
@@ -175,8 +178,8 @@ def test_what_is_in_the_store_is_done_whatever_the_ledger_says(bench: Bench) -> 
 def test_a_medium_keeps_its_chunks_when_their_length_changes_in_the_middle(bench: Bench) -> None:
     bench.add(1, 100)
 
-    class Stops(Report):
-        def done(self, chunk: Done) -> None:
+    class Stops(ProgressReporter):
+        def done(self, chunk: ChunkResult) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -262,24 +265,24 @@ def test_a_chunk_that_ends_its_process_is_given_up_after_some_attempts(bench: Be
     assert bench.label() == 5
     with bench.engine.connect() as connection:
         (row,) = catalog.open_quarantine(connection, ["label"])
-    assert "ended without a word, 3 times" in row["reason"]
+    assert "died without a message, 3 times" in row["reason"]
     assert {state for *_, state in bench.states()} == {"failed", "done"}
 
 
 def test_told_to_end_while_it_is_given_a_chunk_it_gives_it_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    endings: list[worker._Ending] = []
-    begin, claim = worker._Ending.__enter__, LeaseHolder.claim
+    endings: list[worker._DeferredSigterm] = []
+    begin, claim = worker._DeferredSigterm.__enter__, LeaseHolder.claim
 
-    def entered(ending: worker._Ending) -> worker._Ending:
+    def entered(ending: worker._DeferredSigterm) -> worker._DeferredSigterm:
         endings.append(ending)
         return begin(ending)
 
     def interrupted(holder: LeaseHolder, ids: Sequence[int]) -> Lease | None:
         lease = claim(holder, ids)
-        endings[-1]._hear()  # as SIGTERM would, between the database and the program
+        endings[-1]._handle()  # as SIGTERM would, between the database and the program
         return lease
 
-    monkeypatch.setattr(worker._Ending, "__enter__", entered)
+    monkeypatch.setattr(worker._DeferredSigterm, "__enter__", entered)
     monkeypatch.setattr(LeaseHolder, "claim", interrupted)
     bench.add(1, 45)
     with pytest.raises(SystemExit):
@@ -307,7 +310,7 @@ def test_the_label_stage_finds_done_what_the_command_did(
     workspace.output("label").mkdir(parents=True)
     table = pa.table({"medium": digests[:1], "kind": ["video"], "frames": [45]})
     pq.write_table(table, workspace.output("ingest") / "media.parquet")
-    monkeypatch.setattr("posemill.estimation.types.load_backend", lambda name, params: bench.backend)
+    monkeypatch.setattr("posemill.estimation.factory.load_backend", lambda name, params: bench.backend)
 
     result = stage.run(PARAMS, workspace, workspace.output("label"), settings)
     assert (result.labelled, result.frames) == (1, 45)
@@ -347,8 +350,8 @@ def test_a_chunk_is_not_blamed_for_an_older_one_that_is_damaged(bench: Bench) ->
     digests = [bench.add(video, 40) for video in range(6)]  # more media than a broken backend is given
     failed: list[str] = []
 
-    class Damages(Report):
-        def done(self, chunk: Done) -> None:
+    class Damages(ProgressReporter):
+        def done(self, chunk: ChunkResult) -> None:
             if chunk.stretch[0] == 0:
                 (file,) = Path(bench.url, "poses").rglob(f"{chunk.medium}-*.parquet")
                 damage(file)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from posemill.estimation.video import label_medium
+from posemill.estimation.estimator import PoseEstimator
 from posemill.params.label import LabelParams
 from posemill.settings import Settings
 from posemill.store import catalog
@@ -80,7 +80,9 @@ class Corpus:
         """Track files as labelling each video in one go gives them."""
         store, tracks = MediaStore(self.settings.store_url), {}
         for digest in self.digests:
-            tracks[f"{digest}.parquet"] = medium_bytes(label_medium(store.fetch(digest), digest, StandIn(), PARAMS))
+            tracks[f"{digest}.parquet"] = medium_bytes(
+                PoseEstimator.from_backend(StandIn(), PARAMS).track(store.fetch(digest))
+            )
         return tracks
 
 

@@ -135,7 +135,7 @@ def test_given_back_it_counts_or_not(ledger: Ledger, holder: LeaseHolder) -> Non
     for counts, wanted in ((False, 0), (True, 1)):
         lease = holder.claim([1])
         assert lease is not None
-        ledger.give_back(lease, holder.key, "why", counts)
+        ledger.release(lease, holder.key, "why", counts)
         assert states(ledger)[0] == ("queued", wanted)
 
 

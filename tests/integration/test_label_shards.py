@@ -33,7 +33,7 @@ if __name__ == "__main__":
     print(json.dumps({"outcome": run.outcome, **run.figures}))
 """
 SITE = """
-import posemill.estimation.types as base
+import posemill.estimation.factory as base
 from stand_in_labeller import StandIn
 base.load_backend = lambda name, params: StandIn()
 """

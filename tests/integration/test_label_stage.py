@@ -129,7 +129,7 @@ def test_every_kind_of_medium(
             dataset="d",
             source="s",
             annotated_by="me",
-            truth=person[1],
+            ground_truth=person[1],
         )
     result, rows = run(workspace, settings)
 
@@ -182,7 +182,7 @@ def test_keypoints_alone_need_no_backend(
     def refuse(*_: object) -> None:
         raise AssertionError("the backend was loaded")
 
-    monkeypatch.setattr("posemill.estimation.types.load_backend", refuse)
+    monkeypatch.setattr("posemill.estimation.factory.load_backend", refuse)
     workspace, _ = ingested(engine, settings, [(keypoints(tmp_path / "walk.parquet"), "keypoints")])
     result, _ = run(workspace, settings)
     assert (result.imported, result.poses) == (1, 9)

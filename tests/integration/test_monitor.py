@@ -54,7 +54,7 @@ def answer(engine: Engine, n: int, *, size: float = 1.0, days_ago: float = 0.1, 
         {
             "bento_tag": tag,
             "endpoint": "/analyse_video",
-            "receipt": "abc",
+            "provenance": "abc",
             "client": "acme",
             "activity": "rest",
             "confidence": 0.8,

@@ -12,11 +12,12 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from posemill.cli.draw import draw
 from posemill.cli.export import export
 from posemill.cli.review import review
+from posemill.cli.tracks import tracks
 from posemill.errors import InputError
 from posemill.formats.coco import read_coco
 from posemill.formats.pyskl import read_pyskl
@@ -351,6 +352,17 @@ def test_one_medium_or_clip_is_exported(place: Place, tmp_path: Path) -> None:
         place.ask(export, "99", "--format", "coco")
     with pytest.raises(InputError, match="twice"):
         place.ask(export, "1", "tracks", "--format", "coco", "--out", tmp_path)
+
+
+def test_a_clip_from_number_100000_on_is_exported_and_drawn(place: Place, tmp_path: Path) -> None:
+    with place.engine.begin() as connection:
+        connection.execute(text("UPDATE clip SET id = 123456, end_s = 0.5 WHERE id = 1"))
+    for which in ("123456", "clip:123456"):
+        place.ask(export, which, "--format", "coco", "--out", tmp_path)
+        (came,) = read_coco(tmp_path / "keypoints.json")
+        assert len(came.tracks[0]) == FPS / 2
+        assert "person 0: 40 poses" in place.ask(draw, which, "--out", tmp_path / "drawn")
+        assert "person 0: 40 poses" in place.ask(tracks, which, "--out", tmp_path / "tracks")
 
 
 def test_the_stored_tracks_are_drawn(place: Place, tmp_path: Path) -> None:

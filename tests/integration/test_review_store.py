@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from posemill.errors import InputError
 from posemill.store import catalog
-from posemill.store.corrections import Correction, add_corrections, corrections, end_corrections
+from posemill.store.corrections import Correction, add_corrections, close_corrections, corrections
 from posemill.store.reviews import ReviewItem, answer, queue, review_item, review_items
 
 MEDIUM = "a" * 64
@@ -39,7 +39,7 @@ def test_what_is_not_among_the_worst_stays_and_what_is_not_found_goes(engine: En
     worse = replace(ITEM, person=1, priority=9.0)
     with engine.begin() as connection:
         queue(connection, [ITEM, worse], added_by="queue")
-        assert queue(connection, [worse], added_by="queue", found=[ITEM, worse]).gone == 0
+        assert queue(connection, [worse], added_by="queue", candidates=[ITEM, worse]).gone == 0
         assert len(review_items(connection)) == 2
         assert queue(connection, [worse], added_by="queue", media=[]).gone == 0  # nothing was looked at
         assert queue(connection, [worse], added_by="queue", media=[MEDIUM]).gone == 1
@@ -62,9 +62,9 @@ def test_what_a_person_dismissed_stays_dismissed(engine: Engine) -> None:
         found = review_item(connection, number)
         assert (found["state"], found["answered_by"], found["answer"]) == ("dismissed", "ann", None)
         other = replace(ITEM, person=1)
-        queue(connection, [other], added_by="queue", found=[ITEM, other])
+        queue(connection, [other], added_by="queue", candidates=[ITEM, other])
         answer(connection, [row["item"] for row in review_items(connection)], "done", annotated_by="ann")
-        assert queue(connection, [other], added_by="queue", found=[ITEM, other]).added == 1  # it still looks wrong
+        assert queue(connection, [other], added_by="queue", candidates=[ITEM, other]).added == 1  # it still looks wrong
         with pytest.raises(InputError, match="no review item 999"):
             review_item(connection, 999)
 
@@ -83,7 +83,7 @@ def test_a_correction_ends_the_one_before(engine: Engine) -> None:
         hidden = replace(KNEE, x_px=None, y_px=None)
         assert add_corrections(connection, [hidden], "ann").changed == 1
         assert add_corrections(connection, [hidden], "ann").known == 1
-        assert end_corrections(connection, [corrections(connection)[0]["correction"]], "ann") == 1
+        assert close_corrections(connection, [corrections(connection)[0]["correction"]], "ann") == 1
         assert corrections(connection) == []
         assert len(corrections(connection, history=True)) == 3
 
@@ -114,6 +114,6 @@ def test_the_snapshot_sees_every_correction(engine: Engine) -> None:
         add_corrections(connection, [replace(KNEE, x_px=11.0)], "ann")
     other = digest()
     with engine.begin() as connection:
-        end_corrections(connection, [row["correction"] for row in corrections(connection)], "ann")
+        close_corrections(connection, [row["correction"] for row in corrections(connection)], "ann")
     assert len({nothing, one, other}) == 3
     assert digest() == nothing

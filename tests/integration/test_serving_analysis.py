@@ -18,11 +18,11 @@ import pytest
 
 from packaged import some_windows
 from posemill.errors import InputError
+from posemill.estimation.estimator import PoseEstimator
 from posemill.estimation.types import PoseBackend
-from posemill.estimation.video import label_medium
 from posemill.features.main_subject import main_subject
 from posemill.params.label import LabelParams
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import found_only
 from posemill.serving import timeline
 from posemill.serving.client import Client
 from posemill.serving.predictor import ActivityPredictor
@@ -84,7 +84,7 @@ def test_the_service_sees_what_the_labeller_saw(
     client: Client, backend: PoseBackend, analysis_labels: LabelParams, root: Path, person: Path
 ) -> None:
     answer = client.analyse_video(person, tracks=True)
-    tracks = label_medium(person, "0" * 64, backend, analysis_labels)
+    tracks = PoseEstimator.from_backend(backend, analysis_labels).track(person)
     assert [p.person for p in answer.people] == [t.person for t in tracks.tracks]
     for got, wanted in zip(answer.people, map(found_only, tracks.tracks), strict=True):
         assert got.track is not None

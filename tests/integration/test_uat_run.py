@@ -68,7 +68,7 @@ def test_every_scenario_has_an_outcome_with_evidence(stand_in: tuple[StandIn, st
         "broken": False,
     }
     waves = outcomes["waves"]["checks"][0]
-    assert "0% of 1.6 to 2.4 s is answered so" in waves["says"]
+    assert "covers 0% of 1.6 to 2.4 s" in waves["says"]
     assert (waves["moment_s"], waves["answered"]) == (2.0, "wave 0.41, abstained")
     assert (outcomes["squats"]["person"], outcomes["walks"]["person"]) == (1, 0)
     assert "is not a video that can be read" in outcomes["broken"]["says"]

@@ -55,7 +55,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("POSEMILL_HOME", "POSEMILL_STORE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("STAND_IN_LOG", str(tmp_path / "log"))
-    monkeypatch.setattr("posemill.estimation.types.load_backend", lambda name, params: StandIn())
+    monkeypatch.setattr("posemill.estimation.factory.load_backend", lambda name, params: StandIn())
     return tmp_path
 
 

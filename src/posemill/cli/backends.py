@@ -1,4 +1,4 @@
-"""`posemill backends` and `posemill compare-backends`: which pose networks there are, and how far they agree."""
+"""`posemill backends` and `posemill compare-backends`: the pose networks, and their agreement."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from posemill.estimation.agreement import Agreement, Look
+    from posemill.estimation.agreement import Agreement, BackendRun
     from posemill.estimation.registry import BackendEntry
     from posemill.params.label import LabelParams
 
@@ -84,16 +84,16 @@ def compare_backends(sources: tuple[str, ...], names: tuple[str, ...], frames: i
     from posemill.estimation.agreement import agreement
 
     images = [image for n, source in enumerate(sources) for image in _pictures(source, _share(frames, n, len(sources)))]
-    looks, failed = _looks(names, images)
-    if not looks:
+    runs, failed = _runs(names, images)
+    if not runs:
         raise InputError(f"no backend ran: {'; '.join(f'{name}: {why}' for name, why in failed.items())}")
-    pairs = [agreement(a, b) for a, b in combinations(looks, 2)]
-    _sheet(looks, images, out)
-    _say(looks, failed, pairs, len(images), out, as_json)
+    pairs = [agreement(a, b) for a, b in combinations(runs, 2)]
+    _sheet(runs, images, out)
+    _report(runs, failed, pairs, len(images), out, as_json)
 
 
 def _share(frames: int, number: int, sources: int) -> int:
-    """How many of the pictures come from that source: at least one."""
+    """Number of the pictures from that source: at least one."""
     return max(1, frames // sources + (number < frames % sources))
 
 
@@ -102,13 +102,13 @@ def _pictures(source: str, count: int) -> list[NDArray[np.uint8]]:
     from posemill.video.decode import read_frame
     from posemill.video.probe import probe
 
-    path, start_s, end_s = _place(source)
+    path, start_s, end_s = _locate(source)
     span_s = min(end_s, probe(path).duration_s) - start_s
     return [read_frame(path, start_s + (i + 0.5) / count * span_s).image for i in range(count)]
 
 
-def _place(source: str) -> tuple[Path, float, float]:
-    """File and stretch in seconds."""
+def _locate(source: str) -> tuple[Path, float, float]:
+    """Video file, and the range in seconds."""
     if Path(source).is_file():
         return Path(source), 0.0, float("inf")
     from posemill.cli.tracks import find
@@ -118,25 +118,27 @@ def _place(source: str) -> tuple[Path, float, float]:
     settings = Settings.from_env()
     medium, start_s, end_s = find(settings, source)
     if medium["kind"] != "video":
-        raise InputError(f"medium {medium['digest'][:12]} has keypoints only: there is no picture to look at")
+        raise InputError(f"medium {medium['digest'][:12]} has keypoints only: there is no picture to pose")
     return MediaStore(settings.store_url).fetch(medium["digest"]), start_s, end_s
 
 
-def _looks(names: tuple[str, ...], images: list[NDArray[np.uint8]]) -> tuple[list[Look], dict[str, str]]:
-    """What every backend found; and the reason for each that could not be loaded."""
-    from posemill.estimation.agreement import look
+def _runs(names: tuple[str, ...], images: list[NDArray[np.uint8]]) -> tuple[list[BackendRun], dict[str, str]]:
+    """Run every backend; also the reason for each that could not be loaded."""
+    from posemill.estimation.agreement import run_backend
+    from posemill.estimation.estimator import PoseEstimator
     from posemill.estimation.registry import BACKENDS, find_backend
-    from posemill.estimation.types import load_backend
 
     wanted = names or tuple(name for name, entry in BACKENDS.items() if entry.ready)
     chosen = {name: (find_backend(name.split("=")[0]), name.partition("=")[2]) for name in wanted}
-    section, found, failed = _section(), [], {}
+    section, runs, failed = _section(), [], {}
     for name, (entry, checkpoint) in chosen.items():
         try:
-            found.append(look(name, load_backend(entry.name, _params(section, entry, checkpoint)), images))
+            settings = {"checkpoint": checkpoint, "checkpoint_sha256": None} if checkpoint else {}
+            estimator = PoseEstimator(entry.name, params=section, **settings)
+            runs.append(run_backend(name, estimator, images))
         except PosemillError as exc:
             failed[name] = str(exc)
-    return found, failed
+    return runs, failed
 
 
 def _section() -> LabelParams:
@@ -149,33 +151,25 @@ def _section() -> LabelParams:
     return params.load(path).label if path.is_file() else LabelParams()
 
 
-def _params(section: LabelParams, entry: BackendEntry, checkpoint: str) -> LabelParams:
-    """The workspace's parameters for its own backend; another one takes its usual weights."""
-    if entry.name == section.backend and not checkpoint:
-        return section
-    changed = {"backend": entry.name, "checkpoint": checkpoint or entry.checkpoint, "checkpoint_sha256": None}
-    return section.model_copy(update=changed)
-
-
-def _sheet(looks: list[Look], images: list[NDArray[np.uint8]], out: Path) -> None:
+def _sheet(runs: list[BackendRun], images: list[NDArray[np.uint8]], out: Path) -> None:
     from posemill.video.draw import contact_sheet, draw_poses, write_png
 
     cells, captions = [], []
     for number, image in enumerate(images):
-        for found in looks:
-            poses = found.poses[number]
-            cells.append(draw_poses(image, [(p.xy, p.confidence) for p in poses], found.skeleton))
-            captions.append(f"{found.name}: {len(poses)}")
+        for run in runs:
+            poses = run.poses[number]
+            cells.append(draw_poses(image, [(p.xy, p.confidence) for p in poses], run.skeleton))
+            captions.append(f"{run.name}: {len(poses)}")
     height, width = images[0].shape[:2]
-    write_png(out, contact_sheet(cells, len(looks), captions, cell_px=(CELL_PX, round(CELL_PX * height / width))))
+    write_png(out, contact_sheet(cells, len(runs), captions, cell_px=(CELL_PX, round(CELL_PX * height / width))))
 
 
-def _say(
-    looks: list[Look], failed: dict[str, str], pairs: list[Agreement], pictures: int, out: Path, as_json: bool
+def _report(
+    runs: list[BackendRun], failed: dict[str, str], pairs: list[Agreement], pictures: int, out: Path, as_json: bool
 ) -> None:
     from posemill.cli.output import table
 
-    rows = [{"backend": v.name, "skeleton": v.skeleton.name, "people": v.people, "ms": round(v.ms, 1)} for v in looks]
+    rows = [{"backend": v.name, "skeleton": v.skeleton.name, "people": v.people, "ms": round(v.ms, 1)} for v in runs]
     both = [
         {
             "backend": p.first,

@@ -33,8 +33,8 @@ def url() -> None:
     """
     from posemill.store.postgres import database_url
 
-    found = database_url(Settings.from_env())
-    click.echo(found.set(drivername="postgresql").render_as_string(hide_password=False))
+    address = database_url(Settings.from_env())
+    click.echo(address.set(drivername="postgresql").render_as_string(hide_password=False))
 
 
 @db.command()

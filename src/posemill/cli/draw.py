@@ -1,4 +1,4 @@
-"""`posemill draw`: the people in any video, also one that nobody added."""
+"""`posemill draw`: overlay of the tracks in any video, also one that is not in the database."""
 
 from __future__ import annotations
 
@@ -36,34 +36,27 @@ def draw(which: str, folder: Path, pictures: int, sides: bool) -> None:
     settings = Settings.from_env()
     start_s, end_s, path = 0.0, float("inf"), Path(which)
     if path.is_file():
-        found, name = _on_the_spot(settings, path), path.stem
+        tracked, name = _tracked(settings, path), path.stem
     elif path.suffix:
         raise InputError(f"there is no file {which}")
     else:
         medium, start_s, end_s = find(settings, which)
         if medium["kind"] != "video":
             raise InputError(f"medium {medium['digest'][:12]} has keypoints only: there is no picture to draw them on")
-        found, path = _stored(settings, medium["digest"])
+        tracked, path = _stored(settings, medium["digest"])
         name = medium["digest"][:12]
-    draw_tracks(path, found, folder / name, start_s, end_s, pictures, sides)
-    click.echo(f"{folder / name}.mp4 and .png: {', '.join(map(counted, found.tracks)) or 'nobody was found'}")
+    draw_tracks(path, tracked, folder / name, start_s, end_s, pictures, sides)
+    click.echo(f"{folder / name}.mp4 and .png: {', '.join(map(counted, tracked.tracks)) or 'nobody was found'}")
 
 
-def _on_the_spot(settings: Settings, path: Path) -> MediumTracks:
+def _tracked(settings: Settings, path: Path) -> MediumTracks:
     from posemill.cli.output import progress
-    from posemill.estimation.types import load_backend
-    from posemill.estimation.video import label_medium
+    from posemill.estimation.estimator import PoseEstimator
     from posemill.video.probe import probe
 
-    section = _section(settings)
-    facts = probe(path)
-    with progress("labelling", facts.frames // section.frame_stride, False) as step:
-
-        def done(frames: int) -> None:
-            for _ in range(frames):
-                step()
-
-        return label_medium(path, path.name, load_backend(section.backend, section), section, done)
+    estimator = PoseEstimator(params=_section(settings))
+    with progress("labelling", probe(path).frames // estimator.params.frame_stride, False) as step:
+        return estimator.track(path, on_frame=lambda _: step())
 
 
 def _section(settings: Settings) -> LabelParams:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,7 @@ from posemill.formats.registry import export_tracks, writable
 if TYPE_CHECKING:
     from posemill.formats.pyskl import ClipSpan
     from posemill.pose.track import MediumTracks
-    from posemill.review.labelled import Labelled
 
-SHORTEST_DIGEST = 6  # characters from which digits may be the beginning of a digest
 VISIBLE = "COCO: keypoints less confident are placed, not visible (1)."
 
 
@@ -41,6 +39,7 @@ def export(
 ) -> None:
     """Write tracks to OUT. WHICH: `tracks` (all that is labelled), media (beginnings of digests) or clips (numbers).
 
+    Where digits could be both, write clip:123456 or medium:123456.
     Corrected keypoints are what people said. What becomes of unseen keypoints is in docs/howto/formats.md.
 
     \b
@@ -55,10 +54,11 @@ def export(
 
 def _chosen(which: Sequence[str], datasets: Sequence[str]) -> tuple[list[MediumTracks], dict[str, list[ClipSpan]]]:
     """Return the tracks of what is named, and the clips of each medium."""
-    from posemill.review.labelled import open_labelled, whole_digest
+    from posemill.review.labelled import open_labelled
     from posemill.settings import Settings
     from posemill.store.catalog import clips
     from posemill.store.postgres import open_engine
+    from posemill.store.references import resolve
 
     settings = Settings.from_env()
     engine = open_engine(settings)
@@ -66,13 +66,22 @@ def _chosen(which: Sequence[str], datasets: Sequence[str]) -> tuple[list[MediumT
     spans: dict[str, list[ClipSpan]] = {}
     try:
         with engine.connect() as connection:
-            labelled = open_labelled(settings, connection)
-            known = _Clips.of(clips(connection))
+            labelled, by_medium = open_labelled(settings, connection), defaultdict(list)
+            for row in clips(connection):
+                by_medium[row["medium"]].append(_span(row))
             for name in which:
-                for digest, rows in _named(name, labelled, known, datasets, partial(whole_digest, connection)):
-                    tracks = labelled.tracks(digest)
-                    media.append(_within(tracks, _span(rows[0])) if known.number(name) is not None else tracks)
-                    spans[digest] = [_span(row) for row in rows]
+                if name == "tracks":
+                    rows = labelled.rows.items()
+                    digests = [d for d, row in rows if not datasets or row["dataset"] in datasets]
+                    media += [labelled.tracks(digest) for digest in digests]
+                    spans |= {digest: by_medium[digest] for digest in digests}
+                    continue
+                reference = resolve(connection, name)
+                digest = reference.medium["digest"]
+                span = None if reference.clip is None else _span(reference.clip)
+                tracks = labelled.tracks(digest)
+                media.append(tracks if span is None else _within(tracks, span))
+                spans[digest] = by_medium[digest] if span is None else [span]
     finally:
         engine.dispose()
     if len({tracks.medium for tracks in media}) != len(media):
@@ -80,45 +89,6 @@ def _chosen(which: Sequence[str], datasets: Sequence[str]) -> tuple[list[MediumT
     if not media:
         raise InputError("nothing of this is labelled with the parameters of params.yaml: `posemill label`")
     return media, spans
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Clips:
-    """Database rows of the clips, by number and by medium."""
-
-    by_number: dict[int, Any]
-    by_medium: dict[str, list[Any]]
-
-    @classmethod
-    def of(cls, rows: Iterable[Any]) -> _Clips:
-        by_medium: dict[str, list[Any]] = {}
-        by_number = {}
-        for row in rows:
-            by_number[row["clip"]] = row
-            by_medium.setdefault(row["medium"], []).append(row)
-        return cls(by_number, by_medium)
-
-    def number(self, name: str) -> int | None:
-        """Return the clip's number; None for the beginning of a digest, which may have digits only."""
-        is_clip = name.isdigit() and (int(name) in self.by_number or len(name) < SHORTEST_DIGEST)
-        return int(name) if is_clip else None
-
-
-def _named(
-    name: str, labelled: Labelled, known: _Clips, datasets: Sequence[str], digest_of: Callable[[str], str]
-) -> list[tuple[str, list[Any]]]:
-    """Return (digest, clips) of one word of WHICH."""
-    if name == "tracks":
-        rows = labelled.rows.items()
-        return [(d, known.by_medium.get(d, [])) for d, row in rows if not datasets or row["dataset"] in datasets]
-    number = known.number(name)
-    if number is None:
-        digest = digest_of(name)
-        return [(digest, known.by_medium.get(digest, []))]
-    if number not in known.by_number:
-        raise InputError(f"there is no clip {name}: see `posemill segments list`")
-    clip = known.by_number[number]
-    return [(clip["medium"], [clip])]
 
 
 def _span(row: Any) -> ClipSpan:

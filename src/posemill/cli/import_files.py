@@ -1,4 +1,4 @@
-"""`posemill import pyskl`, `coco`, `table`, `videos`: the forms in which people hand data sets on."""
+"""`posemill import pyskl`, `coco`, `table`, `videos`: exchange formats of data sets."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from posemill.cli.importing import (
     assumed,
     camera,
     common,
-    run,
+    print_result,
+    run_import,
     size_of,
-    tell,
     virtual,
 )
 from posemill.cli.output import progress
 from posemill.cli.sources import opened
 
 if TYPE_CHECKING:
+    from posemill.ingest.keypoints import Faulty
     from posemill.ingest.projection import Depth, Up
 
 
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
 @click.option("--dataset", help="Its name here; default: the file's.")
 @click.option("--split", help="Part of the names of its lists, such as xsub, or none; needed where it has many.")
 @click.option("--classes", type=PATH, help="One activity a line, in the order of the labels.")
-@click.option("--skeleton", "points", help=f"{SKELETON} Default: by the number of keypoints (docs/howto/import.md).")
+@click.option(
+    "--skeleton", "skeleton_name", help=f"{SKELETON} Default: by the number of keypoints (docs/howto/import.md)."
+)
 @click.option("--subject", help=SUBJECT)
 @click.option("--fps", default=30.0, show_default=True, type=FPS, help="Not in the data; assumed.")
 @camera
@@ -44,7 +47,7 @@ def pyskl(
     dataset: str | None,
     split: str | None,
     classes: Path | None,
-    points: str | None,
+    skeleton_name: str | None,
     subject: str | None,
     fps: float,
     yaw: float,
@@ -65,14 +68,16 @@ def pyskl(
       posemill import pyskl ntu60_3danno.pkl --split xsub --classes nturgbd_120.txt --depth keep
     """
     from posemill.ingest.datasets import pyskl as data
-    from posemill.ingest.keypoints import Collection
+    from posemill.ingest.keypoints import SequenceSource
     from posemill.pose.definition import chosen
 
     name = dataset or path.stem
-    body = chosen(points) if points else None
-    reading = data.Reading(name, fps, activities(classes), body, subject, virtual(yaw, pitch, focal, size, up, depth))
-    read = partial(data.sequences, path, reading, split=split)
-    run(Collection(name, f"PYSKL annotations {path.name}; {assumed(fps)}", path, read), None, **how)
+    skeleton = chosen(skeleton_name) if skeleton_name else None
+    options = data.ReadOptions(
+        name, fps, activities(classes), skeleton, subject, virtual(yaw, pitch, focal, size, up, depth)
+    )
+    read = partial(data.sequences, path, options, split=split)
+    run_import(SequenceSource(name, f"PYSKL annotations {path.name}; {assumed(fps)}", path, read), None, **how)
 
 
 @click.command("coco")
@@ -87,10 +92,10 @@ def coco(path: Path, dataset: str, split: str | None, **how: Any) -> None:
       posemill import coco person_keypoints_val2017.json
     """
     from posemill.ingest.datasets import coco as data
-    from posemill.ingest.keypoints import Collection
+    from posemill.ingest.keypoints import SequenceSource
 
     read = partial(data.sequences, path, dataset=dataset, split=split)
-    run(Collection(dataset, f"COCO keypoints {path.name}", path, read, motion=False), None, **how)
+    run_import(SequenceSource(dataset, f"COCO keypoints {path.name}", path, read, require_motion=False), None, **how)
 
 
 @click.command("table")
@@ -98,7 +103,7 @@ def coco(path: Path, dataset: str, split: str | None, **how: Any) -> None:
 @click.option("--dataset", help="Its name here; default: the file's or folder's.")
 @click.option("--size", help="Width x height of the picture, such as 1280x720, where the table does not say it.")
 @click.option("--fps", type=FPS, help="Frames per second, where the table does not say it.")
-@click.option("--skeleton", "points", help=f"{SKELETON} Default: by the names of the columns.")
+@click.option("--skeleton", "skeleton_name", help=f"{SKELETON} Default: by the names of the columns.")
 @click.option("--classes", type=PATH, help="The known activities, one a line; others are faulty.")
 @click.option(
     "--depth",
@@ -120,7 +125,7 @@ def table(
     dataset: str | None,
     size: str | None,
     fps: float | None,
-    points: str | None,
+    skeleton_name: str | None,
     classes: Path | None,
     depth: str,
     up: Up,
@@ -137,14 +142,16 @@ def table(
       posemill import table mocap.csv --fps 60 --depth keep --up z
     """
     from posemill.ingest.datasets import table as data
-    from posemill.ingest.keypoints import Collection
+    from posemill.ingest.keypoints import SequenceSource
     from posemill.pose.definition import chosen
 
     width, height = size_of(size) if size else (None, None)
     name = dataset or path.stem
-    told = data.Told(name, width, height, fps, chosen(points) if points else None, up if depth == "keep" else None)
-    read = partial(data.sequences, path, told)
-    run(Collection(name, f"tracks of {path.name}", path, read, classes=activities(classes)), None, **how)
+    defaults = data.TableDefaults(
+        name, width, height, fps, chosen(skeleton_name) if skeleton_name else None, up if depth == "keep" else None
+    )
+    read = partial(data.sequences, path, defaults)
+    run_import(SequenceSource(name, f"tracks of {path.name}", path, read, classes=activities(classes)), None, **how)
 
 
 @click.command("videos")
@@ -154,7 +161,13 @@ def table(
 @click.option("--classes", type=PATH, help="The known activities, one a line; others are faulty.")
 @common
 def videos(
-    path: Path, dataset: str | None, subject: str | None, classes: Path | None, faulty: str, quiet: bool, as_json: bool
+    path: Path,
+    dataset: str | None,
+    subject: str | None,
+    classes: Path | None,
+    faulty: Faulty,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Videos by class: <class>/<video>, or train/<class>/<video> and test/<class>/<video>.
 
@@ -163,13 +176,13 @@ def videos(
     """
     from dataclasses import asdict
 
-    from posemill.ingest.current_user import who
+    from posemill.ingest.current_user import current_user
     from posemill.ingest.datasets import videos as data
 
     name = dataset or path.resolve().name
-    rows = data.found(path, dataset=name, subject=subject)
+    rows = data.video_entries(path, dataset=name, subject=subject)
     with progress("looking", len(rows), quiet or as_json) as step:
-        faults = data.look(rows, activities(classes), step)
+        faults = data.find_faults(rows, activities(classes), step)
     with opened() as (engine, store), progress("adding", len(rows) - len(faults), quiet or as_json) as step:
         done = data.import_videos(
             engine,
@@ -177,11 +190,11 @@ def videos(
             rows,
             faults,
             dataset=name,
-            annotated_by=who(),
+            annotated_by=current_user(),
             faulty=faulty,
-            advance=step,  # type: ignore[arg-type]
+            advance=step,
         )
     figures = asdict(done)
     unreadable = [f"{source}: {reason}" for source, reason in figures.pop("unreadable")]
     lines = [*unreadable, *(f"{entry.source}: {reason}" for entry, reason in faults.items())]
-    tell(figures, list(figures.pop("conflicts")), lines, quiet, as_json)
+    print_result(figures, list(figures.pop("conflicts")), lines, quiet, as_json)

@@ -1,4 +1,4 @@
-"""`posemill import penn-action`, `jhmdb`, `ntu`: published data sets in the form in which they are published."""
+"""`posemill import penn-action`, `jhmdb`, `ntu`: published data sets in their published form."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from posemill.cli.importing import FPS, PATH, activities, assumed, camera, common, run, virtual
+from posemill.cli.importing import FPS, PATH, activities, assumed, camera, common, run_import, virtual
 
 if TYPE_CHECKING:
+    from posemill.ingest.datasets.ntu import Picture
     from posemill.ingest.projection import Depth, Up
 
 
@@ -29,11 +30,11 @@ def penn_action(path: Path, fps: float, **how: Any) -> None:
       posemill import penn-action labels.tar.gz
     """
     from posemill.ingest.datasets import penn_action as penn
-    from posemill.ingest.keypoints import Collection
+    from posemill.ingest.keypoints import SequenceSource
 
     origin = f"Penn Action, keypoints only; {assumed(fps)}"
     read = lambda: penn.sequences(penn.read_files(path), fps)  # noqa: E731
-    run(Collection(penn.DATASET, origin, path, read, nobody=True), penn.count_files(path), **how)
+    run_import(SequenceSource(penn.DATASET, origin, path, read, allow_empty=True), penn.count_files(path), **how)
 
 
 @click.command("jhmdb")
@@ -48,16 +49,16 @@ def jhmdb(path: Path, split: str, fps: float, **how: Any) -> None:
       posemill import jhmdb JHMDB/ --split 1
     """
     from posemill.ingest.datasets import jhmdb as data
-    from posemill.ingest.keypoints import Collection
+    from posemill.ingest.keypoints import SequenceSource
 
     number = None if split == "none" else int(split)
-    what = Collection(
+    source = SequenceSource(
         data.DATASET,
         f"JHMDB, joint positions, split {split}; {assumed(fps)}",
         path,
         partial(data.sequences, path, split=number, fps=fps),
     )
-    run(what, data.count(path), **how)
+    run_import(source, data.count(path), **how)
 
 
 @click.command("ntu")
@@ -69,7 +70,7 @@ def jhmdb(path: Path, split: str, fps: float, **how: Any) -> None:
 @common
 def ntu(
     path: Path,
-    picture: str,
+    picture: Picture,
     split: str,
     classes: Path | None,
     yaw: float,
@@ -91,7 +92,7 @@ def ntu(
       posemill import ntu nturgb+d_skeletons/ --depth keep
     """
     from posemill.ingest.datasets import ntu as data
-    from posemill.ingest.keypoints import Collection
+    from posemill.ingest.keypoints import SequenceSource
 
     seen_by = virtual(yaw, pitch, focal, size, up, depth)
     picture = "virtual" if depth == "keep" else picture
@@ -99,4 +100,6 @@ def ntu(
     read = partial(
         data.sequences, path, picture=picture, camera=seen_by, classes=activities(classes), split=split == "xsub"
     )
-    run(Collection(data.DATASET, f"NTU RGB+D, skeletons, picture {seen}", path, read), data.count(path), **how)
+    run_import(
+        SequenceSource(data.DATASET, f"NTU RGB+D, skeletons, picture {seen}", path, read), data.count(path), **how
+    )

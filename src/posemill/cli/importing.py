@@ -1,4 +1,4 @@
-"""What the forms of `posemill import` share: their options, and how they go in and are told."""
+"""Options and report shared by the formats of `posemill import`."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from posemill.cli.sources import opened
 from posemill.errors import InputError
 
 if TYPE_CHECKING:
-    from posemill.ingest.keypoints import Collection
+    from posemill.ingest.keypoints import Faulty, SequenceSource
     from posemill.ingest.projection import Depth, Up, VirtualCamera
 
 PATH = click.Path(path_type=Path, exists=True)
 FPS = click.FloatRange(min=0.1, max=1000)
 SKELETON = "The keypoints: a name such as kinect-20, or a JSON file with name, keypoints, edges and pairs."
-SUBJECT = "Regular expression whose group in a name says who it is, such as 'P(\\d+)'."
+SUBJECT = "Regular expression whose group in a name is the subject, such as 'P(\\d+)'."
 
 
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that every form has."""
+    """Add the options that every format has."""
     faulty = click.option(
         "--faulty",
         type=click.Choice(["quarantine", "refuse"]),
         default="quarantine",
         show_default=True,
-        help="Set what is faulty aside and take the others, or take nothing.",
+        help="Put faulty samples into quarantine and import the others, or import nothing.",
     )
     return faulty(modes(command))
 
 
 def camera(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The virtual camera that keypoints in metres need, or whether they keep all three axes."""
+    """Add the options of the virtual camera for keypoints in metres."""
     for option in (
         click.option(
             "--up",
@@ -50,7 +50,7 @@ def camera(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(["project", "keep"]),
             default="project",
             show_default=True,
-            help="What becomes of metres: x and y as the camera sees them, or x, y and z.",
+            help="Depth of metres: x and y as the camera sees them, or x, y and z.",
         ),
         click.option("--size", default="1920x1080", show_default=True, help="Of the virtual camera's picture."),
         click.option("--focal", default=1000.0, show_default=True, help="Its focal length, pixels."),
@@ -61,9 +61,9 @@ def camera(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def run(what: Collection, total: int | None, faulty: str, quiet: bool, as_json: bool) -> None:
-    """Import a collection and tell what came of it. total: its size, for a progress bar."""
-    from posemill.ingest.current_user import who
+def run_import(source: SequenceSource, total: int | None, faulty: Faulty, quiet: bool, as_json: bool) -> None:
+    """Import a data set and print the result. total: its size, for a progress bar."""
+    from posemill.ingest.current_user import current_user
     from posemill.ingest.keypoints import import_sequences
 
     with (
@@ -71,41 +71,41 @@ def run(what: Collection, total: int | None, faulty: str, quiet: bool, as_json: 
         progress("importing", total, quiet or as_json) as step,
         engine.begin() as connection,
     ):
-        done = import_sequences(connection, store, what, annotated_by=who(), faulty=faulty, advance=step)  # type: ignore[arg-type]
+        done = import_sequences(connection, store, source, annotated_by=current_user(), faulty=faulty, advance=step)
     figures = {name: getattr(done, name) for name in ("sequences", "frames", "media_added", "clips_added")}
-    tell(figures, list(done.conflicts), list(done.faults), quiet, as_json)
+    print_result(figures, list(done.conflicts), list(done.faults), quiet, as_json)
 
 
-def tell(figures: dict[str, Any], conflicts: list[str], faults: list[str], quiet: bool, as_json: bool) -> None:
-    """Figures, and every conflict and fault: as JSON, or by number with the sentences on stderr."""
+def print_result(figures: dict[str, Any], conflicts: list[str], faults: list[str], quiet: bool, as_json: bool) -> None:
+    """Print figures, and every conflict and fault: as JSON, or by number with the sentences on stderr."""
     lists = {"conflicts": conflicts, "faults": faults}
-    say(figures | (lists if as_json else {name: len(what) for name, what in lists.items()}), quiet, as_json)
+    say(figures | (lists if as_json else {name: len(sentences) for name, sentences in lists.items()}), quiet, as_json)
     if not as_json:
         for line in (*conflicts, *(f"in quarantine: {fault}" for fault in faults)):
             click.echo(line, err=True)
 
 
 def assumed(fps: float) -> str:
-    """What the origin of a dataset says of a frame rate that its files do not give."""
+    """Sentence for a dataset's origin about a frame rate that its files do not give."""
     return f"no frame rate is given, {fps:g} frames per second assumed"
 
 
 def activities(path: Path | None) -> list[str] | None:
-    """The activities that a file lists; None without one."""
+    """Return the activities that a file lists; None without one."""
     from posemill.ingest.datasets.sequence import read_classes
 
     return None if path is None else read_classes(path)
 
 
 def virtual(yaw: float, pitch: float, focal: float, size: str, up: Up, depth: Depth) -> VirtualCamera:
-    """The camera of these options."""
+    """Return the virtual camera of these options."""
     from posemill.ingest.projection import VirtualCamera
 
     return VirtualCamera(yaw, pitch, focal, *size_of(size), up, depth)
 
 
 def size_of(text: str) -> tuple[int, int]:
-    """Width and height, pixels, of a text such as 1280x720."""
+    """Parse a size in pixels such as 1280x720 into width and height."""
     match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
     if match is None:
         raise InputError(f"--size should be width x height in pixels, such as 1280x720, came {text!r}")

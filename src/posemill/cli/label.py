@@ -1,4 +1,4 @@
-"""`posemill label`: poses without DVC."""
+"""`posemill label`: label poses without DVC."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--plan", "only_plan", is_flag=True, help="Only say what would be done, and how long it would take.")
+@click.option("--plan", "only_plan", is_flag=True, help="Show the plan and its duration; label nothing.")
 @click.option("--quiet", is_flag=True, help="Only errors.")
 @click.option("--json", "as_json", is_flag=True, help="JSON lines: one object a finished chunk, a summary last.")
 def label(only_plan: bool, quiet: bool, as_json: bool) -> None:
@@ -34,12 +34,12 @@ def label(only_plan: bool, quiet: bool, as_json: bool) -> None:
     settings = Settings.from_env()
     section = params.load(settings.workspace / "params.yaml").label
     with open_session(section, settings) as session:
-        plan = make_plan(session.labeller, session.ledger, session.videos, len(session.aside))
+        plan = make_plan(session.labeller, session.ledger, session.videos, len(session.quarantined))
         if only_plan:
-            _say(asdict(plan), _planned(plan), quiet, as_json)
+            _report(asdict(plan), _planned(plan), quiet, as_json)
             return
         figures = _label(session, plan, quiet, as_json)
-    _say({"event": "summary", **figures}, _line(figures), quiet, as_json)
+    _report({"event": "summary", **figures}, _line(figures), quiet, as_json)
 
 
 def _label(session: Any, plan: Plan, quiet: bool, as_json: bool) -> dict[str, int]:
@@ -48,7 +48,7 @@ def _label(session: Any, plan: Plan, quiet: bool, as_json: bool) -> dict[str, in
 
     with progress(quiet, as_json) as report:
         label_backlog(session.labeller, session.ledger, session.videos, report)
-    fresh = len(session.set_aside().keys() & {row["digest"] for row in session.videos})
+    fresh = len(session.quarantined_now().keys() & {row["digest"] for row in session.videos})
     return {"labelled": plan.new - fresh, "cached": plan.cached, "quarantined": plan.quarantined + fresh}
 
 
@@ -72,8 +72,8 @@ def _planned(plan: Plan) -> str:
 def _frames(plan: Plan) -> str:
     known = [f"{plan.frames} frames"] if plan.frames or not plan.unmeasured else []
     if plan.unmeasured:
-        guessed = "" if plan.guessed is None else f" (about {plan.guessed} frames)"
-        known.append(f"{plan.unmeasured} video{'s' * (plan.unmeasured > 1)} not measured yet{guessed}")
+        estimated = "" if plan.estimated is None else f" (about {plan.estimated} frames)"
+        known.append(f"{plan.unmeasured} video{'s' * (plan.unmeasured > 1)} not measured yet{estimated}")
     return " and ".join(known)
 
 
@@ -81,7 +81,7 @@ def _line(figures: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {number}" for name, number in figures.items())
 
 
-def _say(machine: Mapping[str, Any], people: str, quiet: bool, as_json: bool) -> None:
+def _report(machine: Mapping[str, Any], people: str, quiet: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(machine))
     elif not quiet:

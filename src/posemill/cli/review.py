@@ -1,4 +1,4 @@
-"""`posemill review`: the worst stretches of all tracks, out to an annotation tool, and back as corrections."""
+"""`posemill review`: rank the worst intervals of all tracks, export them to an annotation tool, import corrections."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from posemill.review.labelled import Labelled
 
-BY = click.option("--by", help="Who says so; default: user@host.")
+BY = click.option("--by", help="Annotator; default: user@host.")
 COLUMNS = ("item", "priority", "medium", "person", "start_s", "end_s", "reason", "state")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
 
 @click.group()
 def review() -> None:
-    """Look at what the labeller did worst, and correct it. What people say wins over what was found.
+    """Review and correct the worst poses of the labeller. Corrections take precedence over its keypoints.
 
     \b
       posemill review queue --limit 50
@@ -36,24 +36,26 @@ def review() -> None:
 
 
 @review.command("queue")
-@click.option("--limit", default=100, show_default=True, help="How many of the worst stretches are queued.")
+@click.option("--limit", default=100, show_default=True, help="How many of the worst intervals are queued.")
 @AS_JSON
 def queue_(limit: int, as_json: bool) -> None:
-    """Rank all labelled videos, queue the worst stretches and list what is open.
+    """Rank all labelled videos, queue the worst intervals and list what is open.
 
     \b
     Doing it again changes nothing; what was answered stays answered:
       posemill review queue --limit 50
     """
-    from posemill.ingest.current_user import who
+    from posemill.ingest.current_user import current_user
     from posemill.review.ranking import rank
     from posemill.store.reviews import queue, review_items
 
     with _labelled() as (connection, labelled):
         if not labelled.videos:
             raise InputError("no video is labelled with the parameters of params.yaml: `posemill label`")
-        found = rank(labelled)
-        done = queue(connection, found[:limit], added_by=who(), found=found, media=labelled.videos)
+        candidates = rank(labelled)
+        done = queue(
+            connection, candidates[:limit], added_by=current_user(), candidates=candidates, media=labelled.videos
+        )
         rows = review_items(connection, limit=limit)
     table(rows, COLUMNS, as_json, "nothing looks wrong in what is labelled")
     if not as_json:
@@ -83,7 +85,7 @@ def list_(state: str, limit: int | None, as_json: bool) -> None:
 @click.argument("item", type=int)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Default: review-ITEM.png.")
 def show(item: int, out: Path | None) -> None:
-    """Write a picture of a stretch: the person's worst frames, each with the one before it.
+    """Write a contact sheet of an item: the person's worst frames, each with the one before it.
 
     \b
       posemill review show 3
@@ -103,18 +105,18 @@ def show(item: int, out: Path | None) -> None:
 @click.argument("items", type=int, nargs=-1, required=True)
 @BY
 def dismiss(items: tuple[int, ...], by: str | None) -> None:
-    """Say that these stretches are right as they are.
+    """Dismiss items that are right as they are.
 
     \b
       posemill review dismiss 3 4 --by anna
     """
-    from posemill.ingest.current_user import who
+    from posemill.ingest.current_user import current_user
     from posemill.store.reviews import answer, review_item
 
     with _transaction() as connection:
         for item in items:
             review_item(connection, item)  # an unknown one stops it
-        closed = answer(connection, items, "dismissed", annotated_by=by or who())
+        closed = answer(connection, items, "dismissed", annotated_by=by or current_user())
     click.echo(f"{closed} dismissed")
 
 
@@ -148,26 +150,26 @@ def export(out: Path, form: Any, limit: int, frames: int, image_root: str | None
 @BY
 @modes
 def import_(file: Path, by: str | None, quiet: bool, as_json: bool) -> None:
-    """Take back what annotators corrected (FILE: as exported, changed; or CVAT's or Label Studio's own export).
+    """Import what annotators corrected (FILE: as exported, changed; or CVAT's or Label Studio's own export).
 
     \b
-    All of a file or nothing of it; what was said before is kept, with who and when:
+    All of a file or nothing of it; earlier corrections are kept, with annotator and time:
       posemill review import review/annotations.xml --by anna
     """
-    from posemill.ingest.current_user import who
+    from posemill.ingest.current_user import current_user
     from posemill.review.inbound import import_answers
 
     with _labelled() as (connection, labelled):
-        done = import_answers(connection, labelled, file, by or who())
+        done = import_answers(connection, labelled, file, by or current_user())
     say(asdict(done), quiet, as_json)
 
 
 @review.command("corrections")
 @click.option("--medium", help="Only this medium: the beginning of its digest.")
-@click.option("--history", is_flag=True, help="Also what was said before.")
+@click.option("--history", is_flag=True, help="Also closed corrections.")
 @AS_JSON
 def corrections_(medium: str | None, history: bool, as_json: bool) -> None:
-    """List corrected keypoints, with who and when.
+    """List corrected keypoints, with annotator and time.
 
     \b
       posemill review corrections --history
@@ -186,16 +188,16 @@ def corrections_(medium: str | None, history: bool, as_json: bool) -> None:
 @click.argument("numbers", type=int, nargs=-1, required=True)
 @BY
 def undo(numbers: tuple[int, ...], by: str | None) -> None:
-    """End corrections: what the labeller found counts again. Their rows are kept.
+    """Undo corrections: the labeller's keypoints count again. Their rows are kept.
 
     \b
       posemill review undo 12 13
     """
-    from posemill.ingest.current_user import who
-    from posemill.store.corrections import end_corrections
+    from posemill.ingest.current_user import current_user
+    from posemill.store.corrections import close_corrections
 
     with _transaction() as connection:
-        ended = end_corrections(connection, numbers, by or who())
+        ended = close_corrections(connection, numbers, by or current_user())
     others = len(set(numbers)) - ended
     click.echo(f"{ended} ended" + (f", {others} did not hold: see `posemill review corrections`" if others else ""))
 

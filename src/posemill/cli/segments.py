@@ -1,4 +1,4 @@
-"""`posemill segments`: what stretches of media show, and who said so."""
+"""`posemill segments`: list, add, correct and remove activity segments."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from posemill.cli.clip_options import claim_options
 from posemill.cli.output import table
 from posemill.settings import Settings
+from posemill.store.clip_fields import FIELDS, HISTORY
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-BY = click.option("--by", help="Who says so; default: user@host.")
+BY = click.option("--by", help="Annotator; default: user@host.")
 
 
 @click.group()
 def segments() -> None:
-    """List and correct activity segments. What was said before is kept, with who and when.
+    """List and correct activity segments. Earlier versions are kept, with annotator and time.
 
     \b
       posemill segments list --medium 3fa9c1
@@ -32,32 +34,19 @@ def segments() -> None:
 @segments.command("list")
 @click.option("--medium", help="Only this medium: the beginning of its digest.")
 @click.option("--dataset", help="Only this dataset.")
-@click.option("--history", is_flag=True, help="Also what was said before.")
+@click.option("--history", is_flag=True, help="Also closed segments.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_(medium: str | None, dataset: str | None, history: bool, as_json: bool) -> None:
-    """List segments: what holds now, and with --history what was said before.
+    """List current segments, and with --history also closed ones.
 
     \b
       posemill segments list --medium 3fa9c1 --history
     """
-    from posemill.ingest import segments as known
+    from posemill.ingest import segments as annotated
 
     with _transaction() as connection:
-        rows = known.listed(connection, medium=medium, dataset=dataset, history=history)
-    names = [
-        "clip",
-        "medium",
-        "start_s",
-        "end_s",
-        "activity",
-        "subject",
-        "camera",
-        "split",
-        "dataset",
-        "annotated_by",
-        "annotated_at",
-    ]
-    names += ["valid_to", "closed_by", "superseded_by"] if history else []
+        rows = annotated.list_segments(connection, medium=medium, dataset=dataset, history=history)
+    names = ["clip", "medium", *FIELDS, "dataset", "annotated_by", "annotated_at", *(HISTORY if history else ())]
     table(rows, names, as_json, "no segments: add some with `posemill add` or `posemill segments set`")
 
 
@@ -65,42 +54,31 @@ def list_(medium: str | None, dataset: str | None, history: bool, as_json: bool)
 @click.argument("medium")
 @click.option("--start", "start_s", default=0.0, show_default=True, help="Seconds from the medium's start.")
 @click.option("--end", "end_s", type=float, help="Seconds; default: the medium's end.")
-@click.option("--activity", help="What it shows.")
-@click.option("--subject", help="Who is in it.")
-@click.option("--camera", help="Which camera took it.")
+@claim_options()
 @BY
-def set_(
-    medium: str,
-    start_s: float,
-    end_s: float | None,
-    activity: str | None,
-    subject: str | None,
-    camera: str | None,
-    by: str | None,
-) -> None:
-    """Say what a stretch of a medium shows (MEDIUM: the beginning of its digest).
+def set_(medium: str, start_s: float, end_s: float | None, by: str | None, **claims: Any) -> None:
+    """Add a segment, or fill in what is empty in it (MEDIUM: the beginning of its digest).
 
     \b
       posemill segments set 3fa9c1 --start 2 --end 7.5 --activity squat
     """
-    from posemill.ingest import segments as known
-    from posemill.ingest.current_user import who
+    from posemill.ingest import segments as annotated
+    from posemill.ingest.current_user import current_user
 
-    claims = {"activity": activity, "subject": subject, "camera": camera}
     with _transaction() as connection:
         click.echo(
-            known.set_segment(connection, medium, start_s=start_s, end_s=end_s, annotated_by=by or who(), **claims)
+            annotated.set_segment(
+                connection, medium, start_s=start_s, end_s=end_s, annotated_by=by or current_user(), **claims
+            )
         )
 
 
 @segments.command("correct")
 @click.argument("clip", type=int)
-@click.option("--activity", help="What it shows.")
 @click.option("--start", "start_s", type=float, help="Seconds from the medium's start.")
 @click.option("--end", "end_s", type=float, help="Seconds from the medium's start.")
-@click.option("--subject", help="Who is in it.")
-@click.option("--camera", help="Which camera took it.")
-@click.option("--unlabelled", is_flag=True, help="Take its activity away.")
+@claim_options()
+@click.option("--unlabelled", is_flag=True, help="Clear its activity.")
 @BY
 def correct(clip: int, unlabelled: bool, by: str | None, **given: Any) -> None:
     """Correct a segment (CLIP: its number in `posemill segments list`). The old row is kept.
@@ -109,14 +87,14 @@ def correct(clip: int, unlabelled: bool, by: str | None, **given: Any) -> None:
       posemill segments correct 17 --activity lunge --by anna
       posemill segments correct 17 --start 1.5 --end 6
     """
-    from posemill.ingest import segments as known
-    from posemill.ingest.current_user import who
+    from posemill.ingest import segments as annotated
+    from posemill.ingest.current_user import current_user
 
     changes = {name: value for name, value in given.items() if value is not None}
     if unlabelled:
         changes["activity"] = None
     with _transaction() as connection:
-        number = known.correct(connection, clip, by or who(), **changes)
+        number = annotated.correct(connection, clip, by or current_user(), **changes)
     click.echo(f"clip {clip} is unchanged" if number == clip else f"clip {number} takes the place of {clip}")
 
 
@@ -124,16 +102,16 @@ def correct(clip: int, unlabelled: bool, by: str | None, **given: Any) -> None:
 @click.argument("clip", type=int)
 @BY
 def remove(clip: int, by: str | None) -> None:
-    """Say that a segment is none (its row is kept, ended).
+    """Remove a segment (its row is kept, closed).
 
     \b
       posemill segments remove 17
     """
-    from posemill.ingest.current_user import who
+    from posemill.ingest.current_user import current_user
     from posemill.store import catalog
 
     with _transaction() as connection:
-        catalog.remove_clip(connection, clip, by or who())
+        catalog.remove_clip(connection, clip, by or current_user())
     click.echo(f"clip {clip} is ended")
 
 

@@ -1,14 +1,15 @@
-"""`posemill add`, `capture`: how media come in. `media`, `quarantine`, `segments`: what is known of them."""
+"""`posemill add`, `capture`, `media`, `quarantine`: media in, listed and set aside."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from posemill.cli.clip_options import claim_options
 from posemill.cli.output import modes, progress, say, table
 from posemill.cli.segments import segments
 from posemill.errors import InputError
@@ -24,23 +25,17 @@ __all__ = ["add", "capture", "media", "opened", "quarantine", "segments"]
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--activity", help="What the videos show.")
+@claim_options()
 @click.option("--activity-from-folder", is_flag=True, help="The folder of a video names its activity.")
-@click.option("--subject", help="Who is in them; people are never split between training and test.")
-@click.option("--camera", help="Which camera took them.")
-@click.option("--split", type=click.Choice(["train", "test"]), help="The official split, where there is one.")
 @click.option("--dataset", default="own", show_default=True, help="The dataset they belong to.")
 @modes
 def add(
     paths: tuple[Path, ...],
-    activity: str | None,
     activity_from_folder: bool,
-    subject: str | None,
-    camera: str | None,
-    split: str | None,
     dataset: str,
     quiet: bool,
     as_json: bool,
+    **claims: str | None,
 ) -> None:
     """Add videos: files, folders, or a manifest of segments (.csv or .parquet).
 
@@ -54,21 +49,19 @@ def add(
     """
     from dataclasses import asdict
 
-    from posemill.ingest.current_user import who
+    from posemill.ingest.current_user import current_user
     from posemill.ingest.entry import add_entries
     from posemill.ingest.folder import entries
 
-    if activity and activity_from_folder:
+    if claims["activity"] and activity_from_folder:
         raise InputError("give --activity or --activity-from-folder, not both")
-    found = entries(
-        paths, activity=activity, subject=subject, camera=camera, split=split, activity_from_folder=activity_from_folder
-    )
-    files = len({entry.path for entry in found})
+    wanted = entries(paths, activity_from_folder=activity_from_folder, **claims)
+    files = len({entry.path for entry in wanted})
     with opened() as (engine, store), progress("adding", files, quiet or as_json) as step:
-        added = asdict(add_entries(engine, store, found, dataset=dataset, annotated_by=who(), advance=step))
+        added = asdict(add_entries(engine, store, wanted, dataset=dataset, annotated_by=current_user(), advance=step))
     conflicts, unreadable = added.pop("conflicts"), dict(added.pop("unreadable"))
-    told = {"conflicts": list(conflicts), "unreadable": unreadable}
-    say({**added, **(told if as_json else {name: len(what) for name, what in told.items()})}, quiet, as_json)
+    lists = {"conflicts": list(conflicts), "unreadable": unreadable}
+    say({**added, **(lists if as_json else {name: len(rows) for name, rows in lists.items()})}, quiet, as_json)
     if not as_json:
         for line in (*conflicts, *(f"{source} is in quarantine: {reason}" for source, reason in unreadable.items())):
             click.echo(line, err=True)
@@ -77,22 +70,18 @@ def add(
 @click.command()
 @click.argument("source")
 @click.option("--seconds", default=10.0, show_default=True, help="How long to record.")
-@click.option("--activity", help="What is shown.")
-@click.option("--subject", help="Who is in it.")
-@click.option("--camera", help="Name of the camera; default: the source, without user and password.")
+@claim_options(camera="Name of the camera; default: the source, without user and password.")
 @click.option("--dataset", default="own", show_default=True, help="The dataset it belongs to.")
 @click.option("--keep", type=click.Path(path_type=Path, dir_okay=False), help="Keep the recording here as well.")
 @modes
 def capture(
     source: str,
     seconds: float,
-    activity: str | None,
-    subject: str | None,
-    camera: str | None,
     dataset: str,
     keep: Path | None,
     quiet: bool,
     as_json: bool,
+    **claims: str | None,
 ) -> None:
     """Record from a camera (its number), a stream (its URL) or a file, and add the recording.
 
@@ -103,14 +92,15 @@ def capture(
     import tempfile
     from datetime import UTC, datetime
 
-    from posemill.ingest.camera import public_name, record
-    from posemill.ingest.current_user import who
+    from posemill.ingest.camera import record, redacted_source
+    from posemill.ingest.current_user import current_user
     from posemill.ingest.register import register_video
 
-    name = public_name(source)
+    name = redacted_source(source)
     with tempfile.TemporaryDirectory() as folder, progress("recording, frames", None, quiet or as_json) as step:
         target = keep or Path(folder) / "capture.mp4"
         frames = record(source, target, seconds, lambda _: step())
+        described: dict[str, Any] = claims | {"camera": claims["camera"] or name}
         taken = f"capture {name} {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
         with opened() as (engine, store), engine.begin() as connection:
             medium = register_video(
@@ -119,10 +109,8 @@ def capture(
                 target,
                 dataset=dataset,
                 source=taken,
-                activity=activity,
-                subject=subject,
-                camera=camera or name,
-                annotated_by=who(),
+                annotated_by=current_user(),
+                **described,
             )
     say({"medium": medium if as_json else medium[:12], "frames": frames}, quiet, as_json)
 
@@ -159,7 +147,7 @@ def media(dataset: str | None, as_json: bool) -> None:
 @click.group(invoke_without_command=True)
 @click.pass_context
 def quarantine(context: click.Context) -> None:
-    """What was set aside, by which stage and why.
+    """Media, clips and tracks in quarantine, with stage and reason.
 
     \b
       posemill quarantine
@@ -172,12 +160,12 @@ def quarantine(context: click.Context) -> None:
 @quarantine.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def listed(as_json: bool = False) -> None:
-    """List what is in quarantine now."""
+    """List open entries of the quarantine."""
     from posemill.store import catalog
 
     with opened() as (engine, _), engine.connect() as connection:
         rows = catalog.open_quarantine(connection)
-    names = ["id", "what", "medium", "source", "clip", "person", "stage", "reason", "added_at"]
+    names = ["id", "entity_type", "medium", "source", "clip", "person", "stage", "reason", "added_at"]
     table(rows, names, as_json, "nothing is in quarantine")
 
 
@@ -185,11 +173,11 @@ def listed(as_json: bool = False) -> None:
 @click.argument("number", type=int)
 def release(number: int) -> None:
     """Take something out of quarantine, once its cause is gone; the stage looks at it again."""
-    from posemill.ingest.current_user import who
+    from posemill.ingest.current_user import current_user
     from posemill.store import catalog
 
     with opened() as (engine, _), engine.begin() as connection:
-        catalog.resolve_quarantine(connection, number, who())
+        catalog.resolve_quarantine(connection, number, current_user())
     click.echo(f"{number} is out of quarantine; run `dvc repro`")
 
 

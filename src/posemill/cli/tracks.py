@@ -1,4 +1,4 @@
-"""`posemill tracks`: pictures of what was found."""
+"""`posemill tracks`: overlay video and contact sheet of stored tracks."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 def tracks(which: str, folder: Path | None, pictures: int, sides: bool) -> None:
     """Draw the tracks of WHICH: a medium (the beginning of its digest) or a clip (its number).
 
+    Where digits could be both, write clip:123456 or medium:123456.
+
     \b
     Writes a video with skeletons and a contact sheet: a colour, a number and a trail for every person, interpolated
     poses lighter and their numbers in brackets. Look whether the skeletons sit on the people, and numbers stay:
@@ -40,17 +42,17 @@ def tracks(which: str, folder: Path | None, pictures: int, sides: bool) -> None:
     labeller = _labeller(settings)
     if labeller.missing([digest]):
         raise InputError(f"medium {digest[:12]} is not labelled with the parameters of params.yaml: `posemill label`")
-    found = labeller.labelled(digest)
+    tracked = labeller.labelled(digest)
     draw_tracks(
-        MediaStore(settings.store_url).fetch(digest), found, folder / digest[:12], start_s, end_s, pictures, sides
+        MediaStore(settings.store_url).fetch(digest), tracked, folder / digest[:12], start_s, end_s, pictures, sides
     )
-    people = ", ".join(map(counted, found.tracks)) or "nobody was found"
+    people = ", ".join(map(counted, tracked.tracks)) or "nobody was found"
     click.echo(f"{folder / digest[:12]}.mp4 and .png: {people}")
 
 
 def counted(track: PoseTrack) -> str:
-    """A person and how many poses, as the commands say it."""
-    from posemill.pose.interpolate import found_only
+    """Format a person with the number of poses."""
+    from posemill.pose.gaps import found_only
 
     found = len(found_only(track))
     filled = f" and {len(track) - found} interpolated" if len(track) > found else ""
@@ -65,24 +67,23 @@ def _labeller(settings: Settings) -> Labeller:
 
 
 def find(settings: Settings, which: str) -> tuple[Any, float, float]:
-    """Row of the medium, and the stretch of the clip (all of it for a medium)."""
-    from posemill.store.catalog import clips, find_medium
+    """Row of the medium, and start and end in seconds of the clip (all of it for a medium); see references.resolve."""
     from posemill.store.postgres import open_engine
+    from posemill.store.references import resolve
 
-    with open_engine(settings).connect() as connection:
-        if which.isdigit() and len(which) < 6:
-            row = next((row for row in clips(connection) if row["clip"] == int(which)), None)
-            if row is None:
-                raise InputError(f"there is no clip {which}: see `posemill segments list`")
-            end_s = float("inf") if row["end_s"] is None else row["end_s"]
-            return find_medium(connection, row["medium"]), row["start_s"], end_s
-        return find_medium(connection, which), 0.0, float("inf")
+    engine = open_engine(settings)
+    try:
+        with engine.connect() as connection:
+            reference = resolve(connection, which)
+    finally:
+        engine.dispose()
+    return reference.medium, reference.start_s, reference.end_s
 
 
 def draw_tracks(
-    path: Path, found: MediumTracks, target: Path, start_s: float, end_s: float, pictures: int, sides: bool
+    path: Path, tracked: MediumTracks, target: Path, start_s: float, end_s: float, pictures: int, sides: bool
 ) -> None:
-    """Write `target`.mp4 and `target`.png."""
+    """Write the overlay video `target`.mp4 and the contact sheet `target`.png."""
     from posemill.estimation.overlay import Overlay
     from posemill.video.draw import contact_sheet, write_png
     from posemill.video.encode import VideoWriter
@@ -92,7 +93,7 @@ def draw_tracks(
     frames, kept = (min(end_s, facts.duration_s) - start_s) * facts.fps, []
     middles = {int((part + 0.5) * frames / pictures) for part in range(pictures)}
     with VideoWriter(target.with_suffix(".mp4"), facts.fps, facts.width_px, facts.height_px) as writer:
-        for number, (frame, people) in enumerate(Overlay(found, sides).frames(path, start_s, end_s)):
+        for number, (frame, people) in enumerate(Overlay(tracked, sides).frames(path, start_s, end_s)):
             writer.write(frame.image, frame.time_s - start_s)
             if number in middles:
                 kept.append((frame.image, f"{frame.time_s:.1f} s: {', '.join(map(str, people)) or 'nobody'}"))

@@ -1,1 +1,1 @@
-"""Pose estimation: pictures and video become keypoint tracks. Importable alone: no database, no ledger."""
+"""Pose estimation: pictures and videos become poses and tracks. Importable alone: no database, no ledger."""

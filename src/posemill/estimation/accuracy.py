@@ -1,4 +1,4 @@
-"""How well found tracks agree with true ones."""
+"""Pose accuracy of estimated tracks against ground truth: OKS, recall, keypoint error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import found_only
 from posemill.pose.oks import box_area, oks
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks
@@ -20,7 +20,7 @@ FOUND = 0.5
 
 @dataclass(frozen=True, slots=True)
 class PoseAccuracy:
-    """Over all true poses in frames that were looked at.
+    """Accuracy over all true poses in the frames that were estimated.
 
     poses               number of true poses.
     mean_oks            0..1; a person who was not found counts as 0.
@@ -38,7 +38,7 @@ class PoseAccuracy:
 def best_pairs(
     found: NDArray[np.float32], truth: NDArray[np.float32], area_px2: NDArray[np.float32], skeleton: Skeleton
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Pair people of one picture so that the sum of OKS is largest.
+    """Match estimated and true people of one picture by OKS (Hungarian assignment).
 
     found (N, K, 2), truth (M, K, 2) pixels; area_px2 (M,). Returns (M,) OKS, 0 for the unpaired, and (M,) number in
     `found`, -1 for the unpaired.
@@ -55,16 +55,16 @@ def best_pairs(
 
 
 def compare(pairs: Iterable[tuple[MediumTracks, MediumTracks]]) -> PoseAccuracy | None:
-    """Accuracy over (found, true) tracks of media; None without a true pose. Found keypoints are taken by name."""
+    """Compute accuracy over (estimated, true) tracks of media, by keypoint names; None without a true pose."""
     similarities: list[NDArray[np.float64]] = []
     errors: list[NDArray[np.float64]] = []
     for found, truth in pairs:
         in_frame = _by_frame(found, truth.skeleton)
         nobody = np.empty((0, len(truth.skeleton), 2), np.float32)
         true_frames = _by_frame(truth, truth.skeleton)
-        looked_at = _frames_looked_at(found, truth)
+        sampled = _sampled_frames(found, truth)
         for frame, true_xy in true_frames.items():
-            if frame not in looked_at:
+            if frame not in sampled:
                 continue
             found_xy = in_frame.get(frame, nobody)
             similarity, number = best_pairs(found_xy, true_xy, box_area(true_xy).astype(np.float32), truth.skeleton)
@@ -78,14 +78,14 @@ def compare(pairs: Iterable[tuple[MediumTracks, MediumTracks]]) -> PoseAccuracy 
     return PoseAccuracy(len(every), float(every.mean()), float((every >= FOUND).mean()), median)
 
 
-def _frames_looked_at(found: MediumTracks, truth: MediumTracks) -> range:
-    """With a stride only every n-th frame has poses; the others are not judged."""
+def _sampled_frames(found: MediumTracks, truth: MediumTracks) -> range:
+    """Frames with estimated poses: with a stride only every n-th has some; the others are not judged."""
     stride = max(1, round(truth.frames / found.frames)) if found.frames else 1
     return range(0, max(truth.frames, 1), stride)
 
 
 def _by_frame(tracks: MediumTracks, skeleton: Skeleton) -> dict[int, NDArray[np.float32]]:
-    """(P, K, 2) of every frame that has people; interpolated poses are nobody's finding and are left out."""
+    """(P, K, 2) of every frame that has people; interpolated poses are no estimates and are left out."""
     frames: dict[int, list[NDArray[np.float32]]] = {}
     for track in (found_only(t.to(skeleton)) for t in tracks.tracks):
         for frame, xy in zip(track.frame.tolist(), track.xy, strict=True):

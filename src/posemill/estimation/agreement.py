@@ -1,4 +1,4 @@
-"""How far pose backends agree on the same pictures. Agreement is no truth: both may be wrong alike."""
+"""Inter-backend agreement: OKS between the poses of two backends. It is no accuracy: both may be wrong alike."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.estimation.accuracy import FOUND, best_pairs
-from posemill.estimation.types import Pose, PoseBackend
+from posemill.estimation.estimator import PoseEstimator
+from posemill.estimation.types import Pose
 from posemill.pose.conversion import common, convert
 from posemill.pose.oks import box_area
 from posemill.pose.skeleton import Skeleton
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """What one backend found: poses of every picture, and the median time of one, in milliseconds."""
+class BackendRun:
+    """Poses of one backend in every picture, and its median latency of a picture in milliseconds."""
 
     name: str
     skeleton: Skeleton
@@ -34,7 +35,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Of two backends, over all pictures.
+    """Agreement of two backends over all pictures.
 
     keypoints  number of those that both have; only these are compared.
     same       people on whom both agree with an OKS of 0.5 or more.
@@ -50,20 +51,20 @@ class Agreement:
     mean_oks: float
 
 
-def look(name: str, backend: PoseBackend, images: Sequence[NDArray[np.uint8]]) -> Look:
-    """Poses of every picture, one picture at a time; each size of picture is seen once before time is taken."""
+def run_backend(name: str, estimator: PoseEstimator, images: Sequence[NDArray[np.uint8]]) -> BackendRun:
+    """Pose every picture, one at a time; each size of picture is posed once before time is taken."""
     sizes = {image.shape: image for image in images}
-    backend.poses(list(sizes.values()))
+    estimator.predict(list(sizes.values()))
     poses, spent = [], []
     for image in images:
         started = time.perf_counter()
-        poses.extend(backend.poses([image]))
+        poses.extend(estimator.predict([image]))
         spent.append(1000 * (time.perf_counter() - started))
-    return Look(name, backend.skeleton, poses, median(spent) if spent else float("nan"))
+    return BackendRun(name, estimator.skeleton, poses, median(spent) if spent else float("nan"))
 
 
-def agreement(first: Look, second: Look) -> Agreement:
-    """OKS between two backends' people, paired picture by picture, on the keypoints that both skeletons have.
+def agreement(first: BackendRun, second: BackendRun) -> Agreement:
+    """Compare the poses of two backends by OKS, paired picture by picture, on the keypoints of both skeletons.
 
     A person's area is that of the box around these keypoints, as the first backend sees it, so that the order of the
     two may change the figure a little. SkeletonError where the skeletons share no keypoint.
@@ -71,7 +72,7 @@ def agreement(first: Look, second: Look) -> Agreement:
     shared = common(first.skeleton, second.skeleton)
     pairs: list[float] = []
     for one, other in zip(first.poses, second.poses, strict=True):
-        truth, found = (_stacked(poses, look_.skeleton, shared) for poses, look_ in ((one, first), (other, second)))
+        truth, found = (_stacked(poses, run.skeleton, shared) for poses, run in ((one, first), (other, second)))
         similarity, number = best_pairs(found, truth, box_area(truth).astype(np.float32), shared)
         pairs.extend(similarity[number >= 0].tolist())
     same = sum(value >= FOUND for value in pairs)

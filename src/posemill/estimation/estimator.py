@@ -1,62 +1,206 @@
-"""Pose estimator: images or a video → poses and tracks, with any registered backend."""
+"""Pose estimation of pictures and videos: the one way from a video to poses and tracks."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import Any
 
-from posemill.estimation.types import FramePoses, Pose, load_backend
+import numpy as np
+from pydantic import ValidationError
+
+from posemill.errors import InputError
+from posemill.estimation.fingerprint import fingerprint, pose_fingerprint
+from posemill.estimation.region import Region
+from posemill.estimation.registry import find_backend
+from posemill.estimation.stream import OnFrame, stream_poses
+from posemill.estimation.tracking import Tracker
+from posemill.estimation.types import FramePoses, FrameSpan, Image, Pose, PoseBackend
 from posemill.params.label import LabelParams
-from posemill.pose.topology import Skeleton
+from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from posemill.video.probe import probe
 
 
 class PoseEstimator:
-    """Finds everybody's keypoints in images and videos; the backend is imported now, and kept.
+    """Estimate the poses of everybody in pictures and videos, and track people through a video.
 
-    backend   name in the register of pose backends.
-    params    the label section of params.yaml; `settings` replace single fields of it.
+    Args:
+        backend: name of a pose backend (`posemill backends` lists them); None takes that of `params`.
+        params: label section of params.yaml; None takes the defaults.
+        **settings: keys of that section, in place of those of `params`.
+
+    Raises:
+        InputError: unknown backend, or a setting that does not exist or has a wrong value.
+
+    The network is loaded on first use. May be shared by threads; videos of several threads run beside each other.
 
     Examples:
-        >>> PoseEstimator("posenet", long_edge_px=257).skeleton.name
+        >>> estimator = PoseEstimator("posenet", long_edge_px=257)
+        >>> estimator.skeleton.name
         'coco-17'
+        >>> estimator.predict([np.zeros((120, 160, 3), np.uint8)])
+        [[]]
     """
 
-    def __init__(self, backend: str = "openpifpaf", *, params: LabelParams | None = None, **settings: Any) -> None:
-        fields = (params or LabelParams()).model_dump() | {"backend": backend} | settings
-        self.params = LabelParams.model_validate(fields)
-        self.backend = load_backend(self.params.backend, self.params)
+    def __init__(self, backend: str | None = None, *, params: LabelParams | None = None, **settings: Any) -> None:
+        self.params = _params(backend, params or LabelParams(), settings)
+        find_backend(self.params.backend)
+        self._backend: PoseBackend | None = None
+        self._loading = Lock()
+
+    @classmethod
+    def from_backend(cls, backend: PoseBackend, params: LabelParams | None = None) -> PoseEstimator:
+        """Return an estimator around a backend that is loaded already; `params` are those it was loaded with."""
+        estimator = cls.__new__(cls)
+        estimator.params, estimator._backend, estimator._loading = params or LabelParams(), backend, Lock()
+        return estimator
+
+    @property
+    def backend(self) -> PoseBackend:
+        """The loaded backend."""
+        return self._require_loaded()
+
+    def load(self) -> PoseEstimator:
+        """Load the network now rather than on first use, and return the estimator."""
+        self._require_loaded()
+        return self
 
     @property
     def skeleton(self) -> Skeleton:
-        """Keypoints that the backend finds."""
+        """Skeleton of the poses."""
         return self.backend.skeleton
 
-    def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Pose]]:
-        """Return everybody's poses in each image (H, W, 3) uint8 RGB."""
-        return self.backend.poses(images)
+    def _require_loaded(self) -> PoseBackend:
+        with self._loading:  # of several threads one loads
+            if self._backend is None:
+                from posemill.estimation.factory import load_backend
 
-    def stream(self, path: Path | str, *, sandboxed: bool = False) -> Iterator[FramePoses]:
-        """Yield the poses of every frame of a video, in order."""
-        from posemill.estimation.video import find_poses
+                self._backend = load_backend(self.params.backend, self.params)
+            return self._backend
 
-        return find_poses(Path(path), self.backend, self.params, apart=sandboxed)
+    def describe(self) -> dict[str, Any]:
+        """Return everything that changes keypoints (backend, checkpoint digest, code, parameters), as JSON values."""
+        return self.backend.describe()
 
-    def track(
-        self, path: Path | str, on_frame: Callable[[int], None] | None = None, sandboxed: bool = False
-    ) -> MediumTracks:
-        """Return the tracks of everybody in a video. Errors: UnreadableMedia where it cannot be decoded."""
-        from posemill.estimation.video import label_medium
+    @cached_property
+    def pose_fingerprint(self) -> str:
+        """SHA-256 (hex) that names the poses: equal fingerprints, equal poses of the same file."""
+        return pose_fingerprint(self.describe(), self.params)
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) that names the tracks."""
+        return fingerprint(self.describe(), self.params)
+
+    def predict(self, images: Sequence[Image]) -> list[list[Pose]]:
+        """Estimate the poses of everybody in each picture.
+
+        Args:
+            images: (H, W, 3) uint8 RGB arrays, any sizes.
+
+        Returns:
+            For every picture its people, the most confident first; coordinates in pixels of that picture.
+
+        Raises:
+            InputError: something else than such arrays.
+        """
+        for image in images:
+            _require_picture(image)
+        roi = self.params.roi
+        regions = [Region.of_shares(roi, *image.shape[:2]) if roi else None for image in images]
+        cropped = [region.crop(image) if region else image for region, image in zip(regions, images, strict=True)]
+        poses = self.backend.poses(cropped)
+        found = [region.to_image(people) if region else people for region, people in zip(regions, poses, strict=True)]
+        return [sorted(people, key=lambda pose: -pose.person_confidence) for people in found]
+
+    def stream(
+        self, path: Path | str, span: FrameSpan | None = None, on_frame: OnFrame | None = None, sandboxed: bool = False
+    ) -> Generator[FramePoses, None, None]:
+        """Yield the poses of a video frame by frame; memory is bounded however long it is.
+
+        Args:
+            path: video file.
+            span: frames to read; None = the whole video.
+            on_frame: called with every frame's poses after they were yielded; an error of it ends the stream.
+            sandboxed: decode in a separate process with bounded time and memory, for untrusted files.
+
+        Raises:
+            UnreadableMedia: the file is no video, or only its end is unreadable.
+        """
+        return stream_poses(Path(path), self.backend, self.params, span, on_frame, sandboxed=sandboxed)
+
+    def track(self, path: Path | str, on_frame: OnFrame | None = None, sandboxed: bool = False) -> MediumTracks:
+        """Track everybody in a video. A video without people gives no track and is no error.
+
+        Args:
+            path: video file.
+            on_frame: called with every frame's poses, for progress; an error of it ends the work.
+            sandboxed: decode in a separate process with bounded time and memory, for untrusted files.
+
+        Raises:
+            UnreadableMedia: the file is no video, or its end is cut off.
+        """
         path = Path(path)
+        if sandboxed:
+            from posemill.video.sandboxed import probe_sandboxed
+
+            facts = probe_sandboxed(path)
+        else:
+            facts = probe(path)
         with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        tracks = label_medium(path, digest, self.backend, self.params, on_frame, apart=sandboxed)
-        return replace(tracks, source=path)
+            medium = hashlib.file_digest(file, "sha256").hexdigest()
+        frames = self.stream(path, on_frame=on_frame, sandboxed=sandboxed)
+        return self.follow(frames, medium, (facts.width_px, facts.height_px), facts.duration_s)
+
+    def follow(
+        self, frames: Iterable[FramePoses], medium: str, size_px: tuple[int, int], duration_s: float = 0.0
+    ) -> MediumTracks:
+        """Track people through poses that are known already, without running the network.
+
+        Args:
+            frames: successive frames of one video, as `stream` yields them.
+            medium: SHA-256 (hex) of the video file, or another name of it.
+            size_px: width and height of the video.
+            duration_s: of the video; the time of the last frame if that is later.
+        """
+        tracker = Tracker(self.skeleton, self.params.tracking)
+        count, last_s = 0, 0.0
+        for frame in frames:
+            tracker.update(frame.frame, frame.time_s, frame.poses)
+            count, last_s = count + 1, frame.time_s
+        return MediumTracks(
+            medium=medium,
+            labeller=self.fingerprint,
+            skeleton=self.skeleton,
+            width_px=size_px[0],
+            height_px=size_px[1],
+            frames=count,
+            duration_s=max(duration_s, last_s),
+            tracks=tracker.tracks(),
+        )
+
+
+def _params(backend: str | None, params: LabelParams, settings: dict[str, Any]) -> LabelParams:
+    """The parameters with the settings in them. Another backend than that of `params` takes its usual checkpoint."""
+    name = backend or params.backend
+    changed: dict[str, Any] = dict(settings)
+    if name != params.backend:
+        changed = {"backend": name, "checkpoint": find_backend(name).checkpoint, "checkpoint_sha256": None} | changed
+    if not changed:
+        return params
+    try:
+        return LabelParams.model_validate(params.model_dump() | changed)
+    except ValidationError as exc:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in exc.errors())
+        raise InputError(f"settings of the pose estimator: {faults}") from exc
+
+
+def _require_picture(image: Image) -> None:
+    shape, kind = getattr(image, "shape", None), getattr(image, "dtype", None)
+    if kind != np.uint8 or shape is None or len(shape) != 3 or shape[2] != 3 or min(shape) < 1:
+        came = type(image).__name__ if shape is None else f"{kind} of shape {shape}"
+        raise InputError(f"pictures should be a list of (H, W, 3) uint8 RGB arrays, came {came}")

@@ -1,6 +1,14 @@
-"""What found the keypoints, as two names: one for poses, which cost a network, and one for the tracks made of them.
+"""Fingerprints of poses, which cost a network, and of the tracks made of them; digests of the code behind both.
 
-Equal names mean equal poses, or equal tracks, for the same medium.
+Equal fingerprints mean equal poses, or equal tracks, for the same medium. They cover parameters, checkpoint and code.
+The code is found from the import closure of a backend, so that no list of files can forget one; what is left out
+cannot change a pose:
+
+- params: their values are in the fingerprint already; errors and settings: sentences, addresses and folders.
+- types and the register of backends: declarations, nothing is computed there.
+- tables of skeletons (pose.layouts, pose.sensors, pose.skeleton): data. The definition of the skeleton in use is in
+  the fingerprint, and its class (pose.topology) counts always; another tool's skeleton changes nothing.
+- sandboxed decoding: it yields the frames of the usual decoder, which is in the closure.
 """
 
 from __future__ import annotations
@@ -11,29 +19,62 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from posemill.code_digest import PACKAGE, code_digest, import_closure
 from posemill.estimation.types import PoseBackend
 from posemill.params.label import LabelParams
+from posemill.pose.definition import written_out
+from posemill.pose.skeleton import SKELETONS
 
-ENGINE = 1  # counts changes of the engine that change poses
 # A parameter changes poses unless it is listed here; what `checkpoint` stands for is the digest that the backend gives.
 UNRELATED = frozenset({"threads", "batch_frames", "chunk_s", "attempts", "checkpoint", "checkpoint_sha256", "tracking"})
+STOP = (
+    "posemill.code_digest",
+    "posemill.errors",
+    "posemill.estimation.fingerprint",
+    "posemill.estimation.registry",
+    "posemill.estimation.types",
+    "posemill.params",
+    "posemill.pose.layouts",
+    "posemill.pose.sensors",
+    "posemill.pose.skeleton",
+    "posemill.settings",
+    "posemill.video.sandboxed",
+)
+FRAMES = "posemill.estimation.stream"  # reads, strides and crops frames, whichever backend poses them
+TRACKING = "posemill.estimation.tracking"
+_SKELETON = "posemill.pose.topology"
 
-OFF = frozenset({"roi_propagation"})  # came later: without it names are what they were before
+
+@cache
+def pose_code(*modules: str, package: Path = PACKAGE) -> str:
+    """Return a short digest of all code that these modules can reach and that may change poses.
+
+    Comments, docstrings and formatting do not count: nobody labels a million videos again for a comment.
+    """
+    return code_digest(pose_modules(*modules, package=package), package=package)[:16]
+
+
+def pose_modules(*modules: str, package: Path = PACKAGE) -> frozenset[str]:
+    """Return the modules whose code `pose_code` covers."""
+    return import_closure([*modules, _SKELETON], stop=STOP, package=package)
 
 
 def pose_fingerprint(describes: dict[str, Any], params: LabelParams) -> str:
-    """SHA-256 (hex) of what a backend says of itself, and of every parameter that may change poses."""
+    """Return the SHA-256 (hex) of a backend's description, of its skeleton, of the code and of every parameter that
+    may change poses.
+    """
     related = params.model_dump(mode="json", exclude=set(UNRELATED))
-    return _digest([describes, {name: value for name, value in related.items() if name not in OFF or value}, ENGINE])
+    skeleton = SKELETONS.get(describes.get("skeleton", ""))
+    return _digest([describes, written_out(skeleton) if skeleton else None, related, pose_code(FRAMES)])
 
 
 def fingerprint(describes: dict[str, Any], params: LabelParams) -> str:
-    """SHA-256 (hex) of the poses' fingerprint, and of the parameters and the code that make tracks of them."""
-    return _digest([pose_fingerprint(describes, params), params.tracking.model_dump(mode="json"), _code_of_tracking()])
+    """Return the SHA-256 (hex) of the poses' fingerprint, and of the parameters and the code of tracking."""
+    return _digest([pose_fingerprint(describes, params), params.tracking.model_dump(mode="json"), pose_code(TRACKING)])
 
 
 def labeller(backend: PoseBackend | None, params: LabelParams) -> dict[str, Any]:
-    """The content of labeller.json; None where every keypoint was imported."""
+    """Return the content of labeller.json; `backend` None where every keypoint was imported."""
     describes = backend.describe() if backend else None
     return {
         "backend": params.backend,
@@ -49,12 +90,3 @@ def labeller(backend: PoseBackend | None, params: LabelParams) -> dict[str, Any]
 
 def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-@cache
-def _code_of_tracking() -> str:
-    """To track again for a comment costs little; to forget that the code changed costs trust."""
-    package = Path(__file__).parents[1]
-    files = sorted((package / "estimation" / "tracking").glob("*.py"))
-    files += [package / "pose" / name for name in ("oks.py", "interpolate.py")]
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()

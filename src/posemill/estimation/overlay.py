@@ -1,4 +1,4 @@
-"""Tracks drawn on the frames that they were found in: a colour, a number and a trail for every person."""
+"""Track overlay: skeletons drawn on the frames of a video, with a colour, a number and a trail for every person."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import found_only
 from posemill.pose.track import MediumTracks, PoseTrack, State
 from posemill.video.decode import Frame, read_frames
 from posemill.video.draw import PEOPLE, Colour, Image, draw_pose
@@ -22,19 +22,19 @@ LIGHTER = 0.4  # how much of an interpolated skeleton's colour is seen
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawn:
-    """A person in a frame; row is that of the track, filled says whether the pose is interpolated."""
+    """A person drawn in a frame; `row` is that of the track."""
 
     track: PoseTrack
     row: int
 
     @property
     def filled(self) -> bool:
-        """Whether nobody was found here, and the pose lies between those before and after."""
+        """True if the pose is interpolated between those before and after."""
         return bool(self.track.state[self.row] == State.INTERPOLATED)
 
     @property
     def colour(self) -> Colour:
-        """The person's, the same in every frame."""
+        """The person's colour, the same in every frame."""
         return PEOPLE[self.track.person % len(PEOPLE)]
 
     def __str__(self) -> str:
@@ -42,7 +42,7 @@ class Drawn:
 
 
 class Overlay:
-    """Draws every person in one colour, interpolated poses lighter.
+    """Draw every person in one colour, interpolated poses lighter.
 
     sides    limbs in the colours of left and right instead; trunk, number and trail keep the person's.
     caption  what is written above a person, in ASCII.
@@ -60,7 +60,7 @@ class Overlay:
     def frames(
         self, path: Path, start_s: float = 0.0, end_s: float = float("inf")
     ) -> Iterator[tuple[Frame, list[Drawn]]]:
-        """Frames of start_s <= time_s < end_s with what is drawn on them, and the people in them."""
+        """Yield the frames of start_s <= time_s < end_s with the overlay, and the people in them."""
         for frame in read_frames(path):
             if frame.time_s >= end_s:
                 return
@@ -68,7 +68,7 @@ class Overlay:
                 yield self.draw(frame)
 
     def draw(self, frame: Frame) -> tuple[Frame, list[Drawn]]:
-        """A copy of the frame with trails, skeletons and numbers, and the people in it."""
+        """Return a copy of the frame with trails, skeletons and numbers, and the people in it."""
         people, image = self._at.get(frame.index, []), frame.image.copy()
         for person in people:
             self._trail(image, person)
@@ -82,7 +82,7 @@ class Overlay:
         return replace(frame, image=image), people
 
     def _trail(self, image: Image, person: Drawn) -> None:
-        """The path of the body's middle, where it was found; a line is left out where the person was lost."""
+        """The path of the body's middle, where it was found; with a gap where the person was lost."""
         time_s, middle = self._path[person.track.person]
         now_s = person.track.time_s[person.row]
         rows = np.flatnonzero((time_s > now_s - TRAIL_S) & (time_s <= now_s))

@@ -1,11 +1,11 @@
-"""Iterators that work ahead in threads, in order and by a bounded number of items."""
+"""Prefetching iterators: a bounded number of items is computed ahead in threads, in order."""
 
 from __future__ import annotations
 
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 from itertools import islice
@@ -17,13 +17,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _End(Generic[T]):
-    """What the thread puts last: the error that ended it, if any."""
+    """End of the items, put last by the thread, with the error that ended it."""
 
     error: BaseException | None
 
 
-def prefetched(items: Iterable[T], depth: int) -> Iterator[T]:
-    """The same items in the same order; at most `depth` wait. An error of `items` is raised here, in its place.
+def prefetched(items: Iterable[T], depth: int) -> Generator[T, None, None]:
+    """Prefetch items in a thread, at most `depth` ahead. An error of `items` is raised here, in its place.
 
     Closing the iterator ends the thread.
     """
@@ -62,14 +62,14 @@ def prefetched(items: Iterable[T], depth: int) -> Iterator[T]:
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of `size` items; the last one may be shorter."""
+    """Batch items into lists of `size`; the last one may be shorter."""
     rest = iter(items)
     while batch := list(islice(rest, size)):
         yield batch
 
 
-def mapped(pool: Executor, function: Callable[[A], T], items: Iterable[A], depth: int) -> Iterator[T]:
-    """`function` of every item, computed in the pool, in the order of the items; at most `depth` are under way.
+def mapped(pool: Executor, function: Callable[[A], T], items: Iterable[A], depth: int) -> Generator[T, None, None]:
+    """Map a function over items in a pool, in the order of the items, with at most `depth` under way.
 
     An error of `items` is raised after what the items before it gave. Closing the iterator waits for what is under way.
     """

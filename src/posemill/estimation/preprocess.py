@@ -1,4 +1,4 @@
-"""A picture of any size becomes the network's input; poses found there go back to its own pixels."""
+"""Preprocessing: letterboxing a picture to the network's input, and mapping poses back to its own pixels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MEAN_COLOUR = (124, 116, 104)  # ImageNet's, with which OpenPifPaf pads
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """How a picture lies in the network's input: pixel p of the picture is at p * scale + offset.
+    """Placement of a picture in the network's input: pixel p of the picture is at p * scale + offset.
 
     sides   height and width of the input, 16n + 1 each.
     inner   height and width of the scaled picture in it.
@@ -31,13 +31,13 @@ class Placement:
         """(2,) x, y: border pixels go to border pixels, as in OpenPifPaf."""
         return np.array([(self.inner[1] - 1) / (self.width_px - 1), (self.inner[0] - 1) / (self.height_px - 1)])
 
-    def back(self, xy: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(..., 2) pixels of the input to pixels of the picture."""
+    def to_image(self, xy: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Map (..., 2) pixels of the input to pixels of the picture."""
         return np.asarray((xy - np.array(self.offset)) / self.scale, np.float32)
 
 
 def place(height_px: int, width_px: int, long_edge_px: int) -> Placement:
-    """The longer side becomes `long_edge_px`, proportions stay, the rest is padded evenly. Sides must be > 1."""
+    """Letterbox: the longer side becomes `long_edge_px`, proportions stay, the rest is padded. Sides must be > 1."""
     factor = long_edge_px / max(height_px, width_px)
     # as OpenPifPaf rounds: the shorter side, and the height of a square, down
     tall = height_px > width_px
@@ -49,7 +49,7 @@ def place(height_px: int, width_px: int, long_edge_px: int) -> Placement:
 
 
 def network_input(image: NDArray[np.uint8], placement: Placement) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB to (*sides, 3) uint8 RGB, scaled and padded with the mean colour.
+    """Scale and pad (H, W, 3) uint8 RGB to (*sides, 3) uint8 RGB with the mean colour.
 
     Normalisation is the network's own first step: bytes are quick to copy, and every runtime does it the same way.
     """

@@ -1,4 +1,4 @@
-"""A part of every picture that is looked at; the rest is as if it were not filmed."""
+"""Regions of interest: cropping pictures, and mapping poses back to the whole picture."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Region:
 
     @classmethod
     def of_shares(cls, shares: tuple[float, float, float, float], height_px: int, width_px: int) -> Region:
-        """left, top, right, bottom as shares 0..1 of the picture; every pixel that is touched belongs to it."""
+        """Build a region from left, top, right, bottom as shares 0..1 of a picture; touched pixels belong to it."""
         left, top = int(shares[0] * width_px), int(shares[1] * height_px)
         right, bottom = (
             int(np.ceil(share * side)) for share, side in zip(shares[2:], (width_px, height_px), strict=True)
@@ -32,11 +32,11 @@ class Region:
         left, top = min(left, width_px - MIN_SIDE_PX), min(top, height_px - MIN_SIDE_PX)
         return cls(left, top, max(right, left + MIN_SIDE_PX), max(bottom, top + MIN_SIDE_PX))
 
-    def cut(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(H, W, 3) to the part of it, a view."""
+    def crop(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Crop (H, W, 3) to the region, a view."""
         return image[self.top : self.bottom, self.left : self.right]
 
-    def back(self, poses: Sequence[Pose]) -> list[Pose]:
-        """Poses in pixels of the part to pixels of the whole picture."""
+    def to_image(self, poses: Sequence[Pose]) -> list[Pose]:
+        """Map poses from pixels of the crop to pixels of the whole picture."""
         corner = np.array([self.left, self.top], np.float32)
         return [replace(pose, xy=pose.xy + corner) for pose in poses]

@@ -1,4 +1,4 @@
-"""The register of pose backends: what each is, under which licence, and what it needs. Importing it loads none."""
+"""Registry of pose backends: description, licences and requirements of each. Importing it loads none."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 @dataclass(frozen=True, slots=True)
 class BackendEntry:
-    """What is known of a backend without importing it.
+    """A pose backend's description, known without importing it.
 
     factory          "module:function"; the function takes the label section of params.yaml.
     skeleton         what it gives with its usual checkpoint; the loaded backend's own attribute is what counts.
     people           how many it finds in a picture.
     checkpoint       the weights that it takes when label.checkpoint is left at its default.
     code_licence, weights_licence, weights_origin  what to know before using it for a product.
-    sizes            whether label.long_edge_px says how large it sees a picture.
+    sizes            True if label.long_edge_px is the size of the network's input.
     packages         modules that must be installed.
-    weights          files of the package that must be there (names in labelling/weights).
+    weights          files of the package that must be there (names in estimation/weights).
     fetched          name of a file that is downloaded on first use, in the cache of checkpoints.
     advice           what to do where something is missing.
     """
@@ -48,7 +48,7 @@ class BackendEntry:
     advice: str = "run `make setup` again"
 
     def missing(self) -> str:
-        """What is missing and what to do, as one sentence; empty when it can be loaded. Imports nothing heavy."""
+        """Return the requirements that are missing and what to do, as one sentence; empty when it can be loaded."""
         module, _ = self.factory.split(":")
         absent = [f"package {name}" for name in self.packages if find_spec(name) is None]
         absent += [] if find_spec(module) else [f"module {module}"]
@@ -59,17 +59,17 @@ class BackendEntry:
 
     @property
     def ready(self) -> bool:
-        """Whether everything that it needs is here."""
+        """True if all requirements are there."""
         return not self.missing()
 
     def load(self, params: Any) -> Any:
-        """The backend, imported now."""
+        """Import and load the backend."""
         module, factory = self.factory.split(":")
         return getattr(import_module(module), factory)(params)
 
 
 def register(entries: Iterable[BackendEntry]) -> Mapping[str, BackendEntry]:
-    """Entries by name; a name that comes twice fails, and the message lists those before it."""
+    """Index entries by name; a name that comes twice fails, and the message lists those before it."""
     known: dict[str, BackendEntry] = {}
     for entry in entries:
         if entry.name in known:
@@ -79,7 +79,7 @@ def register(entries: Iterable[BackendEntry]) -> Mapping[str, BackendEntry]:
 
 
 def find_backend(name: str, known: Mapping[str, BackendEntry] | None = None) -> BackendEntry:
-    """The entry of that name; an unknown name lists the known ones."""
+    """Return the entry of that name; the error of an unknown name lists the known ones."""
     known = BACKENDS if known is None else known
     if name not in known:
         raise InputError(f"unknown pose backend {name!r}; known are {', '.join(known)}")

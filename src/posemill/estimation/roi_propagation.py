@@ -1,24 +1,24 @@
-"""Looks only where people were in the frame before, with a full look every few frames and whenever that is not enough.
+"""ROI propagation: runs the network on the region of the previous frame's people, and on whole keyframes.
 
-Frames go in groups that begin with a full look, at frame numbers that do not depend on where a reading starts; nothing
-passes from one group to the next. So poses are the same however a video is cut, and groups run beside each other.
+A keyframe comes every few frames, and whenever the region is not enough. Frames go in groups that begin with a
+keyframe, at frame numbers that do not depend on where a reading starts; nothing passes from one group to the next. So
+poses are the same however a video is cut, and groups run beside each other.
 """
 
 from __future__ import annotations
 
-import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.estimation.fingerprint import pose_code
 from posemill.estimation.prefetch import mapped
 from posemill.estimation.preprocess import MULTIPLE, place
 from posemill.estimation.region import Region
@@ -29,89 +29,91 @@ from posemill.pose.oks import box_area, oks
 if TYPE_CHECKING:
     from posemill.video.decode import Frame
 
-STEPS = 4  # sizes of a side of the network's input: quarters of a full look's
-LEAST_PX = 97  # of such a side: networks see best with something around the people
-WORTH = 0.8  # of a full look's pixels; a look at more is a full one
-SAME = 0.3  # OKS from which a pose is of somebody seen in the frame before
-LOOSE = 4.0  # who moves is compared as if larger, as in tracking
-KEPT = 8  # backends for parts; pictures of one shape have parts of up to seven sizes
-BORDER_PX = 4  # of the network's input: who is seen this near to the border may reach beyond it
+STEPS = 4  # sizes of a side of the network's input: quarters of a keyframe's
+MIN_SIDE_PX = 97  # of such a side: networks see best with something around the people
+MAX_AREA = 0.8  # of a keyframe's pixels; a larger region is not worth it
+MIN_OKS = 0.3  # from which a pose is of somebody seen in the frame before
+LOOSE = 4.0  # OKS is made for stills; a moving person is compared as if larger, as in tracking
+KEPT = 8  # backends for regions; pictures of one shape have regions of up to seven sizes
+BORDER_PX = 4  # of the network's input: a person this near to the border may reach beyond it
 Image = NDArray[np.uint8]
 
 
 class RoiPropagatingBackend:
-    """See PoseBackend, of which `poses` gives full looks. `follow` looks at the frames of a video.
+    """See PoseBackend, whose `poses` takes every picture whole. `follow` poses the frames of a video.
 
     load  makes the backend for some parameters.
     """
 
     def __init__(self, load: Callable[[LabelParams], PoseBackend], params: LabelParams) -> None:
         assert params.roi_propagation is not None
-        self._load, self._params, self._hint = load, params, params.roi_propagation
+        self._load, self._params, self._roi = load, params, params.roi_propagation
         self._loading = threading.Lock()
         self._full = self._loaded(params.long_edge_px)
         self._at = lru_cache(KEPT)(self._loaded)
         self.skeleton = self._full.skeleton
 
     def through(self, wrap: Callable[[PoseBackend], PoseBackend]) -> RoiPropagatingBackend:
-        """The same, with every backend wrapped."""
+        """Return the same with every backend wrapped."""
         return RoiPropagatingBackend(lambda params: wrap(self._load(params)), self._params)
 
     def describe(self) -> dict[str, Any]:
         """See PoseBackend."""
-        return {**self._full.describe(), "roi_propagation": {**self._hint.model_dump(), "code": _digest_of_code()}}
+        return {**self._full.describe(), "roi_propagation": {**self._roi.model_dump(), "code": pose_code(__name__)}}
 
     def poses(self, images: Sequence[Image]) -> list[list[Pose]]:
         """See PoseBackend."""
         return self._full.poses(images)
 
     def begins(self, span: FrameSpan) -> int:
-        """The frame from which on to read, so that the frames of the span have the poses that they always have."""
-        each = self._hint.keyframe_interval * self._params.frame_stride
-        return span.start // each * each
+        """See PropagatingBackend: the keyframe at or before the span."""
+        group = self._roi.keyframe_interval * self._params.frame_stride
+        return span.start // group * group
 
-    def follow(self, frames: Iterator[Frame]) -> Iterator[FramePoses]:
-        """Poses of successive frames, of which the first one's number is from `begins`."""
-        each = self._hint.keyframe_interval * self._params.frame_stride
-        groups = (list(group) for _, group in groupby(frames, lambda frame: frame.index // each))
+    def follow(self, frames: Iterator[Frame]) -> Generator[FramePoses, None, None]:
+        """See PropagatingBackend."""
+        group = self._roi.keyframe_interval * self._params.frame_stride
+        groups = (list(same) for _, same in groupby(frames, lambda frame: frame.index // group))
         threads = self._params.threads  # and no group waits: its pictures are as large as they were filmed
         with (
             ThreadPoolExecutor(threads, thread_name_prefix="posemill-group") as pool,
-            closing(mapped(pool, self._group, groups, threads)) as found,  # type: ignore[type-var]
+            closing(mapped(pool, self._group, groups, threads)) as found,
         ):
-            for group in found:
-                yield from group
+            for frame_poses in found:
+                yield from frame_poses
 
     def _group(self, frames: Sequence[Frame]) -> list[FramePoses]:
         found: list[FramePoses] = []
         for frame in frames:
-            people = found[-1].poses if found else ()
-            near = self._near(frame.image, people) if people else None
-            whole = self._full.poses([frame.image])[0] if near is None else ()
-            found.append(FramePoses(frame.index, frame.time_s, whole if near is None else near, near is not None))
+            before = found[-1].poses if found else ()
+            poses = self._in_region(frame.image, before) if before else None
+            propagated = poses is not None
+            if poses is None:
+                (poses,) = self._full.poses([frame.image])
+            found.append(FramePoses(frame.index, frame.time_s, poses, propagated))
         return found
 
-    def _near(self, image: Image, people: Sequence[Pose]) -> list[Pose] | None:
-        """Poses in the part of the picture around these people; None where it takes a full look."""
+    def _in_region(self, image: Image, people: Sequence[Pose]) -> list[Pose] | None:
+        """Poses in the region around these people; None where the whole frame is needed."""
         scale_px = (max(image.shape[:2]) - 1) / (self._params.long_edge_px - 1)
-        region = around(people, image.shape[:2], self._params.long_edge_px, self._hint.margin)
+        region = region_around(people, image.shape[:2], self._params.long_edge_px, self._roi.margin)
         if region is None:
             return None
-        part = region.cut(image)
-        side_px = input_side(max(part.shape[:2]), scale_px)
-        found = region.back(self._backend(side_px).poses([part])[0])
-        if _reaches_out(found, region, image.shape[:2], BORDER_PX * scale_px) or not self._all_there(people, found):
+        crop = region.crop(image)
+        side_px = input_side(max(crop.shape[:2]), scale_px)
+        found = region.to_image(self._backend(side_px).poses([crop])[0])
+        if _reaches_out(found, region, image.shape[:2], BORDER_PX * scale_px) or not self._all_found(people, found):
             return None
         return found
 
-    def _all_there(self, people: Sequence[Pose], found: Sequence[Pose]) -> bool:
+    def _all_found(self, people: Sequence[Pose], found: Sequence[Pose]) -> bool:
         if not found:
             return False
         now = np.stack([pose.xy for pose in found])
         for person in people:
             area = LOOSE * max(float(box_area(person.xy)), 1.0)
             common = np.where(np.isnan(now), np.float32("nan"), person.xy)
-            if np.nan_to_num(oks(now, common, area, self.skeleton)).max() < SAME:
+            if np.nan_to_num(oks(now, common, area, self.skeleton)).max() < MIN_OKS:
                 return False
         return True
 
@@ -126,21 +128,21 @@ class RoiPropagatingBackend:
 
 
 def input_side(side_px: int, scale_px: float) -> int:
-    """Pixels of the network's input for a part's side, with `scale_px` of the picture's on one of the input's.
+    """Return the side of the network's input for a region's side, with `scale_px` of the picture's pixels on one of it.
 
-    16n + 1 where the part was cut for so many: whole pixels of the picture make it a little less, and not always the
-    same, and every length costs a backend. Any other length stays, so that people are as large as in a full look.
+    16n + 1 where the region was cropped for so many: whole pixels of the picture make it a little less, and not always
+    the same, and every length costs a backend. Any other length stays, so that people are as large as in a keyframe.
     """
     exact = 1 + round((side_px - 1) / scale_px)
     whole = -(-(exact - 1) // MULTIPLE) * MULTIPLE + 1
     return whole if (whole - exact) * min(scale_px, 1) <= 1 else exact
 
 
-def around(people: Sequence[Pose], size: tuple[int, int], long_edge_px: int, margin: float) -> Region | None:
-    """The part of a picture that shows these people, with `margin` of each one's longer side around them.
+def region_around(people: Sequence[Pose], size: tuple[int, int], long_edge_px: int, margin: float) -> Region | None:
+    """Return the region of a picture with these people in it, and `margin` of each one's longer side around them.
 
-    size  height and width of the picture; the part has as many of its pixels as one of a few sizes of the network's
-    input has at the scale of a full look. None where that is hardly less than the picture.
+    size  height and width of the picture; the region has as many of its pixels as one of a few sizes of the network's
+    input has at the scale of a keyframe. None where that is hardly less than the picture.
     """
     full = place(*size, long_edge_px)
     scale = (max(size) - 1) / (long_edge_px - 1)
@@ -151,7 +153,7 @@ def around(people: Sequence[Pose], size: tuple[int, int], long_edge_px: int, mar
     low = np.floor(np.min([box[0] for box in boxes], axis=0)).clip(0, last).astype(int).tolist()
     high = np.ceil(np.max([box[1] for box in boxes], axis=0)).clip(0, last).astype(int).tolist()
     sides = [_side(1 + (high[i] - low[i]) / scale + MULTIPLE, full.sides[1 - i]) for i in (0, 1)]
-    if sides[0] * sides[1] > WORTH * full.sides[0] * full.sides[1]:
+    if sides[0] * sides[1] > MAX_AREA * full.sides[0] * full.sides[1]:
         return None
     corners = []
     for i, whole in ((0, size[1]), (1, size[0])):
@@ -164,11 +166,11 @@ def around(people: Sequence[Pose], size: tuple[int, int], long_edge_px: int, mar
 def _side(least_px: float, full_px: int) -> int:
     """The smallest of the few sides, 16n + 1, that has so many pixels."""
     steps = (-(-(full_px - 1) * n // (STEPS * MULTIPLE)) * MULTIPLE + 1 for n in range(1, STEPS))
-    return next((step for step in steps if LEAST_PX <= step < full_px and step >= least_px), full_px)
+    return next((step for step in steps if MIN_SIDE_PX <= step < full_px and step >= least_px), full_px)
 
 
 def _start(first: int, last: int, scale: float, offset: int) -> int:
-    """Where a part begins, from `first` to `last`: near the middle, so that cells lie as in a full look if they can.
+    """Start of a region, from `first` to `last`: near the middle, so that cells lie as in a keyframe if they can.
 
     Networks with cells of 16 pixels find a small person elsewhere when the person lies otherwise in them.
     """
@@ -185,7 +187,7 @@ def _box(xy: NDArray[np.float32], margin: float) -> tuple[NDArray[np.float32], N
 
 
 def _reaches_out(poses: Sequence[Pose], region: Region, size: tuple[int, int], near_px: float) -> bool:
-    """Whether a keypoint lies at a border of the region that is none of the picture."""
+    """True if a keypoint lies at a border of the region that is none of the picture."""
     xy = np.concatenate([pose.xy for pose in poses]) if poses else np.zeros((0, 2), np.float32)
     x, y = xy[~np.isnan(xy).any(-1)].T
     return bool(
@@ -194,9 +196,3 @@ def _reaches_out(poses: Sequence[Pose], region: Region, size: tuple[int, int], n
         or (region.right < size[1] and (x > region.right - 1 - near_px).any())
         or (region.bottom < size[0] and (y > region.bottom - 1 - near_px).any())
     )
-
-
-@cache
-def _digest_of_code() -> str:
-    files = [Path(__file__), Path(__file__).with_name("region.py"), Path(__file__).with_name("preprocess.py")]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""A pose backend that answers every picture for itself, several at once."""
+"""Base of pose backends that process several pictures at once in a thread pool."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ AHEAD = 2  # pictures that wait for each thread, so that none is idle
 
 
 class ThreadedBackend(ABC):
-    """Half of a PoseBackend: pictures are spread over threads, and none knows of those beside it."""
+    """Half of a PoseBackend: pictures are spread over threads, each processed for itself."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="posemill-pose")
 
     @abstractmethod
-    def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
-        """Everybody in one picture, (H, W, 3) uint8 RGB. May run in threads."""
+    def _pose_image(self, image: NDArray[np.uint8]) -> list[Pose]:
+        """Pose everybody in one picture, (H, W, 3) uint8 RGB. May run in threads."""
 
     def poses(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Pose]]:
         """See PoseBackend."""
         return list(self.stream(images))
 
     def stream(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[list[Pose]]:
-        """See engine.StreamingBackend."""
-        return mapped(self._pool, self._found, images, AHEAD * self._threads)
+        """See StreamingBackend."""
+        return mapped(self._pool, self._pose_image, images, AHEAD * self._threads)

@@ -1,22 +1,25 @@
-"""What every pose backend offers, and how one is loaded by its name."""
+"""Types of pose estimation: poses of a picture, poses of a frame, and the interfaces of pose backends."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.errors import InputError
-from posemill.estimation.registry import find_backend
 from posemill.pose.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from posemill.video.decode import Frame
+
+Image = NDArray[np.uint8]  # (H, W, 3) RGB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pose:
-    """One person in one frame.
+    """One person's keypoints in one frame.
 
     xy          (K, 2) float32, pixels of the given picture, origin top-left; NaN = not seen.
     confidence  (K,) float32, 0..1; 0 where not seen.
@@ -30,11 +33,11 @@ class Pose:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FramePoses:
-    """Everybody found in one frame of a video, before anybody is followed.
+    """Poses of everybody in one frame of a video, before tracking.
 
-    frame   number of the frame in the video, from 0.
-    time_s  seconds from the first frame.
-    hinted  only the surroundings of the people in the frame before were looked at, see hinted.py.
+    frame       number of the frame in the video, from 0.
+    time_s      seconds from the first frame.
+    propagated  the network ran on the region of the people in the frame before only, see roi_propagation.py.
     """
 
     frame: int
@@ -52,34 +55,36 @@ class FrameSpan:
 
 
 class PoseBackend(Protocol):
-    """Finds the people in pictures."""
+    """A pose network with its decoder: pictures to poses."""
 
     skeleton: Skeleton
 
     def describe(self) -> dict[str, Any]:
-        """Everything that changes keypoints (backend, checkpoint digest, runtime, parameters), as JSON values."""
+        """Return everything that changes keypoints (backend, checkpoint digest, code, parameters), as JSON values."""
         ...
 
-    def poses(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Pose]]:
-        """Poses for every picture. images: (H, W, 3) uint8 RGB, any size."""
+    def poses(self, images: Sequence[Image]) -> list[list[Pose]]:
+        """Return the poses of every picture. images: (H, W, 3) uint8 RGB, any size."""
         ...
 
 
-def load_backend(name: str, params: Any) -> PoseBackend:
-    """The backend of that name, imported now, with the looks of the parameters; unknown names list the known ones."""
-    entry = find_backend(name)
-    if params.tta.enabled:
-        from posemill.estimation.tta.ensemble import with_tta
+@runtime_checkable
+class StreamingBackend(Protocol):
+    """A PoseBackend that works on several pictures at once, without waiting for a full batch."""
 
-        return with_tta(entry.load, params)
-    if params.roi_propagation:
-        if not entry.sizes:
-            raise InputError(
-                f"label.roi_propagation saves nothing with backend {name}, which looks close up at people anyway: "
-                "set it to null"
-            )
-        from posemill.estimation.roi_propagation import RoiPropagatingBackend
+    def stream(self, images: Iterable[Image]) -> Iterator[Sequence[Pose]]:
+        """Yield the poses of every picture, in order. Takes no more pictures ahead than it is working on."""
+        ...
 
-        return RoiPropagatingBackend(entry.load, params)
-    backend: PoseBackend = entry.load(params)
-    return backend
+
+@runtime_checkable
+class PropagatingBackend(Protocol):
+    """A PoseBackend that uses the poses of the frames before, and so reads successive frames of a video."""
+
+    def begins(self, span: FrameSpan) -> int:
+        """Return the frame from which to read, so that the poses of the span do not depend on where it was cut."""
+        ...
+
+    def follow(self, frames: Iterator[Frame]) -> Generator[FramePoses, None, None]:
+        """Yield the poses of successive frames, of which the first one's number is from `begins`."""
+        ...

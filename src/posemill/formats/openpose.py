@@ -21,7 +21,7 @@ from posemill.formats.frames import (
     labelled_frames,
     tracks_from_frames,
 )
-from posemill.pose.conversion import MIDDLES
+from posemill.pose.conversion import MIDPOINTS
 from posemill.pose.skeleton import BODY_25, OPENPOSE_18, Skeleton
 from posemill.pose.track import MediumTracks
 
@@ -58,7 +58,7 @@ def keypoint_sources(source: Skeleton, target: Skeleton) -> NDArray[np.int64]:
     """Return (K_target, 2): source keypoints of which a target's is the midpoint; -1 for what the source lacks."""
     sources = np.full((len(target), 2), -1)
     for k, name in enumerate(target.keypoints):
-        ends = (name, name) if name in source.keypoints else MIDDLES.get(name, ())
+        ends = (name, name) if name in source.keypoints else MIDPOINTS.get(name, ())
         if ends and set(ends) <= set(source.keypoints):
             sources[k] = [source.index(end) for end in ends]
     return sources

@@ -1,1 +1,1 @@
-"""How media, clips and keypoint sequences come into the database."""
+"""Ingestion of media, clips and keypoint sequences into the database."""

@@ -22,7 +22,7 @@ def record(
     advance: Callable[[float], object] = lambda _: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
-    """Record `seconds` of a camera (its number), a stream's URL or a file; returns how many frames there are.
+    """Record `seconds` of a camera (its number), a stream's URL or a file; return the number of frames.
 
     Live frames are stamped when they come, frames of a file with the file's times.
     Errors: Unavailable when the source does not open or gives nothing; InputError for an impossible length.
@@ -103,8 +103,13 @@ def _cv2() -> Any:
     return cv2
 
 
-def public_name(source: str) -> str:
-    """The source without user, password and query, since it goes into the database and into reports."""
+def redacted_source(source: str) -> str:
+    """Return the source without user, password and query, since it goes into the database and into reports.
+
+    Examples:
+        >>> redacted_source("rtsp://ann:secret@camera.local:554/live?token=x")
+        'rtsp://camera.local:554/live'
+    """
     if source.isdigit():
         return f"camera {source}"
     if "://" not in source:

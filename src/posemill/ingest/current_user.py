@@ -1,4 +1,4 @@
-"""Who says something: the name that goes with every row that a person adds or corrects."""
+"""Current user: the name that goes with every row that a person adds or corrects."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import getpass
 import socket
 
 
-def who() -> str:
-    """`user@host` of this process; the number of the user where it has no name."""
+def current_user() -> str:
+    """Return `user@host` of this process; the number of the user where it has no name."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container may run as a number without an entry

@@ -1,4 +1,4 @@
-"""What is to be added: files with what is said about them, from a folder or a manifest."""
+"""Entries: files to add with their clip fields, from a folder or a manifest."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from posemill.errors import InputError, UnreadableMedia
 from posemill.store import catalog
+from posemill.store.clip_fields import ClipFields, clip_values
 from posemill.store.media import MediaStore
 from posemill.video.container import open_file
 
@@ -19,23 +20,20 @@ if TYPE_CHECKING:
 BATCH = 50  # files whose rows are committed together: a stopped `add` goes on from there when repeated
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One file, or one stretch of it. `source` is the name under which people know the file."""
-
+@dataclass(frozen=True)
+class _OfFile:
     path: Path
     source: str
-    start_s: float = 0.0
-    end_s: float | None = None
-    activity: str | None = None
-    subject: str | None = None
-    camera: str | None = None
-    split: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry(ClipFields, _OfFile):
+    """One file, or an interval of it: `path`, `source` (the name under which people know it), then the clip fields."""
 
 
 @dataclass(slots=True)
 class Added:
-    """What adding did. Counts of media and clips; `completed` clips learnt something that was left open before.
+    """Result of adding entries: counts of media and clips; `completed` clips were filled in where they were empty.
 
     unreadable  source and reason of each file that could not be read at all; they are in quarantine.
     """
@@ -73,16 +71,16 @@ def add_entries(
             except UnreadableMedia as exc:
                 unread.append((rows[0], printable(str(exc))))
             else:
-                digests[address(path)] = digest
+                digests[file_url(path)] = digest
                 media.append(catalog.MediumRow(digest, dataset, rows[0].source, annotated_by))
-                clips += [catalog.ClipRow(medium=digest, annotated_by=annotated_by, **_claims(row)) for row in rows]
+                clips += [catalog.ClipRow(medium=digest, annotated_by=annotated_by, **clip_values(row)) for row in rows]
             advance()
         with engine.begin() as connection:
             fresh = catalog.add_media(connection, media)
             outcome = catalog.add_clips(connection, clips)
-            catalog.readable_again(connection, digests, annotated_by)
+            catalog.release_readable(connection, digests, annotated_by)
             for entry, reason in unread:
-                _set_aside(connection, entry, reason, dataset, annotated_by)
+                _quarantine(connection, entry, reason, dataset, annotated_by)
         total.files += len(media)
         total.media_added += fresh
         total.media_known += len(media) - fresh
@@ -94,7 +92,7 @@ def add_entries(
 
 
 def _put(store: MediaStore, path: Path) -> str:
-    """Store a file. UnreadableMedia where there is none that can be read to its end, as it was at the beginning."""
+    """Store a file. Errors: UnreadableMedia where none can be read to its end, or it changes meanwhile."""
     with open_file(path):  # a pipe would be waited for
         pass
     try:
@@ -105,27 +103,28 @@ def _put(store: MediaStore, path: Path) -> str:
         raise UnreadableMedia(f"{exc}; it changed while it was added: add it again") from exc
 
 
-def _set_aside(connection: Connection, entry: Entry, reason: str, dataset: str, annotated_by: str) -> None:
+def _quarantine(connection: Connection, entry: Entry, reason: str, dataset: str, annotated_by: str) -> None:
     row = catalog.add_address(
-        connection, address(entry.path), dataset=dataset, source=entry.source, added_by=annotated_by
+        connection, file_url(entry.path), dataset=dataset, source=entry.source, added_by=annotated_by
     )
     catalog.quarantine(connection, "medium", stage="ingest", reason=reason, added_by=annotated_by, medium_row=row)
 
 
-def address(path: Path) -> str:
-    """The file as a URL that `fetch_uri` reads."""
+def file_url(path: Path) -> str:
+    """Return the file as a URL that `fetch_uri` reads."""
     return f"file://{printable(str(path))}"
 
 
 def printable(text: str) -> str:
-    """One line that a database takes: bytes that are no UTF-8, and control characters, as escapes."""
+    """Escape bytes that are no UTF-8 and control characters: the result is one line that a database takes.
+
+    Examples:
+        >>> printable("two\\nlines")
+        'two\\\\nlines'
+    """
     text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _path(entry: Entry) -> Path:
     return entry.path
-
-
-def _claims(entry: Entry) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in catalog.ClipRow.__slots__ if name not in ("medium", "annotated_by")}

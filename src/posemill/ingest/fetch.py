@@ -1,4 +1,4 @@
-"""Media that ingest has not seen yet: bytes behind a `uri` into the store, figures of a video by probing it."""
+"""Fetch media into the store by URL, and probe their properties."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from posemill.video.container import open_file
 
 
 def fetch_uri(uri: str, store: MediaStore) -> str:
-    """Bring the bytes behind any fsspec URL into the store; returns their digest.
+    """Fetch the bytes behind any fsspec URL into the store; return their digest.
 
     Errors: UnreadableMedia when there is nothing there, or the address cannot be; Unavailable when it does not answer.
     """
@@ -36,7 +36,7 @@ def fetch_uri(uri: str, store: MediaStore) -> str:
 
 
 def _check_local(uri: str) -> None:
-    """UnreadableMedia where a local address is no regular file: a pipe would be waited for."""
+    """Raise UnreadableMedia where a local address is no regular file: a pipe would be waited for."""
     scheme, _, path = uri.rpartition("://")
     if scheme not in ("", "file", "local"):
         return
@@ -48,7 +48,7 @@ def _check_local(uri: str) -> None:
 
 
 def figures(kind: str, digest: str, store: MediaStore) -> dict[str, Any]:
-    """width_px, height_px, fps, frames, duration_s and codec of a stored medium, its digest checked.
+    """Return width_px, height_px, fps, frames, duration_s and codec of a stored medium, its digest checked.
 
     Errors: UnreadableMedia when the store lacks it, its bytes were changed, or they cannot be decoded.
     """
@@ -58,15 +58,15 @@ def figures(kind: str, digest: str, store: MediaStore) -> dict[str, Any]:
     from posemill.video.sandboxed import probe_sandboxed
 
     try:
-        found = asdict(probe_sandboxed(path))
+        properties = asdict(probe_sandboxed(path))
     except UnreadableMedia as exc:
         raise UnreadableMedia(str(exc).replace(path.name, "the file")) from exc  # in the store its name is its digest
-    found.pop("rotation")
-    return found
+    properties.pop("rotation")
+    return properties
 
 
 def checked(digest: str, store: MediaStore) -> Path:
-    """The stored file, its digest checked. Errors: UnreadableMedia when it is absent or was changed."""
+    """Return the stored file, its digest checked. Errors: UnreadableMedia when it is absent or was changed."""
     try:
         return store.fetch(digest, verify=True)
     except InputError as exc:

@@ -1,4 +1,4 @@
-"""Videos in files and folders."""
+"""Entries from video files and folders."""
 
 from __future__ import annotations
 
@@ -11,57 +11,37 @@ from posemill.errors import InputError
 from posemill.ingest.entry import Entry, printable
 from posemill.ingest.manifest import MANIFESTS, read_manifest
 
-VIDEOS = frozenset(
-    [
-        ".3gp",
-        ".avi",
-        ".flv",
-        ".m2ts",
-        ".m4v",
-        ".mjpeg",
-        ".mkv",
-        ".mov",
-        ".mp4",
-        ".mpeg",
-        ".mpg",
-        ".mts",
-        ".ogv",
-        ".ts",
-        ".webm",
-        ".wmv",
-    ]
-)
+_EXTENSIONS = ".3gp .avi .flv .m2ts .m4v .mjpeg .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv"
+VIDEOS = frozenset(_EXTENSIONS.split())
 
 
 def entries(
     paths: Sequence[Path],
     *,
-    activity: str | None = None,
-    subject: str | None = None,
-    camera: str | None = None,
-    split: str | None = None,
     activity_from_folder: bool = False,
+    **claims: str | None,
 ) -> list[Entry]:
-    """What these files, folders and manifests ask to add.
+    """Return the entries of these files, folders and manifests.
 
     A folder gives its videos at any depth, by extension, without hidden files; `source` is their path within it, the
-    folder's name first. A manifest (.csv, .parquet) says itself what its rows are, and the options fill its gaps.
+    folder's name first. A manifest (.csv, .parquet) says itself what its rows are, and the claims fill its gaps.
+
+    claims  of clip_fields.CLAIMS, such as `activity`, for all entries.
     Errors: InputError that lists every path that is missing, empty of videos or of an unknown kind.
     """
-    said = {"activity": activity, "subject": subject, "camera": camera, "split": split}
-    found: list[Entry] = []
+    result: list[Entry] = []
     faults: list[str] = []
     for path in paths:
         try:
-            found += _of(path, said, activity_from_folder)
+            result += _of(path, claims, activity_from_folder)
         except InputError as exc:
             faults.append(str(exc))
     if faults:
         raise InputError("; ".join(faults))
-    return found
+    return result
 
 
-def _of(path: Path, said: dict[str, Any], activity_from_folder: bool) -> list[Entry]:
+def _of(path: Path, claims: dict[str, Any], activity_from_folder: bool) -> list[Entry]:
     if path.is_dir():
         files = sorted(videos(path))
         if not files:
@@ -71,26 +51,26 @@ def _of(path: Path, said: dict[str, Any], activity_from_folder: bool) -> list[En
     elif not path.exists():
         raise InputError(f"{path} does not exist")
     elif path.suffix.lower() in MANIFESTS:
-        return read_manifest(path, said)
+        return read_manifest(path, claims)
     elif path.suffix.lower() in VIDEOS:
         pairs = [(path, path.name)]
     else:
         raise InputError(f"{path} is neither a video ({', '.join(VIDEOS)}) nor a manifest (.csv, .parquet)")
-    return [_entry(file, source, said, activity_from_folder) for file, source in pairs]
+    return [_entry(file, source, claims, activity_from_folder) for file, source in pairs]
 
 
-def _entry(file: Path, source: str, said: dict[str, Any], activity_from_folder: bool) -> Entry:
-    claims = said | ({"activity": file.parent.name} if activity_from_folder else {})
+def _entry(file: Path, source: str, claims: dict[str, Any], activity_from_folder: bool) -> Entry:
+    claims = claims | ({"activity": file.parent.name} if activity_from_folder else {})
     return Entry(_whole(file), printable(source), **claims)
 
 
 def _whole(file: Path) -> Path:
-    """The whole path, links followed where they lead to a file: adding says what is wrong with the others."""
+    """Absolute path, links followed where they lead to a file: adding says what is wrong with the others."""
     return file.resolve() if file.is_file() else file.absolute()
 
 
 def videos(folder: Path) -> Iterator[Path]:
-    """Video files at any depth, without hidden files and folders; links to folders are not followed.
+    """Yield video files at any depth, without hidden files and folders; links to folders are not followed.
 
     What has the name of a video and is none, such as a pipe, is there too, and so is a folder that may not be read.
     """
@@ -104,5 +84,5 @@ def videos(folder: Path) -> Iterator[Path]:
 
 
 def _is_empty(folder: Path) -> bool:
-    """Whether a folder with the name of a video holds none: somebody took it for one."""
+    """True for a folder with the name of a video that holds none: somebody took it for one."""
     return folder.suffix.lower() in VIDEOS and next(videos(folder), None) is None

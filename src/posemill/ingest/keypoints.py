@@ -1,4 +1,4 @@
-"""Keypoint sequences into the store and the database, in bulk. A medium is then a track file of its own."""
+"""Import of keypoint sequences, in bulk; each becomes a medium whose file is a track file."""
 
 from __future__ import annotations
 
@@ -10,47 +10,48 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from posemill.errors import InputError
-from posemill.ingest.datasets.sequence import Fault, Found, Sequence
+from posemill.ingest.datasets.sequence import Fault, Sequence, SequenceStream
 from posemill.ingest.entry import printable
-from posemill.ingest.validator import Watch, told
+from posemill.ingest.validator import DatasetValidator, listed
 from posemill.store import catalog
+from posemill.store.clip_fields import clip_values
 from posemill.store.media import MediaStore
 from posemill.store.track_file import medium_bytes
 
 Faulty = Literal["quarantine", "refuse"]
-STAGE, BY = "ingest", "import"  # the stage that passes over what is set aside here
+STAGE, BY = "ingest", "import"  # the stage that passes over what is in quarantine by an import
 
 
 @dataclass(frozen=True, slots=True)
-class Collection:
-    """What is to be imported.
+class SequenceSource:
+    """A data set of keypoint sequences to import.
 
     origin   a sentence about where it comes from, kept with the dataset.
-    place    its file or folder.
+    path     its file or folder.
     read     gives its sequences, from the beginning each time.
-    motion, nobody, classes  see soundness.Watch.
+    require_motion, allow_empty, classes  see validator.DatasetValidator.
     """
 
     dataset: str
     origin: str
-    place: Path
-    read: Callable[[], Found]
-    motion: bool = True
-    nobody: bool = False
+    path: Path
+    read: Callable[[], SequenceStream]
+    require_motion: bool = True
+    allow_empty: bool = False
     classes: Iterable[str] | None = None
 
-    def watch(self) -> Watch:
-        """Somebody who looks at its sequences."""
-        return Watch(motion=self.motion, nobody=self.nobody, classes=self.classes)
+    def validator(self) -> DatasetValidator:
+        """Return a validator that has seen none of its sequences."""
+        return DatasetValidator(require_motion=self.require_motion, allow_empty=self.allow_empty, classes=self.classes)
 
     def address(self, name: str) -> str:
-        """Where a sequence is, as a URL."""
-        return f"file://{printable(str(self.place.absolute()))}/{printable(name)}"
+        """URL of a sequence."""
+        return f"file://{printable(str(self.path.absolute()))}/{printable(name)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did. faults: one sentence for each sequence that was set aside; the others are in."""
+    """Result of an import. faults: one sentence for each sequence in quarantine; the others are in."""
 
     sequences: int
     media_added: int
@@ -63,46 +64,46 @@ class Imported:
 def import_sequences(
     conn: Connection,
     store: MediaStore,
-    what: Collection,
+    source: SequenceSource,
     *,
     annotated_by: str,
     faulty: Faulty = "quarantine",
     advance: Callable[[], object] = lambda: None,
 ) -> Imported:
-    """Import a data set. The same again changes nothing; what was set aside and is sound now is taken in.
+    """Import a data set. The same again changes nothing; what was in quarantine and is valid now is taken in.
 
-    faulty  `quarantine`: the sound sequences go in, the others are set aside with their reasons; `refuse`: nothing
+    faulty  `quarantine`: the valid sequences go in, the others to quarantine with their reasons; `refuse`: nothing
             goes in when one is faulty.
-    Errors: InputError with all faults by name when it is refused, or when no sequence is sound; the transaction is the
+    Errors: InputError with all faults by name when it is refused, or when no sequence is valid; the transaction is the
     caller's.
     """
     if faulty == "refuse":
-        _refuse(what)
-    watch, rows, unread = what.watch(), dict[str, _Row](), list[Fault]()
-    for found in what.read():
+        _refuse(source)
+    validator, rows, unread = source.validator(), dict[str, _Row](), list[Fault]()
+    for sample in source.read():
         advance()
-        if isinstance(found, Fault):
-            unread.append(found)
+        if isinstance(sample, Fault):
+            unread.append(sample)
             continue
-        reason = watch.sequence(found)
-        if found.tracks.frames:
-            rows[found.name] = _Row(
-                found, store.put_bytes(medium_bytes(found.tracks)), annotated_by, what.dataset, reason
-            )
+        reason = validator.check_sequence(sample)
+        if sample.tracks.frames:
+            digest = store.put_bytes(medium_bytes(sample.tracks))
+            rows[sample.name] = _Row(sample, digest, annotated_by, source.dataset, reason)
         else:
-            unread.append(Fault(found.name, reason or "it is empty: no frame"))
-    aside = {name: row.reason for name, row in rows.items() if row.reason} | watch.crossing()
-    sentences = tuple(fault.sentence() for fault in (*unread, *(Fault(n, r) for n, r in aside.items())))
-    if len(aside) == len(rows):
-        raise InputError(f"none of {len(sentences)} sequences of {what.place} is sound:{told(sentences)}")
-    catalog.add_dataset(conn, what.dataset, annotated_by, origin=what.origin)
+            unread.append(Fault(sample.name, reason or "it is empty: no frame"))
+    invalid = {name: row.reason for name, row in rows.items() if row.reason} | validator.split_leaks()
+    sentences = tuple(fault.sentence() for fault in (*unread, *(Fault(n, r) for n, r in invalid.items())))
+    if len(invalid) == len(rows):
+        raise InputError(f"none of {len(sentences)} sequences of {source.path} is sound:{listed(sentences)}")
+    catalog.add_dataset(conn, source.dataset, annotated_by, origin=source.origin)
     added = catalog.add_media(conn, [row.medium for row in rows.values()])
     outcome = catalog.add_clips(conn, [row.clip for row in rows.values()])
-    _set_aside(conn, what, {rows[name].medium.digest: reason for name, reason in aside.items()}, unread, annotated_by)
-    sound = {name: row for name, row in rows.items() if name not in aside}
-    _take_back(conn, {what.address(name): row.medium.digest for name, row in sound.items()}, annotated_by)
-    frames = sum(row.medium.frames or 0 for row in sound.values())
-    return Imported(len(sound), added, outcome.added, frames, outcome.conflicts, sentences)
+    reasons = {rows[name].medium.digest: reason for name, reason in invalid.items()}
+    _quarantine(conn, source, reasons, unread, annotated_by)
+    valid = {name: row for name, row in rows.items() if name not in invalid}
+    _release(conn, {source.address(name): row.medium.digest for name, row in valid.items()}, annotated_by)
+    frames = sum(row.medium.frames or 0 for row in valid.values())
+    return Imported(len(valid), added, outcome.added, frames, outcome.conflicts, sentences)
 
 
 class _Row:
@@ -124,41 +125,35 @@ class _Row:
             frames=tracks.frames,
             duration_s=tracks.duration_s,
         )
-        self.clip = catalog.ClipRow(
-            digest,
-            annotated_by,
-            activity=sequence.activity,
-            split=sequence.split,
-            camera=sequence.camera,
-            subject=sequence.subject or f"{dataset}/{sequence.name}",
-        )
+        fields = clip_values(sequence) | {"subject": sequence.subject or f"{dataset}/{sequence.name}"}
+        self.clip = catalog.ClipRow(digest, annotated_by, **fields)
 
 
-def _refuse(what: Collection) -> None:
-    watch, faults, number = what.watch(), list[Fault](), 0
-    for number, found in enumerate(what.read(), 1):  # noqa: B007
-        reason = found.reason if isinstance(found, Fault) else watch.sequence(found)
+def _refuse(source: SequenceSource) -> None:
+    validator, faults, number = source.validator(), list[Fault](), 0
+    for number, sample in enumerate(source.read(), 1):  # noqa: B007
+        reason = sample.reason if isinstance(sample, Fault) else validator.check_sequence(sample)
         if reason:
-            faults.append(Fault(found.name, reason))
-    faults += [Fault(name, reason) for name, reason in watch.crossing().items()]
+            faults.append(Fault(sample.name, reason))
+    faults += [Fault(name, reason) for name, reason in validator.split_leaks().items()]
     if faults:
         raise InputError(
-            f"{len(faults)} of {number} sequences of {what.place} are faulty, so nothing was imported (`--faulty "
-            f"quarantine` takes the others):{told(fault.sentence() for fault in faults)}"
+            f"{len(faults)} of {number} sequences of {source.path} are faulty, so nothing was imported (`--faulty "
+            f"quarantine` takes the others):{listed(fault.sentence() for fault in faults)}"
         )
 
 
-def _set_aside(
-    conn: Connection, what: Collection, aside: Mapping[str, str], unread: Iterable[Fault], annotated_by: str
+def _quarantine(
+    conn: Connection, source: SequenceSource, reasons: Mapping[str, str], unread: Iterable[Fault], annotated_by: str
 ) -> None:
-    """aside: digest to reason. What could not be read has no digest, and is known by its address."""
-    for digest, reason in aside.items():
+    """reasons: by digest. What could not be read has no digest, and is known by its address."""
+    for digest, reason in reasons.items():
         catalog.quarantine_medium(conn, digest, stage=STAGE, reason=printable(reason), added_by=BY)
     for fault in unread:
         row = catalog.add_address(
             conn,
-            what.address(fault.name),
-            dataset=what.dataset,
+            source.address(fault.name),
+            dataset=source.dataset,
             source=printable(fault.name),
             added_by=annotated_by,
             kind="keypoints",
@@ -166,10 +161,10 @@ def _set_aside(
         catalog.quarantine(conn, "medium", stage=STAGE, reason=printable(fault.sentence()), added_by=BY, medium_row=row)
 
 
-def _take_back(conn: Connection, sound: Mapping[str, str], annotated_by: str) -> None:
-    """What an earlier import set aside and is sound now. sound: address to digest."""
-    catalog.readable_again(conn, sound, annotated_by)
-    digests = set(sound.values())
+def _release(conn: Connection, valid: Mapping[str, str], annotated_by: str) -> None:
+    """Take out of quarantine what an earlier import put there and is valid now. valid: address to digest."""
+    catalog.release_readable(conn, valid, annotated_by)
+    digests = set(valid.values())
     for row in catalog.open_quarantine(conn, [STAGE]):
         if row["added_by"] == BY and row["medium"] in digests:
             catalog.resolve_quarantine(conn, row["id"], annotated_by)

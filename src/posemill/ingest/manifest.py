@@ -1,28 +1,28 @@
-"""A manifest: a CSV or Parquet table that says which stretch of which file shows what."""
+"""Manifests: CSV or Parquet tables of clips, one row a file or an interval of one."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from posemill.errors import InputError
 from posemill.ingest.entry import Entry
+from posemill.store.clip_fields import CLAIMS, CORRECTABLE, FIELDS, ClipField
 
 if TYPE_CHECKING:
     import polars as pl
 
 MANIFESTS = (".csv", ".parquet")
-COLUMNS = ("path", "start_s", "end_s", "activity", "subject", "camera", "split")
-SPLITS = ("train", "test")
+COLUMNS = ("path", *CORRECTABLE)
 SHOWN = 20  # faults in one message
 
 
 def read_manifest(path: Path, fill: Mapping[str, str | None] | None = None) -> list[Entry]:
-    """The rows of a manifest. Paths are relative to its folder; an empty cell is not known.
+    """Return the entries of a manifest. Paths are relative to its folder; an empty cell is not known.
 
-    fill: what to take for an empty activity, subject, camera or split.
+    fill  values for empty claims (activity, subject, camera, split).
     Errors: InputError that lists every fault with its row (in a CSV the header is row 1).
     """
     table = _read(path)
@@ -70,12 +70,22 @@ def _entry(folder: Path, row: Mapping[str, str | None]) -> tuple[Entry | None, l
     start_s, end_s = _seconds(row, "start_s", faults), _seconds(row, "end_s", faults)
     if start_s is not None and end_s is not None and end_s <= start_s:
         faults.append(f"end_s {end_s:g} is not after start_s {start_s:g}")
-    if row.get("split") not in (None, *SPLITS):
-        faults.append(f"split {row['split']!r} is none of {', '.join(SPLITS)}")
+    claims = {name: _claim(FIELDS[name], row.get(name), faults) for name in CLAIMS}
     if faults or file is None:
         return None, faults
-    said = {key: row.get(key) for key in ("activity", "subject", "camera", "split")}
-    return Entry(file, str(name), start_s or 0.0, end_s, **said), []
+    return Entry(file, str(name), start_s or 0.0, end_s, **claims), []
+
+
+def _claim(field: ClipField, value: str | None, faults: list[str]) -> Any:
+    if value is not None and field.choices and value not in field.choices:
+        faults.append(f"{field.name} {value!r} is none of {', '.join(field.choices)}")
+    if value is None or field.kind is str:
+        return value
+    try:
+        return field.kind(value)
+    except ValueError:
+        faults.append(f"{field.name} {value!r} is not a number")
+        return None
 
 
 def _seconds(row: Mapping[str, str | None], key: str, faults: list[str]) -> float | None:
@@ -93,11 +103,11 @@ def _seconds(row: Mapping[str, str | None], key: str, faults: list[str]) -> floa
 
 
 def _contradictions(rows: list[tuple[int, Entry]]) -> list[str]:
-    """Rows that say different things about the same stretch of the same file."""
+    """Rows that say different things about the same interval of the same file."""
     seen: dict[tuple[Path, float, float | None], tuple[int, Entry]] = {}
     faults = []
     for number, entry in rows:
-        other, said = seen.setdefault((entry.path, entry.start_s, entry.end_s), (number, entry))
-        if said != entry:
+        other, earlier = seen.setdefault((entry.path, entry.start_s, entry.end_s), (number, entry))
+        if earlier != entry:
             faults.append(f"rows {other} and {number} say different things about the same stretch of {entry.source}")
     return faults

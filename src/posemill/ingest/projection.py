@@ -1,4 +1,4 @@
-"""Keypoints in metres as a picture: seen by a camera that is not there, or laid into it with their depth kept."""
+"""Projection of keypoints in metres into the picture of a virtual camera, or with their depth kept."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from posemill.errors import InputError
 
@@ -42,7 +42,7 @@ class VirtualCamera:
             raise InputError(f"a camera needs a focal length and a picture above 0, and a pitch up to 90°, came {self}")
 
     def see(self, xyz: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """(..., 3) in the data's axes to (..., 2) pixels and, with `depth: keep`, (...) depth in the same unit."""
+        """Project (..., 3) in the data's axes to (..., 2) pixels and, with `depth: keep`, (...) depth in pixels."""
         points = np.asarray(xyz, np.float64)
         points = np.stack([sign * points[..., axis] for axis, sign in _FROM_UP[self.up]], -1)
         return (self.project(points), None) if self.depth == "project" else self._kept(points)
@@ -60,11 +60,16 @@ class VirtualCamera:
         out = np.asarray((points - (low + high) / 2) * (scale, -scale, scale) + middle, np.float32)
         return out[..., :2], out[..., 2]
 
-    def project(self, xyz: NDArray[np.floating]) -> NDArray[np.float32]:
-        """(..., 3) metres, x to the right, y up, z away from the sensor, to (..., 2) pixels, origin top-left.
+    def project(self, xyz: ArrayLike) -> NDArray[np.float32]:
+        """Project (..., 3) metres, x to the right, y up, z away from the sensor, to (..., 2) pixels, origin top-left.
 
         The camera turns around the mean of all points, and keeps its distance from it. NaN stays, and what is behind
         the camera is NaN.
+
+        Examples:
+            >>> VirtualCamera().project([[0.0, 0.0, 2.0], [0.5, 0.5, 2.0]])
+            array([[ 960.,  540.],
+                   [1210.,  290.]], dtype=float32)
         """
         points = np.asarray(xyz, np.float64)
         known = ~np.isnan(points).any(-1)
@@ -77,7 +82,7 @@ class VirtualCamera:
         return np.stack([x, y], -1).astype(np.float32)
 
     def _turn(self) -> NDArray[np.float64]:
-        """(3, 3) that turns the world as a camera sees it that went the other way: first around, then up."""
+        """Rotation matrix (3, 3) of the world as the camera sees it: first around, then up."""
         (cy, sy), (cp, sp) = ((np.cos(a), np.sin(a)) for a in np.radians([self.yaw_deg, self.pitch_deg]))
         around = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
         above = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])

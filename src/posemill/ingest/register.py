@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -20,32 +21,28 @@ def register_video(
     *,
     dataset: str,
     source: str,
-    activity: str | None = None,
-    subject: str | None = None,
-    camera: str | None = None,
-    split: str | None = None,
-    start_s: float | None = None,
-    end_s: float | None = None,
     annotated_by: str,
-    truth: MediumTracks | None = None,
+    ground_truth: MediumTracks | None = None,
+    **fields: Any,
 ) -> str:
-    """Store a video, add its medium and one clip (the whole of it, or start_s..end_s); returns its digest.
+    """Store a video, add its medium and one clip; return its digest. The same file again changes nothing.
 
-    truth: its exact keypoints; `medium` in it is replaced by the digest. The same file again changes nothing.
+    ground_truth  its exact keypoints; `medium` in it is replaced by the digest.
+    fields        clip fields by name (store/clip_fields.py), such as activity; without start_s and end_s the clip is
+                  the whole video.
     """
     digest = store.put(path)
     catalog.add_medium(conn, catalog.MediumRow(digest, dataset, source, annotated_by))
-    clip = catalog.ClipRow(digest, annotated_by, start_s or 0.0, end_s, activity, subject, camera, split)
-    catalog.add_clip(conn, clip)
-    if truth is not None:
-        register_ground_truth(conn, store, digest, truth, origin=dataset, annotated_by=annotated_by)
+    catalog.add_clip(conn, catalog.ClipRow(digest, annotated_by, **fields))
+    if ground_truth is not None:
+        register_ground_truth(conn, store, digest, ground_truth, origin=dataset, annotated_by=annotated_by)
     return digest
 
 
 def register_ground_truth(
-    conn: Connection, store: MediaStore, medium: str, truth: MediumTracks, *, origin: str, annotated_by: str
+    conn: Connection, store: MediaStore, medium: str, ground_truth: MediumTracks, *, origin: str, annotated_by: str
 ) -> str:
-    """Store exact keypoints of a medium as a track file; returns that file's digest."""
-    digest = store.put_bytes(medium_bytes(replace(truth, medium=medium)))
-    catalog.add_ground_truth(conn, medium, digest, truth.skeleton.name, origin, annotated_by)
+    """Store exact keypoints of a medium as a track file; return that file's digest."""
+    digest = store.put_bytes(medium_bytes(replace(ground_truth, medium=medium)))
+    catalog.add_ground_truth(conn, medium, digest, ground_truth.skeleton.name, origin, annotated_by)
     return digest

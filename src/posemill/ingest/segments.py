@@ -1,4 +1,4 @@
-"""Activity segments as people see them: listed, added to a medium, corrected, removed; always with who and when."""
+"""Activity segments (clips) by annotators: list, add, correct; always with annotator and time."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from sqlalchemy import Connection, RowMapping
 
 from posemill.errors import InputError
 from posemill.store import catalog
+from posemill.store.clip_fields import CLAIMS
 
 
-def listed(
+def list_segments(
     conn: Connection, *, medium: str | None = None, dataset: str | None = None, history: bool = False
 ) -> list[RowMapping]:
-    """Clips of one medium (by the beginning of its digest), of a dataset, or all; with `history` also ended ones."""
+    """Return clips of a medium (beginning of its digest), of a dataset, or all; with `history` also closed ones."""
     digest = catalog.find_medium(conn, medium)["digest"] if medium else None
     return catalog.clips(conn, [dataset] if dataset else (), medium=digest, history=history)
 
@@ -21,12 +22,12 @@ def listed(
 def set_segment(
     conn: Connection, medium: str, *, start_s: float, end_s: float | None, annotated_by: str, **claims: str | None
 ) -> str:
-    """Say what a stretch of a medium shows; returns `added`, `completed` or `known`.
+    """Add a segment, or fill in what is empty in it; return `added`, `completed` or `known`.
 
-    Errors: InputError when something else was said about the same stretch.
+    Errors: InputError when the same interval is annotated otherwise.
     """
     digest = catalog.find_medium(conn, medium)["digest"]
-    _check_stretch(start_s, end_s)
+    _check_interval(start_s, end_s)
     outcome = catalog.add_clip(conn, catalog.ClipRow(digest, annotated_by, start_s, end_s, **claims))
     if outcome.conflicts:
         raise InputError(outcome.conflicts[0])
@@ -34,12 +35,13 @@ def set_segment(
 
 
 def correct(conn: Connection, clip: int, annotated_by: str, **changes: Any) -> int:
-    """Say something else about a clip; returns the number of the clip that now holds. See catalog.correct_clip."""
+    """Correct a clip; return the number of the clip that now holds. See catalog.correct_clip."""
     if not changes:
-        raise InputError("nothing to correct: give at least one of --activity, --start, --end, --subject, --camera")
+        options = ", ".join(f"--{name}" for name in ("start", "end", *CLAIMS))
+        raise InputError(f"nothing to correct: give at least one of {options.replace('_', '-')}")
     return catalog.correct_clip(conn, clip, annotated_by, **changes)
 
 
-def _check_stretch(start_s: float, end_s: float | None) -> None:
+def _check_interval(start_s: float, end_s: float | None) -> None:
     if start_s < 0 or (end_s is not None and end_s <= start_s):
-        raise InputError(f"a stretch needs 0 <= start < end, came {start_s:g} to {end_s}")
+        raise InputError(f"a segment needs 0 <= start < end, came {start_s:g} to {end_s}")

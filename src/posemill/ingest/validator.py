@@ -1,4 +1,4 @@
-"""What is wrong with sequences and videos as members of a data set: found while they go by, told together."""
+"""Validation of the samples of a data set while they are read: empty, unknown class, duplicates, split leaks."""
 
 from __future__ import annotations
 
@@ -10,53 +10,55 @@ from posemill.ingest.datasets.sequence import Sequence
 SHOWN = 20
 
 
-class Watch:
-    """Sees every member of a data set once, by its name.
+class DatasetValidator:
+    """Checks every sample of a data set once, by its name.
 
-    motion      whether a single frame is a fault.
-    nobody      whether one in which nobody is seen is as good as any (it counts as unanswered in the end).
-    classes     the known activities; None = any.
+    require_motion  a single frame is a fault.
+    allow_empty     a sample in which nobody is seen is valid (it counts as unanswered in the end).
+    classes         the known activities; None = any.
     """
 
-    def __init__(self, *, motion: bool = True, nobody: bool = False, classes: Iterable[str] | None = None) -> None:
-        self._motion, self._nobody = motion, nobody
+    def __init__(
+        self, *, require_motion: bool = True, allow_empty: bool = False, classes: Iterable[str] | None = None
+    ) -> None:
+        self._require_motion, self._allow_empty = require_motion, allow_empty
         self._classes = None if classes is None else frozenset(classes)
         self._names: set[str] = set()
         self._contents: dict[str, str] = {}
         self._sides: dict[str, dict[str, list[str]]] = {}
 
-    def sequence(self, sequence: Sequence) -> str | None:
-        """What is wrong with a sequence; None when nothing is."""
+    def check_sequence(self, sequence: Sequence) -> str | None:
+        """Return why a keypoint sequence is invalid, or None."""
         tracks = sequence.tracks
-        if not tracks.frames or (not self._nobody and not any(len(track) for track in tracks.tracks)):
+        if not tracks.frames or (not self._allow_empty and not any(len(track) for track in tracks.tracks)):
             return "it is empty: nobody is seen in any of its frames" if tracks.frames else "it is empty: no frame"
-        if self._motion and tracks.frames == 1:
+        if self._require_motion and tracks.frames == 1:
             return "it has 1 frame, and an activity needs motion"
         content = hashlib.sha256()
         for track in tracks.tracks:
             for values in (track.frame, track.xy, track.confidence, *([] if track.z is None else [track.z])):
                 content.update(values.tobytes())
         digest = content.hexdigest() if tracks.tracks else None
-        return self.member(sequence.name, digest, sequence.activity, sequence.subject, sequence.split)
+        return self.check(sequence.name, digest, sequence.activity, sequence.subject, sequence.split)
 
-    def member(
-        self, name: str, content: str | None, activity: str | None, subject: str | None, split: str | None
+    def check(
+        self, name: str, digest: str | None, activity: str | None, subject: str | None, split: str | None
     ) -> str | None:
-        """What is wrong with a member whose content has that digest; None when nothing is."""
+        """Return why a sample is invalid, or None. digest: of its content."""
         if name in self._names:
             return "there is another one of that name"
         self._names.add(name)
         if self._classes is not None and activity is not None and activity not in self._classes:
             return f"unknown class {activity!r}: it is not among the {len(self._classes)} that were given"
-        first = name if content is None else self._contents.setdefault(content, name)
+        first = name if digest is None else self._contents.setdefault(digest, name)
         if first != name:
             return f"it has the same content as {first}, under another name"
         if subject is not None and split is not None:
             self._sides.setdefault(subject, {}).setdefault(split, []).append(name)
         return None
 
-    def crossing(self) -> dict[str, str]:
-        """The training members whose subject is in the test split too, and why they are faulty."""
+    def split_leaks(self) -> dict[str, str]:
+        """Return the training samples whose subject is in the test split too, each with the reason."""
         return {
             name: f"its subject {subject} is on both sides of the split: {sides['test'][0]} is a test of it"
             for subject, sides in self._sides.items()
@@ -65,7 +67,7 @@ class Watch:
         }
 
 
-def told(sentences: Iterable[str]) -> str:
+def listed(sentences: Iterable[str]) -> str:
     """Faults as one text, the first of them by name and the others by number."""
     lines = list(sentences)
     more = f"\n- and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""

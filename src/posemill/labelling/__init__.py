@@ -1,1 +1,1 @@
-"""Pose labelling: backends, the streaming engine, tracking."""
+"""Distributed pose labelling: session, plan, chunks, worker, progress; poses are cached in a store."""

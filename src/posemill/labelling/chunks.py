@@ -1,4 +1,4 @@
-"""A long video in pieces: which stretches of frames to label, and their poses as the pose store keeps them."""
+"""Chunks: frame ranges of a long video that are labelled one at a time, and their poses in the pose store."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from posemill.pose.skeleton import Skeleton
 from posemill.store.pose_file import ChunkPoses
 from posemill.store.pose_store import Stretch
 
-SHORTEST = 0.5  # of a chunk; a shorter rest belongs to the chunk before it
+MIN_SHARE = 0.5  # of a chunk; a shorter rest belongs to the chunk before it
 
 
 def chunk_frames(chunk_s: float, fps: float) -> int:
-    """Frames of a chunk."""
+    """Return the number of frames of a chunk."""
     return max(1, round(chunk_s * fps))
 
 
 def grid(frames: int, size: int, start: int = 0) -> list[Stretch]:
-    """Stretches of `size` frames from `start` on; the last has no end, since frames may be counted a little wrong."""
+    """Split frames into ranges of `size` from `start` on; the last has no end, since counts may be a little wrong."""
     cuts = list(range(start, max(start + 1, frames), size))
-    if len(cuts) > 1 and frames - cuts[-1] < SHORTEST * size:
+    if len(cuts) > 1 and frames - cuts[-1] < MIN_SHARE * size:
         cuts.pop()
     return list(zip(cuts, [*cuts[1:], None], strict=True))
 
 
 def chain(stretches: Iterable[Stretch]) -> list[Stretch]:
-    """Stretches that follow one another from the first frame to the end; empty when some are missing."""
+    """Chain ranges that follow one another from the first frame to the end; empty when some are missing."""
     onward: dict[int, Stretch] = {}  # by its first frame, a stretch from which the end can be reached
     for stretch in sorted(stretches, key=lambda s: (-s[0], -_end(s))):
         if stretch[1] is None or stretch[1] in onward:
@@ -44,9 +44,9 @@ def chain(stretches: Iterable[Stretch]) -> list[Stretch]:
 
 
 def cover(stored: Iterable[Stretch], frames: int, size: int) -> list[tuple[Stretch, bool]]:
-    """A medium from its first frame to its end: what is stored already (True), and what to label in between (False).
+    """Cover a medium from its first frame to its end by stored ranges (True) and ranges to label in between (False).
 
-    Stretches may have been cut with another size.
+    Stored ranges may have been split with another size.
     """
     by_start = {stretch[0]: stretch for stretch in sorted(stored, key=_end)}
     covered: list[tuple[Stretch, bool]] = []
@@ -63,45 +63,45 @@ def cover(stored: Iterable[Stretch], frames: int, size: int) -> list[tuple[Stret
     return covered
 
 
-def poses_of(
-    found: Sequence[FramePoses],
+def chunk_of_frames(
+    frames: Sequence[FramePoses],
     medium: str,
     fingerprint: str,
     stretch: Stretch,
-    points: Skeleton,
+    skeleton: Skeleton,
     size_px: tuple[int, int],
     duration_s: float,
 ) -> ChunkPoses:
-    """Poses as the store keeps them. size_px: width and height of the medium; duration_s: of all of it."""
-    each, k = [pose for frame in found for pose in frame.poses], len(points)
+    """Pack frames into a chunk of the pose store. size_px: width and height of the medium; duration_s: of all of it."""
+    poses, k = [pose for frame in frames for pose in frame.poses], len(skeleton)
     return ChunkPoses(
         medium=medium,
         fingerprint=fingerprint,
         start=stretch[0],
         end=stretch[1],
-        skeleton=points,
+        skeleton=skeleton,
         width_px=size_px[0],
         height_px=size_px[1],
         duration_s=duration_s,
-        frame=np.array([frame.frame for frame in found], np.int32),
-        time_s=np.array([frame.time_s for frame in found], np.float64),
-        people=np.array([len(frame.poses) for frame in found], np.int32),
-        person_confidence=np.array([pose.person_confidence for pose in each], np.float64),
-        xy=np.array([pose.xy for pose in each], np.float32).reshape(-1, k, 2),
-        confidence=np.array([pose.confidence for pose in each], np.float32).reshape(-1, k),
-        propagated=np.array([frame.propagated for frame in found], np.bool_)
-        if any(f.propagated for f in found)
+        frame=np.array([frame.frame for frame in frames], np.int32),
+        time_s=np.array([frame.time_s for frame in frames], np.float64),
+        people=np.array([len(frame.poses) for frame in frames], np.int32),
+        person_confidence=np.array([pose.person_confidence for pose in poses], np.float64),
+        xy=np.array([pose.xy for pose in poses], np.float32).reshape(-1, k, 2),
+        confidence=np.array([pose.confidence for pose in poses], np.float32).reshape(-1, k),
+        propagated=np.array([frame.propagated for frame in frames], np.bool_)
+        if any(f.propagated for f in frames)
         else None,
     )
 
 
-def frames_of(chunk: ChunkPoses) -> Iterator[FramePoses]:
-    """`poses_of` backwards: what the engine gave."""
+def frames_of_chunk(chunk: ChunkPoses) -> Iterator[FramePoses]:
+    """Unpack a chunk into the frames that it was made of."""
     first = np.concatenate([[0], np.cumsum(chunk.people)])
     for number, (frame, time_s) in enumerate(zip(chunk.frame.tolist(), chunk.time_s.tolist(), strict=True)):
         people = range(first[number], first[number + 1])
-        sure, propagated = chunk.person_confidence, chunk.propagated is not None and bool(chunk.propagated[number])
-        poses = [Pose(chunk.xy[n], chunk.confidence[n], float(sure[n])) for n in people]
+        propagated = chunk.propagated is not None and bool(chunk.propagated[number])
+        poses = [Pose(chunk.xy[n], chunk.confidence[n], float(chunk.person_confidence[n])) for n in people]
         yield FramePoses(frame, time_s, poses, propagated)
 
 

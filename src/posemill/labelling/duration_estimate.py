@@ -1,6 +1,6 @@
-"""How many frames there are in videos that nobody has measured yet, for a plan: a few are looked at, and speak for all.
+"""Duration estimate of videos that nobody has measured yet, from a sample of them, for a plan.
 
-Nothing is written: they are measured for good by who labels them.
+Nothing is written: the worker that labels a video measures it.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from posemill.errors import PosemillError
 from posemill.store.media import MediaStore
 from posemill.video.probe import probe
 
-LOOKED_AT = 20
+SAMPLE = 20
 
 
 def estimate_frames(media: Sequence[str], store: MediaStore, stride: int) -> int | None:
-    """Frames to look at in all of them, from the mean of a few; None where none of these is on this machine."""
-    few = media[:: max(1, len(media) // LOOKED_AT)][:LOOKED_AT]
-    found = [_frames(medium, store) for medium in few]
-    known = [frames for frames in found if frames is not None]
+    """Estimate the frames to label in all these media from a sample; None where none of it is on this machine."""
+    sample = media[:: max(1, len(media) // SAMPLE)][:SAMPLE]
+    counts = [_frames(medium, store) for medium in sample]
+    known = [frames for frames in counts if frames is not None]
     return round(sum(-(-frames // stride) for frames in known) / len(known) * len(media)) if known else None
 
 
 def _frames(medium: str, store: MediaStore) -> int | None:
-    path = store.here(medium)
+    path = store.local_path(medium)
     if path is None:
         return None
     try:

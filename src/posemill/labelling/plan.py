@@ -1,4 +1,4 @@
-"""What is to be done, from three listings: media, the ledger, and the pose store. What is in the store is done."""
+"""Labelling plan from three listings: media, the ledger and the pose store. What is in the store is done."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Media = Sequence[Mapping[str, Any]]  # rows with `digest`, `fps` and `frames`; t
 
 @dataclass(frozen=True, slots=True)
 class MediumPlan:
-    """One medium's stretches.
+    """Plan of one medium, in frame ranges (`stretch`).
 
-    new        not in the ledger yet: (stretch, whether the store has it).
-    found      numbers of jobs that the store has and the ledger did not know of.
-    lost       numbers of jobs that the ledger calls done and the store does not have.
-    failed     numbers of jobs that failed, and may be tried again.
+    new         not in the ledger yet: (stretch, True if the store has it).
+    found       numbers of jobs that are in the store and not yet done in the ledger.
+    lost        numbers of jobs that are done in the ledger and not in the store.
+    failed      numbers of jobs that failed, and may be tried again.
     unfinished  stretches to label.
-    finished    how many stretches are labelled.
+    finished    number of stretches that are labelled.
     """
 
     medium: Mapping[str, Any]
@@ -38,10 +38,10 @@ class MediumPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What labelling would do now.
+    """Work that a labelling run would do now.
 
-    frames      to look at, as far as the lengths of media are known; `unmeasured` media are not in it.
-    guessed     frames to look at in those, by a few of them; None where none is on this machine.
+    frames      to label, as far as the lengths of media are known; `unmeasured` media are not in it.
+    estimated   frames to label in those, from a sample; None where none of it is on this machine.
     frames_per_second, seconds  from what was measured; None before anything was, or where a length is unknown.
     to_track    media whose poses are all there and whose tracks are not: no network is needed.
     """
@@ -56,70 +56,70 @@ class Plan:
     to_track: int
     frames_per_second: float | None
     seconds: float | None
-    guessed: int | None = None
+    estimated: int | None = None
 
 
 def make_plan(labeller: Labeller, ledger: Ledger, media: Media, quarantined: int) -> Plan:
-    """What there is to do, without doing or writing anything."""
+    """Compute the plan, without doing or writing anything."""
     with database(ledger.engine) as connection:
         jobs = ledger.jobs(connection)
     stored, tracked = labeller.poses.stretches(ledger.fingerprint), labeller.tracks.media(labeller.fingerprint)
-    found = medium_plans(media, jobs, stored, labeller.params.chunk_s)
-    todo = [account for account in found if account.unfinished]
-    rate, (frames, guessed, unmeasured) = ledger.rate(), length_of(todo, labeller)
+    plans = medium_plans(media, jobs, stored, labeller.params.chunk_s)
+    todo = [plan for plan in plans if plan.unfinished]
+    rate, (frames, estimated, unmeasured) = ledger.rate(), length_of(todo, labeller)
     return Plan(
         new=len(todo),
-        cached=len(found) - len(todo),
+        cached=len(plans) - len(todo),
         quarantined=quarantined,
-        chunks=sum(len(account.unfinished) for account in todo),
-        chunks_cached=sum(account.finished for account in found),
+        chunks=sum(len(plan.unfinished) for plan in todo),
+        chunks_cached=sum(plan.finished for plan in plans),
         frames=frames,
         unmeasured=unmeasured,
-        to_track=sum(not a.unfinished and a.medium["digest"] not in tracked for a in found),
+        to_track=sum(not a.unfinished and a.medium["digest"] not in tracked for a in plans),
         frames_per_second=rate,
-        seconds=(frames + guessed) / rate if rate and guessed is not None else None,
-        guessed=guessed if unmeasured else None,
+        seconds=(frames + estimated) / rate if rate and estimated is not None else None,
+        estimated=estimated if unmeasured else None,
     )
 
 
 def reconcile(labeller: Labeller, ledger: Ledger, media: Media) -> list[MediumPlan]:
-    """Bring the ledger in line with the store, and queue what is missing of these media."""
+    """Reconcile the ledger with the store, and queue the missing chunks of these media."""
     with ledger.planning() as connection:
         jobs = ledger.jobs(connection)
         stored = labeller.poses.stretches(ledger.fingerprint)  # listed after the jobs: a chunk is stored, then done
-        found = medium_plans(media, jobs, stored, labeller.params.chunk_s)
-        new = [(a.medium["digest"], s, "done" if is_done else "queued") for a in found for s, is_done in a.new]
+        plans = medium_plans(media, jobs, stored, labeller.params.chunk_s)
+        new = [(a.medium["digest"], s, "done" if is_done else "queued") for a in plans for s, is_done in a.new]
         ledger.add(connection, new)
-        ledger.set_state(connection, [number for a in found for number in a.found], "done")
-        ledger.set_state(connection, [number for a in found for number in (*a.lost, *a.failed)], "queued")
-    return found
+        ledger.set_state(connection, [number for a in plans for number in a.found], "done")
+        ledger.set_state(connection, [number for a in plans for number in (*a.lost, *a.failed)], "queued")
+    return plans
 
 
 def medium_plans(
     media: Media, jobs: Mapping[str, Sequence[Job]], stored: Mapping[str, Sequence[Stretch]], chunk_s: float
 ) -> list[MediumPlan]:
-    """Every medium's account. Once a medium is in the ledger its stretches stay, whatever `chunk_s` becomes."""
+    """Plan every medium. Once a medium is in the ledger its stretches stay, whatever `chunk_s` becomes."""
     return [_medium_plan(m, jobs.get(m["digest"], ()), stored.get(m["digest"], ()), chunk_s) for m in media]
 
 
-def to_do(account: MediumPlan, stride: int) -> int | None:
-    """Frames to look at in a medium; None where its length is unknown."""
-    frames = account.medium["frames"]
+def frames_to_do(plan: MediumPlan, stride: int) -> int | None:
+    """Count the frames to label in a medium; None where its length is unknown."""
+    frames = plan.medium["frames"]
     if frames is None:
         return None
-    ends = (max(start, frames) if end is None else end for start, end in account.unfinished)
-    return sum(-(-(end - start) // stride) for end, (start, _) in zip(ends, account.unfinished, strict=True))
+    ends = (max(start, frames) if end is None else end for start, end in plan.unfinished)
+    return sum(-(-(end - start) // stride) for end, (start, _) in zip(ends, plan.unfinished, strict=True))
 
 
-def length_of(found: Sequence[MediumPlan], labeller: Labeller) -> tuple[int, int | None, int]:
-    """Frames to look at in media of known length; about how many in the others, None where that is not to be seen
-    from here; and how many others there are.
+def length_of(plans: Sequence[MediumPlan], labeller: Labeller) -> tuple[int, int | None, int]:
+    """Return the frames to label in media of known length, an estimate for the others (None where none of them is on
+    this machine), and the number of these others.
     """
     stride = labeller.params.frame_stride
-    todo = [account for account in found if account.unfinished]
-    unmeasured = [account.medium["digest"] for account in todo if account.medium["frames"] is None]
-    guessed = estimate_frames(unmeasured, labeller.media, stride) if unmeasured else 0
-    return sum(to_do(account, stride) or 0 for account in todo), guessed, len(unmeasured)
+    todo = [plan for plan in plans if plan.unfinished]
+    unmeasured = [plan.medium["digest"] for plan in todo if plan.medium["frames"] is None]
+    estimated = estimate_frames(unmeasured, labeller.media, stride) if unmeasured else 0
+    return sum(frames_to_do(plan, stride) or 0 for plan in todo), estimated, len(unmeasured)
 
 
 def _medium_plan(
@@ -144,7 +144,7 @@ def _medium_plan(
 
 
 def _length(medium: Mapping[str, Any], chunk_s: float) -> tuple[int, int]:
-    """Frames of the medium and of a chunk. One of unknown length is one stretch until somebody has it in hand."""
+    """Frames of the medium and of a chunk. A medium of unknown length is one stretch until a worker measures it."""
     if medium["frames"] is None or not medium["fps"]:
         return 1, 1
     return medium["frames"], chunk_frames(chunk_s, medium["fps"])

@@ -1,4 +1,4 @@
-"""Everything a labelling run needs, opened: the labeller, its ledger and the media it may work on."""
+"""Labelling session: a labeller with its ledger and the videos that it may label."""
 
 from __future__ import annotations
 
@@ -19,35 +19,36 @@ from posemill.store.postgres import open_engine
 
 @dataclass(frozen=True, slots=True)
 class LabellingSession:
-    """A labeller at its ledger.
+    """A labeller with its ledger.
 
-    videos  digest, fps and frames (None: not measured) of the videos that it may label, in the order they were added.
-    aside   medium to reason of the videos that were in quarantine when it was opened.
+    videos       digest, fps and frames (None: not measured) of the videos that it may label, in the order they were
+                 added.
+    quarantined  medium to reason of the videos that were in quarantine when the session was opened.
     """
 
     labeller: Labeller
     ledger: Ledger
     videos: Sequence[Mapping[str, Any]]
-    aside: Mapping[str, str]
+    quarantined: Mapping[str, str]
 
-    def only(self, wanted: set[str]) -> Sequence[Mapping[str, Any]]:
-        """The rows of those of these videos that are not in quarantine."""
+    def select(self, wanted: set[str]) -> Sequence[Mapping[str, Any]]:
+        """Return the rows of those of these videos that are not in quarantine."""
         return [row for row in self.videos if row["digest"] in wanted]
 
-    def set_aside(self, stages: Sequence[str] = ()) -> dict[str, str]:
-        """Medium to reason of all media that are in quarantine now (by these stages; none named means all)."""
+    def quarantined_now(self, stages: Sequence[str] = ()) -> dict[str, str]:
+        """Return medium to reason of all media in quarantine now (by these stages; none named means all)."""
         with database(self.ledger.engine) as connection:
-            return _aside(connection, stages)
+            return _quarantined(connection, stages)
 
 
 @contextmanager
 def open_session(params: LabelParams, settings: Settings, stages: Sequence[str] = ()) -> Iterator[LabellingSession]:
-    """Open database, stores and backend. `stages`: whose quarantine counts (none named means everybody's)."""
+    """Open database, stores and pose estimator. `stages`: whose quarantine counts (none named means all)."""
     engine = open_engine(settings)
     try:
-        videos, aside = _videos(engine, stages)
+        videos, quarantined = _videos(engine, stages)
         labeller = open_labeller(params, settings)
-        yield LabellingSession(labeller, Ledger(engine, labeller.pose_fingerprint), videos, aside)
+        yield LabellingSession(labeller, Ledger(engine, labeller.pose_fingerprint), videos, quarantined)
     finally:
         engine.dispose()
 
@@ -59,11 +60,11 @@ def _videos(engine: Engine, stages: Sequence[str]) -> tuple[Sequence[Mapping[str
             for row in media(connection)
             if row["kind"] == "video" and row["digest"]
         ]
-        aside = _aside(connection, stages)
+        quarantined = _quarantined(connection, stages)
     digests = {row["digest"] for row in known}
-    aside = {medium: reason for medium, reason in aside.items() if medium in digests}
-    return [row for row in known if row["digest"] not in aside], aside
+    quarantined = {medium: reason for medium, reason in quarantined.items() if medium in digests}
+    return [row for row in known if row["digest"] not in quarantined], quarantined
 
 
-def _aside(connection: Connection, stages: Sequence[str]) -> dict[str, str]:
-    return {r["medium"]: r["reason"] for r in open_quarantine(connection, stages) if r["what"] == "medium"}
+def _quarantined(connection: Connection, stages: Sequence[str]) -> dict[str, str]:
+    return {r["medium"]: r["reason"] for r in open_quarantine(connection, stages) if r["entity_type"] == "medium"}

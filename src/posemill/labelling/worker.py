@@ -1,4 +1,4 @@
-"""Labels the chunks of a backlog, one at a time: leased from the ledger, kept in the store, then told to the ledger.
+"""Labelling worker: leases the chunks of a backlog one at a time, stores their poses, then marks them done.
 
 Killed at any instant it loses the chunk in hand. Any number of workers, on any number of machines, may do the same.
 """
@@ -18,11 +18,10 @@ from typing import Any, Self
 
 from posemill.errors import InputError, PosemillError, Unavailable, UnreadableMedia
 from posemill.estimation.types import FramePoses, FrameSpan
-from posemill.estimation.video import find_poses
-from posemill.labelling.chunks import chunk_frames, grid, poses_of
+from posemill.labelling.chunks import chunk_frames, chunk_of_frames, grid
 from posemill.labelling.labeller import Labeller
 from posemill.labelling.plan import Media, length_of, reconcile
-from posemill.labelling.report import Done, Report
+from posemill.labelling.progress import ChunkResult, ProgressReporter
 from posemill.store.catalog import quarantine, record_probe
 from posemill.store.lease import LEASE_S, LeaseHolder
 from posemill.store.ledger import Lease, Ledger, database
@@ -36,27 +35,31 @@ BROKEN = 5  # so many failures in a row, in different media, are no fault of the
 
 
 def label_backlog(
-    labeller: Labeller, ledger: Ledger, media: Media, report: Report, wait: Callable[[float], object] = time.sleep
+    labeller: Labeller,
+    ledger: Ledger,
+    media: Media,
+    report: ProgressReporter,
+    wait: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Label all of these media, beside any other workers; afterwards each has tracks, or is in quarantine.
+    """Label all of these media, beside any other workers; afterwards each has tracks or is in quarantine.
 
     Errors: Unavailable when store or database went away, what is done stays; what a broken backend raised, once it
     failed at several media in a row; InputError, at the end, that lists damaged pose files.
     """
-    found = reconcile(labeller, ledger, media)
-    known, guessed, unmeasured = length_of(found, labeller)
-    frames = None if guessed is None else known + guessed
-    report.begin(sum(len(account.unfinished) for account in found), frames, about=unmeasured > 0)
+    plans = reconcile(labeller, ledger, media)
+    known, estimated, unmeasured = length_of(plans, labeller)
+    frames = None if estimated is None else known + estimated
+    report.begin(sum(len(plan.unfinished) for plan in plans), frames, about=unmeasured > 0)
     wanted = {row["digest"] for row in media}
     while ids := ledger.unfinished(wanted):
         if not work(labeller, ledger, ids, report):
             report.waiting(len(ids))
             wait(POLL_S)
-    _follow(labeller, media, report)
+    _track_rest(labeller, media, report)
 
 
-def _follow(labeller: Labeller, media: Media, report: Report) -> None:
-    """Put together the tracks that are not there. A pose file that is damaged stops its own medium only."""
+def _track_rest(labeller: Labeller, media: Media, report: ProgressReporter) -> None:
+    """Track the media whose poses are all there and whose tracks are not. A damaged pose file stops its medium only."""
     damaged = []
     for medium, stretches in labeller.untracked(row["digest"] for row in media).items():
         try:
@@ -69,86 +72,88 @@ def _follow(labeller: Labeller, media: Media, report: Report) -> None:
         raise InputError("; ".join(damaged))
 
 
-def work(labeller: Labeller, ledger: Ledger, ids: Sequence[int], report: Report, lease_s: float = LEASE_S) -> int:
-    """Do those of these jobs that are free. Returns how many were taken; those that others have are left to them."""
+def work(
+    labeller: Labeller, ledger: Ledger, ids: Sequence[int], report: ProgressReporter, lease_s: float = LEASE_S
+) -> int:
+    """Do those of these jobs that are free, and return how many; leased ones are left to their holders."""
     waiting, taken = deque(ids), 0
     if not ids:
         return 0
-    with _Ending() as ending, LeaseHolder(ledger, lease_s) as holder:
+    with _DeferredSigterm() as sigterm, LeaseHolder(ledger, lease_s) as holder:
         worker = _Worker(labeller, ledger, holder, report)
         while waiting:
             window = list(islice(waiting, WINDOW))
-            ending.wait()  # until the lease is in hand: nobody would give it back
+            sigterm.defer()  # until the lease is in hand: nobody would release it
             lease = holder.claim(window)
             if lease is None:
-                ending.come()
+                sigterm.deliver()
                 for _ in window:
                     waiting.popleft()
                 continue
             taken += 1
             waiting.remove(lease.id)
-            if worker.attempt(lease, ending.come) == "again":
+            if worker.attempt(lease, sigterm.deliver) == "again":
                 waiting.append(lease.id)
     return taken
 
 
-class _Ending:
-    """Who is told to end (SIGTERM) gives back what it has in hand first; only the main thread can be told."""
+class _DeferredSigterm:
+    """On SIGTERM the worker releases its lease first. Signals reach the main thread only."""
 
     def __init__(self) -> None:
-        self._told = self._waits = False
+        self._received = self._deferred = False
         self._before: Any = None
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGTERM, self._hear)
+            self._before = signal.signal(signal.SIGTERM, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._before is not None:
             signal.signal(signal.SIGTERM, self._before)
 
-    def wait(self) -> None:
-        """From now on the end waits."""
-        self._waits = True
+    def defer(self) -> None:
+        """Defer a signal from now on."""
+        self._deferred = True
 
-    def come(self) -> None:
-        """It may come, and does so now if it has waited. Errors: SystemExit."""
-        self._waits = False
-        if self._told:
+    def deliver(self) -> None:
+        """Deliver signals at once again, and now if one was deferred. Errors: SystemExit."""
+        self._deferred = False
+        if self._received:
             sys.exit(128 + signal.SIGTERM)
 
-    def _hear(self, *_: object) -> None:
-        self._told = True
-        if not self._waits:
-            self.come()
+    def _handle(self, *_: object) -> None:
+        self._received = True
+        if not self._deferred:
+            self.deliver()
 
 
 class _Worker:
-    """One lease after the other; remembers what spares it work between the chunks of one medium."""
+    """Works off one lease after the other; caches what the chunks of one medium share."""
 
-    def __init__(self, labeller: Labeller, ledger: Ledger, holder: LeaseHolder, report: Report) -> None:
+    def __init__(self, labeller: Labeller, ledger: Ledger, holder: LeaseHolder, report: ProgressReporter) -> None:
         self._labeller, self._ledger, self._holder, self._report = labeller, ledger, holder, report
-        self._at_hand: tuple[str, Path] | None = None
+        self._fetched: tuple[str, Path] | None = None
         self._failed: list[str] = []  # media of the failures since the last success
 
-    def attempt(self, lease: Lease, begun: Callable[[], object] = lambda: None) -> str:
+    def attempt(self, lease: Lease, on_start: Callable[[], object] = lambda: None) -> str:
         """`done`, `failed` (the medium is in quarantine) or `again`. Errors: see label_backlog.
 
-        begun  called when the lease is sure to be given back, whatever comes.
+        on_start  called when the lease is sure to be released, whatever comes.
         """
         try:
-            begun()
+            on_start()
             return self._attempt(lease)
         except UnreadableMedia as exc:
-            return self._aside(lease, str(exc).replace(lease.medium["digest"], "the file"))
+            return self._quarantine(lease, str(exc).replace(lease.medium["digest"], "the file"))
         except Unavailable:
-            self._give_back(lease)
+            self._return_lease(lease)
             raise
         except Exception as exc:
             return self._again(lease, exc)
         except BaseException:
-            self._give_back(lease)
+            self._return_lease(lease)
             raise
         finally:
             self._holder.release()
@@ -156,47 +161,47 @@ class _Worker:
     def _attempt(self, lease: Lease) -> str:
         medium, limit = lease.medium["digest"], self._labeller.params.attempts
         if lease.attempts > limit:
-            return self._aside(
-                lease, f"whoever labelled it ended without a word, {limit} times (often: out of memory, or stopped)"
+            return self._quarantine(
+                lease, f"its worker died without a message, {limit} times (often: out of memory, or stopped)"
             )
         poses, fingerprint = self._labeller.poses, self._ledger.fingerprint
-        if poses.has(medium, fingerprint, lease.stretch):  # killed, or told to the ledger too late
-            self._finish(lease, Done(medium, lease.stretch, 0, 0, None))
+        if poses.has(medium, fingerprint, lease.stretch):  # killed before it was marked done
+            self._finish(lease, ChunkResult(medium, lease.stretch, 0, 0, None))
             return "done"
         path = self._path(medium)
         lease = self._measured(lease, path)
         started = time.perf_counter()
-        found = self._found(lease, path)
+        frames = self._pose(lease, path)
         facts = lease.medium
-        chunk = poses_of(
-            found,
+        chunk = chunk_of_frames(
+            frames,
             medium,
             fingerprint,
             lease.stretch,
-            self._labeller.backend.skeleton,
+            self._labeller.estimator.skeleton,
             (facts["width_px"], facts["height_px"]),
             facts["duration_s"],
         )
         poses.put(chunk)
         seconds = time.perf_counter() - started
         self._failed.clear()
-        propagated = sum(frame.propagated for frame in found)
-        done = Done(medium, lease.stretch, len(chunk.frame), len(chunk.person_confidence), seconds, propagated)
+        propagated = sum(frame.propagated for frame in frames)
+        done = ChunkResult(medium, lease.stretch, len(chunk.frame), len(chunk.person_confidence), seconds, propagated)
         self._finish(lease, done)
         return "done"
 
     def _path(self, medium: str) -> Path:
         """The file; its digest is checked once, not for every chunk of a long video."""
-        if self._at_hand is None or self._at_hand[0] != medium:
-            self._at_hand = medium, self._labeller.media.fetch(medium)
-        return self._at_hand[1]
+        if self._fetched is None or self._fetched[0] != medium:
+            self._fetched = medium, self._labeller.media.fetch(medium)
+        return self._fetched[1]
 
     def _measured(self, lease: Lease, path: Path) -> Lease:
-        """With size and length of the medium, measured now where nobody has; one that is still whole is cut."""
+        """The lease with size and length of its medium, measured now where nobody has; a whole medium is split."""
         facts = lease.medium
         if facts["width_px"] is None or facts["duration_s"] is None:
-            found = probe(path)
-            measured = {name: getattr(found, name) for name in MEASURED}
+            probed = probe(path)
+            measured = {name: getattr(probed, name) for name in MEASURED}
             with database(self._ledger.engine) as connection:
                 record_probe(connection, facts["id"], measured)
             lease = Lease(lease.id, {**facts, **measured}, lease.stretch, lease.attempts)
@@ -209,15 +214,15 @@ class _Worker:
         self._report.grown(len(stretches) - 1)
         return self._ledger.split(lease, stretches)
 
-    def _found(self, lease: Lease, path: Path) -> list[FramePoses]:
-        medium, found = lease.medium["digest"], []
-        for frame in find_poses(path, self._labeller.backend, self._labeller.params, FrameSpan(*lease.stretch)):
-            found.append(frame)
-            self._holder.alive()
+    def _pose(self, lease: Lease, path: Path) -> list[FramePoses]:
+        medium, frames = lease.medium["digest"], []
+        for frame in self._labeller.estimator.stream(path, FrameSpan(*lease.stretch)):
+            frames.append(frame)
+            self._holder.heartbeat()
             self._report.frame(medium, len(frame.poses), frame.propagated)
-        return found
+        return frames
 
-    def _finish(self, lease: Lease, chunk: Done) -> None:
+    def _finish(self, lease: Lease, chunk: ChunkResult) -> None:
         if chunk.seconds is None:
             was_last = self._ledger.done(lease)
         else:
@@ -227,28 +232,28 @@ class _Worker:
             self._track(chunk.medium)
 
     def _track(self, medium: str) -> None:
-        """Put its tracks together. Where an older pose file is damaged this chunk is done all the same: see _follow."""
+        """Track its people. Where an older pose file is damaged this chunk is done all the same: see _track_rest."""
         stretches = self._labeller.poses.stretches(self._ledger.fingerprint, medium).get(medium, [])
         with suppress(InputError):
             self._labeller.track(medium, stretches)
             self._report.tracked(medium)
 
     def _again(self, lease: Lease, exc: Exception) -> str:
-        """A fault that is neither the medium's nor an outage: tried again, a limited number of times."""
+        """Retry after a fault that is neither the medium's nor an outage, a limited number of times."""
         medium = lease.medium["digest"]
         reason = f"{exc}" if isinstance(exc, PosemillError) else f"{type(exc).__name__}: {exc}"
         reason = " ".join(reason.split())[:500]
         self._failed.append(medium)
         if len(set(self._failed)) >= BROKEN:
-            self._give_back(lease)
+            self._return_lease(lease)
             raise exc
         if lease.attempts >= self._labeller.params.attempts:
-            return self._aside(lease, f"labelling failed {lease.attempts} times: {reason}")
-        self._ledger.give_back(lease, self._holder.key, reason)
+            return self._quarantine(lease, f"labelling failed {lease.attempts} times: {reason}")
+        self._ledger.release(lease, self._holder.key, reason)
         self._report.failed(medium, reason, again=True, source=lease.medium["source"])
         return "again"
 
-    def _aside(self, lease: Lease, reason: str) -> str:
+    def _quarantine(self, lease: Lease, reason: str) -> str:
         with database(self._ledger.engine) as connection:
             self._ledger.fail(connection, lease.medium["id"], reason)
             quarantine(
@@ -257,7 +262,7 @@ class _Worker:
         self._report.failed(lease.medium["digest"], reason, again=False, source=lease.medium["source"])
         return "failed"
 
-    def _give_back(self, lease: Lease) -> None:
-        """As if it had not been tried; where the database is away the lease ends by itself."""
+    def _return_lease(self, lease: Lease) -> None:
+        """Return the lease as if it had not been tried; where the database is away it expires by itself."""
         with suppress(PosemillError):
-            self._ledger.give_back(lease, self._holder.key, counts=False)
+            self._ledger.release(lease, self._holder.key, counts=False)

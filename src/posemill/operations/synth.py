@@ -65,7 +65,7 @@ def register(
                     camera=clip.camera,
                     split=split,
                     annotated_by=SAID_BY,
-                    truth=clip.truth,
+                    ground_truth=clip.truth,
                 )
             clip.path.unlink()
             done(clip)

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError
+from posemill.features.calibration_file import rejection_threshold
 from posemill.features.main_subject import main_subject
 from posemill.features.pipeline import FeaturePipeline
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import found_only
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.prediction import timeline
 from posemill.prediction.locate import package_folder
@@ -95,8 +96,7 @@ class ActivityModel:
         if (outputs := session.get_outputs()[0].shape[-1]) != len(classes):
             raise CheckpointError(f"{folder}: the model has {outputs} outputs, classes.json {len(classes)} names")
         calibration = _read(folder / CALIBRATION)
-        threshold = calibration.get("rejection_threshold")
-        features = FeaturePipeline.load(folder / FEATURES)
+        features, threshold = FeaturePipeline.load(folder / FEATURES), rejection_threshold(calibration)
         return cls(features, classes, float(calibration["temperature"]), digests, session, threshold)
 
     def predict(
@@ -155,8 +155,8 @@ class ActivityModel:
         self, track: PoseTrack, start_s: float | None = None, end_s: float | None = None
     ) -> WindowProbabilities:
         """Cut a track into windows between two times (None = from the first, to the last pose) and predict each."""
-        windows, _ = self.features.windows(track, start_s, end_s)
-        return WindowProbabilities(self.features.spans(track, start_s, end_s), windows, self.probabilities(windows))
+        windows, spans = self.features.windows(track, start_s, end_s)
+        return WindowProbabilities(spans, windows, self.probabilities(windows))
 
     def logits(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the logits (N, C) float32 of windows (N, T, K, 3) in pixels (NaN = not seen)."""

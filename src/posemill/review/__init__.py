@@ -1,1 +1,1 @@
-"""What people look at: the worst stretches of all tracks, out to an annotation tool, and back as corrections."""
+"""Review: the worst intervals of all tracks, out to an annotation tool, and back as corrections."""

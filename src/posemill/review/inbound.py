@@ -1,4 +1,4 @@
-"""What annotators changed, taken back as corrections: all of a file, or nothing of it."""
+"""Import of annotations as keypoint corrections: all of a file, or nothing of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from posemill.formats.frames import Annotations
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks
 from posemill.review.labelled import Labelled
-from posemill.review.ranking import inside
+from posemill.review.ranking import rows_within
 from posemill.store.corrections import Correction, add_corrections
 from posemill.store.reviews import answer, review_items
 
@@ -28,7 +28,7 @@ SHOWN = 12  # faults named in one message
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did. frames: that were looked at; keypoints: that were moved, hidden or placed in them.
+    """Result of an import. frames: that were looked at; keypoints: that were moved, hidden or placed in them.
 
     items_done are those in which something was corrected, items_dismissed those that are right as they were.
     """
@@ -42,7 +42,7 @@ class Imported:
 
 
 def read(path: Path, points: Skeleton) -> Annotations:
-    """A file of any of the three formats, known by what is in it, or an archive with one.
+    """Read a file of any of the three formats, known by what is in it, or an archive with one.
 
     Errors: InputError when it is none of them, or not as it was exported.
     """
@@ -82,22 +82,22 @@ def _read_zipped(path: Path, points: Skeleton) -> Annotations:
 
 
 def import_answers(connection: Connection, labelled: Labelled, path: Path, annotated_by: str) -> Imported:
-    """Take a file back; the transaction is the caller's.
+    """Import an annotated file as corrections; the transaction is the caller's.
 
     A keypoint counts as corrected when it is elsewhere than in our tracks, or seen in one of the two only. A person
     that a frame no longer has is not to be seen there. Open items of which a frame was looked at are
     done; dismissed, when nothing of them was changed.
     Errors: InputError that names every medium, frame, person and keypoint that is not known; nothing is then written.
     """
-    answers = read(path, labelled.labeller.backend.skeleton)
+    answers = read(path, labelled.labeller.estimator.skeleton)
     rows = _rows(labelled, answers)
     if answers.faults:
         raise InputError(f"{path}: nothing was imported, since {_listed(answers.faults)}")
     outcome = add_corrections(connection, rows, annotated_by)
     done, right = _closed(connection, labelled, answers, rows)
-    said = {"file": path.name}
-    answer(connection, done, "done", annotated_by=annotated_by, said=said)
-    answer(connection, right, "dismissed", annotated_by=annotated_by, said=said)
+    reply = {"file": path.name}
+    answer(connection, done, "done", annotated_by=annotated_by, reply=reply)
+    answer(connection, right, "dismissed", annotated_by=annotated_by, reply=reply)
     return Imported(len(answers.people), len(rows), outcome.added, outcome.changed, len(done), len(right))
 
 
@@ -186,9 +186,9 @@ def _differences(
 
 
 def _frames(labelled: Labelled, item: RowMapping) -> list[int]:
-    """Frame numbers of the item's stretch."""
+    """Frame numbers of the item's interval."""
     track = next((t for t in labelled.tracks(item["medium"]).tracks if t.person == item["person"]), None)
-    return [] if track is None else track.frame[inside(track, item["start_s"], item["end_s"])].tolist()
+    return [] if track is None else track.frame[rows_within(track, item["start_s"], item["end_s"])].tolist()
 
 
 def _listed(faults: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Frames to look at, as JPEGs and a file that an annotation tool reads."""
+"""Export of frames to annotate: JPEGs, and a file that an annotation tool reads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IMAGES = "images"
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written: the file, and how many items, frames and people it is about."""
+    """Written file, and the number of its items, frames and people."""
 
     file: Path
     items: int

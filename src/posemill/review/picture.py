@@ -1,4 +1,4 @@
-"""A stretch that looks wrong, as one picture: the person frame by frame, and what looks wrong where."""
+"""Contact sheet of a review item: the person frame by frame, with the signals of each frame."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CELL_PX = 320  # longer side of a cell
 
 
 def draw_item(labelled: Labelled, item: RowMapping, count: int = 8) -> NDArray[np.uint8]:
-    """A contact sheet (H, W, 3) of the stretch's worst frames, each with the frame before it, cut to the person.
+    """Draw a contact sheet (H, W, 3) of the item's worst frames, each with the frame before it, cut to the person.
 
     Errors: InputError when the person is not in the medium's tracks any more.
     """
@@ -38,7 +38,7 @@ def draw_item(labelled: Labelled, item: RowMapping, count: int = 8) -> NDArray[n
         raise InputError(f"review item {item['item']}: its medium has no person {item['person']} there any more")
     rows = np.searchsorted(track.frame, worst)
     shown = sorted({int(track.frame[row]) for row in (*rows, *(rows - 1).clip(0))})[: 2 * count]
-    said = _said(track)
+    captions_by_frame = _signals_by_frame(track)
     box = _box(tracks, track, rows)
     pictures, captions = [], []
     overlay = Overlay(tracks, sides=True)
@@ -46,20 +46,20 @@ def draw_item(labelled: Labelled, item: RowMapping, count: int = 8) -> NDArray[n
         if frame.index in shown:
             drawn, _ = overlay.draw(replace(frame, image=frame.image.copy()))
             pictures.append(np.ascontiguousarray(drawn.image[box[1] : box[3], box[0] : box[2]]))
-            captions.append(f"{frame.time_s:.2f} s: {said.get(frame.index, 'no signal')}")
+            captions.append(f"{frame.time_s:.2f} s: {captions_by_frame.get(frame.index, 'no signal')}")
     width, height = box[2] - box[0], box[3] - box[1]
     scale = CELL_PX / max(width, height)
     return contact_sheet(pictures, COLUMNS, captions, cell_px=(round(width * scale), round(height * scale)))
 
 
-def _said(track: PoseTrack) -> dict[int, str]:
-    """Frame number → what looks wrong there, and by how much."""
+def _signals_by_frame(track: PoseTrack) -> dict[int, str]:
+    """Signals above their limit by frame number, with their values."""
     values = signals(track)
-    faults: dict[int, list[str]] = {}
+    raised: dict[int, list[str]] = {}
     for name, value in values.items():
         for row in np.flatnonzero(value >= 1).tolist():
-            faults.setdefault(int(track.frame[row]), []).append(f"{name} {value[row]:.1f}")
-    return {frame: ", ".join(listed) for frame, listed in faults.items()}
+            raised.setdefault(int(track.frame[row]), []).append(f"{name} {value[row]:.1f}")
+    return {frame: ", ".join(listed) for frame, listed in raised.items()}
 
 
 def _box(tracks: MediumTracks, track: PoseTrack, rows: NDArray[np.int64]) -> tuple[int, int, int, int]:

@@ -1,4 +1,4 @@
-"""The worst stretches of all tracks."""
+"""Ranking of the worst intervals of all tracks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.pose.signals import Stretch, signals, stretches
+from posemill.pose.signals import FaultInterval, fault_intervals, signals
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.review.labelled import Labelled
 from posemill.store.reviews import ReviewItem
@@ -16,34 +16,34 @@ SAMPLED = 200  # media over which a labeller's usual confidence is measured
 
 
 def rank(labelled: Labelled) -> list[ReviewItem]:
-    """Every stretch that looks wrong in a labelled video, the worst first; equal tracks give equal items."""
+    """Rank the intervals of labelled videos that look wrong, the worst first; equal tracks give equal items."""
     videos = labelled.videos
     every = -(-len(videos) // SAMPLED) or 1
-    usual = usual_confidence(labelled.all(videos[::every]))
-    found = [
-        item(tracks.medium, stretch)
+    median = median_confidence(labelled.all(videos[::every]))
+    items = [
+        item(tracks.medium, interval)
         for tracks in labelled.all(videos)
         for track in tracks.tracks
-        for stretch in stretches(track, usual)
+        for interval in fault_intervals(track, median)
     ]
-    return sorted(found, key=lambda i: (-i.priority, i.medium, i.person, i.start_s))
+    return sorted(items, key=lambda i: (-i.priority, i.medium, i.person, i.start_s))
 
 
-def usual_confidence(media: Iterable[MediumTracks]) -> float | None:
+def median_confidence(media: Iterable[MediumTracks]) -> float | None:
     """Median over all poses of their mean confidence; None without a pose."""
     means = [track.confidence.mean(1) for tracks in media for track in tracks.tracks]
     return float(np.median(np.concatenate(means))) if means else None
 
 
-def item(medium: str, stretch: Stretch) -> ReviewItem:
-    """A stretch as it is queued, to the millisecond."""
-    start_s, end_s = round(stretch.start_s, 3), round(stretch.end_s, 3)
-    return ReviewItem(medium, stretch.person, start_s, end_s, ", ".join(stretch.reasons), round(stretch.priority, 2))
+def item(medium: str, interval: FaultInterval) -> ReviewItem:
+    """Return an interval as it is queued, to the millisecond."""
+    start_s, end_s = round(interval.start_s, 3), round(interval.end_s, 3)
+    return ReviewItem(medium, interval.person, start_s, end_s, ", ".join(interval.reasons), round(interval.priority, 2))
 
 
 def worst_frames(track: PoseTrack, start_s: float, end_s: float, count: int) -> list[int]:
-    """At most `count` frame numbers of a stretch, in order: those that look worst, then spread over what is left."""
-    rows = inside(track, start_s, end_s)
+    """Return at most `count` frame numbers of an interval, in order: the worst, then spread over what is left."""
+    rows = rows_within(track, start_s, end_s)
     if not len(rows):
         return []
     values = np.stack(list(signals(track).values()))
@@ -55,6 +55,6 @@ def worst_frames(track: PoseTrack, start_s: float, end_s: float, count: int) -> 
     return sorted({int(track.frame[row]) for row in (*chosen, *spread)})
 
 
-def inside(track: PoseTrack, start_s: float, end_s: float) -> NDArray[np.int64]:
-    """Rows of a track in an item's stretch, whose ends are rounded to the millisecond."""
+def rows_within(track: PoseTrack, start_s: float, end_s: float) -> NDArray[np.int64]:
+    """Return the rows of a track in an item's interval, whose ends are rounded to the millisecond."""
     return np.flatnonzero((track.time_s >= start_s - 1e-3) & (track.time_s <= end_s + 1e-3))

@@ -100,17 +100,17 @@ def _keep(said: Judgement, client: str | None) -> int:
         raise Unavailable("judgements cannot be kept: the service has no database; start it with `posemill serve`")
     from sqlalchemy.exc import SQLAlchemyError
 
-    from posemill.store.judgements import add_judgement
+    from posemill.store.feedback import add_feedback
 
     row: dict[str, Any] = said.model_dump(exclude={"job", "right", "receipt"}) | {
-        "receipt": said.receipt.model_dump(mode="json"),
+        "provenance": said.receipt.model_dump(mode="json"),
         "bento_tag": said.receipt.bento or "outside a bento",
         "is_right": said.right,
         "client": client,
     }
     try:
         with _engine(url).begin() as connection:
-            number = add_judgement(connection, row, added_by="service")
+            number = add_feedback(connection, row, added_by="service")
     except SQLAlchemyError as exc:
         raise Unavailable("the judgement cannot be kept now: the database does not answer; try again later") from exc
     if not said.right:

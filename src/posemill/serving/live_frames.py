@@ -7,9 +7,8 @@ from typing import Any
 
 from posemill.errors import InputError
 from posemill.estimation.types import FramePoses
-from posemill.estimation.video import follow
 from posemill.features.main_subject import main_subject
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import found_only
 from posemill.pose.track import MediumTracks
 from posemill.serving.live_windows import Due, Judge
 from posemill.serving.poser import Poser
@@ -51,8 +50,6 @@ class FollowedFrames:
 
     def _tracks(self, began_s: float) -> MediumTracks:
         """Everybody of the last seconds; times are from the first of them."""
-        skeleton = self._poser.backend.skeleton
         recent = [FramePoses(each.frame, each.time_s - began_s, each.poses) for each in self._seen]
         height, width = self._size
-        tracks = follow(recent, skeleton, self._poser.params)
-        return MediumTracks("live", "live", skeleton, width, height, len(recent), recent[-1].time_s, tracks)
+        return self._poser.estimator.follow(recent, "live", (width, height))

@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 from posemill.errors import InputError
 from posemill.features.pipeline import FeaturePipeline
 from posemill.features.verdict import clip_probabilities
-from posemill.pose.geometry import seen
 from posemill.pose.track import PoseTrack, State
-from posemill.pose.window import cut
 from posemill.serving.predictor import ActivityPredictor
 
 MOST_POSES = 4096  # that are remembered; a window of 4 s at 1000 poses a second
@@ -67,10 +65,9 @@ class Judge:
         spec, features = self.features.window, self.features
         lengths = [scale * spec.duration_s for scale in sorted(spec.scales)]
         spans = np.array([(time_s - s, time_s) for s in lengths if s <= time_s - began_s + 1e-6]).reshape(-1, 2)
-        if track is None or not len(track) or not len(spans):
+        if track is None or not len(spans):
             return np.zeros((0, *features.shape), np.float32)
-        windows = cut(track.to(features.skeleton), spans, spec, features.coordinates)
-        return np.asarray(windows[seen(windows[..., :2]).any(-1).mean(-1) >= spec.min_seen])
+        return features.windows_at(track, spans)[0]
 
 
 class Due:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError
-from posemill.estimation.types import Pose, PoseBackend, load_backend
+from posemill.estimation.estimator import PoseEstimator
+from posemill.estimation.types import Pose, PoseBackend
 from posemill.params.label import LabelParams
 from posemill.pose.track import MediumTracks
 
@@ -23,46 +23,45 @@ LABELLER = "labeller.json"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Poser:
-    """A pose backend that is loaded once. One video at a time; pictures are looked at between a video's frames."""
+    """A pose estimator that is loaded once. One video at a time; pictures are posed between a video's frames."""
 
-    backend: PoseBackend
-    params: LabelParams
+    estimator: PoseEstimator
     lock: Lock
 
     @classmethod
     def load(cls, folder: Path) -> Poser:
         """From labeller.json of a package. CheckpointError where the backend here would find other keypoints."""
         wanted = json.loads((folder / LABELLER).read_text())
-        params = LabelParams.model_validate(wanted["params"])
-        backend = load_backend(wanted["backend"], params)
-        _require_same(wanted.get("describes"), json.loads(json.dumps(backend.describe())))
-        return cls(backend, params, Lock())
+        estimator = PoseEstimator(params=LabelParams.model_validate(wanted["params"])).load()
+        _require_same(wanted.get("describes"), json.loads(json.dumps(estimator.describe())))
+        return cls(estimator, Lock())
+
+    @property
+    def backend(self) -> PoseBackend:
+        """The loaded backend."""
+        return self.estimator.backend
+
+    @property
+    def params(self) -> LabelParams:
+        """Parameters of the estimator."""
+        return self.estimator.params
 
     def warm(self) -> None:
         """Run the network once on a usual picture, so that the first request does not wait for what loads then."""
         self.poses(np.full((360, 640, 3), 127, np.uint8))
 
     def tracks(self, path: Path, progress: Callable[[int], None] | None = None) -> MediumTracks:
-        """Everybody in a stranger's video. UnreadableMedia says why a file cannot be used.
+        """Everybody in an untrusted video. UnreadableMedia says why a file cannot be used.
 
         progress  gets the number of frames done since the last call; an error of it ends the work.
         """
-        from posemill.estimation.video import label_medium
-
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        on_frame = None if progress is None else lambda _: progress(1)
         with self.lock:
-            tracks: MediumTracks = label_medium(path, digest, self.backend, self.params, progress, apart=True)
-        return tracks
+            return self.estimator.track(path, on_frame, sandboxed=True)
 
     def poses(self, image: NDArray[np.uint8]) -> list[Pose]:
-        """Everybody in a picture (H, W, 3) uint8 RGB, surest first."""
-        from posemill.estimation.region import Region
-
-        region = Region.of_shares(self.params.roi, *image.shape[:2]) if self.params.roi else None
-        (found,) = self.backend.poses([region.cut(image) if region else image])
-        people = region.back(found) if region else found
-        return sorted(people, key=lambda pose: -pose.person_confidence)
+        """Everybody in a picture (H, W, 3) uint8 RGB, most confident first."""
+        return self.estimator.predict([image])[0]
 
 
 def _require_same(wanted: dict[str, Any] | None, found: dict[str, Any]) -> None:

@@ -50,7 +50,7 @@ class PredictionLog:
     """
 
     def __init__(self, bento: str, receipt: str | None, classes: Sequence[str], write: Write | None) -> None:
-        self._names, self._classes, self._write = {"bento_tag": bento, "receipt": receipt}, tuple(classes), write
+        self._names, self._classes, self._write = {"bento_tag": bento, "provenance": receipt}, tuple(classes), write
         self._notes: deque[_Note] = deque()
         self._rows: deque[Row] = deque()
         self._wake, self._closing = threading.Event(), False

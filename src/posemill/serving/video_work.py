@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import found_only
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.serving import timeline
 from posemill.serving.checks import with_nulls

@@ -65,12 +65,12 @@ def run(params: IngestParams, inputs: Workspace, outputs: Path, settings: Settin
     try:
         with engine.connect() as connection:
             rows = media(connection, datasets)
-            aside = {row["medium_id"] for row in open_quarantine(connection, [STAGE]) if row["what"] == "medium"}
+            aside = {row["medium_id"] for row in open_quarantine(connection, [STAGE]) if row["entity_type"] == "medium"}
         todo = [row for row in rows if row["id"] not in aside and (params.verify == "all" or not row["probed_at"])]
         findings = _look_at(engine, store, todo, params.threads)
         with engine.connect() as connection:
             rows = media(connection, datasets)
-            faults = {r["medium_id"]: r for r in open_quarantine(connection, [STAGE]) if r["what"] == "medium"}
+            faults = {r["medium_id"]: r for r in open_quarantine(connection, [STAGE]) if r["entity_type"] == "medium"}
             stretches = clips(connection, datasets)
             corrected = corrections(connection, datasets)
             again = released(connection, "label", datasets)
@@ -150,6 +150,8 @@ def _write_tables(outputs: Path, media: Sequence[RowMapping], clips: Sequence[Ro
     """Rows in the order they were added, so that equal contents are equal bytes."""
     import polars as pl
 
+    from posemill.store.clip_fields import clips_schema
+
     outputs.mkdir(parents=True, exist_ok=True)
     text, number, real = pl.String, pl.Int64, pl.Float64
     pl.DataFrame(
@@ -168,18 +170,7 @@ def _write_tables(outputs: Path, media: Sequence[RowMapping], clips: Sequence[Ro
     ).write_parquet(outputs / "media.parquet")
     pl.DataFrame(
         [{**row, "end_s": float("nan") if row["end_s"] is None else row["end_s"]} for row in clips],
-        schema={
-            "clip": number,
-            "medium": text,
-            "start_s": real,
-            "end_s": real,
-            "activity": text,
-            "subject": text,
-            "camera": text,
-            "split": text,
-            "dataset": text,
-            "annotated_by": text,
-        },
+        schema=clips_schema(),
     ).write_parquet(outputs / "clips.parquet")
 
 

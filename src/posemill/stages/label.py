@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from posemill.estimation.accuracy import PoseAccuracy
     from posemill.labelling.session import LabellingSession
     from posemill.pose.track import MediumTracks
-    from posemill.store.corrections import Said
+    from posemill.store.corrections import CorrectionIndex
     from posemill.store.media import MediaStore
 
 STAGE = "label"
@@ -53,12 +53,12 @@ def run(params: LabelParams, inputs: Workspace, outputs: Path, settings: Setting
     goes on with the first chunk that is not finished, beside whoever else labels.
     """
     from posemill.estimation.fingerprint import labeller as described
-    from posemill.store.corrections import Said
+    from posemill.store.corrections import CorrectionIndex
     from posemill.store.media import MediaStore
     from posemill.store.tracks import TrackStore, write_shards
 
     settings, media = settings or Settings.from_env(), read_ingested(inputs.output("ingest") / "media.parquet")
-    said = Said.read(inputs.output("ingest") / "corrections.parquet", TrackStore(settings.store_url))
+    said = CorrectionIndex.read(inputs.output("ingest") / "corrections.parquet", TrackStore(settings.store_url))
     with ExitStack() as opened:
         session = _labelled(params, settings, media, opened)
         store = session.labeller.media if session else MediaStore(settings.store_url)
@@ -68,7 +68,7 @@ def run(params: LabelParams, inputs: Workspace, outputs: Path, settings: Setting
         for medium in media:
             medium.entry = entries.get(medium.medium)
         write_labelled(outputs / "media.parquet", media)
-        about = described(session.labeller.backend if session else None, params)
+        about = described(session.labeller.estimator.backend if session else None, params)
         (outputs / "labeller.json").write_text(json.dumps(about, indent=2) + "\n")
         propagated = session.labeller.propagated(m.medium for m in media if m.status == "labelled") if session else 0
         return _result(media, said, _accuracy(session, media, outputs) if session else None, propagated)
@@ -87,8 +87,8 @@ def _labelled(
         return None
     session = opened.enter_context(open_session(params, settings, [STAGE]))
     with progress() as report:
-        label_backlog(session.labeller, session.ledger, session.only(set(videos)), report)
-    for medium, reason in session.set_aside([STAGE]).items():
+        label_backlog(session.labeller, session.ledger, session.select(set(videos)), report)
+    for medium, reason in session.quarantined_now([STAGE]).items():
         if medium in videos:
             videos[medium].status, videos[medium].reason = "quarantined", reason
     return session
@@ -121,7 +121,9 @@ def _accuracy(session: LabellingSession, media: Sequence[LabelledMedium], output
     return compare(with_ground_truth(session.labeller.media, known, session.labeller.labelled))
 
 
-def _result(media: Sequence[LabelledMedium], said: Said, accuracy: PoseAccuracy | None, propagated: int) -> LabelResult:
+def _result(
+    media: Sequence[LabelledMedium], said: CorrectionIndex, accuracy: PoseAccuracy | None, propagated: int
+) -> LabelResult:
     rows = [medium.row() for medium in media]
     count = {status: sum(m.status == status for m in media) for status in ("labelled", "imported", "quarantined")}
     figures: dict[str, Any] = {}
@@ -143,6 +145,6 @@ def _result(media: Sequence[LabelledMedium], said: Said, accuracy: PoseAccuracy 
         persons=sum(row["persons"] for row in rows),
         poses=sum(row["poses"] for row in rows),
         corrected_keypoints=said.applied,
-        corrections_passed_over=said.passed_over,
+        corrections_passed_over=said.skipped,
         **figures,
     )

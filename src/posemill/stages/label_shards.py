@@ -44,7 +44,7 @@ def shards(params: LabelParams, inputs: Workspace, settings: Settings, shard_s: 
     if not wanted:
         return []
     with open_session(params, settings, [STAGE]) as session:
-        reconcile(session.labeller, session.ledger, session.only(wanted))
+        reconcile(session.labeller, session.ledger, session.select(wanted))
         frames = _frames(session, wanted, params.frame_stride)
         each = shard_s * (session.ledger.rate() or SLOW)
         return grouped([(number, frames[number]) for number in session.ledger.unfinished(wanted)], each)
@@ -93,7 +93,7 @@ def _frames(session: LabellingSession, wanted: set[str], stride: int) -> dict[in
     """Frames to look at of every job; of a medium of unknown length one, so that nothing is left out."""
     with session.ledger.planning() as connection:
         jobs = session.ledger.jobs(connection)
-    length = {row["digest"]: row["frames"] or 1 for row in session.only(wanted)}
+    length = {row["digest"]: row["frames"] or 1 for row in session.select(wanted)}
     return {
         job.id: max(1, ((job.stretch[1] or length.get(medium, 1)) - job.stretch[0]) // stride)
         for medium, rows in jobs.items()
@@ -111,16 +111,19 @@ def _loaded(params: LabelParams, settings: Settings) -> Labeller:
     """A process that does many shards loads its network once."""
     from dataclasses import replace
 
+    from posemill.estimation.estimator import PoseEstimator
     from posemill.estimation.roi_propagation import RoiPropagatingBackend
     from posemill.labelling.labeller import open_labeller
 
     labeller = open_labeller(params, settings)
-    if isinstance(
-        labeller.backend, RoiPropagatingBackend
-    ):  # a call of its is one picture, and as many run as it has threads
+    backend = labeller.estimator.backend
+    serialized: PoseBackend
+    if isinstance(backend, RoiPropagatingBackend):  # a call of its is one picture, and as many run as it has threads
         turns = threading.BoundedSemaphore(params.threads)
-        return replace(labeller, backend=labeller.backend.through(lambda backend: _SerializedBackend(backend, turns)))
-    return replace(labeller, backend=_SerializedBackend(labeller.backend, threading.BoundedSemaphore(1)))
+        serialized = backend.through(lambda each: _SerializedBackend(each, turns))
+    else:
+        serialized = _SerializedBackend(backend, threading.BoundedSemaphore(1))
+    return replace(labeller, estimator=PoseEstimator.from_backend(serialized, params))
 
 
 class _SerializedBackend:

@@ -1,4 +1,4 @@
-"""Verdicts that people sign, and the release that one of them allows.
+"""Acceptance: signed verdicts, and the release that one of them allows.
 
 A verdict speaks of exactly the bytes that were looked at: the digest of a bento and of a report.
 """
@@ -28,7 +28,7 @@ def record_verdict(
     conditions: str | None,
     added_by: str,
 ) -> int:
-    """Keep a signed verdict; returns its number. A version that is not released becomes accepted or rejected."""
+    """Record a signed verdict; return its number. A version that is not released becomes accepted or rejected."""
     row = {
         "model_version_id": version,
         "passed": passed,
@@ -49,7 +49,7 @@ def record_verdict(
 
 
 def verdicts(connection: Connection, *, bento: str | None = None) -> list[RowMapping]:
-    """Signed verdicts, newest first: the columns of acceptance, and `bento_tag` and `stage` of the model version.
+    """Return signed verdicts, newest first: columns of acceptance, and `bento_tag` and `stage` of the model version.
 
     bento  only those whose report names this tag.
     """
@@ -61,7 +61,7 @@ def verdicts(connection: Connection, *, bento: str | None = None) -> list[RowMap
 
 
 def verdict_of(connection: Connection, bento_digest: str) -> RowMapping | None:
-    """The newest signed verdict on exactly these bytes, see verdicts; None where nobody gave one."""
+    """Return the newest signed verdict on exactly these bytes, see verdicts; None where nobody gave one."""
     return next((row for row in verdicts(connection) if row["bento_digest"] == bento_digest), None)
 
 
@@ -71,45 +71,44 @@ def release(connection: Connection, bento_digest: str, *, added_by: str) -> RowM
     Returns the promotion row (of the release that was there already, where it was). Errors: GateError without a signed
     verdict on exactly these bytes, or with a rejection.
     """
-    said = verdict_of(connection, bento_digest)
-    if said is None:
+    verdict = verdict_of(connection, bento_digest)
+    if verdict is None:
         raise GateError(f"nothing is released: nobody signed a verdict on the bento with digest {bento_digest[:12]}")
-    if not said["passed"]:
-        raise GateError(rejection(said))
+    if not verdict["passed"]:
+        raise GateError(rejection(verdict))
     v, p = schema.model_version, schema.promotion
-    version = _locked(connection, said["model_version_id"])
+    version = _locked(connection, verdict["model_version_id"])
     if version["stage"] == "released":
         last = select(p).where(p.c.model_version_id == version["id"]).order_by(p.c.id.desc()).limit(1)
-        if (found := connection.execute(last).mappings().first()) is not None:
-            return found
+        if (existing := connection.execute(last).mappings().first()) is not None:
+            return existing
     champion = connection.scalar(select(v.c.id).where(v.c.stage == "released", v.c.id != version["id"]))
     connection.execute(update(v).where(v.c.stage == "released", v.c.id != version["id"]).values(stage="retired"))
     connection.execute(update(v).where(v.c.id == version["id"]).values(stage="released"))
     row = {
         "model_version_id": version["id"],
-        "what": "promoted",
+        "action": "promoted",
         "replaced_version": champion,
-        "reason": f"accepted by {said['client']}, verdict {said['id']}",
-        "figures": {"acceptance": said["id"]},
-        "digests": {**version["digests"], "bento": bento_digest, "report": said["report_digest"]},
+        "reason": f"accepted by {verdict['client']}, verdict {verdict['id']}",
+        "figures": {"acceptance": verdict["id"]},
+        "digests": {**version["digests"], "bento": bento_digest, "report": verdict["report_digest"]},
         "added_by": added_by,
     }
     return connection.execute(insert(p).values(row).returning(p)).mappings().one()
 
 
-def rejection(said: RowMapping) -> str:
+def rejection(verdict: RowMapping) -> str:
     """A rejection as one sentence."""
-    why = f": {said['conditions']}" if said["conditions"] else ""
-    return (
-        f"{said['report']['bento']} is not released: {said['client']} rejected it on {said['added_at']:%Y-%m-%d}{why}"
-    )
+    why = f": {verdict['conditions']}" if verdict["conditions"] else ""
+    bento, day = verdict["report"]["bento"], f"{verdict['added_at']:%Y-%m-%d}"
+    return f"{bento} is not released: {verdict['client']} rejected it on {day}{why}"
 
 
 def _locked(connection: Connection, number: int) -> RowMapping:
-    """All versions are locked, so that two releases at once wait for each other; returns the one of that number."""
+    """Lock all versions, so that two releases at once wait for each other; return the one of that number."""
     v = schema.model_version
     rows = connection.execute(select(v).order_by(v.c.id).with_for_update()).mappings().all()
-    found = next((row for row in rows if row["id"] == number), None)
-    if found is None:
+    version = next((row for row in rows if row["id"] == number), None)
+    if version is None:
         raise InputError(f"there is no model version {number}")
-    return found
+    return version

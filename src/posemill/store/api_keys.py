@@ -1,4 +1,4 @@
-"""Keys of the clients who may call a service. A key is shown once; the table has its SHA-256 only.
+"""API keys of the clients of a service. A key is shown once; the table has its SHA-256 only.
 
 A key is 32 random bytes, so a plain digest is enough: there is nothing to guess, and a service may look it up in 1 µs.
 """
@@ -20,7 +20,7 @@ _SHOWN = len(MARK) + 6
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key that works now. `per_minute` None: the service's own limit."""
+    """An active API key. `per_minute` None: the service's own limit."""
 
     number: int
     client: str
@@ -28,12 +28,12 @@ class ApiKey:
 
 
 def hashed(key: str) -> str:
-    """SHA-256 of a key, hex: what the table has."""
+    """Return the SHA-256 of a key, hex, as the table has it."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def create_key(connection: Connection, client: str, *, per_minute: int | None = None, added_by: str) -> str:
-    """A new key for a client; what is returned exists nowhere else. A client may have several, to change them over.
+    """Create a key for a client; the result exists nowhere else. A client may have several, for rotation.
 
     Errors: InputError for an empty name or a rate below 1.
     """
@@ -48,7 +48,7 @@ def create_key(connection: Connection, client: str, *, per_minute: int | None = 
 
 
 def all_keys(connection: Connection, revoked: bool = False) -> list[RowMapping]:
-    """number, client, prefix, requests_per_minute, added_at, added_by, revoked_at, revoked_by; oldest first."""
+    """Return number, client, prefix, requests_per_minute, added_at, added_by, revoked_at, revoked_by; oldest first."""
     k = api_key.c
     query = select(
         k.id.label("number"),
@@ -64,32 +64,32 @@ def all_keys(connection: Connection, revoked: bool = False) -> list[RowMapping]:
 
 
 def working_keys(connection: Connection) -> dict[str, ApiKey]:
-    """Digest → key, of all that are not revoked."""
+    """Return the active keys by digest."""
     k = api_key.c
     rows = connection.execute(select(k.hash, k.id, k.client, k.requests_per_minute).where(k.revoked_at.is_(None)))
     return {row.hash: ApiKey(row.id, row.client, row.requests_per_minute) for row in rows}
 
 
 def revoke(connection: Connection, which: str, *, revoked_by: str) -> list[str]:
-    """End keys by their number, their beginning (as `keys list` shows it) or their client's name; returns beginnings.
+    """Revoke keys by number, beginning (as `keys list` shows it) or client; return their beginnings.
 
     Errors: InputError when no working key is meant.
     """
     k = api_key.c
     named = (k.client == which) | (k.prefix == which[:_SHOWN])
-    meant = k.id == int(which) if which.isdigit() else named
-    ended = (
+    chosen = k.id == int(which) if which.isdigit() else named
+    revoked = (
         connection.execute(
             update(api_key)
-            .where(k.revoked_at.is_(None), meant)
+            .where(k.revoked_at.is_(None), chosen)
             .values(revoked_at=func.now(), revoked_by=revoked_by)
             .returning(k.prefix)
         )
         .scalars()
         .all()
     )
-    if not ended:
+    if not revoked:
         raise InputError(
             f"no working key is {which!r}: give a number, a beginning or a client from `posemill keys list`"
         )
-    return list(ended)
+    return list(revoked)

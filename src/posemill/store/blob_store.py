@@ -1,4 +1,4 @@
-"""Small files under one fsspec URL: each is whole or not there, and all names come in one listing."""
+"""Blob store: small files under one fsspec URL, each whole or not there; all names come in one listing."""
 
 from __future__ import annotations
 
@@ -32,43 +32,43 @@ class BlobStore:
 
     def put(self, fingerprint: str, name: str, content: bytes) -> None:
         """Store a file; a killed or failed put leaves nothing under its name."""
-        place = self.place(fingerprint, name)
+        path = self.location(fingerprint, name)
         if self._local:
-            replace_file(Path(place), content)
+            replace_file(Path(path), content)
             return
         with as_unavailable(f"{name} cannot be stored in {self.url}"):
-            fresh = f"{place}.{uuid4().hex[:8]}.part"
-            self._fs.makedirs(place.rsplit("/", 1)[0], exist_ok=True)
+            fresh = f"{path}.{uuid4().hex[:8]}.part"
+            self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
             self._fs.pipe_file(fresh, content)
-            self._fs.mv(fresh, place)
+            self._fs.mv(fresh, path)
 
     def get(self, fingerprint: str, name: str) -> bytes | None:
-        """The file's bytes, or None when there is none."""
+        """Return the file's bytes, or None when there is none."""
         with as_unavailable(f"the store {self.url} does not answer"):
             try:
-                return bytes(self._fs.cat_file(self.place(fingerprint, name)))
+                return bytes(self._fs.cat_file(self.location(fingerprint, name)))
             except FileNotFoundError:
                 return None
 
     def has(self, fingerprint: str, name: str) -> bool:
-        """Whether the file is there."""
+        """True if the file is there."""
         with as_unavailable(f"the store {self.url} does not answer"):
             self._fs.invalidate_cache()
-            return bool(self._fs.exists(self.place(fingerprint, name)))
+            return bool(self._fs.exists(self.location(fingerprint, name)))
 
     def names(self, fingerprint: str, beginning: str = "") -> set[str]:
-        """Names of all files of that fingerprint (that begin so): one listing, however many there are."""
+        """Return the names of all files of that fingerprint (that begin so): one listing, however many there are."""
         folder = f"{self._root}/{checked(fingerprint)}"
         if beginning:
             folder = f"{folder}/{checked(beginning)[:2]}"
         with as_unavailable(f"the store {self.url} does not answer"):
             self._fs.invalidate_cache()
-            found = _local_names(folder) if self._local else self._remote_names(folder)
-            names = (name.removesuffix(".parquet") for name in found if name.endswith(".parquet"))
+            listed = _local_names(folder) if self._local else self._remote_names(folder)
+            names = (name.removesuffix(".parquet") for name in listed if name.endswith(".parquet"))
             return {name for name in names if name.startswith(beginning)}
 
-    def place(self, fingerprint: str, name: str) -> str:
-        """Where the file is, as the file system of the store names it."""
+    def location(self, fingerprint: str, name: str) -> str:
+        """Path of the file, as the file system of the store names it."""
         return f"{self._root}/{checked(fingerprint)}/{checked(name)[:2]}/{name}.parquet"
 
     def _remote_names(self, folder: str) -> Iterator[str]:
@@ -81,7 +81,7 @@ class BlobStore:
 
 
 def checked(name: str) -> str:
-    """The name, if it can be part of a file name. Errors: InputError."""
+    """Return the name, if it can be part of a file name. Errors: InputError."""
     if not _NAME.fullmatch(name):
         raise InputError(f"{name!r} cannot be part of a file name in the store: letters, digits, '.', '_' and '-' only")
     return name

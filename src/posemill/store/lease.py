@@ -1,4 +1,4 @@
-"""Who holds leases, and that it lives: a thread with a connection of its own keeps both up to date."""
+"""Lease holder: a thread with a connection of its own renews the lease and holds the lock that shows it is alive."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STALLED_S = 1800.0  # without a sign of progress for so long a lease is no longe
 
 
 class LeaseHolder:
-    """A worker's name and lock. In a `with`, its present lease is renewed until it is let go.
+    """A worker's name and lock. In a `with`, its present lease is renewed until it is released.
 
     Errors: Unavailable when the database is away at the start. Later faults are tried again every few seconds.
     """
@@ -31,7 +31,7 @@ class LeaseHolder:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._ledger, self._lease_s = ledger, lease_s
         self._lease: Lease | None = None
-        self._alive_at = time.monotonic()
+        self._heartbeat_at = time.monotonic()
         self._changed = threading.Event()
         self._ended = False
         self._thread = threading.Thread(target=self._keep, name="posemill-lease", daemon=True)
@@ -55,17 +55,17 @@ class LeaseHolder:
             self._connection.close()
 
     def claim(self, ids: list[int]) -> Lease | None:
-        """See Ledger.claim; the lease is renewed from now on."""
-        self._alive_at = time.monotonic()
+        """Claim a lease, see Ledger.claim; it is renewed from now on."""
+        self._heartbeat_at = time.monotonic()
         self._lease = self._ledger.claim(ids, self.name, self.key, self._lease_s)
         return self._lease
 
-    def alive(self) -> None:
-        """A sign of progress in the present lease."""
-        self._alive_at = time.monotonic()
+    def heartbeat(self) -> None:
+        """Report progress in the present lease."""
+        self._heartbeat_at = time.monotonic()
 
     def release(self) -> None:
-        """The present lease is finished, one way or another."""
+        """End the renewal of the present lease: its job is finished, one way or another."""
         self._lease = None
 
     @property
@@ -83,7 +83,7 @@ class LeaseHolder:
         if self._connection is None:
             self._connection = self._connect(self._ledger.engine)
         lease = self._lease
-        if lease is not None and time.monotonic() - self._alive_at < STALLED_S:
+        if lease is not None and time.monotonic() - self._heartbeat_at < STALLED_S:
             self._ledger.renew(self._connection, lease.id, self.key, self._lease_s)
         else:
             self._connection.execute(text("SELECT 1"))

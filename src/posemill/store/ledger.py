@@ -1,7 +1,7 @@
-"""The ledger of pose labelling: one row of label_job a (medium, pose fingerprint, stretch of frames).
+"""Ledger of pose labelling: one row of label_job for each medium, pose fingerprint and frame range.
 
 A row is queued, leased by somebody, done or failed. All times are the database's. Whoever has leases holds an advisory
-lock (see lease.py) as long as it lives: when it is killed the database lets go of the lock, and its leases are free at
+lock (see lease.py) as long as it lives: when it is killed the database releases the lock, and its leases are free at
 once; a lease that is not renewed is free when it expires.
 """
 
@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from posemill.errors import Unavailable
-from posemill.store.pose_store import Stretch
+from posemill.store.pose_store import FrameRange
 
 LOCKS = 0x706F7365  # the first number of our advisory locks; the second is the holder's
 RATED = 500  # the rate is that of so many chunks that were done last
@@ -25,8 +25,9 @@ _FREE = f"""(j.state = 'queued' OR j.state = 'leased' AND (j.leased_until < cloc
     SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.classid = {LOCKS} AND l.objid = j.lease_key
     AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))))"""
 _CLAIM = text(f"""
-    UPDATE label_job SET state = 'leased', leased_by = :who, lease_key = :key, attempts = attempts + 1, reason = NULL,
-           leased_until = clock_timestamp() + make_interval(secs => :lease_s), changed_at = clock_timestamp()
+    UPDATE label_job SET state = 'leased', leased_by = :holder, lease_key = :key,
+           attempts = attempts + 1, reason = NULL, changed_at = clock_timestamp(),
+           leased_until = clock_timestamp() + make_interval(secs => :lease_s)
     WHERE id = (SELECT j.id FROM label_job j WHERE j.id = ANY(:ids) AND {_FREE}
                 ORDER BY array_position(:ids, j.id) LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING id, medium_id, start_frame, end_frame, attempts
@@ -54,25 +55,25 @@ _RATE = text("""
 
 
 class Job(NamedTuple):
-    """A stretch of a medium that is to be labelled, or is. `frames`: how many were done, where that is known.
+    """A frame range of a medium that is to be labelled, or is. `frames`: how many were done, where that is known.
 
     A tuple, since a plan may read a hundred thousand of them.
     """
 
     id: int
     medium: str
-    stretch: Stretch
+    stretch: FrameRange
     state: str
     frames: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A job that is this holder's until it is finished, given back, or the lease ends. `medium`: its database row."""
+    """A job that is this holder's until it is finished, released, or expires. `medium`: its database row."""
 
     id: int
     medium: Mapping[str, Any]
-    stretch: Stretch
+    stretch: FrameRange
     attempts: int
 
 
@@ -85,20 +86,20 @@ class Ledger:
 
     @contextmanager
     def planning(self) -> Iterator[Connection]:
-        """A transaction in which nobody else plans: two runs at once settle on the same stretches."""
+        """A transaction in which nobody else plans: two runs at once agree on the same frame ranges."""
         with database(self.engine) as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:f))"), {"f": self.fingerprint})
             yield connection
 
     def jobs(self, connection: Connection) -> dict[str, list[Job]]:
-        """Every job by medium, in order of frames."""
-        found: dict[str, list[Job]] = {}
+        """Return every job by medium, in order of frames."""
+        jobs: dict[str, list[Job]] = {}
         for digest, number, start, end, state, frames in connection.execute(_LIST, {"fingerprint": self.fingerprint}):
-            found.setdefault(digest, []).append(Job(number, digest, (start, end), state, frames))
-        return found
+            jobs.setdefault(digest, []).append(Job(number, digest, (start, end), state, frames))
+        return jobs
 
-    def add(self, connection: Connection, stretches: Sequence[tuple[str, Stretch, str]]) -> None:
-        """New jobs (medium, stretch, state); known ones stay as they are."""
+    def add(self, connection: Connection, stretches: Sequence[tuple[str, FrameRange, str]]) -> None:
+        """Insert jobs (medium, frame range, state); known ones stay as they are."""
         if stretches:
             columns = {
                 "media": [medium for medium, _, _ in stretches],
@@ -109,7 +110,7 @@ class Ledger:
             connection.execute(_ADD, {"fingerprint": self.fingerprint, **columns})
 
     def set_state(self, connection: Connection, ids: Collection[int], state: str) -> None:
-        """Put jobs right that differ from what the store has, or queue failed ones again."""
+        """Correct jobs that differ from what the store has, or queue failed ones again."""
         if ids:
             connection.execute(
                 text(
@@ -119,10 +120,10 @@ class Ledger:
                 {"state": state, "ids": list(ids)},
             )
 
-    def claim(self, ids: Sequence[int], who: str, key: int, lease_s: float) -> Lease | None:
+    def claim(self, ids: Sequence[int], holder: str, key: int, lease_s: float) -> Lease | None:
         """Lease the first of these jobs that is free; None when all are done, failed or somebody else's."""
         with database(self.engine) as connection:
-            values = {"ids": list(ids), "who": who, "key": key, "lease_s": lease_s}
+            values = {"ids": list(ids), "holder": holder, "key": key, "lease_s": lease_s}
             row = connection.execute(_CLAIM, values).one_or_none()
             if row is None:
                 return None
@@ -139,8 +140,8 @@ class Ledger:
             {"id": lease_id, "key": key, "lease_s": lease_s},
         )
 
-    def split(self, lease: Lease, stretches: Sequence[Stretch]) -> Lease:
-        """A leased job becomes these; the lease is on the first, and the others are queued."""
+    def split(self, lease: Lease, stretches: Sequence[FrameRange]) -> Lease:
+        """Split a leased job into these; the lease stays on the first, and the others are queued."""
         first, *others = stretches
         with self.planning() as connection:
             connection.execute(
@@ -152,7 +153,7 @@ class Ledger:
     def done(
         self, lease: Lease, frames: int | None = None, poses: int | None = None, seconds: float | None = None
     ) -> bool:
-        """The poses are in the store. Returns whether that was the last open job of its medium."""
+        """Mark a job as done: its poses are in the store. Return True if it was the last open job of its medium."""
         with database(self.engine) as connection:
             connection.execute(
                 text(
@@ -171,8 +172,8 @@ class Ledger:
             values = {"medium": lease.medium["id"], "fingerprint": self.fingerprint}
             return bool(connection.scalar(text(query), values))
 
-    def give_back(self, lease: Lease, key: int, reason: str | None = None, counts: bool = True) -> None:
-        """Queue a leased job again; unless it `counts`, as if it had not been tried."""
+    def release(self, lease: Lease, key: int, reason: str | None = None, counts: bool = True) -> None:
+        """Release a lease: its job is queued again; unless it `counts`, as if it had not been tried."""
         with database(self.engine) as connection:
             connection.execute(
                 text(
@@ -184,7 +185,7 @@ class Ledger:
             )
 
     def fail(self, connection: Connection, medium_id: int, reason: str) -> None:
-        """Nothing of this medium is tried again: its open jobs are failed, for this reason."""
+        """Fail the open jobs of a medium, for this reason; none of them is tried again."""
         connection.execute(
             text(
                 "UPDATE label_job SET state = 'failed', reason = :reason, leased_until = NULL, "
@@ -195,15 +196,15 @@ class Ledger:
         )
 
     def unfinished(self, media: Collection[str]) -> list[int]:
-        """Numbers of the jobs of these media that are queued or leased, in the order to do them."""
+        """Return the numbers of the jobs of these media that are queued or leased, in the order to do them."""
         query = (
             "SELECT j.id, m.digest FROM label_job j JOIN medium m ON m.id = j.medium_id "
             "WHERE j.fingerprint = :fingerprint AND j.state IN ('queued', 'leased') "
             "ORDER BY j.attempts, j.medium_id, j.start_frame"
         )
         with database(self.engine) as connection:
-            found = connection.execute(text(query), {"fingerprint": self.fingerprint})
-            return [number for number, digest in found if digest in media]
+            rows = connection.execute(text(query), {"fingerprint": self.fingerprint})
+            return [number for number, digest in rows if digest in media]
 
     def rate(self) -> float | None:
         """Frames a second of one worker over the chunks that were done last; None when nothing was measured yet."""

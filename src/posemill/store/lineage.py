@@ -1,4 +1,4 @@
-"""Which clips and media a model was made of: a table that is kept in the store, so that it outlives the next build.
+"""Lineage of a model: the clips and media it was trained on, a table in the store that outlives the next build.
 
 It names people and files, so it stays here: a model knows it by its digest only (`lineage` among its digests).
 """
@@ -13,33 +13,25 @@ from sqlalchemy import Connection, RowMapping, select
 
 from posemill.errors import InputError
 from posemill.store import schema
+from posemill.store.clip_fields import FIELDS, lineage_schema
 from posemill.store.media import MediaStore
 
 FILE = "lineage.parquet"
-SCHEMA = {
-    "clip": pl.Int64,
-    "medium": pl.String,
-    "split": pl.String,
-    "windows": pl.Int64,
-    "start_s": pl.Float64,
-    "end_s": pl.Float64,
-    "activity": pl.String,
-    "subject": pl.String,
-    "dataset": pl.String,
-    "annotated_by": pl.String,
-}
+SCHEMA = lineage_schema()
 
 
 def write_lineage(path: Path, index: Path, clips: Path) -> None:
-    """One row a clip that windows were cut of, by its number; NaN in end_s: to the end of the medium.
+    """Write lineage.parquet: one row for each clip with windows, by number; NaN in end_s: to the end of the medium.
 
     index  windows (prepare's index.parquet): clip, medium, split.
-    clips  what was said of the clips (validate's clips.parquet).
+    clips  the annotated clips (validate's clips.parquet).
     """
     cut = pl.read_parquet(index, columns=["clip", "medium", "split"])
-    said = pl.read_parquet(clips)
-    said = said.select(name for name in SCHEMA if name in said.columns and name not in ("medium", "split"))
-    rows = cut.group_by("clip", "medium", "split").agg(pl.len().alias("windows")).join(said, on="clip", how="left")
+    annotated = pl.read_parquet(clips)
+    annotated = annotated.select(
+        name for name in SCHEMA if name in annotated.columns and name not in ("medium", "split")
+    )
+    rows = cut.group_by("clip", "medium", "split").agg(pl.len().alias("windows")).join(annotated, on="clip", how="left")
     missing = [pl.lit(None).alias(name) for name in SCHEMA if name not in rows.columns]
     rows = rows.with_columns(missing).select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +45,7 @@ def keep_lineage(store: MediaStore, package: Path) -> None:
 
 
 def read_lineage(store: MediaStore, digest: str) -> pl.DataFrame:
-    """The table with that digest, as write_lineage made it. Errors: InputError when the store lacks it."""
+    """Return the table with that digest, as write_lineage made it. Errors: InputError when the store lacks it."""
     try:
         return pl.read_parquet(store.fetch(digest))
     except pl.exceptions.PolarsError as exc:
@@ -61,7 +53,7 @@ def read_lineage(store: MediaStore, digest: str) -> pl.DataFrame:
 
 
 def clip_rows(connection: Connection, numbers: Sequence[int]) -> dict[int, RowMapping]:
-    """Clips by number, ended ones too: what was said, by whom and when, and the medium with where it came from."""
+    """Return clips by number, closed ones too, with their annotator and the origin of their medium."""
     c, m = schema.clip.c, schema.medium.c
     query = (
         select(
@@ -70,10 +62,7 @@ def clip_rows(connection: Connection, numbers: Sequence[int]) -> dict[int, RowMa
             m.source,
             m.uri,
             m.dataset,
-            c.start_s,
-            c.end_s,
-            c.activity,
-            c.subject,
+            *(c[name] for name, field in FIELDS.items() if field.in_lineage),
             c.annotated_by,
             c.annotated_at,
             c.valid_to,
@@ -89,7 +78,7 @@ def clip_rows(connection: Connection, numbers: Sequence[int]) -> dict[int, RowMa
 
 
 def corrected_keypoints(connection: Connection, media: Sequence[str], when: object) -> int:
-    """How many corrections of keypoints of these media held at that time."""
+    """Count the keypoint corrections of these media that held at that time."""
     k, m = schema.keypoint_correction.c, schema.medium.c
     query = (
         select(k.id)
@@ -97,28 +86,3 @@ def corrected_keypoints(connection: Connection, media: Sequence[str], when: obje
         .where(m.digest.in_(media), k.annotated_at <= when, k.valid_to.is_(None) | (k.valid_to > when))
     )
     return len(connection.execute(query).all())
-
-
-def find_any_medium(connection: Connection, which: str) -> RowMapping:
-    """The medium of that number, whole or beginning digest, source or path of its file.
-
-    Errors: InputError when there is none, or more than one.
-    """
-    from posemill.store.media import digest_of
-
-    table = schema.medium
-    if Path(which).is_file():
-        where = table.c.digest == digest_of(Path(which))
-    elif which.isdigit() and len(which) < 6:
-        where = table.c.id == int(which)
-    else:
-        where = (table.c.digest == which) | (table.c.source == which)
-        if len(which) >= 6 and not set(which) - set("0123456789abcdef"):
-            where |= table.c.digest.startswith(which)
-    found = connection.execute(select(table).where(where, table.c.duplicate_of.is_(None)).limit(2)).mappings().all()
-    if len(found) != 1:
-        what = "no medium is" if not found else "more than one medium is"
-        raise InputError(
-            f"{what} {which!r} (a digest or its beginning, a number, a source or a file): see `posemill media`"
-        )
-    return found[0]

@@ -1,4 +1,4 @@
-"""The media store: files by the SHA-256 of their bytes, on any fsspec URL.
+"""Media store: files by the SHA-256 of their bytes, on any fsspec URL.
 
 A name is final only when its bytes are complete and checked: writing goes to a temporary name beside it first.
 """
@@ -20,13 +20,13 @@ _BLOCK = 1 << 20
 
 
 def digest_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, hex."""
+    """Return the SHA-256 of a file's bytes, hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 class MediaStore:
-    """`put` a file, `fetch` it back by digest. Putting the same bytes twice changes nothing."""
+    """Content-addressed files: `put` one, `fetch` it back by digest. Putting the same bytes twice changes nothing."""
 
     def __init__(self, url: str, cache: Path | None = None) -> None:
         import fsspec
@@ -44,17 +44,17 @@ class MediaStore:
         """
         digest = digest_of(path)
         if not self.has(digest):
-            target = self.place(digest)
+            target = self.location(digest)
             with as_unavailable(f"{path} cannot be stored in {self.url}"):
                 self._fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
                 self._write(path, target, digest)
         return digest
 
     def put_bytes(self, content: bytes) -> str:
-        """`put` for bytes that are no file yet."""
+        """Store bytes and return their digest."""
         digest = hashlib.sha256(content).hexdigest()
         if not self.has(digest):
-            target = self.place(digest)
+            target = self.location(digest)
             if self._local:
                 replace_file(Path(target), content)
             else:
@@ -65,29 +65,29 @@ class MediaStore:
         return digest
 
     def has(self, digest: str) -> bool:
-        """Whether the store holds that digest."""
+        """True if the store holds that digest."""
         with as_unavailable(f"the store {self.url} does not answer"):
-            return bool(self._fs.exists(self.place(digest)))
+            return bool(self._fs.exists(self.location(digest)))
 
-    def here(self, digest: str) -> Path | None:
-        """The stored file itself, unchecked; None where it is not there, or the store is away from this machine."""
-        path = Path(self.place(digest))
+    def local_path(self, digest: str) -> Path | None:
+        """Return the stored file itself, unchecked; None where it is not there, or the store is remote."""
+        path = Path(self.location(digest))
         return path if self._local and path.is_file() else None
 
     def fetch(self, digest: str, verify: bool = True) -> Path:
-        """A local file with that digest: the stored file itself, or a checked copy of a remote one.
+        """Return a local file with that digest: the stored file itself, or a checked copy of a remote one.
 
         Errors: InputError when the store lacks it, or its bytes have another digest.
         """
-        path = Path(self.place(digest)) if self._local else self._copy_here(digest)
+        path = Path(self.location(digest)) if self._local else self._copy_here(digest)
         if not path.exists():
             raise InputError(f"the store {self.url} has no file {digest}: add the medium again")
         if verify and self._local:
             _check(path, digest, self.url)
         return path
 
-    def place(self, digest: str) -> str:
-        """Where the bytes are, as the file system of the store names it."""
+    def location(self, digest: str) -> str:
+        """Path of the bytes, as the file system of the store names it."""
         if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
             raise InputError(f"{digest!r} is no SHA-256 in hex")
         return f"{self._root}/media/{digest[:2]}/{digest}"
@@ -118,7 +118,7 @@ class MediaStore:
         fresh = path.with_name(f"{digest}.{uuid4().hex[:8]}.part")
         try:
             with as_unavailable(f"the store {self.url} does not answer"):
-                self._fs.get_file(self.place(digest), str(fresh))
+                self._fs.get_file(self.location(digest), str(fresh))
             _check(fresh, digest, self.url)
             fresh.replace(path)
         finally:
@@ -135,9 +135,11 @@ def copy_durably(source: Path, target: Path) -> None:
 
 
 def _check(path: Path, digest: str, where: str) -> None:
-    found = digest_of(path)
-    if found != digest:
-        raise InputError(f"{where}: expected digest {digest[:16]}…, the bytes have {found[:16]}…: the file was changed")
+    actual = digest_of(path)
+    if actual != digest:
+        raise InputError(
+            f"{where}: expected digest {digest[:16]}…, the bytes have {actual[:16]}…: the file was changed"
+        )
 
 
 def _remove(fs: Any, path: str) -> None:

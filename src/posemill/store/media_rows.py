@@ -1,4 +1,4 @@
-"""Media, datasets and ground_truths in the database."""
+"""Media, datasets and ground truth in the database."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from posemill.errors import InputError
 from posemill.store import schema
 from posemill.store.postgres import copy_rows
 
+MIN_DIGITS = 6  # of a digest, so that it names a medium
 _STAGED = "digest, dataset, source, added_by, kind, width_px, height_px, fps, frames, duration_s, probed_at"
 
 
@@ -39,12 +40,12 @@ def add_dataset(connection: Connection, name: str, added_by: str, origin: str | 
 
 
 def dataset_names(connection: Connection) -> list[str]:
-    """All datasets, by name."""
+    """Return the names of all datasets."""
     return list(connection.scalars(select(schema.dataset.c.name).order_by(schema.dataset.c.name)))
 
 
 def add_medium(connection: Connection, row: MediumRow) -> bool:
-    """Add a medium (and its dataset); returns whether it is new. A known digest changes nothing."""
+    """Add a medium (and its dataset); return True if it is new. A known digest changes nothing."""
     return add_media(connection, [row]) == 1
 
 
@@ -78,28 +79,28 @@ def add_address(
 
 
 def find_medium(connection: Connection, digest: str) -> RowMapping:
-    """The medium with that digest, or with that unique beginning of one (at least 6 digits).
+    """Return the medium with that digest, or with that unique beginning of one (at least 6 digits).
 
     Errors: InputError when there is none, or more than one.
     """
     table = schema.medium
-    found = connection.execute(select(table).where(table.c.digest.startswith(digest)).limit(2)).mappings().all()
-    if len(found) != 1 or len(digest) < 6:
-        what = "no medium has" if not found else "more than one medium has"
-        raise InputError(f"{what} a digest that begins with {digest!r}: see `posemill media` for the digests")
-    return found[0]
+    rows = connection.execute(select(table).where(table.c.digest.startswith(digest)).limit(2)).mappings().all()
+    if len(rows) != 1 or len(digest) < MIN_DIGITS:
+        count = "no medium has" if not rows else "more than one medium has"
+        raise InputError(f"{count} a digest that begins with {digest!r}: see `posemill media` for the digests")
+    return rows[0]
 
 
 def medium_id(connection: Connection, digest: str) -> int:
-    """The number of the medium with that whole digest. Errors: InputError when it was never added."""
-    found = connection.scalar(select(schema.medium.c.id).where(schema.medium.c.digest == digest))
-    if found is None:
+    """Return the number of the medium with that whole digest. Errors: InputError when it was never added."""
+    number = connection.scalar(select(schema.medium.c.id).where(schema.medium.c.digest == digest))
+    if number is None:
         raise InputError(f"no medium has digest {digest}: add it first")
-    return int(found)
+    return int(number)
 
 
 def media(connection: Connection, datasets: Sequence[str] = ()) -> list[RowMapping]:
-    """All media (of these datasets; none named means all) but duplicates, in the order they were added."""
+    """Return all media (of these datasets; none named means all) but duplicates, in the order they were added."""
     query = select(schema.medium).where(schema.medium.c.duplicate_of.is_(None)).order_by(schema.medium.c.id)
     if datasets:
         query = query.where(schema.medium.c.dataset.in_(datasets))
@@ -107,8 +108,10 @@ def media(connection: Connection, datasets: Sequence[str] = ()) -> list[RowMappi
 
 
 def fill_digest(connection: Connection, row_id: int, digest: str) -> str:
-    """Record what was found behind a row's `uri`. Bytes that are already known make the row a duplicate, and its
-    clips go to the medium that has them (where it has such a clip already, the duplicate's is ended).
+    """Record the digest of the bytes behind a row's `uri`.
+
+    Bytes that are already known make the row a duplicate, and its clips go to the medium that has them (where it has
+    such a clip already, the duplicate's is closed).
 
     Returns `filled` or `duplicate`.
     """
@@ -131,7 +134,7 @@ def fill_digest(connection: Connection, row_id: int, digest: str) -> str:
 
 
 def record_probe(connection: Connection, row_id: int, figures: dict[str, Any]) -> None:
-    """Write what the probe found: width_px, height_px, fps, frames, duration_s, codec."""
+    """Write the figures of the probe: width_px, height_px, fps, frames, duration_s, codec."""
     values = {**figures, "probed_at": func.now()}
     connection.execute(update(schema.medium).where(schema.medium.c.id == row_id).values(values))
 
@@ -139,7 +142,7 @@ def record_probe(connection: Connection, row_id: int, figures: dict[str, Any]) -
 def add_ground_truth(
     connection: Connection, medium: str, track_digest: str, skeleton: str, origin: str, added_by: str
 ) -> bool:
-    """Say where a medium's exact keypoints are; returns whether that is new. One truth a medium and origin."""
+    """Record the ground-truth keypoints of a medium; return True if they are new. One row a medium and origin."""
     row = {
         "medium_id": medium_id(connection, medium),
         "track_digest": track_digest,
@@ -147,12 +150,12 @@ def add_ground_truth(
         "origin": origin,
         "added_by": added_by,
     }
-    return connection.execute(insert(schema.truth).values(row).on_conflict_do_nothing()).rowcount == 1
+    return connection.execute(insert(schema.ground_truth).values(row).on_conflict_do_nothing()).rowcount == 1
 
 
 def ground_truths(connection: Connection, datasets: Sequence[str] = ()) -> list[RowMapping]:
-    """medium (digest), track_digest, skeleton, origin of every truth."""
-    m, t = schema.medium, schema.truth
+    """Return medium (digest), track_digest, skeleton, origin of every ground truth."""
+    m, t = schema.medium, schema.ground_truth
     query = select(m.c.digest.label("medium"), t.c.track_digest, t.c.skeleton, t.c.origin).join(m).order_by(t.c.id)
     if datasets:
         query = query.where(m.c.dataset.in_(datasets))

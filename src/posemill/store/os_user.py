@@ -1,4 +1,4 @@
-"""Who runs the embedded server, and what that user can reach.
+"""Operating-system user that runs the embedded server, and the paths it can reach.
 
 PostgreSQL refuses to run as root. Then an existing unprivileged user runs it, and everything it needs must lie
 where that user may go: permissions of folders that are not ours are never changed.
@@ -9,13 +9,35 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from posemill.errors import Unavailable
 
 CANDIDATES = ("postgres", "nobody")
+
+
+class Spawned:
+    """A process that outlives this one; while both live, its end is noticed and leaves no zombie."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._pid, self._ended = process.pid, threading.Event()
+        process.returncode = 0  # nobody waits for it through this object, which would warn that it runs on
+        threading.Thread(target=self._reap, name="posemill-reaper", daemon=True).start()
+
+    @property
+    def alive(self) -> bool:
+        """True until the process ends."""
+        return not self._ended.is_set()
+
+    def _reap(self) -> None:
+        with suppress(ChildProcessError):
+            os.waitpid(self._pid, 0)
+        self._ended.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +61,38 @@ class OsUser:
             folder.chmod(0o700)
 
     def can_reach(self, path: Path) -> bool:
-        """Whether this user may pass through every existing folder on the way to `path`."""
+        """True if this user may pass through every existing folder on the way to `path`."""
         if not self.switch:
             return True
         return all(p.stat().st_mode & 0o001 for p in path.resolve().parents if p.exists())
 
     def run(self, command: Sequence[object], log: Path, timeout_s: float = 120) -> int:
         """Run a command as this user, its output appended to `log`; returns the exit code."""
-        who = {"user": self.uid, "group": self.gid, "extra_groups": []} if self.switch else {}
+        with self._popen(command, log) as process:
+            try:
+                return int(process.wait(timeout_s))
+            except BaseException:
+                process.kill()
+                raise
+
+    def spawn(self, command: Sequence[object], log: Path) -> Spawned:
+        """Start a server as this user that outlives this process, its output appended to `log`."""
+        return Spawned(self._popen(command, log))
+
+    def _popen(self, command: Sequence[object], log: Path) -> subprocess.Popen[bytes]:
+        identity: dict[str, Any] = {"user": self.uid, "group": self.gid, "extra_groups": []} if self.switch else {}
         env = {k: v for k, v in os.environ.items() if not k.startswith("PG")} | {"LC_ALL": "C"}
         with log.open("ab") as out:
-            done = subprocess.run(
+            return subprocess.Popen(
                 [str(part) for part in command],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 cwd="/",
                 env=env,
-                timeout=timeout_s,
                 start_new_session=True,
-                check=False,
-                **who,  # type: ignore[call-overload]
+                **identity,
             )
-        return int(done.returncode)
 
 
 def server_user(data: Path) -> OsUser:

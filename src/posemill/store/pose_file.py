@@ -3,8 +3,8 @@
 Parquet, one row a frame that was looked at: `frame` int32, `time_s` float64, and the poses in it one after the other:
 `person_confidence` list of float64 (one a pose), `xy` list of float32 (2K a pose: x then y, keypoint by keypoint),
 `confidence` list of float32 (K a pose). NaN is unseen. The schema's metadata has key `posemill`: JSON with `skeleton`,
-`medium`, `fingerprint`, `start`, `end`, `width_px`, `height_px`, `duration_s`. A column `hinted` bool more where only
-the surroundings of people were looked at in some frames.
+`medium`, `fingerprint`, `start`, `end`, `width_px`, `height_px`, `duration_s`. A column `hinted` bool more where in
+some frames only the regions of people were searched (region propagation).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from posemill.store.track_file import open_parquet, read_rows
 
 _KEY = b"posemill"
 _ABOUT = ("medium", "fingerprint", "start", "end", "width_px", "height_px", "duration_s")
-_HINTED = pa.field("hinted", pa.bool_())
+_PROPAGATED = pa.field("hinted", pa.bool_())  # the column's name in files since the first version
 _SCHEMA = pa.schema(
     [
         ("frame", pa.int32()),
@@ -48,7 +48,7 @@ class ChunkPoses:
     xy                 (N, K, 2) float32, pixels, origin top-left; NaN = not seen.
     confidence         (N, K) float32, 0..1; 0 where not seen.
     width_px, height_px, duration_s  of the whole medium.
-    hinted             (F,) bool, where only the surroundings of people were looked at; None: nowhere.
+    propagated         (F,) bool, frames in which only the regions of people were searched; None: none.
     """
 
     medium: str
@@ -108,7 +108,7 @@ def chunk_bytes(chunk: ChunkPoses) -> bytes:
     ]
     schema = _SCHEMA
     if chunk.propagated is not None and chunk.propagated.any():
-        columns, schema = [*columns, pa.array(chunk.propagated)], schema.append(_HINTED)
+        columns, schema = [*columns, pa.array(chunk.propagated)], schema.append(_PROPAGATED)
     about = {"skeleton": chunk.skeleton.name} | {name: getattr(chunk, name) for name in _ABOUT}
     table = pa.Table.from_arrays(columns, schema=schema.with_metadata({_KEY: json.dumps(about, sort_keys=True)}))
     sink = io.BytesIO()
@@ -121,31 +121,36 @@ def chunk_from(content: bytes, where: str) -> ChunkPoses:
     file = open_parquet(io.BytesIO(content), where)
     raw = (file.schema_arrow.metadata or {}).get(_KEY)
     names = file.schema_arrow.names
-    if raw is None or names not in (_SCHEMA.names, [*_SCHEMA.names, _HINTED.name]):
+    if raw is None or names not in (_SCHEMA.names, [*_SCHEMA.names, _PROPAGATED.name]):
         raise InputError(f"{where} is no pose file: its columns are {', '.join(names)}")
     about = json.loads(raw)
-    points = skeleton(about["skeleton"])
+    pose_skeleton = skeleton(about["skeleton"])
     table = read_rows(file, where).combine_chunks()
-    sure = table.column("person_confidence").combine_chunks()
+    person_confidence = table.column("person_confidence").combine_chunks()
     return ChunkPoses(
-        skeleton=points,
+        skeleton=pose_skeleton,
         **{name: about[name] for name in _ABOUT},
         frame=table.column("frame").to_numpy(),
         time_s=table.column("time_s").to_numpy(),
-        people=np.diff(_flat(sure.offsets, np.int32)),
-        person_confidence=_flat(sure.flatten(), np.float64),
-        xy=_flat(table.column("xy").combine_chunks().flatten(), np.float32).reshape(-1, len(points), 2),
-        confidence=_flat(table.column("confidence").combine_chunks().flatten(), np.float32).reshape(-1, len(points)),
-        propagated=_flat(table.column(_HINTED.name), np.bool_) if _HINTED.name in names else None,
+        people=np.diff(_flat(person_confidence.offsets, np.int32)),
+        person_confidence=_flat(person_confidence.flatten(), np.float64),
+        xy=_flat(table.column("xy").combine_chunks().flatten(), np.float32).reshape(-1, len(pose_skeleton), 2),
+        confidence=_flat(table.column("confidence").combine_chunks().flatten(), np.float32).reshape(
+            -1, len(pose_skeleton)
+        ),
+        propagated=_flat(table.column(_PROPAGATED.name), np.bool_) if _PROPAGATED.name in names else None,
     )
 
 
 def propagated_in(content: bytes, where: str) -> int:
-    """Frames of a pose file that are `hinted`; no pose is read. Errors: InputError when it is no Parquet file."""
+    """Number of frames that were searched by region propagation; no pose is read.
+
+    Errors: InputError when it is no Parquet file.
+    """
     file = open_parquet(io.BytesIO(content), where)
-    if _HINTED.name not in file.schema_arrow.names:
+    if _PROPAGATED.name not in file.schema_arrow.names:
         return 0
-    return int(_flat(read_rows(file, where, [_HINTED.name]).column(0), np.bool_).sum())
+    return int(_flat(read_rows(file, where, [_PROPAGATED.name]).column(0), np.bool_).sum())
 
 
 def _flat(values: Any, dtype: type) -> NDArray[Any]:

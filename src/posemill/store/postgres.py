@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, text
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from posemill.errors import InputError, Unavailable
 from posemill.settings import Settings
+from posemill.store.address import checked_schema, parse_address, schema_options, shown
 from posemill.store.embedded import EmbeddedServer
 from posemill.store.migrations import HEAD
+from posemill.store.refusals import OWN_SCHEMA, explain_refusals
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,11 +39,15 @@ _CONNECTION: dict[str, Any] = {
 def open_engine(settings: Settings) -> Engine:
     """An engine on the configured database, or the embedded one (started if need be), with tables up to date.
 
-    Errors: Unavailable (without the password) when it cannot be reached; InputError for a wrong address.
+    Errors, each in one sentence without the password: Unavailable when it cannot be reached or takes no changes;
+    InputError for a wrong address, missing rights, or tables of another application in its place.
     """
-    url = database_url(settings)
-    engine = create_engine(url, pool_pre_ping=True, connect_args=_CONNECTION)
+    url, schema = database_url(settings), settings.database_schema
+    engine = create_engine(url, pool_pre_ping=True, connect_args=_CONNECTION | schema_options(schema))
+    explain_refusals(engine)
     try:
+        if schema is not None:
+            _make_schema(engine, schema)
         upgrade(engine)
     except OperationalError as exc:
         engine.dispose()
@@ -50,16 +57,15 @@ def open_engine(settings: Settings) -> Engine:
 
 def database_url(settings: Settings) -> URL:
     """The address in SQLAlchemy's form, psycopg2 driver."""
-    given = settings.database_url or EmbeddedServer(settings.home).start()
-    try:
-        url = make_url(given)
-    except ArgumentError:
-        raise InputError(
-            "POSEMILL_DATABASE_URL is no address: expected postgresql://user:password@host:port/name"
-        ) from None
-    if url.get_backend_name() not in ("postgresql", "postgres"):
-        raise InputError(f"POSEMILL_DATABASE_URL names {url.get_backend_name()}; posemill needs postgresql://…")
-    return url.set(drivername="postgresql+psycopg2")
+    return parse_address(settings.database_url or EmbeddedServer(settings.home).start())
+
+
+def _make_schema(engine: Engine, schema: str) -> None:
+    """Make the schema where it is not there; whoever may not make one may use one that is."""
+    with engine.begin() as connection:
+        there = connection.scalar(text("SELECT 1 FROM pg_namespace WHERE nspname = :name"), {"name": schema})
+        if not there:
+            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {checked_schema(schema)}"))
 
 
 def upgrade(engine: Engine) -> None:
@@ -77,8 +83,8 @@ def revision(connection: Connection) -> str | None:
     """The migration that the database is at; None for an empty one."""
     try:
         with connection.begin_nested():
-            found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-            return found
+            number: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+            return number
     except ProgrammingError:
         return None
 
@@ -87,6 +93,7 @@ def _migrate(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.util.exc import CommandError
+    from psycopg2.errors import DuplicateTable
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
@@ -94,10 +101,20 @@ def _migrate(connection: Connection) -> None:
     try:
         command.upgrade(config, "head")
     except CommandError as exc:
+        found = revision(connection)
+        if found is None or not re.fullmatch(r"\d{4}", found):
+            raise InputError(
+                f"the table alembic_version of the database is another application's (it says {found!r}): {OWN_SCHEMA}"
+            ) from exc
         raise InputError(
-            f"the database is at migration {revision(connection)!r}, which this posemill does not know "
+            f"the database is at migration {found!r}, which this posemill does not know "
             f"(it knows up to {HEAD}): it was made by a newer version; upgrade posemill"
         ) from exc
+    except ProgrammingError as exc:
+        if not isinstance(exc.orig, DuplicateTable):
+            raise
+        says = str(exc.orig).strip().split("\n")[0]
+        raise InputError(f"the database has tables of another application ({says}): {OWN_SCHEMA}") from exc
 
 
 def copy_rows(connection: Connection, table: str, rows: pl.DataFrame | pa.Table | Iterable[Mapping[str, Any]]) -> int:
@@ -136,5 +153,5 @@ def _away(url: URL, exc: OperationalError) -> str:
     reason = str(exc.orig).strip().splitlines()[0]
     if url.password:
         reason = reason.replace(str(url.password), "***")
-    where = url.render_as_string(hide_password=True)
-    return f"the database {where} cannot be reached ({reason}): start it or correct POSEMILL_DATABASE_URL, then repeat"
+    advice = "start it or correct POSEMILL_DATABASE_URL, then repeat"
+    return f"the database {shown(url)} cannot be reached ({reason}): {advice}"

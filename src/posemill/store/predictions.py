@@ -1,4 +1,4 @@
-"""What services answered: one row an answer, without pixels and keypoints."""
+"""Prediction log of the services: one row an answer, without pixels and keypoints."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from sqlalchemy import Connection, RowMapping, delete, insert, select
 
 from posemill.store.schema import prediction_log
 
-TOGETHER = 500  # rows a statement
-WHO = "service"
+BATCH = 500  # rows a statement
+ADDED_BY = "service"
 
 
 def record_predictions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append rows: bento_tag, endpoint, receipt, client, activity, confidence, latency_ms, prediction, added_at.
+    """Append rows: bento_tag, endpoint, provenance, client, activity, confidence, latency_ms, prediction, added_at.
 
     prediction  the summary of the answer's windows, see serving/prediction_log.py.
     """
-    for start in range(0, len(rows), TOGETHER):
-        some = [{**row, "added_by": WHO} for row in rows[start : start + TOGETHER]]
+    for start in range(0, len(rows), BATCH):
+        some = [{**row, "added_by": ADDED_BY} for row in rows[start : start + BATCH]]
         connection.execute(insert(prediction_log), some)
 
 
 def predictions(connection: Connection, since: datetime, bento_tag: str | None = None) -> list[RowMapping]:
-    """Rows from a moment on, oldest first; of one bento, or of all."""
+    """Return rows from a moment on, oldest first; of one bento, or of all."""
     p = prediction_log.c
     query = (
         select(
             p.added_at,
             p.bento_tag,
             p.endpoint,
-            p.receipt,
+            p.provenance,
             p.client,
             p.activity,
             p.confidence,
@@ -48,5 +48,5 @@ def predictions(connection: Connection, since: datetime, bento_tag: str | None =
 
 
 def forget_predictions(connection: Connection, before: datetime) -> int:
-    """Delete what was answered before a moment; returns how many rows that were."""
+    """Delete the rows before a moment; return their number."""
     return int(connection.execute(delete(prediction_log).where(prediction_log.c.added_at < before)).rowcount)

@@ -1,4 +1,4 @@
-"""Which model version is the champion, and how it became that: every promotion, refusal and rollback is a row.
+"""Promotions: the champion among model versions; every promotion, refusal and rollback is a row.
 
 The champion is the version in stage `released`. Callers commit; versions are locked, so that two calls wait.
 """
@@ -18,26 +18,28 @@ V, P = schema.model_version, schema.promotion
 
 
 def champion(connection: Connection) -> RowMapping | None:
-    """The newest released version, or None."""
+    """Return the newest released version, or None."""
     return latest_model_version(connection, "released")
 
 
 def version_of(connection: Connection, tag: str) -> RowMapping:
-    """The version with this bento tag, or the only one whose tag ends so. InputError lists the known ones."""
+    """Return the version with this bento tag, or the only one whose tag ends so. InputError lists the known ones."""
     rows = connection.execute(select(V).order_by(V.c.id.desc())).mappings().all()
-    found = [row for row in rows if row["bento_tag"] == tag] or [
+    matches = [row for row in rows if row["bento_tag"] == tag] or [
         row for row in rows if tag and row["bento_tag"].split(":")[-1].startswith(tag)
     ]
-    if len(found) == 1:
-        return found[0]
+    if len(matches) == 1:
+        return matches[0]
     known = ", ".join(row["bento_tag"] for row in rows) or "none, run `dvc repro`"
-    raise InputError(f"{'several versions begin' if found else 'no model version is named'} {tag!r}; known are {known}")
+    raise InputError(
+        f"{'several versions begin' if matches else 'no model version is named'} {tag!r}; known are {known}"
+    )
 
 
 def promote(
     connection: Connection, version: RowMapping, reason: str, figures: Mapping[str, Any] | None, added_by: str
 ) -> RowMapping:
-    """Release a version; the champion until then is retired. Returns the row."""
+    """Release a version; the champion until then is retired. Return the row."""
     before = _retire_others(connection, version["id"])
     return _row(connection, "promoted", version, before, reason, figures, added_by)
 
@@ -45,7 +47,7 @@ def promote(
 def refuse(
     connection: Connection, version: RowMapping, reason: str, figures: Mapping[str, Any] | None, added_by: str
 ) -> RowMapping:
-    """Keep a refusal; nothing else changes."""
+    """Record a refusal; nothing else changes."""
     now = champion(connection)
     return _row(connection, "refused", version, now["id"] if now else None, reason, figures, added_by)
 
@@ -58,7 +60,7 @@ def roll_back(connection: Connection, reason: str, added_by: str) -> RowMapping:
     now = champion(connection)
     if now is None:
         raise InputError("there is nothing to roll back: no model version is released")
-    last = select(P.c.replaced_version).where(P.c.model_version_id == now["id"], P.c.what == "promoted")
+    last = select(P.c.replaced_version).where(P.c.model_version_id == now["id"], P.c.action == "promoted")
     earlier = connection.scalar(last.order_by(P.c.id.desc()).limit(1))
     if earlier is None:
         raise InputError(f"{now['bento_tag']} is the first model version that was released: there is none before it")
@@ -68,7 +70,7 @@ def roll_back(connection: Connection, reason: str, added_by: str) -> RowMapping:
 
 
 def promotions(connection: Connection, limit: int = 50) -> list[RowMapping]:
-    """The newest rows first, with bento_tag of the version and `before`, the tag of the champion until then."""
+    """Return the newest rows first, with bento_tag of the version and `before`, the tag of the champion until then."""
     other = V.alias()
     query = (
         select(P, V.c.bento_tag, other.c.bento_tag.label("before"))
@@ -92,7 +94,7 @@ def _retire_others(connection: Connection, number: int) -> int | None:
 
 def _row(
     connection: Connection,
-    what: str,
+    action: str,
     version: RowMapping,
     before: int | None,
     reason: str,
@@ -101,7 +103,7 @@ def _row(
 ) -> RowMapping:
     row = {
         "model_version_id": version["id"],
-        "what": what,
+        "action": action,
         "replaced_version": before,
         "reason": reason,
         "figures": dict(figures) if figures else None,

@@ -1,4 +1,4 @@
-"""Quarantine: what was set aside, why and by which stage. One open row a thing and stage."""
+"""Quarantine: media, clips, tracks and windows set aside, with stage and reason; one open row for each and stage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from posemill.store.media_rows import fill_digest, medium_id
 
 def quarantine(
     connection: Connection,
-    what: str,
+    entity_type: str,
     *,
     stage: str,
     reason: str,
@@ -23,9 +23,9 @@ def quarantine(
     clip: int | None = None,
     person: int | None = None,
 ) -> bool:
-    """Set a medium, clip, track or window aside; returns whether that is new. Nothing is deleted."""
+    """Put a medium, clip, track or window into quarantine; return True if it was not there. Nothing is deleted."""
     row = {
-        "what": what,
+        "entity_type": entity_type,
         "medium_id": medium_row,
         "clip_id": clip,
         "person": person,
@@ -37,18 +37,18 @@ def quarantine(
 
 
 def quarantine_medium(connection: Connection, medium: str, *, stage: str, reason: str, added_by: str) -> bool:
-    """Set a medium aside by its digest; returns whether that is new."""
+    """Put a medium into quarantine by its digest; return True if it was not there."""
     row = medium_id(connection, medium)
     return quarantine(connection, "medium", stage=stage, reason=reason, added_by=added_by, medium_row=row)
 
 
 def open_quarantine(connection: Connection, stages: Sequence[str] = ()) -> list[RowMapping]:
-    """What is set aside now (by these stages; none named means all), with the medium's digest and source."""
+    """Return open entries (of these stages; none named means all), with the medium's digest and source."""
     q, m = schema.quarantine.c, schema.medium.c
     query = (
         select(
             q.id,
-            q.what,
+            q.entity_type,
             q.medium_id,
             m.digest.label("medium"),
             m.source,
@@ -70,7 +70,7 @@ def open_quarantine(connection: Connection, stages: Sequence[str] = ()) -> list[
 
 
 def resolve_quarantine(connection: Connection, row_id: int, resolved_by: str) -> None:
-    """Take something out of quarantine: the stage that set it aside looks at it again.
+    """Close an entry: the stage that made it looks at the medium, clip, track or window again.
 
     Errors: InputError when no open row has that number.
     """
@@ -85,12 +85,12 @@ def resolve_quarantine(connection: Connection, row_id: int, resolved_by: str) ->
 
 
 def released(connection: Connection, stage: str, datasets: Sequence[str] = ()) -> list[RowMapping]:
-    """What was taken out of quarantine where that stage had put it, oldest first: its `number`, and the `medium`."""
+    """Return the closed entries of a stage about media, oldest first: `number` and `medium`."""
     q, m = schema.quarantine.c, schema.medium.c
     query = (
         select(q.id.label("number"), m.digest.label("medium"))
         .join_from(schema.quarantine, schema.medium, q.medium_id == m.id)
-        .where(q.stage == stage, q.what == "medium", q.resolved_at.is_not(None))
+        .where(q.stage == stage, q.entity_type == "medium", q.resolved_at.is_not(None))
         .order_by(q.id)
     )
     if datasets:
@@ -98,8 +98,8 @@ def released(connection: Connection, stage: str, datasets: Sequence[str] = ()) -
     return list(connection.execute(query).mappings())
 
 
-def readable_again(connection: Connection, digests: Mapping[str, str], annotated_by: str) -> None:
-    """Media that were set aside because their file could not be read, and that now arrived: address to digest."""
+def release_readable(connection: Connection, digests: Mapping[str, str], annotated_by: str) -> None:
+    """Close the entries of media whose file could not be read and that arrived now. digests: by address."""
     q, m = schema.quarantine, schema.medium
     rows = connection.execute(
         select(q.c.id, m.c.id.label("row"), m.c.uri)

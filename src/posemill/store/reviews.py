@@ -1,6 +1,6 @@
-"""Review: the stretches of tracks that a person should look at, and what became of each.
+"""Review queue: intervals of tracks to look at, and the answer to each.
 
-A stretch is known by its medium, person, start and end. Queued again it stays what it is; one that is not found any
+An item is known by its medium, person, start and end. Queued again it stays what it is; one that is not found any
 more (other labels, corrected keypoints) is dismissed by the queue itself. What a person has dismissed stays dismissed:
 it is right as it is. What was done, that is, corrected, is opened again should it still look wrong.
 """
@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, exists, func, insert, null, select, text, update
+from sqlalchemy import Connection, RowMapping, Select, exists, func, insert, null, select, text, update
 
 from posemill.errors import InputError
 from posemill.store import schema
@@ -23,7 +23,7 @@ _LOCK = 0x706F7376
 
 @dataclass(frozen=True, slots=True)
 class ReviewItem:
-    """A stretch to look at; seconds of the medium, to the millisecond."""
+    """An interval of a track to look at; seconds of the medium, to the millisecond."""
 
     medium: str
     person: int
@@ -35,7 +35,7 @@ class ReviewItem:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """What queueing did: new or reopened items, ones still open, ones dismissed by people, ones not found any more."""
+    """Result of queueing: new or reopened items, ones still open, ones dismissed by people, ones not found any more."""
 
     added: int
     known: int
@@ -48,17 +48,17 @@ def queue(
     items: Sequence[ReviewItem],
     *,
     added_by: str,
-    found: Collection[ReviewItem] | None = None,
+    candidates: Collection[ReviewItem] | None = None,
     media: Collection[str] | None = None,
 ) -> Queued:
-    """Make these the open items, beside open ones that were `found` again but are not among the worst this time.
+    """Make these the open items, beside open ones that are `candidates` again but are not among the worst this time.
 
-    found  everything that looks wrong now; None: just the items.
+    candidates  everything that looks wrong now; None: just the items.
     media  digests of what was looked at: items of other media stay as they are; None: everything was.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _LOCK})  # two at once would add items twice
-    known = {_key(row): row for row in connection.execute(_query()).mappings()}
-    still = {_place(item) for item in (items if found is None else found)}
+    known = {_row_key(row): row for row in connection.execute(_query()).mappings()}
+    still = {_item_key(item) for item in (items if candidates is None else candidates)}
     gone = [
         row["item"]
         for key, row in known.items()
@@ -68,7 +68,7 @@ def queue(
     _set(connection, gone, state="dismissed", answer=GONE, answered_by=added_by, answered_at=func.now())
     counts = {"added": 0, "known": 0, "answered": 0}
     for item in items:
-        counts[_queue_one(connection, item, known.get(_place(item)), added_by)] += 1
+        counts[_queue_one(connection, item, known.get(_item_key(item)), added_by)] += 1
     return Queued(**counts, gone=len(gone))
 
 
@@ -90,9 +90,11 @@ def _queue_one(connection: Connection, item: ReviewItem, known: RowMapping | Non
 def review_items(
     connection: Connection, *, state: str | None = "open", limit: int | None = None, media: Sequence[str] = ()
 ) -> list[RowMapping]:
-    """Items, the worst first: item, medium, source, judged, person, start_s, end_s, reason, priority, state, answer, …
+    """Return items, the worst first.
 
-    medium is null where a client disagreed about a file that is not here; judged: a client did.
+    Columns: item, medium, source, judged, person, start_s, end_s, reason, priority, state, answer, added_at, added_by,
+    answered_at, answered_by; medium is null where a client disagreed about a file that is not here, and judged is true
+    where a client disagreed.
 
     state  `open`, `done`, `dismissed`; None: all.
     """
@@ -106,18 +108,18 @@ def review_items(
 
 
 def review_item(connection: Connection, item: int) -> RowMapping:
-    """One item. Errors: InputError when there is none of that number."""
-    found = connection.execute(_query().where(schema.review_item.c.id == item)).mappings().first()
-    if found is None:
+    """Return one item. Errors: InputError when there is none of that number."""
+    row = connection.execute(_query().where(schema.review_item.c.id == item)).mappings().first()
+    if row is None:
         raise InputError(f"there is no review item {item}: see `posemill review list`")
-    return found
+    return row
 
 
-def answer(connection: Connection, items: Sequence[int], state: str, *, annotated_by: str, said: Any = None) -> int:
+def answer(connection: Connection, items: Sequence[int], state: str, *, annotated_by: str, reply: Any = None) -> int:
     """Close open items as `done` or `dismissed`, with who and when; returns how many were open."""
     values = {
         "state": state,
-        "answer": null() if said is None else said,
+        "answer": null() if reply is None else reply,
         "answered_by": annotated_by,
         "answered_at": func.now(),
     }
@@ -133,10 +135,10 @@ def _set(connection: Connection, items: Sequence[int], only_open: bool = False, 
     return int(connection.execute(query.values(values)).rowcount)
 
 
-def _query() -> Any:
-    r, m, j = schema.review_item.c, schema.medium.c, schema.judgement.c
-    upload = select(j.upload_name).where(j.review_item_id == r.id).order_by(j.id).limit(1).scalar_subquery()
-    judged = exists().where(j.review_item_id == r.id).label("judged")
+def _query() -> Select[Any]:
+    r, m, f = schema.review_item.c, schema.medium.c, schema.feedback.c
+    upload = select(f.upload_name).where(f.review_item_id == r.id).order_by(f.id).limit(1).scalar_subquery()
+    judged = exists().where(f.review_item_id == r.id).label("judged")
     return select(
         r.id.label("item"),
         m.digest.label("medium"),
@@ -156,9 +158,9 @@ def _query() -> Any:
     ).join_from(schema.review_item, schema.medium, r.medium_id == m.id, isouter=True)
 
 
-def _key(row: RowMapping) -> tuple[Any, ...]:
+def _row_key(row: RowMapping) -> tuple[Any, ...]:
     return row["medium"], row["person"], row["start_s"], row["end_s"]
 
 
-def _place(item: ReviewItem) -> tuple[Any, ...]:
+def _item_key(item: ReviewItem) -> tuple[Any, ...]:
     return item.medium, item.person, item.start_s, item.end_s

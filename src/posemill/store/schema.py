@@ -1,8 +1,9 @@
-"""The tables. Migrations under migrations/ make them; a test holds the two together.
+"""Database schema: the tables. Migrations under migrations/ make them; a test holds the two together.
 
-A medium is a stored file, known by the SHA-256 of its bytes. A clip is a stretch of a medium with an activity; a
-correction never changes a clip, it ends it (`valid_to`, `closed_by`) and points to the row that took its place.
-Another system may add media by plain SQL with a `uri` and no digest: ingest fetches and fills in the rest.
+A medium is a stored file, known by the SHA-256 of its bytes. A clip is an interval of a medium with an activity (its
+fields: clip_fields.py); a correction never changes a clip, it closes it (`valid_to`, `closed_by`) and points to the row
+that took its place. Another system may add media by plain SQL with a `uri` and no digest: ingest fetches and fills in
+the rest.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ medium = Table(
     _by(),
     CheckConstraint("kind in ('video', 'keypoints')", name="kind"),
     CheckConstraint("digest ~ '^[0-9a-f]{64}$'", name="digest"),
-    CheckConstraint("digest is not null or uri is not null", name="place"),
+    CheckConstraint("digest is not null or uri is not null", name="location"),
     CheckConstraint("width_px > 0 and height_px > 0 and fps > 0 and frames > 0 and duration_s > 0", name="size"),
 )
 
@@ -109,9 +110,9 @@ clip = Table(
     _at("valid_to", now=False),
     Column("closed_by", Text),
     Column("superseded_by", BigInteger, ForeignKey("clip.id")),
-    CheckConstraint("start_s >= 0 and (end_s is null or end_s > start_s)", name="stretch"),
+    CheckConstraint("start_s >= 0 and (end_s is null or end_s > start_s)", name="interval"),
     CheckConstraint("split in ('train', 'test')", name="split"),
-    CheckConstraint("(valid_to is null) = (closed_by is null)", name="ended"),
+    CheckConstraint("(valid_to is null) = (closed_by is null)", name="closed"),
     CheckConstraint("activity <> ''", name="activity"),
 )
 Index(
@@ -123,8 +124,8 @@ Index(
     postgresql_where=text("valid_to is null"),
 )
 
-truth = Table(
-    "truth",
+ground_truth = Table(
+    "ground_truth",
     metadata,
     _id(),
     _medium(),
@@ -158,7 +159,7 @@ label_job = Table(
     _by(),
     UniqueConstraint("medium_id", "fingerprint", "start_frame"),
     CheckConstraint("state in ('queued', 'leased', 'done', 'failed')", name="state"),
-    CheckConstraint("start_frame >= 0 and (end_frame is null or end_frame > start_frame)", name="stretch"),
+    CheckConstraint("start_frame >= 0 and (end_frame is null or end_frame > start_frame)", name="frame_range"),
 )
 Index("label_job_open_idx", label_job.c.fingerprint, label_job.c.state, label_job.c.changed_at)
 
@@ -166,7 +167,7 @@ quarantine = Table(
     "quarantine",
     metadata,
     _id(),
-    Column("what", Text, nullable=False),
+    Column("entity_type", Text, nullable=False),
     _medium(nullable=True),
     Column("clip_id", BigInteger, ForeignKey("clip.id")),
     Column("person", Integer),
@@ -176,11 +177,11 @@ quarantine = Table(
     _by(),
     _at("resolved_at", now=False),
     Column("resolved_by", Text),
-    CheckConstraint("what in ('medium', 'clip', 'track', 'window')", name="what"),
+    CheckConstraint("entity_type in ('medium', 'clip', 'track', 'window')", name="entity_type"),
 )
 Index(
     "quarantine_open_key",
-    quarantine.c.what,
+    quarantine.c.entity_type,
     text("coalesce(medium_id, -1)"),
     text("coalesce(clip_id, -1)"),
     text("coalesce(person, -1)"),
@@ -225,7 +226,7 @@ keypoint_correction = Table(
     _at("annotated_at"),
     _at("valid_to", now=False),
     Column("closed_by", Text),
-    CheckConstraint("(x_px is null) = (y_px is null)", name="place"),
+    CheckConstraint("(x_px is null) = (y_px is null)", name="position"),
 )
 
 model_version = Table(
@@ -265,22 +266,22 @@ promotion = Table(
     metadata,
     _id(),
     Column("model_version_id", BigInteger, ForeignKey("model_version.id"), nullable=False, index=True),
-    Column("what", Text, nullable=False),
+    Column("action", Text, nullable=False),
     Column("replaced_version", BigInteger, ForeignKey("model_version.id")),  # the champion until then
     Column("reason", Text, nullable=False),
     Column("figures", JSONB),
     Column("digests", JSONB, nullable=False),
     _at(),
     _by(),
-    CheckConstraint("what in ('promoted', 'refused', 'rolled back')", name="what"),
+    CheckConstraint("action in ('promoted', 'refused', 'rolled back')", name="action"),
 )
 
-judgement = Table(
-    "judgement",
+feedback = Table(
+    "feedback",
     metadata,
     _id(),
     Column("bento_tag", Text, nullable=False, index=True),
-    Column("receipt", JSONB, nullable=False),
+    Column("provenance", JSONB, nullable=False),
     Column("upload_digest", Text),
     Column("upload_name", Text),  # what the client tried; its bytes may be kept or not
     Column("person", Integer),
@@ -323,7 +324,7 @@ prediction_log = Table(
     Column("latency_ms", Float),
     Column("prediction", JSONB),
     Column("endpoint", Text),
-    Column("receipt", Text),
+    Column("provenance", Text),
     _at(),
     _by(),
 )

@@ -1,4 +1,4 @@
-"""What the embedded server needs of the machine: a port, a password file, a lock, its log and its old traces."""
+"""Runtime files of the embedded server: port, password file, lock, log and stale PID file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def secret(path: Path) -> str:
-    """The password in `path`, made on first use and never readable by others."""
+    """Return the password in `path`, made on first use and never readable by others."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
@@ -21,14 +21,14 @@ def secret(path: Path) -> str:
 
 
 def free_port() -> int:
-    """A TCP port of loopback that nothing uses now."""
+    """Return a TCP port of loopback that nothing uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on that port of loopback."""
+    """True if a server could listen on that port of loopback."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -39,12 +39,12 @@ def is_free(port: int) -> bool:
 
 
 def socket_folder(data: Path) -> str:
-    """A socket's path may have 107 bytes; a deep home goes without and uses TCP alone."""
+    """Folder of the socket; empty (TCP alone) in a deep home, since a socket's path may have 107 bytes."""
     return str(data) if len(str(data)) < 85 and "'" not in str(data) and " " not in str(data) else ""
 
 
 def drop_stale_pid(data: Path) -> None:
-    """After a crash another program may have the server's old number, which PostgreSQL takes for itself running."""
+    """Remove the PID file if another program has the number: PostgreSQL would take it for itself running."""
     pid_file = data / "postmaster.pid"
     try:
         name = Path("/proc", pid_file.read_text().split("\n")[0].strip(), "comm").read_text().strip()

@@ -5,11 +5,11 @@ A service must answer without its database too, so nothing here may hold a reque
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+import os
 
-from posemill.errors import InputError
+from sqlalchemy import Engine, create_engine
+
+from posemill.store.address import parse_address, schema_options
 
 WAIT_S = 3  # for a connection, and for a statement: tables of a service are small
 
@@ -19,15 +19,12 @@ def service_engine(url: str) -> Engine:
 
     Errors: InputError for an address that is none.
     """
-    try:
-        address = make_url(url).set(drivername="postgresql+psycopg2")
-    except ArgumentError:
-        raise InputError("POSEMILL_DATABASE_URL is no address: postgresql://user:password@host:port/name") from None
+    address, schema = parse_address(url), schema_options(os.environ.get("POSEMILL_DATABASE_SCHEMA") or None)
     connect = {
         "application_name": "posemill-service",
         "connect_timeout": WAIT_S,
         "tcp_user_timeout": WAIT_S * 1000,
-        "options": f"-c statement_timeout={WAIT_S * 1000}",
+        "options": " ".join([f"-c statement_timeout={WAIT_S * 1000}", *schema.values()]),
     }
     return create_engine(
         address, pool_size=1, max_overflow=1, pool_timeout=WAIT_S, pool_pre_ping=True, connect_args=connect

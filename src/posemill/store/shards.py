@@ -10,16 +10,16 @@ from typing import Any
 import pyarrow as pa
 
 from posemill.errors import InputError
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import found_only
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks
 from posemill.store.files import replace_file
 from posemill.store.track_file import (
-    about,
-    described,
     from_table,
     has_depth,
+    metadata_of,
     open_parquet,
+    read_metadata,
     read_rows,
     to_bytes,
     to_table,
@@ -31,7 +31,7 @@ DEEP = "~3d"  # no skeleton's name has a ~: tracks of `lab` with z and those of 
 
 @dataclass(frozen=True, slots=True)
 class ShardEntry:
-    """Where a medium's tracks went, and how many they are; `poses` leaves interpolated ones out."""
+    """Shard of a medium's tracks, and their counts; `poses` leaves interpolated ones out."""
 
     medium: str
     shard: str
@@ -42,8 +42,8 @@ class ShardEntry:
 
 @dataclass(slots=True)
 class _Buffer:
-    points: Skeleton
-    deep: bool = False
+    skeleton: Skeleton
+    is_3d: bool = False
     number: int = 0
     rows: int = 0
     tables: list[pa.Table] = field(default_factory=list)
@@ -51,13 +51,13 @@ class _Buffer:
 
     @property
     def name(self) -> str:
-        return f"tracks-{self.points.name}{DEEP if self.deep else ''}-{self.number}.parquet"
+        return f"tracks-{self.skeleton.name}{DEEP if self.is_3d else ''}-{self.number}.parquet"
 
     def add(self, tracks: MediumTracks) -> ShardEntry:
         if tracks.medium in self.media:
             raise InputError(f"medium {tracks.medium} comes twice")
         table = to_table(tracks)
-        self.media[tracks.medium] = about(tracks) | {"row": self.rows, "rows": table.num_rows}
+        self.media[tracks.medium] = metadata_of(tracks) | {"row": self.rows, "rows": table.num_rows}
         self.tables.append(table)
         self.rows += table.num_rows
         persons = sum(len(t) > 0 for t in tracks.tracks)
@@ -66,7 +66,7 @@ class _Buffer:
 
     def flush(self, folder: Path) -> None:
         if self.media:
-            replace_file(folder / self.name, to_bytes(self.tables, self.points, self.media, self.deep))
+            replace_file(folder / self.name, to_bytes(self.tables, self.skeleton, self.media, self.is_3d))
             self.number, self.rows, self.tables, self.media = self.number + 1, 0, [], {}
 
 
@@ -83,7 +83,7 @@ def write_shards(folder: Path, media: Iterable[MediumTracks], shard_rows: int = 
     entries = []
     for tracks in media:
         buffer = buffers.setdefault((tracks.skeleton.name, tracks.is_3d), _Buffer(tracks.skeleton, tracks.is_3d))
-        if buffer.points != tracks.skeleton:
+        if buffer.skeleton != tracks.skeleton:
             raise InputError(
                 f"medium {tracks.medium[:12]}: two different skeletons are called {tracks.skeleton.name}; import one "
                 f"of them again under another name"
@@ -105,21 +105,21 @@ def read_shards(folder: Path) -> Iterator[MediumTracks]:
     """Every medium of every shard, in the order written, one shard in memory at a time."""
     for path in shard_paths(folder):
         file = open_parquet(path, str(path))
-        points, media = described(file, str(path))
+        skeleton, media = read_metadata(file, str(path))
         table = read_rows(file, str(path))
         for medium, entry in sorted(media.items(), key=lambda item: item[1]["row"]):
-            yield from_table(table.slice(entry["row"], entry["rows"]), medium, points, entry)
+            yield from_table(table.slice(entry["row"], entry["rows"]), medium, skeleton, entry)
 
 
 def layouts(folder: Path, media: Collection[str]) -> set[tuple[Skeleton, bool]]:
     """The skeletons of the tracks of these media, each with whether they have z; no track is read."""
-    found = set()
+    layouts_found = set()
     for path in shard_paths(folder):
         file = open_parquet(path, str(path))
-        points, inside = described(file, str(path))
+        skeleton, inside = read_metadata(file, str(path))
         if any(entry["rows"] and medium in media for medium, entry in inside.items()):
-            found.add((points, has_depth(file)))
-    return found
+            layouts_found.add((skeleton, has_depth(file)))
+    return layouts_found
 
 
 def read_shard_medium(path: Path, medium: str) -> MediumTracks:
@@ -128,7 +128,7 @@ def read_shard_medium(path: Path, medium: str) -> MediumTracks:
     Errors: InputError when the shard does not have it.
     """
     file = open_parquet(path, str(path))
-    points, media = described(file, str(path))
+    skeleton, media = read_metadata(file, str(path))
     if medium not in media:
         raise InputError(f"{path} has no medium {medium}; it holds {len(media)} others")
     entry = media[medium]
@@ -141,4 +141,4 @@ def read_shard_medium(path: Path, medium: str) -> MediumTracks:
             wanted.append(group)
         seen += size
     table = read_rows(file, str(path), groups=wanted) if wanted else file.schema_arrow.empty_table()
-    return from_table(table.slice(entry["row"] - first, entry["rows"]), medium, points, entry)
+    return from_table(table.slice(entry["row"] - first, entry["rows"]), medium, skeleton, entry)

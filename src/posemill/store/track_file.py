@@ -28,30 +28,30 @@ _KEY = b"posemill"
 _ABOUT = ("labeller", "width_px", "height_px", "frames", "duration_s")
 
 
-def schema_of(points: Skeleton, deep: bool = False) -> pa.Schema:
-    """The columns of a track file: xy is x then y, keypoint by keypoint; z only where tracks have it."""
-    z = [("z", pa.list_(pa.float32(), len(points)))] if deep else []
+def schema_of(skeleton: Skeleton, is_3d: bool = False) -> pa.Schema:
+    """Return the columns of a track file: xy is x then y, keypoint by keypoint; z only where tracks have it."""
+    z = [("z", pa.list_(pa.float32(), len(skeleton)))] if is_3d else []
     return pa.schema(
         [
             ("medium", pa.string()),
             ("person", pa.int32()),
             ("frame", pa.int32()),
             ("time_s", pa.float64()),
-            ("xy", pa.list_(pa.float32(), 2 * len(points))),
-            ("confidence", pa.list_(pa.float32(), len(points))),
+            ("xy", pa.list_(pa.float32(), 2 * len(skeleton))),
+            ("confidence", pa.list_(pa.float32(), len(skeleton))),
             ("state", pa.uint8()),
             *z,
         ]
     )
 
 
-def about(tracks: MediumTracks) -> dict[str, Any]:
-    """What a file's metadata says of one medium."""
+def metadata_of(tracks: MediumTracks) -> dict[str, Any]:
+    """Metadata of one medium in a file."""
     return {name: getattr(tracks, name) for name in _ABOUT}
 
 
 def to_table(tracks: MediumTracks) -> pa.Table:
-    """Rows of one medium, by person and frame, without metadata."""
+    """Return the rows of one medium, by person and frame, without metadata."""
     rows = sorted((t for t in tracks.tracks if len(t)), key=lambda t: t.person)
     k = len(tracks.skeleton)
 
@@ -76,11 +76,11 @@ def to_table(tracks: MediumTracks) -> pa.Table:
 
 
 def to_bytes(
-    tables: Sequence[pa.Table], points: Skeleton, media: Mapping[str, Mapping[str, Any]], deep: bool = False
+    tables: Sequence[pa.Table], skeleton: Skeleton, media: Mapping[str, Mapping[str, Any]], is_3d: bool = False
 ) -> bytes:
     """A whole track file, with z or without. Equal tracks are equal bytes (with one version of pyarrow)."""
-    described = json.dumps({"skeleton": definition(points), "media": media}, sort_keys=True)
-    empty = schema_of(points, deep).empty_table()
+    described = json.dumps({"skeleton": definition(skeleton), "media": media}, sort_keys=True)
+    empty = schema_of(skeleton, is_3d).empty_table()
     table = pa.concat_tables([empty, *tables]).replace_schema_metadata({_KEY: described})
     sink = io.BytesIO()
     pq.write_table(
@@ -91,7 +91,7 @@ def to_bytes(
 
 def medium_bytes(tracks: MediumTracks) -> bytes:
     """The track file of one medium."""
-    return to_bytes([to_table(tracks)], tracks.skeleton, {tracks.medium: about(tracks)}, tracks.is_3d)
+    return to_bytes([to_table(tracks)], tracks.skeleton, {tracks.medium: metadata_of(tracks)}, tracks.is_3d)
 
 
 def write_medium(path: Path, tracks: MediumTracks) -> None:
@@ -101,17 +101,17 @@ def write_medium(path: Path, tracks: MediumTracks) -> None:
 
 def read_medium(path: Path) -> MediumTracks:
     """Read the track file of one medium. Errors: InputError when it is not one."""
-    return medium_from(path.read_bytes(), str(path))
+    return parse_medium(path.read_bytes(), str(path))
 
 
-def medium_from(content: bytes, where: str) -> MediumTracks:
+def parse_medium(content: bytes, where: str) -> MediumTracks:
     """`read_medium` of bytes; `where` is for the message."""
     file = open_parquet(io.BytesIO(content), where)
-    points, media = described(file, where)
+    skeleton, media = read_metadata(file, where)
     if len(media) != 1:
         raise InputError(f"{where}: expected the tracks of one medium, found {len(media)}: read it as a shard")
     ((medium, entry),) = media.items()
-    return from_table(read_rows(file, where), medium, points, entry)
+    return from_table(read_rows(file, where), medium, skeleton, entry)
 
 
 def open_parquet(source: Any, where: str) -> pq.ParquetFile:
@@ -138,41 +138,41 @@ def _readable(where: str) -> Iterator[None]:
     except MemoryError:  # pyarrow's is an ArrowException as well, and no fault of the file
         raise
     except (pa.ArrowException, OSError) as exc:
-        said = " ".join(str(exc).split())  # some have several lines
-        raise InputError(f"{where} is not a readable Parquet file: {said}") from exc
+        reason = " ".join(str(exc).split())  # some have several lines
+        raise InputError(f"{where} is not a readable Parquet file: {reason}") from exc
 
 
-def described(file: pq.ParquetFile, where: str) -> tuple[Skeleton, dict[str, dict[str, Any]]]:
+def read_metadata(file: pq.ParquetFile, where: str) -> tuple[Skeleton, dict[str, dict[str, Any]]]:
     """Skeleton and, per medium, what the metadata says."""
     raw = (file.schema_arrow.metadata or {}).get(_KEY)
     if raw is None:
         raise InputError(f"{where} is no track file: its schema metadata has no key {_KEY.decode()!r}")
     head = json.loads(raw)
-    points = defined(head["skeleton"])
-    if not file.schema_arrow.remove_metadata().equals(schema_of(points, has_depth(file))):
-        raise InputError(f"{where}: columns do not fit skeleton {points.name}: {file.schema_arrow.names}")
-    return points, dict(head["media"])
+    skeleton = defined(head["skeleton"])
+    if not file.schema_arrow.remove_metadata().equals(schema_of(skeleton, has_depth(file))):
+        raise InputError(f"{where}: columns do not fit skeleton {skeleton.name}: {file.schema_arrow.names}")
+    return skeleton, dict(head["media"])
 
 
 def has_depth(file: pq.ParquetFile) -> bool:
-    """Whether its tracks have z."""
+    """True if its tracks have z."""
     return "z" in file.schema_arrow.names
 
 
-def from_table(table: pa.Table, medium: str, points: Skeleton, entry: Mapping[str, Any]) -> MediumTracks:
+def from_table(table: pa.Table, medium: str, skeleton: Skeleton, entry: Mapping[str, Any]) -> MediumTracks:
     """Tracks of one medium from its rows, in whatever order those are."""
     column = {name: table.column(name).to_numpy() for name in ("person", "frame", "time_s", "state")}
     for name in ("xy", "confidence", *(["z"] if "z" in table.column_names else [])):
         column[name] = np.asarray(table.column(name).combine_chunks().flatten(), np.float32)
-    column["xy"] = column["xy"].reshape(-1, len(points), 2)
-    column |= {name: column[name].reshape(-1, len(points)) for name in ("confidence", "z") if name in column}
+    column["xy"] = column["xy"].reshape(-1, len(skeleton), 2)
+    column |= {name: column[name].reshape(-1, len(skeleton)) for name in ("confidence", "z") if name in column}
     order = np.lexsort((column["frame"], column["person"]))
     if (np.diff(order) != 1).any():
         column = {name: values[order] for name, values in column.items()}
     person = column.pop("person")
     bounds = [*np.flatnonzero(np.diff(person, prepend=-1)), len(person)]
     tracks = tuple(
-        PoseTrack(skeleton=points, person=int(person[a]), **{name: v[a:b] for name, v in column.items()})
+        PoseTrack(skeleton=skeleton, person=int(person[a]), **{name: v[a:b] for name, v in column.items()})
         for a, b in itertools.pairwise(bounds)
     )
-    return MediumTracks(medium=medium, skeleton=points, tracks=tracks, **{name: entry[name] for name in _ABOUT})
+    return MediumTracks(medium=medium, skeleton=skeleton, tracks=tracks, **{name: entry[name] for name in _ABOUT})

@@ -1,4 +1,4 @@
-"""Model versions, their acceptance, and what they answered."""
+"""Model versions, their acceptance and the prediction log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def record_model_version(
     classes: Sequence[str] = (),
     origin: str | None = None,
 ) -> int:
-    """Record a packaged model; returns its number. The same bento tag again changes nothing.
+    """Record a packaged model; return its number. The same bento tag again changes nothing.
 
     digests: file name to SHA-256. metrics: what evaluate wrote. origin: where it came from, e.g. a commit.
     """
@@ -48,7 +48,7 @@ def record_acceptance(
     added_by: str,
     reason: str | None = None,
 ) -> int:
-    """Record what a client found; the version's stage becomes accepted or rejected. Every trial keeps its row."""
+    """Record a client's acceptance; the version's stage becomes accepted or rejected. Every trial keeps its row."""
     version = _version_id(connection, bento_tag)
     row = {
         "model_version_id": version,
@@ -66,17 +66,17 @@ def record_acceptance(
 
 
 def log_prediction(connection: Connection, *, bento_tag: str, **row: Any) -> None:
-    """Keep one answer of a service (keys: columns of prediction_log)."""
+    """Log one prediction of a service (keys: columns of prediction_log)."""
     connection.execute(insert(schema.prediction_log).values({"bento_tag": bento_tag, **row}))
 
 
 def model_versions(connection: Connection) -> list[RowMapping]:
-    """All model versions, newest first."""
+    """Return all model versions, newest first."""
     return list(connection.execute(select(schema.model_version).order_by(schema.model_version.c.id.desc())).mappings())
 
 
 def latest_model_version(connection: Connection, stage: str | None = None) -> RowMapping | None:
-    """The newest version (of that stage), or None."""
+    """Return the newest version (of that stage), or None."""
     query = select(schema.model_version).order_by(schema.model_version.c.id.desc()).limit(1)
     if stage is not None:
         query = query.where(schema.model_version.c.stage == stage)
@@ -84,7 +84,7 @@ def latest_model_version(connection: Connection, stage: str | None = None) -> Ro
 
 
 def latest_acceptance(connection: Connection, bento_tag: str | None = None) -> RowMapping | None:
-    """The newest acceptance (of that version) with its bento_tag, or None."""
+    """Return the newest acceptance (of that version) with its bento_tag, or None."""
     a, v = schema.acceptance, schema.model_version
     query = select(a, v.c.bento_tag).join_from(a, v).order_by(a.c.id.desc()).limit(1)
     if bento_tag is not None:
@@ -94,7 +94,7 @@ def latest_acceptance(connection: Connection, bento_tag: str | None = None) -> R
 
 def _version_id(connection: Connection, bento_tag: str) -> int:
     table = schema.model_version
-    found = connection.scalar(select(table.c.id).where(table.c.bento_tag == bento_tag))
-    if found is None:
+    number = connection.scalar(select(table.c.id).where(table.c.bento_tag == bento_tag))
+    if number is None:
         raise InputError(f"no model version has bento tag {bento_tag!r}: record it first")
-    return int(found)
+    return int(number)

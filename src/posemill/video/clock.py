@@ -1,7 +1,8 @@
-"""The time of a frame: seconds since the first one, whatever the file's timestamps do."""
+"""Presentation time of frames: seconds since the first one, whatever the file's timestamps do."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,10 @@ class Clock:
             time_s = self._on_axis(stamp * time_base.numerator / time_base.denominator, follows_s)
         self.last_s = time_s
         return time_s
+
+    def of_all(self, stamps: Sequence[int], time_base: Fraction | None) -> list[float]:
+        """The times of successive frames."""
+        return [self.of(stamp, time_base) for stamp in stamps]
 
     def _on_axis(self, at: float, follows_s: float) -> float:
         if self.zero_s is None or at - self.zero_s < self.last_s - GLUED_S:

@@ -1,4 +1,4 @@
-"""Opening a video that a stranger made: one regular file, formats on a list, nothing else is ever opened."""
+"""Containers of untrusted videos: one regular file, formats and codecs on an allow-list, nothing else is opened."""
 
 from __future__ import annotations
 
@@ -11,84 +11,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from posemill.errors import UnreadableMedia
+from posemill.video.avi import is_whole_avi
 from posemill.video.packets import Extent
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-# what folders of videos are made of, and sound, so that its owner is told that it is sound; no playlists, no
-# picture lists, no subtitles and no session descriptions: those name other files and addresses
-FORMATS = (
-    "mov",
-    "matroska",
-    "avi",
-    "mpegts",
-    "mpeg",
-    "mpegvideo",
-    "m4v",
-    "mjpeg",
-    "flv",
-    "asf",
-    "ogg",
-    "wav",
-    "mp3",
-    "flac",
-)
-# what cameras, phones, editors and archives write; hundreds of decoders of old games and screens are left out, since
-# each is code that a stranger's file could misuse
-CODECS = (
-    "h261",
-    "h263",
-    "h263i",
-    "h263p",
-    "h264",
-    "hevc",
-    "vvc",
-    "vp6",
-    "vp6a",
-    "vp6f",
-    "vp8",
-    "vp9",
-    "libvpx",
-    "libvpx-vp9",
-    "av1",
-    "libdav1d",
-    "theora",
-    "mpeg1video",
-    "mpeg2video",
-    "mpegvideo",
-    "mpeg4",
-    "msmpeg4v1",
-    "msmpeg4v2",
-    "msmpeg4",
-    "wmv1",
-    "wmv2",
-    "wmv3",
-    "vc1",
-    "flv",
-    "mjpeg",
-    "mjpegb",
-    "dvvideo",
-    "prores",
-    "dnxhd",
-    "cfhd",
-    "ffv1",
-    "huffyuv",
-    "ffvhuff",
-    "utvideo",
-    "rawvideo",
-    "v210",
-    "cinepak",
-    "indeo3",
-    "indeo4",
-    "indeo5",
-    "svq1",
-    "svq3",
-    "msvideo1",
-)
-MOST_PIXELS = 8192 * 8192  # 8K and its full domes; a picture is then 200 MB of RGB at most
-MOST_STREAMS = 64
+# containers of folders of videos, and sound files, whose owners are told that they are sound; no playlists, no picture
+# lists, no subtitles and no session descriptions: those name other files and addresses
+_FORMATS = """
+mov matroska avi mpegts mpeg mpegvideo m4v mjpeg flv asf ogg wav mp3 flac
+"""
+# codecs that cameras, phones, editors and archives write; hundreds of decoders of old games and screens are left out,
+# since each is code that an untrusted file could exploit
+_CODECS = """
+h261 h263 h263i h263p h264 hevc vvc vp6 vp6a vp6f vp8 vp9 libvpx libvpx-vp9 av1 libdav1d theora
+mpeg1video mpeg2video mpegvideo mpeg4 msmpeg4v1 msmpeg4v2 msmpeg4 wmv1 wmv2 wmv3 vc1 flv mjpeg
+mjpegb dvvideo prores dnxhd cfhd ffv1 huffyuv ffvhuff utvideo rawvideo v210 cinepak indeo3 indeo4
+indeo5 svq1 svq3 msvideo1
+"""
+FORMATS, CODECS = tuple(_FORMATS.split()), tuple(_CODECS.split())
+MAX_PIXELS = 8192 * 8192  # 8K and its full domes; a picture is then 200 MB of RGB at most
+MAX_STREAMS = 64
 ANSWER_S = 30.0  # for one reading of the file; a disk that is asleep wakes in less
 
 _KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a named pipe"), (stat.S_ISSOCK, "a socket"))
@@ -104,7 +49,7 @@ _REFUSALS = {
 
 @contextmanager
 def open_file(path: Path) -> Iterator[int]:
-    """The descriptor of a regular file, open for reading. A pipe is refused, not waited for.
+    """Open a regular file for reading and yield its descriptor. A pipe is refused, not waited for.
 
     Errors: UnreadableMedia that says why there is no file that can be read.
     """
@@ -126,7 +71,7 @@ def open_file(path: Path) -> Iterator[int]:
 
 @contextmanager
 def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream, Extent]]:
-    """The opened file, its first video stream and an Extent to count into. UnreadableMedia where there is none."""
+    """Open a video: container, first video stream and an Extent to count into. UnreadableMedia where there is none."""
     import av
 
     with open_file(path) as number, _opened(number, path) as container:
@@ -142,13 +87,14 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream, Extent
                 "write it as H.264"
             )
         width, height = stream.codec_context.width, stream.codec_context.height
-        if width * height > MOST_PIXELS:
+        if width * height > MAX_PIXELS:
             raise UnreadableMedia(
-                f"{path.name} announces pictures of {width}x{height}, more than {MOST_PIXELS // 10**6} million pixels"
+                f"{path.name} announces pictures of {width}x{height}, more than {MAX_PIXELS // 10**6} million pixels"
             )
-        stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}  # the pictures may say something else
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # the pictures may say something else
         seconds = max(0, container.duration or 0) / av.time_base
-        yield container, stream, Extent(path, stream.frames, seconds)
+        whole = container.format.name == "avi" and is_whole_avi(number)
+        yield container, stream, Extent(path, stream.frames, seconds, whole=whole)
 
 
 def _opened(number: int, path: Path) -> InputContainer:
@@ -166,8 +112,8 @@ def _opened(number: int, path: Path) -> InputContainer:
     try:
         return av.open(
             "fd:",
-            container_options=allowed | {"max_streams": str(MOST_STREAMS)},
-            options={"max_pixels": str(MOST_PIXELS)},
+            container_options=allowed | {"max_streams": str(MAX_STREAMS)},
+            options={"max_pixels": str(MAX_PIXELS)},
             timeout=ANSWER_S,
             metadata_errors="ignore",  # tags in old encodings are common and nothing here reads them
         )
@@ -176,13 +122,13 @@ def _opened(number: int, path: Path) -> InputContainer:
 
 
 def _why(exc: Exception) -> str:
-    """What an error of opening means."""
+    """Explain an error of opening."""
     from av import error
 
     if isinstance(exc, error.ArgumentError):
         return f"is not a video in a format that is read here ({', '.join(FORMATS[:11])})"
     if isinstance(exc, error.MemoryError):
-        return f"is not a usual video: it asks for too much memory, or for more than {MOST_STREAMS} streams"
+        return f"is not a usual video: it asks for too much memory, or for more than {MAX_STREAMS} streams"
     if isinstance(exc, error.ExitError):
         return f"cannot be read: its storage did not answer within {ANSWER_S:g} s"
     return f"is not a video, or its header is cut off: {getattr(exc, 'strerror', exc)}"

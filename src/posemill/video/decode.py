@@ -1,8 +1,9 @@
-"""Frames of a video, one at a time: upright, RGB, with their true time."""
+"""Decoding: frames of a video one at a time, as they are shown, RGB, with their presentation time."""
 
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,16 +15,20 @@ from numpy.typing import NDArray
 from posemill.errors import UnreadableMedia
 from posemill.video.clock import Clock
 from posemill.video.container import open_video
+from posemill.video.orientation import orientation_of
 from posemill.video.packets import COMPLETE, Extent, decoded
-from posemill.video.probe import first_frame, probe, rotation
+from posemill.video.probe import first_size, probe
 from posemill.video.seek import Pictures, enter, list_pictures
 
 if TYPE_CHECKING:
+    from av.container import InputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
 DAMAGED = 0.01  # share of packets that may fail to decode before a video counts as corrupt
 MOST_THREADS = 4  # each of them holds a picture of its own
+SAME_S = 1e-6  # times that differ by less are the same
+SEEK_BACK_S = (2.0, 10.0, 60.0)  # tried one after the other; keyframes of broadcasts are at most a few seconds apart
 SMALL_PX = 512 * 1024  # below, starting threads for a picture takes longer than making it RGB
 
 
@@ -33,7 +38,7 @@ class Frame:
 
     index   number of the frame in the video, from 0.
     time_s  seconds from the first frame, by the video's own timestamps; strictly increasing over a video.
-    image   (H, W, 3) uint8 RGB, upright.
+    image   (H, W, 3) uint8 RGB as it is shown: rotated, mirrored and in square pixels, as the container asks.
     """
 
     index: int
@@ -42,7 +47,7 @@ class Frame:
 
 
 def read_frames(path: Path, stride: int = 1, start: int = 0, end: int | None = None) -> Iterator[Frame]:
-    """The frames start <= index < end whose index is a multiple of `stride`, decoded as they are asked for.
+    """Decode the frames start <= index < end whose index is a multiple of `stride`, lazily.
 
     Index, time and picture are those of a reading from the beginning, also where a seek saved decoding what comes
     before `start`. Memory stays flat.
@@ -54,11 +59,11 @@ def read_frames(path: Path, stride: int = 1, start: int = 0, end: int | None = N
         raise ValueError(f"stride should be 1 or more and start 0 or more, came as {stride} and {start}")
     if end is not None and end <= start:
         return
-    upright: _Upright | None = None
+    shown: _Shown | None = None
     for index, time_s, frame in _numbered(path, start, end):
-        upright = upright or _Upright(*_first_size(path, frame, index))
+        shown = shown or _Shown(*first_size(path))
         if index >= start and index % stride == 0:
-            yield Frame(index, time_s, upright(frame))
+            yield Frame(index, time_s, shown(frame))
 
 
 def _numbered(path: Path, start: int, end: int | None) -> Iterator[tuple[int, float, VideoFrame]]:
@@ -107,14 +112,8 @@ def _use_threads(stream: VideoStream) -> None:
     stream.codec_context.thread_count = min(MOST_THREADS, (os.cpu_count() or 1) + 1)
 
 
-def _first_size(path: Path, frame: VideoFrame, index: int) -> tuple[int, int]:
-    """Width and height of the first frame: a stream may change its size on the way, and that one holds for all."""
-    first = frame if index == 0 else first_frame(path)
-    return first.width, first.height
-
-
-class _Upright:
-    """Frames to (H, W, 3) uint8 RGB, upright, all of one stored size."""
+class _Shown:
+    """Frames to (H, W, 3) uint8 RGB as they are shown, all from pictures of one size before they are rotated."""
 
     def __init__(self, width: int, height: int) -> None:
         from av.video.reformatter import VideoReformatter
@@ -124,16 +123,13 @@ class _Upright:
         self.reformatter = VideoReformatter()
 
     def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        import cv2
         from av.error import FFmpegError
 
         try:
             rgb = self._rgb(frame)
         except (FFmpegError, ValueError) as exc:
             raise UnreadableMedia(f"a picture in {frame.format.name} cannot be made RGB: {exc}") from exc
-        turns = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
-        turn = turns.get(rotation(frame))
-        return np.ascontiguousarray(rgb if turn is None else cv2.rotate(rgb, turn), np.uint8)
+        return orientation_of(frame).apply(rgb)
 
     def _rgb(self, frame: VideoFrame) -> NDArray[np.uint8]:
         picture = self.reformatter.reformat(frame, self.width, self.height, "rgb24", threads=self.threads)
@@ -141,7 +137,7 @@ class _Upright:
 
 
 def _check(extent: Extent, frames: int) -> None:
-    """UnreadableMedia when the frames that came are not (nearly) all of the video."""
+    """Raise UnreadableMedia when the frames that came are not (nearly) all of the video."""
     if not frames:
         reason = extent.damaged[0] if extent.damaged else "it holds none"
         raise UnreadableMedia(f"{extent.path.name} has no frame that decodes: {reason}")
@@ -159,33 +155,63 @@ def _check_damage(extent: Extent, frames: int) -> None:
 
 
 def read_frame(path: Path, time_s: float) -> Frame:
-    """The frame shown at `time_s`, found by seeking; its index is counted from the mean rate. For pictures."""
-    found = probe(path)
-    return _seek(path, time_s, found.fps)
+    """Return the frame that is shown at `time_s` seconds after the first one; the last one where the video is shorter.
+
+    Found by seeking, where the container allows it. Where it lists its pictures, `index` is the frame's number;
+    elsewhere it is counted from the mean rate, and good enough for a caption.
+
+    Errors: UnreadableMedia where nothing decodes there.
+    """
+    pictures = list_pictures(path)
+    if pictures is None:
+        return _by_seeking(path, time_s, probe(path).fps)
+    with open_video(path) as (_, stream, _):
+        times = Clock(stream).of_all(pictures.stamps.tolist(), pictures.time_base)
+    number = max(0, bisect_right(times, time_s + SAME_S) - 1)
+    frame = next(read_frames(path, start=number, end=number + 1), None)
+    return frame or _by_seeking(path, time_s, probe(path).fps)
 
 
 def sample_frames(path: Path, n: int) -> list[Frame]:
-    """`n` frames from the middles of `n` equal parts of the video. For contact sheets."""
-    found = probe(path)
-    return [_seek(path, (i + 0.5) / n * found.duration_s, found.fps) for i in range(n)]
+    """Return `n` frames from the middles of `n` equal parts of the video. For contact sheets."""
+    duration_s = probe(path).duration_s
+    return [read_frame(path, (i + 0.5) / n * duration_s) for i in range(n)]
 
 
-def _seek(path: Path, time_s: float, fps: float) -> Frame:
-    """The last frame at or before `time_s`; the nearest one where the video does not reach there."""
+def _by_seeking(path: Path, time_s: float, fps: float) -> Frame:
+    """The same in a container without a list of pictures, where a seek may land behind the picture that was wanted."""
+    for margin_s in (0.0, *SEEK_BACK_S, None):
+        with open_video(path) as (container, stream, extent):
+            frame, at_s = _last_before(container, stream, extent, time_s, margin_s)
+            if frame is not None:
+                return Frame(round(at_s * fps), at_s, _Shown(*first_size(path))(frame))
+    raise UnreadableMedia(f"{path.name} has no frame that decodes at {time_s:.2f} s")
+
+
+def _last_before(
+    container: InputContainer, stream: VideoStream, extent: Extent, time_s: float, margin_s: float | None
+) -> tuple[VideoFrame | None, float]:
+    """The last frame at or before `time_s`, decoded from `margin_s` before it on (None: from the start), and its time.
+
+    None where decoding begins after `time_s`, so that it is not known whether a frame before would be the one.
+    """
     from av.error import FFmpegError
 
-    with open_video(path) as (container, stream, extent):
-        zero_s = next((f.time or 0.0 for f in decoded(container, stream, extent)), 0.0)
-        try:
-            container.seek(round((zero_s + max(0.0, time_s)) / float(stream.time_base or 1)), stream=stream)
-        except FFmpegError:  # no index: decode from the start
+    frames = decoded(container, stream, extent)
+    zero_s = next((f.time or 0.0 for f in frames), 0.0)
+    try:
+        if margin_s is None or time_s <= margin_s:
             container.seek(0)
-        best: VideoFrame | None = None
-        for frame in decoded(container, stream, extent):
-            if best is not None and (frame.time or 0.0) - zero_s > time_s + 1e-6:
-                break
-            best = frame
-        if best is None:
-            raise UnreadableMedia(f"{path.name} has no frame that decodes at {time_s:.2f} s")
-        at = max(0.0, (best.time or 0.0) - zero_s)
-        return Frame(round(at * fps), at, _Upright(best.width, best.height)(best))
+        else:
+            container.seek(round((zero_s + time_s - margin_s) / float(stream.time_base or 1)), stream=stream)
+    except FFmpegError:  # no index
+        return None, 0.0
+    best: VideoFrame | None = None
+    for frame in decoded(container, stream, extent):
+        at_s = (frame.time or 0.0) - zero_s
+        if at_s > time_s + SAME_S and (best is not None or margin_s is not None):
+            break
+        best = frame
+        if at_s > time_s + SAME_S:
+            break
+    return best, max(0.0, (best.time or 0.0) - zero_s) if best is not None else 0.0

@@ -1,4 +1,4 @@
-"""Poses on pictures, contact sheets, and picture files."""
+"""Drawing: skeletons on pictures, contact sheets, and picture files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def draw_pose(
     *,
     minimum_confidence: float = 0.0,
 ) -> Image:
-    """A copy of the picture with one person's skeleton on it; the given picture is not changed.
+    """Draw one person's skeleton on a copy of the picture.
 
     image       (H, W, 3) uint8 RGB.
     xy          (K, 2) pixels; a NaN keypoint and its edges are skipped.
@@ -55,7 +55,7 @@ def draw_poses(
     *,
     minimum_confidence: float = 0.0,
 ) -> Image:
-    """A copy of the picture with every person's skeleton on it, each trunk in a colour of its own.
+    """Draw every person's skeleton on a copy of the picture, each trunk in a colour of its own.
 
     poses  (xy, confidence) of each person, as in draw_pose; colours are used again from the start when they run out.
     """
@@ -109,7 +109,7 @@ def contact_sheet(
     *,
     cell_px: tuple[int, int] | None = None,
 ) -> Image:
-    """All pictures in one, row by row, each fitted into its cell (never cropped or stretched), caption below it.
+    """Compose a contact sheet row by row, each picture fitted into its cell, its caption below.
 
     images    (H, W, 3) uint8 RGB each, any sizes.
     captions  one for each picture, or None.
@@ -155,12 +155,12 @@ def _caption(strip: Image, text: str) -> None:
 
 
 def write_png(path: Path, image: Image) -> None:
-    """Write an RGB picture as PNG; the file is whole or not there."""
+    """Write an RGB picture as PNG, atomically."""
     _write(path, ".png", image, [])
 
 
 def write_jpeg(path: Path, image: Image, quality: int = 90) -> None:
-    """Write an RGB picture as JPEG of quality 1..100; the file is whole or not there."""
+    """Write an RGB picture as JPEG of quality 1..100, atomically."""
     _write(path, ".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
 
 

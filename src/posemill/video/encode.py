@@ -1,4 +1,4 @@
-"""Writes H.264 video that every browser plays."""
+"""Encoding: H.264 video that every browser plays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TICKS_PER_S = 90_000  # 10, 12.5, 15, 24, 25, 29.97, 30 and 60 frames a second a
 
 
 class VideoWriter:
-    """Context manager that writes pictures into an MP4 (H.264, yuv420p, index at the front).
+    """Write pictures into an MP4 (H.264, yuv420p, index at the front); a context manager.
 
     The file appears under its name only when the block ends without an error; nothing half-written is ever left.
     H.264 in yuv420p needs even sides: an odd side gets one more column or row, a copy of the last, so pixel

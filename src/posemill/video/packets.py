@@ -1,4 +1,4 @@
-"""The packets of a video, counted and decoded; damaged ones are noted, a file that ends too early is told."""
+"""Packets of a video, counted and decoded; damaged ones are counted, truncated files detected."""
 
 from __future__ import annotations
 
@@ -14,20 +14,27 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-COMPLETE = 0.95  # containers count a little wrongly (dropped frames in AVI); less than this is a cut-off file
+COMPLETE = 0.95  # containers count a little wrongly (dropped frames in AVI); less than this is a truncated file
 
 
 @dataclass(slots=True)
 class Extent:
-    """How far into a file its packets reached; tells a complete file from a cut-off one."""
+    """Extent of the packets read from a file; tells a complete file from a truncated one.
+
+    packets  pictures that came; `shown` without those that an edit list leaves out.
+    first_s, last_s  times of the first and the last picture that is shown; end_s of the last of any stream.
+    whole    the container itself says that nothing of it is missing, whatever its header counts.
+    """
 
     path: Path
     declared_frames: int
     declared_s: float
     packets: int = 0
+    shown: int = 0
     first_s: float = float("inf")
     last_s: float = float("-inf")
     end_s: float = 0.0
+    whole: bool = False
     damaged: list[str] = field(default_factory=list)
 
     def add(self, packet: Any, stream: VideoStream) -> bool:
@@ -39,12 +46,17 @@ class Extent:
         if packet.stream.index != stream.index or not packet.size:
             return False
         self.packets += 1
+        if packet.is_discard:  # outside of the edit list: decoded, since others lean on it, and not shown
+            return True
+        self.shown += 1
         if at is not None:
             self.first_s, self.last_s = min(self.first_s, at), max(self.last_s, at)
         return True
 
     def check(self) -> None:
-        """UnreadableMedia for a file that ended before its header said it would."""
+        """Raise UnreadableMedia for a truncated file."""
+        if self.whole:
+            return
         if self.packets < COMPLETE * self.declared_frames:
             raise UnreadableMedia(
                 f"{self.path.name} is truncated: it announces {self.declared_frames} frames and holds {self.packets}"
@@ -56,7 +68,7 @@ class Extent:
 
 
 def decoded(container: InputContainer, stream: VideoStream, extent: Extent) -> Iterator[VideoFrame]:
-    """Frames in order of display; damaged packets are skipped and noted in `extent`."""
+    """Decode frames in order of display; damaged packets are skipped and counted in `extent`."""
     from av.error import FFmpegError
 
     packets = container.demux()

@@ -1,4 +1,4 @@
-"""What a video file holds, found by reading all of its packets (without decoding them)."""
+"""Probe of a video file: size, rate and length, from all of its packets (without decoding them)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from posemill.errors import UnreadableMedia
 from posemill.video.container import open_video
+from posemill.video.orientation import orientation_of, shown_size
 from posemill.video.packets import Extent, decoded
 
 if TYPE_CHECKING:
@@ -23,12 +24,14 @@ MOST_PIXELS_A_BYTE = 100_000  # a still room in full HD has about 20 000, footag
 
 @dataclass(frozen=True, slots=True)
 class VideoProbe:
-    """Size of the upright picture (after the rotation that the file asks for), rate and length.
+    """Facts of a video: size of the picture as it is shown (square pixels, rotated and mirrored as the
+    file asks), rate and length.
 
     fps         frames per second over the whole video (the mean, where the rate varies).
-    frames      number of coded pictures.
-    duration_s  from the first picture's time to one frame after the last one's.
-    rotation    degrees clockwise by which the stored picture is turned to stand upright: 0, 90, 180 or 270.
+    frames      number of coded pictures that are shown; what an edit list cuts off does not count.
+    duration_s  from the first shown picture's time to one frame after the last one's.
+    rotation    degrees clockwise by which the stored picture is turned to be shown: 0, 90, 180 or 270.
+    mirrored    left and right of it are exchanged then.
     """
 
     width_px: int
@@ -38,21 +41,15 @@ class VideoProbe:
     duration_s: float
     codec: str
     rotation: int
-
-
-def rotation(frame: VideoFrame) -> int:
-    """Degrees clockwise, a multiple of 90, that set the stored picture upright."""
-    if abs(frame.rotation) > 360:  # a matrix that turns nothing into nothing
-        return 0
-    return round(-frame.rotation / 90) * 90 % 360
+    mirrored: bool = False
 
 
 def probe(path: Path) -> VideoProbe:
-    """Read the whole file once. UnreadableMedia says in one sentence why a file cannot be used."""
+    """Probe a video by reading the whole file once. UnreadableMedia says why a file cannot be used."""
     from av.error import FFmpegError
 
     first = first_frame(path)
-    turned = rotation(first)
+    shown = orientation_of(first)
     with open_video(path) as (container, stream, extent):
         try:
             for packet in container.demux():
@@ -61,15 +58,17 @@ def probe(path: Path) -> VideoProbe:
             raise UnreadableMedia(f"{path.name} cannot be read to its end: {exc.strerror}") from exc
         extent.check()
         fps = mean_fps(stream, extent)
-        sides = (first.width, first.height) if turned % 180 == 0 else (first.height, first.width)
+        width, height = shown_size(stream, first.width, first.height)
+        sides = (height, width) if shown.swaps_sides else (width, height)
         span_s = max(0.0, extent.last_s - extent.first_s)
-        found = VideoProbe(*sides, fps, extent.packets, span_s + 1 / fps, stream.codec_context.name, turned)
+        codec = stream.codec_context.name
+        found = VideoProbe(*sides, fps, extent.shown, span_s + 1 / fps, codec, shown.rotation, shown.mirrored)
     _check_plausible(found, path)
     return found
 
 
 def _check_plausible(found: VideoProbe, path: Path) -> None:
-    """UnreadableMedia for what no camera makes, and what would keep everything after it busy for days."""
+    """Raise UnreadableMedia for files that no camera makes, and those that would take days to process."""
     sides, name = f"{found.width_px}x{found.height_px}", path.name
     if min(found.width_px, found.height_px) < SMALLEST_PX:
         raise UnreadableMedia(f"{name} has pictures of {sides}: {SMALLEST_PX} pixels a side are the least")
@@ -86,17 +85,24 @@ def _check_plausible(found: VideoProbe, path: Path) -> None:
 
 
 def mean_fps(stream: VideoStream, extent: Extent) -> float:
-    """The rate of the timestamps; the container's own figure where they agree, since that one is exact."""
+    """Return the rate of the timestamps; the container's own figure where they agree, since that one is exact."""
     announced = float(stream.average_rate or stream.guessed_rate or 0)
     span_s = extent.last_s - extent.first_s
-    if extent.packets < 2 or not span_s > 0:
+    if extent.shown < 2 or not span_s > 0:
         return announced or 25.0  # a single picture has no rate; any does
-    measured = (extent.packets - 1) / span_s
+    measured = (extent.shown - 1) / span_s
     return announced if abs(measured - announced) < 0.02 * measured else measured
 
 
+def first_size(path: Path) -> tuple[int, int]:
+    """Return width and height in square pixels, before rotation; a stream may change them, and the first ones hold."""
+    with open_video(path) as (_, stream, _):
+        frame = first_frame(path)
+        return shown_size(stream, frame.width, frame.height)
+
+
 def first_frame(path: Path) -> VideoFrame:
-    """The first picture that decodes; proves that there is one, and knows the rotation."""
+    """Decode the first picture; proves that there is one, and has the orientation."""
     with open_video(path) as (container, stream, extent):
         frame = next(decoded(container, stream, extent), None)
         if frame is None:

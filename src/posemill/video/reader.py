@@ -1,8 +1,8 @@
-"""A process that reads strangers' files for this one: what hangs, crashes or eats memory is ended and told.
+"""Sandboxed reader process for untrusted files: one that hangs, crashes or exceeds its memory is killed.
 
 A file of a few kilobytes can make the libraries that read videos take gigabytes, and no timeout reaches into a
 decoder. A reader serves one file after the other; it is replaced only when a file has ended it. Pictures come back
-through memory that both processes see, so that reading apart costs one copy of each.
+through shared memory, so that the sandbox costs one copy of each.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from numpy.typing import NDArray
 
 from posemill.errors import UnreadableMedia
 
-MOST_MEMORY = 3 * 2**30  # bytes; 8K with all its reference pictures takes about one third
+MAX_MEMORY = 3 * 2**30  # bytes; 8K with all its reference pictures takes about one third
 AHEAD_BYTES = 64 * 2**20  # pictures that wait for being fetched
-MOST_AHEAD = 8
-MOST_IDLE = 4  # of some 60 MB each
+MAX_AHEAD = 8
+MAX_IDLE = 4  # of some 60 MB each
 
 
 class Reader:
-    """The other process, see reader_main.py; it does one thing at a time."""
+    """Sandboxed subprocess, see reader_main.py; it serves one request at a time."""
 
     def __init__(self) -> None:
         self.shared = os.memfd_create("posemill-pictures")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "posemill.video.reader_main", str(self.shared), str(MOST_MEMORY)],
+            [sys.executable, "-m", "posemill.video.reader_main", str(self.shared), str(MAX_MEMORY)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -46,15 +46,15 @@ class Reader:
         )
         self._rest = b""
 
-    def ask(self, name: str, patience_s: float, **request: Any) -> dict[str, Any]:
-        """One answer. name is the file's, for the sentence.
+    def ask(self, name: str, timeout_s: float, **request: Any) -> dict[str, Any]:
+        """Send a request and return its answer. name: the file's, for error messages.
 
-        Errors: UnreadableMedia, also when reading ended the process or took longer than `patience_s`.
+        Errors: UnreadableMedia, also when reading ended the process or took longer than `timeout_s`.
         """
-        self.say(request)
-        return self.answer(name, patience_s, time.monotonic() + patience_s)
+        self.send(request)
+        return self.answer(name, timeout_s, time.monotonic() + timeout_s)
 
-    def say(self, request: dict[str, Any]) -> None:
+    def send(self, request: dict[str, Any]) -> None:
         """Send a request, or what continues one. A reader that ended is noticed when it does not answer."""
         asks = self.process.stdin
         assert asks is not None
@@ -62,21 +62,21 @@ class Reader:
             asks.write(json.dumps(request).encode() + b"\n")
             asks.flush()
 
-    def answer(self, name: str, patience_s: float, until: float) -> dict[str, Any]:
-        """The next answer, see `ask`. until: on time.monotonic."""
+    def answer(self, name: str, timeout_s: float, until: float) -> dict[str, Any]:
+        """Return the next answer, see `ask`. until: on time.monotonic."""
         line = self._line(until)
         if line is None:
             self.close()
-            raise UnreadableMedia(f"{name} cannot be read: it took longer than {patience_s:.0f} s")
+            raise UnreadableMedia(f"{name} cannot be read: it took longer than {timeout_s:.0f} s")
         if not line:
             self.close()
             raise UnreadableMedia(
-                f"{name} cannot be read: the reader ended, or needed more than {MOST_MEMORY >> 30} GB of memory"
+                f"{name} cannot be read: the reader ended, or needed more than {MAX_MEMORY >> 30} GB of memory"
             )
-        says: dict[str, Any] = json.loads(line)
-        if "reason" in says:
-            raise UnreadableMedia(says["reason"])
-        return says
+        answer: dict[str, Any] = json.loads(line)
+        if "reason" in answer:
+            raise UnreadableMedia(answer["reason"])
+        return answer
 
     def _line(self, until: float) -> bytes | None:
         """The next line; empty when the process ended, None when it is late."""
@@ -92,30 +92,30 @@ class Reader:
         return line
 
     def write(self, content: bytes) -> None:
-        """Put bytes where the other process sees them."""
+        """Write bytes to the shared memory."""
         os.ftruncate(self.shared, 0)
         os.ftruncate(self.shared, len(content))
         os.pwrite(self.shared, content, 0)
 
-    def room(self, height: int, width: int) -> NDArray[np.uint8]:
-        """(N, height, width, 3) uint8: pictures that the other process writes and this one reads."""
-        ahead = min(MOST_AHEAD, max(2, AHEAD_BYTES // (height * width * 3)))
+    def buffer(self, height: int, width: int) -> NDArray[np.uint8]:
+        """Map (N, height, width, 3) uint8: pictures that the subprocess writes and this process reads."""
+        ahead = min(MAX_AHEAD, max(2, AHEAD_BYTES // (height * width * 3)))
         os.ftruncate(self.shared, ahead * height * width * 3)
         memory = mmap.mmap(self.shared, ahead * height * width * 3)  # unmapped with the last array on it
         return np.frombuffer(memory, np.uint8).reshape(ahead, height, width, 3)
 
-    def no_room(self) -> None:
-        """Give the memory back."""
+    def free_buffer(self) -> None:
+        """Free the shared memory."""
         if self.shared >= 0:
             os.ftruncate(self.shared, 0)
 
     @property
     def alive(self) -> bool:
-        """Whether it can be asked again."""
+        """True while the process runs."""
         return self.process.poll() is None
 
     def close(self) -> None:
-        """End the process."""
+        """Kill the process and close its pipes."""
         self.process.kill()
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout):
@@ -127,7 +127,7 @@ class Reader:
 
 
 class _Readers:
-    """Readers that wait for the next file. A forked child has none of its parent's."""
+    """Pool of idle readers. A forked child has none of its parent's."""
 
     def __init__(self) -> None:
         self.idle: list[Reader] = []
@@ -142,7 +142,7 @@ class _Readers:
 
     def give(self, reader: Reader) -> None:
         with self.lock:
-            if reader.alive and reader.shared >= 0 and len(self.idle) < MOST_IDLE:
+            if reader.alive and reader.shared >= 0 and len(self.idle) < MAX_IDLE:
                 self.idle.append(reader)
                 return
         reader.close()
@@ -159,10 +159,10 @@ atexit.register(readers.close)
 
 @contextmanager
 def borrowed() -> Iterator[Reader]:
-    """A reader for one file; the next one takes it afterwards, unless this one ended it."""
+    """Borrow a reader for one file; it is reused afterwards, unless this file ended it."""
     reader = readers.take()
     try:
         yield reader
     finally:
-        reader.no_room()
+        reader.free_buffer()
         readers.give(reader)

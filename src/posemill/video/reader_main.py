@@ -1,7 +1,7 @@
-"""The other process of reader.py: a request a line, answers a line each, within bounded memory and without files.
+"""Subprocess of reader.py: a request a line, answers a line each, within bounded memory and without writing files.
 
 {"do": "probe", "path": HEX}                            → the fields of VideoProbe
-{"do": "frames", "path": HEX, "stride", "start", "end"} → {"height", "width"}, then, once it is told {"ahead": N} and
+{"do": "frames", "path": HEX, "stride", "start", "end"} → {"height", "width"}, then, once {"ahead": N} has come and
                                                           the shared memory has room for N pictures, {"index", "time_s"}
                                                           for each (the n-th is in place n % N; {"back": M} frees M of
                                                           them),
@@ -19,7 +19,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict
-from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -27,21 +26,19 @@ from typing import Any
 import numpy as np
 
 from posemill.errors import UnreadableMedia
-from posemill.video.container import MOST_PIXELS
 from posemill.video.decode import Frame, read_frames
+from posemill.video.picture_file import decode_picture
 from posemill.video.probe import probe
-
-PICTURES = ("JPEG", "PNG", "WEBP")
 
 
 def main() -> None:
-    """Answer until nobody asks any more."""
-    shared, most_memory = int(sys.argv[1]), int(sys.argv[2])
+    """Answer requests until the input ends."""
+    shared, max_memory = int(sys.argv[1]), int(sys.argv[2])
     import av  # noqa: F401  # what is needed, before memory is bounded
     import cv2  # noqa: F401
     import PIL.Image  # noqa: F401
 
-    _bounded(most_memory)
+    _limit_memory(max_memory)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # a library that prints does not disturb
 
@@ -57,18 +54,18 @@ def main() -> None:
             if request["do"] == "probe":
                 say(**asdict(probe(_path(request))))
             else:
-                _show(_frames(request, shared), shared, say)
+                _send_frames(_frames(request, shared), shared, say)
         except UnreadableMedia as exc:
             say(reason=str(exc))
         except MemoryError:
-            say(reason=f"{name} cannot be read: it needs more than {most_memory >> 30} GB of memory")
+            say(reason=f"{name} cannot be read: it needs more than {max_memory >> 30} GB of memory")
 
 
-def _bounded(most_memory: int) -> None:
+def _limit_memory(max_memory: int) -> None:
     with suppress(ImportError):  # not on every system
         import resource
 
-        for what, most in ((resource.RLIMIT_DATA, most_memory), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0)):
+        for what, most in ((resource.RLIMIT_DATA, max_memory), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0)):
             resource.setrlimit(what, (most, most))
 
 
@@ -78,58 +75,38 @@ def _path(request: dict[str, Any]) -> Path:
 
 def _frames(request: dict[str, Any], shared: int) -> Iterator[Frame]:
     if request["do"] == "picture":
-        yield Frame(0, 0.0, _picture(os.pread(shared, request["bytes"], 0), request["name"]))
+        yield Frame(0, 0.0, decode_picture(os.pread(shared, request["bytes"], 0), request["name"]))
     else:
         yield from read_frames(_path(request), request["stride"], request["start"], request["end"])
 
 
-def _show(frames: Iterator[Frame], shared: int, say: Callable[..., None]) -> None:
-    """Write frames where the other process sees them, no more ahead than there is room for."""
+def _send_frames(frames: Iterator[Frame], shared: int, say: Callable[..., None]) -> None:
+    """Write frames to the shared memory, no more ahead than it holds."""
     first = next(frames, None)
     if first is None:
         say(end=True)
         return
     height, width, _ = first.image.shape
     say(height=height, width=width)
-    ahead = _told()["ahead"]
+    ahead = _continuation()["ahead"]
     memory = mmap.mmap(shared, ahead * height * width * 3)  # unmapped with the array on it
-    room = np.frombuffer(memory, np.uint8).reshape(ahead, height, width, 3)
+    buffer = np.frombuffer(memory, np.uint8).reshape(ahead, height, width, 3)
     free = ahead
     for number, frame in enumerate(chain([first], frames)):
         while not free:
-            free += _told()["back"]
+            free += _continuation()["back"]
         free -= 1
-        room[number % ahead] = frame.image
+        buffer[number % ahead] = frame.image
         say(index=frame.index, time_s=frame.time_s)
     say(end=True)
 
 
-def _told() -> dict[str, Any]:
+def _continuation() -> dict[str, Any]:
     line = sys.stdin.readline()
     if not line:  # nobody waits for the rest
         sys.exit(0)
-    told: dict[str, Any] = json.loads(line)
-    return told
-
-
-def _picture(content: bytes, name: str) -> Any:
-    """(H, W, 3) uint8 RGB, upright. UnreadableMedia for what is none of the formats, broken, or too large."""
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(BytesIO(content), formats=PICTURES) as image:
-            width, height = image.size
-            if width * height > MOST_PIXELS:
-                raise UnreadableMedia(f"{name} has {width}x{height} pixels, more than {MOST_PIXELS // 10**6} million")
-            return np.ascontiguousarray(ImageOps.exif_transpose(image).convert("RGB"), np.uint8)
-    except UnreadableMedia:
-        raise
-    except MemoryError:
-        raise
-    except Exception as exc:  # Pillow raises many kinds, of which some are not its own
-        raise UnreadableMedia(
-            f"{name} is not a picture in a format that is read here ({', '.join(PICTURES)}), or it is cut off"
-        ) from exc
+    continuation: dict[str, Any] = json.loads(line)
+    return continuation
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Frames from the middle of a video, numbered and timed exactly as a reading from its beginning does."""
+"""Frame-accurate seeking: frames from the middle of a video have the number and time of a reading from its start."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REORDERED = 32  # decoders hold back at most half as many pictures; more is a fi
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pictures:
-    """What a container lists.
+    """Index of the pictures of a container.
 
     stamps  (N,) int64, when each picture is shown, in units of `time_base` seconds; strictly increasing.
     keys    of every keyframe: when it is shown, and which timestamp to seek.
@@ -44,7 +44,7 @@ class Pictures:
     extent: Extent
 
     def number(self, stamp: int | None) -> int | None:
-        """Which picture has that timestamp; None where none has."""
+        """Return the number of the picture with that timestamp; None where there is none."""
         if stamp is None:
             return None
         number = int(np.searchsorted(self.stamps, stamp))
@@ -52,7 +52,7 @@ class Pictures:
 
 
 def list_pictures(path: Path) -> Pictures | None:
-    """All pictures, read without decoding. None where the list does not number the frames that decoding would give.
+    """List all pictures without decoding. None where the list does not number the frames that decoding would give.
 
     That is so for containers without a list, timestamps that are missing, doubled or start again, and videos that
     begin in the middle of something. The list of a file is kept, since a long video is read in many parts.
@@ -92,7 +92,7 @@ def _listed(path: Path, *_state: int) -> Pictures | None:
 
 
 def _only_neighbours_swap(coded: NDArray[np.int64]) -> bool:
-    """Whether timestamps in order of decoding begin with the first one and are those of one clock."""
+    """True if timestamps in order of decoding begin with the first one and are those of one clock."""
     order = np.argsort(coded, kind="stable")
     return (
         len(coded) > 0
@@ -105,7 +105,7 @@ def _only_neighbours_swap(coded: NDArray[np.int64]) -> bool:
 def enter(
     container: InputContainer, stream: VideoStream, frames: Iterator[VideoFrame], pictures: Pictures, start: int
 ) -> Iterator[VideoFrame] | None:
-    """The frames from number `start` on, after a seek; None when what decodes there is not what was listed.
+    """Seek, and return the frames from number `start` on; None when what decodes there is not what was listed.
 
     frames: the decoded frames of the container, none of which was asked for yet.
     """

@@ -47,7 +47,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[LabelParams]
             raise CheckpointError("no weights here")
         return Still(params)
 
-    monkeypatch.setattr("posemill.estimation.types.load_backend", load)
+    monkeypatch.setattr("posemill.estimation.factory.load_backend", load)
     monkeypatch.setenv("POSEMILL_WORKSPACE", str(tmp_path))
     return seen
 

@@ -16,8 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 from posemill.errors import CheckpointError, InputError
 from posemill.estimation.accuracy import best_pairs
 from posemill.estimation.backends.openpose.weights import EMBEDDED
+from posemill.estimation.factory import load_backend
 from posemill.estimation.runtimes.graphs import RUNTIMES, open_graph
-from posemill.estimation.types import load_backend
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
 from posemill.synth.corpus import SynthClip

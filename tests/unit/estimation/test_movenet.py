@@ -25,8 +25,9 @@ from posemill.estimation.backends.movenet.single import (
     network_input,
     whole,
 )
+from posemill.estimation.factory import load_backend
 from posemill.estimation.runtimes.graphs import RUNTIMES, open_graph
-from posemill.estimation.types import PoseBackend, load_backend
+from posemill.estimation.types import PoseBackend
 from posemill.params.label import LabelParams
 from posemill.pose.oks import box_area
 from posemill.pose.skeleton import COCO_17

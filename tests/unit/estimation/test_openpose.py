@@ -28,7 +28,7 @@ from posemill.estimation.backends.openpose.layouts import (
 )
 from posemill.estimation.backends.openpose.peaks import find_peaks
 from posemill.estimation.backends.openpose.weights import EMBEDDED, find_network
-from posemill.estimation.types import load_backend
+from posemill.estimation.factory import load_backend
 from posemill.params.label import LabelParams
 from posemill.pose.oks import box_area
 from posemill.pose.skeleton import COCO_17

@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from posemill.estimation.tracking import Tracker
-from posemill.estimation.tracking.join import join
 from posemill.estimation.tracking.motion import Motion
-from posemill.estimation.tracking.person import Person
-from posemill.estimation.tracking.similarity import body_similarity, log_lengths, to_each_other
+from posemill.estimation.tracking.similarity import body_similarity, log_bone_lengths, oks_pairwise
+from posemill.estimation.tracking.stitching import stitch
+from posemill.estimation.tracking.tracklet import Tracklet
 from posemill.estimation.types import Pose
 from posemill.params.tracking import TrackingParams
 from posemill.pose.oks import box_area
@@ -91,7 +91,7 @@ def test_two_poses_of_one_body_are_one_person() -> None:
 def test_two_people_close_together_are_not_one() -> None:
     """Side by side they look like doubles, but both were there before."""
     frames = [[at(max(200 - 8 * n, 8)), at(0, sure=0.4)] for n in range(60)]
-    assert to_each_other(np.stack([at(8).xy, at(0).xy]), COCO_17)[0, 1] > TrackingParams().double_oks
+    assert oks_pairwise(np.stack([at(8).xy, at(0).xy]), COCO_17)[0, 1] > TrackingParams().double_oks
     assert [len(t) for t in follow(frames)] == [60, 60]
 
 
@@ -127,30 +127,30 @@ def test_somebody_of_another_build_is_somebody_else() -> None:
     assert sorted(len(t) for t in follow(frames)) == [20, 25]
 
 
-def piece(first: int, last: int, speed: float, start: float, size: float = 1.0) -> Person:
-    def measures(pose: Pose) -> NDArray[np.float64]:
-        return log_lengths(pose.xy[None], COCO_17.edge_index)[0]
+def tracklet_of(first: int, last: int, speed: float, start: float, size: float = 1.0) -> Tracklet:
+    def bones(pose: Pose) -> NDArray[np.float64]:
+        return log_bone_lengths(pose.xy[None], COCO_17.edge_index)[0]
 
     poses = [at(start + speed * (n - first), size) for n in range(first, last)]
-    person = Person(first, first / FPS, poses[0], measures(poses[0]))
+    tracklet = Tracklet(first, first / FPS, poses[0], bones(poses[0]))
     for n, pose in zip(range(first + 1, last), poses[1:], strict=True):
-        person.motion.advance(n / FPS)
-        person.add(n, n / FPS, pose, measures(pose))
-    return person
+        tracklet.motion.predict(n / FPS)
+        tracklet.add(n, n / FPS, pose, bones(pose))
+    return tracklet
 
 
 @pytest.mark.parametrize(
     ("after", "chains"),
     [
-        (piece(40, 60, 5, 200), 1),  # 20 frames on, where it would be
-        (piece(40, 60, 5, 620), 2),  # too far away
-        (piece(40, 60, 5, 200, 2.5), 2),  # too large
-        (piece(55, 80, 5, 275), 2),  # gone for longer than max_gap_s
-        (piece(10, 30, 5, 50), 2),  # at the same time
+        (tracklet_of(40, 60, 5, 200), 1),  # 20 frames on, where it would be
+        (tracklet_of(40, 60, 5, 620), 2),  # too far away
+        (tracklet_of(40, 60, 5, 200, 2.5), 2),  # too large
+        (tracklet_of(55, 80, 5, 275), 2),  # gone for longer than max_gap_s
+        (tracklet_of(10, 30, 5, 50), 2),  # at the same time
     ],
 )
-def test_pieces_are_joined_where_they_meet_in_the_middle(after: Person, chains: int) -> None:
-    joined = join([piece(0, 20, 5, 0), after], COCO_17, TrackingParams())
+def test_tracklets_are_stitched_where_they_meet_in_the_middle(after: Tracklet, chains: int) -> None:
+    joined = stitch([tracklet_of(0, 20, 5, 0), after], COCO_17, TrackingParams())
     assert len(joined) == chains
     assert sum(len(chain) for chain in joined) == 2
 
@@ -158,18 +158,18 @@ def test_pieces_are_joined_where_they_meet_in_the_middle(after: Person, chains: 
 def test_motion_learns_a_steady_walk_and_what_it_does_not_know_grows() -> None:
     motion = Motion(at(0).xy, 0.0, 100.0)
     for n in range(1, 40):
-        motion.advance(n / FPS)
+        motion.predict(n / FPS)
         motion.correct(at(6 * n).xy, 100.0)
     assert motion.velocity == pytest.approx([150, 0], rel=0.1, abs=1)
-    known = motion.place_px2
-    motion.advance(motion.time_s + 0.2)
-    assert motion.place_px2 > 2 * known
+    known = motion.position_px2
+    motion.predict(motion.time_s + 0.2)
+    assert motion.position_px2 > 2 * known
     assert float(motion.xy[0, 0]) == pytest.approx(BODY[0, 0] + 6 * 39 + 150 * 0.2, abs=8)
 
 
 def test_builds_are_compared_over_bones_that_both_have() -> None:
-    one = log_lengths(at(0).xy[None], COCO_17.edge_index)
-    other = log_lengths(at(50, 1.5).xy[None], COCO_17.edge_index)
+    one = log_bone_lengths(at(0).xy[None], COCO_17.edge_index)
+    other = log_bone_lengths(at(50, 1.5).xy[None], COCO_17.edge_index)
     assert body_similarity(one, one)[0, 0] == pytest.approx(1)
     assert body_similarity(one, other)[0, 0] == pytest.approx(np.exp(-0.5 * (np.log(1.5) / 0.3) ** 2))
     unseen = np.full_like(one, np.nan)

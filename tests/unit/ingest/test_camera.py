@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from posemill.errors import InputError, Unavailable
-from posemill.ingest.camera import public_name, record
+from posemill.ingest.camera import record, redacted_source
 from posemill.video.encode import VideoWriter
 from posemill.video.probe import probe
 
@@ -36,6 +36,6 @@ def test_a_source_that_is_none_is_told(tmp_path: Path) -> None:
 
 
 def test_a_password_in_an_address_is_not_recorded() -> None:
-    assert public_name("rtsp://ann:secret@cam.local:554/live?token=x") == "rtsp://cam.local:554/live"
-    assert public_name("0") == "camera 0"
-    assert public_name("/private/folder/a.mp4") == "a.mp4"
+    assert redacted_source("rtsp://ann:secret@cam.local:554/live?token=x") == "rtsp://cam.local:554/live"
+    assert redacted_source("0") == "camera 0"
+    assert redacted_source("/private/folder/a.mp4") == "a.mp4"

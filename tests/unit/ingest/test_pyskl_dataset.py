@@ -12,13 +12,13 @@ import pytest
 from made_up_tracks import FPS, assert_same, made_up
 from posemill.errors import InputError
 from posemill.formats.pyskl import ClipSpan, write_pyskl
-from posemill.ingest.datasets.pyskl import Reading, sequences
+from posemill.ingest.datasets.pyskl import ReadOptions, sequences
 from posemill.ingest.datasets.sequence import Fault, Sequence
 from posemill.ingest.projection import VirtualCamera
-from posemill.ingest.validator import Watch
+from posemill.ingest.validator import DatasetValidator
 from posemill.pose.skeleton import BODY_12, COCO_17, NTU_25
 
-READING = Reading("set", classes=["wave", "squat"])
+READING = ReadOptions("set", classes=["wave", "squat"])
 
 
 def annotation(name: str, label: int = 0, keypoints: int = 17, seed: int = 0, **changes: Any) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def test_what_posemill_wrote_comes_back_with_its_classes_and_split(tmp_path: Pat
     media = [made_up(1, unseen=0.3), made_up(2, people=1)]
     cuts = [ClipSpan(f"c{i}", 0, 9, name, side) for i, (name, side) in enumerate([("run", "train"), ("sit", "test")])]
     write_pyskl(tmp_path / "x.pkl", [(tracks, [cut]) for tracks, cut in zip(media, cuts, strict=True)])
-    found = list(sequences(tmp_path / "x.pkl", Reading("set", fps=FPS)))
+    found = list(sequences(tmp_path / "x.pkl", ReadOptions("set", fps=FPS)))
     assert [(s.activity, s.split) for s in found] == [("run", "train"), ("sit", "test")]
     assert found[0].subject == f"set/{media[0].medium}"
     from dataclasses import replace
@@ -78,7 +78,7 @@ def test_metres_are_projected_and_people_who_are_not_there_have_no_track(tmp_pat
     metres[0, 3, 7] = 0
     own = {"frame_dir": "S001C001P001R001A001", "label": 0, "keypoint": metres, "total_frames": 6}
     camera = VirtualCamera(yaw_deg=15, width_px=640, height_px=480, focal_px=600)
-    (found,) = sequences(written(tmp_path / "x.pkl", [own]), Reading("ntu", classes=["drink"], camera=camera))
+    (found,) = sequences(written(tmp_path / "x.pkl", [own]), ReadOptions("ntu", classes=["drink"], camera=camera))
     assert (found.subject, found.camera, found.tracks.skeleton) == ("ntu/P001", "C001", NTU_25)
     (track,) = found.tracks.tracks
     seen = np.where((metres[0] != 0).any(-1, keepdims=True), metres[0], np.nan)
@@ -95,7 +95,7 @@ def test_metres_keep_their_depth_and_only_that_may_differ(tmp_path: Path) -> Non
     other[0, 2, 5, 2] += 0.1
     names = ["P1", "P2", "P3"]
     rows = [{"frame_dir": n, "label": 0, "keypoint": k} for n, k in zip(names, (metres, other, metres), strict=True)]
-    keep = Reading("set", classes=["drink"], camera=VirtualCamera(depth="keep"))
+    keep = ReadOptions("set", classes=["drink"], camera=VirtualCamera(depth="keep"))
     one, two, same = sequences(written(tmp_path / "x.pkl", rows), keep)
     assert isinstance(one, Sequence)
     assert isinstance(two, Sequence)
@@ -105,9 +105,9 @@ def test_metres_keep_their_depth_and_only_that_may_differ(tmp_path: Path) -> Non
     assert np.argwhere(np.isnan(track.z)).tolist() == [[3, 7]]
     scale = (track.xy[0, 0, 0] - track.xy[0, 1, 0]) / (metres[0, 0, 0, 0] - metres[0, 0, 1, 0])
     assert track.z[0, 1] - track.z[0, 0] == pytest.approx(4 * scale, rel=1e-4)
-    watch = Watch()
-    assert [watch.sequence(s) for s in (one, two)] == [None, None]
-    assert "same content as P1" in str(watch.sequence(same))
+    validator = DatasetValidator()
+    assert [validator.check_sequence(s) for s in (one, two)] == [None, None]
+    assert "same content as P1" in str(validator.check_sequence(same))
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_the_skeleton_follows_from_the_number_of_keypoints(
     (found,) = sequences(written(tmp_path / "x.pkl", [annotation("v", keypoints=keypoints, keypoint=places)]), READING)
     assert isinstance(found, Sequence)
     assert found.tracks.skeleton.name == name
-    (fault,) = sequences(tmp_path / "x.pkl", Reading("set", classes=["wave"], points=BODY_12))
+    (fault,) = sequences(tmp_path / "x.pkl", ReadOptions("set", classes=["wave"], skeleton=BODY_12))
     assert isinstance(fault, Fault)
     assert f"body-12 has 12 keypoints, came {keypoints}" in fault.reason
 
@@ -182,10 +182,10 @@ def test_splits_are_chosen_by_name(tmp_path: Path) -> None:
 
 def test_names_say_who_it_is_and_another_skeleton_can_be_told(tmp_path: Path) -> None:
     path = written(tmp_path / "x.pkl", [annotation("v_Biking_g01_c02", keypoints=12)])
-    reading = Reading("u", classes=["Biking"], points=BODY_12, subject=r"v_(\w+)_g(\d+)")
+    reading = ReadOptions("u", classes=["Biking"], skeleton=BODY_12, subject=r"v_(\w+)_g(\d+)")
     (found,) = sequences(path, reading)
     assert (found.subject, found.tracks.skeleton) == ("u/Biking-01", BODY_12)
-    (fault,) = sequences(path, Reading("u", classes=["Biking"], points=BODY_12, subject="P(\\d+)"))
+    (fault,) = sequences(path, ReadOptions("u", classes=["Biking"], skeleton=BODY_12, subject="P(\\d+)"))
     assert isinstance(fault, Fault)
     with pytest.raises(InputError, match="give --classes"):
-        list(sequences(path, Reading("u")))
+        list(sequences(path, ReadOptions("u")))

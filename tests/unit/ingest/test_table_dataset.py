@@ -13,10 +13,10 @@ from made_up_tracks import assert_same, made_up
 from posemill.errors import InputError
 from posemill.formats.table import write_tables
 from posemill.ingest.datasets.sequence import Fault, Sequence
-from posemill.ingest.datasets.table import Told, sequences
+from posemill.ingest.datasets.table import TableDefaults, sequences
 from posemill.pose.skeleton import BODY_12, PENN_13, Skeleton
 
-TOLD = Told("set", 320, 240, 25.0)
+TOLD = TableDefaults("set", 320, 240, 25.0)
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -27,7 +27,7 @@ def test_exported_tables_come_back_with_what_is_said_of_media(kind: str, tmp_pat
     media = pl.read_csv(path, schema_overrides={"medium": pl.String}) if kind == "csv" else pl.read_parquet(path)
     media = media.with_columns(activity=pl.lit("wave"), subject=pl.lit("anna"), split=pl.lit("test"))
     getattr(media, f"write_{kind}")(path)
-    found = {s.name: s for s in sequences(tmp_path, Told("set"))}
+    found = {s.name: s for s in sequences(tmp_path, TableDefaults("set"))}
     assert len(found) == 3
     for tracks in went:
         sequence = found[tracks.medium]
@@ -64,8 +64,8 @@ def test_one_plain_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "told", "words"),
     [
-        (plain(), Told("s", fps=25), "how large the picture is"),
-        (plain(), Told("s", 320, 240), "how fast it runs"),
+        (plain(), TableDefaults("s", fps=25), "how large the picture is"),
+        (plain(), TableDefaults("s", 320, 240), "how fast it runs"),
         (plain(activity=["a", "a", "b", "b"]), TOLD, "say different things of activity"),
         (plain(split=["dev"] * 4), TOLD, "split 'dev' is none of train, test"),
         (plain().with_columns(frame=pl.Series([0, 1, 1, 2])), TOLD, "must strictly increase"),
@@ -74,7 +74,7 @@ def test_one_plain_table(tmp_path: Path) -> None:
         (plain(time_s=["a", "b", "c", "d"]), TOLD, "conversion"),
     ],
 )
-def test_what_is_wrong_is_told_of_each(table: pl.DataFrame, told: Told, words: str, tmp_path: Path) -> None:
+def test_what_is_wrong_is_told_of_each(table: pl.DataFrame, told: TableDefaults, words: str, tmp_path: Path) -> None:
     good = plain(medium=["good"] * 4, width_px=[9] * 4, height_px=[9] * 4, fps=[9] * 4)
     pl.concat([table, good], how="diagonal").write_parquet(tmp_path / "t.parquet")
     fault, fine = sequences(tmp_path / "t.parquet", told)
@@ -100,9 +100,9 @@ def test_tables_that_cannot_be_are_refused(tmp_path: Path) -> None:
 def test_a_skeleton_of_ones_own(tmp_path: Path) -> None:
     own = Skeleton("two-knees", ("left_knee", "right_knee"), (("left_knee", "right_knee"),), (), (0.1, 0.1))
     plain().write_csv(tmp_path / "t.csv")
-    (found,) = sequences(tmp_path / "t.csv", replace(TOLD, points=own))
+    (found,) = sequences(tmp_path / "t.csv", replace(TOLD, skeleton=own))
     assert found.tracks.skeleton == own
     np.testing.assert_array_equal(found.tracks.tracks[0].xy[2], [[10, 108], [11, 109]])
     plain().drop("left_knee_x").write_csv(tmp_path / "u.csv")
     with pytest.raises(InputError, match="table of tracks of two-knees has no column left_knee_x"):
-        list(sequences(tmp_path / "u.csv", replace(TOLD, points=own)))
+        list(sequences(tmp_path / "u.csv", replace(TOLD, skeleton=own)))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posemill.estimation.types import FramePoses, Pose
-from posemill.labelling.chunks import chain, chunk_frames, cover, frames_of, grid, poses_of
+from posemill.labelling.chunks import chain, chunk_frames, chunk_of_frames, cover, frames_of_chunk, grid
 from posemill.pose.skeleton import COCO_17
 
 sizes = st.integers(1, 400)
@@ -62,8 +62,8 @@ def test_poses_come_back_from_the_store_as_the_engine_gave_them(people: list[int
         return Pose(xy, rng.uniform(0, 1, 17).astype(np.float32), float(rng.uniform()))
 
     found = [FramePoses(start + 2 * i, 0.1 * i, [pose() for _ in range(n)]) for i, n in enumerate(people)]
-    chunk = poses_of(found, "a" * 64, "f", (start, start + 2 * len(people) + 1), COCO_17, (64, 48), 1.5)
-    back = list(frames_of(chunk))
+    chunk = chunk_of_frames(found, "a" * 64, "f", (start, start + 2 * len(people) + 1), COCO_17, (64, 48), 1.5)
+    back = list(frames_of_chunk(chunk))
     assert [(f.frame, f.time_s, len(f.poses)) for f in back] == [(f.frame, f.time_s, len(f.poses)) for f in found]
     for one, other in zip(found, back, strict=True):
         for a, b in zip(one.poses, other.poses, strict=True):

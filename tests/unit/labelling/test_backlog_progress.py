@@ -6,8 +6,7 @@ import re
 
 import pytest
 
-from posemill.labelling.progress import JsonLines, Lines, duration, progress
-from posemill.labelling.report import Done
+from posemill.labelling.progress import ChunkResult, JsonLines, LogLines, duration, progress
 
 
 class Clock:
@@ -21,13 +20,13 @@ class Clock:
 def test_a_log_gets_a_line_now_and_then_with_rate_persons_and_time_left() -> None:
     said: list[str] = []
     clock = Clock()
-    lines = Lines(said.append, clock)
+    lines = LogLines(said.append, clock)
     lines.begin(1, 1000)
     lines.grown(3)
     for number in range(400):
         clock.now += 0.1
         lines.frame("a" * 64, number % 2 + 1)
-    lines.done(Done("a" * 64, (0, 400), 400, 600, 40.0))
+    lines.done(ChunkResult("a" * 64, (0, 400), 400, 600, 40.0))
     lines.end()
     assert said[0] == "labelling 1 chunks, 1000 frames"
     assert len(said) == 3  # one after 30 s, one at the end
@@ -39,7 +38,7 @@ def test_a_log_gets_a_line_now_and_then_with_rate_persons_and_time_left() -> Non
 def test_a_guessed_length_is_called_one() -> None:
     said: list[str] = []
     clock = Clock()
-    lines = Lines(said.append, clock)
+    lines = LogLines(said.append, clock)
     lines.begin(2, 300, about=True)
     clock.now += 10
     for _ in range(310):
@@ -51,7 +50,7 @@ def test_a_guessed_length_is_called_one() -> None:
 
 def test_where_nothing_is_to_do_nothing_is_said() -> None:
     said: list[str] = []
-    lines = Lines(said.append, Clock())
+    lines = LogLines(said.append, Clock())
     lines.begin(0, 0)
     lines.end()
     assert said == []
@@ -80,7 +79,7 @@ def test_the_bar_is_one_line(total: int | None, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_failure_names_where_the_file_came_from() -> None:
     said: list[str] = []
-    report = Lines(said.append, Clock())
+    report = LogLines(said.append, Clock())
     report.failed("a" * 64, "the file is empty", again=False, source="gym/a.mp4")
     report.failed("b" * 64, "out of memory", again=True)
     assert said == [
@@ -92,8 +91,8 @@ def test_a_failure_names_where_the_file_came_from() -> None:
 def test_machines_get_one_object_a_chunk() -> None:
     said: list[str] = []
     report = JsonLines(said.append)
-    report.done(Done("m", (0, 300), 300, 450, 15.0))
-    report.done(Done("m", (300, None), 0, 0, None))
+    report.done(ChunkResult("m", (0, 300), 300, 450, 15.0))
+    report.done(ChunkResult("m", (300, None), 0, 0, None))
     report.failed("n", "damaged", again=False, source="n.mp4")
     first, found, failed = map(json.loads, said)
     assert first == {

@@ -12,11 +12,11 @@ from moving_bodies import FPS, body
 from posemill.errors import InputError, SkeletonError
 from posemill.evaluation.robustness.frame_rates import at_rate, without_frames
 from posemill.features.main_subject import main_subject
-from posemill.pose.interpolate import fill_gaps, found_only
+from posemill.pose.gaps import fill_gaps, found_only
 from posemill.pose.skeleton import BODY_12, KINECT_20
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.pose.window import WindowSpec, cut
-from posemill.store.corrections import apply
+from posemill.store.corrections import apply_corrections
 from posemill.store.shards import layouts
 from posemill.store.tracks import read_medium, read_shard_medium, read_shards, write_medium, write_shards
 
@@ -108,7 +108,7 @@ def test_a_correction_invents_no_depth() -> None:
     }
     assert KINECT_20.index("left_hand") == 7  # which is hidden in that frame
     said = [row, {**row, "frame": 4}, {**row, "frame": 5, "x_px": None, "y_px": None}]
-    (track,) = apply(medium(deep()), said).tracks
+    (track,) = apply_corrections(medium(deep()), said).tracks
     assert track.z is not None
     assert np.isnan(track.xy[[3, 5], 7]).all()
     assert np.isnan(track.z[[3, 5], 7]).all()

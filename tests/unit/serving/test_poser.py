@@ -30,7 +30,7 @@ class Backend:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("posemill.serving.poser.load_backend", lambda name, params: Backend())
+    monkeypatch.setattr("posemill.estimation.factory.load_backend", lambda name, params: Backend())
     return tmp_path
 
 

@@ -49,9 +49,9 @@ def test_a_row() -> None:
     BEGAN.set(None)
     log.close()
     first, second = rows
-    assert {k: first[k] for k in ("bento_tag", "receipt", "endpoint", "client", "activity", "confidence")} == {
+    assert {k: first[k] for k in ("bento_tag", "provenance", "endpoint", "client", "activity", "confidence")} == {
         "bento_tag": "posemill-activity:1",
-        "receipt": "abc",
+        "provenance": "abc",
         "endpoint": "/predict_windows",
         "client": "acme",
         "activity": "wave",
@@ -126,7 +126,7 @@ def test_a_service_is_watched_and_says_how_that_goes(monkeypatch: pytest.MonkeyP
     windows, probabilities = seen(2)
     service.observers[0](SimpleNamespace(endpoint="/live", windows=windows, probabilities=probabilities))
     log.close()
-    assert [(row["bento_tag"], row["receipt"], row["endpoint"]) for row in rows] == [("b:1", "abc", "/live")]
+    assert [(row["bento_tag"], row["provenance"], row["endpoint"]) for row in rows] == [("b:1", "abc", "/live")]
     assert {name: now() for name, now in gauges.items()} == {
         "posemill_record_lost": 0,
         "posemill_record_written": 1,

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from posemill.errors import InputError
+from posemill.estimation.estimator import PoseEstimator
 from posemill.params.label import LabelParams
 from posemill.serving.job_routes import ANSWER, OVERLAY, SHEET
 from posemill.serving.jobs import Job, Jobs, State
@@ -43,7 +44,7 @@ def seen() -> list[tuple[str, int]]:
 
 @pytest.fixture
 def work(predictor: ActivityPredictor, seen: list[tuple[str, int]]) -> VideoWork:
-    poser = Poser(StandIn(), LabelParams(frame_stride=2), Lock())
+    poser = Poser(PoseEstimator.from_backend(StandIn(), LabelParams(frame_stride=2)), Lock())
     limits = VideoLimits(short_video_s=5, longest_video_s=8)
     return VideoWork(poser, predictor, RECEIPT, limits, lambda where, windows, _: seen.append((where, len(windows))))
 
@@ -114,7 +115,7 @@ def test_memory_does_not_grow_with_the_length_of_a_video(work: VideoWork, tmp_pa
     """Ten times the pictures, which are 4 MB more, with nobody in them: the same memory."""
     import tracemalloc
 
-    poser = replace(work.poser, backend=Nobody())
+    poser = replace(work.poser, estimator=PoseEstimator.from_backend(Nobody(), work.poser.params))
     peaks = []
     for seconds in (1, 4, 40):
         video = write_video(tmp_path / f"{seconds}.mp4", 1, seconds * FPS)

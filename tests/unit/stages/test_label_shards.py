@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
+from posemill.estimation.estimator import PoseEstimator
 from posemill.estimation.roi_propagation import RoiPropagatingBackend
 from posemill.estimation.types import Pose
 from posemill.labelling.labeller import Labeller
@@ -72,9 +73,9 @@ def test_looks_around_people_run_beside_each_other(
     params, crowded = LabelParams.model_validate({"roi_propagation": {}, "threads": 3}), Crowded(3 if hinted else 1)
     backend = RoiPropagatingBackend(lambda _: crowded, params) if hinted else crowded
     url = str(tmp_path)
-    opened = Labeller(backend, params, MediaStore(url), PoseStore(url), TrackStore(url))
+    opened = Labeller(PoseEstimator.from_backend(backend, params), MediaStore(url), PoseStore(url), TrackStore(url))
     monkeypatch.setattr("posemill.labelling.labeller.open_labeller", lambda *_: opened)
-    shared = label_shards._loaded.__wrapped__(params, Settings(tmp_path, tmp_path)).backend
+    shared = label_shards._loaded.__wrapped__(params, Settings(tmp_path, tmp_path)).estimator.backend
     picture = np.zeros((48, 64, 3), np.uint8)
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(shared.poses, [[picture]] * 12)) == [[[]]] * 12

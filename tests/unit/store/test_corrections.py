@@ -12,7 +12,7 @@ import pytest
 from posemill.errors import InputError
 from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import MediumTracks, PoseTrack, State
-from posemill.store.corrections import Said, apply, carry, unfitting
+from posemill.store.corrections import CorrectionIndex, apply_corrections, carry_over, mismatches
 from posemill.store.label_store import TrackStore
 
 
@@ -50,7 +50,7 @@ def row(**changes: Any) -> dict[str, Any]:
 
 def test_what_was_said_is_there_and_nothing_else_moved() -> None:
     before = tracks()
-    after = apply(before, [row(), row(frame=7, keypoint="nose", x_px=None, y_px=None)])
+    after = apply_corrections(before, [row(), row(frame=7, keypoint="nose", x_px=None, y_px=None)])
     knee, nose = COCO_17.index("left_knee"), COCO_17.index("nose")
     corrected = after.tracks[1]
     assert corrected.xy[2, knee].tolist() == [12.5, 80.0]
@@ -67,16 +67,16 @@ def test_what_was_said_is_there_and_nothing_else_moved() -> None:
 @pytest.mark.parametrize("other", [{"labeller": "another"}, {"medium": "n" * 64}])
 def test_other_media_and_labellers_are_passed_over(other: dict[str, Any]) -> None:
     before = tracks()
-    assert apply(before, [row(**other, person=99)]) is before
+    assert apply_corrections(before, [row(**other, person=99)]) is before
 
 
 def test_everything_that_does_not_fit_is_named_together() -> None:
     wrong = [row(), row(person=1), row(frame=2), row(keypoint="tail"), row(keypoint="tail", frame=6)]
-    faults = unfitting(tracks(), wrong)
+    faults = mismatches(tracks(), wrong)
     assert faults == ["no person 1", "person 2 has no pose in frame 2", "skeleton coco-17 has no keypoint 'tail'"]
     with pytest.raises(InputError, match=r"no person 1; person 2 .*frame 2; .*'tail'"):
-        apply(tracks(), wrong)
-    assert unfitting(replace(tracks(), tracks=()), [row()]) == ["no person 2"]
+        apply_corrections(tracks(), wrong)
+    assert mismatches(replace(tracks(), tracks=()), [row()]) == ["no person 2"]
 
 
 def renumbered(labeller: str) -> MediumTracks:
@@ -89,11 +89,13 @@ def renumbered(labeller: str) -> MediumTracks:
 
 
 def test_what_was_said_of_another_labellers_tracks_goes_to_who_is_there() -> None:
-    (carried,) = carry([row()], tracks(), renumbered("new"))
+    (carried,) = carry_over([row()], tracks(), renumbered("new"))
     assert (carried["person"], carried["labeller"], carried["x_px"]) == (0, "new", 12.5)
     gone = replace(renumbered("new"), tracks=renumbered("new").tracks[:1])
-    assert carry([row()], tracks(), gone) == []  # somebody else is there
-    assert carry([row(), row(person=7), row(frame=99), row(keypoint="tail")], tracks(), renumbered("new")) == [carried]
+    assert carry_over([row()], tracks(), gone) == []  # somebody else is there
+    assert carry_over([row(), row(person=7), row(frame=99), row(keypoint="tail")], tracks(), renumbered("new")) == [
+        carried
+    ]
 
 
 def test_the_later_word_counts_and_that_of_these_tracks_more(tmp_path: Path) -> None:
@@ -101,12 +103,12 @@ def test_the_later_word_counts_and_that_of_these_tracks_more(tmp_path: Path) -> 
     for labeller in ("finder", "second"):
         store.put(tracks(labeller))
     old = [row(correction=1, x_px=1.0), row(correction=2, labeller="second", x_px=2.0)]
-    said = Said.of([*old, row(labeller="unknown", keypoint="nose")], store)
+    said = CorrectionIndex.of([*old, row(labeller="unknown", keypoint="nose")], store)
     after = said.apply(renumbered("new"))
     knee = COCO_17.index("left_knee")
     assert after.tracks[1].xy[2, knee].tolist() == [2.0, 80.0]
-    assert (said.applied, said.passed_over) == (1, 1)
-    own = Said.of([row(correction=0, labeller="new", person=0, x_px=3.0), *old], store)
+    assert (said.applied, said.skipped) == (1, 1)
+    own = CorrectionIndex.of([row(correction=0, labeller="new", person=0, x_px=3.0), *old], store)
     assert own.apply(renumbered("new")).tracks[1].xy[2, knee].tolist() == [3.0, 80.0]
     other = replace(tracks(), medium="n" * 64)
     assert said.apply(other) is other

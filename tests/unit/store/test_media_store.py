@@ -45,7 +45,7 @@ def test_a_remote_store_gives_a_checked_local_copy(tmp_path: Path, video: Path) 
     assert store.fetch(small).read_bytes() == b"small"
     store.fetch(small).write_bytes(b"spoilt")
     assert store.fetch(small).read_bytes() == b"small"
-    store._fs.pipe_file(store.place(digest), b"changed")
+    store._fs.pipe_file(store.location(digest), b"changed")
     store.fetch(digest)  # the checked copy is still right
     with pytest.raises(InputError, match="the file was changed"):
         MediaStore(url, cache=tmp_path / "other").fetch(digest)

@@ -94,7 +94,7 @@ def test_too_large_pictures_and_too_many_streams(tmp_path: Path, monkeypatch: py
     assert "more than 64 streams" in reason(make.many_streams(tmp_path / "b.mp4", 64))
     assert probe(make.many_streams(tmp_path / "c.mp4", 3)).frames == 3
     path = make.film(tmp_path / "d.mp4", 3)
-    monkeypatch.setattr(container, "MOST_PIXELS", 64 * 48 - 1)
+    monkeypatch.setattr(container, "MAX_PIXELS", 64 * 48 - 1)
     assert "announces pictures of 64x48" in reason(path)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import wave
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -105,6 +106,10 @@ def test_every_real_clip_is_read(material: Path) -> None:
     rows = [line.split("\t") for line in (material / "clips" / "INDEX.tsv").read_text().splitlines()[1:]]
     for name, _, _, frames, fps, size, *_ in rows:
         found = probe(material / "clips" / name)
-        assert f"{found.width_px}x{found.height_px}" == size
+        width_px, height_px = map(int, size.split("x"))  # as stored: two of the clips have pixels that are not square
+        with av.open(str(material / "clips" / name), metadata_errors="ignore") as container:
+            ratio = container.streams.video[0].sample_aspect_ratio or 1
+        shown_px = width_px if abs(ratio - 1) < 0.01 else round(width_px * ratio)
+        assert (found.width_px, found.height_px) == (shown_px, height_px)
         assert found.fps == pytest.approx(float(fps), abs=0.01)
         assert abs(found.frames - int(frames)) <= 1  # old AVI files count a frame that has no picture

@@ -1,4 +1,4 @@
-"""What runs a network: PyTorch (on the processor or on CUDA), OpenVINO or ONNX Runtime. All give the same fields."""
+"""Inference runtimes: PyTorch (CPU or CUDA), OpenVINO, ONNX Runtime. All give the same fields."""
 
 from __future__ import annotations
 

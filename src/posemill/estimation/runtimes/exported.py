@@ -1,4 +1,4 @@
-"""Networks exported for one picture size each, kept on disk under a name of what they compute."""
+"""Cache of exported networks, one file a picture size, named by digest of weights and code."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from posemill.estimation.fingerprint import pose_code
 from posemill.estimation.runtimes.base import Network
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class ExportedNetworks:
         write: Callable[[torch.nn.Module, torch.Tensor, Path], None],
     ) -> None:
         self._network, self._cache, self._suffix, self._write = network, cache, suffix, write
-        self._name = hashlib.sha256(f"{network.content} {exporter}".encode()).hexdigest()[:20]
+        code = pose_code(write.__module__)
+        self._name = hashlib.sha256(f"{network.content} {exporter} {code}".encode()).hexdigest()[:20]
 
     @contextmanager
     def file(self, height_px: int, width_px: int) -> Iterator[Path]:
@@ -47,9 +49,9 @@ class ExportedNetworks:
                 os.utime(kept.parent)  # used now, so it is not the next to go
             yield kept
             return
-        # whole or not there: written aside, then renamed; a run beside this one may have been quicker
-        with tempfile.TemporaryDirectory(dir=self._folder()) as aside:
-            new = Path(aside) / "new"
+        # atomic: written to a temporary folder, then renamed; a concurrent run may have been quicker
+        with tempfile.TemporaryDirectory(dir=self._folder()) as temporary:
+            new = Path(temporary) / "new"
             new.mkdir()
             self._export(height_px, width_px, new / kept.name)
             with suppress(OSError):  # a cache that cannot be written costs time, nothing else

@@ -1,4 +1,4 @@
-"""Which graph file a backend runs: the embedded one or one that label.checkpoint names, known by its digest."""
+"""Graph files of backends: the embedded one, or one that label.checkpoint names, checked by its digest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class GraphFile:
 
 
 def find_graph_file(params: LabelParams, embedded: GraphFile, more_suffixes: tuple[str, ...] = ()) -> GraphFile:
-    """The embedded network, by its name or when nothing was chosen, else the file that `params.checkpoint` names.
+    """Return the embedded network, by its name or by default, else the file that `params.checkpoint` names.
 
     Errors: CheckpointError for a name that is no file of those kinds, or another digest than expected.
     """
@@ -39,7 +39,7 @@ def find_graph_file(params: LabelParams, embedded: GraphFile, more_suffixes: tup
 
 
 def checked(path: Path, expected: str | None) -> str:
-    """The file's SHA-256, which must be the expected one; CheckpointError if it is not."""
+    """Return the file's SHA-256; CheckpointError if it is not the expected one."""
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -102,7 +102,7 @@ RUNTIMES: Mapping[str, type[OpenVinoGraph] | type[OnnxRuntimeGraph] | type[OpenC
 
 
 def open_graph(path: Path, runtime: str, streams: int = 1, precision: str = "f32") -> Graph:
-    """The network in a file, for up to `streams` threads at a time. precision: f32, or bf16 with OpenVINO.
+    """Open a network file, for up to `streams` threads at a time. precision: f32, or bf16 with OpenVINO.
 
     Errors: InputError for a runtime that runs no graph files, or not in that precision; CheckpointError for a file that
     it cannot read.

@@ -1,4 +1,4 @@
-"""The register of runtimes."""
+"""Registry of inference runtimes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HALF = ("openvino",)  # those that can compute in bfloat16
 
 
 def load_runtime(name: str, network: Network, cache: Path, threads: int, precision: str = "f32") -> Runtime:
-    """The runtime of that name; `cache` is a folder for exported networks.
+    """Load the runtime of that name; `cache` is a folder for exported networks.
 
     Errors: InputError for an unknown name, a precision that it does not have, or `cuda` where there is none.
     """

@@ -14,7 +14,8 @@ _FIRST = threading.Lock()
 
 
 def openvino() -> Any:
-    """The library, ready for several threads. Its telemetry calls a host of its own; without it, it says nothing.
+    """Import the library, ready for several threads. Its telemetry, which calls a
+    host of its own, is switched off.
 
     Its first use of a NumPy array makes a C++ static, which needs Python's lock on the way. Two threads that come there
     first together wait for each other for ever, one with the static's guard, one with Python's lock: so one thread
@@ -62,5 +63,5 @@ class Compiled:
 
 
 def stream_settings(count: int, precision: str) -> dict[str, Any]:
-    """Settings of a network that so many threads ask: measured, two pictures on a core each beat one on both."""
+    """OpenVINO settings for so many threads: measured, two pictures on a core each beat one on both."""
     return {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": count, "NUM_STREAMS": count}

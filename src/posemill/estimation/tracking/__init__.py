@@ -1,4 +1,4 @@
-"""Poses of successive frames become people."""
+"""Multi-person tracking: poses of successive frames become tracks."""
 
 from posemill.estimation.tracking.tracker import Tracker
 

@@ -1,40 +1,39 @@
-"""Several looks at the same picture: at other sizes, flip, and close up at everybody found.
+"""Test-time augmentation: other scales, flips, and crops around everybody found; the mean of their poses.
 
-A network sees best what has the size of the people it was trained with. What several looks agree on is taken as their
-mean; what only one of them saw counts less. It costs as many times more as there are looks.
+A network sees best what has the size of the people it was trained with. Poses that several views agree on become their
+mean; what only one of them has counts less. It costs as many times more as there are views.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.estimation.fingerprint import pose_code
 from posemill.estimation.types import Pose, PoseBackend
 from posemill.params.label import LabelParams
 from posemill.params.tta import TTAParams
 from posemill.pose.oks import box_area, oks
 from posemill.pose.skeleton import Skeleton
 
-SAME = 0.4  # OKS from which two looks have seen the same person
-MARGIN = 0.25  # of a person's longer side, on each side of a close-up
-LEAST_PX = 32  # a close-up of less shows nothing
+MIN_OKS = 0.4  # from which poses of two views are of the same person
+MARGIN = 0.25  # of a person's longer side, on each side of a crop
+MIN_CROP_PX = 32
 GREY = 127
 Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
 class TTA:
-    """Which looks.
+    """Views of test-time augmentation.
 
-    long_edges_px  the sizes at which the whole picture is looked at, 16n + 1 each; the first is the usual one.
-    flip           look at each of them mirrored too.
-    crop_px        long edge of a close-up of everybody found; None = no close-ups.
+    long_edges_px  scales of the whole picture, 16n + 1 each; the first is the usual one.
+    flip           each of them flipped too.
+    crop_px        long edge of a crop around everybody found; None = no crops.
     """
 
     long_edges_px: tuple[int, ...]
@@ -42,15 +41,15 @@ class TTA:
     crop_px: int | None = None
 
     @property
-    def whole(self) -> int:
-        """Looks at the whole picture."""
+    def views(self) -> int:
+        """Number of views of the whole picture."""
         return len(self.long_edges_px) * (1 + self.flip)
 
 
 class TTABackend:
-    """See PoseBackend: any other backend, asked several times.
+    """See PoseBackend: another backend, run on several views of every picture.
 
-    backend_at  gives the backend for a long edge.
+    backend_at  loads the backend for a long edge.
     """
 
     def __init__(self, backend_at: Callable[[int], PoseBackend], tta: TTA) -> None:
@@ -67,7 +66,7 @@ class TTABackend:
             "tta_long_edges_px": list(tta.long_edges_px),
             "tta_flip": tta.flip,
             "tta_crop_px": tta.crop_px,
-            "tta_code": hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16],
+            "tta_code": pose_code(__name__),
         }
 
     def poses(self, images: Sequence[Image]) -> list[list[Pose]]:
@@ -77,15 +76,15 @@ class TTABackend:
             for found, more in zip(seen, self._at[side].poses(images), strict=True):
                 found.extend(more)
             if self._tta.flip:
-                for found, more in zip(seen, self._mirrored(self._at[side], images), strict=True):
+                for found, more in zip(seen, self._flipped(self._at[side], images), strict=True):
                     found.extend(more)
-        joined = [join(found, self._tta.whole, self.skeleton) for found in seen]
+        merged = [merge(found, self._tta.views, self.skeleton) for found in seen]
         if self._tta.crop_px is None:
-            return joined
-        return [self._closer(image, people) for image, people in zip(images, joined, strict=True)]
+            return merged
+        return [self._cropped(image, people) for image, people in zip(images, merged, strict=True)]
 
-    def _mirrored(self, backend: PoseBackend, images: Sequence[Image]) -> list[list[Pose]]:
-        """Poses in the mirrored pictures, as they are in the pictures themselves."""
+    def _flipped(self, backend: PoseBackend, images: Sequence[Image]) -> list[list[Pose]]:
+        """Poses in the flipped pictures, in coordinates of the pictures themselves."""
         found = backend.poses([np.ascontiguousarray(image[:, ::-1]) for image in images])
         flip = self.skeleton.flip_index
         return [
@@ -93,24 +92,24 @@ class TTABackend:
             for people, image in zip(found, images, strict=True)
         ]
 
-    def _closer(self, image: Image, people: Sequence[Pose]) -> list[Pose]:
-        """Everybody again from a close-up, where that shows the same person."""
+    def _cropped(self, image: Image, people: Sequence[Pose]) -> list[Pose]:
+        """Everybody again from a crop, where that shows the same person."""
         assert self._tta.crop_px is not None
         backend = self._at[self._tta.crop_px]
-        corners, cuts = zip(*(_close_up(pose, image) for pose in people), strict=True) if people else ((), ())
+        corners, cuts = zip(*(_crop(pose, image) for pose in people), strict=True) if people else ((), ())
         found = backend.poses(cuts)
         if self._tta.flip:
-            found = [[*a, *b] for a, b in zip(found, self._mirrored(backend, cuts), strict=True)]
-        closer = []
+            found = [[*a, *b] for a, b in zip(found, self._flipped(backend, cuts), strict=True)]
+        refined = []
         for pose, corner, near in zip(people, corners, found, strict=True):
             there = [Pose(p.xy + corner, p.confidence, p.person_confidence) for p in near]
-            closer.append(self._confirmed(pose, there))
-        return closer
+            refined.append(self._refined(pose, there))
+        return refined
 
-    def _confirmed(self, pose: Pose, near: Sequence[Pose]) -> Pose:
-        """The mean of the poses in the close-up that are of this person; the pose itself where there are none."""
+    def _refined(self, pose: Pose, near: Sequence[Pose]) -> Pose:
+        """Mean of the poses in the crop that are of this person; the pose itself where there are none."""
         area = max(float(box_area(pose.xy)), 1.0)
-        same = [p for p in near if _alike(p.xy, pose.xy, area, self.skeleton) >= SAME]
+        same = [p for p in near if _similarity(p.xy, pose.xy, area, self.skeleton) >= MIN_OKS]
         if not same:
             return pose
         mean = _mean(same, 1 + self._tta.flip)
@@ -118,39 +117,42 @@ class TTABackend:
 
 
 def with_tta(load: Callable[[LabelParams], PoseBackend], params: LabelParams) -> TTABackend:
-    """The backend that `load` makes, with all looks that the parameters ask for."""
+    """Wrap the backend that `load` makes in the test-time augmentation of the parameters."""
     tta = TTA((params.long_edge_px, *params.tta.scales_px), params.tta.flip, params.tta.crop_px)
     return TTABackend(lambda px: load(params.model_copy(update={"long_edge_px": px, "tta": TTAParams()})), tta)
 
 
-def join(poses: Sequence[Pose], tta: int, skeleton: Skeleton) -> list[Pose]:
-    """Poses of several looks to people, surest first: one person is what agrees with the surest pose that is left."""
+def merge(poses: Sequence[Pose], views: int, skeleton: Skeleton) -> list[Pose]:
+    """Merge the poses of several views to people, the most confident first.
+
+    One person is what agrees with the most confident pose that is left.
+    """
     left = sorted(poses, key=lambda p: -p.person_confidence)
     people = []
     while left:
         best = left[0]
         area = max(float(box_area(best.xy)), 1.0)
-        alike = [i == 0 or _alike(p.xy, best.xy, area, skeleton) >= SAME for i, p in enumerate(left)]
-        people.append(_mean([p for p, same in zip(left, alike, strict=True) if same], tta))
-        left = [p for p, same in zip(left, alike, strict=True) if not same]
+        same_person = [i == 0 or _similarity(p.xy, best.xy, area, skeleton) >= MIN_OKS for i, p in enumerate(left)]
+        people.append(_mean([p for p, same in zip(left, same_person, strict=True) if same], views))
+        left = [p for p, same in zip(left, same_person, strict=True) if not same]
     return sorted(people, key=lambda p: -p.person_confidence)
 
 
-def _alike(xy: NDArray[np.float32], other: NDArray[np.float32], area: float, skeleton: Skeleton) -> float:
+def _similarity(xy: NDArray[np.float32], other: NDArray[np.float32], area: float, skeleton: Skeleton) -> float:
     """OKS on the keypoints that both have, 0 without any."""
     both = np.where(np.isnan(xy), np.float32("nan"), other)
     return float(np.nan_to_num(oks(xy, both, area, skeleton)))
 
 
-def _mean(poses: Sequence[Pose], tta: int) -> Pose:
-    """Each keypoint where the looks say on average, by their confidence; a look that saw nobody counts as unsure."""
-    xy, sure = np.stack([p.xy for p in poses]), np.stack([p.confidence for p in poses])
-    weight = sure**2 + np.float32(1e-6) * (sure > 0)
+def _mean(poses: Sequence[Pose], views: int) -> Pose:
+    """Mean of every keypoint, weighted by confidence; a view without the person counts as confidence 0."""
+    xy, confidences = np.stack([p.xy for p in poses]), np.stack([p.confidence for p in poses])
+    weight = confidences**2 + np.float32(1e-6) * (confidences > 0)
     total = weight.sum(0)
     mean = (np.nan_to_num(xy) * weight[..., None]).sum(0) / np.maximum(total, 1e-12)[:, None]
     mean = np.where((total > 0)[:, None], mean, np.float32("nan")).astype(np.float32)
-    confidence = np.where(total > 0, (weight * sure).sum(0) / np.maximum(total, 1e-12), 0).astype(np.float32)
-    person = sum(p.person_confidence for p in poses[:tta]) / tta
+    confidence = np.where(total > 0, (weight * confidences).sum(0) / np.maximum(total, 1e-12), 0).astype(np.float32)
+    person = sum(p.person_confidence for p in poses[:views]) / views
     return Pose(mean, confidence, min(1.0, person))
 
 
@@ -158,14 +160,14 @@ def _reflected(xy: NDArray[np.float32], width: int) -> NDArray[np.float32]:
     return np.stack([width - 1 - xy[:, 0], xy[:, 1]], -1).astype(np.float32)
 
 
-def _close_up(pose: Pose, image: Image) -> tuple[NDArray[np.float32], Image]:
-    """A square around the person with a margin, and where its top-left pixel lies in the picture.
+def _crop(pose: Pose, image: Image) -> tuple[NDArray[np.float32], Image]:
+    """Crop a square around the person with a margin; its top-left pixel in the picture comes first.
 
     All are square so that they become one size of the network's input; what is outside the picture is grey.
     """
     seen = pose.xy[~np.isnan(pose.xy).any(-1)]
     low, high = (seen.min(0), seen.max(0)) if len(seen) else (np.zeros(2), np.array(image.shape[1::-1]))
-    side = max(LEAST_PX, round(float((high - low).max()) * (1 + 2 * MARGIN)))
+    side = max(MIN_CROP_PX, round(float((high - low).max()) * (1 + 2 * MARGIN)))
     left, top = (round(float(v)) for v in (low + high - side) / 2)
     cut = np.full((side, side, 3), GREY, np.uint8)
     x, y = max(0, -left), max(0, -top)

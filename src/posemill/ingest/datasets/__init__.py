@@ -1,1 +1,1 @@
-"""Published data sets, one file each: what their files mean, and what must be put right on the way in."""
+"""Readers of published data sets, one file each: the meaning of their files, and what is corrected on import."""

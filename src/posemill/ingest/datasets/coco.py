@@ -18,15 +18,15 @@ import numpy as np
 
 from posemill.errors import InputError
 from posemill.formats.coco import read_coco
-from posemill.ingest.datasets.sequence import LABELLER, Fault, Found, Sequence, medium_tracks, skeleton_of
+from posemill.ingest.datasets.sequence import LABELLER, Fault, Sequence, SequenceStream, medium_tracks, skeleton_of
 
 DATASET = "coco"
 FPS = 1.0  # a picture has no time; a second of its own keeps every figure finite
 _CONFIDENCE = np.array([0.0, 0.5, 1.0])
 
 
-def sequences(path: Path, *, dataset: str = DATASET, split: str | None = None) -> Found:
-    """Every picture with people of an annotation file, or every medium of one that posemill wrote.
+def sequences(path: Path, *, dataset: str = DATASET, split: str | None = None) -> SequenceStream:
+    """Read every picture with people of an annotation file, or every medium of one that posemill wrote.
 
     Errors: InputError when it is no such file.
     """
@@ -63,7 +63,7 @@ def parse(
     dataset: str = DATASET,
     split: str | None = None,
 ) -> Sequence | None:
-    """One picture; None where nobody is annotated. names: keypoints of every category.
+    """Parse one picture; None where nobody is annotated. names: keypoints of every category.
 
     Errors: InputError with the name and what is wrong with it.
     """

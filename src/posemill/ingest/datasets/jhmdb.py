@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from posemill.errors import InputError
-from posemill.ingest.datasets.sequence import Fault, Found, Sequence, medium_tracks
+from posemill.ingest.datasets.sequence import Fault, Sequence, SequenceStream, medium_tracks
 from posemill.pose.skeleton import JHMDB_15
 
 DATASET = "jhmdb"
@@ -28,35 +28,35 @@ _SPLIT = {"1": "train", "2": "test"}
 
 
 def count(path: Path) -> int:
-    """How many clips there are, for a progress bar."""
+    """Number of clips, for a progress bar."""
     return len(_files(path))
 
 
-def sequences(path: Path, *, split: int | None = 1, fps: float = ASSUMED_FPS) -> Found:
-    """Every clip under JHMDB's folder. split: 1, 2 or 3; None = leave the official splits out.
+def sequences(path: Path, *, split: int | None = 1, fps: float = ASSUMED_FPS) -> SequenceStream:
+    """Read every clip under JHMDB's folder. split: 1, 2 or 3; None = leave the official splits out.
 
     Errors: InputError when there is no joint file, or no list of that split.
     """
     files = _files(path)
     if not files:
         raise InputError(f"{path} holds no JHMDB joints: expected joint_positions/<class>/<clip>/{_FILE}")
-    said = _splits(path, split)
+    sides = _splits(path, split)
     for file in files:
         activity, clip = file.parts[-3], file.parts[-2]
         name = f"{activity}/{clip}"
-        if split is not None and activity not in said:
+        if split is not None and activity not in sides:
             yield Fault(name, f"unknown class {activity!r}: there is no splits/{activity}_test_split{split}.txt")
-        elif split is not None and clip not in said[activity]:
+        elif split is not None and clip not in sides[activity]:
             yield Fault(name, f"splits/{activity}_test_split{split}.txt does not list it")
         else:
             try:
-                yield parse(name, file.read_bytes(), said[activity][clip] if split is not None else None, fps)
+                yield parse(name, file.read_bytes(), sides[activity][clip] if split is not None else None, fps)
             except InputError as exc:
                 yield Fault(name, str(exc))
 
 
 def parse(name: str, content: bytes, split: str | None = None, fps: float = ASSUMED_FPS) -> Sequence:
-    """One joint file; name: class/clip. Errors: InputError with the name and what is wrong with it."""
+    """Parse one joint file; name: class/clip. Errors: InputError with the name and what is wrong with it."""
     from scipy.io import loadmat
 
     try:
@@ -94,11 +94,11 @@ def _splits(path: Path, split: int | None) -> dict[str, dict[str, str]]:
 
 
 def _listed(file: Path) -> dict[str, str]:
-    said = {}
+    sides = {}
     for number, line in enumerate(file.read_text().splitlines(), 1):
         words = line.split()
         if words and (len(words) != 2 or words[1] not in ("0", *_SPLIT)):
             raise InputError(f"{file}, line {number}: expected a clip and 1 (training) or 2 (test), came {line!r}")
         if words and words[1] in _SPLIT:
-            said[words[0].removesuffix(".avi")] = _SPLIT[words[1]]
-    return said
+            sides[words[0].removesuffix(".avi")] = _SPLIT[words[1]]
+    return sides

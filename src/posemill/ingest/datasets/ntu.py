@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
-from posemill.ingest.datasets.sequence import Fault, Found, Sequence, medium_tracks
+from posemill.ingest.datasets.sequence import Fault, Sequence, SequenceStream, medium_tracks
 from posemill.ingest.projection import VirtualCamera
 from posemill.pose.skeleton import NTU_25
 
@@ -92,7 +92,7 @@ TRAINING = frozenset(
 
 
 def count(path: Path) -> int:
-    """How many files there are, for a progress bar."""
+    """Number of files, for a progress bar."""
     return len(_files(path))
 
 
@@ -103,8 +103,10 @@ def sequences(
     camera: VirtualCamera | None = None,
     classes: Ordered[str] | None = None,
     split: bool = True,
-) -> Found:
-    """Every .skeleton file under a folder. classes: names of A001, A002 ...; without them the code is the activity.
+) -> SequenceStream:
+    """Read every .skeleton file under a folder.
+
+    classes  names of A001, A002 ...; without them the code is the activity.
 
     Errors: InputError when there is no such file.
     """
@@ -127,12 +129,12 @@ def parse(
     classes: Ordered[str] | None = None,
     split: bool = True,
 ) -> Sequence:
-    """One skeleton file. Errors: InputError with the name and what is wrong with it."""
+    """Parse one skeleton file. Errors: InputError with the name and what is wrong with it."""
     stem = name.removesuffix(".skeleton")
-    said = NAME.fullmatch(stem)
-    if said is None:
+    match = NAME.fullmatch(stem)
+    if match is None:
         raise InputError(f"{name} is no name of NTU RGB+D: expected one such as S001C001P001R001A001.skeleton")
-    _, view, performer, _, label = (int(number) for number in said.groups())
+    _, view, performer, _, label = (int(number) for number in match.groups())
     if classes is not None and not 0 < label <= len(classes):
         raise InputError(f"{name}: unknown class A{label:03d}: there are {len(classes)}")
     try:

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from posemill.errors import InputError
-from posemill.ingest.datasets.sequence import Fault, Found, Sequence
+from posemill.ingest.datasets.sequence import Fault, Sequence, SequenceStream
 from posemill.pose.skeleton import PENN_13
 from posemill.pose.track import MediumTracks, PoseTrack, State
 
@@ -38,25 +38,25 @@ _SPLIT = {1: "train", -1: "test"}
 
 
 def read_files(path: Path) -> Iterator[tuple[str, bytes]]:
-    """(name, bytes) of every label file under a folder, or in a .tar.gz of one, by name.
+    """Yield (name, bytes) of every label file under a folder, or in a .tar.gz of one, by name.
 
     Errors: InputError when there is none.
     """
-    found = False
+    any_file = False
     for name, content in _in_folder(path) if path.is_dir() else _in_archive(path):
-        found = True
+        any_file = True
         yield name, content
-    if not found:
+    if not any_file:
         raise InputError(f"{path} holds no Penn Action labels: expected labels/0001.mat and so on, or labels.tar.gz")
 
 
 def count_files(path: Path) -> int:
-    """How many label files there are, for a progress bar."""
+    """Number of label files, for a progress bar."""
     return sum(1 for _ in (_in_folder(path) if path.is_dir() else _in_archive(path)))
 
 
-def sequences(files: Iterable[tuple[str, bytes]], fps: float = ASSUMED_FPS) -> Found:
-    """The sequences of label files (name, bytes)."""
+def sequences(files: Iterable[tuple[str, bytes]], fps: float = ASSUMED_FPS) -> SequenceStream:
+    """Parse the sequences of label files (name, bytes)."""
     for name, content in files:
         try:
             yield parse(name, content, fps)
@@ -65,7 +65,7 @@ def sequences(files: Iterable[tuple[str, bytes]], fps: float = ASSUMED_FPS) -> F
 
 
 def parse(name: str, content: bytes, fps: float = ASSUMED_FPS) -> Sequence:
-    """One label file. Errors: InputError with the file's name and what is wrong with it."""
+    """Parse one label file. Errors: InputError with the file's name and what is wrong with it."""
     from scipy.io import loadmat
 
     try:

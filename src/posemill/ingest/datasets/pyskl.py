@@ -22,112 +22,112 @@ import numpy as np
 from posemill.errors import InputError, SkeletonError
 from posemill.formats.pyskl import NO_ACTIVITY, read_pyskl, tracks_of
 from posemill.ingest.datasets import ntu
-from posemill.ingest.datasets.sequence import LABELLER, Fault, Found, Sequence, medium_tracks, named_group
-from posemill.ingest.datasets.split import official
+from posemill.ingest.datasets.sequence import LABELLER, Fault, Sequence, SequenceStream, medium_tracks, named_group
+from posemill.ingest.datasets.split import official_split
 from posemill.ingest.projection import VirtualCamera
 from posemill.pose.skeleton import COCO_17, H36M_17, JHMDB_15, KINECT_20, NTU_25, OPENNI_15, PENN_13, Skeleton
 from posemill.pose.track import MediumTracks
 
 _IN_PIXELS, _IN_METRES = (
-    {len(points): points for points in known}
+    {len(skeleton): skeleton for skeleton in known}
     for known in ((COCO_17, NTU_25, KINECT_20, JHMDB_15, PENN_13), (H36M_17, NTU_25, KINECT_20, OPENNI_15))
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """How to read the annotations of a file.
+class ReadOptions:
+    """Options for reading the annotations of a file.
 
-    points   their skeleton; None = by the number of keypoints: in pixels coco-17, ntu-25, kinect-20, jhmdb-15, penn-13,
-             in metres h36m-17, ntu-25, kinect-20, openni-15.
-    subject  regular expression whose groups in frame_dir name the subject.
-    camera   for keypoints in metres.
+    skeleton  None = by the number of keypoints: in pixels coco-17, ntu-25, kinect-20, jhmdb-15, penn-13, in metres
+              h36m-17, ntu-25, kinect-20, openni-15.
+    subject   regular expression whose groups in frame_dir name the subject.
+    camera    for keypoints in metres.
     """
 
     dataset: str
     fps: float = 30.0
     classes: Ordered[str] | None = None
-    points: Skeleton | None = None
+    skeleton: Skeleton | None = None
     subject: str | None = None
     camera: VirtualCamera = field(default_factory=VirtualCamera)
 
 
-def sequences(path: Path, reading: Reading, *, split: str | None = None) -> Found:
-    """Every annotation of a file. split: see datasets/split.py.
+def sequences(path: Path, options: ReadOptions, *, split: str | None = None) -> SequenceStream:
+    """Read every annotation of a file. split: see datasets/split.py.
 
     Errors: InputError when it is no such file, or when nobody says what the labels mean or which lists are the split.
     """
     content = read_pyskl(path)
-    classes = reading.classes or content.get("classes")
+    classes = options.classes or content.get("classes")
     if not classes:
         raise InputError(f"{path} has labels without names: give --classes, one activity a line in their order")
-    reading = replace(reading, classes=[str(name) for name in classes])
+    options = replace(options, classes=[str(name) for name in classes])
     lists = content.get("split") or {}
     if not isinstance(lists, Mapping) or not all(isinstance(names, list | tuple) for names in lists.values()):
         raise InputError(f"{path}: `split` should be a dictionary of lists of names, came {type(lists).__name__}")
-    sides = official(lists, split, str(path))
+    sides = official_split(lists, split, str(path))
     for number, annotation in enumerate(content["annotations"]):
         name = str(annotation.get("frame_dir", number)) if isinstance(annotation, Mapping) else str(number)
         try:
-            yield parse(name, annotation, reading, sides.get(name))
+            yield parse(name, annotation, options, sides.get(name))
         except InputError as exc:
             yield Fault(name, str(exc))
         except (KeyError, TypeError, ValueError, AttributeError) as exc:  # whatever a strange annotation leads to
             yield Fault(name, f"is no annotation of PYSKL's: {type(exc).__name__}: {exc}")
 
 
-def parse(name: str, annotation: Mapping[str, Any], reading: Reading, split: str | None = None) -> Sequence:
-    """One annotation. Errors: InputError with the name and what is wrong with it."""
+def parse(name: str, annotation: Mapping[str, Any], options: ReadOptions, split: str | None = None) -> Sequence:
+    """Parse one annotation. Errors: InputError with the name and what is wrong with it."""
     if split == "both":
         raise InputError(f"{name} is in the lists of training and of test")
-    tracks = _tracks(name, annotation, reading)
-    said = ntu.NAME.fullmatch(name)
-    known = f"P{said[3]}" if said else annotation.get("medium")
-    subject = named_group(reading.subject, name) or known
+    tracks = _tracks(name, annotation, options)
+    ntu_name = ntu.NAME.fullmatch(name)
+    known = f"P{ntu_name[3]}" if ntu_name else annotation.get("medium")
+    subject = named_group(options.subject, name) or known
     return Sequence(
         name,
-        _activity(name, int(annotation["label"]), reading.classes or ()),
+        _activity(name, int(annotation["label"]), options.classes or ()),
         split,
         tracks,
-        subject=None if subject is None else f"{reading.dataset}/{subject}",
-        camera=f"C{said[2]}" if said else None,
+        subject=None if subject is None else f"{options.dataset}/{subject}",
+        camera=f"C{ntu_name[2]}" if ntu_name else None,
     )
 
 
-def _tracks(name: str, annotation: Mapping[str, Any], reading: Reading) -> MediumTracks:
+def _tracks(name: str, annotation: Mapping[str, Any], options: ReadOptions) -> MediumTracks:
     keypoint = np.asarray(annotation["keypoint"], np.float32)
     if keypoint.ndim != 4 or keypoint.shape[3] not in (2, 3):
         raise InputError(f"{name}: expected keypoint [M, T, V, 2] or [M, T, V, 3], came {keypoint.shape}")
-    points = reading.points or (_IN_PIXELS if keypoint.shape[3] == 2 else _IN_METRES).get(keypoint.shape[2])
-    if points is None:
+    skeleton = options.skeleton or (_IN_PIXELS if keypoint.shape[3] == 2 else _IN_METRES).get(keypoint.shape[2])
+    if skeleton is None:
         raise InputError(f"{name}: {keypoint.shape[2]} keypoints are of no known skeleton: give --skeleton")
-    if len(points) != keypoint.shape[2]:
-        raise InputError(f"{name}: {points.name} has {len(points)} keypoints, came {keypoint.shape[2]}")
+    if len(skeleton) != keypoint.shape[2]:
+        raise InputError(f"{name}: {skeleton.name} has {len(skeleton)} keypoints, came {keypoint.shape[2]}")
     if not np.isfinite(keypoint).all():
         raise InputError(f"{name}: a keypoint has no finite position")
     plain = dict(annotation) | {"keypoint": keypoint, "frame_dir": name}
     if annotation.get("keypoint_score") is None:
         plain["keypoint_score"] = (keypoint != 0).any(-1).astype(np.float32)
     if keypoint.shape[3] == 3:
-        return _seen_in_metres(name, keypoint, plain["keypoint_score"], points, reading)
+        return _project_metres(name, keypoint, plain["keypoint_score"], skeleton, options)
     if "img_shape" not in plain:
         raise InputError(f"{name} does not say how large the picture is (img_shape: height, width)")
     try:
-        tracks = tracks_of(plain, points, reading.fps)
+        tracks = tracks_of(plain, skeleton, options.fps)
     except SkeletonError as exc:
         raise InputError(f"{name}: {exc}") from exc
-    return replace(tracks, medium=f"{reading.dataset}/{name}", labeller=LABELLER)
+    return replace(tracks, medium=f"{options.dataset}/{name}", labeller=LABELLER)
 
 
-def _seen_in_metres(name: str, keypoint: Any, score: Any, points: Skeleton, reading: Reading) -> MediumTracks:
-    """Metres as pixels of the camera's picture."""
-    score, camera = np.asarray(score, np.float32), reading.camera
+def _project_metres(name: str, keypoint: Any, score: Any, skeleton: Skeleton, options: ReadOptions) -> MediumTracks:
+    """Project metres into pixels of the camera's picture."""
+    score, camera = np.asarray(score, np.float32), options.camera
     if score.shape != keypoint.shape[:3]:
         raise InputError(f"{name}: expected keypoint_score {list(keypoint.shape[:3])}, came {list(score.shape)}")
     seen = (keypoint != 0).any(-1) & (score > 0)
     xy, z = camera.see(np.where(seen[..., None], keypoint, np.nan))
     size = (camera.width_px, camera.height_px)
-    return medium_tracks(f"{reading.dataset}/{name}", points, size, reading.fps, xy, score, z)
+    return medium_tracks(f"{options.dataset}/{name}", skeleton, size, options.fps, xy, score, z)
 
 
 def _activity(name: str, label: int, classes: Ordered[str]) -> str | None:

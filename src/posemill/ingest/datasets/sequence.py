@@ -1,4 +1,4 @@
-"""What every data set gives: sequences of keypoints with what its authors say of them, and files that are not sound."""
+"""Samples of published data sets: keypoint sequences with their labels, and files that are invalid."""
 
 from __future__ import annotations
 
@@ -44,32 +44,34 @@ class Fault:
     reason: str
 
     def sentence(self) -> str:
-        """The reason, with the name before it where it does not say so itself."""
+        """Return the reason, with the name before it where it does not say so itself."""
         return self.reason if self.reason.startswith(self.name) else f"{self.name}: {self.reason}"
 
 
-Found = Iterator[Sequence | Fault]
+SequenceStream = Iterator[Sequence | Fault]
 
 
 def medium_tracks(
     medium: str,
-    points: Skeleton,
+    skeleton: Skeleton,
     size_px: tuple[int, int],
     fps: float,
     xy: NDArray[np.floating],
     confidence: NDArray[np.floating],
     z: NDArray[np.floating] | None = None,
 ) -> MediumTracks:
-    """Tracks of whole sequences: xy (M, T, K, 2) pixels, NaN = not seen, and confidence (M, T, K), one row a person.
+    """Make tracks of whole sequences, one person a row.
 
-    z (M, T, K) is the depth in pixels, where there is one.
+    xy          (M, T, K, 2) pixels, NaN = not seen.
+    confidence  (M, T, K), 0..1.
+    z           (M, T, K) depth in pixels, where there is one.
 
     A frame in which nothing of a person is seen has no pose; somebody who is never seen has no track.
     """
     seen = ~np.isnan(xy).any(-1)
     xy = np.where(seen[..., None], xy, np.nan).astype(np.float32)
     deep = None if z is None else np.where(seen, z, np.nan).astype(np.float32)
-    sure = np.where(seen, np.clip(confidence, 0, 1), 0).astype(np.float32)
+    masked = np.where(seen, np.clip(confidence, 0, 1), 0).astype(np.float32)
     tracks = []
     for person in range(len(xy)):
         frame = np.flatnonzero(seen[person].any(1)).astype(np.int32)
@@ -77,16 +79,20 @@ def medium_tracks(
             state = np.full(len(frame), State.PREDICTED, np.uint8)
             depth = None if deep is None else deep[person, frame]
             tracks.append(
-                PoseTrack(points, person, frame, frame / fps, xy[person, frame], sure[person, frame], state, depth)
+                PoseTrack(skeleton, person, frame, frame / fps, xy[person, frame], masked[person, frame], state, depth)
             )
     frames = xy.shape[1]
-    return MediumTracks(medium, LABELLER, points, *size_px, frames, frames / fps, tuple(tracks))
+    return MediumTracks(medium, LABELLER, skeleton, *size_px, frames, frames / fps, tuple(tracks))
 
 
 def named_group(pattern: str | None, name: str) -> str | None:
-    """What a regular expression's groups find in a name, joined; None without a pattern.
+    """Return the groups of a regular expression in a name, joined; None without a pattern.
 
     Errors: InputError when it has no group, is none, or does not fit the name.
+
+    Examples:
+        >>> named_group(r"P(\\d+)", "S001C002P003R002A013")
+        '003'
     """
     if pattern is None:
         return None
@@ -100,7 +106,7 @@ def named_group(pattern: str | None, name: str) -> str | None:
 
 
 def read_classes(path: Path) -> list[str]:
-    """Activities, one a line, in the order of the labels. Errors: InputError for an empty list, or a name twice."""
+    """Read activities, one a line, in the order of labels. Errors: InputError for an empty list, or a name twice."""
     names = [line.strip() for line in path.read_text().splitlines() if line.strip()]
     twice = sorted({name for name in names if names.count(name) > 1})
     if not names or twice:
@@ -109,12 +115,17 @@ def read_classes(path: Path) -> list[str]:
 
 
 def skeleton_of(names: Iterable[str]) -> Skeleton:
-    """The skeleton with exactly these keypoints, in whatever order; else the largest that has no others.
+    """Return the skeleton with exactly these keypoints, in whatever order; else the largest that has no others.
 
     Errors: InputError when none fits.
+
+    Examples:
+        >>> from posemill.pose.skeleton import COCO_17
+        >>> skeleton_of([*COCO_17.keypoints, "tail"]).name
+        'coco-17'
     """
     known = set(names)
-    fitting = [points for points in SKELETONS.values() if known.issuperset(points.keypoints)]
+    fitting = [skeleton for skeleton in SKELETONS.values() if known.issuperset(skeleton.keypoints)]
     if not fitting:
         raise InputError(
             f"no skeleton has only keypoints among {', '.join(sorted(known)) or 'none'}: name them as one of "

@@ -1,11 +1,11 @@
-"""Tables of tracks, CSV or Parquet: what `posemill export csv` writes, or one table that somebody else made.
+"""Tables of tracks, CSV or Parquet: those of `posemill export csv`, or one table that somebody else made.
 
 One row a person and frame: `medium` (any name), `frame`, and for every keypoint `<name>_x` and `<name>_y` in pixels; an
 empty cell is not seen. `person` (else 0), `time_s` (else by the frame rate), `<name>_confidence` (else 1) and `state`
 may be there. What holds for a whole medium, `width_px`, `height_px`, `fps` or `frames` and `duration_s`, `activity`,
-`subject`, `camera` and `split`, is in `media.csv` beside the tables, or the same in all of its rows, or told.
+`subject`, `camera` and `split`, is in `media.csv` beside the tables, or the same in all of its rows, or a default.
 
-Where it is told which axis points up, `<name>_z` is read too: x, y and z are then places in space, in any unit,
+Where the defaults say which axis points up, `<name>_z` is read too: x, y and z are then places in space, in any unit,
 and laid into a picture with their depth kept.
 """
 
@@ -19,61 +19,65 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from posemill.errors import InputError, SkeletonError
-from posemill.ingest.datasets.sequence import LABELLER, Fault, Found, Sequence, skeleton_of
+from posemill.ingest.datasets.sequence import LABELLER, Fault, Sequence, SequenceStream, skeleton_of
 from posemill.ingest.projection import Up, VirtualCamera
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
+from posemill.store.clip_fields import CLAIMS, FIELDS
 
 if TYPE_CHECKING:
     import polars as pl
 
 KINDS = (".csv", ".parquet")
-_CLAIMS = ("activity", "subject", "camera", "split")
-_TEXT = ("medium", "labeller", "skeleton", "state", *_CLAIMS)
-_ABOUT = ("width_px", "height_px", "fps", "frames", "duration_s", *_CLAIMS)
+_TEXT = ("medium", "labeller", "skeleton", "state", *(name for name in CLAIMS if FIELDS[name].kind is str))
+_ABOUT = ("width_px", "height_px", "fps", "frames", "duration_s", *CLAIMS)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What holds for every medium where the table does not say it.
+class TableDefaults:
+    """Defaults for every medium where the table does not say it.
 
-    points  the skeleton; None = by the names of the columns.
-    up      which axis of space points up, see VirtualCamera; None = x and y are pixels, and z is not read.
+    skeleton  None = by the names of the columns.
+    up        which axis of space points up, see VirtualCamera; None = x and y are pixels, and z is not read.
     """
 
     dataset: str
     width_px: int | None = None
     height_px: int | None = None
     fps: float | None = None
-    points: Skeleton | None = None
+    skeleton: Skeleton | None = None
     up: Up | None = None
 
     @property
     def axes(self) -> str:
-        """Of the columns."""
+        """Axes of the keypoint columns: `xy`, or `xyz` with depth."""
         return "xyz" if self.up else "xy"
 
 
-def sequences(path: Path, told: Told) -> Found:
-    """Every medium of a table, or of a folder with media.csv and tracks-<skeleton>.csv (or .parquet).
+def sequences(path: Path, defaults: TableDefaults) -> SequenceStream:
+    """Read every medium of a table, or of a folder with media.csv and tracks-<skeleton>.csv (or .parquet).
 
     Errors: InputError when a table cannot be read, or lacks the columns that all rows need.
     """
     about, tables = _tables(path)
     for table in tables:
-        points = told.points or skeleton_of(name.removesuffix("_x") for name in table.columns if name.endswith("_x"))
-        wanted = ("medium", "frame", *(f"{k}_{axis}" for k in points.keypoints for axis in told.axes))
+        skeleton = defaults.skeleton or skeleton_of(
+            name.removesuffix("_x") for name in table.columns if name.endswith("_x")
+        )
+        wanted = ("medium", "frame", *(f"{k}_{axis}" for k in skeleton.keypoints for axis in defaults.axes))
         missing = [name for name in wanted if name not in table.columns]
         if missing:
-            raise InputError(f"{path}: a table of tracks of {points.name} has no column {', '.join(missing)}")
+            raise InputError(f"{path}: a table of tracks of {skeleton.name} has no column {', '.join(missing)}")
         for (name,), rows in table.group_by("medium", maintain_order=True):
             if name not in about:
-                about[str(name)] = _said(rows)
-            yield _checked(str(name), about.pop(str(name)), rows, points, told)
+                about[str(name)] = _attributes(rows)
+            yield _checked(str(name), about.pop(str(name)), rows, skeleton, defaults)
     yield from (Fault(name, "has no row in any table of tracks") for name in about)
 
 
-def _checked(name: str, about: Mapping[str, Any], rows: pl.DataFrame, points: Skeleton, told: Told) -> Sequence | Fault:
+def _checked(
+    name: str, about: Mapping[str, Any], rows: pl.DataFrame, skeleton: Skeleton, defaults: TableDefaults
+) -> Sequence | Fault:
     import polars as pl
 
     try:
@@ -82,7 +86,7 @@ def _checked(name: str, about: Mapping[str, Any], rows: pl.DataFrame, points: Sk
             raise InputError(f"{name}: its rows say different things of {', '.join(twice)}")
         if about.get("split") not in (None, "train", "test"):
             raise InputError(f"{name}: split {about['split']!r} is none of train, test")
-        tracks = _medium(name, about, rows, points, told)
+        tracks = _medium(name, about, rows, skeleton, defaults)
     except (InputError, TypeError, ValueError, KeyError, pl.exceptions.PolarsError) as exc:
         return Fault(name, str(exc).splitlines()[0])
     subject = about.get("subject")
@@ -92,40 +96,46 @@ def _checked(name: str, about: Mapping[str, Any], rows: pl.DataFrame, points: Sk
         about.get("split"),
         tracks,
         camera=about.get("camera"),
-        subject=f"{told.dataset}/{subject}" if subject else None,
+        subject=f"{defaults.dataset}/{subject}" if subject else None,
     )
 
 
-def _medium(name: str, about: Mapping[str, Any], rows: pl.DataFrame, points: Skeleton, told: Told) -> MediumTracks:
-    width, height = (about.get(side) or getattr(told, side) for side in ("width_px", "height_px"))
-    if (width is None or height is None) and told.up:
+def _medium(
+    name: str, about: Mapping[str, Any], rows: pl.DataFrame, skeleton: Skeleton, defaults: TableDefaults
+) -> MediumTracks:
+    import polars as pl
+
+    width, height = (about.get(side) or getattr(defaults, side) for side in ("width_px", "height_px"))
+    if (width is None or height is None) and defaults.up:
         width, height = VirtualCamera().width_px, VirtualCamera().height_px
     if width is None or height is None:
         raise InputError(f"{name}: nobody says how large the picture is: a column width_px and height_px, or --size")
-    fps = about.get("fps") or told.fps
-    frames = int(about.get("frames") or rows["frame"].max() + 1)
-    if fps is None and not (_timed(rows) and about.get("duration_s")):
+    fps = about.get("fps") or defaults.fps
+    frames = int(about.get("frames") or rows.select(pl.col("frame").max()).item() + 1)
+    duration_s: Any = about.get("duration_s")
+    if fps is None and not (_timed(rows) and duration_s):
         raise InputError(f"{name}: nobody says how fast it runs: a column fps, or time_s and duration_s, or --fps")
-    duration_s = about.get("duration_s") or frames / fps
+    if fps is not None:
+        duration_s = duration_s or frames / fps
     people = rows.with_columns(**{} if "person" in rows.columns else {"person": 0}).sort("person", "frame")
-    if told.up:
-        people = _laid_into(
-            VirtualCamera(width_px=int(width), height_px=int(height), up=told.up, depth="keep"), people, points
+    if defaults.up:
+        people = _projected(
+            VirtualCamera(width_px=int(width), height_px=int(height), up=defaults.up, depth="keep"), people, skeleton
         )
     tracks = tuple(
-        _track(int(person), own, points, fps, told.axes)
+        _track(int(person), own, skeleton, fps, defaults.axes)
         for (person,), own in people.group_by("person", maintain_order=True)
     )
     return MediumTracks(
-        f"{told.dataset}/{name}", LABELLER, points, int(width), int(height), frames, float(duration_s), tracks
+        f"{defaults.dataset}/{name}", LABELLER, skeleton, int(width), int(height), frames, float(duration_s), tracks
     )
 
 
-def _laid_into(camera: VirtualCamera, rows: pl.DataFrame, points: Skeleton) -> pl.DataFrame:
-    """The rows with x, y and z in the camera's pixels instead of a unit of space."""
+def _projected(camera: VirtualCamera, rows: pl.DataFrame, skeleton: Skeleton) -> pl.DataFrame:
+    """Return the rows with x, y and z in the camera's pixels instead of a unit of space."""
     import polars as pl
 
-    names = [f"{k}_{axis}" for k in points.keypoints for axis in "xyz"]
+    names = [f"{k}_{axis}" for k in skeleton.keypoints for axis in "xyz"]
     space = rows.select(pl.col(name).cast(pl.Float64) for name in names).to_numpy()
     xy, z = camera.see(space.reshape(len(rows), -1, 3))
     assert z is not None  # of a camera that keeps depth
@@ -133,27 +143,27 @@ def _laid_into(camera: VirtualCamera, rows: pl.DataFrame, points: Skeleton) -> p
     return rows.with_columns(pl.Series(name, places[:, i]) for i, name in enumerate(names))
 
 
-def _track(person: int, rows: pl.DataFrame, points: Skeleton, fps: float | None, axes: str) -> PoseTrack:
+def _track(person: int, rows: pl.DataFrame, skeleton: Skeleton, fps: float | None, axes: str) -> PoseTrack:
     import polars as pl
 
     def part(ending: str) -> Any:
-        return rows.select(pl.col(f"{k}_{ending}").cast(pl.Float32) for k in points.keypoints).to_numpy()
+        return rows.select(pl.col(f"{k}_{ending}").cast(pl.Float32) for k in skeleton.keypoints).to_numpy()
 
     xy = np.stack([part("x"), part("y")], -1)
     seen = ~np.isnan(xy).any(-1)
-    told = all(f"{k}_confidence" in rows.columns for k in points.keypoints)
-    sure = np.nan_to_num(part("confidence")) if told else seen.astype(np.float32)
+    has_confidence = all(f"{k}_confidence" in rows.columns for k in skeleton.keypoints)
+    confidence = np.nan_to_num(part("confidence")) if has_confidence else seen.astype(np.float32)
     frame = rows["frame"].cast(pl.Int32).to_numpy()
     time_s = rows["time_s"].cast(pl.Float64).to_numpy() if _timed(rows) else frame / (fps or 1.0)
     state = rows["state"].to_list() if "state" in rows.columns else ["predicted"] * len(rows)
     try:
         return PoseTrack(
-            points,
+            skeleton,
             person,
             frame,
             time_s,
             xy,
-            sure,
+            confidence,
             np.array([State[(s or "predicted").upper()] for s in state], np.uint8),
             part("z") if axes == "xyz" else None,
         )
@@ -165,14 +175,14 @@ def _timed(rows: pl.DataFrame) -> bool:
     return "time_s" in rows.columns and rows["time_s"].null_count() < len(rows)
 
 
-def _said(rows: pl.DataFrame) -> dict[str, Any]:
-    """What a table's rows say of their medium; a tuple where they do not agree."""
-    said = {key: rows[key].unique(maintain_order=True).to_list() for key in _ABOUT if key in rows.columns}
-    return {key: values[0] if len(values) == 1 else tuple(values) for key, values in said.items()}
+def _attributes(rows: pl.DataFrame) -> dict[str, Any]:
+    """Attributes that a table's rows give their medium; a tuple where they do not agree."""
+    values = {key: rows[key].unique(maintain_order=True).to_list() for key in _ABOUT if key in rows.columns}
+    return {key: listed[0] if len(listed) == 1 else tuple(listed) for key, listed in values.items()}
 
 
 def _tables(path: Path) -> tuple[dict[str, dict[str, Any]], list[pl.DataFrame]]:
-    """What is said of every medium apart from the rows, and the tables of tracks."""
+    """Attributes of every medium that are not in its rows, and the tables of tracks."""
     if path.is_file() and path.suffix in KINDS:
         return {}, [_read(path)]
     media = next((path / f"media{kind}" for kind in KINDS if (path / f"media{kind}").is_file()), None)

@@ -15,18 +15,20 @@ from sqlalchemy import Engine
 
 from posemill.errors import InputError
 from posemill.ingest.datasets.sequence import Fault, named_group
-from posemill.ingest.entry import Added, Entry, add_entries, address, printable
+from posemill.ingest.entry import Added, Entry, add_entries, file_url, printable
 from posemill.ingest.folder import entries
 from posemill.ingest.keypoints import BY, STAGE, Faulty
-from posemill.ingest.validator import Watch, told
+from posemill.ingest.validator import DatasetValidator, listed
 from posemill.store import catalog
 from posemill.store.media import MediaStore, digest_of
 
 _SPLITS = {"train": "train", "training": "train", "val": "train", "validation": "train", "test": "test"}
 
 
-def found(path: Path, *, dataset: str, subject: str | None = None) -> list[Entry]:
-    """What a folder holds. subject: regular expression whose groups in a video's path name who is in it.
+def video_entries(path: Path, *, dataset: str, subject: str | None = None) -> list[Entry]:
+    """Return the entries of a folder of videos by class.
+
+    subject  regular expression whose groups in a video's path name the subject.
 
     Errors: InputError when it holds no video, or the expression does not fit a name.
     """
@@ -34,23 +36,23 @@ def found(path: Path, *, dataset: str, subject: str | None = None) -> list[Entry
     for entry in entries([path], activity_from_folder=True):
         parts = entry.source.split("/")[1:-2]
         split = next((_SPLITS[part.lower()] for part in parts if part.lower() in _SPLITS), None)
-        who = named_group(subject, entry.source)
-        rows.append(replace(entry, split=split, subject=f"{dataset}/{who}" if who else None))
+        name = named_group(subject, entry.source)
+        rows.append(replace(entry, split=split, subject=f"{dataset}/{name}" if name else None))
     return rows
 
 
-def look(
+def find_faults(
     rows: Iterable[Entry], classes: Iterable[str] | None = None, advance: Callable[[], object] = lambda: None
 ) -> dict[Entry, str]:
-    """The faulty ones, with the reason."""
-    watch, faults, by_name = Watch(classes=classes), dict[Entry, str](), dict[str, Entry]()
+    """Return the faulty entries, each with the reason."""
+    validator, faults, by_name = DatasetValidator(classes=classes), dict[Entry, str](), dict[str, Entry]()
     for entry in rows:
         by_name[entry.source] = entry
-        reason = _reason(entry, watch)
+        reason = _reason(entry, validator)
         if reason:
             faults[entry] = reason
         advance()
-    return faults | {by_name[name]: reason for name, reason in watch.crossing().items()}
+    return faults | {by_name[name]: reason for name, reason in validator.split_leaks().items()}
 
 
 def import_videos(
@@ -64,26 +66,29 @@ def import_videos(
     faulty: Faulty = "quarantine",
     advance: Callable[[], object] = lambda: None,
 ) -> Added:
-    """Add the sound ones, and set the others aside. Errors: InputError when they are refused, or none is sound."""
+    """Add the valid entries, and put the others into quarantine.
+
+    Errors: InputError when they are refused, or none is valid.
+    """
     rows = list(rows)
     sentences = [Fault(entry.source, reason).sentence() for entry, reason in faults.items()]
     if faults and (faulty == "refuse" or len(faults) == len(rows)):
-        raise InputError(f"{len(faults)} of {len(rows)} videos are faulty, so nothing was imported:{told(sentences)}")
+        raise InputError(f"{len(faults)} of {len(rows)} videos are faulty, so nothing was imported:{listed(sentences)}")
     with engine.begin() as connection:
         for entry, reason in faults.items():
             row = catalog.add_address(
-                connection, address(entry.path), dataset=dataset, source=entry.source, added_by=annotated_by
+                connection, file_url(entry.path), dataset=dataset, source=entry.source, added_by=annotated_by
             )
             catalog.quarantine(connection, "medium", stage=STAGE, reason=printable(reason), added_by=BY, medium_row=row)
-    sound = [entry for entry in rows if entry not in faults]
-    return add_entries(engine, store, sound, dataset=dataset, annotated_by=annotated_by, advance=advance)
+    valid = [entry for entry in rows if entry not in faults]
+    return add_entries(engine, store, valid, dataset=dataset, annotated_by=annotated_by, advance=advance)
 
 
-def _reason(entry: Entry, watch: Watch) -> str | None:
+def _reason(entry: Entry, validator: DatasetValidator) -> str | None:
     try:
         if not entry.path.stat().st_size:
             return "it is empty"
         digest = digest_of(entry.path)
     except OSError as exc:
         return f"it cannot be read: {exc.strerror}"
-    return watch.member(entry.source, digest, entry.activity, entry.subject, entry.split)
+    return validator.check(entry.source, digest, entry.activity, entry.subject, entry.split)

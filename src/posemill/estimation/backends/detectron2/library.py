@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.estimation.fingerprint import pose_code
 from posemill.estimation.types import Pose
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
@@ -39,6 +40,7 @@ class Detectron2Library:
             "backend": "detectron2",
             "detectron2": self._version,
             "checkpoint": self._weights,
+            "code": pose_code(__name__),
             "checkpoint_sha256": None,
             "skeleton": self.skeleton.name,
             "long_edge_px": self._params.long_edge_px,

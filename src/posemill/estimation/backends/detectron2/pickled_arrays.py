@@ -30,7 +30,7 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def read_arrays(path: Path) -> Any:
-    """What the pickle holds: dictionaries, lists, texts, numbers and numpy arrays. CheckpointError for all else."""
+    """Read a pickle of dictionaries, lists, texts, numbers and numpy arrays. CheckpointError for all else."""
     try:
         with path.open("rb") as file:
             return _ArraysOnly(file, encoding="latin1").load()

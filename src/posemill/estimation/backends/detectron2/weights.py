@@ -52,7 +52,7 @@ def load(params: LabelParams) -> PoseBackend:
     """
     path = Path(params.checkpoint)
     if path.suffix == ".pkl" and path.is_file():
-        return KeypointRcnn("detectron2", read_zoo(path, params), params)
+        return KeypointRcnn("detectron2", read_zoo(path, params), params, __name__)
     if find_spec("detectron2") is None:
         raise CheckpointError(
             f"no checkpoint {params.checkpoint}: label.checkpoint should be the file model_final_*.pkl of Detectron2's "
@@ -94,7 +94,7 @@ def to_torchvision(arrays: dict[str, Any], path: Path) -> dict[str, Tensor]:
 
 
 def torchvision_name(name: str, path: Path) -> str:
-    """What torchvision calls it; CheckpointError for a name that Detectron2's keypoint model does not have."""
+    """Return torchvision's name of a weight; CheckpointError for one that Detectron2's keypoint model lacks."""
     for pattern, other in _NAMES:
         if match := re.fullmatch(pattern, name):
             return re.sub(r"<(\d)([-+*\d]+)>", _count, match.expand(other))

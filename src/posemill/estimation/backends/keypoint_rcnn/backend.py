@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError, Unavailable
+from posemill.estimation.fingerprint import pose_code
 from posemill.estimation.runtimes.graph_file import checked
 from posemill.estimation.threaded import ThreadedBackend
 from posemill.estimation.types import Pose, PoseBackend
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 OFFICIAL = "official"
 _UNCHOSEN = "posenet"  # the default of label.checkpoint, which is no file of this network
-_CODE = ("backend.py", "network.py", "../detectron2/weights.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +87,16 @@ def download(cache: Path) -> Path:
 
 
 class KeypointRcnn(ThreadedBackend):
-    """See PoseBackend. PyTorch runs it, one picture at a time; a keypoint's confidence is the sigmoid of its peak."""
+    """See PoseBackend. PyTorch runs it, one picture at a time; a keypoint's confidence is the sigmoid of its peak.
+
+    module  the one that loads the weights, whose code counts in `describe`.
+    """
 
     skeleton = COCO_17
 
-    def __init__(self, name: str, checkpoint: RcnnCheckpoint, params: LabelParams) -> None:
+    def __init__(self, name: str, checkpoint: RcnnCheckpoint, params: LabelParams, module: str = __name__) -> None:
         super().__init__(threads=1)  # PyTorch has threads of its own
-        self._name, self._checkpoint, self._params = name, checkpoint, params
+        self._name, self._checkpoint, self._params, self._module = name, checkpoint, params, module
 
     def describe(self) -> dict[str, Any]:
         """See PoseBackend."""
@@ -105,7 +107,7 @@ class KeypointRcnn(ThreadedBackend):
             "torchvision": str(torchvision.__version__),
             "checkpoint": self._checkpoint.name,
             "checkpoint_sha256": self._checkpoint.sha256,
-            "code": _digest_of_code(),
+            "code": pose_code(self._module),
             "runtime": "eager",
             "skeleton": self.skeleton.name,
             "long_edge_px": self._params.long_edge_px,
@@ -113,7 +115,7 @@ class KeypointRcnn(ThreadedBackend):
             "keypoint_threshold": self._params.keypoint_threshold,
         }
 
-    def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
+    def _pose_image(self, image: NDArray[np.uint8]) -> list[Pose]:
         import torch
 
         picture = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255
@@ -127,8 +129,3 @@ class KeypointRcnn(ThreadedBackend):
         seen = confidence >= max(self._params.keypoint_threshold, 1e-6)
         xy = np.where(seen[:, None], points[:, :2], np.float32("nan")).astype(np.float32)
         return Pose(xy, np.where(seen, confidence, np.float32(0)), float(score))
-
-
-def _digest_of_code() -> str:
-    files = (Path(__file__).parent / name for name in _CODE)
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]

@@ -1,13 +1,12 @@
-"""MoveNet as a pose backend: the surest and most central person of a picture, small and quick.
+"""MoveNet as a pose backend: the most confident and most central person of a picture, small and quick.
 
 The published demonstration crops around the last frame's person. Here a picture is answered for itself, so that equal
-pictures give equal poses whatever came before them and however a video is cut up: the network looks at the whole
-picture, then at the crop around whom it found there, and the surer of both poses is kept.
+pictures give equal poses whatever came before them and however a video is cut up: the network runs on the whole
+picture, then on the crop around whom it found there, and the more confident of both poses is kept.
 """
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError
-from posemill.estimation import postprocess
+from posemill.estimation.fingerprint import pose_code
+from posemill.estimation.postprocess import mask_out_of_frame
 from posemill.estimation.runtimes import graphs
 from posemill.estimation.runtimes.graph_file import WEIGHTS, GraphFile, find_graph_file
 from posemill.estimation.threaded import ThreadedBackend
@@ -42,14 +42,14 @@ def load(params: LabelParams) -> PoseBackend:
 
 
 class MoveNet:
-    """The network in a file, looking at a square of a picture. May be used by `params.threads` threads at a time."""
+    """The network in a file, run on a square of a picture. May be used by `params.threads` threads at a time."""
 
     def __init__(self, path: Path, params: LabelParams) -> None:
         self._side = input_side(path)
         self._graph = graphs.open_graph(path, params.runtime, params.threads, params.precision)
 
-    def look(self, image: NDArray[np.uint8], box: Box) -> NDArray[np.float32]:
-        """(17, 3): x, y in pixels of the picture, confidence; of the surest and most central person in the square."""
+    def pose(self, image: NDArray[np.uint8], box: Box) -> NDArray[np.float32]:
+        """Pose the most confident and central person in the square: (17, 3) x, y, confidence; pixels of the picture."""
         (fields,) = self._graph(network_input(image, box, self._side))
         person = decode(fields[0])
         person[:, :2] = person[:, :2] * box[2] + box[:2]
@@ -60,7 +60,7 @@ class MoveNetBackend(ThreadedBackend):
     """See PoseBackend: nobody or one person in each picture.
 
     The size of the input is the network's, so `long_edge_px` has no meaning here; nor have `force_complete`, since
-    every keypoint is answered, and the seeds and the second look of OpenPifPaf's decoder.
+    every keypoint is answered, and the seeds and the rotation fallback of OpenPifPaf.
     """
 
     skeleton = COCO_17
@@ -77,7 +77,7 @@ class MoveNetBackend(ThreadedBackend):
             "backend": "movenet",
             "checkpoint": self._network.name,
             "checkpoint_sha256": self._network.sha256,
-            "code": digest_of_code(),
+            "code": pose_code(__name__),
             "runtime": params.runtime,
             "precision": params.precision,
             "skeleton": self.skeleton.name,
@@ -85,20 +85,21 @@ class MoveNetBackend(ThreadedBackend):
             "keypoint_threshold": params.keypoint_threshold,
         }
 
-    def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
-        found = self._movenet.look(image, whole(image))
+    def _pose_image(self, image: NDArray[np.uint8]) -> list[Pose]:
+        found = self._movenet.pose(image, whole(image))
         box = crop_around(found, image)
         if box is not None:
-            nearer = self._movenet.look(image, box)
+            nearer = self._movenet.pose(image, box)
             found = max(found, nearer, key=lambda person: float(person[:, 2].mean()))
-        pose = postprocess.pose(found[:, :2], found[:, 2], image, self._params.keypoint_threshold)
+        pose = mask_out_of_frame(found[:, :2], found[:, 2], image, self._params.keypoint_threshold)
         return [pose] if pose.person_confidence >= self._params.instance_threshold else []
 
 
 def decode(fields: NDArray[np.float32]) -> NDArray[np.float32]:
     """(86, h, w) heads to (17, 3): x, y in 0..1 of the sides, confidence. Heads: logits, and vectors (y, x) in cells.
 
-    The centre is the surest one near the middle; heat counts by how near it is to where the centre expects a keypoint.
+    The centre is the most confident one near the middle; heat is weighted by its distance from where the centre
+    expects a keypoint.
     """
     heat, centre, expected, within = np.split(fields, np.cumsum(HEADS)[:-1])
     height, width = heat.shape[1:]
@@ -175,9 +176,3 @@ def input_side(path: Path) -> int:
             f"has {shapes}"
         )
     return side
-
-
-def digest_of_code() -> str:
-    """Of the modules that keypoints depend on, beside the weights."""
-    modules = (Path(str(graphs.__file__)), Path(str(postprocess.__file__)), Path(__file__))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in modules)).hexdigest()[:16]

@@ -1,11 +1,9 @@
-"""The pose backend: picture, network, decoder, poses in the picture's own pixels."""
+"""OpenPifPaf as a pose backend: preprocessing, network, decoder, poses in the picture's own pixels."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,35 +13,19 @@ from numpy.typing import NDArray
 from posemill.estimation.backends.openpifpaf.checkpoints import Checkpoint
 from posemill.estimation.backends.openpifpaf.decoder import Decoder, Thresholds
 from posemill.estimation.backends.openpifpaf.operators import openpifpaf_version
+from posemill.estimation.fingerprint import pose_code
+from posemill.estimation.postprocess import mask_out_of_frame
 from posemill.estimation.prefetch import mapped
 from posemill.estimation.runtimes import Network, load_runtime
-from posemill.estimation.tta.rotation import View, nms, smaller
+from posemill.estimation.tta.rotation import RotatedView, with_rotation_fallback
 from posemill.estimation.types import Pose
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
 
-BORDER = 0.02  # a keypoint this far outside the picture (of its longer side) is a guess about what nobody can see
 AHEAD = 2  # pictures that wait for each worker, so that none is idle
 
-_ROOT = Path(__file__).parents[2]
-_NETWORK_CODE = (  # computes fields
-    "backends/posenet/network.py",
-    "backends/openpifpaf/fields.py",
-    "backends/openpifpaf/network.py",
-    "backends/openpifpaf/shuffles.py",
-)
-_POSE_CODE = (
-    *_NETWORK_CODE,
-    "preprocess.py",
-    "tta/rotation.py",
-    "region.py",
-    "backends/openpifpaf/backend.py",
-    "backends/openpifpaf/decoder.py",
-    "backends/openpifpaf/heads.py",
-    "runtimes/eager.py",
-    "runtimes/openvino.py",
-    "runtimes/onnxruntime.py",
-)
+_CODE = "posemill.estimation.backends.openpifpaf"  # the package: its code that reads weights counts too
+_NETWORK = "posemill.estimation.backends.openpifpaf.network"  # the code that an exported network is made of
 
 
 class OpenPifPafBackend:
@@ -53,7 +35,7 @@ class OpenPifPafBackend:
 
     def __init__(self, checkpoint: Checkpoint, params: LabelParams, cache: Path) -> None:
         self._params, self._checkpoint = params, checkpoint
-        network = Network(checkpoint.sha256 + _digest_of(_NETWORK_CODE), lambda: _module(checkpoint))
+        network = Network(checkpoint.sha256 + pose_code(_NETWORK), lambda: _module(checkpoint))
         self._runtime = load_runtime(params.runtime, network, cache / "networks", params.threads, params.precision)
         thresholds = Thresholds(
             params.force_complete, params.instance_threshold, params.keypoint_threshold, params.seed_threshold
@@ -69,7 +51,7 @@ class OpenPifPafBackend:
             "openpifpaf": openpifpaf_version(),
             "checkpoint": self._checkpoint.name,
             "checkpoint_sha256": self._checkpoint.sha256,
-            "code": _digest_of(_POSE_CODE),
+            "code": pose_code(_CODE),
             "runtime": params.runtime,
             "precision": params.precision,
             "skeleton": self.skeleton.name,
@@ -86,42 +68,23 @@ class OpenPifPafBackend:
         return list(self.stream(images))
 
     def stream(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[list[Pose]]:
-        """See engine.StreamingBackend."""
-        return mapped(self._pool, self._found, images, AHEAD * self._runtime.workers)
+        """See StreamingBackend."""
+        return mapped(self._pool, self._pose_image, images, AHEAD * self._runtime.workers)
 
-    def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
-        long_edge_px = self._params.long_edge_px
-        found = self._look(View(image, 0, long_edge_px))
-        if self._params.rotation_fallback_threshold and all(
-            pose.person_confidence < self._params.rotation_fallback_threshold for pose in found
-        ):
-            turned = [self._look(View(image, quarter_turns, smaller(long_edge_px))) for quarter_turns in (1, 3)]
-            found = nms([*found, *turned[0], *turned[1]])
-        return found
+    def _pose_image(self, image: NDArray[np.uint8]) -> list[Pose]:
+        params = self._params
+        return with_rotation_fallback(image, params.long_edge_px, params.rotation_fallback_threshold, self._look)
 
-    def _look(self, view: View) -> list[Pose]:
+    def _look(self, view: RotatedView) -> list[Pose]:
         fields = self._runtime(view.network_input())
         return [self._pose(points, confidence, view) for points, confidence in self._decode(fields)]
 
-    def _pose(self, points: NDArray[np.float32], confidence: float, view: View) -> Pose:
-        """Keypoints that are not sure enough, or outside the picture, are not seen."""
-        xy = view.back(points[:, :2])
-        sure = points[:, 2].clip(0, 1).astype(np.float32)
-        last = np.array([view.image.shape[1] - 1, view.image.shape[0] - 1], np.float32)
-        margin = BORDER * float(last.max())
-        seen = (sure > 0) & (sure >= self._params.keypoint_threshold)
-        seen &= (xy >= -margin).all(-1) & (xy <= last + margin).all(-1)
-        xy = np.where(seen[:, None], xy.clip(0, last), np.float32("nan"))
-        return Pose(xy.astype(np.float32), np.where(seen, sure, np.float32(0)), min(1.0, max(0.0, confidence)))
+    def _pose(self, points: NDArray[np.float32], confidence: float, view: RotatedView) -> Pose:
+        xy, threshold = view.to_image(points[:, :2]), self._params.keypoint_threshold
+        return mask_out_of_frame(xy, points[:, 2].astype(np.float32), view.image, threshold, confidence)
 
 
 def _module(checkpoint: Checkpoint) -> Any:
     from posemill.estimation.backends.openpifpaf.network import from_bytes
 
     return from_bytes(checkpoint.shell)
-
-
-@cache
-def _digest_of(code: tuple[str, ...]) -> str:
-    """Of modules in labelling: neither a kept network nor keypoints outlive a change of what made them."""
-    return hashlib.sha256(b"".join((_ROOT / name).read_bytes() for name in code)).hexdigest()[:16]

@@ -15,26 +15,26 @@ from numpy.typing import NDArray
 from posemill.estimation.backends.openpifpaf.heads import Heads
 from posemill.estimation.backends.openpifpaf.operators import CifCaf, CifSeeds, Suppression
 
-Person = tuple[NDArray[np.float32], float]
+DecodedPose = tuple[NDArray[np.float32], float]
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """What the decoder keeps. With `force_complete` all keypoints of a person are placed, however unsure."""
+    """Thresholds of the decoder. With `force_complete` all keypoints of a person are placed, however unsure."""
 
     force_complete: bool
     instance: float
     keypoint: float
     seed: float
 
-    _turn: ClassVar[threading.Condition] = threading.Condition()
+    _condition: ClassVar[threading.Condition] = threading.Condition()
     _set: ClassVar[list[Any]] = [None, 0]  # the thresholds in force, and how many decode with them
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
         """Decode inside this block only, and end it soon: those with other thresholds wait until nobody is inside."""
-        with self._turn:
-            self._turn.wait_for(lambda: self._set[1] == 0 or self._set[0] == self)
+        with self._condition:
+            self._condition.wait_for(lambda: self._set[1] == 0 or self._set[0] == self)
             if self._set[0] != self:
                 self._apply()
                 self._set[0] = self
@@ -42,9 +42,9 @@ class Thresholds:
         try:
             yield
         finally:
-            with self._turn:
+            with self._condition:
                 self._set[1] -= 1
-                self._turn.notify_all()
+                self._condition.notify_all()
 
     def _apply(self) -> None:
         CifCaf.set_force_complete(self.force_complete)
@@ -62,8 +62,8 @@ class Decoder:
         self._heads, self._thresholds = heads, thresholds
         self._edges, self._weights = torch.tensor(heads.edges), np.array(heads.weights)
 
-    def __call__(self, fields: list[NDArray[np.float32]]) -> list[Person]:
-        """(K, 3) x, y in pixels of the network's input and confidence, and the person's own; surest first."""
+    def __call__(self, fields: list[NDArray[np.float32]]) -> list[DecodedPose]:
+        """(K, 3) x, y in pixels of the network's input and confidence, and the person's own; most confident first."""
         cif, caf = (torch.from_numpy(field) for field in fields[:2])
         # a used decoder adds a running number to its buffers, so that keypoints would depend on what it saw before
         decoder = CifCaf(len(cif), self._edges)

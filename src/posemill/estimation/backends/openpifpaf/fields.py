@@ -1,4 +1,4 @@
-"""PoseNet as an OpenPifPaf network: its fields, said in the terms of CIF and CAF for OpenPifPaf's own decoder.
+"""PoseNet as an OpenPifPaf network: its fields as CIF and CAF for OpenPifPaf's own decoder.
 
 A composite field holds, for every cell, a confidence, the keypoint (CIF) or the two keypoints (CAF) that the cell
 votes for, and their sizes; all in cells. PoseNet gives the same: heat and offsets point to keypoints, displacements
@@ -47,7 +47,7 @@ class PoseNetBase(openpifpaf.network.basenetworks.BaseNetwork):  # type: ignore[
 
 
 class _Votes:
-    """What every cell of the raw fields (B, 115, h, w) votes for, in cells.
+    """Votes of every cell of the raw fields (B, 115, h, w), in cells.
 
     heat               (B, 17, h, w) 0..1.
     keypoint           (B, 17, 2, h, w) x, y of the keypoint near the cell.
@@ -77,7 +77,7 @@ class _Votes:
 
 
 class PoseNetHead(openpifpaf.network.heads.HeadNetwork):  # type: ignore[misc]
-    """What the CIF and the CAF head share: the size of a keypoint, from the longest edge that meets there."""
+    """Shared base of the CIF and CAF heads: the size of a keypoint, from the longest edge that meets there."""
 
     def __init__(self, meta: Any) -> None:
         super().__init__(meta, FIELDS)

@@ -1,4 +1,4 @@
-"""What the decoder must know of a network, known without loading the network."""
+"""Head metadata for the decoder, known without loading the network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Heads:
 
     strides  pixels of the input a cell of each.
     edges    (from, to) positions of keypoints, one pair a field of the CAF head.
-    weights  of the surest, second surest ... keypoint in a person's confidence; they add up to 1.
+    weights  of the most confident, second most confident ... keypoint in a person's confidence; they add up to 1.
     """
 
     strides: tuple[int, int]
@@ -33,6 +33,6 @@ class Heads:
         )
 
 
-# As OpenPifPaf weighs COCO's keypoints: the three surest count three times.
+# As OpenPifPaf weighs COCO's keypoints: the three most confident count three times.
 _WEIGHTS = (3.0,) * 3 + (1.0,) * (KEYPOINTS - 3)
 POSENET_HEADS = Heads((STRIDE, STRIDE), TREE, tuple(weight / sum(_WEIGHTS) for weight in _WEIGHTS))

@@ -1,16 +1,15 @@
-"""The pose backend: picture, graph, decoder, poses in the picture's own pixels."""
+"""OpenPose as a pose backend: preprocessing, graph, decoder, poses in the picture's own pixels."""
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.estimation import postprocess
-from posemill.estimation.backends.openpose import decoder, layouts, peaks
+from posemill.estimation.backends.openpose import decoder, layouts
+from posemill.estimation.fingerprint import pose_code
+from posemill.estimation.postprocess import mask_out_of_frame
 from posemill.estimation.runtimes import graphs
 from posemill.estimation.runtimes.graph_file import GraphFile
 from posemill.estimation.threaded import ThreadedBackend
@@ -19,14 +18,15 @@ from posemill.params.label import LabelParams
 
 STRIDE, MULTIPLE = 8, 16  # pixels of the input for a cell; sides that every pooling divides evenly
 GREY = 128
+_CODE = "posemill.estimation.backends.openpose"  # the package: its code that reads weights counts too
 
 
 class OpenPoseBackend(ThreadedBackend):
     """See PoseBackend.
 
     The longer side becomes `params.long_edge_px`, rounded down to a multiple of 16. Keypoints that the picture does not
-    show are not guessed, so `force_complete` has no meaning here; nor have the seeds of OpenPifPaf's decoder and its
-    second look at people who lie.
+    show are not guessed, so `force_complete` has no meaning here; nor have the seeds of OpenPifPaf's decoder and the
+    rotation fallback for people who lie.
     """
 
     def __init__(self, network: GraphFile, params: LabelParams) -> None:
@@ -44,7 +44,7 @@ class OpenPoseBackend(ThreadedBackend):
             "backend": "openpose",
             "checkpoint": self._network.name,
             "checkpoint_sha256": self._network.sha256,
-            "code": _digest_of_code(),
+            "code": pose_code(_CODE),
             "runtime": params.runtime,
             "precision": params.precision,
             "skeleton": self.skeleton.name,
@@ -53,13 +53,13 @@ class OpenPoseBackend(ThreadedBackend):
             "keypoint_threshold": params.keypoint_threshold,
         }
 
-    def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
+    def _pose_image(self, image: NDArray[np.uint8]) -> list[Pose]:
         picture, scale = network_input(image, self._params.long_edge_px)
         (fields,) = self._graph(picture)
         people = decoder.decode(fields[0], self._layout)
         people[..., :2] = ((people[..., :2] + 0.5) * STRIDE) / scale - 0.5  # middles of cells and of pixels
         poses = (
-            postprocess.pose(person[:, :2], person[:, 2], image, self._params.keypoint_threshold) for person in people
+            mask_out_of_frame(person[:, :2], person[:, 2], image, self._params.keypoint_threshold) for person in people
         )
         return [pose for pose in poses if pose.person_confidence >= self._params.instance_threshold]
 
@@ -77,9 +77,3 @@ def network_input(image: NDArray[np.uint8], long_edge_px: int) -> tuple[NDArray[
     picture = np.full((1, 3, *sides), GREY, np.float32)
     picture[0, :, : inner[0], : inner[1]] = resized[:, :, ::-1].transpose(2, 0, 1)
     return picture, np.array([inner[1] / width, inner[0] / height])
-
-
-def _digest_of_code() -> str:
-    """Of the modules that keypoints depend on, beside the weights."""
-    modules = (Path(str(m.__file__)) for m in (decoder, layouts, peaks, graphs, postprocess))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in (*modules, Path(__file__)))).hexdigest()[:16]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError
 from posemill.estimation.backends.openpose.caffe_messages import read_description, read_weights
+from posemill.estimation.fingerprint import pose_code
 from posemill.estimation.runtimes.graph_file import GraphFile
 
 SCALE, OFFSET = 1 / 256, -0.5  # CMU's networks take pictures in -0.5..0.5; the ONNX file takes them raw as others do
@@ -27,8 +28,7 @@ def converted(found: GraphFile, cache: Path) -> GraphFile:
     """
     described = prototxt_of(found.path)
     digest = hashlib.sha256(found.sha256.encode() + described.read_bytes()).hexdigest()
-    code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-    path = cache / f"caffe-{digest[:16]}-{code[:8]}.onnx"
+    path = cache / f"caffe-{digest[:16]}-{pose_code(__name__)[:8]}.onnx"
     if not path.is_file():
         content = to_onnx(described.read_text(), found.path.read_bytes())
         part = path.with_name(f"{path.name}.{os.getpid()}.part")

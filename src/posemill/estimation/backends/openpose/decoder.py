@@ -87,7 +87,7 @@ def _sample(affinity: NDArray[np.float32], limb: NDArray[np.int64], at: NDArray[
 
 
 def assemble(peaks: Peaks, limbs: Limbs) -> list[list[int]]:
-    """Numbers of the peaks of every person. The surest limbs decide first; nobody gets a second of one keypoint."""
+    """Assemble peaks to people by limbs, the most confident first; nobody gets a second peak of one keypoint."""
     owner: dict[int, dict[int, int]] = {}  # peak -> person, who has a peak for each of their keypoints
     order = np.argsort(-limbs.affinity, kind="stable")
     pairs = np.stack([limbs.first[order], limbs.second[order]], 1).tolist()

@@ -1,4 +1,4 @@
-"""What the channels of OpenPose's body networks mean, by name; a network's layout is known by their number.
+"""Channel layouts of OpenPose's body networks; a network's layout is known by their number.
 
 Every layout: a heat map for each keypoint in the skeleton's order, one for the background, then part affinity fields,
 two channels (x, y) for each limb, pointing from its first keypoint to its second.

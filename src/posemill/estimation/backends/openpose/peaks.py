@@ -1,4 +1,4 @@
-"""Where heat maps have their peaks, finer than their cells."""
+"""Peaks of heat maps with sub-cell accuracy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BEFORE = ((-1, -1), (-1, 0), (-1, 1), (0, -1))  # neighbours that come first; t
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Peaks:
-    """Candidates for keypoints, sorted by keypoint, the surest first.
+    """Candidates for keypoints, sorted by keypoint, the most confident first.
 
     keypoint    (N,) int64 number of the keypoint.
     xy          (N, 2) float32, cells; 0 is the middle of the first cell.

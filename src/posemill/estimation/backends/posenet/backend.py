@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,18 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.estimation.backends.posenet.checkpoints import PoseNetCheckpoint, find_checkpoint
-from posemill.estimation.backends.posenet.decoder import Person, decode_many, decode_one
+from posemill.estimation.backends.posenet.decoder import DecodedPose, decode_many, decode_one
 from posemill.estimation.backends.posenet.fields import read_fields
+from posemill.estimation.fingerprint import pose_code
+from posemill.estimation.postprocess import mask_out_of_frame
 from posemill.estimation.preprocess import Placement
 from posemill.estimation.runtimes import Network, load_runtime
 from posemill.estimation.threaded import ThreadedBackend
-from posemill.estimation.tta.rotation import View, nms, smaller
+from posemill.estimation.tta.rotation import RotatedView, with_rotation_fallback
 from posemill.estimation.types import Pose, PoseBackend
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
 from posemill.settings import Settings
 
-BORDER = 0.02  # a keypoint this far outside the picture (of its longer side) is a guess about what nobody can see
+_NETWORK = "posemill.estimation.backends.posenet.checkpoints"  # the code that an exported network is made of
 
 
 def load(params: LabelParams) -> PoseBackend:
@@ -51,7 +51,7 @@ class PoseNetBackend(ThreadedBackend):
 
     def __init__(self, checkpoint: PoseNetCheckpoint, params: LabelParams, cache: Path, one: bool) -> None:
         self._checkpoint, self._params, self._one_person = checkpoint, params, one
-        network = Network(checkpoint.sha256 + _digest_of(_NETWORK), checkpoint.module)
+        network = Network(checkpoint.sha256 + pose_code(_NETWORK), checkpoint.module)
         self._runtime = load_runtime(params.runtime, network, cache / "networks", params.threads, params.precision)
         super().__init__(self._runtime.workers)
 
@@ -62,7 +62,7 @@ class PoseNetBackend(ThreadedBackend):
             "backend": "posenet-one" if self._one_person else "posenet",
             "checkpoint": self._checkpoint.name,
             "checkpoint_sha256": self._checkpoint.sha256,
-            "code": _digest_of(_POSES),
+            "code": pose_code(__name__),
             "runtime": params.runtime,
             "precision": params.precision,
             "skeleton": self.skeleton.name,
@@ -73,16 +73,11 @@ class PoseNetBackend(ThreadedBackend):
             "rotation_fallback_threshold": params.rotation_fallback_threshold,
         }
 
-    def _found(self, image: NDArray[np.uint8]) -> list[Pose]:
-        long_edge_px = self._params.long_edge_px
-        found = self._look(View(image, 0, long_edge_px))
-        enough = self._params.rotation_fallback_threshold
-        if self._one_person or enough == 0 or any(pose.person_confidence >= enough for pose in found):
-            return found
-        turned = [self._look(View(image, quarter_turns, smaller(long_edge_px))) for quarter_turns in (1, 3)]
-        return nms([*found, *turned[0], *turned[1]])
+    def _pose_image(self, image: NDArray[np.uint8]) -> list[Pose]:
+        threshold = 0.0 if self._one_person else self._params.rotation_fallback_threshold
+        return with_rotation_fallback(image, self._params.long_edge_px, threshold, self._look)
 
-    def _look(self, view: View) -> list[Pose]:
+    def _look(self, view: RotatedView) -> list[Pose]:
         view.placement = _fitting(view.placement, self._checkpoint.multiple)
         (raw,) = self._runtime(view.network_input())
         fields = read_fields(raw, _stride(view.placement, raw))
@@ -93,16 +88,9 @@ class PoseNetBackend(ThreadedBackend):
         sure = [person for person in found if person.person_confidence >= self._params.instance_threshold]
         return [self._pose(person, view) for person in sure]
 
-    def _pose(self, person: Person, view: View) -> Pose:
-        """Keypoints that are not sure enough, or outside the picture, are not seen."""
-        xy = view.back(person.xy)
-        last = np.array([view.image.shape[1] - 1, view.image.shape[0] - 1], np.float32)
-        margin = BORDER * float(last.max())
-        seen = (xy >= -margin).all(-1) & (xy <= last + margin).all(-1)
-        seen &= (person.confidence > 0) & (person.confidence >= self._params.keypoint_threshold)
-        xy = np.where(seen[:, None], xy.clip(0, last), np.float32("nan")).astype(np.float32)
-        confidence = np.where(seen, person.confidence, 0).astype(np.float32)
-        return Pose(xy, confidence, min(1.0, person.person_confidence))
+    def _pose(self, person: DecodedPose, view: RotatedView) -> Pose:
+        xy, threshold = view.to_image(person.xy), self._params.keypoint_threshold
+        return mask_out_of_frame(xy, person.confidence, view.image, threshold, person.person_confidence)
 
 
 def _fitting(placement: Placement, multiple: int) -> Placement:
@@ -115,23 +103,3 @@ def _stride(placement: Placement, raw: NDArray[np.float32]) -> int:
     """Pixels a cell: cells lie on both borders."""
     cells = max(1, int(raw.shape[2]) - 1)
     return round((placement.sides[1] - 1) / cells)
-
-
-_NETWORK = ("network", "resnet", "checkpoints", "tfjs")
-_POSES = (
-    *_NETWORK,
-    "backend",
-    "decoder",
-    "fields",
-    "../../preprocess",
-    "../../tta/rotation",
-    "../../runtimes/eager",
-    "../../runtimes/openvino",
-    "../../runtimes/onnxruntime",
-)
-
-
-def _digest_of(modules: Sequence[str]) -> str:
-    """Of the code that poses come from: a kept network or pose must not outlive a change of it."""
-    files = (Path(__file__).parent / f"{name}.py" for name in modules)
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]

@@ -18,7 +18,7 @@ EMBEDDED = "posenet"
 
 @dataclass(frozen=True, slots=True)
 class PoseNetCheckpoint:
-    """What identifies the weights, and how the network is made of them.
+    """Weights with their identity, and the way to build the network from them.
 
     sha256    of the file; of a TensorFlow.js model, of its JSON followed by its weight files.
     module    makes the network: (1, H, W, 3) uint8 RGB to raw fields (1, 115, h, w); see posenet.PoseNet.

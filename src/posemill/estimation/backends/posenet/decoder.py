@@ -50,7 +50,7 @@ SAME_PERSON = 0.4  # OKS from which two grown poses are one person
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Person:
+class DecodedPose:
     """xy (17, 2) pixels of the network's input; confidence (17,) 0..1; person_confidence 0..1."""
 
     xy: Floats
@@ -58,8 +58,12 @@ class Person:
     person_confidence: float
 
 
-def decode_many(fields: Fields, seed: float, instance: float) -> list[Person]:
-    """Everybody, surest first. `seed`: heat of a person's first keypoint; `instance`: people less sure are left out."""
+def decode_many(fields: Fields, seed: float, instance: float) -> list[DecodedPose]:
+    """Decode everybody, the most confident first.
+
+    seed      heat of a person's first keypoint.
+    instance  people of less confidence are left out.
+    """
     keypoint, cells = seeds(fields.heat, seed, MOST_SEEDS)
     if not len(keypoint):
         return []
@@ -68,7 +72,7 @@ def decode_many(fields: Fields, seed: float, instance: float) -> list[Person]:
     return [p for p in _people(xy, confidence) if p.person_confidence >= instance]
 
 
-def decode_one(fields: Fields) -> Person:
+def decode_one(fields: Fields) -> DecodedPose:
     """One person from the hottest cell of every keypoint; right only where one person is in the picture."""
     flat = fields.heat.reshape(KEYPOINTS, -1)
     y, x = np.divmod(flat.argmax(1), fields.heat.shape[2])
@@ -76,7 +80,7 @@ def decode_one(fields: Fields) -> Person:
     xy = np.stack([x, y], -1) * np.float32(fields.stride)
     xy, *_ = vote(fields, every, xy, SPREADS)
     confidence = flat.max(1)
-    return Person(xy, confidence, _sure(confidence[None])[0])
+    return DecodedPose(xy, confidence, _person_confidence(confidence[None])[0])
 
 
 def _orders() -> tuple[Ints, Ints, Ints]:
@@ -109,38 +113,38 @@ def _grow(fields: Fields, root: Ints, start: Floats) -> Floats:
     weights = np.zeros((len(root), KEYPOINTS, AROUND), np.float32)
     rows, columns = np.zeros((2, *weights.shape), np.int64)
 
-    def settle(keypoint: Ints, place: Floats) -> None:
+    def place_at(keypoint: Ints, position: Floats) -> None:
         at = count, keypoint
-        xy[at], weights[at], rows[at], columns[at] = vote(fields, keypoint, place, SPREADS)
+        xy[at], weights[at], rows[at], columns[at] = vote(fields, keypoint, position, SPREADS)
 
-    settle(root, start)
+    place_at(root, start)
     for step in range(EDGES):
         here, there, by = _FROM[root, step], _TO[root, step], _BY[root, step]
         weight, y, x = weights[count, here], rows[count, here], columns[count, here]
         move = (weight[..., None] * fields.displacement[by[:, None], y, x]).sum(1)
-        settle(there, xy[count, here] + move)
+        place_at(there, xy[count, here] + move)
     return xy
 
 
-def _sure(confidence: Floats) -> list[float]:
-    """Of every person (N, 17): the mean in which the three surest keypoints count three times."""
+def _person_confidence(confidence: Floats) -> list[float]:
+    """Person confidence of (N, 17): the mean in which the three most confident keypoints count three times."""
     ranked = -np.sort(-confidence, axis=1)
     weight = np.where(np.arange(KEYPOINTS) < 3, 3.0, 1.0)
     return [float(v) for v in (ranked * weight).sum(1) / weight.sum()]
 
 
-def _people(xy: Floats, confidence: Floats) -> list[Person]:
-    """Poses (N, 17, 2), surest first; one that agrees with a surer one is the same person seen from another seed.
+def _people(xy: Floats, confidence: Floats) -> list[DecodedPose]:
+    """Poses (N, 17, 2), most confident first; one that agrees with a better one is the same person from another seed.
 
-    A keypoint that a surer person has already says nothing for a second one: most ghosts are made of others' limbs.
+    A keypoint that a better person has already does not count for a second one: most ghosts are others' limbs.
     """
     area = np.maximum(box_area(xy), 1).astype(np.float32)
     free = np.ones(confidence.shape, bool)
     left, found = np.arange(len(xy)), []
     while len(left):
-        sure = np.array(_sure(confidence[left] * free[left]), np.float32)
+        sure = np.array(_person_confidence(confidence[left] * free[left]), np.float32)
         best = left[int(sure.argmax())]
-        found.append(Person(xy[best], confidence[best], float(sure.max())))
+        found.append(DecodedPose(xy[best], confidence[best], float(sure.max())))
         other = oks(xy[left], xy[best][None], area[best : best + 1], COCO_17) < SAME_PERSON
         other[left == best] = False
         left = left[other]

@@ -55,7 +55,7 @@ def seeds(heat: Floats, threshold: float, most: int) -> tuple[Ints, Floats]:
 
 
 def vote(fields: Fields, keypoint: Ints, xy: Floats, spreads: tuple[float, ...]) -> tuple[Floats, Floats, Ints, Ints]:
-    """What the 5 × 5 cells around each position (N, 2) say of where its keypoint is.
+    """Vote of the 5 × 5 cells around each position (N, 2) for where its keypoint is.
 
     spreads  cells; how far a vote may lie from where it is expected, from one round to the next.
     Returns  the positions, and the weights (N, 25), rows and columns (N, 25) of those cells.

@@ -1,4 +1,4 @@
-"""What clients say, sign and may call, and which model took another's place."""
+"""Feedback, signed verdicts and API keys of clients, and promotions of models."""
 
 from typing import Any
 

@@ -1,0 +1,54 @@
+"""Text files of other tools, decoded in one place: UTF-8 with or without a byte order mark, UTF-16, UTF-32.
+
+Any other encoding is refused, since it cannot be told from its bytes: cp1252, Latin-1 and Mac Roman all read as text,
+each as another.
+"""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+
+from posemill.errors import InputError
+
+# longer marks first: that of UTF-32 begins like that of UTF-16
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+def read_text(path: Path) -> str:
+    """Read a text file without its byte order mark; line ends become \\n.
+
+    Errors: InputError that names the file and the line where the text is in no encoding that is read; OSError where the
+    file cannot be read at all.
+
+    Examples:
+        >>> path = Path(getfixture("tmp_path")) / "classes.txt"
+        >>> _ = path.write_bytes("walk\\r\\nsit".encode("utf-16"))
+        >>> read_text(path).splitlines()
+        ['walk', 'sit']
+    """
+    return decode_text(path.read_bytes(), path.name)
+
+
+def decode_text(content: bytes, name: str) -> str:
+    """Decode the bytes of a text file; see `read_text`. name: the file's, for the sentence."""
+    mark, encoding = next(((m, e) for m, e in _MARKS if content.startswith(m)), (b"", "utf-8"))
+    try:
+        text = content[len(mark) :].decode(encoding)
+    except UnicodeDecodeError as exc:
+        line = content.count(b"\n", 0, len(mark) + exc.start) + 1
+        raise InputError(
+            f"{name} is no text in UTF-8 (line {line}, byte 0x{exc.object[exc.start]:02x}): save it as UTF-8"
+            + ("; spreadsheets call that 'CSV UTF-8'" if name.lower().endswith(".csv") else "")
+        ) from None
+    if "\0" in text:
+        raise InputError(
+            f"{name} is no text in UTF-8 (it has zero bytes, as UTF-16 without a mark has): save it as UTF-8"
+        )
+    return text.replace("\r\n", "\n").replace("\r", "\n")
