@@ -16,7 +16,7 @@ from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
     from posemill.evaluation.paired_comparison import PairedComparison
-    from posemill.serving.predictor import ActivityPredictor
+    from posemill.prediction.model import ActivityModel
     from posemill.settings import Settings
 
 Version = Mapping[str, Any]  # a row of model_version
@@ -55,16 +55,16 @@ def figures(found: PairedComparison) -> dict[str, Any]:
     return {**asdict(found), "difference": found.difference, "better": found.better}
 
 
-def stored_model(version: Version, settings: Settings) -> ActivityPredictor:
+def stored_model(version: Version, settings: Settings) -> ActivityModel:
     """The packaged model of a version, found by the digest of its ONNX file. InputError where the store lacks it."""
     from posemill.packaging.bento import MODEL, environment
-    from posemill.serving.predictor import ActivityPredictor
+    from posemill.prediction.model import ActivityModel
 
     folder = Path(environment(settings.home)["BENTOML_HOME"]) / "models" / MODEL
     for path in sorted(folder.glob("*/digests.json")):
         digests = json.loads(path.read_text())
         if all(digests.get(key) == version["digests"].get(key) for key in ("model", "features", "calibration")):
-            return ActivityPredictor.load(path.parent)
+            return ActivityModel.load(path.parent)
     raise InputError(
         f"the model of {version['bento_tag']} is not in {folder}: package it again (`git checkout` its commit, then "
         f"`dvc repro`), or promote with --force --reason"
@@ -94,7 +94,7 @@ def _training_lineage(version: Version, settings: Settings) -> set[str]:
     return {str(r["medium"]) for r in rows.iter_rows(named=True) if r["split"] != "test"}
 
 
-def _right(model: ActivityPredictor, clips: list[HeldOutClip], inputs: Workspace) -> Any:
+def _right(model: ActivityModel, clips: list[HeldOutClip], inputs: Workspace) -> Any:
     """(N,) whether the model has each clip right."""
     from posemill.stages.rewindow import tracks_of, verdicts
 

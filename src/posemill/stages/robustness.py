@@ -107,7 +107,7 @@ def _streams(
     inputs: Workspace, ask: PredictFn, features: FeaturePipeline, clips: list[HeldOutClip], results: EvaluationResults
 ) -> list[events.Stream]:
     """Test media with several known stretches, watched from end to end."""
-    from posemill.serving.timeline import segments
+    from posemill.prediction.timeline import segments
 
     count = Counter(clip.medium for clip in clips)
     several = [clip for clip in clips if count[clip.medium] > 1]

@@ -10,7 +10,7 @@ import pytest
 
 from packaged import ABSTAIN_BELOW, write_package
 from posemill.features.calibration_file import rejection_threshold
-from posemill.serving.predictor import ActivityPredictor
+from posemill.prediction.model import ActivityModel
 
 
 @pytest.mark.parametrize("key", ["rejection_threshold", "abstain_below"])
@@ -27,4 +27,4 @@ def test_a_package_of_a_former_release_abstains_as_it_did(tmp_path: Path) -> Non
     path.write_text(json.dumps({"temperature": fields["temperature"], "abstain_below": ABSTAIN_BELOW}))
     digests["calibration"] = hashlib.sha256(path.read_bytes()).hexdigest()
     (tmp_path / "digests.json").write_text(json.dumps(digests))
-    assert ActivityPredictor.load(tmp_path).below == ABSTAIN_BELOW
+    assert ActivityModel.load(tmp_path).below == ABSTAIN_BELOW
