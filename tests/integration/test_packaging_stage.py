@@ -110,10 +110,8 @@ def test_a_model_is_packaged_once_and_judged_by_its_answers(workspace: Workspace
     assert "None" not in content["card.md"].decode()
 
     predictor = ActivityModel.load(folder)
-    answers = [
-        CLASSES[p.prod(0).argmax()]
-        for p in (predictor.window_probabilities(walking_track(seed=i)).probabilities for i in range(6))
-    ]
+    tracks = (walking_track(seed=i) for i in range(6))
+    answers = [CLASSES[predictor.window_probabilities(track).probabilities.prod(0).argmax()] for track in tracks]
     assert len(set(answers)) > 1
     labelled(workspace, [*answers[:5], CLASSES[(CLASSES.index(answers[5]) + 1) % 3]])  # one label is wrong
     shutil.rmtree(workspace.root / ".posemill" / "bentoml")  # a fresh clone has the package, not the store

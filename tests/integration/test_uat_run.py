@@ -16,9 +16,10 @@ from click.testing import CliRunner
 import stand_in_service
 from posemill.cli.main import cli
 from posemill.errors import InputError
-from posemill.serving.schema import Receipt
+from posemill.serving.schemas.activity import Receipt
 from posemill.uat import report as reports
-from stand_in_service import RECEIPT, Scene, StandIn
+from stand_in_service import PROVENANCE as RECEIPT
+from stand_in_service import Scene, StandIn
 
 pytestmark = pytest.mark.slow
 

@@ -44,8 +44,8 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> AcceptResult
     Errors: InputError without a package or test clips; Unavailable if the service does not start.
     """
     from posemill.packaging import bento
-    from posemill.serving.guard.door import private
     from posemill.serving.server import serving
+    from posemill.serving.startup_policy import private_environment
     from posemill.settings import Settings
 
     settings = Settings.from_env()
@@ -53,7 +53,7 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> AcceptResult
     tags = package_tags(inputs, settings)
     served = tags["analysis" if any(c.kind == "video" for c in clips) else "activity"]
     started = time.monotonic()
-    with serving(served, private(bento.environment(settings.home)), params.acceptance.start_s) as client:
+    with serving(served, private_environment(bento.environment(settings.home)), params.acceptance.start_s) as client:
         ready_s = time.monotonic() - started
         rows = list(_answer_rows(client, clips, inputs, settings))
     result = summarise(params.acceptance, served, rows, ready_s)

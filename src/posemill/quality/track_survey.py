@@ -39,9 +39,9 @@ class KeypointCounts:
         """Count one track, without interpolated poses."""
         track = found_only(track)
         seen = ~np.isnan(track.xy).any(-1)
-        place = np.clip((track.confidence * BINS).astype(np.int64), 0, BINS - 1)
+        step = np.clip((track.confidence * BINS).astype(np.int64), 0, BINS - 1)
         keypoint = np.broadcast_to(np.arange(seen.shape[1]), seen.shape)
-        np.add.at(self.confidence, (keypoint[seen], place[seen]), 1)
+        np.add.at(self.confidence, (keypoint[seen], step[seen]), 1)
         self.seen += seen.sum(0)
         self.poses += len(track)
 

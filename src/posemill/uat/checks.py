@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from pydantic import BaseModel, ConfigDict
 
-from posemill.serving.schema import Person, Segment, Verdict, VideoAnswer
+from posemill.serving.schemas.activity import Person, Segment, Verdict, VideoAnswer
 from posemill.uat.scenarios import Expected, Scenario
 
 BRIEF_S = 0.1  # a shorter piece of a clip shows nothing, such as its end after the last pose

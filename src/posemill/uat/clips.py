@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from posemill.errors import InputError
 from posemill.serving.client import Client
-from posemill.serving.schema import Person, TrackPoints, VideoAnswer, VideoFacts
+from posemill.serving.schemas.activity import Person, TrackPoints, VideoAnswer, VideoFacts
 from posemill.settings import Settings
 from posemill.store.media import MediaStore, digest_of
 from posemill.uat.provenance import provenance_of
@@ -98,7 +98,7 @@ def _media_row(connection: Connection, name: str) -> RowMapping | InputError:
 def _analyse_keypoints(client: Client, path: Path) -> VideoAnswer:
     """Send keypoints track by track and combine the answers as the service does for a video."""
     from posemill.features.main_subject import main_subject
-    from posemill.serving.checks import with_nulls
+    from posemill.serving.arrays import with_nulls
     from posemill.store.track_file import read_medium
 
     tracks = read_medium(path)
@@ -130,5 +130,5 @@ def _analyse_keypoints(client: Client, path: Path) -> VideoAnswer:
         verdict=answers[subject.person].verdict if subject else None,
         main_subject=subject.person if subject else None,
         people=people,
-        receipt=provenance_of(next(iter(answers.values()))),
+        provenance=provenance_of(next(iter(answers.values()))),
     )

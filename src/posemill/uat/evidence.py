@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.pose.skeleton import SKELETONS, Skeleton
-from posemill.serving.schema import TrackPoints, VideoAnswer
+from posemill.serving.schemas.activity import TrackPoints, VideoAnswer
 from posemill.uat.checks import Check, ScenarioChecks
 
 NEAR_S = 0.25  # a pose at most this far from the moment is drawn

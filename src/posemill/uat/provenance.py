@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, select
 
 from posemill.errors import InputError
-from posemill.serving.schema import Receipt as Provenance
-from posemill.serving.schema import TrackAnswer, VideoAnswer
+from posemill.serving.schemas.activity import TrackAnswer, VideoAnswer
+from posemill.serving.schemas.provenance import Provenance
 from posemill.settings import Settings
 from posemill.store import schema
 from posemill.uat.bentos import list_bentos
@@ -32,7 +32,7 @@ class Resolved:
 
 def provenance_of(answer: TrackAnswer | VideoAnswer) -> Provenance:
     """Provenance of a service's answer."""
-    return answer.receipt
+    return answer.provenance
 
 
 def resolve(connection: Connection, settings: Settings, reference: str) -> Resolved:

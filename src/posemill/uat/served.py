@@ -33,8 +33,8 @@ def client_of(acceptance: AcceptanceSettings) -> Iterator[Client]:
         yield client
         return
     from posemill.packaging.bento import environment
-    from posemill.serving.guard.door import private
     from posemill.serving.server import serving
+    from posemill.serving.startup_policy import private_environment
 
-    with serving(acceptance.bento or newest_bento(settings), private(environment(settings.home))) as client:
+    with serving(acceptance.bento or newest_bento(settings), private_environment(environment(settings.home))) as client:
         yield client

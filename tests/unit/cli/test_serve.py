@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from posemill.cli.serve import gallery, try_
-from posemill.serving.schema import Receipt
+from posemill.serving.schemas.activity import Receipt
 from posemill.settings import Settings
 from posemill.uat.served import client_of
 from posemill.uat.settings import AcceptanceSettings

@@ -27,4 +27,4 @@ def test_a_package_of_a_former_release_abstains_as_it_did(tmp_path: Path) -> Non
     path.write_text(json.dumps({"temperature": fields["temperature"], "abstain_below": ABSTAIN_BELOW}))
     digests["calibration"] = hashlib.sha256(path.read_bytes()).hexdigest()
     (tmp_path / "digests.json").write_text(json.dumps(digests))
-    assert ActivityModel.load(tmp_path).below == ABSTAIN_BELOW
+    assert ActivityModel.load(tmp_path).rejection_threshold == ABSTAIN_BELOW

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from posemill.operations.accept import summarise
 from posemill.params.package import AcceptanceParams
-from posemill.serving.schema import Person, Receipt, Segment, Verdict, VideoAnswer, VideoFacts
+from posemill.serving.schemas.activity import Person, Receipt, Segment, Verdict, VideoAnswer, VideoFacts
 from posemill.stages.held_out_clips import HeldOutClip, answer_between, choose
 
 NAN = float("nan")

@@ -18,8 +18,8 @@ from posemill.packaging.assemble import assemble
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import PoseTrack
 from posemill.prediction.model import ActivityModel
-from posemill.serving.checks import track_of, windows_array, with_nulls
-from posemill.serving.schema import TrackRequest
+from posemill.serving.arrays import track_of, windows_array, with_nulls
+from posemill.serving.schemas.activity import TrackRequest
 
 OWN = Skeleton(
     "own-3",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from posemill.serving.schema import Person, Receipt, Segment, Verdict, VideoAnswer, VideoFacts
+from posemill.serving.schemas.activity import Person, Receipt, Segment, Verdict, VideoAnswer, VideoFacts
 from posemill.uat.checks import check_scenario
 from posemill.uat.scenarios import Scenario
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from posemill.serving.checks import with_nulls
-from posemill.serving.schema import Person, Receipt, TrackPoints, VideoAnswer, VideoFacts
+from posemill.serving.arrays import with_nulls
+from posemill.serving.schemas.activity import Person, Receipt, TrackPoints, VideoAnswer, VideoFacts
 from posemill.uat.checks import Check, ScenarioChecks
 from posemill.uat.evidence import evidence
 
