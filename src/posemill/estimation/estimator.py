@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -154,7 +155,8 @@ class PoseEstimator:
         with path.open("rb") as file:
             medium = hashlib.file_digest(file, "sha256").hexdigest()
         frames = self.stream(path, on_frame=on_frame, sandboxed=sandboxed)
-        return self.follow(frames, medium, (facts.width_px, facts.height_px), facts.duration_s)
+        tracks = self.follow(frames, medium, (facts.width_px, facts.height_px), facts.duration_s)
+        return replace(tracks, source=path)
 
     def follow(
         self, frames: Iterable[FramePoses], medium: str, size_px: tuple[int, int], duration_s: float = 0.0
