@@ -19,6 +19,7 @@ from posemill.formats.pictures import VISIBLE_FROM, Answers, Person, Picture, So
 from posemill.pose.definition import defined, definition
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, State
+from posemill.text_file import read_text
 
 
 def write_coco(path: Path, media: Iterable[MediumTracks], visible_from: float = VISIBLE_FROM) -> None:
@@ -173,6 +174,7 @@ def read_answers(path: Path, points: Skeleton) -> Answers:
     names = {category["id"]: category.get("keypoints", []) for category in content["categories"]}
     unknown = sorted({name for listed in names.values() for name in listed} - set(points.keypoints))
     answers.faults += [f"skeleton {points.name} has no keypoint {name!r}" for name in unknown]
+    answers.check_once(image["file_name"] for image in content["images"])
     people = {image["id"]: answers.picture(image["file_name"]) for image in content["images"]}
     for annotation in content["annotations"]:
         shown = people.get(annotation["image_id"])
@@ -181,7 +183,7 @@ def read_answers(path: Path, points: Skeleton) -> Answers:
             answers.faults.append(f"annotation {annotation['id']} does not say which person it is (track_id)")
         elif shown is not None:
             values = np.array(annotation["keypoints"], np.float32).reshape(-1, 3)
-            place = answers.place(shown, int(person))
+            place = answers.add_person(shown, int(person))
             for name, (x, y, flag) in zip(names[annotation["category_id"]], values, strict=True):
                 if flag > 0 and name not in unknown:
                     place[points.index(name)] = x, y
@@ -190,7 +192,7 @@ def read_answers(path: Path, points: Skeleton) -> Answers:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text("utf-8-sig"))
+        content = json.loads(read_text(path))
     except (ValueError, OSError) as exc:
         raise InputError(f"{path} is not readable as JSON: {exc}") from exc
     missing = {"images", "annotations", "categories"} - set(content if isinstance(content, dict) else ())

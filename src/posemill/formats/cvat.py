@@ -109,6 +109,7 @@ def _text(parent: Xml.Element, tag: str, value: str) -> Xml.Element:
 def read_answers(path: Path, points: Skeleton) -> Answers:
     """What annotators made of the images (or, in a video task, of its frames: its source is then `<digest>.mp4`)."""
     root, answers = _load(path), Answers(points)
+    answers.check_once(image.get("name", "") for image in root.iter("image"))
     for image in root.iter("image"):
         shown = answers.picture(image.get("name", ""))
         if shown is not None:
@@ -142,7 +143,7 @@ def _read(element: Xml.Element, number: int | None, shown: dict[int, NDArray[np.
     if number is None:
         answers.faults.append(f"a skeleton {element.get('label')!r} has no attribute `person`")
         return
-    place = answers.place(shown, number)
+    place = answers.add_person(shown, number)
     for point in element.iter("points"):
         name = point.get("label", "")
         if name not in answers.skeleton.keypoints:
@@ -153,7 +154,8 @@ def _read(element: Xml.Element, number: int | None, shown: dict[int, NDArray[np.
 
 def _load(path: Path) -> Xml.Element:
     content = path.read_bytes() if path.stat().st_size < LARGEST else b""
-    if b"<!DOCTYPE" in content or b"<!ENTITY" in content or not content:  # entities may grow without end
+    plain = content.replace(b"\0", b"")  # of UTF-16 too
+    if b"<!DOCTYPE" in plain or b"<!ENTITY" in plain or not content:  # entities may grow without end
         raise InputError(f"{path} is no export of CVAT: it is empty, above {LARGEST} bytes, or declares entities")
     try:
         root = Xml.fromstring(content)

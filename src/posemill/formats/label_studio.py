@@ -16,8 +16,10 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from posemill.errors import InputError
-from posemill.formats.pictures import VISIBLE_FROM, Answers, Person, Picture
+from posemill.formats.label_studio_annotators import AnnotationChoice, TaskLog, choose
+from posemill.formats.pictures import FRAME_NAME, Answers, Person, Picture
 from posemill.pose.skeleton import Skeleton
+from posemill.text_file import read_text
 
 _PERSON = re.compile(r"\bperson[ -](\d+)\b")
 _POINT_PERCENT = 0.6  # size of a drawn keypoint
@@ -92,54 +94,84 @@ def write_tasks(path: Path, shown: Iterable[Picture], points: Skeleton, model_ve
     path.with_suffix(".config.xml").write_text(labelling_config(points))
 
 
-def read_answers(path: Path, points: Skeleton, visible_from: float = VISIBLE_FROM) -> Answers:
-    """The newest annotation of every task that has one that was not cancelled; what is not annotated is not said.
+def read_answers(path: Path, points: Skeleton, choice: AnnotationChoice | None = None) -> Answers:
+    """One annotation of every task that has one that was not skipped; what is not annotated is not said.
 
-    A keypoint that was deleted is unseen; a person whose regions are all gone is unseen in that frame.
+    A keypoint that was deleted is unseen; a person whose regions are all gone is unseen in that frame. Of several
+    annotations `choice` says which counts: see label_studio_annotators.
     """
     try:
-        listed = json.loads(path.read_text("utf-8-sig"))
+        listed = json.loads(read_text(path))
     except (ValueError, OSError) as exc:
         raise InputError(f"{path} is not readable as JSON: {exc}") from exc
     if not isinstance(listed, list) or not all(isinstance(t, dict) and "data" in t for t in listed):
         raise InputError(
             f"{path} is no export of Label Studio: expected its format JSON (not JSON-MIN), a list of tasks"
         )
-    answers = Answers(points)
-    for task in listed:
-        said = [a for a in task.get("annotations", []) if not a.get("was_cancelled")]
-        if said:
-            newest = max(said, key=lambda a: str(a.get("updated_at", "")))
-            shown = answers.picture(str(task["data"].get("image", "")))
-            if shown is not None:
-                _read_regions(newest["result"], shown, answers)
+    answers, chosen = Answers(points), []
+    log = TaskLog(answers.faults, answers.notes)
+    for place, task in enumerate(listed, 1):
+        name = str(task["data"].get("image", ""))
+        annotation = choose(task, _task_name(task, place, name), choice or AnnotationChoice(), log)
+        if annotation is not None:
+            chosen.append((name, annotation))
+    answers.check_once(name for name, _ in chosen)
+    for name, annotation in chosen:
+        shown = answers.picture(name)
+        if shown is not None:
+            _read_regions(annotation["result"], shown, answers)
     return answers
+
+
+def _task_name(task: dict[str, Any], place: int, name: str) -> str:
+    file = re.split(r"[/\\=]", name)[-1]
+    match = FRAME_NAME.search(file)
+    shown = f"frame {int(match[2])} of medium {match[1][:12]}" if match else file
+    return f"task {task.get('id', place)} ({shown})"
 
 
 def _read_regions(regions: list[dict[str, Any]], shown: dict[int, Any], answers: Answers) -> None:
     by_id = {region.get("id"): region for region in regions}
+    boxes, placed, twice = set[int](), set[tuple[int, str]](), set[int]()
     for region in regions:
         if region.get("type") not in ("keypointlabels", "rectanglelabels"):
             continue
-        number = _number(region, by_id)
+        try:
+            number = _number(region, by_id)
+        except ValueError as exc:
+            answers.faults.append(str(exc))
+            continue
         if number is None:
             answers.faults.append(f"region {region.get('id')} does not belong to a person (meta text `person 0`)")
             continue
+        if region["type"] == "rectanglelabels":
+            twice |= {number} & boxes
+            boxes.add(number)
         place = answers.place(shown, number)
         for name in region["value"].get("keypointlabels", []):
             if name not in answers.skeleton.keypoints:
                 answers.faults.append(f"skeleton {answers.skeleton.name} has no keypoint {name!r}")
                 continue
+            twice |= {number} if (number, name) in placed else set()
+            placed.add((number, name))
             size = region["original_width"], region["original_height"]
             x, y = (region["value"][axis] / 100 * side for axis, side in zip("xy", size, strict=True))
             place[answers.skeleton.index(name)] = x, y
+    for number in sorted(twice):
+        answers.person_twice(shown, number)
 
 
 def _number(region: dict[str, Any], by_id: dict[Any, dict[str, Any]]) -> int | None:
-    """The person's number: the region's own, else its parent's (a keypoint that was drawn anew)."""
+    """The person's number: the region's own, else its parent's (a keypoint that was drawn anew).
+
+    Errors: ValueError where the two say different things, as after a region was pasted into another person.
+    """
+    numbers = []
     for each in (region, by_id.get(region.get("parentID"), {})):
         said = " ".join([*map(str, each.get("meta", {}).get("text", [])), str(each.get("id", ""))])
         match = _PERSON.search(said)
         if match:
-            return int(match[1])
-    return None
+            numbers.append(int(match[1]))
+    if len(set(numbers)) > 1:
+        raise ValueError(f"region {region.get('id')} says person {numbers[0]}, and its box person {numbers[1]}")
+    return numbers[0] if numbers else None
