@@ -12,7 +12,7 @@ export BENTOML_DO_NOT_TRACK := True
 export GX_ANALYTICS_ENABLED := false
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test lint types contracts unit browser ffmpeg serve deploy lock clean
+.PHONY: help setup demo test lint types contracts unit docs browser ffmpeg serve deploy lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,10 @@ contracts: setup
 unit: setup browser ffmpeg
 	$(BIN)/pytest -n 2 --dist loadfile  # a file, so that its servers start once
 
+docs: setup  ## the documentation as a site, in docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	@echo "now: docs/_build/html/index.html"
+
 browser:  # for the tests of the acceptance page
 	@sh tools/chromium.sh
 
@@ -63,4 +67,4 @@ lock:  ## resolve again and write requirements.lock (no host names)
 	$(BIN)/uv export -q --format requirements-txt --no-emit-project --no-header --no-annotate -o requirements.lock > /dev/null
 
 clean:  ## remove stage outputs and caches, keep database and store
-	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf build docs/_build docs/api/generated .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +15,23 @@ from numpy.typing import NDArray
 from posemill.estimation.types import Pose
 from posemill.pose.skeleton import COCO_17, Skeleton
 
-if TYPE_CHECKING:
-    from pose_accuracy import Photo
-
 FIGURES = ("ap", "ap_50", "ap_75", "ap_medium", "ap_large", "ar", "ar_50", "ar_75", "ar_medium", "ar_large")
 FAR = -1e4  # where an unseen keypoint is put, so that it is near to nothing
 _PERSON = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A picture with its people: xy (M, 17, 2) pixels, NaN = not annotated; area_px2 (M,).
+
+    ignored  boxes (x, y, width, height) of those who are not judged, and whether each is a crowd.
+    """
+
+    path: Path
+    group: str
+    xy: NDArray[np.float32]
+    area_px2: NDArray[np.float32]
+    ignored: tuple[tuple[tuple[float, float, float, float], bool], ...] = ()
 
 
 def coco_figures(photos: Sequence[Photo], found: Sequence[Sequence[Pose]], skeleton: Skeleton) -> dict[str, float]:

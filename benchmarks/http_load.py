@@ -1,4 +1,4 @@
-"""Clients that ask one address the same thing over and over: asyncio, one kept connection a client, plain sockets.
+"""HTTP load generator: asyncio, one kept connection a client, plain sockets, the same request over and over.
 
 python benchmarks/http_load.py HOST PORT BODY --path /predict_windows --clients 8 --seconds 2 [--header "A: b"]
 prints one JSON line. A process of its own, so that it and the server do not share a lock.
@@ -65,7 +65,7 @@ async def load(args: argparse.Namespace) -> dict[str, float | dict[str, int]]:
 
 
 def main() -> None:
-    """PredictFn, and print what was seen."""
+    """Send the requests, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("host")
     parser.add_argument("port", type=int)

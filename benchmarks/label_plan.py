@@ -1,9 +1,9 @@
-"""How long `posemill label` takes to find out what there is to do, apart from loading its backend.
+"""Planning time of `posemill label`, apart from loading its backend.
 
     python benchmarks/label_plan.py [--media 100000] [--json]
 
 An embedded database and a local store with so many labelled media and one that is new. `plan` is what `--plan` does,
-`settle` what a run begins with; both first with an empty ledger, as after the loss of a database, then with a full one.
+`reconcile` what a run begins with; both with an empty ledger, as after the loss of a database, then with a full one.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def steps(engine: Engine, settings: Settings, number: int) -> dict[str, float]:
     for state in ("empty", "full"):
         plan = timed.step(f"plan_{state}_ledger_s", lambda: make_plan(labeller, ledger, media, 0))
         assert (plan.new, plan.cached, plan.frames) == (1, number - 1, 300)
-        timed.step(f"settle_{state}_ledger_s", lambda: reconcile(labeller, ledger, media))
+        timed.step(f"reconcile_{state}_ledger_s", lambda: reconcile(labeller, ledger, media))
     return timed.seconds
 
 

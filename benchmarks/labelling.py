@@ -1,13 +1,13 @@
-"""How fast poses are found: posemill's engine beside OpenPifPaf's own video command, in turns, on the same clips.
+"""Pose labelling throughput: posemill beside OpenPifPaf's own video command, in turns, on the same clips.
 
     python benchmarks/labelling.py [CLIP ...] [--checkpoint posenet|shufflenetv2k16] [--runtime openvino]
                                    [--long-edge 385] [--frames 300] [--repeats 3] [--start] [--json]
 
 Both are commands of their own, with the same checkpoint, long edge and decoder settings, one frame after another;
-their frames are timed as they come out. Start-up (until the first frame) is told apart from the rate (after the first
-ten frames). Without clips, rendered people are used. posenet has real weights, and both sides' keypoints are compared;
-shufflenetv2k16 has random ones of the official shape and tells time only. `--start` also times `posemill label` on a
-new clip of ten frames, in a database of its own.
+their frames are timed as they come out. Start-up (until the first frame) and the rate (after the
+first ten frames) are two figures. Without clips, rendered people are used. posenet has real weights, and both sides'
+keypoints are compared; shufflenetv2k16 has random ones of the official shape and is timed only. `--start` also times
+`posemill label` on a new clip of ten frames, in a database of its own.
 """
 
 from __future__ import annotations

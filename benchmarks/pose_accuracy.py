@@ -15,7 +15,6 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from coco_keypoints import by_name, coco_figures
+from coco_keypoints import Photo, by_name, coco_figures
 from posemill.estimation.accuracy import FOUND, best_pairs
 from posemill.estimation.estimator import PoseEstimator
 from posemill.estimation.registry import BACKENDS, find_backend
@@ -34,20 +33,6 @@ from posemill.pose.skeleton import COCO_17
 
 BOX_SHARE = 0.53  # of its box that a person fills, where the annotation gives no area
 MIN_KEYPOINTS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Photo:
-    """A picture with its people: xy (M, 17, 2) pixels, NaN = not annotated; area_px2 (M,).
-
-    ignored  boxes (x, y, width, height) of those who are not judged, and whether each is a crowd.
-    """
-
-    path: Path
-    group: str
-    xy: NDArray[np.float32]
-    area_px2: NDArray[np.float32]
-    ignored: tuple[tuple[tuple[float, float, float, float], bool], ...] = ()
 
 
 def photos(folder: Path) -> Iterator[Photo]:

@@ -36,13 +36,15 @@ from posemill.packaging import bento
 from posemill.packaging.assemble import assemble
 from posemill.pose.skeleton import BODY_12
 from posemill.pose.window import WindowSpec
-from posemill.serving.checks import with_nulls
-from posemill.serving.predictor import ActivityPredictor
+from posemill.prediction.model import ActivityModel
+from posemill.serving import tensors
+from posemill.serving.arrays import with_nulls
 from posemill.serving.server import free_port, serving
 
 HERE = Path(__file__).resolve().parent
 CLIENTS, SIZES, ROUNDS = (1, 8, 64), (1, 64), 2
-JSON, NPZ = "application/json", "application/x-npz"
+JSON, NPZ, SAFETENSORS = "application/json", "application/x-npz", tensors.MEDIA_TYPE
+FORMS = {JSON: "json", NPZ: "npz", SAFETENSORS: "safetensors"}
 FIGURES = ("requests_s", "p50_ms", "p95_ms", "p99_ms")
 WANTED = {  # figure → the least or the most that it should be
     "windows_ratio": (5.0, None),
@@ -104,6 +106,8 @@ def bodies(folder: Path, windows: NDArray[np.float32]) -> dict[tuple[str, int], 
         found[JSON, size].write_text(json.dumps({"windows": with_nulls(windows[:size])}))
         found[NPZ, size] = folder / f"{size}.npz"
         np.savez(found[NPZ, size], windows=windows[:size])
+        found[SAFETENSORS, size] = folder / f"{size}.safetensors"
+        found[SAFETENSORS, size].write_bytes(tensors.write({"windows": windows[:size]}))
     return found
 
 
@@ -145,7 +149,7 @@ def called(predict: Callable[[], Any], seconds: float) -> dict[str, Any]:
     return {"requests_s": len(times) / sum(times), "p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "statuses": {}}
 
 
-def require_same(predictor: ActivityPredictor, windows: NDArray[np.float32], sides: list[Side], files: Any) -> None:
+def require_same(predictor: ActivityModel, windows: NDArray[np.float32], sides: list[Side], files: Any) -> None:
     """All answer alike, but for the temperature, which the minimal app has not."""
     wanted = predictor.probabilities(windows[:64])
     for side in sides:
@@ -163,7 +167,7 @@ def require_same(predictor: ActivityPredictor, windows: NDArray[np.float32], sid
 def measure_cells(
     sides: list[Side],
     files: dict[tuple[str, int], Path],
-    predictor: ActivityPredictor,
+    predictor: ActivityModel,
     windows: NDArray[np.float32],
     seconds: float,
 ) -> dict[tuple[str, str, int, int], dict[str, Any]]:
@@ -173,7 +177,7 @@ def measure_cells(
         for size in SIZES:
             for clients in CLIENTS:
                 for side in sides:
-                    key = (side.name, "npz" if side.kind == NPZ else "json", size, clients)
+                    key = (side.name, FORMS[side.kind], size, clients)
                     if side.port is None:
                         if clients == 1:
                             seen = called(lambda n=size: predictor.probabilities(windows[:n]), seconds / 2)
@@ -206,13 +210,13 @@ def memory_mb(port: int) -> float:
 def table(cells: dict[tuple[str, str, int, int], dict[str, Any]]) -> str:
     """One row a cell."""
     out = io.StringIO()
-    head = f"{'':10}{'form':>7}{'windows':>9}{'clients':>9}{'requests/s':>12}{'windows/s':>11}"
+    head = f"{'':10}{'form':>12}{'windows':>9}{'clients':>9}{'requests/s':>12}{'windows/s':>11}"
     print(f"{head}{'p50 ms':>9}{'p95':>9}{'p99':>9}{'ratio':>8}  not 200", file=out)
     for (name, form, size, clients), c in sorted(cells.items(), key=lambda item: item[0][2:] + item[0][:2]):
         ratio = c["requests_s"] / cells["fastapi", "json", size, clients]["requests_s"]
         bad = {status: n for status, n in c["statuses"].items() if status != "200"}
         print(
-            f"{name:10}{form:>7}{size:9}{clients:9}{c['requests_s']:12.1f}{c['requests_s'] * size:11.0f}"
+            f"{name:10}{form:>12}{size:9}{clients:9}{c['requests_s']:12.1f}{c['requests_s'] * size:11.0f}"
             f"{c['p50_ms']:9.2f}{c['p95_ms']:9.2f}{c['p99_ms']:9.2f}{ratio:8.2f}  {bad or ''}",
             file=out,
         )
@@ -233,6 +237,8 @@ def summed_up(cells: dict[tuple[str, str, int, int], dict[str, Any]]) -> dict[st
         "windows_ratio_least": min(ratios.values()),
         "requests_ratio": rate("posemill", "npz", 1, 8) / rate("fastapi", "json", 1, 8),
         "requests_ratio_json": rate("posemill", "json", 1, 8) / rate("fastapi", "json", 1, 8),
+        "windows_ratio_safetensors": rate("posemill", "safetensors", 64, 8) / rate("fastapi", "json", 64, 8),
+        "requests_ratio_safetensors": rate("posemill", "safetensors", 1, 8) / rate("fastapi", "json", 1, 8),
         "overhead_ms": cells["posemill", "npz", 1, 1]["p50_ms"] - process,
         "overhead_json_ms": cells["posemill", "json", 1, 1]["p50_ms"] - process,
         "answers_503": sum(c["statuses"].get("503", 0) for c in ours.values()),
@@ -246,7 +252,7 @@ def summed_up(cells: dict[tuple[str, str, int, int], dict[str, Any]]) -> dict[st
 def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Build, start, take turns, count memory."""
     package = packaged(folder, args.workspace)
-    predictor = ActivityPredictor.load(package)
+    predictor = ActivityModel.load(package)
     windows = people(max(SIZES)) if args.workspace is None else real_windows(args.workspace)
     files = bodies(folder, windows)
     home = folder / "home"
@@ -255,7 +261,8 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     cold = {service: ready_after(tags[service], home) for service in ("activity", "analysis")}
     with serving(tags["activity"], bento.environment(home)) as client, reference(folder / "network") as port:
         own = urlsplit(client.url).port or 0
-        sides = [Side("posemill", own, NPZ), Side("fastapi", port), Side("posemill", own, JSON), Side("process", None)]
+        ours = [Side("posemill", own, kind) for kind in (NPZ, JSON, SAFETENSORS)]
+        sides = [ours[0], Side("fastapi", port), *ours[1:], Side("process", None)]
         require_same(predictor, windows, sides, files)
         cells = measure_cells(sides, files, predictor, windows, args.seconds)
         before = memory_mb(own)
@@ -286,7 +293,8 @@ def main() -> None:
     print(
         f"windows/s {line['windows_ratio']:.2f} times FastAPI's (64 a request, 8 clients; least over 1, 8 and 64 "
         f"clients {line['windows_ratio_least']:.2f}); requests/s {line['requests_ratio']:.2f} times (one window, "
-        f"8 clients; as JSON {line['requests_ratio_json']:.2f})\n{line['overhead_ms']:.2f} ms over the model in "
+        f"8 clients; as JSON {line['requests_ratio_json']:.2f}, as safetensors "
+        f"{line['requests_ratio_safetensors']:.2f})\n{line['overhead_ms']:.2f} ms over the model in "
         f"process; {line['answers_503']} answers of 503; memory {line['memory_before_mb']:.0f} → "
         f"{line['memory_after_mb']:.0f} MiB over {line['requests']} requests; ready after "
         f"{line['cold_activity_s']:.1f} s, with poses {line['cold_analysis_s']:.1f} s"

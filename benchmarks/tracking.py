@@ -1,4 +1,4 @@
-"""How well people keep their numbers: HOTA, MOTA and IDF1 by TrackEval, beside the first, frame-by-frame tracker.
+"""Tracking accuracy: HOTA, MOTA and IDF1 by TrackEval, beside the first, frame-by-frame tracker.
 
     python benchmarks/tracking.py [--crossings 20] [--rendered 2] [--clips DIR] [--json]
 
@@ -32,7 +32,7 @@ from posemill.estimation.estimator import PoseEstimator
 from posemill.estimation.tracking import Tracker
 from posemill.estimation.types import FramePoses, FrameSpan, Pose
 from posemill.params.tracking import TrackingParams
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import found_only
 from posemill.pose.oks import box_area, oks
 from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import PoseTrack

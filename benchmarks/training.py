@@ -36,7 +36,7 @@ from posemill.features.pipeline import FeaturePipeline
 from posemill.params.train import AugmentParams, TrainParams
 from posemill.pose.skeleton import COCO_17
 from posemill.pose.window import WindowSpec
-from posemill.training.datamodule import WindowData, WindowIndex, transformed
+from posemill.training.datamodule import WindowData, WindowIndex, transform_windows
 from posemill.training.module import ActivityModule
 
 FRAMES, CLASSES, WARM_UP = 48, 12, 2
@@ -111,7 +111,7 @@ def of_ours(
     course = Course()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pytorch_lightning")
-        mapped = transformed(windows, pipeline, Path(folder) / "windows.npy")
+        mapped = transform_windows(windows, pipeline, Path(folder) / "windows.npy")
         trainer = pl.Trainer(
             max_steps=steps,
             accelerator="cpu",

@@ -2,7 +2,7 @@
 
 python -m flows.release
 
-A deployed run is suspended by Prefect and holds no worker while it waits; `posemill uat sign` wakes it. One that was
+A deployed run is suspended by Prefect and holds no worker while it waits; `posemill uat sign` resumes it. One that was
 started at a terminal ends with exit code 75 instead: sign, then start it again.
 """
 
@@ -49,7 +49,7 @@ def release(bento: str | None = None) -> dict[str, Any]:
     from posemill.uat import release as steps
 
     settings = Settings.from_env()
-    tag = bento or steps.newest(settings)
+    tag = bento or steps.newest_bento(settings)
     said = steps.verdict(settings, tag)
     if said is None:
         report = steps.report_of(settings, tag) or Path(scenarios(tag))

@@ -1,4 +1,4 @@
-"""Fixtures for every test."""
+"""Fixtures and Hypothesis profile of all tests."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("house", deadline=None)  # a loaded machine is no fault
-settings.load_profile("house")
+settings.register_profile("posemill", deadline=None)  # deadlines fail on a loaded machine
+settings.load_profile("posemill")
 MATERIAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 CASES = MATERIAL.parent / "cases"
 

@@ -1,4 +1,4 @@
-"""Files as a failing disk leaves them."""
+"""Corrupted Parquet files, as a failing disk leaves them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def damage(path: Path) -> None:
-    """Overwrite the middle of a Parquet file's pages with noughts; its footer stays as it is."""
+    """Overwrite the middle of a Parquet file's pages with zeros; the footer stays intact."""
     content = bytearray(path.read_bytes())
     footer = int.from_bytes(content[-8:-4], "little") + 8
     pages = len(content) - footer

@@ -92,9 +92,9 @@ def _prepare(folder: Path, media: list[MediumTracks], clips: pd.DataFrame) -> No
     rows, windows = [], []
     for n, tracks in enumerate(media):
         for clip in clips[clips["medium"] == tracks.medium].to_dict("records"):
-            cut, starts = plain.windows(tracks.tracks[0], clip["start_s"], clip["end_s"])
+            cut, spans = plain.windows(tracks.tracks[0], clip["start_s"], clip["end_s"])
             same = {k: clip[k] for k in ("clip", "medium", "activity", "subject", "camera")}
-            rows += [{**same, "person": 0, "start_s": s, "split": SPLITS[n % len(SPLITS)]} for s in starts]
+            rows += [{**same, "person": 0, "start_s": s, "split": SPLITS[n % len(SPLITS)]} for s in spans[:, 0]]
             windows.append(cut)
     index, made = pd.DataFrame(rows), np.concatenate(windows)
     index.insert(0, "window", np.arange(len(index)))

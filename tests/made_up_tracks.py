@@ -1,4 +1,4 @@
-"""Made-up tracks for round trips."""
+"""Random tracks for round trips through formats."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FPS = 25.0
 def made_up(
     seed: int, people: int = 2, frames: int = 12, points: Skeleton = COCO_17, unseen: float = 0.2, states: int = 3
 ) -> MediumTracks:
-    """People who come and go (in the first frame they are there), with keypoints that are not seen."""
+    """Random tracks with gaps (everybody is in the first frame) and unseen keypoints."""
     rng = np.random.default_rng(seed)
     tracks = []
     for person in range(people):

@@ -15,23 +15,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from starlette.applications import Starlette
+from fastapi import FastAPI
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import found_only
 from posemill.pose.track import PoseTrack
-from posemill.serving import gallery, page_routes
-from posemill.serving.checks import with_nulls
-from posemill.serving.http import BodyLimit
-from posemill.serving.schema import Receipt, VideoAnswer
+from posemill.serving.app import create_app
+from posemill.serving.arrays import with_nulls
+from posemill.serving.middleware.guard import GuardMiddleware
+from posemill.serving.middleware.limits import Limits
+from posemill.serving.routers import gallery, page
+from posemill.serving.schemas.activity import VideoAnswer
+from posemill.serving.schemas.provenance import Provenance
 from posemill.serving.server import free_port
 
 BODY_LIMIT = 4 * 2**20
 CLASSES = ("jumping_jack", "squat", "walk", "wave")
-RECEIPT = Receipt.of(
+PROVENANCE = Provenance.of(
     "posemill_analysis:k3q7v2",
     {
         "model": "7bf4" * 16,
@@ -82,17 +85,17 @@ class Scene:
 
 @dataclass(slots=True)
 class StandIn:
-    """The canned service. What it was sent is kept: `uploads` (name, bytes), `judgements`, `cancelled` jobs."""
+    """The canned service. What it was sent is kept: `uploads` (name, bytes), `kept` feedback, `cancelled` jobs."""
 
     scene: Scene
     small: bool = False
     key: str | None = None
     uploads: list[tuple[str, bytes]] = field(default_factory=list)
-    judgements: list[dict[str, Any]] = field(default_factory=list)
+    kept: list[dict[str, Any]] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def app(self) -> Starlette:
+    def app(self) -> FastAPI:
         """All routes of the contract that the page uses."""
         asked = [
             Route("/readyz", lambda _: Response()),
@@ -104,11 +107,11 @@ class StandIn:
             Route("/jobs/{id}", self.cancel, methods=["DELETE"]),
             Route("/jobs/{id}/result", self.result),
             Route("/jobs/{id}/overlay.mp4", self.overlay),
-            Route("/judgements", self.judge, methods=["POST"]),
+            Route("/feedback", self.feedback, methods=["POST"]),
         ]
-        app = Starlette(routes=[*page_routes.routes(), *gallery.routes(), *asked])
+        app = create_app("stand_in", [page.router, gallery.router], asked)
         app.add_middleware(BaseHTTPMiddleware, dispatch=self._with_key)
-        app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT)
+        app.add_middleware(GuardMiddleware, limits=Limits(body_bytes=BODY_LIMIT, file_bytes=BODY_LIMIT))
         return app
 
     async def _with_key(self, request: Request, answer: RequestResponseEndpoint) -> Response:
@@ -126,8 +129,9 @@ class StandIn:
         return JSONResponse(
             {
                 "posemill": "0.1.0",
-                "bento": RECEIPT["bento"],
-                "receipt": RECEIPT,
+                "bento": PROVENANCE["bento"],
+                "provenance": PROVENANCE,
+                "receipt": PROVENANCE,
                 "licence": licence,
                 "endpoints": endpoints,
             }
@@ -135,7 +139,7 @@ class StandIn:
 
     async def video(self, request: Request) -> Response:
         """A job for every video; a file called broken is none."""
-        name = await self._kept(request, "video")
+        name = await self._uploaded(request, "video")
         if "broken" in name:
             says = f"{name} is not a video that can be read: it begins like a text; send MP4, MOV or WebM"
             return JSONResponse({"error": says}, 422)
@@ -145,22 +149,27 @@ class StandIn:
 
     async def image(self, request: Request) -> Response:
         """The poses of the clip at one moment."""
-        name = await self._kept(request, "image")
+        name = await self._uploaded(request, "image")
         if "broken" in name:
             return JSONResponse({"error": f"{name} is not a picture; send JPEG, PNG or WebP"}, 422)
         at = 20
         poses = [
-            {"xy": with_nulls(t.xy[at]), "confidence": t.confidence[at].tolist(), "score": 0.8}
+            {
+                "xy": with_nulls(t.xy[at]),
+                "confidence": t.confidence[at].tolist(),
+                "person_confidence": 0.8,
+                "score": 0.8,
+            }
             for t in self.scene.tracks
         ]
         facts = {"width_px": 640, "height_px": 360, "skeleton": "coco-17"}
-        return JSONResponse({"image": facts, "poses": poses, "receipt": RECEIPT})
+        return JSONResponse({"image": facts, "poses": poses, "provenance": PROVENANCE, "receipt": PROVENANCE})
 
     async def track(self, request: Request) -> Response:
         """The canned answer of the first person."""
         person = self.answer()["people"][0]
         said = {key: person[key] for key in ("verdict", "segments", "windows")}
-        return JSONResponse({**said, "note": None, "receipt": RECEIPT})
+        return JSONResponse({**said, "note": None, "provenance": PROVENANCE, "receipt": PROVENANCE})
 
     async def status(self, request: Request) -> Response:
         """Every time it is asked a job is a third further."""
@@ -204,16 +213,16 @@ class StandIn:
             return JSONResponse({"error": "the overlay is not written yet"}, 404)
         return FileResponse(self.scene.overlay)
 
-    async def judge(self, request: Request) -> Response:
-        """Keeps what a client said."""
+    async def feedback(self, request: Request) -> Response:
+        """Keeps feedback."""
         said = await request.json()
         if "no database" in (said.get("comment") or ""):
-            says = "judgements cannot be kept: the service has no database; start it with `posemill serve`"
+            says = "feedback cannot be kept: the service has no database; start it with `posemill serve`"
             return JSONResponse({"error": says}, 503)
-        self.judgements.append(said)
-        return JSONResponse({"judgement": len(self.judgements)})
+        self.kept.append(said)
+        return JSONResponse({"feedback": len(self.kept)})
 
-    async def _kept(self, request: Request, name: str) -> str:
+    async def _uploaded(self, request: Request, name: str) -> str:
         """Name of the upload in that field."""
         async with request.form() as form:
             upload: Any = form[name]
@@ -230,7 +239,7 @@ class StandIn:
             "main_subject": 0 if people else None,
             "people": people,
             "note": "nobody was found in this video" if nobody else None,
-            "receipt": RECEIPT,
+            "provenance": PROVENANCE,
         }
         return VideoAnswer.model_validate(answer).model_dump()
 
@@ -261,7 +270,7 @@ def _shares(activity: str, probability: float) -> dict[str, float]:
 
 
 @contextmanager
-def serving(app: Starlette) -> Iterator[str]:
+def serving(app: FastAPI) -> Iterator[str]:
     """Serve on a free loopback port in a thread; yields the address."""
     import uvicorn
 

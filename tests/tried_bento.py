@@ -1,4 +1,4 @@
-"""A bento in a store, its model version and a report on it: what is signed and released, without a model."""
+"""A bento in a store with its model version and an acceptance report, to be signed and released; without a model."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 import yaml
 from sqlalchemy import Connection
 
-from posemill.serving.schema import Receipt
 from posemill.settings import Settings
 from posemill.store.catalog import record_model_version
 from posemill.uat import report as reports
-from posemill.uat.report import CheckRow, Outcome, Report
+from posemill.uat.checks import Check
+from posemill.uat.provenance import Provenance
+from posemill.uat.report import Report, ScenarioResult
 
 PICTURE = "pictures/001.jpg"
 
@@ -28,9 +29,9 @@ class Tried:
     version: int
 
     @property
-    def receipt(self) -> Receipt:
+    def provenance(self) -> Provenance:
         """Of its answers."""
-        return Receipt.of(self.tag, self.digests)
+        return Provenance.of(self.tag, self.digests)
 
 
 def tried_bento(connection: Connection, settings: Settings, name: str) -> Tried:
@@ -61,8 +62,8 @@ def tried_bento(connection: Connection, settings: Settings, name: str) -> Tried:
 
 def report_on(tried: Tried, folder: Path, run: str = "0123456789abcdef", passed: bool = True) -> Path:
     """Write a report of one scenario; returns its folder."""
-    check = CheckRow(expected="squat", passed=passed, says="as it is", moment_s=1.0, answered="squat 0.90")
-    outcome = Outcome(
+    check = Check(expected="squat", passed=passed, says="as it is", moment_s=1.0, answered="squat 0.90")
+    result = ScenarioResult(
         name="squats",
         file="acceptance/a.yaml",
         owner="anna",
@@ -77,15 +78,15 @@ def report_on(tried: Tried, folder: Path, run: str = "0123456789abcdef", passed:
         picture=PICTURE,
         alt="a person",
     )
-    told = Report(
+    report = Report(
         run=run,
         at="2026-01-01T00:00:00+00:00",
         posemill="0",
         bento=tried.tag,
-        receipt=tried.receipt,
+        provenance=tried.provenance,
         passed=passed,
-        says=f"{int(passed)} of 1 scenarios are as expected",
-        scenarios=(outcome,),
+        says=f"{int(passed)} of 1 scenarios passed",
+        scenarios=(result,),
         files={},
     )
-    return reports.write(folder, told, {PICTURE: b"a picture"}).parent
+    return reports.write(folder, report, {PICTURE: b"a picture"}).parent

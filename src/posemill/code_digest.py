@@ -17,6 +17,15 @@ _ROOT = PACKAGE.name
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
+# methods of tracks that show them to a person are one call of a room above (docs/decisions/0015): nothing that is
+# computed comes back from there
+VIEWS = frozenset(
+    {
+        ("posemill.pose.track", "posemill.estimation.draw"),
+        ("posemill.pose.track", "posemill.report.notebook"),
+    }
+)
+
 
 def import_closure(module: str | Iterable[str], *, stop: Iterable[str] = (), package: Path = PACKAGE) -> frozenset[str]:
     """Return the posemill modules that a module can reach by its import statements, itself included.
@@ -35,8 +44,8 @@ def import_closure(module: str | Iterable[str], *, stop: Iterable[str] = (), pac
         ModuleNotFoundError: there is no such module.
 
     Examples:
-        >>> sorted(import_closure("posemill.pose.interpolate", stop=["posemill.pose.skeleton"]))
-        ['posemill.errors', 'posemill.pose', 'posemill.pose.interpolate', 'posemill.pose.track']
+        >>> sorted(import_closure("posemill.pose.gaps", stop=["posemill.pose.skeleton"]))
+        ['posemill.errors', 'posemill.pose', 'posemill.pose.gaps', 'posemill.pose.track']
     """
     wanted, stops = [module] if isinstance(module, str) else list(module), tuple(stop)
     for name in wanted:
@@ -52,7 +61,7 @@ def import_closure(module: str | Iterable[str], *, stop: Iterable[str] = (), pac
             continue
         (closure if entered else around).add(name)
         todo.extend((parent, False) for parent in _parents(name))
-        todo.extend((other, True) for other in _imported(name, package, entered))
+        todo.extend((other, True) for other in _imported(name, package, entered) if (name, other) not in VIEWS)
     return frozenset(closure | around)
 
 

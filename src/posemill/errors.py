@@ -1,52 +1,62 @@
-"""Every error that posemill raises on purpose.
+"""Exceptions raised by posemill.
 
 PosemillError
-├── InputError            what a person gave is wrong; the message says what to do
-│   ├── ParamsError       params.yaml: unknown key, wrong type, out of range
-│   ├── UnreadableMedia   a file that cannot be decoded; goes to quarantine
-│   ├── SkeletonError     keypoints that do not fit a skeleton, or a conversion that cannot be done
-│   └── CheckpointError   weights with a wrong digest, format, skeleton or class list
-├── QualityError          a validation suite failed for the set as a whole
-├── GateError             a figure is below its gate; nothing is packaged
-└── Unavailable           database, store or server away: trying again may help
+├── InputError            invalid input; the message says how to correct it
+│   ├── ParamsError       params.yaml: unknown key, wrong type or value out of range
+│   ├── UnreadableMedia   media file that cannot be decoded; goes to quarantine
+│   ├── SkeletonError     keypoints that do not fit a skeleton, or an impossible conversion
+│   └── CheckpointError   weights with an unexpected digest, format, skeleton or class list
+├── QualityError          a validation suite failed for the data set as a whole
+├── GateError             a metric is on the wrong side of its gate; nothing is packaged
+└── Unavailable           database, store or server cannot be reached; retryable
 """
 
 
 class PosemillError(Exception):
-    """Base class. `retryable` tells an orchestrator whether the same call may succeed later."""
+    """Base class of all exceptions raised by posemill.
+
+    retryable  class attribute: True if the same call may succeed later, as an orchestrator needs to know.
+
+    Examples:
+        >>> try:
+        ...     raise Unavailable("the database does not answer")
+        ... except PosemillError as exc:
+        ...     print(exc.retryable)
+        True
+    """
 
     retryable = False
 
 
 class InputError(PosemillError):
-    """What a person gave is wrong; the message says what was expected, what came and what to do."""
+    """Invalid input. The message says what was expected, what was given and how to correct it."""
 
 
 class ParamsError(InputError):
-    """params.yaml does not parse; the message lists every fault with its key."""
+    """Invalid params.yaml. The message lists every error with its key."""
 
 
 class UnreadableMedia(InputError):
-    """A medium that cannot be decoded. The caller puts it into quarantine and goes on."""
+    """A medium that cannot be decoded. Callers put it into quarantine and continue."""
 
 
 class SkeletonError(InputError):
-    """Keypoints that do not fit their skeleton, or a conversion that would invent keypoints."""
+    """Keypoints that do not fit their skeleton, or a conversion that would have to invent keypoints."""
 
 
 class CheckpointError(InputError):
-    """Weights whose digest, format, skeleton or class list is not the expected one."""
+    """Weights with an unexpected digest, format, skeleton or class list."""
 
 
 class QualityError(PosemillError):
-    """A validation suite failed for the set as a whole (or ran no expectation at all)."""
+    """A validation suite failed for the data set as a whole, or contained no expectation."""
 
 
 class GateError(PosemillError):
-    """A measured figure is on the wrong side of its gate; the message names both numbers."""
+    """A metric is on the wrong side of its gate. The message contains both numbers."""
 
 
 class Unavailable(PosemillError):
-    """Database, store or server cannot be reached now."""
+    """Database, store or server cannot be reached at the moment."""
 
     retryable = True

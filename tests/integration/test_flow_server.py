@@ -23,7 +23,7 @@ from sqlalchemy import text
 
 from posemill.settings import Settings
 from posemill.store.postgres import open_engine
-from posemill.uat.release import wake
+from posemill.uat.release import resume
 from posemill.uat.signing import sign
 from toy_workspace import REPOSITORY, attempts, toy_workspace, wish
 from tried_bento import report_on, tried_bento
@@ -223,11 +223,11 @@ def test_a_release_is_suspended_until_exactly_its_bento_is_accepted(
     assert f"posemill uat sign --by NAME {report}" in running.table("release")
     with engine.begin() as connection:
         tried_bento(connection, settings, "second")  # a newer build: the run goes on with the one that it began with
-    assert wake(running.workspace).startswith("resumed ")
+    assert resume(settings).startswith("resumed ")
     wait_for(lambda: suspensions(waiting) == 2, 120)  # nobody has signed
     with engine.begin() as connection:
         sign(connection, settings, report, by="anna", reject=False, conditions=None, added_by="x")
-    assert wake(running.workspace).startswith("resumed ")
+    assert resume(settings).startswith("resumed ")
     wait_for(lambda: state(waiting)[0] == "Completed", 120)
     with engine.begin() as connection:
         stages = connection.execute(text("SELECT bento_tag, stage FROM model_version ORDER BY id"))

@@ -30,7 +30,7 @@ from sqlalchemy import create_engine
 from packaged import SPEC, some_windows, write_package
 from posemill.packaging import bento
 from posemill.pose.skeleton import BODY_12
-from posemill.serving import npz
+from posemill.serving import npz, tensors
 from posemill.serving.server import serving
 from posemill.store.api_keys import create_key, revoke
 from posemill.store.embedded import EmbeddedServer
@@ -212,6 +212,30 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_hostile_archives(attacked: Attacked, name: str) -> None:
     refused(attacked.send(ARCHIVES[name](), kind=NPZ), 400, 413, 422)
+
+
+SAFE = tensors.write({"windows": some_windows(2)})
+TENSORS: dict[str, Callable[[], bytes]] = {
+    "a header of exabytes": lambda: struct.pack("<Q", 2**63) + SAFE[8:],
+    "a header of megabytes": lambda: struct.pack("<Q", 10**6) + b"{" * 10**6,
+    "a million tensors": lambda: tensors.write(dict.fromkeys(map(str, range(10**4)), np.zeros(0, np.float32))),
+    "a shape of petabytes": lambda: SAFE.replace(b"[2,", b"[9,"),
+    "overlapping bytes": lambda: SAFE.replace(b'"data_offsets":[0', b'"data_offsets":[8'),
+    "other numbers": lambda: tensors.write({"windows": some_windows(2).astype(np.float64)}),
+    "another name": lambda: tensors.write({"tracks": some_windows(2)}),
+    "no tensor": lambda: tensors.write({}),
+    "a header that is no JSON": lambda: struct.pack("<Q", 8) + b"rubbish!",
+    "nothing": lambda: b"",
+    "cut off": lambda: SAFE[: len(SAFE) // 2],
+    "more than it says": lambda: SAFE + bytes(100),
+    "infinity": lambda: tensors.write({"windows": np.full_like(some_windows(2), np.inf)}),
+    "no windows": lambda: tensors.write({"windows": some_windows(2)[:0]}),
+}
+
+
+@pytest.mark.parametrize("name", TENSORS)
+def test_hostile_tensors(attacked: Attacked, name: str) -> None:
+    refused(attacked.send(TENSORS[name](), kind=tensors.MEDIA_TYPE), 400, 413, 422)
 
 
 def track(**change: object) -> bytes:

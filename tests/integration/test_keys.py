@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from posemill.cli.keys import keys
 from posemill.errors import InputError, Unavailable
-from posemill.serving.guard.door import environment, private
+from posemill.serving.startup_policy import private_environment, service_environment
 from posemill.settings import Settings
 from posemill.store.api_keys import all_keys, create_key, hashed, revoke, working_keys
 
@@ -49,29 +49,29 @@ def test_keys_that_make_no_sense(engine: Engine, client: str, rate: int | None) 
 
 
 def test_beyond_this_machine_a_service_wants_keys(settings: Settings, engine: Engine) -> None:
-    assert environment(settings, "127.0.0.1", open_to_all=False)["POSEMILL_REQUIRE_KEYS"] == ""
-    assert environment(settings, "0.0.0.0", open_to_all=True)["POSEMILL_REQUIRE_KEYS"] == ""
+    assert service_environment(settings, "127.0.0.1", open_to_all=False)["POSEMILL_REQUIRE_KEYS"] == ""
+    assert service_environment(settings, "0.0.0.0", open_to_all=True)["POSEMILL_REQUIRE_KEYS"] == ""
     with pytest.raises(InputError, match=r"no keys: make one with `posemill keys add CLIENT`"):
-        environment(settings, "0.0.0.0", open_to_all=False)
+        service_environment(settings, "0.0.0.0", open_to_all=False)
     with engine.begin() as connection:
         create_key(connection, "acme", added_by="test")
-    said = environment(settings, "0.0.0.0", open_to_all=False)
+    said = service_environment(settings, "0.0.0.0", open_to_all=False)
     assert said == {"POSEMILL_REQUIRE_KEYS": "1", "POSEMILL_DATABASE_URL": settings.database_url}
 
 
 def test_without_a_database_only_this_machine_is_served(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     away = Settings(settings.workspace, settings.home, "postgresql://u:secret@127.0.0.1:1/none", settings.store_url)
     with caplog.at_level(logging.WARNING, "posemill.guard"):
-        assert environment(away, "localhost", open_to_all=False) == {"POSEMILL_REQUIRE_KEYS": ""}
+        assert service_environment(away, "localhost", open_to_all=False) == {"POSEMILL_REQUIRE_KEYS": ""}
     assert "without a database" in caplog.text
     assert "secret" not in caplog.text
     with pytest.raises(Unavailable):
-        environment(away, "::", open_to_all=False)
+        service_environment(away, "::", open_to_all=False)
 
 
 def test_a_service_of_ones_own_records_nothing_and_wants_no_key() -> None:
     told = {"POSEMILL_REQUIRE_KEYS": "1", "POSEMILL_DATABASE_URL": "postgresql://x", "POSEMILL_KEEP_UPLOADS": "1"}
-    assert private({**told, "POSEMILL_HOME": "/h"}) == {"POSEMILL_HOME": "/h"}
+    assert private_environment({**told, "POSEMILL_HOME": "/h"}) == {"POSEMILL_HOME": "/h"}
 
 
 def test_the_commands(settings: Settings, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -270,19 +270,19 @@ def test_a_chunk_that_ends_its_process_is_given_up_after_some_attempts(bench: Be
 
 
 def test_told_to_end_while_it_is_given_a_chunk_it_gives_it_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    endings: list[worker._Ending] = []
-    begin, claim = worker._Ending.__enter__, LeaseHolder.claim
+    endings: list[worker._DeferredSigterm] = []
+    begin, claim = worker._DeferredSigterm.__enter__, LeaseHolder.claim
 
-    def entered(ending: worker._Ending) -> worker._Ending:
+    def entered(ending: worker._DeferredSigterm) -> worker._DeferredSigterm:
         endings.append(ending)
         return begin(ending)
 
     def interrupted(holder: LeaseHolder, ids: Sequence[int]) -> Lease | None:
         lease = claim(holder, ids)
-        endings[-1]._hear()  # as SIGTERM would, between the database and the program
+        endings[-1]._handle()  # as SIGTERM would, between the database and the program
         return lease
 
-    monkeypatch.setattr(worker._Ending, "__enter__", entered)
+    monkeypatch.setattr(worker._DeferredSigterm, "__enter__", entered)
     monkeypatch.setattr(LeaseHolder, "claim", interrupted)
     bench.add(1, 45)
     with pytest.raises(SystemExit):

@@ -111,25 +111,25 @@ def test_a_champion_is_followed_by_a_better_one_and_by_no_other(inputs: Workspac
 def test_force_is_kept_as_such_and_a_rollback_goes_back_step_by_step(inputs: Workspace) -> None:
     for tag in ("a", "c"):
         call("promote", tag)
-    with pytest.raises(InputError, match="--force needs --because"):
+    with pytest.raises(InputError, match="--force requires --reason"):
         call("promote", "d", "--force")
-    call("promote", "d", "--force", "--because", "it is smaller")
+    call("promote", "d", "--force", "--reason", "it is smaller")
     assert history()[0]["reason"].startswith("forced: it is smaller (not better than the champion")
-    back = json.loads(call("rollback", "--because", "it is slower too", "--json").output)
+    back = json.loads(call("rollback", "--reason", "it is slower too", "--json").output)
     assert back == {"champion": TAG + "c", "replaced_version": TAG + "d", "reason": "it is slower too"}
     assert history()[0]["action"] == "rolled back"
     assert stages()["d"] == "retired"
-    call("rollback", "--because", "once more")
+    call("rollback", "--reason", "once more")
     assert stages() == {"a": "released", "b": "candidate", "c": "retired", "d": "retired"}
     with pytest.raises(InputError, match="a is the first model version that was released"):
-        call("rollback", "--because", "and again")
+        call("rollback", "--reason", "and again")
 
 
 def test_who_was_rejected_or_is_unknown(inputs: Workspace, engine: Engine) -> None:
     with pytest.raises(InputError, match=r"no model version is named 'z'; known are .*:d"):
         call("promote", "z")
     with pytest.raises(InputError, match="there is nothing to roll back"):
-        call("rollback", "--because", "why not")
+        call("rollback", "--reason", "why not")
     with engine.begin() as connection:
         record_acceptance(connection, bento_tag=TAG + "b", passed=False, client="x", report={}, added_by="test")
     with pytest.raises(GateError, match="it is rejected by its acceptance"):
@@ -144,7 +144,7 @@ def test_without_a_test_split_it_is_said_what_to_run(inputs: Workspace) -> None:
     (inputs.output("prepare") / "index.parquet").unlink()
     with pytest.raises(InputError, match=r"no test split in .*prepare to compare on: `dvc repro`"):
         call("promote", "c")
-    forced = call("promote", "c", "--force", "--because", "known to be good")
+    forced = call("promote", "c", "--force", "--reason", "known to be good")
     assert "forced: known to be good (not compared: no test split" in forced.output
 
 

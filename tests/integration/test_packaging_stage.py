@@ -21,7 +21,7 @@ from posemill.operations import accept
 from posemill.params.package import AcceptanceParams, PackageParams
 from posemill.pose.skeleton import BODY_12
 from posemill.pose.track import MediumTracks
-from posemill.serving.predictor import ActivityPredictor
+from posemill.prediction.model import ActivityModel
 from posemill.settings import Settings
 from posemill.stages import package
 from posemill.stages.workspace import Workspace
@@ -109,8 +109,9 @@ def test_a_model_is_packaged_once_and_judged_by_its_answers(workspace: Workspace
     assert rows(engine, "SELECT digests->>'model', metrics->>'ece' FROM model_version") == [(first.model, None)]
     assert "None" not in content["card.md"].decode()
 
-    predictor = ActivityPredictor.load(folder)
-    answers = [CLASSES[p.prod(0).argmax()] for p in (predictor.track(walking_track(seed=i))[1] for i in range(6))]
+    predictor = ActivityModel.load(folder)
+    tracks = (walking_track(seed=i) for i in range(6))
+    answers = [CLASSES[predictor.window_probabilities(track).probabilities.prod(0).argmax()] for track in tracks]
     assert len(set(answers)) > 1
     labelled(workspace, [*answers[:5], CLASSES[(CLASSES.index(answers[5]) + 1) % 3]])  # one label is wrong
     shutil.rmtree(workspace.root / ".posemill" / "bentoml")  # a fresh clone has the package, not the store

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chromium import PATIENCE_MS, chromium, comes, comes_true, playable
-from posemill.serving import gallery
-from posemill.serving.schema import VideoAnswer
-from stand_in_service import BODY_LIMIT, RECEIPT, Scene, StandIn, serving
+from posemill.serving.routers import gallery
+from posemill.serving.schemas.activity import VideoAnswer
+from stand_in_service import BODY_LIMIT, PROVENANCE, Scene, StandIn, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -129,7 +129,7 @@ def test_a_clip_is_played_looked_at_and_judged(opened: Open, scene: Scene, stand
         assert video.evaluate("v => [v.currentTime, v.playbackRate]") == [pytest.approx(2.0, abs=0.05), 0.5]
 
     page.get_by_label("Right: walk, 0:00.2 to 0:01.6").click()
-    expect(page.locator(".kept").first).to_have_text(re.compile(r"Right\. Kept as judgement \d+\."))
+    expect(page.locator(".kept").first).to_have_text(re.compile(r"Right\. Kept as feedback \d+\."))
     page.get_by_label("Wrong: wave").click()
     page.get_by_label("What was it?").select_option("squat")
     page.get_by_label("Comment").fill("she bends down")
@@ -138,12 +138,12 @@ def test_a_clip_is_played_looked_at_and_judged(opened: Open, scene: Scene, stand
     expect(page.locator("#live")).to_contain_text("Wrong: it was squat")
     expect(page.locator(".tally")).to_have_text("2 of 5 judged")
     expect(page.locator(".lane .mark.bad")).to_have_count(1)
-    right, wrong = stand_in.judgements[-2:]
+    right, wrong = stand_in.kept[-2:]
     assert right["right"] is True
     assert (right["activity"], right["comment"]) == (None, None)
     assert wrong == {
         "job": f"{len(stand_in.jobs):08x}",
-        "receipt": RECEIPT,
+        "provenance": PROVENANCE,
         "upload_name": "crossing.mp4",
         "upload_digest": hashlib.sha256(scene.clip.read_bytes()).hexdigest(),
         "person": 0,
@@ -156,7 +156,7 @@ def test_a_clip_is_played_looked_at_and_judged(opened: Open, scene: Scene, stand
     }
 
     page.get_by_role("button", name="Person 1", exact=True).click()
-    expect(page.locator(".judging h2")).to_have_text("Is this what Person 1 did?")
+    expect(page.locator(".feedback h2")).to_have_text("Is this what Person 1 did?")
     expect(page.locator(".segments > li")).to_have_count(2)
     assert page.locator("#outcome").screenshot()  # nothing in it is without a size
 
@@ -199,7 +199,7 @@ def test_everything_works_with_the_keyboard_alone(opened: Open, scene: Scene, st
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     page.keyboard.press(" ")
 
-    said = len(stand_in.judgements)
+    said = len(stand_in.kept)
     page.get_by_label("Wrong: squat").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_label("What was it?")).to_be_focused()
@@ -210,7 +210,7 @@ def test_everything_works_with_the_keyboard_alone(opened: Open, scene: Scene, st
     page.keyboard.press("Enter")
     expect(page.locator(".kept")).to_contain_text("it was something else")
     expect(page.get_by_label("Wrong: squat")).to_be_focused()
-    last = stand_in.judgements[said]
+    last = stand_in.kept[said]
     assert (last["person"], last["activity"], last["comment"]) == (1, None, "ties a shoe")
 
 
@@ -244,7 +244,7 @@ def test_what_goes_wrong_is_said_in_the_services_words(opened: Open, scene: Scen
     page.get_by_label("What was it?").select_option("squat")
     page.get_by_label("Comment").fill("no database")
     page.get_by_role("button", name="Send").click()
-    expect(page.locator(".problem")).to_contain_text("Not kept. judgements cannot be kept: the service has no database")
+    expect(page.locator(".problem")).to_contain_text("Not kept. feedback cannot be kept: the service has no database")
     expect(page.get_by_label("Comment")).to_have_value("no database")  # nothing that was typed is lost
     page.get_by_label("Comment").fill("now there is one")
     page.get_by_role("button", name="Send").click()
@@ -268,15 +268,15 @@ def test_a_job_can_be_cancelled_and_found_again_after_a_reload(opened: Open, sce
     reached(page, "walk")
     page.reload()
     reached(page, "walk")
-    said = len(stand_in.judgements)
+    said = len(stand_in.kept)
     page.get_by_label("Right: wave").click()
     expect(page.locator(".kept")).to_be_visible()
-    assert stand_in.judgements[said]["upload_digest"] == hashlib.sha256(scene.clip.read_bytes()).hexdigest()
+    assert stand_in.kept[said]["upload_digest"] == hashlib.sha256(scene.clip.read_bytes()).hexdigest()
     page.go_back()
     expect(page.locator("#start")).to_be_visible()
 
 
-def test_a_dropped_clip_can_be_taken_home_with_its_receipt(opened: Open, scene: Scene) -> None:
+def test_a_dropped_clip_can_be_taken_home_with_its_provenance(opened: Open, scene: Scene) -> None:
     page = opened(permissions=["clipboard-read", "clipboard-write"])
     dropped = page.evaluate_handle(
         """async () => {
@@ -292,9 +292,9 @@ def test_a_dropped_clip_can_be_taken_home_with_its_receipt(opened: Open, scene: 
     reached(page, "walk")
     expect(page.locator(".facts b")).to_have_text("dropped.mp4")
 
-    page.get_by_role("button", name="Copy receipt").click()
+    page.get_by_role("button", name="Copy provenance").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
-    assert json.loads(page.evaluate("navigator.clipboard.readText()")) == RECEIPT
+    assert json.loads(page.evaluate("navigator.clipboard.readText()")) == PROVENANCE
     with page.expect_download() as overlay:
         page.get_by_role("button", name="Overlay video").click()
     assert Path(overlay.value.path()).read_bytes() == scene.overlay.read_bytes()
@@ -346,7 +346,7 @@ def test_pictures_keys_and_the_small_service(opened: Open, scene: Scene, tmp_pat
     choose(page, scene.clip.with_name("still.jpg"), kind="image/jpeg")
     reached(page, "2 people")
     comes_true(page.locator(".screen canvas"), PAINTED)
-    expect(page.locator(".receipt")).to_contain_text(RECEIPT["id"])
+    expect(page.locator(".provenance")).to_contain_text(PROVENANCE["id"])
 
     track = tmp_path / "track.json"
     track.write_text('{"keypoints": ["a", "b"], "time_s": [0, 1, 2], "xy": [[[0,0],[9,9]],[[1,1],[8,9]],[[2,2],null]]}')

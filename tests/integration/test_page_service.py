@@ -1,7 +1,7 @@
 """The acceptance page before the real analysis service, which all tests of videos share.
 
 Slow: that the canned answers of the other tests are those of the service is shown here, once, from a file to the
-overlay that plays, the probabilities at a moment and a judgement.
+overlay that plays, the probabilities at a moment and feedback.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def test_a_clip_goes_through_the_page(analysis_client: Client, waving_person: Pa
         page.get_by_role("button", name="Play", exact=True).click()
         expect(page.get_by_role("button", name="Pause")).to_be_visible()
         page.locator(".button.right").first.click()
-        expect(page.locator(".problem")).to_contain_text("Not kept. judgements cannot be kept: the service has no")
+        expect(page.locator(".problem")).to_contain_text("Not kept. feedback cannot be kept: the service has no")
         job = page.url.split("#job=")[1]
     analysis_client.cancel(job)
 

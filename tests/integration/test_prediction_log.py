@@ -67,7 +67,7 @@ def test_a_killed_database_loses_nothing_and_holds_nobody(
     for _ in range(200):
         log.answered("while it is away", WINDOWS, SURE)
     assert time.monotonic() - began < 1.0
-    until(lambda: not log._notes)
+    until(lambda: not log._entries)
     time.sleep(0.3)  # some attempts fail
     own_server.start()
     until(lambda: log.written == 201)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from posemill.quality import quarantine
+from posemill.quality.quarantine_update import update_quarantine
 from posemill.quality.rejection import COLUMNS
 from posemill.store import catalog
 from posemill.store.clips import ClipRow, add_clip
@@ -31,12 +31,12 @@ def test_rows_are_opened_once_with_all_reasons_and_resolved_when_they_pass(engin
         faults = rejected(
             ("clip", clip, None, "too short"), ("clip", clip, None, "nobody"), ("track", None, 2, "jumps")
         )
-        assert quarantine.update(connection, faults) == 2
-        assert quarantine.update(connection, faults) == 0
+        assert update_quarantine(connection, faults) == 2
+        assert update_quarantine(connection, faults) == 0
         rows = {(r["entity_type"], r["clip"], r["person"]): r["reason"] for r in catalog.open_quarantine(connection)}
         assert rows == {("clip", clip, None): "too short; nobody", ("track", None, 2): "jumps"}
-        assert quarantine.update(connection, faults.tail(1)) == 0
+        assert update_quarantine(connection, faults.tail(1)) == 0
         assert [r["entity_type"] for r in catalog.open_quarantine(connection)] == ["track"]
-        assert quarantine.update(connection, faults.head(0)) == 0
+        assert update_quarantine(connection, faults.head(0)) == 0
         assert catalog.open_quarantine(connection) == []
-        assert quarantine.update(connection, faults) == 2
+        assert update_quarantine(connection, faults) == 2

@@ -18,16 +18,17 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from safetensors.numpy import load
 
 from packaged import ABSTAIN_BELOW, CLASSES, SPEC, some_windows, walking_track, write_package
 from posemill.errors import InputError, PosemillError
 from posemill.packaging import bento
 from posemill.pose.skeleton import BODY_12, COCO_17
-from posemill.serving import npz
+from posemill.prediction.model import ActivityModel
+from posemill.serving import npz, tensors
 from posemill.serving.client import Client
-from posemill.serving.predictor import ActivityPredictor
-from posemill.serving.schema import Version
-from posemill.serving.server import attend, command, free_port, serving
+from posemill.serving.schemas.activity import Version
+from posemill.serving.server import command, free_port, run_in_foreground, serving
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +72,7 @@ def test_building_again_finds_the_same_bento(built: tuple[Path, Path, dict[str, 
 def test_the_activity_bento_carries_only_what_it_needs(built: tuple[Path, Path, dict[str, str]]) -> None:
     _, home, tags = built
     source = home / "bentoml" / "bentos" / tags["activity"].replace(":", "/") / "src" / "posemill"
-    assert {p.name for p in source.iterdir() if p.is_dir()} == {"pose", "features", "serving", "store"}
+    assert {p.name for p in source.iterdir() if p.is_dir()} == {"pose", "features", "prediction", "serving", "store"}
     requirements = (source.parents[1] / "env" / "python" / "requirements.txt").read_text()
     assert "onnxruntime" in requirements
     assert "torch" not in requirements
@@ -79,15 +80,15 @@ def test_the_activity_bento_carries_only_what_it_needs(built: tuple[Path, Path, 
 
 
 def test_windows_get_the_predictors_answer(built: tuple[Path, Path, dict[str, str]], client: Client) -> None:
-    predictor = ActivityPredictor.load(built[0])
+    predictor = ActivityModel.load(built[0])
     windows = some_windows()
     answer = client.predict_windows(windows)
     wanted = predictor.probabilities(windows)
     np.testing.assert_allclose(answer.probabilities, wanted, atol=1e-5)
     assert answer.activities == [CLASSES[i] for i in wanted.argmax(1)]
     assert len(set(answer.activities)) > 1  # otherwise a constant would pass
-    assert answer.receipt.bento == built[2]["activity"]
-    assert answer.receipt.model == predictor.digests["model"]
+    assert answer.provenance.bento == built[2]["activity"]
+    assert answer.provenance.model == predictor.digests["model"]
     assert answer.abstained == (wanted.max(1) < ABSTAIN_BELOW).tolist()
     assert 0 < sum(answer.abstained) < len(answer.abstained)
     assert client.predict_windows(windows, binary=False) == answer
@@ -101,19 +102,29 @@ def test_archives_in_and_out(built: tuple[Path, Path, dict[str, str]], client: C
     with urllib.request.urlopen(request) as answer:
         assert answer.headers["Content-Type"] == npz.MEDIA_TYPE
         got = np.load(io.BytesIO(answer.read()), allow_pickle=False)
-    wanted = ActivityPredictor.load(built[0]).probabilities(windows.astype(np.float32))
+    wanted = ActivityModel.load(built[0]).probabilities(windows.astype(np.float32))
     np.testing.assert_allclose(got["probabilities"], wanted, atol=1e-5)
     assert got["best"].tolist() == wanted.argmax(1).tolist()
     assert got["abstained"].tolist() == (wanted.max(1) < ABSTAIN_BELOW).tolist()
     assert json.loads(str(got["classes"])) == list(CLASSES)
     assert json.loads(str(got["receipt"]))["bento"] == built[2]["activity"]
+    body, headers = tensors.write({"windows": windows}), dict.fromkeys(headers, tensors.MEDIA_TYPE)
+    with urllib.request.urlopen(urllib.request.Request(f"{client.url}/predict_windows", body, headers)) as answer:
+        tensors_got = load(answer.read())
+    for name in ("probabilities", "best", "abstained"):
+        np.testing.assert_array_equal(tensors_got[name], got[name])
 
 
 def test_archives_are_checked_as_json_is(client: Client) -> None:
     bent = some_windows()[:1].astype(np.float32)
     bent[0, 0, 0] = np.inf
-    for body, says in ((b"PK", "no archive"), (npz.write({"windows": bent}), "finite")):
-        status, answer = send(client, "/predict_windows", body, **{"Content-Type": npz.MEDIA_TYPE})
+    for form, body, says in (
+        (npz, b"PK", "no archive"),
+        (npz, npz.write({"windows": bent}), "finite"),
+        (tensors, b"PK", "another kind of file"),
+        (tensors, tensors.write({"windows": bent}), "finite"),
+    ):
+        status, answer = send(client, "/predict_windows", body, **{"Content-Type": form.MEDIA_TYPE})
         assert status == 422
         assert says in str(answer)
 
@@ -123,11 +134,12 @@ def read(client: Client, path: str) -> str:
         return str(answer.read().decode())
 
 
-def test_version_names_the_bento_its_receipt_and_licence(
+def test_version_names_the_bento_its_provenance_and_licence(
     built: tuple[Path, Path, dict[str, str]], client: Client
 ) -> None:
     version = Version.model_validate_json(read(client, "/version"))
-    fields = version.receipt.model_dump(mode="json")
+    fields = version.provenance.model_dump(mode="json")
+    assert version.receipt == version.provenance  # its former name
     told = fields.pop("id")
     canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     assert told == hashlib.sha256(canonical.encode()).hexdigest()[:16]
@@ -138,6 +150,7 @@ def test_version_names_the_bento_its_receipt_and_licence(
     assert set(description["paths"]["/predict_windows"]["post"]["requestBody"]["content"]) == {
         "application/json",
         npz.MEDIA_TYPE,
+        tensors.MEDIA_TYPE,
     }
     missing = set(version.endpoints) - set(description["paths"])
     assert not missing, missing
@@ -167,7 +180,9 @@ def test_a_changed_file_stops_the_server_with_its_sentence(built: tuple[Path, Pa
     port = free_port()
     try:
         with pytest.raises(PosemillError, match=r"does not start: .*calibration\.json: SHA-256 should be"):
-            attend(command(tags["activity"], port), bento.environment(home), f"http://127.0.0.1:{port}", said.append)
+            run_in_foreground(
+                command(tags["activity"], port), bento.environment(home), f"http://127.0.0.1:{port}", said.append
+            )
     finally:
         file.write_text(whole)
     assert sum("Application startup failed" in line for line in said) == 1  # and not again and again
@@ -179,7 +194,7 @@ def test_a_track_of_another_skeleton_and_rate(
 ) -> None:
     track = walking_track(COCO_17, fps=fps, seconds=4.0)
     answer = client.predict_track(track)
-    _, wanted = ActivityPredictor.load(built[0]).track(track)
+    wanted = ActivityModel.load(built[0]).window_probabilities(track).probabilities
     assert [w.probability for w in answer.windows] == pytest.approx(wanted.max(1), abs=1e-5)
     assert answer.verdict is not None
     assert answer.segments[0].start_s == pytest.approx(0.0)
@@ -277,7 +292,7 @@ def test_unknown_address_and_method(client: Client) -> None:
 
 def test_many_at_once_each_get_their_own(built: tuple[Path, Path, dict[str, str]], client: Client) -> None:
     windows = some_windows(16)
-    wanted = ActivityPredictor.load(built[0]).probabilities(windows)
+    wanted = ActivityModel.load(built[0]).probabilities(windows)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda i: client.predict_windows(windows[i : i + 1]), range(16)))
     np.testing.assert_allclose([a.probabilities[0] for a in answers], wanted, atol=1e-5)

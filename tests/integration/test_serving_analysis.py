@@ -22,10 +22,10 @@ from posemill.estimation.estimator import PoseEstimator
 from posemill.estimation.types import PoseBackend
 from posemill.features.main_subject import main_subject
 from posemill.params.label import LabelParams
-from posemill.pose.interpolate import found_only
-from posemill.serving import timeline
+from posemill.pose.gaps import found_only
+from posemill.prediction import timeline
+from posemill.prediction.model import ActivityModel
 from posemill.serving.client import Client
-from posemill.serving.predictor import ActivityPredictor
 from posemill.video.decode import read_frames
 from posemill.video.draw import write_png
 from posemill.video.encode import VideoWriter
@@ -90,11 +90,13 @@ def test_the_service_sees_what_the_labeller_saw(
         assert got.track is not None
         np.testing.assert_allclose(np.array(got.track.xy, np.float32), wanted.xy, atol=0.01)  # pixels
         assert got.poses == len(wanted)
-    predictor = ActivityPredictor.load(root / "package")
+    predictor = ActivityModel.load(root / "package")
     actor = main_subject(tracks)
     assert actor is not None
     assert answer.main_subject == actor.person
-    wanted = timeline.verdict(predictor.track(actor, 0.0, tracks.duration_s)[1], predictor.classes)
+    wanted = timeline.verdict(
+        predictor.window_probabilities(actor, 0.0, tracks.duration_s).probabilities, predictor.classes
+    )
     assert wanted is not None
     assert answer.verdict is not None
     assert answer.verdict.probability == pytest.approx(wanted.probability, abs=1e-3)
@@ -150,7 +152,7 @@ def test_a_file_name_cannot_leave_its_folder(client: Client, nobody: Path, tmp_p
 
 
 def test_keypoints_are_answered_while_videos_are_posed(client: Client, root: Path, nobody: Path) -> None:
-    wanted = ActivityPredictor.load(root / "package").probabilities(some_windows(1))
+    wanted = ActivityModel.load(root / "package").probabilities(some_windows(1))
     with ThreadPoolExecutor(3) as pool:
         videos = [pool.submit(client.analyse_video, nobody) for _ in range(2)]
         windows = pool.submit(client.predict_windows, some_windows(1))

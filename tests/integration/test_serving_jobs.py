@@ -18,7 +18,7 @@ import pytest
 from chromium import chromium
 from posemill.errors import InputError, PosemillError, Unavailable
 from posemill.serving.client import Client
-from posemill.serving.schema_analysis import JobStatus
+from posemill.serving.schemas.analysis import JobStatus
 from posemill.video.encode import VideoWriter
 from posemill.video.probe import probe
 

@@ -16,10 +16,10 @@ from websockets.sync.client import connect
 
 from packaged import SPEC, some_windows, walking_track
 from posemill.pose.skeleton import COCO_17
+from posemill.prediction.model import ActivityModel
 from posemill.serving.client import Client
-from posemill.serving.client_live import LiveStream
-from posemill.serving.predictor import ActivityPredictor
-from posemill.serving.schema_analysis import LiveAnswer, LivePrediction, LiveProblem
+from posemill.serving.client.live import LiveStream
+from posemill.serving.schemas.analysis import LiveAnswer, LivePrediction, LiveProblem
 from posemill.video.decode import read_frames
 
 pytestmark = [
@@ -46,11 +46,11 @@ def test_keypoints_are_judged_as_the_same_stretch_of_a_track(analysis_client: Cl
                 answers += stream.answers(wait_s=0.5)
         answers += until(stream, 7 - len(answers))
     assert len(answers) == 7  # after 1 s, then every half second
-    predictor = ActivityPredictor.load(analysis_folder / "package")
+    predictor = ActivityModel.load(analysis_folder / "package")
     for answer in answers:
         assert isinstance(answer, LivePrediction)
         end_s = answer.time_s + 0.05
-        _, wanted = predictor.track(track.between(0, end_s), end_s - SPEC.duration_s, end_s)
+        _, _, wanted = predictor.window_probabilities(track.between(0, end_s), end_s - SPEC.duration_s, end_s)
         assert list(answer.probabilities.values()) == pytest.approx(wanted[0].tolist(), abs=1e-4)
         assert answer.dropped == 0
 

@@ -1,6 +1,6 @@
-"""From a receipt to rows and media, with a real PostgreSQL, git's history and files as DVC caches them.
+"""From a provenance to rows and media, with a real PostgreSQL, git's history and files as DVC caches them.
 
-Slow (git and DVC are programs): that a model is traced after later builds is what the receipt is for.
+Slow (git and DVC are programs): that a model is traced after later builds is what the provenance is for.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from sqlalchemy import Engine, text
 
 from posemill.cli.main import cli
 from posemill.errors import InputError
-from posemill.serving.schema import Receipt
 from posemill.settings import Settings
 from posemill.store import catalog, lineage
 from posemill.store.media import MediaStore
+from posemill.uat.provenance import Provenance
 from posemill.uat.trace import FILES, trace
 from posemill.uat.usage import usage_of
 
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 class Built:
     """A model version, what it answers with, and the media it was made of."""
 
-    receipt: Receipt
+    provenance: Provenance
     digests: Mapping[str, str]
     media: list[str]
     number: int
@@ -90,7 +90,7 @@ def build(root: Path, settings: Settings, engine: Engine, name: str) -> Built:
         number = catalog.record_model_version(
             connection, bento_tag=f"posemill-activity:{name}", digests=digests, metrics={}, added_by="stage package"
         )
-    return Built(Receipt.of(f"posemill-analysis:{name}", digests), digests, media, number)
+    return Built(Provenance.of(f"posemill-analysis:{name}", digests), digests, media, number)
 
 
 def write(root: Path, path: str, content: bytes) -> str:
@@ -122,19 +122,21 @@ def bento(home: Path, name: str, digests: Mapping[str, str]) -> None:
     (store / "models" / "posemill-activity" / name / "digests.json").write_text(json.dumps(digests))
 
 
-def test_a_receipt_leads_to_its_rows_also_after_a_later_build(root: Path, settings: Settings, engine: Engine) -> None:
+def test_a_provenance_leads_to_its_rows_after_a_later_build(root: Path, settings: Settings, engine: Engine) -> None:
     first = build(root, settings, engine, "first")
     build(root, settings, engine, "second")
     answer = root / "answer.json"
-    answer.write_text(json.dumps({"people": [], "receipt": first.receipt.model_dump()}))
-    for given in (first.receipt.id, str(answer), "posemill-analysis:first", "posemill-activity:first"):
+    answer.write_text(json.dumps({"people": [], "provenance": first.provenance.model_dump()}))
+    old = root / "old.json"
+    old.write_text(json.dumps({"people": [], "receipt": first.provenance.model_dump()}))
+    for given in (first.provenance.id, str(answer), str(old), "posemill-analysis:first", "posemill-activity:first"):
         with engine.connect() as connection:
             found = trace(connection, settings, given)
         assert found.version["id"] == first.number
         assert found.whole, found.links
         assert [(c["medium"], c["split"], c["windows"], c["now"]) for c in found.clips] == [
-            (first.media[0], "train", 2, "holds"),
-            (first.media[1], "test", 1, "holds"),
+            (first.media[0], "train", 2, "valid"),
+            (first.media[1], "test", 1, "valid"),
         ]
         assert [(c["source"], c["annotated_by"]) for c in found.clips] == [
             ("first-0.mp4", "anna"),
@@ -159,11 +161,11 @@ def test_what_is_missing_is_named(root: Path, settings: Settings, engine: Engine
     assert "is not in this repository" in missing["code"]
     assert "`dvc fetch`" in missing["build/train/network.safetensors"]
     assert built.media[1][:12] in missing["media"]
-    changed = built.receipt.model_dump() | {"weights": "0" * 64}
+    changed = built.provenance.model_dump() | {"weights": "0" * 64}
     with engine.connect() as connection:
-        with pytest.raises(InputError, match="the receipt was changed"):
+        with pytest.raises(InputError, match="the provenance was altered"):
             trace(connection, settings, json.dumps(changed))
-        with pytest.raises(InputError, match="nothing here has the receipt 'ffffffffffffffff'"):
+        with pytest.raises(InputError, match="nothing here has the provenance 'ffffffffffffffff'"):
             trace(connection, settings, "f" * 16)
 
 
@@ -175,7 +177,7 @@ def test_a_medium_is_found_in_every_model_and_left_out_of_the_next(
         catalog.record_model_version(
             connection, bento_tag="posemill-activity:old", digests={"model": "0"}, metrics={}, added_by="x"
         )
-    run = CliRunner().invoke(cli, ["forget", first.media[0][:10], "--mark", "--by", "bert", "--json"])
+    run = CliRunner().invoke(cli, ["usage", first.media[0][:10], "--exclude", "--by", "bert", "--json"])
     assert run.exit_code == 0, run.output
     said = json.loads(run.stdout)
     assert [(m["version"], m["split"], m["windows"], m["bentos"]) for m in said["models"]] == [
@@ -190,7 +192,7 @@ def test_a_medium_is_found_in_every_model_and_left_out_of_the_next(
         again = usage_of(connection, settings, "first-0.mp4")
         assert (again.clips, len(again.models)) == ([], 1)  # what was trained stays known
         assert usage_of(connection, settings, second.media[1]).models[0]["version"] == second.number
-        traced = trace(connection, settings, first.receipt.id)
-        assert [c["now"] for c in traced.clips] == ["ended by bert", "holds"]
+        traced = trace(connection, settings, first.provenance.id)
+        assert [c["now"] for c in traced.clips] == ["ended by bert", "valid"]
         with pytest.raises(InputError, match=r"no medium is 'nobody\.mp4'"):
             usage_of(connection, settings, "nobody.mp4")

@@ -16,9 +16,10 @@ from click.testing import CliRunner
 import stand_in_service
 from posemill.cli.main import cli
 from posemill.errors import InputError
-from posemill.serving.schema import Receipt
+from posemill.serving.schemas.activity import Receipt
 from posemill.uat import report as reports
-from stand_in_service import RECEIPT, Scene, StandIn
+from stand_in_service import PROVENANCE as RECEIPT
+from stand_in_service import Scene, StandIn
 
 pytestmark = pytest.mark.slow
 
@@ -68,7 +69,7 @@ def test_every_scenario_has_an_outcome_with_evidence(stand_in: tuple[StandIn, st
         "broken": False,
     }
     waves = outcomes["waves"]["checks"][0]
-    assert "0% of 1.6 to 2.4 s is answered so" in waves["says"]
+    assert "covers 0% of 1.6 to 2.4 s" in waves["says"]
     assert (waves["moment_s"], waves["answered"]) == (2.0, "wave 0.41, abstained")
     assert (outcomes["squats"]["person"], outcomes["walks"]["person"]) == (1, 0)
     assert "is not a video that can be read" in outcomes["broken"]["says"]

@@ -74,7 +74,7 @@ def test_a_verdict_is_recorded_and_releases_exactly_its_bento(tried: Tried, engi
         assert stages(connection) == ["retired", "released"]
         rows = connection.execute(text("SELECT action, digests->>'bento' FROM promotion ORDER BY id")).all()
         assert [tuple(r) for r in rows] == [
-            ("promoted", bento_digest(find_bento(settings.home, t.tag))) for t in (tried, second)
+            ("promoted", bento_digest(find_bento(settings, t.tag))) for t in (tried, second)
         ]
 
 
@@ -83,7 +83,7 @@ def test_a_rejection_releases_nothing_and_the_last_word_counts(
 ) -> None:
     folder = report_on(tried, settings.workspace / "1", passed=False)
     with engine.begin() as connection:
-        with pytest.raises(InputError, match="say under which --conditions"):
+        with pytest.raises(InputError, match="accept it under --conditions"):
             signed(connection, settings, folder)
         signed(connection, settings, folder, why="only in the gym")
     with engine.begin() as connection:

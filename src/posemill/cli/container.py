@@ -1,4 +1,4 @@
-"""`posemill container`: the recipe of an image that serves a bento."""
+"""`posemill container`: the build context of a container image that serves a bento."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import click
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--small", is_flag=True, help="The small service: keypoints, no videos, no OpenPifPaf.")
-@click.option("--bento", help="Tag of another bento; default: the newest of this workspace.")
+@click.option("--small", is_flag=True, help="The small service: keypoints only, without videos and OpenPifPaf.")
+@click.option("--bento", help="Bento tag; default: the newest of this workspace.")
 def container(folder: Path, small: bool, bento: str | None) -> None:
-    """Write FOLDER with a Dockerfile and all that it copies, and check it.
+    """Write the build context of a container image to FOLDER: a Dockerfile and everything that it copies.
 
     \b
-    Versions and hashes are those of requirements.lock; OpenPifPaf is built as `make setup` does it. No engine is needed
-    to write it; with one:
+    Packages are pinned by version and hash as in requirements.lock; OpenPifPaf is built as in `make setup`. Writing the
+    folder needs no container engine. To build and run the image:
       posemill container --small build/container
       docker build -t posemill-activity -f build/container/env/docker/Dockerfile build/container
       docker run -p 127.0.0.1:3000:3000 -e POSEMILL_REQUIRE_KEYS=0 posemill-activity
@@ -32,8 +32,8 @@ def container(folder: Path, small: bool, bento: str | None) -> None:
     service = "activity" if small else "analysis"
     tag = bento or package_tags(Workspace(settings.workspace), settings)[service]
     if tag.count(":") != 1:
-        raise InputError(f"a bento's tag is NAME:VERSION, came as {tag!r}; `bentoml list` shows them")
+        raise InputError(f"a bento tag is NAME:VERSION, got {tag!r}; `bentoml list` shows them")
     store = Path(environment(settings.home)["BENTOML_HOME"])
-    recipe = write(service, store / "bentos" / tag.replace(":", "/"), store / "models", settings.workspace, folder)
-    click.echo(f"{tag}: {recipe.packages} packages pinned by hash, {recipe.size_mb} MB of source and model")
-    click.echo(f"docker build -t {tag} -f {recipe.folder / DOCKERFILE} {recipe.folder}")
+    context = write(service, store / "bentos" / tag.replace(":", "/"), store / "models", settings.workspace, folder)
+    click.echo(f"{tag}: {context.packages} packages pinned by hash, {context.size_mb} MB of source and model")
+    click.echo(f"docker build -t {tag} -f {context.folder / DOCKERFILE} {context.folder}")

@@ -1,4 +1,4 @@
-"""`posemill doctor`: what is installed, reachable or missing, and what to do about it."""
+"""`posemill doctor`: checks of packages, workspace, database, store and checkpoint, with advice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import click
 from posemill.errors import PosemillError
 from posemill.settings import Settings
 
-# distribution -> versions that are known to break something, as (first bad, what happens)
+# distribution -> (first incompatible version, its effect)
 BREAKS = {
     "fastapi": ((0, 151), "Prefect's command line and server break from 0.152 on"),
     "sqlalchemy": ((2, 1), "Prefect's scheduler silently never fires with 2.1"),
@@ -40,9 +40,9 @@ NEEDED_BYTES = 5 * 2**30
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One checked thing: `state` is ok, warning or missing; `advice` says what to do when it is not ok."""
+    """Result of one check: `state` is ok, warning or missing; `advice` says what to do if it is not ok."""
 
-    what: str
+    check: str
     state: str
     found: str
     advice: str = ""
@@ -56,7 +56,7 @@ def _package(name: str) -> Finding:
     if name in BREAKS:
         limit, effect = BREAKS[name]
         if tuple(int(part) for part in version.split(".")[:2]) >= limit:
-            return Finding(name, "warning", version, f"{effect}: run `make setup` to get the pinned version")
+            return Finding(name, "warning", version, f"{effect}: run `make setup` to install the pinned version")
     return Finding(name, "ok", version)
 
 
@@ -79,7 +79,7 @@ def _database(settings: Settings) -> Finding:
     engine = open_engine(settings)
     with engine.connect() as connection:
         version = connection.exec_driver_sql("SHOW server_version").scalar_one()
-    kind = "your server" if settings.database_url else "embedded"
+    kind = "external" if settings.database_url else "embedded"
     return Finding("database", "ok", f"PostgreSQL {version}, {kind}")
 
 
@@ -98,7 +98,7 @@ def _disk(settings: Settings) -> Finding:
     free = shutil.disk_usage(settings.workspace).free
     text = f"{free / 2**30:.0f} GiB free"
     if free < NEEDED_BYTES:
-        return Finding("disk", "warning", text, "media, tracks and models want 5 GiB or more: free some space")
+        return Finding("disk", "warning", text, "media, tracks and models need 5 GiB or more: free some space")
     return Finding("disk", "ok", text)
 
 
@@ -114,7 +114,7 @@ def _checkpoint(_: Settings) -> Finding:
 def _git(settings: Settings) -> Finding:
     if (settings.workspace / ".git").exists():
         return Finding("git", "ok", "the workspace is a git repository")
-    return Finding("git", "warning", "no git repository", "`git init`: dvc exp and dvc diff need one")
+    return Finding("git", "warning", "no git repository", "run `git init`: dvc exp and dvc diff need one")
 
 
 CHECKS: dict[str, Callable[[Settings], Finding]] = {
@@ -128,23 +128,23 @@ CHECKS: dict[str, Callable[[Settings], Finding]] = {
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Every finding, one after the other; a check that fails becomes a finding, never a traceback."""
+    """Run all checks. A check that raises becomes a finding, never a traceback."""
     yield _python()
     yield from (_package(name) for name in PACKAGES)
-    for what, check in CHECKS.items():
+    for name, check in CHECKS.items():
         try:
             yield check(settings)
         except (PosemillError, OSError, ValueError) as exc:
-            yield Finding(what, "missing", type(exc).__name__, str(exc))
+            yield Finding(name, "missing", type(exc).__name__, str(exc))
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 def doctor(as_json: bool) -> None:
-    """What is installed, reachable or missing, and what to do.
+    """Check packages, workspace, database, store and checkpoint, and say how to fix what is missing.
 
     \b
-    Exit code 1 when something needed is missing:
+    Exit code 1 if something required is missing:
       posemill doctor
       POSEMILL_DATABASE_URL=postgresql://me:secret@db/clips posemill doctor
     """
@@ -156,6 +156,6 @@ def doctor(as_json: bool) -> None:
             click.echo(json.dumps(asdict(finding)))
         else:
             advice = f"  → {finding.advice}" if finding.advice else ""
-            click.echo(f"{marks[finding.state]}  {finding.what:24} {finding.found}{advice}")
+            click.echo(f"{marks[finding.state]}  {finding.check:24} {finding.found}{advice}")
     if bad:
         raise SystemExit(1)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,18 +12,18 @@ import click
 
 from posemill.cli.output import modes, say
 from posemill.errors import InputError
+from posemill.formats.registry import export_tracks, writable
 
 if TYPE_CHECKING:
-    from posemill.formats.pyskl import Cut
+    from posemill.formats.pyskl import ClipSpan
     from posemill.pose.track import MediumTracks
 
-FORMATS = ("coco", "openpose-body25", "openpose-coco18", "openpifpaf", "pyskl", "csv", "parquet")
 VISIBLE = "COCO: keypoints less confident are placed, not visible (1)."
 
 
 @click.command()
 @click.argument("which", nargs=-1, required=True)
-@click.option("--format", "form", type=click.Choice(FORMATS), required=True)
+@click.option("--format", "form", type=click.Choice(writable()), required=True)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="export", show_default=True)
 @click.option("--dataset", multiple=True, help="With `tracks`: only of this dataset.")
 @click.option("--visible-from", type=click.FloatRange(0, 1), default=0.2, show_default=True, help=VISIBLE)
@@ -40,21 +40,20 @@ def export(
     """Write tracks to OUT. WHICH: `tracks` (all that is labelled), media (beginnings of digests) or clips (numbers).
 
     Where digits could be both, write clip:123456 or medium:123456.
-    Corrected keypoints are what people said. What becomes of unseen keypoints is in docs/howto/review.md.
+    Corrected keypoints are what people said. What becomes of unseen keypoints is in docs/howto/formats.md.
 
     \b
       posemill export tracks --format coco --out coco/
       posemill export 5c7fd90a 12 --format openpose-body25
       posemill export tracks --dataset gym --format pyskl --out pyskl/
     """
-    with _chosen(which, dataset) as (media, cuts):
-        written = _write(form, out, media, cuts, visible_from)
+    media, clips = _chosen(which, dataset)
+    written = export_tracks(media, out, form, visible_from=visible_from, clips=clips)
     say({"files": written, "out": str(out)}, quiet, as_json)
 
 
-@contextmanager
-def _chosen(which: Sequence[str], datasets: Sequence[str]) -> Iterator[tuple[list[MediumTracks], list[list[Cut]]]]:
-    """Tracks of what is named, and for each the clips in it."""
+def _chosen(which: Sequence[str], datasets: Sequence[str]) -> tuple[list[MediumTracks], dict[str, list[ClipSpan]]]:
+    """Return the tracks of what is named, and the clips of each medium."""
     from posemill.review.labelled import open_labelled
     from posemill.settings import Settings
     from posemill.store.catalog import clips
@@ -63,76 +62,42 @@ def _chosen(which: Sequence[str], datasets: Sequence[str]) -> Iterator[tuple[lis
 
     settings = Settings.from_env()
     engine = open_engine(settings)
+    media: list[MediumTracks] = []
+    spans: dict[str, list[ClipSpan]] = {}
     try:
         with engine.connect() as connection:
-            labelled, known = open_labelled(settings, connection), clips(connection)
-            by_medium: dict[str, list[Any]] = {}
-            for row in known:
-                by_medium.setdefault(row["medium"], []).append(row)
-            media: list[MediumTracks] = []
-            cuts: list[list[Cut]] = []
+            labelled, by_medium = open_labelled(settings, connection), defaultdict(list)
+            for row in clips(connection):
+                by_medium[row["medium"]].append(_span(row))
             for name in which:
                 if name == "tracks":
                     rows = labelled.rows.items()
-                    for digest in [d for d, row in rows if not datasets or row["dataset"] in datasets]:
-                        media.append(labelled.tracks(digest))
-                        cuts.append([_cut(row) for row in by_medium.get(digest, [])])
+                    digests = [d for d, row in rows if not datasets or row["dataset"] in datasets]
+                    media += [labelled.tracks(digest) for digest in digests]
+                    spans |= {digest: by_medium[digest] for digest in digests}
                     continue
                 reference = resolve(connection, name)
-                whole = labelled.tracks(reference.medium["digest"])
-                if reference.clip is not None:
-                    media.append(_within(whole, cut := _cut(reference.clip)))
-                    cuts.append([cut])
-                else:
-                    media.append(whole)
-                    cuts.append([_cut(row) for row in by_medium.get(whole.medium, [])])
+                digest = reference.medium["digest"]
+                span = None if reference.clip is None else _span(reference.clip)
+                tracks = labelled.tracks(digest)
+                media.append(tracks if span is None else _within(tracks, span))
+                spans[digest] = by_medium[digest] if span is None else [span]
     finally:
         engine.dispose()
-    if len({m.medium for m in media}) != len(media):
+    if len({tracks.medium for tracks in media}) != len(media):
         raise InputError(f"{' '.join(which)} names a medium twice: name it, or one of its clips")
     if not media:
         raise InputError("nothing of this is labelled with the parameters of params.yaml: `posemill label`")
-    yield media, cuts
+    return media, spans
 
 
-def _cut(row: Any) -> Cut:
-    from posemill.formats.pyskl import Cut
+def _span(row: Any) -> ClipSpan:
+    from posemill.formats.pyskl import ClipSpan
 
     end_s = float("inf") if row["end_s"] is None else row["end_s"]
-    return Cut(f"{row['medium'][:16]}-{row['clip']}", row["start_s"], end_s, row["activity"], row["split"])
+    return ClipSpan(f"{row['medium'][:16]}-{row['clip']}", row["start_s"], end_s, row["activity"], row["split"])
 
 
-def _within(tracks: MediumTracks, cut: Cut) -> MediumTracks:
-    parts = (track.between(cut.start_s, cut.end_s) for track in tracks.tracks)
+def _within(tracks: MediumTracks, span: ClipSpan) -> MediumTracks:
+    parts = (track.between(span.start_s, span.end_s) for track in tracks.tracks)
     return replace(tracks, tracks=tuple(part for part in parts if len(part)))
-
-
-def _write(form: str, out: Path, media: Sequence[MediumTracks], cuts: Sequence[list[Cut]], visible_from: float) -> int:
-    """Returns how many files were written."""
-    if form == "coco":
-        from posemill.formats.coco import write_coco, write_results
-
-        write_coco(out / "keypoints.json", media, visible_from)
-        write_results(out / "results.json", out / "keypoints.json")
-        return 2
-    if form.startswith("openpose"):
-        from posemill.formats.openpose import LAYOUTS, write_openpose
-
-        return sum(write_openpose(out / tracks.medium[:16], tracks, LAYOUTS[form]) for tracks in media)
-    if form == "openpifpaf":
-        from posemill.formats.openpifpaf import write_openpifpaf
-
-        for tracks in media:
-            write_openpifpaf(out / f"{tracks.medium[:16]}.openpifpaf.json", tracks)
-        return len(media)
-    if form == "pyskl":
-        from posemill.formats.pyskl import write_pyskl
-
-        names = sorted({tracks.skeleton.name for tracks in media})  # a file has one number of keypoints
-        for name in names:
-            pairs = zip(media, cuts, strict=True)
-            write_pyskl(out / f"{name}.pkl", [(t, c) for t, c in pairs if t.skeleton.name == name])
-        return len(names)
-    from posemill.formats.table import write_tables
-
-    return len(write_tables(out, media, "csv" if form == "csv" else "parquet"))

@@ -1,4 +1,4 @@
-"""`posemill keys`: who may call a service that wants keys."""
+"""`posemill keys`: API keys of a service."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COLUMNS = ("number", "client", "prefix", "requests_per_minute", "added_at", "ad
 
 @click.group()
 def keys() -> None:
-    """API keys of clients. A service that listens beyond this machine wants one with every request.
+    """API keys of clients. A service that listens beyond this machine requires one with every request.
 
     \b
       posemill keys add acme --per-minute 600

@@ -1,4 +1,4 @@
-"""`posemill models`: the packaged models, which one is released, and how it became that."""
+"""`posemill models`: the model registry, with promotions and rollbacks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from posemill.cli.output import modes, say, table
+from posemill.cli.renamed import renamed_option
 from posemill.errors import GateError, InputError
 from posemill.settings import Settings
 
@@ -17,20 +18,20 @@ if TYPE_CHECKING:
 
 @click.group()
 def models() -> None:
-    """Packaged models: list them, promote one to champion, go back to the one before.
+    """Model registry: list versions, promote one to champion, roll back.
 
     \b
       posemill models list
       posemill models promote posemill-activity:6d922233e9d5c9be
-      posemill models rollback --because "false alarms at night"
+      posemill models rollback --reason "false alarms at night"
     """
 
 
 @models.command("list")
-@click.option("--history", is_flag=True, help="Promotions, refusals and rollbacks instead.")
+@click.option("--history", is_flag=True, help="List promotions, refusals and rollbacks instead.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_(history: bool, as_json: bool) -> None:
-    """List model versions, newest first; the released one is the champion.
+    """List model versions, newest first. The released one is the champion.
 
     \b
       posemill models list --history
@@ -41,9 +42,11 @@ def list_(history: bool, as_json: bool) -> None:
 
     with connected(Settings.from_env()) as connection:
         if history:
-            rows = [dict(r) for r in promotions.promotions(connection)]
+            rows = [dict(row) for row in promotions.promotions(connection)]
             columns = ["added_at", "action", "bento_tag", "before", "added_by", "reason"]
-            table(rows, [*columns, "figures", "digests"] if as_json else columns, as_json, "nothing was promoted yet")
+            table(
+                rows, [*columns, "figures", "digests"] if as_json else columns, as_json, "no version was promoted yet"
+            )
             return
         rows = [{**r, "accuracy": (r["metrics"] or {}).get("accuracy")} for r in model_versions(connection)]
         columns = ["bento_tag", "stage", "accuracy", "added_at", "origin"]
@@ -52,81 +55,90 @@ def list_(history: bool, as_json: bool) -> None:
 
 @models.command()
 @click.argument("tag")
-@click.option("--force", is_flag=True, help="Promote without being better; needs --because.")
-@click.option("--because", help="Why, in your words; kept with the promotion.")
+@click.option("--force", is_flag=True, help="Promote even if it is not better; requires --reason.")
+@click.option("--reason", help="Reason, kept with the promotion.")
+@renamed_option("--because", "--reason")
 @modes
-def promote(tag: str, force: bool, because: str | None, quiet: bool, as_json: bool) -> None:
-    """Make a model version the champion if it is better than the one that is.
+def promote(tag: str, force: bool, reason: str | None, quiet: bool, as_json: bool) -> None:
+    """Promote a model version to champion if it is significantly better than the current one.
 
-    Both answer the same test clips, which neither was made of; the difference must be beyond its 95 % interval and
-    beyond chance. A refusal is kept too. TAG is a bento tag, or the beginning of its version.
+    Both versions predict the same test clips, which neither was trained on. The difference in accuracy must exceed its
+    95 % confidence interval and be significant (McNemar). Refusals are recorded too. TAG: a bento tag, or the start of
+    its version.
 
     \b
       posemill models promote 6d922233
-      posemill models promote 6d922233 --force --because "the champion's licence has ended"
+      posemill models promote 6d922233 --force --reason "the champion's licence has ended"
     """
-    if force and not (because or "").strip():
-        raise InputError("--force needs --because TEXT: whoever reads the history should know why")
+    if force and not (reason or "").strip():
+        raise InputError("--force requires --reason TEXT, which is kept in the history")
     from posemill.stages.package import connected
     from posemill.store import promotions
 
     with connected(Settings.from_env()) as connection:
-        version, now = promotions.version_of(connection, tag), promotions.champion(connection)
-        if now is not None and now["id"] == version["id"]:
+        version, champion = promotions.version_of(connection, tag), promotions.champion(connection)
+        if champion is not None and champion["id"] == version["id"]:
             say({"champion": version["bento_tag"], "changed": False}, quiet, as_json)
             return
-        passed, reason, figures = _judged(version, now, force)
+        passed, outcome, figures = _compared(version, champion, force)
         if force:
-            reason = f"forced: {because} ({reason})"
-        elif because and passed:
-            reason = f"{because} ({reason})"
-        keep = promotions.promote if passed or force else promotions.refuse
-        keep(connection, version, reason, figures, getpass.getuser())
+            outcome = f"forced: {reason} ({outcome})"
+        elif reason and passed:
+            outcome = f"{reason} ({outcome})"
+        record = promotions.promote if passed or force else promotions.refuse
+        record(connection, version, outcome, figures, getpass.getuser())
     if not (passed or force):
-        raise GateError(f"{version['bento_tag']} is not promoted: it is {reason}")
-    say({"champion": version["bento_tag"], "changed": True, "reason": reason}, quiet, as_json)
+        raise GateError(f"{version['bento_tag']} is not promoted: it is {outcome}")
+    say({"champion": version["bento_tag"], "changed": True, "reason": outcome}, quiet, as_json)
 
 
-def _judged(version: RowMapping, now: RowMapping | None, force: bool) -> tuple[bool, str, dict[str, Any] | None]:
-    """Whether the version may be promoted, why, and with which figures. A forced one need not be measurable."""
-    from posemill.operations import champion
+def _compared(version: RowMapping, champion: RowMapping | None, force: bool) -> tuple[bool, str, dict[str, Any] | None]:
+    """Compare a version with the champion: passed, reason, figures. With `force`, data to compare on may be missing."""
+    from posemill.operations import champion as gate
     from posemill.stages.workspace import Workspace
 
     if version["stage"] == "rejected":
         return False, "rejected by its acceptance", None
-    if now is None:
+    if champion is None:
         return True, "there was no champion", None
     settings = Settings.from_env()
     try:
-        found = champion.compare(version, now, Workspace(settings.workspace), settings)
+        paired = gate.compare(dict(version), dict(champion), Workspace(settings.workspace), settings)
     except InputError as exc:
         if not force:
             raise
         return False, f"not compared: {exc}", None
-    return found.better, champion.says(found, now["bento_tag"]), champion.figures(found)
+    return paired.better, gate.says(paired, champion["bento_tag"]), gate.figures(paired)
 
 
 @models.command()
-@click.option("--because", required=True, help="Why, in your words; kept with the rollback.")
+@click.option("--reason", help="Reason, kept with the rollback.  [required]")
+@renamed_option("--because", "--reason")
 @modes
-def rollback(because: str, quiet: bool, as_json: bool) -> None:
-    """Make the version champion again that the present one took the place of.
+def rollback(reason: str | None, quiet: bool, as_json: bool) -> None:
+    """Roll back to the version that the current champion replaced.
 
     \b
-      posemill models rollback --because "false alarms at night"
+      posemill models rollback --reason "false alarms at night"
     """
+    if reason is None:
+        raise click.UsageError("Missing option '--reason'.")
     from posemill.stages.package import connected
     from posemill.store import promotions
 
     with connected(Settings.from_env()) as connection:
         before = promotions.champion(connection)
-        row = promotions.roll_back(connection, because, getpass.getuser())
-        now = _champion_tag(connection)
-    say({"champion": now, "replaced_version": before and before["bento_tag"], "reason": row["reason"]}, quiet, as_json)
+        row = promotions.roll_back(connection, reason, getpass.getuser())
+        champion = _champion_tag(connection)
+    say(
+        {"champion": champion, "replaced_version": before and before["bento_tag"], "reason": row["reason"]},
+        quiet,
+        as_json,
+    )
 
 
 def _champion_tag(connection: Connection) -> str | None:
     from posemill.store import promotions
 
-    found = promotions.champion(connection)
-    return None if found is None else str(found["bento_tag"])
+    champion = promotions.champion(connection)
+    return None if champion is None else str(champion["bento_tag"])

@@ -1,4 +1,4 @@
-"""`posemill monitor`: has what the service sees changed since training?"""
+"""`posemill monitor`: drift of live data against the training data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UNITS = {"d": 1.0, "h": 1 / 24, "w": 7.0}
 @click.option("--bento", help="Tag of another bento of this workspace; default: the newest package.")
 @click.option("--json", "as_json", is_flag=True, help="The whole result as one JSON object.")
 def monitor(since: str | None, bento: str | None, as_json: bool) -> None:
-    """Compare what the released service saw with what its model was trained on.
+    """Compare live data of the released service with the training data of its model (drift).
 
     \b
     Writes build/monitor/report.html and monitor.json; exit code 1 when something is past its limit.
@@ -49,11 +49,15 @@ def monitor(since: str | None, bento: str | None, as_json: bool) -> None:
 
 
 def days(text: str) -> float:
-    """`12h` as 0.5. Errors: InputError for anything else."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([hdw])", text.strip())
-    if found is None or not float(found[1]):
+    """Parse a duration, such as `12h` or `7d`, in days. Errors: InputError for anything else.
+
+    >>> days("12h")
+    0.5
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([hdw])", text.strip())
+    if match is None or not float(match[1]):
         raise InputError(f"--since should be a number with h, d or w, such as 12h or 7d; came as {text!r}")
-    return float(found[1]) * _UNITS[found[2]]
+    return float(match[1]) * _UNITS[match[2]]
 
 
 def _line(row: dict[str, object]) -> str:

@@ -1,4 +1,4 @@
-"""How commands speak: figures as one line or JSON, tables, progress bars on stderr."""
+"""Output of commands: one line or JSON, tables, progress bars on stderr."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import click
 
 def modes(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --quiet and --json to a command (as arguments `quiet` and `as_json`)."""
-    command = click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")(command)
-    return click.option("--quiet", is_flag=True, help="Only errors.")(command)
+    command = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+    return click.option("--quiet", is_flag=True, help="Print errors only.")(command)
 
 
 def say(figures: Mapping[str, Any], quiet: bool, as_json: bool) -> None:
-    """What a command did: one line of text, or one JSON object."""
+    """Print the result of a command: one line of text, or one JSON object."""
     if as_json:
         click.echo(json.dumps(figures, default=plain))
     elif not quiet:
@@ -26,7 +26,10 @@ def say(figures: Mapping[str, Any], quiet: bool, as_json: bool) -> None:
 
 
 def table(rows: Sequence[Any], columns: Iterable[str], as_json: bool, empty: str) -> None:
-    """A list of rows (mappings): aligned text with a header, or one JSON object a line."""
+    """Print rows (mappings) as an aligned table with a header, or as JSON lines.
+
+    empty  printed on stderr if there are no rows.
+    """
     names = list(columns)
     if as_json:
         for row in rows:
@@ -42,7 +45,7 @@ def table(rows: Sequence[Any], columns: Iterable[str], as_json: bool, empty: str
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it: times in ISO form, everything else as text."""
+    """Convert a value that JSON lacks: times in ISO form, everything else as text."""
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
@@ -58,13 +61,13 @@ def _short(value: Any) -> str:
 
 
 @contextmanager
-def progress(what: str, total: float | None, quiet: bool) -> Iterator[Callable[[], None]]:
-    """A bar on stderr; the value is called after each step. Quiet, or without a terminal, nothing is drawn."""
+def progress(description: str, total: float | None, quiet: bool) -> Iterator[Callable[[], None]]:
+    """Progress bar on stderr; the yielded function advances it. Nothing is drawn if quiet or without a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
-        task = bar.add_task(what, total=total)
+        task = bar.add_task(description, total=total)
         yield lambda: bar.advance(task)

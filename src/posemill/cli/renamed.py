@@ -1,11 +1,40 @@
-"""Deprecated option names: hidden aliases that warn and pass their value on, for one release."""
+"""Deprecated names of options and commands: hidden aliases that warn, for one release."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
+
+
+class RenamingGroup(click.Group):
+    """A group of commands that accepts deprecated command names, hidden from the help.
+
+    renamed_commands  deprecated name → the name of a command of this group.
+
+    Examples:
+        >>> import click
+        >>> @click.group(cls=RenamingGroup, renamed_commands={"judgements": "feedback"})
+        ... def uat():
+        ...     pass
+        >>> @uat.command()
+        ... def feedback():
+        ...     click.echo("nothing is open")
+    """
+
+    def __init__(self, *args: Any, renamed_commands: Mapping[str, str] | None = None, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.renamed_commands = dict(renamed_commands or {})
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of the arguments; warn if its name is deprecated."""
+        if args and (new := self.renamed_commands.get(args[0])) is not None:
+            click.echo(f"{ctx.command_path} {args[0]} is deprecated: use {ctx.command_path} {new}", err=True)
+            args = [new, *args[1:]]
+        return super().resolve_command(ctx, args)
 
 
 def renamed_option(old: str, new: str, **attributes: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -168,7 +168,7 @@ def import_(file: Path, by: str | None, annotator: str | None, allow_empty: bool
         done = import_answers(connection, labelled, file, by or current_user(), choice)
     figures = asdict(done)
     notes = figures.pop("notes")
-    say({**figures, **({"notes": list(notes)} if as_json else {})}, quiet, as_json)
+    say({**figures, **({"notes": list(notes)} if as_json and notes else {})}, quiet, as_json)
     if not as_json:
         for note in notes:
             click.echo(note, err=True)

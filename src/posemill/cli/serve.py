@@ -1,4 +1,4 @@
-"""`posemill serve` and `posemill try`: put the newest bento behind an API, and ask it."""
+"""`posemill serve` and `posemill try`: serve the newest bento by HTTP, and send it files."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def serve(bento: str | None, port: int, host: str, small: bool, open_to_all: boo
     """
     from posemill.operations.accept import package_tags
     from posemill.packaging.bento import environment
-    from posemill.serving.guard import door
-    from posemill.serving.guard.limits import REQUIRE_KEYS
-    from posemill.serving.server import attend, command, port_is_free
+    from posemill.serving import startup_policy
+    from posemill.serving.middleware.limits import REQUIRE_KEYS
+    from posemill.serving.server import command, port_is_free, run_in_foreground
     from posemill.settings import Settings
     from posemill.stages.workspace import Workspace
 
@@ -49,20 +49,20 @@ def serve(bento: str | None, port: int, host: str, small: bool, open_to_all: boo
     if not port_is_free(port, host):
         raise Unavailable(f"port {port} of {host} is taken: choose another with --port, or stop what listens there")
     required = os.environ.get(REQUIRE_KEYS, "") not in ("", "0")
-    told = door.environment(settings, host, open_to_all=open_to_all, required=required)
+    from_policy = startup_policy.service_environment(settings, host, open_to_all=open_to_all, required=required)
     reached = "127.0.0.1" if host == "0.0.0.0" else "[::1]" if host == "::" else host
     address = f"http://{reached}:{port}"
     click.echo(f"{tag} on {host}: {address}/uat for people, {address}/docs for programs (Ctrl-C stops it)", err=True)
-    attend(
+    run_in_foreground(
         command(tag, port, host),
-        {**environment(settings.home), **gallery(settings), **told},
+        {**environment(settings.home), **gallery(settings), **from_policy},
         address,
         lambda line: click.echo(line, err=True),
     )
 
 
 def gallery(settings: Settings) -> dict[str, str]:
-    """The workspace's folder of clips for visitors of the page, where it has one and the environment names no other."""
+    """Return the workspace's folder of clips for the page, where it has one and the environment names no other."""
     folder = settings.workspace / "gallery"
     return {GALLERY: str(folder)} if folder.is_dir() and GALLERY not in os.environ else {}
 
@@ -92,7 +92,7 @@ def try_(files: tuple[Path, ...], url: str, as_json: bool) -> None:
     for file in files:
         started = time.monotonic()
         try:
-            answer = _ask(client, file)
+            answer = _predict(client, file)
         except (InputError, PosemillError) as exc:
             failed += 1
             answer = {"activity": None, "probability": None, "note": str(exc)}
@@ -102,9 +102,9 @@ def try_(files: tuple[Path, ...], url: str, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _ask(client: Client, file: Path) -> dict[str, Any]:
+def _predict(client: Client, file: Path) -> dict[str, Any]:
     if file.suffix == ".npy":
-        return _ask_windows(client, file)
+        return _predict_windows(client, file)
     answer = client.analyse_video(file)
     top: dict[str, Any] = {"activity": None, "probability": None, "note": answer.note}
     if answer.verdict is not None:
@@ -112,8 +112,8 @@ def _ask(client: Client, file: Path) -> dict[str, Any]:
     return {**top, "answer": answer.model_dump(mode="json")}
 
 
-def _ask_windows(client: Client, file: Path) -> dict[str, Any]:
-    """The most frequent answer over all windows of the file."""
+def _predict_windows(client: Client, file: Path) -> dict[str, Any]:
+    """Return the most frequent activity over all windows of the file."""
     import numpy as np
 
     try:

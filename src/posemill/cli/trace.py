@@ -1,4 +1,4 @@
-"""`posemill trace` and `posemill forget`: from an answer to its data, and from a medium to the models it is in."""
+"""`posemill trace` (provenance of an answer) and `posemill usage` (models and bentos that a medium is in)."""
 
 from __future__ import annotations
 
@@ -11,98 +11,105 @@ from typing import TYPE_CHECKING
 import click
 
 from posemill.cli.output import plain, table
+from posemill.cli.renamed import renamed_option
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from posemill.settings import Settings
     from posemill.uat.trace import Trace
+    from posemill.uat.usage import MediumUsage
 
 SHOWN = 20
 
 
 @click.command()
-@click.argument("receipt")
-@click.option("--all", "everything", is_flag=True, help=f"All clips; without it the first {SHOWN}.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def trace(receipt: str, everything: bool, as_json: bool) -> None:
-    """Follow an answer to the data that trained its model. Exit code 1 when a link is missing.
+@click.argument("answer")
+@click.option("--all", "everything", is_flag=True, help=f"List all clips; default: the first {SHOWN}.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def trace(answer: str, everything: bool, as_json: bool) -> None:
+    """Trace an answer to the clips and media that trained its model. Exit code 1 if a link is missing.
 
-    RECEIPT is the id of a receipt, a JSON file with an answer or a receipt in it, or the tag of a bento.
+    ANSWER: a provenance id, a JSON file that contains an answer or a provenance, or a bento tag.
 
     \b
       posemill trace 4be1d0c2a9f37756
       posemill try clip.mp4 --json > answer.json && posemill trace answer.json
     """
-    from posemill.uat.trace import trace as follow
+    from posemill.uat.trace import trace as trace_answer
 
     with transaction() as (connection, settings):
-        found = follow(connection, settings, receipt)
+        traced = trace_answer(connection, settings, answer)
     if as_json:
-        click.echo(json.dumps({"whole": found.whole, **asdict(found)}, default=plain))
+        click.echo(json.dumps({"whole": traced.whole, **asdict(traced)}, default=plain))
     else:
-        _show(found, everything)
-    if not found.whole:
+        _print_trace(traced, everything)
+    if not traced.whole:
         raise SystemExit(1)
 
 
-def _show(found: Trace, everything: bool) -> None:
-    click.echo(f"{found.bento or found.version['bento_tag']}")
-    width = max(len(link.name) for link in found.links)
-    for link in found.links:
+def _print_trace(trace: Trace, everything: bool) -> None:
+    click.echo(f"{trace.bento or trace.version['bento_tag']}")
+    width = max(len(link.name) for link in trace.links)
+    for link in trace.links:
         click.echo(f"  {'ok     ' if link.found else 'MISSING'}  {link.name:{width}}  {link.says}")
-    if not found.clips:
+    if not trace.clips:
         return
     click.echo()
-    rows = found.clips if everything else found.clips[:SHOWN]
+    rows = trace.clips if everything else trace.clips[:SHOWN]
     table(rows, ("clip", "split", "activity", "medium", "source", "annotated_by", "annotated_at", "now"), False, "")
-    if len(rows) < len(found.clips):
-        click.echo(f"and {len(found.clips) - len(rows)} more clips (--all)")
+    if len(rows) < len(trace.clips):
+        click.echo(f"and {len(trace.clips) - len(rows)} more clips (--all)")
 
 
 @click.command()
 @click.argument("medium")
-@click.option("--mark", is_flag=True, help="End its clips, so that the next build leaves it out.")
-@click.option("--by", help="Who says so; default: user@host.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def forget(medium: str, mark: bool, by: str | None, as_json: bool) -> None:
-    """List every model and bento that a medium is in. MEDIUM: a digest, a number, a source or a file.
+@click.option("--exclude", is_flag=True, help="End the validity of its clips, so that later builds exclude it.")
+@renamed_option("--mark", "--exclude", is_flag=True)
+@click.option("--by", help="Name recorded with --exclude; default: user@host.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def usage(medium: str, exclude: bool, by: str | None, as_json: bool) -> None:
+    """List the models and bentos that were trained or tested with a medium. MEDIUM: digest, number, source or file.
+
+    Nothing is deleted: with --exclude, later builds leave the medium out; its file and existing models stay.
 
     \b
-      posemill forget 26e506cc30f5
-      posemill forget holiday.mp4 --mark --by anna
+      posemill usage 26e506cc30f5
+      posemill usage holiday.mp4 --exclude --by anna
     """
     from posemill.ingest.current_user import current_user
-    from posemill.uat.usage import mark as end_clips
+    from posemill.uat.usage import exclude as end_clips
     from posemill.uat.usage import usage_of
 
     with transaction() as (connection, settings):
-        found = usage_of(connection, settings, medium)
-        ended = end_clips(connection, found, by or current_user()) if mark else 0
+        listed = usage_of(connection, settings, medium)
+        ended = end_clips(connection, listed, by or current_user()) if exclude else 0
     if as_json:
-        named = {k: found.medium[k] for k in ("id", "digest", "source", "dataset", "added_by", "added_at")}
-        click.echo(json.dumps({**asdict(found), "medium": named, "ended": ended}, default=plain))
+        columns = {k: listed.medium[k] for k in ("id", "digest", "source", "dataset", "added_by", "added_at")}
+        click.echo(json.dumps({**asdict(listed), "medium": columns, "ended": ended}, default=plain))
         return
-    click.echo(f"medium {found.medium['digest']}: {found.medium['source'] or found.medium['uri']}")
-    rows = [{**row, "bentos": ", ".join(row["bentos"])} for row in found.models]
-    table(rows, ("version", "stage", "split", "clips", "windows", "bentos"), False, "no model was made with it")
-    if found.unknown:
-        click.echo(f"unknown for {', '.join(found.unknown)}: packaged before lineage was kept, or it is not here")
-    for said in (f"{n} {what}" for n, what in _elsewhere(found.judgements, found.scenarios) if n):
-        click.echo(f"also in {said}")
-    if mark:
-        click.echo(f"{ended} clips ended; the next `dvc repro` leaves it out. Its file stays in the store")
-    elif found.clips:
-        click.echo(f"{len(found.clips)} clips hold now: with --mark the next build leaves them out")
+    _print_usage(listed)
+    if exclude:
+        click.echo(f"{ended} clips ended: the next `dvc repro` excludes the medium. Its file stays in the store")
+    elif listed.clips:
+        click.echo(f"{len(listed.clips)} clips are valid: --exclude leaves them out of the next build")
 
 
-def _elsewhere(judgements: int, scenarios: list[str]) -> list[tuple[int, str]]:
-    return [(judgements, "judgements of clients"), (len(scenarios), f"scenarios: {', '.join(scenarios)}")]
+def _print_usage(usage: MediumUsage) -> None:
+    click.echo(f"medium {usage.medium['digest']}: {usage.medium['source'] or usage.medium['uri']}")
+    rows = [{**row, "bentos": ", ".join(row["bentos"])} for row in usage.models]
+    table(rows, ("version", "stage", "split", "clips", "windows", "bentos"), False, "no model was built with it")
+    if usage.unknown:
+        click.echo(f"unknown for {', '.join(usage.unknown)}: no lineage was recorded, or it is not available here")
+    if usage.feedback:
+        click.echo(f"also in {usage.feedback} feedback entries of clients")
+    if usage.scenarios:
+        click.echo(f"also in {len(usage.scenarios)} scenario files: {', '.join(usage.scenarios)}")
 
 
 @contextmanager
 def transaction() -> Iterator[tuple[Connection, Settings]]:
-    """A transaction on the database of the settings, and the settings."""
+    """Open a transaction on the configured database; yields it with the settings."""
     from posemill.settings import Settings
     from posemill.store.postgres import open_engine
 

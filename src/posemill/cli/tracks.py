@@ -52,7 +52,7 @@ def tracks(which: str, folder: Path | None, pictures: int, sides: bool) -> None:
 
 def counted(track: PoseTrack) -> str:
     """Format a person with the number of poses."""
-    from posemill.pose.interpolate import found_only
+    from posemill.pose.gaps import found_only
 
     found = len(found_only(track))
     filled = f" and {len(track) - found} interpolated" if len(track) > found else ""

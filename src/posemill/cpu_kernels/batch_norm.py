@@ -1,7 +1,7 @@
-"""Batch normalisation of the last axis, with a sum and a ReLU after it if wanted, by norm.cpp or by torch.
+"""Batch norm of the last axis, with residual sum and ReLU if wanted, by batch_norm.cpp or by torch.
 
 Columns may come from several tensors that lie side by side, and go to several: splitting a network into branches and
-joining them again is then no copy of its own.
+concatenating them again is then no copy of its own.
 """
 
 from __future__ import annotations
@@ -15,42 +15,42 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from posemill.cpu_kernels.compiler import MOST_PARTS, Parts, function, is_fused
+from posemill.cpu_kernels.compiler import MOST_PARTS, Parts, is_available, kernel
 
 
-def normalised(norm: nn.BatchNorm1d, x: Tensor, skip: Tensor | None = None, relu: bool = False) -> Tensor:
-    """norm(x), + skip if there is one, then ReLU if asked; (..., C), as is `skip`, which is not changed.
+def batch_norm(norm: nn.BatchNorm1d, x: Tensor, skip: Tensor | None = None, relu: bool = False) -> Tensor:
+    """Compute norm(x), + skip if there is one, then ReLU if asked; (..., C), as is `skip`, which is not changed.
 
     Statistics, running ones included, are those of torch.nn.BatchNorm1d.
     """
-    if _is_fused(norm, x):
-        return _trained(norm, [x], skip, relu, [x.shape[-1]])[0]
+    if _is_available(norm, x):
+        return _by_kernel(norm, [x], skip, relu, [x.shape[-1]])[0]
     out = _by_torch(norm, x)
     # in place: what is new in memory costs more than the sum, and no gradient needs what is overwritten
     out = out if skip is None else out.add_(skip)
     return functional.relu(out, inplace=True) if relu else out
 
 
-def normalised_split(norm: nn.BatchNorm1d, x: Tensor, widths: Sequence[int]) -> list[Tensor]:
-    """ReLU(norm(x)) as parts (..., width); columns beyond those of `norm` are one part more, as they are."""
+def batch_norm_split(norm: nn.BatchNorm1d, x: Tensor, widths: Sequence[int]) -> list[Tensor]:
+    """Compute ReLU(norm(x)) as parts (..., width); columns beyond those of `norm` are one part more, as they are."""
     rest = x.shape[-1] - norm.num_features
-    if len(widths) < MOST_PARTS and _is_fused(norm, x):
-        return _trained(norm, [x], None, True, [*widths, rest] if rest else list(widths))
+    if len(widths) < MOST_PARTS and _is_available(norm, x):
+        return _by_kernel(norm, [x], None, True, [*widths, rest] if rest else list(widths))
     out = functional.relu(_by_torch(norm, x[..., : norm.num_features]), inplace=True)
-    return [*out.split(list(widths), -1), *([x[..., norm.num_features :]] if rest else [])]
+    return [*torch.split(out, list(widths), -1), *([x[..., norm.num_features :]] if rest else [])]
 
 
-def normalised_joined(norm: nn.BatchNorm1d, parts: Sequence[Tensor]) -> Tensor:
-    """ReLU(norm(x)), (..., C), of an x whose columns are those of the parts."""
+def batch_norm_concat(norm: nn.BatchNorm1d, parts: Sequence[Tensor]) -> Tensor:
+    """Compute ReLU(norm(x)), (..., C), of an x whose columns are those of the parts."""
     same = len({part.dtype for part in parts}) == 1
-    if same and len(parts) <= MOST_PARTS and _is_fused(norm, parts[0]):
-        return _trained(norm, list(parts), None, True, [norm.num_features])[0]
+    if same and len(parts) <= MOST_PARTS and _is_available(norm, parts[0]):
+        return _by_kernel(norm, list(parts), None, True, [norm.num_features])[0]
     return functional.relu(_by_torch(norm, torch.cat(list(parts), -1)), inplace=True)
 
 
-def _is_fused(norm: nn.BatchNorm1d, x: Tensor) -> bool:
-    """More than one row has a spread."""
-    return norm.training and norm.weight.dtype == torch.float32 and x.numel() > x.shape[-1] and is_fused(x)
+def _is_available(norm: nn.BatchNorm1d, x: Tensor) -> bool:
+    """True in training, of more than one row: a single one has no variance."""
+    return norm.training and norm.weight.dtype == torch.float32 and x.numel() > x.shape[-1] and is_available(x)
 
 
 def _by_torch(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
@@ -69,11 +69,14 @@ def _by_torch(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
     return out
 
 
-def _trained(
+def _by_kernel(
     norm: nn.BatchNorm1d, parts: list[Tensor], skip: Tensor | None, relu: bool, widths: list[int]
 ) -> list[Tensor]:
     skip = None if skip is None else skip.to(parts[0].dtype).contiguous()
-    *out, mean, variance = _Fused.apply(skip, norm.weight, norm.bias, relu, norm.eps, widths, *parts)
+    outputs: tuple[Tensor, ...] = _BatchNorm.apply(  # type: ignore[no-untyped-call]
+        skip, norm.weight, norm.bias, relu, norm.eps, widths, *parts
+    )
+    *out, mean, variance = outputs
     if norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None:
         rows, momentum = parts[0].numel() // parts[0].shape[-1], float(norm.momentum or 0.0)
         with torch.no_grad():
@@ -83,7 +86,7 @@ def _trained(
     return out
 
 
-class _Fused(torch.autograd.Function):
+class _BatchNorm(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
@@ -95,9 +98,9 @@ class _Fused(torch.autograd.Function):
         widths: list[int],
         *parts: Tensor,
     ) -> tuple[Tensor, ...]:
-        x = _joined(parts)
+        x = _concat(parts)
         out, mean, variance = _parts(x, widths), torch.empty_like(weight), torch.empty_like(weight)
-        _call("norm_forward", x, [x, skip], [out], [weight, bias, mean, variance], relu, eps)
+        _call("batch_norm_forward", x, [x, skip], [out], [weight, bias, mean, variance], relu, eps)
         ctx.relu, ctx.eps, ctx.widths, ctx.skipped = relu, eps, [part.shape[-1] for part in parts], skip is not None
         # what was let through can be told from x unless something was added
         ctx.save_for_backward(x, out[0] if relu and skip is not None else None, weight, bias, mean, variance)
@@ -108,16 +111,16 @@ class _Fused(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *above: Tensor) -> tuple[Tensor | None, ...]:
         x, out, weight, bias, mean, variance = ctx.saved_tensors
-        arrived = _joined(above[:-2])
+        arrived = _concat(above[:-2])
         below, of_weight, of_bias = _parts(x, ctx.widths), torch.empty_like(weight), torch.empty_like(bias)
         of_skip = [torch.empty_like(x)] if ctx.skipped and ctx.relu else []
         vectors = [weight, bias, mean, variance, of_weight, of_bias]
-        _call("norm_backward", x, [arrived, x, out], [below, of_skip], vectors, ctx.relu, ctx.eps)
+        _call("batch_norm_backward", x, [arrived, x, out], [below, of_skip], vectors, ctx.relu, ctx.eps)
         skipped = of_skip[0] if of_skip else arrived if ctx.skipped else None
         return skipped, of_weight, of_bias, None, None, None, *below
 
 
-def _joined(parts: Sequence[Tensor]) -> Tensor:
+def _concat(parts: Sequence[Tensor]) -> Tensor:
     return parts[0].contiguous() if len(parts) == 1 else torch.cat(list(parts), -1)
 
 
@@ -137,5 +140,5 @@ def _call(
     pointers = [None if t is None else t.data_ptr() for t in read], [t.data_ptr() for t in vectors]
     operands = [byref(Parts.of(tensors)) for tensors in written]
     rows, channels, normed = x.numel() // x.shape[-1], x.shape[-1], vectors[0].numel()
-    called = function(name, x.dtype)
+    called = kernel(name, x.dtype)
     called(*pointers[0], *operands, *pointers[1], rows, channels, normed, relu, eps, torch.get_num_threads())

@@ -80,7 +80,7 @@ struct Tiling {
 
 }  // namespace
 
-// (rows, channels): columns that lie side by side, each part contiguous (rows, its width). As library.py says it.
+// (rows, channels): columns that lie side by side, each part contiguous (rows, its width). As compiler.py declares it.
 extern "C" struct Parts {
     void** data;
     int64_t* widths;

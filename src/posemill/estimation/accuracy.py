@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import found_only
 from posemill.pose.oks import box_area, oks
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks

@@ -186,7 +186,7 @@ class PoseEstimator:
 
 def _params(backend: str | None, params: LabelParams, settings: dict[str, Any]) -> LabelParams:
     """The parameters with the settings in them. Another backend than that of `params` takes its usual checkpoint."""
-    name = backend or settings.pop("backend", None) or params.backend
+    name = backend or params.backend
     changed: dict[str, Any] = dict(settings)
     if name != params.backend:
         changed = {"backend": name, "checkpoint": find_backend(name).checkpoint, "checkpoint_sha256": None} | changed

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import found_only
 from posemill.pose.track import MediumTracks, PoseTrack, State
 from posemill.video.decode import Frame, read_frames
 from posemill.video.draw import PEOPLE, Colour, Image, draw_pose

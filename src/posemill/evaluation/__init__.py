@@ -1,1 +1,1 @@
-"""What a model is worth: metrics, gates, report."""
+"""Evaluation of a model on the test split: metrics, calibration, selective prediction, robustness, gates, report."""

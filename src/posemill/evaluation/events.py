@@ -1,4 +1,4 @@
-"""Streams with several activities: alarms that nobody needed, how soon one comes, and how well stretches are found."""
+"""Event metrics on streams with several activities: false alarms, time to alert, and F1 of intervals by overlap."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OVERLAPS = (0.1, 0.25, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Interval:
     """One activity between two moments, seconds."""
 
     start_s: float
@@ -22,7 +22,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """The moment at which a stream's watcher is told; the window that told it began at start_s and ended then."""
+    """An alert raised at `at_s`, the end of the window that began at `start_s`."""
 
     start_s: float
     at_s: float
@@ -31,94 +31,101 @@ class Alert:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stream:
-    """One medium that was watched from end to end: what is known of it, what was found, and when it was told.
+    """One medium that was watched from end to end.
 
-    known, found  stretches; what lies outside the known ones is none of the activities.
+    true       intervals of the ground truth; what lies outside them is none of the activities.
+    predicted  intervals that the model found.
+    alerts     raised while it was watched.
     """
 
     duration_s: float
-    known: Sequence[Stretch]
-    found: Sequence[Stretch]
+    true: Sequence[Interval]
+    predicted: Sequence[Interval]
     alerts: Sequence[Alert]
 
 
-def alerts(
+def raise_alerts(
     spans: NDArray[np.float64], probabilities: NDArray[np.float32], classes: Sequence[str], threshold: float
 ) -> list[Alert]:
-    """One alert whenever the surest activity becomes another one, as soon as a window has ended with it.
+    """Raise an alert whenever the top-1 activity becomes another one, as soon as a window has ended with it.
 
-    spans (N, 2) seconds, probabilities (N, C). A window whose surest activity is below `threshold` says nothing, and
-    the next one may alert again.
+    spans (N, 2) seconds, probabilities (N, C). A window whose top-1 probability is below the rejection threshold gives
+    none, and the next one may alert again.
     """
-    told: list[Alert] = []
-    on = -1
+    alerts: list[Alert] = []
+    current = -1
     for row in np.argsort(spans[:, 1], kind="stable"):
         best = int(probabilities[row].argmax())
-        says = best if probabilities[row, best] >= threshold else -1
-        if says not in (-1, on):
-            told.append(Alert(float(spans[row, 0]), float(spans[row, 1]), classes[says]))
-        on = says
-    return told
+        activity = best if probabilities[row, best] >= threshold else -1
+        if activity not in (-1, current):
+            alerts.append(Alert(float(spans[row, 0]), float(spans[row, 1]), classes[activity]))
+        current = activity
+    return alerts
 
 
-def matched(found: Sequence[Stretch], known: Sequence[Stretch], overlap: float) -> int:
-    """How many found stretches hit a known one of their activity with at least that intersection over union.
+def count_matches(predicted: Sequence[Interval], true: Sequence[Interval], overlap: float) -> int:
+    """Count predicted intervals that match a true one of their activity with at least that temporal IoU.
 
-    A known stretch is hit once: the same one found in two pieces is one hit and one mistake.
+    A true interval is matched once: the same one predicted in two pieces is one hit and one mistake.
     """
-    open_ = list(known)
+    unmatched = list(true)
     hits = 0
-    for stretch in found:
-        best = max(open_, key=lambda other: overlap_of(stretch, other), default=None)
-        if best is not None and overlap_of(stretch, best) >= overlap:
-            open_.remove(best)
+    for interval in predicted:
+        best = max(unmatched, key=lambda other: temporal_iou(interval, other), default=None)
+        if best is not None and temporal_iou(interval, best) >= overlap:
+            unmatched.remove(best)
             hits += 1
     return hits
 
 
-def overlap_of(a: Stretch, b: Stretch) -> float:
-    """Intersection over union in time; 0 for different activities."""
+def temporal_iou(a: Interval, b: Interval) -> float:
+    """Return the intersection over union in time; 0 for different activities.
+
+    Examples:
+        >>> temporal_iou(Interval(0, 2, "walk"), Interval(1, 3, "walk"))
+        0.3333333333333333
+    """
     both = min(a.end_s, b.end_s) - max(a.start_s, b.start_s)
     if a.activity != b.activity or both <= 0:
         return 0.0
     return both / (max(a.end_s, b.end_s) - min(a.start_s, b.start_s))
 
 
-def figures(streams: Sequence[Stream]) -> dict[str, float]:
-    """All streams together; empty where none was watched.
+def stream_metrics(streams: Sequence[Stream]) -> dict[str, float]:
+    """Compute the metrics of all streams together; empty where none was watched.
 
-    stream_f1_50 and others    F1 of stretches at an intersection over union of 0.5.
-    stream_false_alarms_per_hour  alerts of an activity of which no known stretch overlaps the window, an hour watched.
-    stream_time_to_alert_s     median, from a known stretch's start to its first alert; NaN without one.
-    stream_missed              share of known stretches without an alert.
+    stream_f1_50 and others    F1 of intervals at a temporal IoU of 0.5.
+    stream_false_alarms_per_hour  alerts of an activity of which no true interval overlaps the window, an hour watched.
+    stream_time_to_alert_s     median, from a true interval's start to its first alert; NaN without one.
+    stream_missed              share of true intervals without an alert.
     """
     if not streams:
         return {}
-    delays = [_delay(known, s.alerts) for s in streams for known in s.known]
-    came = [delay for delay in delays if delay is not None]
-    false = sum(not _needed(alert, s.known) for s in streams for alert in s.alerts)
+    delays = [_time_to_alert(interval, s.alerts) for s in streams for interval in s.true]
+    alerted = [delay for delay in delays if delay is not None]
+    false = sum(not _is_true(alert, s.true) for s in streams for alert in s.alerts)
     hours = sum(s.duration_s for s in streams) / 3600
     return {
         **{f"stream_f1_{round(100 * o)}": _f1(streams, o) for o in OVERLAPS},
         "stream_false_alarms_per_hour": false / hours if hours else float("nan"),
-        "stream_time_to_alert_s": float(np.median(came)) if came else float("nan"),
-        "stream_missed": (len(delays) - len(came)) / len(delays) if delays else float("nan"),
+        "stream_time_to_alert_s": float(np.median(alerted)) if alerted else float("nan"),
+        "stream_missed": (len(delays) - len(alerted)) / len(delays) if delays else float("nan"),
         "streams": len(streams),
         "stream_hours": hours,
     }
 
 
 def _f1(streams: Sequence[Stream], overlap: float) -> float:
-    hits = sum(matched(s.found, s.known, overlap) for s in streams)
-    total = sum(len(s.found) + len(s.known) for s in streams)
+    hits = sum(count_matches(s.predicted, s.true, overlap) for s in streams)
+    total = sum(len(s.predicted) + len(s.true) for s in streams)
     return 2 * hits / total if total else float("nan")
 
 
-def _needed(alert: Alert, known: Sequence[Stretch]) -> bool:
-    return any(s.activity == alert.activity and s.start_s < alert.at_s and alert.start_s < s.end_s for s in known)
+def _is_true(alert: Alert, true: Sequence[Interval]) -> bool:
+    return any(s.activity == alert.activity and s.start_s < alert.at_s and alert.start_s < s.end_s for s in true)
 
 
-def _delay(known: Stretch, told: Sequence[Alert]) -> float | None:
-    """Seconds from the stretch's start to its first alert; None where none came."""
-    own = [a.at_s for a in told if _needed(a, [known])]
-    return min(own) - known.start_s if own else None
+def _time_to_alert(interval: Interval, alerts: Sequence[Alert]) -> float | None:
+    """Seconds from the interval's start to its first alert; None where none came."""
+    own = [a.at_s for a in alerts if _is_true(a, [interval])]
+    return min(own) - interval.start_s if own else None

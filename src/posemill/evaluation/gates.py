@@ -1,4 +1,4 @@
-"""Gates: the limits that a model's figures must keep before it is packaged."""
+"""Quality gates: limits that a model's metrics must keep before it is packaged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from posemill.params.evaluate import Gates
 
 
 class GateOutcome(BaseModel):
-    """One gate and what was measured. `says` is a whole sentence for people."""
+    """Outcome of one gate. `says` is a whole sentence for people."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,24 +29,24 @@ _WORDS: Mapping[Literal["min", "max"], str] = {"min": "at least", "max": "at mos
 
 
 def check(metrics: Mapping[str, Any], gates: Gates) -> list[GateOutcome]:
-    """Every gate that is switched on, judged. A figure that is missing or not finite fails its gate.
+    """Check every gate that is switched on. A metric that is missing or not finite fails its gate.
 
-    metrics  figures of metrics.json; gate `min_accuracy` judges the figure `accuracy`, and so on.
+    metrics  of metrics.json; gate `min_accuracy` limits the metric `accuracy`, and so on.
     """
     outcomes = []
     for gate, limit in gates.model_dump(exclude_none=True).items():
         side, metric = gate.split("_", 1)
-        outcomes.append(_judge(gate, side, metric, float(limit), metrics.get(metric)))
+        outcomes.append(_outcome(gate, side, metric, float(limit), metrics.get(metric)))
     return outcomes
 
 
 def require(metrics: Mapping[str, Any], gates: Gates) -> None:
-    """GateError with one sentence a failing gate; returns when every gate holds."""
+    """Raise GateError with one sentence a failing gate; return when every gate holds."""
     require_passed(check(metrics, gates))
 
 
 def require_passed(outcomes: Sequence[GateOutcome]) -> None:
-    """As require, for outcomes that were judged before."""
+    """Do as `require` does, for outcomes of `check`."""
     failed = [outcome.says for outcome in outcomes if not outcome.passed]
     if failed:
         raise GateError(
@@ -56,7 +56,7 @@ def require_passed(outcomes: Sequence[GateOutcome]) -> None:
         )
 
 
-def _judge(gate: str, side: str, metric: str, limit: float, measured: Any) -> GateOutcome:
+def _outcome(gate: str, side: str, metric: str, limit: float, measured: Any) -> GateOutcome:
     number = float(measured) if isinstance(measured, int | float) and math.isfinite(measured) else None
     passed = number is not None and (number >= limit if side == "min" else number <= limit)
     seen = "was not measured" if number is None else f"is {number:.4g}"

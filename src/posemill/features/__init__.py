@@ -1,4 +1,4 @@
-"""Windows of keypoints and the feature pipeline; numpy only at import."""
+"""Feature pipeline: windows of keypoints, splits, augmentation; numpy only at import."""
 
 from posemill.features.pipeline import FeaturePipeline
 from posemill.pose.window import WindowSpec

@@ -1,4 +1,4 @@
-"""How a labeller errs, fitted from what it found where the true keypoints are known; augmentation then errs alike.
+"""Keypoint error model of a labeller, fitted where ground truth is known; augmentation then draws such errors.
 
 Errors are in parts of the person's size: the longer side of the box around the true keypoints, a high quantile over the
 track. That is what the feature pipeline divides windows by, so it is the unit of normalised windows before `spread`.
@@ -18,29 +18,29 @@ from numpy.typing import NDArray
 from posemill.errors import CheckpointError
 from posemill.features.pipeline import EXTENT_QUANTILE
 from posemill.pose.conversion import common
-from posemill.pose.geometry import sides
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import found_only
+from posemill.pose.geometry import box_size
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack
 
 FORMAT = "posemill-noise-1"
-JUMP = 0.15  # an error of more than this part of the person is a jump, unless left and right have changed places
+JUMP = 0.15  # an error of more than this part of the person is a jump, unless left and right are swapped
 NEAR = 0.5  # a found pose further away than this, on average, is of somebody else
 APART = 0.05  # left and right closer than this cannot be told apart
 
 
 @dataclass(frozen=True, slots=True)
 class FittedNoise:
-    """One list entry a keypoint.
+    """Fitted keypoint error model; one list entry a keypoint.
 
     keypoints    names.
     poses        on which this was fitted.
     jitter       standard deviation of the error in x and in y around the track's mean error, without jumps.
     memory_s     the error's correlation falls to 1/e in this time.
     jump_rate    share of sightings that are jumps; jump_size their root mean square error in x and in y.
-    swap_rate    share of poses in which the keypoint and its other side are exchanged; 0 for those without one.
+    swap_rate    share of poses in which the keypoint is swapped with its other side; 0 for those without one.
     drop_rate    share of true keypoints that were not found.
-    jump_s, swap_s, drop_s  how long such a stretch lasts on average, of all keypoints together.
+    jump_s, swap_s, drop_s  mean duration of such an error, of all keypoints together.
     """
 
     keypoints: tuple[str, ...]
@@ -55,11 +55,11 @@ class FittedNoise:
     drop_rate: tuple[float, ...]
     drop_s: float
 
-    def of(self, name: str, body: Skeleton) -> NDArray[np.float32]:
-        """One of the lists, for the keypoints of a skeleton, by name; one that was not fitted takes the median."""
+    def of(self, name: str, skeleton: Skeleton) -> NDArray[np.float32]:
+        """Return one of the lists for the keypoints of a skeleton; one that was not fitted takes the median."""
         known = dict(zip(self.keypoints, getattr(self, name), strict=True))
         other = float(np.median(list(known.values())))
-        return np.array([known.get(k, other) for k in body.keypoints], np.float32)
+        return np.array([known.get(k, other) for k in skeleton.keypoints], np.float32)
 
     def save(self, path: Path) -> None:
         """Write noise.json."""
@@ -80,7 +80,7 @@ class FittedNoise:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Errors:
-    """Of one true person. error (T, K, 2), NaN where not found; the masks are (T, K); step_s between frames."""
+    """Errors on one true person. error (T, K, 2), NaN where not found; the masks are (T, K); step_s between frames."""
 
     error: NDArray[np.float32]
     true: NDArray[np.bool_]
@@ -90,19 +90,19 @@ class _Errors:
 
 
 def fit_noise(pairs: Iterable[tuple[MediumTracks, MediumTracks]]) -> FittedNoise | None:
-    """The errors of (found, true) tracks of media; None where no true person was found.
+    """Fit the error model to (found, true) tracks of media; None where no true person was found.
 
-    Only keypoints that the labeller and the first truth both know, by name, are compared.
+    Only keypoints that the labeller and the first ground truth both have, by name, are compared.
     """
     parts: list[_Errors] = []
-    body: Skeleton | None = None
+    skeleton: Skeleton | None = None
     for found, true in pairs:
-        body = body or common(found.skeleton, true.skeleton)
-        if not set(body.keypoints) <= set(true.skeleton.keypoints):
-            continue  # a truth of fewer keypoints than the first one's
-        people = [found_only(track.to(body)) for track in found.tracks]
-        parts += [e for track in true.tracks if (e := _errors(track.to(body), people)) is not None]
-    if body is None or not parts:
+        skeleton = skeleton or common(found.skeleton, true.skeleton)
+        if not set(skeleton.keypoints) <= set(true.skeleton.keypoints):
+            continue  # ground truth of fewer keypoints than the first one's
+        people = [found_only(track.to(skeleton)) for track in found.tracks]
+        parts += [e for track in true.tracks if (e := _errors(track.to(skeleton), people)) is not None]
+    if skeleton is None or not parts:
         return None
     jump, swap = [p.jump for p in parts], [p.swap for p in parts]
     lost = [p.true & np.isnan(p.error[..., 0]) for p in parts]
@@ -114,7 +114,7 @@ def fit_noise(pairs: Iterable[tuple[MediumTracks, MediumTracks]]) -> FittedNoise
     jumps = np.concatenate([p.error[p.jump] for p in parts])
     steps = [p.step_s for p in parts]
     return FittedNoise(
-        body.keypoints,
+        skeleton.keypoints,
         int(seen.any(1).sum()),
         _listed(np.sqrt(_mean(every**2, (0, 2)))),
         _memory(fine, steps),
@@ -129,10 +129,10 @@ def fit_noise(pairs: Iterable[tuple[MediumTracks, MediumTracks]]) -> FittedNoise
 
 
 def _errors(true: PoseTrack, found: list[PoseTrack]) -> _Errors | None:
-    """Errors of the found poses that lie nearest to a true person's, frame by frame."""
+    """Measure the errors of the found poses nearest to a true person's, frame by frame."""
     if len(true) < 2:
         return None
-    size = max(float(np.quantile(sides(true.xy).max(-1), EXTENT_QUANTILE)), 1e-3)
+    size = max(float(np.quantile(box_size(true.xy).max(-1), EXTENT_QUANTILE)), 1e-3)
     nearest = np.full(len(true), NEAR)
     xy = np.full_like(true.xy, np.nan)
     for track in found:
@@ -151,18 +151,18 @@ def _errors(true: PoseTrack, found: list[PoseTrack]) -> _Errors | None:
     return _Errors(error, known & found_at, jump, swap, float(np.median(np.diff(true.time_s))))
 
 
-def _swapped(xy: NDArray[np.float32], true: NDArray[np.float32], body: Skeleton) -> NDArray[np.bool_]:
-    """(T, K) where a pair lies much better with its sides exchanged; they must be apart to tell."""
-    flip = body.flip_index
+def _swapped(xy: NDArray[np.float32], true: NDArray[np.float32], skeleton: Skeleton) -> NDArray[np.bool_]:
+    """Return (T, K) where a pair fits much better with its sides swapped; they must be apart to tell."""
+    flip = skeleton.flip_index
     straight = np.linalg.norm(xy - true, axis=-1)
     crossed = np.linalg.norm(xy - true[:, flip], axis=-1)
-    both, exchanged = straight + straight[:, flip], crossed + crossed[:, flip]
+    both, swapped = straight + straight[:, flip], crossed + crossed[:, flip]
     apart = np.linalg.norm(true - true[:, flip], axis=-1)
-    return np.asarray((exchanged < 0.5 * both) & (apart > APART))
+    return np.asarray((swapped < 0.5 * both) & (apart > APART))
 
 
 def _memory(errors: list[NDArray[np.float32]], steps: list[float]) -> float:
-    """Seconds in which the correlation of errors falls to 1/e, from neighbouring frames."""
+    """Return the time in which the correlation of errors falls to 1/e, seconds, from neighbouring frames."""
     together = sum(float(np.nansum(e[1:] * e[:-1])) for e in errors)
     alone = sum(float(np.nansum(np.where(np.isnan(e[1:]), np.nan, e[:-1] ** 2))) for e in errors)
     correlation = min(max(together / max(alone, 1e-12), 1e-3), 0.999)
@@ -170,7 +170,7 @@ def _memory(errors: list[NDArray[np.float32]], steps: list[float]) -> float:
 
 
 def _lasting(masks: list[NDArray[np.bool_]], steps: list[float]) -> float:
-    """Mean seconds of a stretch of True along time; one frame where there is none."""
+    """Return the mean duration of runs of True along time, seconds; one frame where there is none."""
     frames = sum(int(m.sum()) for m in masks)
     begun = sum(int(m[0].sum() + (m[1:] & ~m[:-1]).sum()) for m in masks)
     return round(frames / max(begun, 1) * float(np.median(steps)), 4) or round(float(np.median(steps)), 4)

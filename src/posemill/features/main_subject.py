@@ -1,4 +1,4 @@
-"""Who does the activity: among all people of a stretch, the one who moves, is large, central and there throughout."""
+"""Main subject: among all people of a clip, the one who moves, is large, central and there throughout."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.pose.geometry import sides
+from posemill.pose.geometry import box_size
 from posemill.pose.track import MediumTracks, PoseTrack
 
-STEP_S = 0.25  # movement is judged over this time, so that an estimator's jitter counts little
+STEP_S = 0.25  # movement is measured over this time, so that an estimator's jitter counts little
 PIECE_REACH = 1.0  # pieces of one person lie at most so many body sizes apart
 
 
 @dataclass(frozen=True, slots=True)
 class _Traits:
-    """What speaks for a track being the acting person; all 0..1 except movement and size (relative)."""
+    """Traits of a track that make it the main subject; all 0..1 except movement and size (relative)."""
 
     presence: float
     size: float
@@ -29,7 +29,7 @@ class _Traits:
 
 
 def main_subject(tracks: MediumTracks, start_s: float = 0.0, end_s: float = float("nan")) -> PoseTrack | None:
-    """The acting person's poses with start_s <= time < end_s (NaN = to the end); None where there is no person.
+    """Return the main subject's poses with start_s <= time < end_s (NaN = to the end); None where there is no person.
 
     Confidence plays no part: a bystander who stands still is often seen best. Pieces of the same person, which a
     tracker lost and found again, are joined.
@@ -43,14 +43,14 @@ def main_subject(tracks: MediumTracks, start_s: float = 0.0, end_s: float = floa
     centre = np.array([tracks.width_px, tracks.height_px]) / 2
     scores = [_traits(p, length, centre, diagonal).score() for p in pieces]
     order = np.argsort(scores)[::-1]
-    actor: PoseTrack = pieces[order[0]]
+    subject: PoseTrack = pieces[order[0]]
     for i in order[1:]:
-        actor = _joined(actor, pieces[i])
-    return actor
+        subject = _joined(subject, pieces[i])
+    return subject
 
 
 def _traits(track: PoseTrack, length_s: float, centre: NDArray[np.float64], diagonal: float) -> _Traits:
-    size = float(np.median(sides(track.xy).max(-1)))
+    size = float(np.median(box_size(track.xy).max(-1)))
     middle = np.nan_to_num(_middle(track.xy), nan=0.0)
     away = float(np.median(np.linalg.norm(middle - centre, axis=-1))) / (diagonal / 2)
     step = float(np.median(np.diff(track.time_s)))
@@ -70,7 +70,7 @@ def _middle(xy: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _movement(track: PoseTrack, size_px: float) -> float:
-    """How fast keypoints move against the body's middle, body sizes a second; the median over a quarter second."""
+    """Mean speed of keypoints against the body's middle over a quarter second, body sizes a second."""
     lag = max(round(STEP_S / float(np.median(np.diff(track.time_s)))), 1)
     if len(track) <= lag:
         return 0.0
@@ -81,22 +81,22 @@ def _movement(track: PoseTrack, size_px: float) -> float:
     return float(np.nan_to_num(np.nanmean(moved))) / size_px if np.isfinite(moved).any() else 0.0
 
 
-def _joined(actor: PoseTrack, piece: PoseTrack) -> PoseTrack:
-    """The actor's track with a piece before or after it, if it is as large and close enough to be the same person."""
-    if piece.time_s[0] > actor.time_s[-1]:
-        first, second = actor, piece
-    elif piece.time_s[-1] < actor.time_s[0]:
-        first, second = piece, actor
+def _joined(subject: PoseTrack, piece: PoseTrack) -> PoseTrack:
+    """Join a piece before or after the subject's track, if it is as large and close enough to be the same person."""
+    if piece.time_s[0] > subject.time_s[-1]:
+        first, second = subject, piece
+    elif piece.time_s[-1] < subject.time_s[0]:
+        first, second = piece, subject
     else:
-        return actor
+        return subject
     near = [_middle(first.xy[-5:]), _middle(second.xy[:5])]
-    size = [float(np.median(sides(t.xy).max(-1))) for t in (first, second)]
+    size = [float(np.median(box_size(t.xy).max(-1))) for t in (first, second)]
     away = float(np.linalg.norm(np.nanmean(near[0], 0) - np.nanmean(near[1], 0)))
     if not away < PIECE_REACH * max(size) or not 0.5 < size[0] / max(size[1], 1e-6) < 2:
-        return actor
+        return subject
     rows = _ROWS if first.z is None else (*_ROWS, "z")
     both: dict[str, Any] = {f: np.concatenate([getattr(first, f), getattr(second, f)]) for f in rows}
-    return replace(actor, **both)
+    return replace(subject, **both)
 
 
 _ROWS = ("frame", "time_s", "xy", "confidence", "state")

@@ -1,4 +1,4 @@
-"""The one preprocessing of tracks: windows in pixels, then centred, scaled and without gaps.
+"""Feature pipeline: the one preprocessing of tracks to windows in pixels, then centred, scaled and without gaps.
 
 Fitted on the train split, saved as `features.json` and used by training, evaluation and every runtime. Fields of the
 file are described in `FeaturePipeline.to_json`.
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError, InputError
 from posemill.pose.definition import defined, definition
-from posemill.pose.geometry import fill_in_time, seen, sides
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import fill_in_time, found_only
+from posemill.pose.geometry import box_size, seen
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import PoseTrack
 from posemill.pose.window import WindowSpec, cut
@@ -46,7 +46,7 @@ class FeaturePipeline:
 
     @property
     def fitted(self) -> bool:
-        """Whether `transform` can be used."""
+        """True if `transform` can be used."""
         return self.mean_pose is not None and self.spread is not None
 
     @property
@@ -54,45 +54,44 @@ class FeaturePipeline:
         """(T, K, C) of every window."""
         return self.window.frames, len(self.skeleton), self.coordinates + 1
 
-    def places(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(N, T, K, C) windows → (N, T, K, coordinates): without confidence."""
+    def positions(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return windows (N, T, K, C) without confidence: (N, T, K, coordinates)."""
         return windows[..., :2] if self.coordinates == 2 else windows[..., (0, 1, 3)]
-
-    def spans(self, track: PoseTrack, start_s: float | None = None, end_s: float | None = None) -> NDArray[np.float64]:
-        """(N, 2) start and end, seconds, of the windows that `windows` returns, row by row."""
-        return self._cut(track, start_s, end_s)[1]
 
     def windows(
         self, track: PoseTrack, start_s: float | None = None, end_s: float | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Windows of one person's track between two times (None or NaN = from the first, to the last pose).
+        """Cut one person's track into windows, between two times (None or NaN = from the first, to the last pose).
 
-        Returns (N, T, K, C) float32: x_px, y_px, confidence (and z), NaN = not seen; and their starts (N,) float64
-        seconds. N is 0 where the person is hardly seen. Errors: InputError where z is needed and the track has none.
+        Returns (N, T, K, C) float32: x_px, y_px, confidence (and z), NaN = not seen; and (N, 2) float64, start and end
+        of each in seconds. N is 0 where the person is hardly seen. Errors: InputError where z is needed and the track
+        has none; SkeletonError where the track lacks a keypoint.
         """
-        windows, spans = self._cut(track, start_s, end_s)
-        return windows, spans[:, 0]
-
-    def _cut(
-        self, track: PoseTrack, start_s: float | None, end_s: float | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        track = found_only(track.to(self.skeleton))  # windows have their own rule for gaps, WindowSpec.gap_s
+        track = found_only(track)
         if len(track) == 0:
-            return np.zeros((0, *self.shape), np.float32), np.zeros((0, 2))
+            return self.windows_at(track, np.zeros((0, 2)))
         step = float(np.median(np.diff(track.time_s))) if len(track) > 1 else 0.0
         start = track.time_s[0] if start_s is None or np.isnan(start_s) else start_s
         end = track.time_s[-1] + step if end_s is None or np.isnan(end_s) else end_s
-        spans = self.window.spans(float(start), float(end))
+        return self.windows_at(track, self.window.spans(float(start), float(end)))
+
+    def windows_at(
+        self, track: PoseTrack, spans: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Cut given spans (N, 2) out of a track; as `windows`, without those in which the person is hardly seen."""
+        track = found_only(track.to(self.skeleton))  # interpolated rows are no sightings, see posemill.pose.gaps
+        if len(track) == 0:
+            return np.zeros((0, *self.shape), np.float32), np.zeros((0, 2))
         windows = cut(track, spans, self.window, self.coordinates)
-        keep = seen(windows[..., :2]).any(-1).mean(-1) >= self.window.min_seen if len(spans) else np.zeros(0, bool)
+        keep = seen(windows[..., :2]).any(-1).mean(-1) >= self.window.min_seen
         return windows[keep], spans[keep]
 
     def fit(self, windows: NDArray[np.float32]) -> FeaturePipeline:
-        """The pipeline with its state learnt from the train split's windows (N, T, K, C)."""
+        """Fit mean pose and spread to the train split's windows (N, T, K, C); return the fitted pipeline."""
         self._check(windows)
         if not len(windows) or not seen(windows[..., :2]).any():
             raise InputError("features are fitted on train windows with keypoints; none came: look at the splits")
-        xy = _centre_and_scale(self.places(windows), self.skeleton)
+        xy = _centre_and_scale(self.positions(windows), self.skeleton)
         known = seen(xy)[..., None]
         total = np.where(known, xy, 0).sum((0, 1), np.float64)
         mean_pose = total / np.maximum(known.sum((0, 1)), 1)  # a keypoint that is never seen sits at the centre
@@ -100,7 +99,7 @@ class FeaturePipeline:
         return replace(self, mean_pose=mean_pose.astype(np.float32), spread=max(float(spread), 1e-6))
 
     def transform(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Network input (N, T, K, 3) float32 without NaN: x, y and z centred and scaled a window; without z 0 for it.
+        """Normalise windows to network input (N, T, K, 3) float32 without NaN: x, y, z (or 0) centred and scaled.
 
         Gaps are interpolated in time; a keypoint that is never seen takes its place in the mean pose. Confidence is
         left out on purpose: which keypoints are missing tells the annotator's habit, not the activity.
@@ -108,10 +107,10 @@ class FeaturePipeline:
         self._check(windows)
         if self.mean_pose is None or self.spread is None:
             raise InputError("this feature pipeline is not fitted; use what fit() returns or load features.json")
-        xy = fill_in_time(_centre_and_scale(self.places(windows), self.skeleton))
-        full = np.where(np.isnan(xy), self.mean_pose, xy) / self.spread
-        flat = [np.zeros_like(full[..., :1])] if self.coordinates == 2 else []
-        return np.concatenate([full, *flat], -1).astype(np.float32)
+        xy = fill_in_time(_centre_and_scale(self.positions(windows), self.skeleton))
+        filled = np.where(np.isnan(xy), self.mean_pose, xy) / self.spread
+        zero_z = [np.zeros_like(filled[..., :1])] if self.coordinates == 2 else []
+        return np.concatenate([filled, *zero_z], -1).astype(np.float32)
 
     def _check(self, windows: NDArray[np.float32]) -> None:
         frames, keypoints, channels = self.shape
@@ -122,7 +121,7 @@ class FeaturePipeline:
             )
 
     def to_json(self) -> dict[str, Any]:
-        """What features.json holds.
+        """Return the content of features.json.
 
         format         "posemill-features-1".
         skeleton       name, and keypoints in array order; of one that is not known everywhere edges, pairs, sigmas too.
@@ -134,7 +133,7 @@ class FeaturePipeline:
         """
         return {
             "format": FORMAT,
-            "skeleton": _said_of(self.skeleton),
+            "skeleton": _skeleton_fields(self.skeleton),
             **({"coordinates": self.coordinates} if self.coordinates != 2 else {}),
             "window": {**asdict(self.window), "frames": self.window.frames},
             "normalisation": {
@@ -156,16 +155,16 @@ class FeaturePipeline:
             fields = json.loads(path.read_text())
             if fields["format"] != FORMAT or fields["normalisation"]["extent_quantile"] != EXTENT_QUANTILE:
                 raise CheckpointError(f"{path}: expected format {FORMAT}, came {fields['format']!r}; train again")
-            said = fields["skeleton"]
-            body = defined(said if "edges" in said else said["name"])
-            if list(body.keypoints) != said["keypoints"]:
-                raise CheckpointError(f"{path}: skeleton {body.name} has other keypoints here; train again")
+            written = fields["skeleton"]
+            skeleton = defined(written if "edges" in written else written["name"])
+            if list(skeleton.keypoints) != written["keypoints"]:
+                raise CheckpointError(f"{path}: skeleton {skeleton.name} has other keypoints here; train again")
             window: dict[str, Any] = {
                 k: tuple(v) if k == "scales" else v for k, v in fields["window"].items() if k != "frames"
             }
             pose = fields["normalisation"]["mean_pose"]
             return cls(
-                body,
+                skeleton,
                 WindowSpec(**window),
                 None if pose is None else np.array(pose, np.float32),
                 fields["normalisation"]["spread"],
@@ -175,21 +174,22 @@ class FeaturePipeline:
             raise CheckpointError(f"{path} is not a features.json of posemill: {exc!r}; write it again") from exc
 
 
-def _said_of(body: Skeleton) -> dict[str, Any]:
-    said = definition(body)
-    return {"name": body.name, "keypoints": list(body.keypoints)} if isinstance(said, str) else said
+def _skeleton_fields(skeleton: Skeleton) -> dict[str, Any]:
+    written = definition(skeleton)
+    known = {"name": skeleton.name, "keypoints": list(skeleton.keypoints)}
+    return known if isinstance(written, str) else written
 
 
-def trunk_of(body: Skeleton) -> list[int]:
-    """Array positions of the keypoints whose mean is a window's centre; all of them where there is no trunk."""
-    return [body.index(k) for k in _TRUNK if k in body.keypoints] or list(range(len(body)))
+def trunk_of(skeleton: Skeleton) -> list[int]:
+    """Return array positions of the keypoints whose mean is a window's centre; all of them where there is no trunk."""
+    return [skeleton.index(k) for k in _TRUNK if k in skeleton.keypoints] or list(range(len(skeleton)))
 
 
-def _centre_and_scale(xy: NDArray[np.float32], body: Skeleton) -> NDArray[np.float32]:
-    """(N, T, K, D) pixels → the same, centred on the window's median trunk and divided by its extent; NaN stays."""
-    middle = _median(_mean_of_seen(xy[:, :, trunk_of(body)]))
+def _centre_and_scale(xy: NDArray[np.float32], skeleton: Skeleton) -> NDArray[np.float32]:
+    """Centre (N, T, K, D) pixels on the window's median trunk and divide by its extent; NaN stays."""
+    middle = _median(_mean_of_seen(xy[:, :, trunk_of(skeleton)]))
     middle = np.where(np.isnan(middle), _median(_mean_of_seen(xy)), middle)
-    extent = sides(xy).max(-1)
+    extent = box_size(xy).max(-1)
     size = np.quantile(extent, EXTENT_QUANTILE, axis=1) if extent.size else np.zeros(len(xy))
     return np.asarray((xy - middle[:, None, None]) / np.maximum(size, 1e-3)[:, None, None, None], np.float32)
 

@@ -1,4 +1,4 @@
-"""What must not be on both sides of a split, where every subject is on one: a medium, or the same keypoints twice."""
+"""Train/test leakage: a medium, or the same keypoints, on both sides of a split."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.pose.near_duplicates import copies
+from posemill.pose.near_duplicates import find_near_duplicates
 
 SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipPoses:
-    """What one clip shows. xy: (T, K, 2) pixels of the acting person, NaN = not seen; the same K for all clips."""
+    """Poses of one clip. xy: (T, K, 2) pixels of the main subject, NaN = not seen; the same K for all clips."""
 
     clip: int
     medium: str
@@ -25,26 +25,26 @@ class ClipPoses:
 
 
 def leaks(clips: Sequence[ClipPoses]) -> list[str]:
-    """One sentence for each kind of leak: what is on both sides, and what to do."""
-    told = []
+    """Find leaks: one sentence for each kind, with what is on both sides and what to do."""
+    sentences = []
     media: dict[str, set[str]] = {}
     for clip in clips:
         if clip.official is not None:
             media.setdefault(clip.medium, set()).add(clip.official)
-    shared = [f"medium {medium[:12]}" for medium, sides in media.items() if len(sides) > 1]
+    shared = [f"medium {medium[:12]}" for medium, splits in media.items() if len(splits) > 1]
     if shared:
-        told.append(
+        sentences.append(
             f"clips of one medium are on both sides of the official split, expected all on one: {_some(shared)}; give "
             "them one split (`posemill segments correct`)"
         )
-    found = copies([clip.xy for clip in clips], [clip.split for clip in clips])
-    if found:
-        pairs = [f"{_of(clips[copy.first])} and {_of(clips[copy.second])} ({copy.poses} poses)" for copy in found]
-        told.append(
+    duplicates = find_near_duplicates([clip.xy for clip in clips], [clip.split for clip in clips])
+    if duplicates:
+        pairs = [f"{_of(clips[copy.first])} and {_of(clips[copy.second])} ({copy.poses} poses)" for copy in duplicates]
+        sentences.append(
             f"clips on different sides of the split show the same keypoints, up to shift, scale and trimming: "
             f"{_some(pairs)}; remove one of each (`posemill segments remove CLIP`), or say that they have one subject"
         )
-    return told
+    return sentences
 
 
 def _of(clip: ClipPoses) -> str:

@@ -1,4 +1,4 @@
-"""Splits by subject: nobody is in two of them, and every activity of a dataset is in each where subjects allow it."""
+"""Group-stratified splits: no subject is in two, and every activity of a dataset is in each where subjects allow it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class ClipMeta:
-    """One clip as far as splitting goes. official is `train`, `test` or None."""
+    """Metadata of a clip that splitting needs. official is `train`, `test` or None."""
 
     subject: str
     activity: str
@@ -21,9 +21,13 @@ class ClipMeta:
 
 
 def group_subjects(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """subject → the first, by name, of all who must be on one side with them. pairs: (subject, medium).
+    """Group subjects that must be on one side: subject → the first of their group, by name. pairs: (subject, medium).
 
-    Whoever is in one medium belongs together, and so do those whom a third joins.
+    Subjects of one medium are one group, and so are those whom a third joins.
+
+    Examples:
+        >>> group_subjects([("ann", "v1"), ("bob", "v1"), ("cy", "v2")])
+        {'ann': 'ann', 'bob': 'ann', 'cy': 'cy'}
     """
     first: dict[str, str] = {}
     seen_in: dict[str, str] = {}
@@ -41,7 +45,7 @@ def group_subjects(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def split_subjects(clips: Sequence[ClipMeta], validation: float, test: float, seed: int) -> dict[str, str]:
-    """subject → `train`, `validation` or `test`, the same for the same clips and seed.
+    """Split by subject: subject → `train`, `validation` or `test`, the same for the same clips and seed.
 
     validation, test  shares of the clips of every activity in every dataset, as nearly as whole subjects allow: a
                       dataset of few subjects with many clips must not fill them alone. A subject with an official
@@ -64,11 +68,11 @@ def split_subjects(clips: Sequence[ClipMeta], validation: float, test: float, se
 
 
 def _official(clips: Sequence[ClipMeta]) -> Mapping[str, str]:
-    found: dict[str, str] = {}
+    official: dict[str, str] = {}
     for clip in clips:
-        if clip.official and found.get(clip.subject) != "test":
-            found[clip.subject] = clip.official
-    return found
+        if clip.official and official.get(clip.subject) != "test":
+            official[clip.subject] = clip.official
+    return official
 
 
 def _counts(clips: Sequence[ClipMeta], subjects: list[str]) -> NDArray[np.float64]:
@@ -100,7 +104,7 @@ def _pick(counts: NDArray[np.float64], pool: list[int], wanted: NDArray[np.float
 def _gain(
     own: NDArray[np.float64], missing: NDArray[np.float64], have: NDArray[np.float64], rest: NDArray[np.float64]
 ) -> float:
-    """What taking a subject with `own` clips is worth; minus infinity when it is the last one of an activity."""
+    """Gain of taking a subject with `own` clips; minus infinity when it is the last one of an activity."""
     if ((own > 0) & (rest <= 0)).any():
         return float("-inf")
     closer = np.abs(missing) - np.abs(missing - own)

@@ -1,4 +1,4 @@
-"""From window probabilities to one verdict a clip, or to probabilities along time."""
+"""Aggregation of window probabilities: to one verdict a clip, or to probabilities along time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from posemill.errors import InputError
 
 
 def clip_probabilities(window_probs: NDArray[np.float32], weights: ArrayLike | None = None) -> NDArray[np.float32]:
-    """One clip's probabilities: the normalised geometric mean of its windows'.
+    """Aggregate a clip's windows: the normalised geometric mean of their probabilities.
 
     window_probs  (N, C) float32, every row sums to 1; N > 0.
     weights       (N,) >= 0, such as window durations; None = all alike.
     Returns       (C,) float32, sums to 1.
+
+    Examples:
+        >>> clip_probabilities(np.array([[0.5, 0.5], [0.5, 0.5]], np.float32)).tolist()
+        [0.5, 0.5]
     """
     if window_probs.ndim != 2 or not len(window_probs):
         raise InputError(f"a verdict needs window probabilities (N, C) with N > 0, came {window_probs.shape}")
@@ -28,7 +32,7 @@ def clip_probabilities(window_probs: NDArray[np.float32], weights: ArrayLike | N
 def grouped_probabilities(
     window_probs: NDArray[np.float32], group: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """`clip_probabilities` for many clips: (M,) the group numbers in ascending order, (M, C) their probabilities."""
+    """Aggregate many clips at once: (M,) the group numbers in ascending order, (M, C) their probabilities."""
     names, at = np.unique(group, return_inverse=True)
     logs = np.zeros((len(names), window_probs.shape[1]))
     np.add.at(logs, at, np.log(np.maximum(window_probs.astype(np.float64), 1e-6)))
@@ -40,9 +44,9 @@ def grouped_probabilities(
 def timeline(
     window_probs: NDArray[np.float32], spans: NDArray[np.float64], at_s: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Probabilities at moments: the verdict of the windows that cover each.
+    """Compute probabilities at moments: the verdict of the windows that cover each.
 
-    window_probs (N, C), spans (N, 2) seconds (FeaturePipeline.spans), at_s (M,) seconds.
+    window_probs (N, C), spans (N, 2) seconds (FeaturePipeline.windows), at_s (M,) seconds.
     Returns (M, C) float32; NaN at moments that no window covers.
     """
     covers = (at_s[:, None] >= spans[:, 0]) & (at_s[:, None] < spans[:, 1])

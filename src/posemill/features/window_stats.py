@@ -1,4 +1,4 @@
-"""How windows look to whoever watches a service: how large the person is, how much of it is seen, how surely."""
+"""Window statistics for monitoring: body size, missing keypoints and keypoint confidence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowStats:
-    """One number a window each; NaN where nothing is seen at all.
+    """Statistics of windows, one number each; NaN where nothing is seen at all.
 
     body_px     (N,) float32, pixels: the longer side of the pose's box, median over the window's poses.
     missing     (N,) float32, 0..1: share of keypoints that are not seen.
@@ -23,7 +23,7 @@ class WindowStats:
 
 
 def window_stats(windows: NDArray[np.float32]) -> WindowStats:
-    """Of windows (N, T, K, 3): x_px, y_px, confidence; NaN = not seen."""
+    """Compute the statistics of windows (N, T, K, 3): x_px, y_px, confidence; NaN = not seen."""
     xy = windows[..., :2]
     seen: NDArray[np.bool_] = ~np.isnan(windows[..., 0])
     low = np.where(seen[..., None], xy, np.inf).min(2)
@@ -40,7 +40,7 @@ def window_stats(windows: NDArray[np.float32]) -> WindowStats:
 
 
 def round_for_json(values: NDArray[np.float32]) -> list[float | None]:
-    """To four digits, for JSON; NaN as null. Both sides of a comparison are written by this, or equal values differ."""
+    """Round to four digits for JSON, NaN to null. Both sides of a comparison use this, or equal values differ."""
     return [None if v != v else float(f"{v:.4g}") for v in values.tolist()]
 
 

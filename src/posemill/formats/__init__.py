@@ -1,1 +1,1 @@
-"""Tracks in the formats that other tools read and write, one file a format; docs/howto/review.md has the rules."""
+"""Formats of other tools: tracks read and written, one file a format; docs/howto/formats.md has the table."""

@@ -8,22 +8,33 @@ where posemill does not know it. With them tracks come back as they went.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from posemill.errors import InputError
-from posemill.formats.pictures import VISIBLE_FROM, Answers, Person, Picture, Source, assemble, pictures, triples
+from posemill.formats.entry import Format, beginning
+from posemill.formats.frames import (
+    VISIBILITY_THRESHOLD,
+    Annotations,
+    Instance,
+    LabelledFrame,
+    MediumInfo,
+    flat_keypoints,
+    labelled_frames,
+    tracks_from_frames,
+)
 from posemill.pose.definition import defined, definition
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, State
 from posemill.text_file import read_text
 
 
-def write_coco(path: Path, media: Iterable[MediumTracks], visible_from: float = VISIBLE_FROM) -> None:
-    """All frames with people of all media in one file."""
+def write_coco(path: Path, media: Iterable[MediumTracks], visible_from: float = VISIBILITY_THRESHOLD) -> None:
+    """Write all frames with people of all media into one file."""
     listed = list(media)
     about = [
         {
@@ -37,36 +48,42 @@ def write_coco(path: Path, media: Iterable[MediumTracks], visible_from: float = 
         }
         for t in listed
     ]
-    shown = [picture for tracks in listed for picture in pictures(tracks)]
-    content = document(shown, visible_from) | {"media": about}
+    frames = [frame for tracks in listed for frame in labelled_frames(tracks)]
+    content = document(frames, visible_from) | {"media": about}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content))
 
 
 def write_results(path: Path, document_path: Path) -> None:
-    """The annotations of a document as a results file: a list, as `COCO.loadRes` reads it."""
+    """Write the annotations of a document as a results file: a list, as `COCO.loadRes` reads it."""
     annotations = _load(document_path)["annotations"]
     keys = ("image_id", "category_id", "keypoints", "score")
     path.write_text(json.dumps([{key: a[key] for key in keys} for a in annotations]))
 
 
-def write_pictures(path: Path, shown: Iterable[Picture], folder: str, visible_from: float = VISIBLE_FROM) -> None:
-    """Some frames, whose JPEGs are in `folder` beside the file."""
+def write_frames(
+    path: Path, frames: Iterable[LabelledFrame], folder: str, visible_from: float = VISIBILITY_THRESHOLD
+) -> None:
+    """Write some frames, whose JPEGs are in `folder` beside the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document(shown, visible_from, folder)))
+    path.write_text(json.dumps(document(frames, visible_from, folder)))
 
 
-def document(shown: Iterable[Picture], visible_from: float = VISIBLE_FROM, folder: str = "") -> dict[str, Any]:
-    """COCO's dictionary of these frames; each skeleton is a category. folder: where the JPEGs are, before their names.
+def document(
+    frames: Iterable[LabelledFrame], visible_from: float = VISIBILITY_THRESHOLD, folder: str = ""
+) -> dict[str, Any]:
+    """Build COCO's dictionary of these frames; each skeleton is a category.
+
+    folder  where the JPEGs are, put before their names.
 
     `area` is that of the box around the keypoints, since nobody drew an outline.
     """
     categories: dict[str, dict[str, Any]] = {}
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for number, picture in enumerate(shown, 1):
-        points = picture.skeleton
-        category = categories.setdefault(points.name, _category(points, len(categories) + 1))
+    for number, picture in enumerate(frames, 1):
+        skeleton = picture.skeleton
+        category = categories.setdefault(skeleton.name, _category(skeleton, len(categories) + 1))
         images.append(
             {
                 "id": number,
@@ -91,22 +108,22 @@ def document(shown: Iterable[Picture], visible_from: float = VISIBLE_FROM, folde
     }
 
 
-def _category(points: Skeleton, number: int) -> dict[str, Any]:
-    edges = (points.edge_index + 1).tolist()  # COCO counts from 1
-    name = "person" if number == 1 else f"person {points.name}"
+def _category(skeleton: Skeleton, number: int) -> dict[str, Any]:
+    edges = (skeleton.edge_index + 1).tolist()  # COCO counts from 1
+    name = "person" if number == 1 else f"person {skeleton.name}"
     return {
         "id": number,
         "name": name,
         "supercategory": "person",
-        "keypoints": list(points.keypoints),
+        "keypoints": list(skeleton.keypoints),
         "skeleton": edges,
     }
 
 
-def _annotation(person: Person, visible_from: float) -> dict[str, Any]:
+def _annotation(person: Instance, visible_from: float) -> dict[str, Any]:
     box = person.box()
     return {
-        "keypoints": triples(person, person.visibility(visible_from)),
+        "keypoints": flat_keypoints(person, person.visibility(visible_from)),
         "num_keypoints": int(person.seen.sum()),
         "bbox": box,
         "area": round(box[2] * box[3], 3),
@@ -120,32 +137,32 @@ def _annotation(person: Person, visible_from: float) -> dict[str, Any]:
 
 
 def read_coco(path: Path) -> list[MediumTracks]:
-    """The tracks of a file that write_coco wrote. Errors: InputError for one that lacks what makes tracks of frames."""
+    """Read the tracks of a file that write_coco wrote. Errors: InputError for COCO keypoints of single images."""
     content = _load(path)
     if "media" not in content or not all("frame" in image for image in content["images"]):
         raise InputError(f"{path} has no frames and media: it is COCO keypoints, but not of tracks")
     by_image: dict[int, list[dict[str, Any]]] = {}
     for annotation in content["annotations"]:
         by_image.setdefault(annotation["image_id"], []).append(annotation)
-    by_medium: dict[str, list[Picture]] = {}
-    points = {about["medium"]: defined(about["skeleton"]) for about in content["media"]}
+    by_medium: dict[str, list[LabelledFrame]] = {}
+    skeletons = {about["medium"]: defined(about["skeleton"]) for about in content["media"]}
     for image in content["images"]:
         people = tuple(_person(a) for a in by_image.get(image["id"], []))
         by_medium.setdefault(image["medium"], []).append(
-            Picture(
+            LabelledFrame(
                 image["medium"],
                 image["frame"],
                 image["time_s"],
                 image["width"],
                 image["height"],
-                points[image["medium"]],
+                skeletons[image["medium"]],
                 people,
             )
         )
     return [
-        assemble(
+        tracks_from_frames(
             by_medium.get(about["medium"], []),
-            Source(
+            MediumInfo(
                 about["medium"],
                 about["width"],
                 about["height"],
@@ -154,40 +171,40 @@ def read_coco(path: Path) -> list[MediumTracks]:
                 about["duration_s"],
                 about["labeller"],
             ),
-            points[about["medium"]],
+            skeletons[about["medium"]],
         )
         for about in content["media"]
     ]
 
 
-def _person(annotation: dict[str, Any]) -> Person:
+def _person(annotation: dict[str, Any]) -> Instance:
     values = np.array(annotation["keypoints"], np.float32).reshape(-1, 3)
     seen = values[:, 2] > 0
     xy = np.where(seen[:, None], values[:, :2], np.float32(np.nan))
     confidence = np.array(annotation["confidence"], np.float32) * seen
-    return Person(annotation["track_id"], xy, confidence, State[annotation["state"].upper()])
+    return Instance(annotation["track_id"], xy, confidence, State[annotation["state"].upper()])
 
 
-def read_answers(path: Path, points: Skeleton) -> Answers:
-    """What annotators made of a document: the person is `track_id`, or `attributes.person`; visibility 0 is unseen."""
-    content, answers = _load(path), Answers(points)
+def read_annotations(path: Path, skeleton: Skeleton) -> Annotations:
+    """Read annotations of a document: the person is `track_id`, or `attributes.person`; visibility 0 is unseen."""
+    content, annotated = _load(path), Annotations(skeleton)
     names = {category["id"]: category.get("keypoints", []) for category in content["categories"]}
-    unknown = sorted({name for listed in names.values() for name in listed} - set(points.keypoints))
-    answers.faults += [f"skeleton {points.name} has no keypoint {name!r}" for name in unknown]
-    answers.check_once(image["file_name"] for image in content["images"])
-    people = {image["id"]: answers.picture(image["file_name"]) for image in content["images"]}
+    unknown = sorted({name for listed in names.values() for name in listed} - set(skeleton.keypoints))
+    annotated.faults += [f"skeleton {skeleton.name} has no keypoint {name!r}" for name in unknown]
+    annotated.check_once(image["file_name"] for image in content["images"])
+    people = {image["id"]: annotated.picture(image["file_name"]) for image in content["images"]}
     for annotation in content["annotations"]:
-        shown = people.get(annotation["image_id"])
+        in_frame = people.get(annotation["image_id"])
         person = annotation.get("track_id", annotation.get("attributes", {}).get("person"))
         if person is None:
-            answers.faults.append(f"annotation {annotation['id']} does not say which person it is (track_id)")
-        elif shown is not None:
+            annotated.faults.append(f"annotation {annotation['id']} does not say which person it is (track_id)")
+        elif in_frame is not None:
             values = np.array(annotation["keypoints"], np.float32).reshape(-1, 3)
-            place = answers.add_person(shown, int(person))
+            keypoints = annotated.add_person(in_frame, int(person))
             for name, (x, y, flag) in zip(names[annotation["category_id"]], values, strict=True):
                 if flag > 0 and name not in unknown:
-                    place[points.index(name)] = x, y
-    return answers
+                    keypoints[skeleton.index(name)] = x, y
+    return annotated
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -199,3 +216,36 @@ def _load(path: Path) -> dict[str, Any]:
     if missing:
         raise InputError(f"{path} is not COCO keypoints: it has no {', '.join(sorted(missing))}")
     return dict(content)
+
+
+def _write(
+    path: Path,
+    media: Sequence[MediumTracks],
+    *,
+    visible_from: float = VISIBILITY_THRESHOLD,
+    results: bool = False,
+) -> int:
+    """Write path and, with `results`, results.json beside it."""
+    write_coco(path, media, visible_from)
+    if results:
+        write_results(path.with_name("results.json"), path)
+    return 1 + results
+
+
+FORMATS = (
+    Format(
+        name="coco",
+        files="`keypoints.json`, `results.json` for `loadRes`",
+        missing="0, 0, visibility 0",
+        confidence="`confidence` (ours), `score` of the pose",
+        states="interpolated: visibility 1; `state`",
+        round_trip="yes",
+        read=read_coco,
+        write=_write,
+        recognize=lambda path: (
+            re.match(r'\{\s*"(info|licenses|images|annotations|categories|media)"', beginning(path)) is not None
+        ),
+        export_name="keypoints.json",
+        export_options={"results": True},
+    ),
+)

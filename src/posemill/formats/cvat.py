@@ -1,4 +1,4 @@
-"""CVAT's XML 1.1: written as `CVAT for images` with a skeleton a person; `CVAT for video` is read as well.
+"""CVAT XML 1.1: written as `CVAT for images` with a skeleton a person; `CVAT for video` is read as well.
 
 The person's number is the skeleton's attribute `person`. A keypoint that is not seen is `outside`; one that is placed,
 but less sure, is `occluded`, which says nothing when it comes back.
@@ -14,23 +14,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
-from posemill.formats.pictures import VISIBLE_FROM, Answers, Person, Picture
+from posemill.formats.entry import Format
+from posemill.formats.frames import VISIBILITY_THRESHOLD, Annotations, Instance, LabelledFrame
 from posemill.pose.skeleton import Skeleton
 
 LARGEST = 1 << 30  # bytes
 
 
 def write_cvat(
-    path: Path, shown: Iterable[Picture], points: Skeleton, name: str, visible_from: float = VISIBLE_FROM
+    path: Path,
+    frames: Iterable[LabelledFrame],
+    skeleton: Skeleton,
+    name: str,
+    visible_from: float = VISIBILITY_THRESHOLD,
 ) -> None:
-    """annotations.xml of a task of these frames' JPEGs: make the task of them, then upload it as annotations."""
+    """Write annotations.xml of a task of these frames' JPEGs: make the task of them, then upload it as annotations."""
     root = Xml.Element("annotations")
     _text(root, "version", "1.1")
-    images = list(shown)
+    images = list(frames)
     task = Xml.SubElement(Xml.SubElement(root, "meta"), "task")
     for tag, value in (("name", name), ("size", str(len(images))), ("mode", "annotation")):
         _text(task, tag, value)
-    _labels(Xml.SubElement(task, "labels"), points)
+    _labels(Xml.SubElement(task, "labels"), skeleton)
     for number, picture in enumerate(images):
         image = Xml.SubElement(
             root,
@@ -41,13 +46,13 @@ def write_cvat(
             height=str(picture.height_px),
         )
         for person in picture.people:
-            _skeleton(image, person, points, visible_from)
+            _skeleton(image, person, skeleton, visible_from)
     Xml.indent(root)
     path.parent.mkdir(parents=True, exist_ok=True)
     Xml.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
 
 
-def _labels(labels: Xml.Element, points: Skeleton) -> None:
+def _labels(labels: Xml.Element, skeleton: Skeleton) -> None:
     person = Xml.SubElement(labels, "label")
     _text(person, "name", "person")
     _text(person, "type", "skeleton")
@@ -60,30 +65,30 @@ def _labels(labels: Xml.Element, points: Skeleton) -> None:
         ("values", "0\n999\n1"),
     ):
         _text(attribute, tag, value)
-    _text(person, "svg", _drawing(points))
-    for name in points.keypoints:
+    _text(person, "svg", _drawing(skeleton))
+    for name in skeleton.keypoints:
         label = Xml.SubElement(labels, "label")
         for tag, value in (("name", name), ("type", "points"), ("attributes", ""), ("parent", "person")):
             _text(label, tag, value)
 
 
-def _drawing(points: Skeleton) -> str:
-    """The template that CVAT shows: keypoints on a grid, edges between them, numbered from 1."""
-    at = [(10 + 80 * (k % 5) / 4, 10 + 80 * (k // 5) / max((len(points) - 1) // 5, 1)) for k in range(len(points))]
+def _drawing(skeleton: Skeleton) -> str:
+    """Draw the template that CVAT shows: keypoints on a grid, edges between them, numbered from 1."""
+    at = [(10 + 80 * (k % 5) / 4, 10 + 80 * (k // 5) / max((len(skeleton) - 1) // 5, 1)) for k in range(len(skeleton))]
     lines = [
         f'<line x1="{at[a][0]:.1f}" y1="{at[a][1]:.1f}" x2="{at[b][0]:.1f}" y2="{at[b][1]:.1f}" stroke="black" '
         f'data-type="edge" data-node-from="{a + 1}" data-node-to="{b + 1}" stroke-width="0.5"></line>'
-        for a, b in points.edge_index.tolist()
+        for a, b in skeleton.edge_index.tolist()
     ]
     circles = [
         f'<circle r="1.5" stroke="black" fill="#b3b3b3" cx="{x:.1f}" cy="{y:.1f}" data-type="element node" '
-        f'data-element-id="{k + 1}" data-node-id="{k + 1}" data-label-name="{points.keypoints[k]}"></circle>'
+        f'data-element-id="{k + 1}" data-node-id="{k + 1}" data-label-name="{skeleton.keypoints[k]}"></circle>'
         for k, (x, y) in enumerate(at)
     ]
     return "".join(lines + circles)
 
 
-def _skeleton(image: Xml.Element, person: Person, points: Skeleton, visible_from: float) -> None:
+def _skeleton(image: Xml.Element, person: Instance, skeleton: Skeleton, visible_from: float) -> None:
     element = Xml.SubElement(image, "skeleton", label="person", source="auto", occluded="0", z_order="0")
     middle = np.nanmean(person.xy, 0) if person.seen.any() else np.zeros(2)
     for k, flag in enumerate(person.visibility(visible_from).tolist()):
@@ -91,7 +96,7 @@ def _skeleton(image: Xml.Element, person: Person, points: Skeleton, visible_from
         Xml.SubElement(
             element,
             "points",
-            label=points.keypoints[k],
+            label=skeleton.keypoints[k],
             source="auto",
             outside=str(int(flag == 0)),
             occluded=str(int(flag == 1)),
@@ -106,15 +111,15 @@ def _text(parent: Xml.Element, tag: str, value: str) -> Xml.Element:
     return element
 
 
-def read_answers(path: Path, points: Skeleton) -> Answers:
-    """What annotators made of the images (or, in a video task, of its frames: its source is then `<digest>.mp4`)."""
-    root, answers = _load(path), Answers(points)
-    answers.check_once(image.get("name", "") for image in root.iter("image"))
+def read_annotations(path: Path, skeleton: Skeleton) -> Annotations:
+    """Read the annotations of an image task (or of a video task, whose source is then `<digest>.mp4`)."""
+    root, annotated = _load(path), Annotations(skeleton)
+    annotated.check_once(image.get("name", "") for image in root.iter("image"))
     for image in root.iter("image"):
-        shown = answers.picture(image.get("name", ""))
-        if shown is not None:
+        people = annotated.picture(image.get("name", ""))
+        if people is not None:
             for element in image.iter("skeleton"):
-                _read(element, _number(element), shown, answers)
+                _read(element, _number(element), people, annotated)
     tracks = list(root.iter("track"))
     if tracks:
         digest = Path(root.findtext("meta/task/source") or root.findtext("meta/source") or "").stem
@@ -122,34 +127,38 @@ def read_answers(path: Path, points: Skeleton) -> Answers:
             for element in track.iter("skeleton"):
                 if _ended(element):
                     continue
-                shown = answers.picture(f"{digest}-{int(element.get('frame', -1)):06d}.jpg")
-                if shown is not None:
+                people = annotated.picture(f"{digest}-{int(element.get('frame', -1)):06d}.jpg")
+                if people is not None:
                     number = _number(element)
-                    _read(element, _number(track) if number is None else number, shown, answers)
-    return answers
+                    _read(element, _number(track) if number is None else number, people, annotated)
+    return annotated
 
 
 def _ended(element: Xml.Element) -> bool:
-    """Whether a track is over here: CVAT says so in the frame after its last, which says nothing of that frame."""
+    """True where a track is over: CVAT says so in the frame after its last, which says nothing of that frame."""
     return element.get("outside") == "1" or all(point.get("outside") == "1" for point in element.iter("points"))
 
 
 def _number(element: Xml.Element) -> int | None:
-    said = next((a.text for a in element.findall("attribute") if a.get("name") == "person"), None)
-    return int(said) if said and said.strip().isdigit() else None
+    text = next((a.text for a in element.findall("attribute") if a.get("name") == "person"), None)
+    return int(text) if text and text.strip().isdigit() else None
 
 
-def _read(element: Xml.Element, number: int | None, shown: dict[int, NDArray[np.float32]], answers: Answers) -> None:
+def _read(
+    element: Xml.Element, number: int | None, people: dict[int, NDArray[np.float32]], annotated: Annotations
+) -> None:
     if number is None:
-        answers.faults.append(f"a skeleton {element.get('label')!r} has no attribute `person`")
+        annotated.faults.append(f"a skeleton {element.get('label')!r} has no attribute `person`")
         return
-    place = answers.add_person(shown, number)
+    keypoints = annotated.add_person(people, number)
     for point in element.iter("points"):
         name = point.get("label", "")
-        if name not in answers.skeleton.keypoints:
-            answers.faults.append(f"skeleton {answers.skeleton.name} has no keypoint {name!r}")
+        if name not in annotated.skeleton.keypoints:
+            annotated.faults.append(f"skeleton {annotated.skeleton.name} has no keypoint {name!r}")
         elif point.get("outside", "0") == "0":
-            place[answers.skeleton.index(name)] = [float(v) for v in point.get("points", "").split(";")[0].split(",")]
+            keypoints[annotated.skeleton.index(name)] = [
+                float(v) for v in point.get("points", "").split(";")[0].split(",")
+            ]
 
 
 def _load(path: Path) -> Xml.Element:
@@ -164,3 +173,16 @@ def _load(path: Path) -> Xml.Element:
     if root.tag != "annotations":
         raise InputError(f"{path} is no export of CVAT 1.1: it begins with <{root.tag}>, expected <annotations>")
     return root
+
+
+FORMATS = (
+    Format(
+        name="cvat",
+        files="`annotations.xml`",
+        missing="`outside`",
+        confidence="no",
+        states="interpolated: `occluded`",
+        round_trip="coordinates",
+        use_instead="it takes frames with their pictures, use `posemill review`",
+    ),
+)

@@ -16,8 +16,9 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from posemill.errors import InputError
+from posemill.formats.entry import Format
+from posemill.formats.frames import FRAME_NAME, Annotations, Instance, LabelledFrame
 from posemill.formats.label_studio_annotators import AnnotationChoice, TaskLog, choose
-from posemill.formats.pictures import FRAME_NAME, Answers, Person, Picture
 from posemill.pose.skeleton import Skeleton
 from posemill.text_file import read_text
 
@@ -25,8 +26,11 @@ _PERSON = re.compile(r"\bperson[ -](\d+)\b")
 _POINT_PERCENT = 0.6  # size of a drawn keypoint
 
 
-def tasks(shown: Iterable[Picture], model_version: str, image_root: str) -> list[dict[str, Any]]:
-    """One task a frame. image_root: the URL of the JPEGs' folder as Label Studio sees it, ending in a slash."""
+def tasks(frames: Iterable[LabelledFrame], model_version: str, image_root: str) -> list[dict[str, Any]]:
+    """Build the tasks, one a frame.
+
+    image_root  the URL of the JPEGs' folder as Label Studio sees it, ending in a slash.
+    """
     return [
         {
             "data": {"image": f"{image_root}{picture.file_name}", "medium": picture.medium, "frame": picture.frame},
@@ -38,13 +42,13 @@ def tasks(shown: Iterable[Picture], model_version: str, image_root: str) -> list
                 }
             ],
         }
-        for picture in shown
+        for picture in frames
     ]
 
 
-def labelling_config(points: Skeleton) -> str:
-    """The labelling interface that the tasks need (Settings → Labelling interface → Code)."""
-    labels = "".join(f"\n    <Label value={quoteattr(name)}/>" for name in points.keypoints)
+def labelling_config(skeleton: Skeleton) -> str:
+    """Return the labelling interface that the tasks need (Settings → Labelling interface → Code)."""
+    labels = "".join(f"\n    <Label value={quoteattr(name)}/>" for name in skeleton.keypoints)
     return (
         '<View>\n  <Image name="image" value="$image" zoom="true" zoomControl="true"/>\n'
         '  <RectangleLabels name="person" toName="image">\n    <Label value="person"/>\n  </RectangleLabels>\n'
@@ -52,11 +56,11 @@ def labelling_config(points: Skeleton) -> str:
     )
 
 
-def _score(picture: Picture) -> float:
+def _score(picture: LabelledFrame) -> float:
     return round(float(np.mean([p.mean_confidence for p in picture.people])), 4) if picture.people else 0.0
 
 
-def _regions(picture: Picture, person: Person) -> list[dict[str, Any]]:
+def _regions(picture: LabelledFrame, person: Instance) -> list[dict[str, Any]]:
     size = np.array([picture.width_px, picture.height_px])
     common = {
         "to_name": "image",
@@ -87,15 +91,17 @@ def _regions(picture: Picture, person: Person) -> list[dict[str, Any]]:
     return regions
 
 
-def write_tasks(path: Path, shown: Iterable[Picture], points: Skeleton, model_version: str, image_root: str) -> None:
-    """The tasks, and beside them `<name>.config.xml` with the labelling interface."""
+def write_tasks(
+    path: Path, frames: Iterable[LabelledFrame], skeleton: Skeleton, model_version: str, image_root: str
+) -> None:
+    """Write the tasks, and beside them `<name>.config.xml` with the labelling interface."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(tasks(shown, model_version, image_root)))
-    path.with_suffix(".config.xml").write_text(labelling_config(points))
+    path.write_text(json.dumps(tasks(frames, model_version, image_root)))
+    path.with_suffix(".config.xml").write_text(labelling_config(skeleton))
 
 
-def read_answers(path: Path, points: Skeleton, choice: AnnotationChoice | None = None) -> Answers:
-    """One annotation of every task that has one that was not skipped; what is not annotated is not said.
+def read_annotations(path: Path, skeleton: Skeleton, choice: AnnotationChoice | None = None) -> Annotations:
+    """Read one annotation of every task that has one that was not skipped; other tasks are left out.
 
     A keypoint that was deleted is unseen; a person whose regions are all gone is unseen in that frame. Of several
     annotations `choice` says which counts: see label_studio_annotators.
@@ -108,29 +114,29 @@ def read_answers(path: Path, points: Skeleton, choice: AnnotationChoice | None =
         raise InputError(
             f"{path} is no export of Label Studio: expected its format JSON (not JSON-MIN), a list of tasks"
         )
-    answers, chosen = Answers(points), []
-    log = TaskLog(answers.faults, answers.notes)
-    for place, task in enumerate(listed, 1):
+    annotated, chosen = Annotations(skeleton), []
+    log = TaskLog(annotated.faults, annotated.notes)
+    for position, task in enumerate(listed, 1):
         name = str(task["data"].get("image", ""))
-        annotation = choose(task, _task_name(task, place, name), choice or AnnotationChoice(), log)
+        annotation = choose(task, _task_name(task, position, name), choice or AnnotationChoice(), log)
         if annotation is not None:
             chosen.append((name, annotation))
-    answers.check_once(name for name, _ in chosen)
+    annotated.check_once(name for name, _ in chosen)
     for name, annotation in chosen:
-        shown = answers.picture(name)
-        if shown is not None:
-            _read_regions(annotation["result"], shown, answers)
-    return answers
+        people = annotated.picture(name)
+        if people is not None:
+            _read_regions(annotation["result"], people, annotated)
+    return annotated
 
 
-def _task_name(task: dict[str, Any], place: int, name: str) -> str:
+def _task_name(task: dict[str, Any], position: int, name: str) -> str:
     file = re.split(r"[/\\=]", name)[-1]
     match = FRAME_NAME.search(file)
-    shown = f"frame {int(match[2])} of medium {match[1][:12]}" if match else file
-    return f"task {task.get('id', place)} ({shown})"
+    frame = f"frame {int(match[2])} of medium {match[1][:12]}" if match else file
+    return f"task {task.get('id', position)} ({frame})"
 
 
-def _read_regions(regions: list[dict[str, Any]], shown: dict[int, Any], answers: Answers) -> None:
+def _read_regions(regions: list[dict[str, Any]], people: dict[int, Any], annotated: Annotations) -> None:
     by_id = {region.get("id"): region for region in regions}
     boxes, placed, twice = set[int](), set[tuple[int, str]](), set[int]()
     for region in regions:
@@ -139,26 +145,26 @@ def _read_regions(regions: list[dict[str, Any]], shown: dict[int, Any], answers:
         try:
             number = _number(region, by_id)
         except ValueError as exc:
-            answers.faults.append(str(exc))
+            annotated.faults.append(str(exc))
             continue
         if number is None:
-            answers.faults.append(f"region {region.get('id')} does not belong to a person (meta text `person 0`)")
+            annotated.faults.append(f"region {region.get('id')} does not belong to a person (meta text `person 0`)")
             continue
         if region["type"] == "rectanglelabels":
             twice |= {number} & boxes
             boxes.add(number)
-        place = answers.place(shown, number)
+        keypoints = annotated.keypoints(people, number)
         for name in region["value"].get("keypointlabels", []):
-            if name not in answers.skeleton.keypoints:
-                answers.faults.append(f"skeleton {answers.skeleton.name} has no keypoint {name!r}")
+            if name not in annotated.skeleton.keypoints:
+                annotated.faults.append(f"skeleton {annotated.skeleton.name} has no keypoint {name!r}")
                 continue
             twice |= {number} if (number, name) in placed else set()
             placed.add((number, name))
             size = region["original_width"], region["original_height"]
             x, y = (region["value"][axis] / 100 * side for axis, side in zip("xy", size, strict=True))
-            place[answers.skeleton.index(name)] = x, y
+            keypoints[annotated.skeleton.index(name)] = x, y
     for number in sorted(twice):
-        answers.person_twice(shown, number)
+        annotated.person_twice(people, number)
 
 
 def _number(region: dict[str, Any], by_id: dict[Any, dict[str, Any]]) -> int | None:
@@ -168,10 +174,23 @@ def _number(region: dict[str, Any], by_id: dict[Any, dict[str, Any]]) -> int | N
     """
     numbers = []
     for each in (region, by_id.get(region.get("parentID"), {})):
-        said = " ".join([*map(str, each.get("meta", {}).get("text", [])), str(each.get("id", ""))])
-        match = _PERSON.search(said)
+        text = " ".join([*map(str, each.get("meta", {}).get("text", [])), str(each.get("id", ""))])
+        match = _PERSON.search(text)
         if match:
             numbers.append(int(match[1]))
     if len(set(numbers)) > 1:
         raise ValueError(f"region {region.get('id')} says person {numbers[0]}, and its box person {numbers[1]}")
     return numbers[0] if numbers else None
+
+
+FORMATS = (
+    Format(
+        name="label-studio",
+        files="`tasks.json`, `tasks.config.xml`",
+        missing="has no region",
+        confidence="`score` of the region",
+        states="not told apart",
+        round_trip="coordinates",
+        use_instead="it takes frames with their pictures, use `posemill review`",
+    ),
+)

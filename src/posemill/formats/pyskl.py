@@ -6,7 +6,7 @@ A keypoint that is not seen is 0, 0 with keypoint_score 0. Beside PYSKL's own ke
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ import numpy as np
 
 from posemill.errors import InputError
 from posemill.formats import unpickle
-from posemill.formats.pictures import Person, Picture, Source, assemble, frame_rate, looked_at
-from posemill.pose.skeleton import Skeleton
+from posemill.formats.entry import Format
+from posemill.formats.frames import Instance, LabelledFrame, MediumInfo, tracks_from_frames
+from posemill.pose.definition import defined
+from posemill.pose.skeleton import COCO_17, SKELETONS, Skeleton
 from posemill.pose.track import MediumTracks
 
 NO_ACTIVITY = -1
@@ -24,8 +26,8 @@ NO_SPLIT = "unsplit"
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """A stretch of a medium with its activity (None: not labelled) and official split (None: none)."""
+class ClipSpan:
+    """Interval of a medium with its activity (None: not labelled) and official split (None: none)."""
 
     name: str
     start_s: float
@@ -34,37 +36,37 @@ class Cut:
     split: str | None
 
 
-def write_pyskl(path: Path, media: Iterable[tuple[MediumTracks, list[Cut]]]) -> int:
-    """Every cut of every medium (a medium without cuts as a whole) as one annotation; returns how many."""
-    annotations: list[tuple[dict[str, Any], Cut]] = []
-    for tracks, cuts in media:
-        whole = Cut(tracks.medium, 0.0, float("inf"), None, None)
-        annotations += [(_annotation(tracks, cut), cut) for cut in cuts or [whole]]
-    classes = sorted({cut.activity for _, cut in annotations if cut.activity is not None})
+def write_pyskl(path: Path, media: Iterable[tuple[MediumTracks, list[ClipSpan]]]) -> int:
+    """Write every clip of every medium (a medium without clips as a whole) as one annotation; returns how many."""
+    annotations: list[tuple[dict[str, Any], ClipSpan]] = []
+    for tracks, clips in media:
+        whole = ClipSpan(tracks.medium, 0.0, float("inf"), None, None)
+        annotations += [(_annotation(tracks, clip), clip) for clip in clips or [whole]]
+    classes = sorted({clip.activity for _, clip in annotations if clip.activity is not None})
     split: dict[str, list[str]] = {}
-    for annotation, cut in annotations:
-        annotation["label"] = NO_ACTIVITY if cut.activity is None else classes.index(cut.activity)
-        split.setdefault(cut.split or NO_SPLIT, []).append(cut.name)
+    for annotation, clip in annotations:
+        annotation["label"] = NO_ACTIVITY if clip.activity is None else classes.index(clip.activity)
+        split.setdefault(clip.split or NO_SPLIT, []).append(clip.name)
     content = {"split": split, "annotations": [annotation for annotation, _ in annotations], "classes": classes}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(unpickle.dumps(content))
     return len(annotations)
 
 
-def _annotation(tracks: MediumTracks, cut: Cut) -> dict[str, Any]:
-    rate = frame_rate(tracks)
-    frames = [frame for frame in looked_at(tracks) if cut.start_s <= (frame + 1e-6) / rate < cut.end_s]
-    people = [part for t in tracks.tracks if len(part := t.between(cut.start_s, cut.end_s))]
+def _annotation(tracks: MediumTracks, clip: ClipSpan) -> dict[str, Any]:
+    fps = tracks.fps
+    frames = [frame for frame in tracks.frame_numbers if clip.start_s <= (frame + 1e-6) / fps < clip.end_s]
+    people = [part for t in tracks.tracks if len(part := t.between(clip.start_s, clip.end_s))]
     frames = sorted({*frames, *(int(f) for part in people for f in part.frame)})
     keypoint = np.zeros((len(people), len(frames), len(tracks.skeleton), 2), np.float32)
-    score, time_s = np.zeros(keypoint.shape[:3], np.float32), np.array(frames, np.float64) / rate
+    score, time_s = np.zeros(keypoint.shape[:3], np.float32), np.array(frames, np.float64) / fps
     for m, part in enumerate(people):
         at = np.searchsorted(frames, part.frame)
         keypoint[m, at], score[m, at] = np.nan_to_num(part.xy), part.confidence
         time_s[at] = part.time_s
     size = (int(tracks.height_px), int(tracks.width_px))
     return {
-        "frame_dir": cut.name,
+        "frame_dir": clip.name,
         "total_frames": len(frames),
         "img_shape": size,
         "original_shape": size,
@@ -78,7 +80,7 @@ def _annotation(tracks: MediumTracks, cut: Cut) -> dict[str, Any]:
 
 
 def read_pyskl(path: Path) -> dict[str, Any]:
-    """The dictionary of a file, PYSKL's own or ours; nothing in it is run.
+    """Read the dictionary of a file, PYSKL's own or ours; nothing in it is run.
 
     Errors: InputError for anything but plain values and arrays, or without `annotations`.
     """
@@ -88,17 +90,17 @@ def read_pyskl(path: Path) -> dict[str, Any]:
     return content
 
 
-def tracks_of(annotation: Mapping[str, Any], points: Skeleton, fps: float = 30.0) -> MediumTracks:
-    """The tracks of one annotation; without our own keys frames count from 0 at `fps`, and people from 0.
+def tracks_of(annotation: Mapping[str, Any], skeleton: Skeleton, fps: float = 30.0) -> MediumTracks:
+    """Build the tracks of one annotation; without our own keys frames count from 0 at `fps`, and people from 0.
 
     Errors: InputError when the arrays are not [M, T, V, 2] and [M, T, V] of that skeleton.
     """
     keypoint = np.asarray(annotation["keypoint"], np.float32)
     score = np.asarray(annotation.get("keypoint_score", np.ones(keypoint.shape[:3])), np.float32)
-    if keypoint.ndim != 4 or keypoint.shape[2:] != (len(points), 2) or score.shape != keypoint.shape[:3]:
+    if keypoint.ndim != 4 or keypoint.shape[2:] != (len(skeleton), 2) or score.shape != keypoint.shape[:3]:
         raise InputError(
-            f"{annotation['frame_dir']}: expected keypoint [M, T, {len(points)}, 2] and keypoint_score [M, T, "
-            f"{len(points)}], came {keypoint.shape} and {score.shape}"
+            f"{annotation['frame_dir']}: expected keypoint [M, T, {len(skeleton)}, 2] and keypoint_score [M, T, "
+            f"{len(skeleton)}], came {keypoint.shape} and {score.shape}"
         )
     frame = np.asarray(annotation.get("frame", np.arange(keypoint.shape[1])), np.int32)
     time_s = np.asarray(annotation.get("time_s", frame / fps), np.float64)
@@ -107,16 +109,16 @@ def tracks_of(annotation: Mapping[str, Any], points: Skeleton, fps: float = 30.0
     height, width = annotation["img_shape"]
     numbers = annotation.get("person", range(len(keypoint)))
     medium = annotation.get("medium", annotation["frame_dir"])
-    shown = [
-        Picture(
+    frames = [
+        LabelledFrame(
             medium,
             int(frame[t]),
             float(time_s[t]),
             width,
             height,
-            points,
+            skeleton,
             tuple(
-                Person(int(number), xy[m, t], np.clip(score[m, t], 0, 1) * seen[m, t])
+                Instance(int(number), xy[m, t], np.clip(score[m, t], 0, 1) * seen[m, t])
                 for m, number in enumerate(numbers)
                 if seen[m, t].any()
             ),
@@ -124,4 +126,43 @@ def tracks_of(annotation: Mapping[str, Any], points: Skeleton, fps: float = 30.0
         for t in range(len(frame))
     ]
     end_s = float(time_s[-1]) if len(time_s) else 0.0
-    return assemble(shown, Source(medium, width, height, fps, len(frame), end_s + 1 / fps), points)
+    return tracks_from_frames(frames, MediumInfo(medium, width, height, fps, len(frame), end_s + 1 / fps), skeleton)
+
+
+def _read(path: Path, *, skeleton: Skeleton | str | None = None, fps: float = 30.0) -> list[MediumTracks]:
+    annotations = read_pyskl(path)["annotations"]
+    return [tracks_of(a, _skeleton(a, skeleton, path), fps) for a in annotations]
+
+
+def _skeleton(annotation: Mapping[str, Any], skeleton: Skeleton | str | None, path: Path) -> Skeleton:
+    """Return the chosen skeleton, or COCO's for 17 keypoints: a file does not name it."""
+    if skeleton is not None:
+        return defined(skeleton) if isinstance(skeleton, str) else skeleton
+    count = np.asarray(annotation["keypoint"]).shape[2]
+    if count == len(COCO_17):
+        return COCO_17
+    fitting = ", ".join(name for name, known in SKELETONS.items() if len(known) == count) or "none that is known"
+    raise InputError(f"{path} has {count} keypoints and does not say of which skeleton: give it, such as {fitting}")
+
+
+def _write(path: Path, media: Sequence[MediumTracks], *, clips: Mapping[str, list[ClipSpan]] | None = None) -> int:
+    """clips: of every medium, by its digest."""
+    write_pyskl(path, [(tracks, (clips or {}).get(tracks.medium, [])) for tracks in media])
+    return 1
+
+
+FORMATS = (
+    Format(
+        name="pyskl",
+        files="a pickle a skeleton; one annotation a clip",
+        missing="0, 0, score 0",
+        confidence="`keypoint_score`",
+        states="not told apart",
+        round_trip="yes, without `state`",
+        read=_read,
+        write=_write,
+        recognize=lambda path: path.is_file() and path.suffix in (".pkl", ".pickle"),
+        one_per="skeleton",
+        export_name="{skeleton}.pkl",
+    ),
+)

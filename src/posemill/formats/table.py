@@ -8,13 +8,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from posemill.errors import InputError
+from posemill.formats.entry import Format
 from posemill.pose.definition import defined, definition
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
@@ -47,7 +48,7 @@ def _frame(media: Sequence[MediumTracks], name: str) -> pl.DataFrame:
     import polars as pl
 
     rows = [(t.medium, track) for t in media if t.skeleton.name == name for track in t.tracks]
-    points, tracks = next(t.skeleton for t in media if t.skeleton.name == name), [track for _, track in rows]
+    skeleton, tracks = next(t.skeleton for t in media if t.skeleton.name == name), [track for _, track in rows]
     columns: dict[str, Any] = {
         "medium": [medium for medium, track in rows for _ in range(len(track))],
         "person": np.repeat([t.person for t in tracks], [len(t) for t in tracks]).astype(np.int32),
@@ -56,7 +57,7 @@ def _frame(media: Sequence[MediumTracks], name: str) -> pl.DataFrame:
         "state": [State(s).name.lower() for s in _joined(tracks, "state", np.uint8).tolist()],
     }
     xy, confidence = _joined(tracks, "xy", np.float32), _joined(tracks, "confidence", np.float32)
-    for k, keypoint in enumerate(points.keypoints):
+    for k, keypoint in enumerate(skeleton.keypoints):
         if len(xy):
             columns |= {f"{keypoint}_x": xy[:, k, 0], f"{keypoint}_y": xy[:, k, 1]}
             columns[f"{keypoint}_confidence"] = confidence[:, k]
@@ -70,23 +71,23 @@ def _joined(tracks: Sequence[PoseTrack], name: str, dtype: type[np.generic]) -> 
 
 
 def read_tables(folder: Path, kind: Kind) -> list[MediumTracks]:
-    """The tracks of tables that write_tables wrote, in the order of `media`.
+    """Read the tracks of tables that write_tables wrote, in the order of `media`.
 
     Errors: InputError when a file is missing or lacks columns.
     """
     about = _read(folder / f"media.{kind}", kind)
-    points = {cell: _points(cell, folder) for cell in about["skeleton"].unique()}
-    tables = {body.name: _read(folder / f"tracks-{body.name}.{kind}", kind) for body in points.values()}
-    of = ((row, points[row["skeleton"]]) for row in about.to_dicts())
+    skeletons = {cell: _skeleton(cell, folder) for cell in about["skeleton"].unique()}
+    tables = {body.name: _read(folder / f"tracks-{body.name}.{kind}", kind) for body in skeletons.values()}
+    of = ((row, skeletons[row["skeleton"]]) for row in about.to_dicts())
     return [_medium(row, tables[body.name], body) for row, body in of]
 
 
-def _cell(points: Skeleton) -> str:
-    said = definition(points)
-    return said if isinstance(said, str) else json.dumps(said)
+def _cell(skeleton: Skeleton) -> str:
+    known = definition(skeleton)
+    return known if isinstance(known, str) else json.dumps(known)
 
 
-def _points(cell: str, folder: Path) -> Skeleton:
+def _skeleton(cell: str, folder: Path) -> Skeleton:
     try:
         return defined(json.loads(cell) if cell.startswith("{") else cell)
     except ValueError as exc:
@@ -105,24 +106,24 @@ def _read(path: Path, kind: Kind) -> pl.DataFrame:
         raise InputError(f"{path} is not a readable {kind} table: {exc}") from exc
 
 
-def _medium(row: dict[str, Any], table: pl.DataFrame, points: Skeleton) -> MediumTracks:
+def _medium(row: dict[str, Any], table: pl.DataFrame, skeleton: Skeleton) -> MediumTracks:
     import polars as pl
 
     rows = table.filter(pl.col("medium") == row["medium"])
-    missing = [k for k in points.keypoints if f"{k}_x" not in table.columns]
+    missing = [k for k in skeleton.keypoints if f"{k}_x" not in table.columns]
     if missing:
-        raise InputError(f"the table of {points.name} has no columns for {', '.join(missing)}")
+        raise InputError(f"the table of {skeleton.name} has no columns for {', '.join(missing)}")
     tracks = []
     for person in sorted(set(rows["person"].to_list())):
         own = rows.filter(pl.col("person") == person).sort("frame")
         x, y, confidence = (
-            own.select([f"{k}_{part}" for k in points.keypoints]).cast(pl.Float32).to_numpy()
+            own.select([f"{k}_{part}" for k in skeleton.keypoints]).cast(pl.Float32).to_numpy()
             for part in ("x", "y", "confidence")
         )
         state = np.array([State[name.upper()] for name in own["state"]], np.uint8)
         tracks.append(
             PoseTrack(
-                points,
+                skeleton,
                 person,
                 own["frame"].to_numpy().astype(np.int32),
                 own["time_s"].cast(pl.Float64).to_numpy(),
@@ -131,4 +132,44 @@ def _medium(row: dict[str, Any], table: pl.DataFrame, points: Skeleton) -> Mediu
                 state,
             )
         )
-    return MediumTracks(skeleton=points, tracks=tuple(tracks), **{name: row[name] for name in _ABOUT})
+    return MediumTracks(skeleton=skeleton, tracks=tuple(tracks), **{name: row[name] for name in _ABOUT})
+
+
+def _folder(path: Path) -> Path:
+    """Return the folder of the tables; one of its files names it too."""
+    return path.parent if path.is_file() else path
+
+
+def _read_csv(path: Path) -> list[MediumTracks]:
+    return read_tables(_folder(path), "csv")
+
+
+def _read_parquet(path: Path) -> list[MediumTracks]:
+    return read_tables(_folder(path), "parquet")
+
+
+def _write_csv(path: Path, media: Sequence[MediumTracks]) -> int:
+    return len(write_tables(path, media, "csv"))
+
+
+def _write_parquet(path: Path, media: Sequence[MediumTracks]) -> int:
+    return len(write_tables(path, media, "parquet"))
+
+
+_SAME: Mapping[str, Any] = {
+    "files": "`media`, and a table a skeleton",
+    "missing": "empty cell, null",
+    "confidence": "`<keypoint>_confidence`",
+    "states": "column `state`",
+    "round_trip": "yes",
+}
+FORMATS = (
+    Format("csv", **_SAME, read=_read_csv, write=_write_csv, recognize=lambda p: (_folder(p) / "media.csv").is_file()),
+    Format(
+        "parquet",
+        **_SAME,
+        read=_read_parquet,
+        write=_write_parquet,
+        recognize=lambda p: (_folder(p) / "media.parquet").is_file(),
+    ),
+)

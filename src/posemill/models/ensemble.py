@@ -1,4 +1,4 @@
-"""Late fusion: several trained networks that look at the same windows and answer as one."""
+"""Ensemble (late fusion): several trained networks that read the same windows and predict as one."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Ensemble(nn.Module):
     """(B, T, K, 3) normalised windows → (B, classes): the mean of its members' log-probabilities.
 
     members   one mapping each: `name` in NETWORKS and `hyper`. They differ in streams, architecture or seed.
-    mirrored  every member is also asked about the mirrored window, in which left and right have changed names: an
-              activity is the same in a mirror, and what a network makes of one side only averages out.
+    mirrored  test-time augmentation: every member also predicts on the mirrored window, in which left and right have
+              changed names.
     The mean of log-probabilities serves as logits: softmax makes the normalised geometric mean of the members of it,
     which is also how windows become the verdict of a clip.
     """
@@ -42,15 +42,15 @@ class Ensemble(nn.Module):
         return torch.stack([member(view).log_softmax(-1) for member in self.members for view in views]).mean(0)
 
 
-def fuse(
-    members: Sequence[tuple[nn.Module, NetworkCard]], body: Skeleton, mirrored: bool = False
+def make_ensemble(
+    members: Sequence[tuple[nn.Module, NetworkCard]], skeleton: Skeleton, mirrored: bool = False
 ) -> tuple[Ensemble, NetworkCard]:
-    """One network, and its card, from trained ones with the same skeleton, classes and frames."""
+    """Make one network, and its card, of trained ones with the same skeleton, classes and frames."""
     from dataclasses import replace
 
     first = members[0][1]
     described = [{"name": card.name, "hyper": card.hyper} for _, card in members]
-    ensemble = Ensemble(body, len(first.classes), described, mirrored)
-    for place, (network, _) in zip(ensemble.members, members, strict=True):
-        place.load_state_dict(network.state_dict())
+    ensemble = Ensemble(skeleton, len(first.classes), described, mirrored)
+    for member, (network, _) in zip(ensemble.members, members, strict=True):
+        member.load_state_dict(network.state_dict())
     return ensemble.eval(), replace(first, name="ensemble", hyper={"members": described, "mirrored": mirrored})

@@ -1,4 +1,4 @@
-"""The baseline that every network must beat: geometry of pose and motion, and a multinomial logistic regression.
+"""Linear baseline that every network must beat: multinomial logistic regression on geometry of pose and motion.
 
 It has no gradient epochs: `solve` finds the one best answer for all train windows.
 """
@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from posemill.models.streams import axes, motion
+from posemill.models.streams import check_coordinates, motion
 from posemill.pose.skeleton import Skeleton
 
 ITERATIONS = 200
 
 
 class Geometry(nn.Module):
-    """Normalised windows (B, T, K, 3) → (B, features): what the pose looks like, how much that varies, how fast.
+    """Normalised windows (B, T, K, 3) → (B, features): pose geometry, its spread and its motion.
 
     A frame is described by the distances of all pairs of keypoints, the cosines of the angles between edges that meet,
     and the direction of every edge; a window by mean, standard deviation and mean absolute motion of each.
@@ -36,17 +36,17 @@ class Geometry(nn.Module):
         lists = {"pairs": list(combinations(range(len(skeleton)), 2)), "edges": edges, "angles": meet}
         for name, rows in lists.items():
             self.register_buffer(name, torch.tensor(rows, dtype=torch.int64).reshape(-1, 2), persistent=False)
-        self.motion_gain, self.coordinates = motion_gain, axes(coordinates)
+        self.motion_gain, self.coordinates = motion_gain, check_coordinates(coordinates)
         self.features = 3 * (len(lists["pairs"]) + len(meet) + coordinates * len(edges))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, K, 3) → (B, features)."""
-        place = x[..., : self.coordinates]
-        bones = place[:, :, self.edges[:, 1]] - place[:, :, self.edges[:, 0]]
+        positions = x[..., : self.coordinates]
+        bones = positions[:, :, self.edges[:, 1]] - positions[:, :, self.edges[:, 0]]
         direction = bones / _length(bones)[..., None]
         frames = torch.cat(
             [
-                _length(place[:, :, self.pairs[:, 1]] - place[:, :, self.pairs[:, 0]]),
+                _length(positions[:, :, self.pairs[:, 1]] - positions[:, :, self.pairs[:, 0]]),
                 (direction[:, :, self.angles[:, 0]] * direction[:, :, self.angles[:, 1]]).sum(-1),
                 direction.flatten(2),
             ],

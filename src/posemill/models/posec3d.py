@@ -1,4 +1,4 @@
-"""Keypoints as volumes of heat: Gaussian heatmaps stacked in time, read by a 3-D network, in the manner of PoseC3D.
+"""PoseC3D: Gaussian heatmaps of keypoints stacked in time, read by a 3-D convolutional network.
 
 Duan et al., Revisiting Skeleton-based Action Recognition, CVPR 2022; the network is SlowOnly's, of three stages.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from posemill.models.streams import axes
+from posemill.models.streams import check_coordinates
 from posemill.pose.skeleton import Skeleton
 
 EXPANSION = 4  # a bottleneck's last convolution has so many times the channels of its others
@@ -33,7 +33,7 @@ class Heatmaps(nn.Module):
         self.register_buffer("centres", torch.linspace(-reach, reach, cells), persistent=False)
         self.reach, self.every = reach, every
         self.precision = 0.5 / (sigma * 2 * reach / (cells - 1)) ** 2
-        self.planes = (0,) if axes(coordinates) == 2 else (0, 2)
+        self.planes = (0,) if check_coordinates(coordinates) == 2 else (0, 2)
         self.channels = len(self.planes) * len(skeleton)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -42,16 +42,16 @@ class Heatmaps(nn.Module):
         heat = torch.cat([down[:, :, :, None] * across[:, :, None] for across in along], dim=-1)
         return heat.permute(0, 4, 1, 2, 3)  # a view: channels last in memory, which convolutions are quicker with
 
-    def _bumps(self, place: Tensor) -> Tensor:
+    def _bumps(self, positions: Tensor) -> Tensor:
         """(B, T, K) → (B, T, cells, K): a Gaussian along one axis; the product of two is one in the plane."""
-        away = place.clamp(-self.reach, self.reach)[:, :, None] - self.centres[:, None]
+        away = positions.clamp(-self.reach, self.reach)[:, :, None] - self.centres[:, None]
         return torch.exp(-self.precision * away.square())
 
 
 def _convolution(
     channels_in: int, channels_out: int, kernel: tuple[int, int, int], stride: tuple[int, int, int] = (1, 1, 1)
 ) -> nn.Sequential:
-    padding = [k // 2 for k in kernel]
+    padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
     return nn.Sequential(
         nn.Conv3d(channels_in, channels_out, kernel, stride, padding, bias=False), nn.BatchNorm3d(channels_out)
     )

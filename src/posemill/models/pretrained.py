@@ -1,4 +1,4 @@
-"""A training that begins with the weights of another one."""
+"""Fine-tuning: a training that begins with pretrained weights."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ HEAD = "head."  # every network's last layer
 _NAMED = 5  # layers that a message names; more are counted
 
 
-def start_from(network: nn.Module, path: Path, wanted: NetworkCard, parts: Parts = "all") -> None:
-    """Fill a fresh `network`, whose card is `wanted`, with the weights of a safetensors file or of the folder it is in.
+def load_pretrained(network: nn.Module, path: Path, wanted: NetworkCard, parts: Parts = "all") -> None:
+    """Load weights (a safetensors file, or the folder it is in) into a fresh `network`, whose card is `wanted`.
 
     parts  "all", or "body": all layers but the last, for other activities.
     Errors: CheckpointError for a missing file, another network, skeleton or (unless "body") class list, and for layers
@@ -33,11 +33,11 @@ def start_from(network: nn.Module, path: Path, wanted: NetworkCard, parts: Parts
     if parts == "body":
         weights = {k: v for k, v in weights.items() if not k.startswith(HEAD)}
         own = {k: v for k, v in own.items() if not k.startswith(HEAD)}
-    if faults := _faults(weights, own):
-        more = f" and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
+    if mismatches := _mismatches(weights, own):
+        more = f" and {len(mismatches) - _NAMED} more" if len(mismatches) > _NAMED else ""
         raise CheckpointError(
-            f"{path}: {len(faults)} layers do not fit network {wanted.name}: {'; '.join(faults[:_NAMED])}{more}; set "
-            f"train.hyper as it was in that training"
+            f"{path}: {len(mismatches)} layers do not fit network {wanted.name}: {'; '.join(mismatches[:_NAMED])}{more}"
+            f"; set train.hyper as it was in that training"
             + ("" if parts == "body" else ", or train.pretrained_parts to body where only head is named")
         )
     network.load_state_dict(weights, strict=False)
@@ -87,8 +87,8 @@ def _same(path: Path, card: Mapping[str, Any], wanted: NetworkCard, parts: Parts
         )
 
 
-def _faults(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:
-    """What is missing, unknown or of another shape, layer by layer."""
+def _mismatches(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:
+    """List layers that are missing, unknown or of another shape."""
     missing = [f"{k} is missing" for k in own if k not in weights]
     unknown = [f"{k} is not known" for k in weights if k not in own]
     other = [

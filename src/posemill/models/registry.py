@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from posemill.errors import CheckpointError, InputError
 from posemill.pose.definition import fingerprint
-from posemill.pose.skeleton import Skeleton, skeleton
+from posemill.pose.skeleton import Skeleton
+from posemill.pose.skeleton import skeleton as skeleton_named
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,16 +31,16 @@ NETWORKS: Mapping[str, str] = MappingProxyType(
         "linear": "posemill.models.linear:Linear",
     }
 )
-# put together from trained ones by `posemill assemble`, never trained themselves
-FUSED: Mapping[str, str] = MappingProxyType({"ensemble": "posemill.models.ensemble:Ensemble"})
+# made of trained networks by `posemill assemble`, never trained themselves
+ENSEMBLES: Mapping[str, str] = MappingProxyType({"ensemble": "posemill.models.ensemble:Ensemble"})
 WEIGHTS, CARD, METADATA = "network.safetensors", "network.json", "posemill"
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkCard:
-    """What is needed to build a trained network again and to refuse wrong input.
+    """Card of a trained network: what builds it again, and refuses wrong input.
 
-    name      in NETWORKS.
+    name      in NETWORKS or ENSEMBLES.
     hyper     its hyper-parameters, JSON values.
     skeleton  name of the skeleton of its windows.
     classes   activities in output order.
@@ -55,18 +56,28 @@ class NetworkCard:
     layout: str | None = None
 
 
-def build(name: str, body: Skeleton, classes: int, **hyper: Any) -> nn.Module:
-    """A fresh network (B, T, K, 3) → (B, classes); an unknown name or hyper-parameter lists the known ones."""
-    if name not in NETWORKS and name not in FUSED:
+def build(name: str, skeleton: Skeleton, classes: int, **hyper: Any) -> nn.Module:
+    """Build a fresh network (B, T, K, 3) → (B, classes).
+
+    Errors: InputError for an unknown name or hyper-parameter, with the known ones.
+
+    Examples:
+        >>> from posemill.pose.skeleton import COCO_17
+        >>> type(build("tcn", COCO_17, classes=5, width=32)).__name__
+        'TCN'
+    """
+    if name not in NETWORKS and name not in ENSEMBLES:
         raise InputError(f"unknown network {name!r}; known are {', '.join(NETWORKS)}")
     import inspect
 
-    module, cls = {**FUSED, **NETWORKS}[name].split(":")
+    module, cls = {**ENSEMBLES, **NETWORKS}[name].split(":")
     network = getattr(import_module(module), cls)
     known = [p for p in inspect.signature(network).parameters if p not in ("skeleton", "classes")]
     if unknown := sorted(set(hyper) - set(known)):
         raise InputError(f"network {name} has no {', '.join(unknown)}; it has {', '.join(known)}")
-    built: nn.Module = network(body, classes, **{k: tuple(v) if isinstance(v, list) else v for k, v in hyper.items()})
+    built: nn.Module = network(
+        skeleton, classes, **{k: tuple(v) if isinstance(v, list) else v for k, v in hyper.items()}
+    )
     return built
 
 
@@ -82,12 +93,12 @@ def save(folder: Path, network: nn.Module, card: NetworkCard) -> None:
 
 
 def load(
-    folder: Path, classes: Sequence[str] | None = None, body: Skeleton | None = None
+    folder: Path, classes: Sequence[str] | None = None, skeleton: Skeleton | None = None
 ) -> tuple[nn.Module, NetworkCard]:
-    """A trained network in eval mode, with its card.
+    """Load a trained network in eval mode, with its card.
 
-    classes, body  what the caller works with; CheckpointError where the network was trained for others. A skeleton that
-                   is not known everywhere must be given: features.json has it.
+    classes, skeleton  of the caller; CheckpointError where the network was trained for others. A skeleton that is not
+                       known everywhere must be given: features.json has it.
     Errors: CheckpointError too for missing files, a wrong digest or weights of another shape.
     """
     from safetensors.torch import load_file
@@ -97,15 +108,16 @@ def load(
         raise CheckpointError(
             f"{folder}: trained for classes {list(card.classes)}, wanted {list(classes)}; train again"
         )
-    if body is not None and body.name != card.skeleton:
-        raise CheckpointError(f"{folder}: trained for skeleton {card.skeleton}, wanted {body.name}; train again")
-    if body is not None and fingerprint(body) != card.layout:
-        raise CheckpointError(f"{folder}: {body.name} had other keypoints or bones in that training; train again")
-    if (found := _sha256(folder / WEIGHTS)) != digest:
+    if skeleton is not None and skeleton.name != card.skeleton:
+        raise CheckpointError(f"{folder}: trained for skeleton {card.skeleton}, wanted {skeleton.name}; train again")
+    if skeleton is not None and fingerprint(skeleton) != card.layout:
+        raise CheckpointError(f"{folder}: {skeleton.name} had other keypoints or bones in that training; train again")
+    if (actual := _sha256(folder / WEIGHTS)) != digest:
         raise CheckpointError(
-            f"{folder / WEIGHTS}: SHA-256 should be {digest[:12]}…, is {found[:12]}…; train again or restore both files"
+            f"{folder / WEIGHTS}: SHA-256 should be {digest[:12]}…, is {actual[:12]}…; train again or restore "
+            f"both files"
         )
-    network = build(card.name, body or skeleton(card.skeleton), len(card.classes), **card.hyper)
+    network = build(card.name, skeleton or skeleton_named(card.skeleton), len(card.classes), **card.hyper)
     try:
         network.load_state_dict(load_file(folder / WEIGHTS))
     except RuntimeError as exc:

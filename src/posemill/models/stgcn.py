@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from posemill.cpu_kernels.batch_norm import normalised, normalised_joined, normalised_split
+from posemill.cpu_kernels.batch_norm import batch_norm, batch_norm_concat, batch_norm_split
 from posemill.cpu_kernels.graph_matmul import graph_matmul
 from posemill.cpu_kernels.temporal_max_pool import temporal_max_pool
 from posemill.models.streams import STREAMS, KeypointStreams
@@ -27,7 +27,7 @@ from posemill.pose.skeleton import Skeleton
 
 
 def adjacency(skeleton: Skeleton) -> NDArray[np.float32]:
-    """(3, K, K) float32: itself, towards the children, towards the parents; rows sum to 1 or are empty."""
+    """Return the adjacency (3, K, K) float32: itself, to the children, to the parents; rows sum to 1 or are empty."""
     k = len(skeleton)
     inward = np.zeros((k, k), np.float32)
     for parent, child in skeleton.edge_index:
@@ -40,11 +40,11 @@ class _Norm(nn.BatchNorm1d):
     """Batch normalisation of the last axis."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return normalised(self, x)
+        return batch_norm(self, x)
 
 
 class _Graph(nn.Module):
-    """Mixes keypoints along the skeleton, one projection a part, around a residual connection."""
+    """Graph convolution along the skeleton, one projection a part, around a residual connection."""
 
     def __init__(self, skeleton: Skeleton, channels_in: int, channels_out: int) -> None:
         super().__init__()
@@ -58,11 +58,11 @@ class _Graph(nn.Module):
         b, t, k, c = x.shape
         parts = self.parts.transpose(0, 1).flatten(0, 1)  # rows keypoint by keypoint, so that parts lie side by side
         h = self.project(graph_matmul(parts, x.reshape(b * t, k, c)).view(b, t, k, -1))
-        return normalised(self.norm, h, self.skip(x), relu=True)
+        return batch_norm(self.norm, h, self.skip(x), relu=True)
 
 
 class _Temporal(nn.Module):
-    """Parallel temporal convolutions of several dilations, a maximum and a plain branch, joined again.
+    """Multi-branch temporal convolution: several dilations, a max-pool and a plain branch, concatenated.
 
     All branches but the plain one begin with a 1×1 convolution: they are one here, and split after it. The residual
     connection around the block is added before the last ReLU.
@@ -88,17 +88,17 @@ class _Temporal(nn.Module):
     def forward(self, x: Tensor, skip: Tensor | None) -> Tensor:
         if self.stride == 1:  # one product: so narrow a one as the plain branch costs half as much as all
             h = functional.linear(x, torch.cat([self.reduce.weight, self.plain.weight]))
-            *parts, largest_of, plain = normalised_split(self.reduced, h, self.widths)
+            *parts, pooled, plain = batch_norm_split(self.reduced, h, self.widths)
         else:
-            *parts, largest_of = normalised_split(self.reduced, self.reduce(x), self.widths)
+            *parts, pooled = batch_norm_split(self.reduced, self.reduce(x), self.widths)
             plain = self.plain(x[:, :: self.stride])
         convolved = [
             layer(part.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # a view: to torch it is a channels-last picture
             for layer, part in zip(self.convolve, parts, strict=True)
         ]
-        h = self.join(normalised_joined(self.joined, [*convolved, temporal_max_pool(largest_of, self.stride), plain]))
+        h = self.join(batch_norm_concat(self.joined, [*convolved, temporal_max_pool(pooled, self.stride), plain]))
         if not self.dropout.p:
-            return normalised(self.norm, h, skip, relu=True)
+            return batch_norm(self.norm, h, skip, relu=True)
         h = self.dropout(self.norm(h))
         return functional.relu(h if skip is None else h.add_(skip), inplace=True)
 
@@ -139,7 +139,7 @@ class STGCN(nn.Module):
     """(B, T, K, 3) normalised windows → (B, classes) logits.
 
     widths     channels, one block each; wherever the width grows, time is halved.
-    dilations  of the branches in time; two more are a maximum and a plain projection.
+    dilations  of the branches in time; two more are a max-pool and a plain projection.
     dropout    inside the blocks and before the last layer.
     """
 

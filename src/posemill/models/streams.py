@@ -29,15 +29,19 @@ class Streams(nn.Module):
     ) -> None:
         super().__init__()
         self.register_buffer("edges", torch.from_numpy(skeleton.edge_index), persistent=False)
-        self.motion_gain, self.coordinates, self.streams = motion_gain, axes(coordinates), known(streams)
+        self.motion_gain, self.coordinates, self.streams = (
+            motion_gain,
+            check_coordinates(coordinates),
+            check_streams(streams),
+        )
         points = sum(len(skeleton.edges if s.startswith("bone") else skeleton.keypoints) for s in self.streams)
         self.channels = coordinates * points
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, K, 3) → (B, channels, T)."""
-        place = x[..., : self.coordinates]
-        bones = place[:, :, self.edges[:, 1]] - place[:, :, self.edges[:, 0]]
-        return torch.cat(_chosen(place, bones, self.streams, self.motion_gain), dim=2).flatten(2).transpose(1, 2)
+        positions = x[..., : self.coordinates]
+        bones = positions[:, :, self.edges[:, 1]] - positions[:, :, self.edges[:, 0]]
+        return torch.cat(_chosen(positions, bones, self.streams, self.motion_gain), dim=2).flatten(2).transpose(1, 2)
 
 
 class KeypointStreams(nn.Module):
@@ -59,30 +63,34 @@ class KeypointStreams(nn.Module):
             incoming[child, parent] -= 1
         count = incoming.diagonal().clamp(min=1)[:, None]
         self.register_buffer("incoming", incoming / count, persistent=False)
-        self.motion_gain, self.coordinates, self.streams = motion_gain, axes(coordinates), known(streams)
+        self.motion_gain, self.coordinates, self.streams = (
+            motion_gain,
+            check_coordinates(coordinates),
+            check_streams(streams),
+        )
         self.channels = coordinates * len(self.streams)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, K, 3) → (B, T, K, channels)."""
-        place = x[..., : self.coordinates]
-        bones = torch.matmul(self.incoming, place)
-        return torch.cat(_chosen(place, bones, self.streams, self.motion_gain), dim=-1)
+        positions = x[..., : self.coordinates]
+        bones = torch.matmul(self.incoming, positions)
+        return torch.cat(_chosen(positions, bones, self.streams, self.motion_gain), dim=-1)
 
 
 def motion(x: Tensor, gain: float) -> Tensor:
-    """Forward difference along axis 1, times `gain`; the last step is repeated, so the length stays."""
+    """Compute the forward difference along axis 1, times `gain`; the last step is repeated, so the length stays."""
     step = (x[:, 1:] - x[:, :-1]) * gain
     return torch.cat([step, step[:, -1:]], dim=1)
 
 
-def _chosen(place: Tensor, bones: Tensor, streams: tuple[str, ...], gain: float) -> list[Tensor]:
-    """Places and bones, then their motion; those that are asked for."""
-    still = {"keypoint": place, "bone": bones}
+def _chosen(positions: Tensor, bones: Tensor, streams: tuple[str, ...], gain: float) -> list[Tensor]:
+    """Positions and bones, then their motion; those that are asked for."""
+    still = {"keypoint": positions, "bone": bones}
     return [motion(still[s.removesuffix("_motion")], gain) if s.endswith("_motion") else still[s] for s in streams]
 
 
-def known(streams: tuple[str, ...]) -> tuple[str, ...]:
-    """In the order of STREAMS; InputError for an unknown one, none, or no list."""
+def check_streams(streams: tuple[str, ...]) -> tuple[str, ...]:
+    """Return streams in the order of STREAMS; InputError for an unknown one, none, or no list."""
     if isinstance(streams, str):
         raise InputError(f"streams should be a list of {', '.join(STREAMS)}; came {streams!r}")
     if unknown := sorted(set(streams) - set(STREAMS)):
@@ -92,8 +100,8 @@ def known(streams: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(s for s in STREAMS if s in streams)
 
 
-def axes(coordinates: int) -> int:
-    """How many coordinates a keypoint has; InputError unless 2 or 3."""
+def check_coordinates(coordinates: int) -> int:
+    """Return the number of coordinates; InputError unless 2 or 3."""
     if coordinates not in (2, 3):
         raise InputError(f"coordinates should be 2 (x, y) or 3 (x, y, z), came {coordinates}")
     return coordinates

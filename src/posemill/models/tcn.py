@@ -1,4 +1,4 @@
-"""A temporal convolutional network: residual dilated 1-D convolutions over all keypoints together."""
+"""Temporal convolutional network (TCN): residual dilated 1-D convolutions over all keypoints together."""
 
 from __future__ import annotations
 

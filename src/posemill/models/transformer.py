@@ -1,4 +1,4 @@
-"""A spatio-temporal transformer: attention between the keypoints of a frame, then between the frames of a keypoint."""
+"""Spatio-temporal transformer: attention between the keypoints of a frame, then between the frames of a keypoint."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class _Attention(nn.Module):
         """(A, B, L, C) → the same."""
         parts = self.ask(self.norm(x)).unflatten(-1, (3 * self.heads, -1)).transpose(-2, -3)  # (A, B, 3·heads, L, c)
         query, key, value = parts.flatten(0, 1).chunk(3, dim=1)
-        graph_matmul = functional.scaled_dot_product_attention(query, key, value)
-        out: Tensor = x + self.dropout(self.answer(graph_matmul.transpose(1, 2).reshape(x.shape)))
+        attended = functional.scaled_dot_product_attention(query, key, value)
+        out: Tensor = x + self.dropout(self.answer(attended.transpose(1, 2).reshape(x.shape)))
         return out
 
 

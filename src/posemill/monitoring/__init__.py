@@ -1,1 +1,1 @@
-"""What a released service sees, against what its model was trained on."""
+"""Drift monitoring: live data of a released service against the training data of its model."""

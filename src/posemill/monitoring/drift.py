@@ -1,4 +1,4 @@
-"""How far live data are from the training data: PSI by feature-engine, KS by SciPy, each against its limit."""
+"""Data drift: population stability index (feature-engine) and Kolmogorov-Smirnov statistic (SciPy), with limits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One figure. `psi` and `ks` None: not measured (too few values, or no such thing); a limit None: none is set.
+    """Drift of one figure. `psi` and `ks` None: not measured (too few values, or no such thing); limits None: not set.
 
     trained, seen  the median of a number, or the most frequent activity with its share.
     """
@@ -41,13 +41,13 @@ class Drift:
 
     @property
     def passed(self) -> bool:
-        """Whether no limit is exceeded."""
+        """True if no limit is exceeded."""
         pairs = ((self.psi, self.max_psi), (self.ks, self.max_ks))
         return not any(measured is not None and limit is not None and measured > limit for measured, limit in pairs)
 
     @property
     def says(self) -> str:
-        """One clause for people."""
+        """The figure in one clause, with the limits that are exceeded."""
         over = [
             f"{name} {measured:.2f} above {limit:g}"
             for name, measured, limit in (("PSI", self.psi, self.max_psi), ("KS", self.ks, self.max_ks))
@@ -59,17 +59,17 @@ class Drift:
 
 
 def compare(trained: Reference, seen: Live, limits: MonitorParams) -> list[Drift]:
-    """Every figure, the mix of activities last. Needs at least BINS windows on both sides for a figure of PSI."""
-    found = []
+    """Compare every figure, the mix of activities last. PSI needs at least BINS windows on both sides."""
+    drifts = []
     for figure in FIGURES:
         a, b = np.array(trained.values[figure]), seen.values[figure]
         b = b[np.isfinite(b)]
-        found.append(
+        drifts.append(
             Drift(figure, psi(a, b), ks(a, b), limits.max_psi, limits.max_ks, _median(figure, a), _median(figure, b))
         )
     labels = [name for name, count in trained.activities.items() for _ in range(count)]
     counts = {name: seen.activities.count(name) for name in {*trained.activities, *seen.activities}}
-    found.append(
+    drifts.append(
         Drift(
             ACTIVITY,
             mix_psi(labels, seen.activities),
@@ -80,27 +80,38 @@ def compare(trained: Reference, seen: Live, limits: MonitorParams) -> list[Drift
             _most(counts),
         )
     )
-    return found
+    return drifts
 
 
 def psi(trained: NDArray[np.float64], seen: NDArray[np.float64]) -> float | None:
-    """Population stability index of a number, over BINS parts of equal frequency in training."""
+    """Population stability index of a number, over BINS bins of equal frequency in training.
+
+    None with fewer than BINS values on either side.
+    """
     if min(len(trained), len(seen)) < BINS:
         return None
-    if trained.min() == trained.max():  # no parts can be made: like it, or not
+    if trained.min() == trained.max():  # no bins can be made: equal, or not
         return mix_psi([str(v) for v in trained], [str(v) for v in seen])
     return _psi(np.concatenate([trained, seen]), len(trained))
 
 
 def mix_psi(trained: Sequence[str], seen: Sequence[str]) -> float | None:
-    """Population stability index of names."""
+    """Population stability index of names; None with fewer than BINS on either side.
+
+    >>> round(mix_psi(["a", "b"] * 50, ["a"] * 30 + ["b"] * 70), 3)
+    0.169
+    """
     if min(len(trained), len(seen)) < BINS:
         return None
     return _psi(np.array([*trained, *seen], object), len(trained))
 
 
 def ks(trained: NDArray[np.float64], seen: NDArray[np.float64]) -> float | None:
-    """The largest distance of the two cumulative distributions, 0..1."""
+    """Kolmogorov-Smirnov statistic: largest distance of the two cumulative distributions, 0..1.
+
+    >>> ks(np.array([1.0, 2.0]), np.array([3.0]))
+    1.0
+    """
     from scipy.stats import ks_2samp
 
     if not min(len(trained), len(seen)):

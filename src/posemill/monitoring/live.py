@@ -1,4 +1,4 @@
-"""What a service has seen lately: rows of the record of answers as columns."""
+"""Live data: rows of the prediction log as columns."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from posemill.monitoring.reference import FIGURES
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Live:
-    """Sampled windows, one number each, and their answers.
+    """Statistics of sampled windows, one number each, and of their answers.
 
     values      figure → (N,) float64, NaN where nothing was seen.
-    activities  (N,) what was said of each window.
-    sure        (A,) probability of every answer; latency_ms (A,) NaN where unknown.
+    activities  (N,) prediction of each window.
+    confidence  (A,) probability of every answer; latency_ms (A,) NaN where unknown.
     endpoints, clients, bentos  answers by each; first, last  moments of the first and last answer.
     """
 
     values: Mapping[str, NDArray[np.float64]]
     activities: Sequence[str]
-    sure: NDArray[np.float64]
+    confidence: NDArray[np.float64]
     latency_ms: NDArray[np.float64]
     endpoints: Mapping[str, int]
     clients: Mapping[str, int]
@@ -36,22 +36,22 @@ class Live:
 
     @property
     def answers(self) -> int:
-        """How many there were."""
+        """Number of answers."""
         return sum(self.endpoints.values())
 
     @property
     def windows(self) -> int:
-        """How many were sampled of them."""
+        """Number of sampled windows."""
         return len(self.activities)
 
 
 def live(rows: Sequence[Mapping[str, Any]]) -> Live:
-    """Of rows as store.predictions returns them, oldest first. Rows without a summary count as answers only."""
+    """Build it from rows of store.predictions, oldest first. Rows without a summary count as answers only."""
     summaries = [row["prediction"] for row in rows if row["prediction"]]
     return Live(
         values={name: _numbers(v for s in summaries for v in s.get(name, ())) for name in FIGURES},
         activities=[activity for s in summaries for activity in s.get("activities", ())],
-        sure=_numbers(row["confidence"] for row in rows),
+        confidence=_numbers(row["confidence"] for row in rows),
         latency_ms=_numbers(row["latency_ms"] for row in rows),
         endpoints=_counted(row["endpoint"] or "unknown" for row in rows),
         clients=_counted(row["client"] or "without a key" for row in rows),

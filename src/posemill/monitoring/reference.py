@@ -1,4 +1,4 @@
-"""The training data in a few numbers. They travel with the package, so that monitoring needs no training data."""
+"""Reference statistics of the training data. They travel with the package: monitoring needs no training data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FIGURES = ("body_px", "missing", "keypoint_confidence")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The windows of the train split.
+    """Statistics of the windows of the train split.
 
     windows     how many there are.
     values      figure → at most VALUES values in order, see features/window_stats.py for what they are.
@@ -40,10 +40,10 @@ class Reference:
 
 
 def reference(windows: NDArray[np.float32], activities: Iterable[str]) -> Reference:
-    """Of train windows (N, T, K, 3) and the label of each; both may be samples of the whole."""
-    seen = window_stats(windows)
+    """Measure train windows (N, T, K, 3) with the label of each; both may be samples of the whole."""
+    stats = window_stats(windows)
     labels = Counter(map(str, activities))
-    columns = dict(zip(FIGURES, (seen.body_px, seen.missing, seen.confidence), strict=True))
+    columns = dict(zip(FIGURES, (stats.body_px, stats.missing, stats.confidence), strict=True))
     return Reference(
         windows=sum(labels.values()),
         values={name: _spread(values) for name, values in columns.items()},
@@ -52,7 +52,7 @@ def reference(windows: NDArray[np.float32], activities: Iterable[str]) -> Refere
 
 
 def write_reference(prepare: Path, path: Path) -> None:
-    """reference.json of the train split of build/prepare, for the package. Equal windows give equal bytes."""
+    """Write reference.json of the train split of build/prepare, for the package. Equal windows give equal bytes."""
     import pandas as pd
 
     index = pd.read_parquet(prepare / "index.parquet", columns=["activity", "split"])
@@ -66,16 +66,20 @@ def write_reference(prepare: Path, path: Path) -> None:
 def load(path: Path) -> Reference:
     """Read reference.json. Errors: InputError where it is missing or of another format."""
     try:
-        told = json.loads(path.read_text())
+        content = json.loads(path.read_text())
     except FileNotFoundError:
         raise InputError(
             f"no {path}: this model was packaged without it; package it again (`posemill stage package`)"
         ) from None
     except json.JSONDecodeError as exc:
         raise InputError(f"{path} is not JSON: {exc}") from None
-    if not isinstance(told, dict) or told.get("format") != FORMAT or set(told.get("values", ())) != set(FIGURES):
+    if (
+        not isinstance(content, dict)
+        or content.get("format") != FORMAT
+        or set(content.get("values", ())) != set(FIGURES)
+    ):
         raise InputError(f"{path} should be of format {FORMAT}; package the model again (`posemill stage package`)")
-    return Reference(told["windows"], {k: tuple(v) for k, v in told["values"].items()}, told["activities"])
+    return Reference(content["windows"], {k: tuple(v) for k, v in content["values"].items()}, content["activities"])
 
 
 def _spread(values: NDArray[np.float32]) -> tuple[float, ...]:

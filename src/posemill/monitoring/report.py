@@ -1,4 +1,4 @@
-"""report.html of monitoring: what has changed, for whoever decides whether to label and train again."""
+"""Drift report (report.html), for the decision whether to label and train again."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _TELLS = {
 
 
 def page(trained: Reference, seen: Live, drifts: Sequence[Drift], *, says: str, enough: bool) -> Page:
-    """The whole report. `says`: one sentence that sums it up; `enough`: whether there was enough to judge."""
+    """Build the report. `says`: one sentence that sums it up; `enough`: there were enough windows to compare."""
     made = Page(
-        "What the service sees, and what it was trained on",
+        "Data drift: live data against training data",
         "Answers of the service against the train split of its model. Of every answer at most eight windows are kept "
         "in summary; no pictures and no keypoints.",
         f"posemill monitor · {', '.join(seen.bentos) or 'no answers'}",
@@ -37,18 +37,18 @@ def page(trained: Reference, seen: Live, drifts: Sequence[Drift], *, says: str, 
     for figure in FIGURES:
         _figure(made, figure, np.array(trained.values[figure]), seen.values[figure])
     _activities(made, trained, seen)
-    _who(made, seen)
+    _sources(made, seen)
     return made
 
 
 def _figures(seen: Live) -> list[Figure]:
     known = seen.latency_ms[np.isfinite(seen.latency_ms)]
-    sure = seen.sure[np.isfinite(seen.sure)]
+    confidence = seen.confidence[np.isfinite(seen.confidence)]
     span = f"{seen.first:%Y-%m-%d %H:%M} to {seen.last:%Y-%m-%d %H:%M}" if seen.first and seen.last else ""
     return [
         Figure("Answers", str(seen.answers), span),
         Figure("Windows sampled", str(seen.windows), "at most eight an answer"),
-        Figure("Probability of answers", percent(float(np.median(sure))) if len(sure) else "–", "median"),
+        Figure("Probability of answers", percent(float(np.median(confidence))) if len(confidence) else "–", "median"),
         Figure(
             "Time to answer",
             f"{np.median(known):.0f} ms" if len(known) else "–",
@@ -63,7 +63,7 @@ def _table(made: Page, drifts: Sequence[Drift]) -> None:
         "PSI: population stability index; of many people, below 0.1 little has changed, above 0.25 much has. KS: the "
         "largest distance of the two cumulative distributions. Limits are in params.yaml, section monitor.",
     )
-    rows = [
+    rows: list[list[str | int | float | Cell]] = [
         [
             WORDS[d.figure],
             d.trained,
@@ -95,7 +95,14 @@ def _figure(made: Page, figure: str, trained: NDArray[np.float64], seen: NDArray
     drawn, (left, right) = plots.axes(8.0, 2.6, columns=2)
     for values, name, color in ((trained, "training", plots.SOFT), (seen, "live", plots.ACCENT)):
         if len(values):
-            left.hist(values, edges, weights=np.full(len(values), 1 / len(values)), label=name, color=color, alpha=0.6)
+            left.hist(
+                values,
+                edges.tolist(),
+                weights=np.full(len(values), 1 / len(values)),
+                label=name,
+                color=color,
+                alpha=0.6,
+            )
             right.step(np.sort(values), np.linspace(0, 1, len(values)), where="post", label=name, color=color)
     left.set_title("share of windows")
     right.set_title("share at or below")
@@ -122,7 +129,7 @@ def _activities(made: Page, trained: Reference, seen: Live) -> None:
     made.picture(plots.svg(drawn), "share of every activity in training and live")
 
 
-def _who(made: Page, seen: Live) -> None:
-    made.section("Who asked")
+def _sources(made: Page, seen: Live) -> None:
+    made.section("Sources of requests")
     for title, counts in (("endpoint", seen.endpoints), ("client", seen.clients), ("bento", seen.bentos)):
         made.table([title, "answers"], [[name, count] for name, count in counts.items()])

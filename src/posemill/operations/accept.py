@@ -1,4 +1,4 @@
-"""accept: the served bento is tried with held-out clips, as a client would. No stage of dvc.yaml: it needs a server."""
+"""Smoke test of a packaged bento: it is served and answers held-out clips, as a client would send them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posemill.errors import InputError, PosemillError
-from posemill.params.package import PackageParams
+from posemill.params.package import AcceptanceParams, PackageParams
 from posemill.stages.held_out_clips import HeldOutClip, answer_between, choose, held_out_clips
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
@@ -22,7 +22,7 @@ CLIENT = "acceptance"
 
 
 class AcceptResult(StageResult):
-    """How the bento answered. `rows` has every clip: activity, answer, probability, seconds."""
+    """Outcome of an acceptance test. `rows` has one row per clip: activity, answer, probability, seconds."""
 
     stage: str = "accept"
     bento: str
@@ -37,15 +37,15 @@ class AcceptResult(StageResult):
 
 
 def run(params: PackageParams, inputs: Workspace, outputs: Path) -> AcceptResult:
-    """Serve the packaged bento, send it held-out clips, record whether enough answers were right, stop it.
+    """Serve the packaged bento, send held-out clips, and record the outcome.
 
-    params  the `package` section (its `acceptance`).
-    Writes result.json. A failed acceptance is a result, not an error: look at `passed`.
-    Errors: InputError without a package or test clips; Unavailable when the service does not come up.
+    params  the `package` section, with `acceptance`.
+    Writes result.json. A failed test is a result, not an error: see `passed`.
+    Errors: InputError without a package or test clips; Unavailable if the service does not start.
     """
     from posemill.packaging import bento
-    from posemill.serving.guard.door import private
     from posemill.serving.server import serving
+    from posemill.serving.startup_policy import private_environment
     from posemill.settings import Settings
 
     settings = Settings.from_env()
@@ -53,10 +53,10 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> AcceptResult
     tags = package_tags(inputs, settings)
     served = tags["analysis" if any(c.kind == "video" for c in clips) else "activity"]
     started = time.monotonic()
-    with serving(served, private(bento.environment(settings.home)), params.acceptance.start_s) as client:
+    with serving(served, private_environment(bento.environment(settings.home)), params.acceptance.start_s) as client:
         ready_s = time.monotonic() - started
-        rows = list(_try(client, clips, inputs, settings))
-    result = judge(params, served, rows, ready_s)
+        rows = list(_answer_rows(client, clips, inputs, settings))
+    result = summarise(params.acceptance, served, rows, ready_s)
     outputs.mkdir(parents=True, exist_ok=True)
     result.write(outputs)
     _record(inputs, settings, tags["activity"], result)
@@ -64,7 +64,7 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> AcceptResult
 
 
 def package_tags(inputs: Workspace, settings: Settings) -> dict[str, str]:
-    """Tags of build/package/bento.json, whose bentos are built again where the store lacks them (a fresh clone)."""
+    """Read the tags of build/package/bento.json; bentos that the store lacks (a fresh clone) are rebuilt."""
     from posemill.packaging import bento
 
     folder = inputs.output("package")
@@ -74,8 +74,10 @@ def package_tags(inputs: Workspace, settings: Settings) -> dict[str, str]:
     return tags if bento.stored(tags, settings.home) else bento.build(folder, inputs.root, settings.home)
 
 
-def _try(client: Client, clips: list[HeldOutClip], inputs: Workspace, settings: Settings) -> Iterator[dict[str, Any]]:
-    """One row a clip. A refused clip is a wrong answer with its reason."""
+def _answer_rows(
+    client: Client, clips: list[HeldOutClip], inputs: Workspace, settings: Settings
+) -> Iterator[dict[str, Any]]:
+    """One row per clip. A refused clip counts as a wrong answer, with its reason."""
     for clip in clips:
         started = time.monotonic()
         try:
@@ -113,13 +115,13 @@ def _ask(client: Client, clip: HeldOutClip, inputs: Workspace, settings: Setting
     return (verdict.activity, verdict.probability) if verdict else (None, 0.0)
 
 
-def judge(params: PackageParams, served: str, rows: list[dict[str, Any]], ready_s: float) -> AcceptResult:
-    """Enough right answers, or not, and one sentence that says so."""
-    right, needed = sum(row["right"] for row in rows), params.acceptance.min_right
+def summarise(acceptance: AcceptanceParams, served: str, rows: list[dict[str, Any]], ready_s: float) -> AcceptResult:
+    """Compare the share of right answers with the required one."""
+    right, needed = sum(row["right"] for row in rows), acceptance.min_right
     share = right / len(rows)
     passed = share >= needed
     verb = "accepted" if passed else "rejected"
-    says = f"{served} is {verb}: {right} of {len(rows)} held-out clips right ({share:.0%}), {needed:.0%} needed"
+    says = f"{served} is {verb}: {right} of {len(rows)} held-out clips right ({share:.0%}), {needed:.0%} required"
     return AcceptResult(
         bento=served,
         passed=passed,
@@ -134,7 +136,7 @@ def judge(params: PackageParams, served: str, rows: list[dict[str, Any]], ready_
 
 
 def _record(inputs: Workspace, settings: Settings, tag: str, result: AcceptResult) -> None:
-    """The acceptance, and its model version where this database does not know it yet (a fresh clone)."""
+    """Record the outcome, and the model version if the database lacks it (a fresh clone)."""
     from posemill.stages.package import connected, keep_lineage, record_version
     from posemill.store.catalog import record_acceptance
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
-    from posemill.evaluation.ensemble_selection import Choice, Ensemble
+    from posemill.evaluation.ensemble_selection import CandidateEnsemble, EnsembleSelection
     from posemill.models import NetworkCard
 
     Member = tuple[nn.Module, NetworkCard]
@@ -80,27 +80,27 @@ def run(
     validation split, or one network given twice.
     """
     from posemill import models
-    from posemill.evaluation.ensemble_selection import choose, together
-    from posemill.evaluation.judge import numbers
-    from posemill.models.ensemble import fuse
+    from posemill.evaluation.ensemble_selection import average_log_probabilities, select_ensemble
+    from posemill.evaluation.evaluation_results import class_numbers
+    from posemill.models.ensemble import make_ensemble
     from posemill.packaging.digests import of_file
 
     prepare = inputs.output("prepare")
     classes, features = _prepared(prepare)
     loaded = [_load(folder, classes, features) for folder in folders]
-    members = [fuse([member], features.skeleton, mirrored) for member in loaded] if mirrored else loaded
+    members = [make_ensemble([member], features.skeleton, mirrored) for member in loaded] if mirrored else loaded
     digests = [str(of_file(folder / "network.safetensors")) for folder in folders]
     _all_different(folders, digests)
     index, said, about = _unseen(prepare, classes, features, members, folders)
     clip = index["clip"].to_numpy(np.int64)
-    choice = choose(said, clip, numbers(index, classes), margin)
+    choice = select_ensemble(said, clip, class_numbers(index, classes), margin)
     chosen = [loaded[m] for m in choice.chosen.members]
     alone = len(chosen) == 1 and not mirrored
-    models.save(outputs, *(chosen[0] if alone else fuse(chosen, features.skeleton, mirrored)))
+    models.save(outputs, *(chosen[0] if alone else make_ensemble(chosen, features.skeleton, mirrored)))
     (outputs / HELD_OUT_FILE).unlink(missing_ok=True)
     if any((folders[m] / HELD_OUT_FILE).is_file() for m in choice.chosen.members):
         OutOfFoldPredictions(
-            index["window"].to_numpy(np.int64), together([said[m] for m in choice.chosen.members])
+            index["window"].to_numpy(np.int64), average_log_probabilities([said[m] for m in choice.chosen.members])
         ).save(outputs)
     result = _result(folders, loaded, digests, choice, margin, len(np.unique(clip)), about, prepare)
     (outputs / RECORD).write_text(result.model_dump_json(indent=1) + "\n")
@@ -143,7 +143,7 @@ def _unseen(
     """
     import pandas as pd
 
-    from posemill.models.predict import logits
+    from posemill.models.inference import predict_logits
 
     index = pd.read_parquet(prepare / "index.parquet")
     windows = np.load(prepare / "windows.npy", mmap_mode="r")
@@ -158,7 +158,7 @@ def _unseen(
         )
     rows = index["window"].to_numpy(np.int64)
     said = [
-        logits(network, features, windows, rows, 256) if held is None else held.of(rows)
+        predict_logits(network, features, windows, rows, 256) if held is None else held.of(rows)
         for (network, _), held in zip(members, folds, strict=True)
     ]
     return index, said, HELD_OUT if everything else VALIDATION
@@ -168,7 +168,7 @@ def _result(
     folders: Sequence[Path],
     members: Sequence[Member],
     digests: Sequence[str],
-    choice: Choice,
+    choice: EnsembleSelection,
     margin: float,
     clips: int,
     about: str,
@@ -203,7 +203,7 @@ def _result(
     )
 
 
-def reason(choice: Choice, margin: float, clips: int, about: str = VALIDATION) -> str:
+def reason(choice: EnsembleSelection, margin: float, clips: int, about: str = VALIDATION) -> str:
     """Why this ensemble, in one sentence or two."""
     chosen, best = choice.chosen, choice.best
     many = f"of {choice.tried} ensembles tried on {clips} {about}"
@@ -219,5 +219,5 @@ def reason(choice: Choice, margin: float, clips: int, about: str = VALIDATION) -
     return why + coarse
 
 
-def _networks(ensemble: Ensemble) -> str:
+def _networks(ensemble: CandidateEnsemble) -> str:
     return "one network" if len(ensemble.members) == 1 else f"an ensemble of {len(ensemble.members)} networks"

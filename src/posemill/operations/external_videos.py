@@ -20,7 +20,7 @@ from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
-    from posemill.evaluation.predict import PredictFn
+    from posemill.evaluation.predict_fn import PredictFn
     from posemill.evaluation.robustness.frame_rates import Change
     from posemill.features.pipeline import FeaturePipeline
     from posemill.labelling.labeller import Labeller
@@ -150,14 +150,15 @@ def run(
 def load_judge(params: Params, inputs: Workspace, network: Path | None = None) -> Judge:
     """The network of a folder (None: evaluate.network), with features.json from there or where it was trained."""
     from posemill import models
-    from posemill.evaluation.predict import predict_fn
+    from posemill.evaluation.predict_fn import predict_fn
+    from posemill.features.calibration_file import rejection_threshold
     from posemill.features.pipeline import FeaturePipeline
 
     own = inputs.root / params.evaluate.network
     folder = network or own
     found = _features(folder, inputs)
     features = FeaturePipeline.load(found) if found.is_file() else None
-    trained, card = models.load(folder, body=features.skeleton if features else None)
+    trained, card = models.load(folder, skeleton=features.skeleton if features else None)
     if features is None:
         raise CheckpointError(f"no {found}: put the features.json that the network was trained with beside it")
     if features.coordinates == 3:
@@ -173,7 +174,7 @@ def load_judge(params: Params, inputs: Workspace, network: Path | None = None) -
     ask = predict_fn(trained, features, float(calibration.get("temperature", 1.0)), params.evaluate.batch_size)
     accuracy, below = (
         _json(evaluated / "metrics.json").get("accuracy"),
-        float(calibration.get("rejection_threshold") or 0.0),
+        rejection_threshold(calibration) or 0.0,
     )
     return Judge(ask, features, card.classes, card.name, weights, accuracy, below)
 
@@ -299,11 +300,11 @@ def _result(
     changes: Sequence[str],
     report: Path,
 ) -> ExternalResult:
-    from posemill.evaluation.metrics import wilson
+    from posemill.evaluation.classification_metrics import wilson_interval
 
     counted = [v for v in verdicts if v.outcome in COUNTED]
     right = sum(v.outcome == "right" for v in counted)
-    low, high = wilson(right, len(counted)) if counted else (None, None)
+    low, high = wilson_interval(right, len(counted)) if counted else (None, None)
 
     def share(is_so: Callable[[ExternalVerdict, str], bool]) -> dict[str, float]:
         return {c: sum(is_so(v, c) for v in counted) / len(counted) for c in changes} if counted else {}

@@ -157,13 +157,13 @@ def _train(trial: optuna.Trial, params: TuneParams, base: TrainParams, inputs: W
     chosen = changed(base, {key: _suggest(trial, key, reach) for key, reach in params.space.items()})
     scratch = inputs.root / "build" / ".resume" / f"tune-{train.digest(chosen, inputs)}"
 
-    def watch(epoch: int, score: float) -> None:
+    def on_epoch(epoch: int, score: float) -> None:
         trial.report(score, epoch)
         if trial.should_prune():
             raise optuna.TrialPruned
 
     try:
-        result = train.trained(chosen, inputs, scratch, watch=watch)
+        result = train.trained(chosen, inputs, scratch, on_epoch=on_epoch)
     except (optuna.TrialPruned, InputError) as exc:
         trial.set_user_attr("reason", str(exc))
         shutil.rmtree(scratch, ignore_errors=True)

@@ -1,1 +1,1 @@
-"""From a trained network to a bento: ONNX, parity, card, digests."""
+"""Packaging of a trained network: ONNX and OpenVINO export, parity check, model card, digests, bentos, containers."""

@@ -1,4 +1,4 @@
-"""The folder that is a model: network, features, classes, calibration, labeller and the digests of all of them."""
+"""Model package: a folder with network, features, classes, calibration, labeller and their digests."""
 
 from __future__ import annotations
 
@@ -43,24 +43,25 @@ def assemble(
     origin: Mapping[str, str | None],
     rejection_threshold: float | None = None,
 ) -> float:
-    """Write the files of a package into `folder`; returns the largest difference of logits (see parity.py).
+    """Write a model package to `folder`; returns the largest difference of logits (see parity.py).
 
-    windows      (N, T, K, 3) pixels, NaN = not seen; real ones, on which exports are compared with the network.
+    windows      (N, T, K, 3) pixels, NaN = not seen; real windows on which exports are compared with the network.
     temperature  > 0, of the calibration.
-    labeller     what poses videos for this model, see docs/architecture.md.
-    origin       further digests (snapshot, parameters, code …), noted beside those of the files.
-    rejection_threshold  probability under which the model abstains, as evaluation fitted it; None = it never does.
-    Errors: CheckpointError where network and features do not fit, or the export differs.
+    labeller     pose estimator of this model's videos, see docs/architecture.md.
+    origin       further digests (snapshot, parameters, code …), recorded beside those of the files.
+    rejection_threshold  probability below which the model abstains; None: it never does.
+    Errors: CheckpointError if network and features do not match, or if an export differs from the network.
     """
     if (card.skeleton, card.frames) != (features.skeleton.name, features.window.frames):
         raise CheckpointError(
-            f"the network takes {card.frames} poses of {card.skeleton}, the features make {features.window.frames} of "
-            f"{features.skeleton.name}: run `posemill stage train` after `posemill stage prepare`"
+            f"the network expects {card.frames} poses of {card.skeleton}, the features give "
+            f"{features.window.frames} of {features.skeleton.name}: "
+            "run `posemill stage train` after `posemill stage prepare`"
         )
     folder.mkdir(parents=True, exist_ok=True)
     model = to_onnx(network, card.frames, features.skeleton, folder / FILES["model"])
-    exported, prepared = (model, to_openvino(model, folder / FILES["openvino"])), features.transform(windows)
-    difference = max(require_parity(file, network, prepared) for file in exported)
+    exports, inputs = (model, to_openvino(model, folder / FILES["openvino"])), features.transform(windows)
+    difference = max(require_parity(file, network, inputs) for file in exports)
     features.save(folder / FILES["features"])
     write_json(folder / FILES["classes"], list(card.classes))
     abstain = {} if rejection_threshold is None else {"rejection_threshold": rejection_threshold}
@@ -72,5 +73,5 @@ def assemble(
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Equal content gives equal bytes."""
+    """Write JSON; equal content gives equal bytes."""
     path.write_text(json.dumps(content, indent=1) + "\n")

@@ -1,8 +1,8 @@
-"""Files of a package → BentoML's model store → bentos. Runs as a process of its own.
+"""Bento builds: copies a model package to BentoML's store and builds the bentos, in a subprocess.
 
-BentoML reads BENTOML_HOME once a process and imports the service to build it; in a process of its own neither reaches
-the caller. The store is `<POSEMILL_HOME>/bentoml` unless BENTOML_HOME is set: a workspace finds its bentos wherever it
-is, and nothing is written into a person's own store unasked.
+BentoML reads BENTOML_HOME once per process and imports the service to build it; in a subprocess neither affects the
+caller. The store is `<POSEMILL_HOME>/bentoml` unless BENTOML_HOME is set: bentos belong to the workspace, and a user's
+own store is not written to without being asked.
 """
 
 from __future__ import annotations
@@ -25,42 +25,42 @@ MODEL = "posemill-activity"
 BENTOFILES: Mapping[str, str] = {"activity": "bentofile.yaml", "analysis": "bentofile.analysis.yaml"}
 QUIET = {"DO_NOT_TRACK": "1", "BENTOML_DO_NOT_TRACK": "True"}
 TIMEOUT_S = 300.0
-STAYS = frozenset(["bento.json", "result.json", "lineage.parquet"])  # the last one names people: it is not shipped
+NOT_SHIPPED = frozenset(["bento.json", "result.json", "lineage.parquet"])  # the last one names people
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Environment of every BentoML process that is started for this workspace; `home` is Settings.home.
+    """Environment variables of BentoML processes of this workspace; `home` is Settings.home.
 
-    A bento runs in its own folder, so the pose backend's cache must not depend on the current one.
+    POSEMILL_HOME is set, since a bento runs in its own folder and must find the pose backend's cache.
     """
     store = os.environ.get("BENTOML_HOME") or str(home / "bentoml")
     return {**os.environ, **QUIET, "BENTOML_HOME": store, "POSEMILL_HOME": str(home)}
 
 
 def build(package: Path, workspace: Path, home: Path) -> dict[str, str]:
-    """Tags of the stored model ("model") and of the bentos built from it ("activity", "analysis").
+    """Store a model package and build its bentos; returns the tags of `model`, `activity` and `analysis`.
 
     package    folder with the files of build/package/; workspace has the bentofiles.
-    The version of each is a digest of what is in it, so building the same again finds what is there.
-    Errors: InputError without a bentofile, PosemillError with BentoML's own words when it fails.
+    Versions are digests of the content, so a rebuild of the same content is a no-op.
+    Errors: InputError if a bentofile is missing, PosemillError with BentoML's message if the build fails.
     """
     for name in BENTOFILES.values():
         if not (workspace / name).is_file():
             raise InputError(f"no {workspace / name}: copy it from posemill's repository into the workspace")
     command = [sys.executable, "-m", "posemill.packaging.bento", str(package), str(workspace)]
     try:
-        done = subprocess.run(command, env=environment(home), capture_output=True, text=True, timeout=TIMEOUT_S)
+        finished = subprocess.run(command, env=environment(home), capture_output=True, text=True, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired as exc:
         raise PosemillError(f"building the bento took more than {TIMEOUT_S:.0f} s and was stopped") from exc
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise PosemillError(f"the bento was not built: {reason}")
-    tags: dict[str, str] = json.loads(done.stdout.strip().splitlines()[-1])
+    if finished.returncode:
+        reason = (finished.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise PosemillError(f"building the bento failed: {reason}")
+    tags: dict[str, str] = json.loads(finished.stdout.strip().splitlines()[-1])
     return tags
 
 
 def stored(tags: Mapping[str, str], home: Path) -> bool:
-    """Whether the store holds the model and both bentos. Looks at files, since importing BentoML takes seconds."""
+    """True if the store has the model and both bentos. Checks files, since importing BentoML takes seconds."""
     store = Path(environment(home)["BENTOML_HOME"])
     kinds = {"model": ("models", "model.yaml"), **dict.fromkeys(BENTOFILES, ("bentos", "bento.yaml"))}
     return all((store / kinds[k][0] / tag.replace(":", "/") / kinds[k][1]).is_file() for k, tag in tags.items())
@@ -80,11 +80,11 @@ def main() -> None:
 
 
 def _store(package: Path) -> str:
-    """Copy the package's files into the model store, unless they are there."""
+    """Copy the package's files into the model store unless it has them; returns the tag."""
     import bentoml
     from bentoml.exceptions import NotFound
 
-    files = sorted(p for p in package.iterdir() if p.is_file() and p.name not in STAYS)
+    files = sorted(p for p in package.iterdir() if p.is_file() and p.name not in NOT_SHIPPED)
     tag = f"{MODEL}:{_version(of_files({p.name: p for p in files}))}"
     try:
         bentoml.models.get(tag)
@@ -96,7 +96,7 @@ def _store(package: Path) -> str:
 
 
 def _licence(service: str, package: Path) -> str:
-    """What applies to whoever offers the bento: the analysis poses with the labeller's backend."""
+    """Licence of a bento: the analysis service includes the labeller's pose backend."""
     from posemill.estimation.licence import licence
 
     path = package / "labeller.json"
@@ -105,14 +105,12 @@ def _licence(service: str, package: Path) -> str:
 
 
 def _build(bentofile: Path, model: str, licence: str) -> str:
-    """Build from `bentofile` with exactly this model, unless the same was built before."""
+    """Build a bento with exactly this model unless the store has it; returns the tag."""
     import bentoml
     import yaml
     from bentoml.exceptions import NotFound
 
-    import posemill
-
-    sources = Path(posemill.__file__).parents[1]
+    sources = Path(__file__).resolve().parents[2]
     config = yaml.safe_load(bentofile.read_text())
     config["models"] = [{**entry, "tag": model} for entry in config["models"]]
     config["labels"] = {**config.get("labels", {}), "licence": licence.replace(" ", "-")}
@@ -131,12 +129,12 @@ def _build(bentofile: Path, model: str, licence: str) -> str:
 
 
 def _included(sources: Path, config: Mapping[str, Any]) -> list[Path]:
-    """The files that BentoML will copy for these `include` and `exclude` patterns."""
-    found: set[Path] = set()
+    """Files that BentoML copies for these `include` and `exclude` patterns."""
+    files: set[Path] = set()
     for pattern in config["include"]:
-        found.update(sources.glob(f"{pattern}**/*" if pattern.endswith("/") else pattern))
-    left_out = tuple(str(sources / pattern) for pattern in config.get("exclude", ()))
-    return sorted(p for p in found if p.is_file() and "__pycache__" not in p.parts and not str(p).startswith(left_out))
+        files.update(sources.glob(f"{pattern}**/*" if pattern.endswith("/") else pattern))
+    excluded = tuple(str(sources / pattern) for pattern in config.get("exclude", ()))
+    return sorted(p for p in files if p.is_file() and "__pycache__" not in p.parts and not str(p).startswith(excluded))
 
 
 def _version(content: Mapping[str, str | None]) -> str:

@@ -1,4 +1,4 @@
-"""The model card: what the model is, what it was made of, how good it is, and where it should not be trusted."""
+"""Model card: intended use, training data, metrics, gates, calibration, limitations and licences."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-LIMITS = """\
-- It knows the activities above and no others: whatever a person does, one of them is answered. Look at the probability.
-- It was judged on the held-out subjects above. Other cameras, angles, ages, clothes or ways of moving may do worse.
-- It sees keypoints only: no objects, no surroundings. Keypoints of another labeller differ from those it learnt.
-- `analyse_video` answers for everybody in shot, and gives its verdict over the person who moves and is most in view.
-- It is no medical or safety device."""
+LIMITATIONS = """\
+- Closed set: whatever a person does, one of the activities above is predicted. Consider the probability.
+- Evaluated on the held-out subjects above. Other cameras, angles, ages, clothes or ways of moving may do worse.
+- The input is keypoints only, without objects and surroundings. Keypoints of another labeller are out of distribution.
+- `analyse_video` predicts for everybody in shot; its verdict is about the main subject, who moves and is most in view.
+- Not a medical or safety device."""
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What the card is written from.
+class CardFacts:
+    """Content of a model card.
 
     subjects  split → activity → (clips, subjects).
     metrics   metrics.json of evaluate; labeller, digests and classes are those of the package.
-    wild      the newest run of `posemill evaluate --wild` with this network; None where there was none.
+    external  newest evaluation of this network on external videos; None if there is none.
     """
 
     classes: Sequence[str]
@@ -35,13 +35,13 @@ class Facts:
     network: Mapping[str, Any]
     features: Mapping[str, Any]
     digests: Mapping[str, str | None]
-    wild: Mapping[str, Any] | None = None
+    external: Mapping[str, Any] | None = None
 
     @classmethod
     def gather(
         cls, build: Path, package: Path, metrics: Mapping[str, Any], gates: Sequence[str], network: Path
-    ) -> Facts:
-        """From the stages' folders under `build`, the files of the package and the folder of its network."""
+    ) -> CardFacts:
+        """Read the stages' folders under `build`, the files of the package and the folder of its network."""
         import pandas as pd
 
         from posemill.settings import Settings
@@ -63,47 +63,51 @@ class Facts:
             network=_json(network / "network.json"),
             features=_json(package / "features.json"),
             digests=_json(package / "digests.json"),
-            wild=newest_external(Settings.from_env().home / "wild", _json(package / "digests.json").get("weights")),
+            external=newest_external(Settings.from_env().home / "wild", _json(package / "digests.json").get("weights")),
         )
 
 
-def markdown(facts: Facts) -> str:
-    """The card, as Markdown."""
+def markdown(facts: CardFacts) -> str:
+    """Write the card as Markdown."""
     window = facts.features["window"]
-    length = "whole clips" if window["sampling"] == "clip" else f"windows of {window['duration_s']:g} s"
-    takes = f"{length}, {window['frames']} poses of `{facts.features['skeleton']['name']}` each"
-    takes += ", in x, y and z" if facts.features.get("coordinates") == 3 else ""
+    unit = "whole clips" if window["sampling"] == "clip" else f"windows of {window['duration_s']:g} s"
+    inputs = f"{unit}, {window['frames']} poses of `{facts.features['skeleton']['name']}` each"
+    inputs += ", in x, y and z" if facts.features.get("coordinates") == 3 else ""
     parts = [
         f"# Activity model {str(facts.digests.get('model'))[:12]}",
-        f"Says which of {len(facts.classes)} activities a person does, from keypoints over time. It takes {takes}; "
-        f"the network is {_network(facts.network)}, run by ONNX Runtime.",
+        f"Classifies the activity of a person ({len(facts.classes)} classes) from keypoints over time. Input: "
+        f"{inputs}; the network is {_network(facts.network)}, run by ONNX Runtime.",
         f"**Activities:** {', '.join(facts.classes)}",
-        "## Data",
-        f"Datasets: {', '.join(facts.datasets) or 'not named'}. No subject is in two splits.",
+        "## Training data",
+        f"Datasets: {', '.join(facts.datasets) or 'not named'}. Splits are by subject.",
         _data_table(facts),
-        "## Figures on the test split",
-        _table(["figure", "value", "95 % interval"], figures(facts.metrics)),
-        "## Videos from anywhere",
-        _wild(facts.wild),
+        "## Metrics on the test split",
+        _table(["metric", "value", "95 % confidence interval"], metric_rows(facts.metrics)),
+        "## External videos",
+        _external(facts.external),
         "## Gates",
-        "\n".join(f"- {says}" for says in facts.gates) or "None was switched on.",
+        "\n".join(f"- {says}" for says in facts.gates) or "None is set.",
         "## Calibration",
-        f"Logits are divided by {facts.temperature:.3g}, found on the validation split, before they become "
-        "probabilities.",
-        "## Keypoints",
+        f"Temperature scaling: logits are divided by {facts.temperature:.3g}, fitted on the validation split.",
+        "## Pose estimator",
         _labeller(facts.labeller),
-        "## Limits",
-        LIMITS,
+        "## Limitations",
+        LIMITATIONS,
         "## Licences",
         _licences(facts.labeller),
         "## Digests (SHA-256)",
-        _table(["what", "digest"], [[k, f"`{v}`"] for k, v in facts.digests.items() if v]),
+        _table(["file", "digest"], [[k, f"`{v}`"] for k, v in facts.digests.items() if v]),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def figures(metrics: Mapping[str, Any]) -> list[list[str]]:
-    """Rows of the plain figures; `<figure>_low` and `<figure>_high` are the ends of its interval."""
+def metric_rows(metrics: Mapping[str, Any]) -> list[list[str]]:
+    """Rows of scalar metrics: name, value and confidence interval (`<metric>_low` to `<metric>_high`).
+
+    Examples:
+        >>> metric_rows({"accuracy": 0.9, "accuracy_low": 0.7, "accuracy_high": 0.97, "clips": 12})
+        [['accuracy', '0.900', '0.700 – 0.970'], ['clips', '12', '']]
+    """
     rows = []
     for name, value in metrics.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or name.endswith(("_low", "_high")):
@@ -115,11 +119,11 @@ def figures(metrics: Mapping[str, Any]) -> list[list[str]]:
 
 
 def newest_external(folder: Path, weights: str | None) -> dict[str, Any] | None:
-    """The newest result of `posemill evaluate --wild` in a folder, of the network whose weights have this digest."""
+    """Return the newest evaluation on external videos in a folder, for the network with this digest of weights."""
     for path in sorted(folder.glob("*.json"), key=lambda p: p.stat().st_mtime_ns, reverse=True):
-        found: dict[str, Any] = _json(path)
-        if weights and found.get("weights") == weights and found["top1"] is not None:
-            return found
+        result: dict[str, Any] = _json(path)
+        if weights and result.get("weights") == weights and result["top1"] is not None:
+            return result
     return None
 
 
@@ -128,19 +132,19 @@ def _network(network: Mapping[str, Any]) -> str:
     return f"an ensemble of {', '.join(members)}" if members else f"`{network['name']}`"
 
 
-def _wild(wild: Mapping[str, Any] | None) -> str:
-    if wild is None:
-        return "Not measured: `posemill evaluate --wild FOLDER` with videos of these activities, then package again."
-    changed = ", ".join(f"{way} {share:.0%}" for way, share in wild["agreement"].items())
-    unknown = f"; {wild['unknown']} more show activities that the model does not know" if wild["unknown"] else ""
+def _external(result: Mapping[str, Any] | None) -> str:
+    if result is None:
+        return "Not measured: run `posemill evaluate` on a folder of external videos, then package again."
+    changed = ", ".join(f"{change} {share:.0%}" for change, share in result["agreement"].items())
+    unknown = f"; {result['unknown']} more show unknown activities" if result["unknown"] else ""
     return (
-        f"**{wild['top1']:.1%}** top-1: {wild['right']} of {wild['clips']} videos right (95 % interval "
-        f"{wild['low']:.0%} to {wild['high']:.0%}), through everything from the picture to the verdict, with keypoints "
-        f"that the labeller found{unknown}." + (f" Same verdict: {changed}." if changed else "")
+        f"**{result['top1']:.1%}** top-1 accuracy: {result['right']} of {result['clips']} videos (95 % confidence "
+        f"interval {result['low']:.0%} to {result['high']:.0%}), end to end, with estimated keypoints{unknown}."
+        + (f" Consistency: {changed}." if changed else "")
     )
 
 
-def _data_table(facts: Facts) -> str:
+def _data_table(facts: CardFacts) -> str:
     splits = [s for s in ("train", "validation", "test") if s in facts.subjects]
     recall = facts.metrics.get("recall", {})
     rows = [
@@ -151,18 +155,18 @@ def _data_table(facts: Facts) -> str:
         ]
         for activity in facts.classes
     ]
-    return _table(["activity", *splits, "found in the test split"], rows)
+    return _table(["activity", *splits, "recall on the test split"], rows)
 
 
-def _clips_of(counted: tuple[int, int] | None) -> str:
-    return f"{counted[0]} clips, {counted[1]} subjects" if counted else "none"
+def _clips_of(counts: tuple[int, int] | None) -> str:
+    return f"{counts[0]} clips, {counts[1]} subjects" if counts else "none"
 
 
 def _labeller(labeller: Mapping[str, Any]) -> str:
-    how = f"`{labeller.get('backend')}` with checkpoint `{labeller.get('checkpoint')}`"
+    estimator = f"`{labeller.get('backend')}` with checkpoint `{labeller.get('checkpoint')}`"
     if labeller.get("describes") is None:
-        return f"Keypoints of the training data came with it. Videos are posed by {how}, on which it was not trained."
-    return f"Training data and videos are posed by {how}, fingerprint `{str(labeller.get('fingerprint'))[:16]}`."
+        return f"Training keypoints were imported. Videos are posed by {estimator}, on which the model was not trained."
+    return f"Training data and videos are posed by {estimator}, fingerprint `{str(labeller.get('fingerprint'))[:16]}`."
 
 
 def _licences(labeller: Mapping[str, Any]) -> str:
@@ -171,7 +175,7 @@ def _licences(labeller: Mapping[str, Any]) -> str:
     backend = labeller.get("backend")
     own = f"The activity model and the small service (`posemill-activity`) are {OWN}, like posemill itself."
     posed = [f"`posemill-analysis` is {licence(backend)}. {obligations(backend)}"] if backend else []
-    return "\n".join([own, *posed, "Videos and labels keep their owners' licences."])
+    return "\n".join([own, *posed, "Videos and labels keep the licences of their owners."])
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -1,7 +1,7 @@
-"""A folder from which a container engine builds the image of a bento: Dockerfile, pinned packages, source and model.
+"""Build context of a container image for a bento: Dockerfile, pinned packages, source and model.
 
-BentoML's own recipe installs what the bentofile names, without hashes, and would not build OpenPifPaf: its sdist needs
-the settings of pyproject.toml. Here both services get exactly the versions of requirements.lock, with their hashes.
+BentoML's own Dockerfile installs the bentofile's packages without hashes and cannot build OpenPifPaf, whose sdist needs
+the settings of pyproject.toml. Here both services are pinned to requirements.lock, with hashes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from posemill.errors import InputError, PosemillError
 
-# what the services import beyond the bentofile's list; the rest follows from what these say they need
+# packages that the services import beyond the bentofile's list; their dependencies follow from metadata
 ROOTS: Mapping[str, tuple[str, ...]] = {
     "activity": ("bentoml",),
     "analysis": (
@@ -41,10 +41,10 @@ LINUX = {"sys_platform": "linux", "platform_system": "Linux"}
 PYTHON = Path("env/python")
 REQUIREMENTS = PYTHON / "requirements.txt"
 DOCKERFILE = Path("env/docker/Dockerfile")
-# the services listen to all addresses in a container: without keys nobody is answered until somebody decides so
+# in a container the services listen on all addresses: keys are required unless somebody switches them off
 ADDED = """
 ENV POSEMILL_HOME=/home/bentoml/state DO_NOT_TRACK=1 BENTOML_DO_NOT_TRACK=True
-# keys of clients are in a database: run with POSEMILL_DATABASE_URL, or, behind a door of your own, with
+# API keys are in a database: run with POSEMILL_DATABASE_URL or, behind your own gateway, with
 # POSEMILL_REQUIRE_KEYS=0
 ENV POSEMILL_REQUIRE_KEYS=1
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \\
@@ -53,28 +53,28 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \\
 USER bentoml
 """
 INSTALL = f"""COPY --chown=bentoml:bentoml ./{PYTHON} ./{PYTHON}/
-# uv.toml beside it has the build settings of packages that come as source
+# uv.toml beside it has the build settings of packages that are built from source
 RUN uv --directory $BENTO_PATH/{PYTHON} pip install --require-hashes -r requirements.txt
 RUN mkdir -p /home/bentoml/state && chown bentoml:bentoml /home/bentoml/state
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """What was written: the folder, how many packages it pins, and the size of source and model in MB."""
+class BuildContext:
+    """A written build context: folder, number of pinned packages, and total size in MB."""
 
     folder: Path
     packages: int
     size_mb: float
 
 
-def write(service: str, bento: Path, models: Path, repository: Path, folder: Path) -> Recipe:
-    """Write and check the folder for a service ("activity", "analysis").
+def write(service: str, bento: Path, models: Path, repository: Path, folder: Path) -> BuildContext:
+    """Write and check the build context of a service ("activity", "analysis").
 
-    bento       its folder in BentoML's store; models is the store of models beside it.
+    bento       its folder in BentoML's store; models is the model store beside it.
     repository  with pyproject.toml, requirements.lock and the bentofile that it was built from.
     folder      new or empty.
-    Errors: InputError where a file is missing or the folder is not empty, PosemillError where the recipe is not whole.
+    Errors: InputError if a file is missing or the folder is not empty, PosemillError if the result is incomplete.
     """
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty: name a new folder")
@@ -90,14 +90,14 @@ def write(service: str, bento: Path, models: Path, repository: Path, folder: Pat
     (folder / REQUIREMENTS).write_text("".join(pins[name] for name in sorted(closure(roots, pins))))
     (folder / PYTHON / "uv.toml").write_text(build_settings(repository / "pyproject.toml"))
     (folder / DOCKERFILE).write_text(dockerfile((bento / DOCKERFILE).read_text()))
-    if faults := check(folder, repository, roots):
-        raise PosemillError(f"the recipe in {folder} is not whole: {'; '.join(faults)}")
+    if errors := check(folder, repository, roots):
+        raise PosemillError(f"the build context in {folder} is incomplete: {'; '.join(errors)}")
     size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
-    return Recipe(folder, len(pinned_in(folder / REQUIREMENTS)), round(size / 1e6, 1))
+    return BuildContext(folder, len(pinned_in(folder / REQUIREMENTS)), round(size / 1e6, 1))
 
 
 def models_of(folder: Path) -> list[tuple[str, str]]:
-    """Name and version of the models that a bento was built with."""
+    """Return name and version of a bento's models."""
     import yaml
 
     listed = yaml.safe_load((folder / "bento.yaml").read_text())["models"]
@@ -105,20 +105,20 @@ def models_of(folder: Path) -> list[tuple[str, str]]:
 
 
 def locked(repository: Path) -> dict[str, str]:
-    """Package → its lines of requirements.lock, with hashes."""
+    """Parse requirements.lock: package → its lines, with hashes."""
     blocks = re.split(r"\n(?=\S)", (repository / "requirements.lock").read_text().strip())
     return {_name(block): block + "\n" for block in blocks if "==" in block.splitlines()[0]}
 
 
 def closure(roots: Iterable[str], pins: Mapping[str, str]) -> set[str]:
-    """The packages of the lock, and all of it that they need on Linux, by what is installed here.
+    """Transitive dependencies of `roots` on Linux, from the metadata of the installed packages.
 
-    What the lock leaves out (another OpenCV, see docs/decisions/0003) is left out. Errors: InputError for a root that
-    the lock does not have or that is not installed.
+    Packages that the lock leaves out (another OpenCV, see docs/decisions/0003) are left out.
+    Errors: InputError for a root that the lock lacks or that is not installed.
     """
     from packaging.requirements import Requirement
 
-    roots, found = set(roots), set[str]()
+    roots, names = set(roots), set[str]()
     if unknown := sorted(roots - set(pins)):
         raise InputError(f"requirements.lock has no package {', '.join(unknown)}")
     waiting: list[tuple[str, str]] = [(root, "") for root in roots]  # package and one of its extras
@@ -128,14 +128,14 @@ def closure(roots: Iterable[str], pins: Mapping[str, str]) -> set[str]:
         if (name, extra) in seen or name not in pins:
             continue
         seen.add((name, extra))
-        found.add(name)
-        for need in map(Requirement, _needs(name)):
-            if need.marker is None or need.marker.evaluate({**LINUX, "extra": extra}):
-                waiting += [(_name(need.name), wanted) for wanted in ("", *need.extras)]
-    return found
+        names.add(name)
+        for needed in map(Requirement, _dependencies(name)):
+            if needed.marker is None or needed.marker.evaluate({**LINUX, "extra": extra}):
+                waiting += [(_name(needed.name), its_extra) for its_extra in ("", *needed.extras)]
+    return names
 
 
-def _needs(package: str) -> list[str]:
+def _dependencies(package: str) -> list[str]:
     try:
         return requires(package) or []
     except PackageNotFoundError as exc:
@@ -143,7 +143,7 @@ def _needs(package: str) -> list[str]:
 
 
 def build_settings(pyproject: Path) -> str:
-    """uv.toml with pyproject's settings for packages that are built from source."""
+    """uv.toml with pyproject.toml's settings for packages that are built from source."""
     uv = tomllib.loads(pyproject.read_text())["tool"]["uv"]
     kept = {
         key: uv[key]
@@ -156,39 +156,39 @@ def build_settings(pyproject: Path) -> str:
 
 
 def dockerfile(of_bentoml: str) -> str:
-    """BentoML's recipe with our way to install, state folder, keys and health check."""
+    """BentoML's Dockerfile with pinned installation, state folder, required keys and health check."""
     install = re.compile(r"COPY [^\n]*\./env/python \./env/python/\n.*?requirements\.txt\n", re.DOTALL)
     if len(install.findall(of_bentoml)) != 1 or of_bentoml.count("\nUSER bentoml\n") != 1:
-        raise PosemillError("BentoML's Dockerfile is another than the one this was written for: compare versions")
+        raise PosemillError("BentoML's Dockerfile differs from the version this was written for: compare versions")
     return install.sub(lambda _: INSTALL, of_bentoml).replace("\nUSER bentoml\n", ADDED)
 
 
 def check(folder: Path, repository: Path, roots: Iterable[str]) -> list[str]:
-    """What is wrong with a recipe, as far as that can be told without an engine; empty when nothing is."""
-    faults = []
-    recipe = (folder / DOCKERFILE).read_text()
-    for source in re.findall(r"^COPY (?:--\S+ )*(\S+) \S+$", recipe, re.MULTILINE):
+    """List errors of a build context that can be detected without a container engine; empty if there are none."""
+    errors = []
+    content = (folder / DOCKERFILE).read_text()
+    for source in re.findall(r"^COPY (?:--\S+ )*(\S+) \S+$", content, re.MULTILINE):
         if not (folder / source).exists():
-            faults.append(f"COPY takes {source}, which is not there")
+            errors.append(f"COPY needs {source}, which is missing")
     pins, lock = pinned_in(folder / REQUIREMENTS), {name: _version(block) for name, block in locked(repository).items()}
-    faults += [
+    errors += [
         f"{name}=={version} is not the lock's {lock.get(name)}"
         for name, version in pins.items()
         if lock.get(name) != version
     ]
-    faults += [f"{root} is not installed" for root in sorted(roots) if root not in pins]
+    errors += [f"{root} is not installed" for root in sorted(roots) if root not in pins]
     if unhashed := sum("--hash=" not in b for b in re.split(r"\n(?=\S)", (folder / REQUIREMENTS).read_text().strip())):
-        faults.append(f"{unhashed} packages have no hash")
+        errors.append(f"{unhashed} packages have no hash")
     for name, version in models_of(folder):
         if not (folder / "models" / name / version / "model.yaml").is_file():
-            faults.append(f"model {name}:{version} is not there")
+            errors.append(f"model {name}:{version} is missing")
     if not (folder / "env" / "docker" / "entrypoint.sh").is_file():
-        faults.append("BentoML's entrypoint.sh is not there")
-    return faults
+        errors.append("BentoML's entrypoint.sh is missing")
+    return errors
 
 
 def pinned_in(requirements: Path) -> dict[str, str]:
-    """Package → version of the lines that pin one."""
+    """Parse a requirements file: package → pinned version."""
     lines = requirements.read_text().splitlines() if requirements.is_file() else []
     return {_name(line): _version(line) for line in lines if re.match(r"[A-Za-z0-9]", line) and "==" in line}
 

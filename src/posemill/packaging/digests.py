@@ -1,4 +1,4 @@
-"""What a model was made of, as SHA-256 digests: its files, its data, its parameters, its code."""
+"""SHA-256 digests of files, and the git commit: the provenance of a package."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def of_file(path: Path) -> str | None:
-    """SHA-256 of a file's bytes, hex; None where there is no such file."""
+    """SHA-256 of a file, hex; None if it does not exist."""
     if not path.is_file():
         return None
     with path.open("rb") as file:
@@ -17,12 +17,12 @@ def of_file(path: Path) -> str | None:
 
 
 def of_files(files: Mapping[str, Path]) -> dict[str, str | None]:
-    """Name → digest, see of_file."""
+    """Digests of several files, by name; see of_file."""
     return {name: of_file(path) for name, path in files.items()}
 
 
 def commit(root: Path) -> str | None:
-    """The git commit of `root`, with "-changed" where tracked files differ from it; None outside a repository."""
+    """Git commit of `root`, with the suffix "-changed" if tracked files differ; None outside of a repository."""
     try:
         head = _git(root, "rev-parse", "HEAD")
         return f"{head}-changed" if _git(root, "status", "--porcelain", "--untracked-files=no") else head
@@ -31,5 +31,5 @@ def commit(root: Path) -> str | None:
 
 
 def _git(root: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", root, *arguments], capture_output=True, text=True, check=True, timeout=30)
-    return done.stdout.strip()
+    finished = subprocess.run(["git", "-C", root, *arguments], capture_output=True, text=True, check=True, timeout=30)
+    return finished.stdout.strip()

@@ -1,6 +1,7 @@
-"""A trained network as one ONNX file, and as OpenVINO's pair of files made from that.
+"""ONNX export of a trained network, and its conversion to OpenVINO.
 
-Windows of any number and length; weights inside, no trace of the machine that wrote it.
+Batch size and number of frames are dynamic, weights are embedded, and the files contain no paths of the machine that
+wrote them.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ if TYPE_CHECKING:
     from posemill.pose.skeleton import Skeleton
 
 INPUT, OUTPUT = "windows", "logits"
-SHORTEST = 8  # frames; a shorter window is none
+MIN_FRAMES = 8  # of a window
 
 
-def to_onnx(network: nn.Module, frames: int, body: Skeleton, path: Path) -> Path:
-    """Write `network` (B, T, K, 3) → (B, C), in eval mode, to `path`. The same weights give the same bytes.
+def to_onnx(network: nn.Module, frames: int, skeleton: Skeleton, path: Path) -> Path:
+    """Export `network` (B, T, K, 3) → (B, C), in eval mode, to an ONNX file. The same weights give the same bytes.
 
-    B is free, and T from SHORTEST on; `frames` is the T that the network was trained with.
+    B is dynamic, and T from MIN_FRAMES on; `frames` is the T that the network was trained with.
     """
     import torch
 
-    example = torch.zeros(2, frames, len(body), 3)
+    example = torch.zeros(2, frames, len(skeleton), 3)
     with warnings.catch_warnings():
         # torch 2.13's exporter copies its own deprecated tree specification
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
@@ -35,7 +36,7 @@ def to_onnx(network: nn.Module, frames: int, body: Skeleton, path: Path) -> Path
             (example,),
             input_names=[INPUT],
             output_names=[OUTPUT],
-            dynamic_shapes=({0: torch.export.Dim("batch"), 1: torch.export.Dim("frames", min=SHORTEST)},),
+            dynamic_shapes=({0: torch.export.Dim("batch"), 1: torch.export.Dim("frames", min=MIN_FRAMES)},),
             dynamo=True,
             external_data=False,
             verbose=False,
@@ -47,20 +48,20 @@ def to_onnx(network: nn.Module, frames: int, body: Skeleton, path: Path) -> Path
 
 
 def to_openvino(model: Path, path: Path) -> Path:
-    """Write an ONNX file as OpenVINO's `path` (.xml) and, beside it, its weights (.bin), in full precision.
+    """Convert an ONNX file to OpenVINO: `path` (.xml) and, beside it, the weights (.bin), in full precision.
 
-    The same file gives the same bytes.
+    The same ONNX file gives the same bytes.
     """
     library = openvino()
     graph = library.Core().read_model(model)
-    for number, step in enumerate(graph.get_ordered_ops()):  # its own names count what this process has read so far
+    for number, step in enumerate(graph.get_ordered_ops()):  # default names depend on what the process has read before
         step.set_friendly_name(f"{step.get_type_name()}_{number}")
     library.save_model(graph, path, compress_to_fp16=False)
     return path
 
 
 def openvino() -> Any:
-    """The library. Its telemetry calls a host of its own; without that package it falls back to saying nothing."""
+    """Import OpenVINO with its telemetry disabled."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
@@ -68,7 +69,7 @@ def openvino() -> Any:
 
 
 def _write_without_traces(model: object, path: Path) -> None:
-    """The exporter notes source files and call stacks in every node; they name folders of this machine."""
+    """Remove source files and call stacks from the nodes, since they contain local paths."""
     import onnx
 
     assert isinstance(model, onnx.ModelProto)

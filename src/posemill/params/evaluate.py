@@ -1,5 +1,8 @@
 """The `evaluate` section of params.yaml."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from pydantic import Field
 
 from posemill.params.section import Section
@@ -10,11 +13,16 @@ class Gates(Section):
 
     Accuracy and F1 are of whole clips of the test split, which is what a client sees; the calibration error is of
     windows after the temperature, since a test split rarely has enough clips to measure it on them.
-    max_accuracy_lost_to_…  the noise budget: what may be lost at the strength that `robustness` names.
-    min_frame_rate_agreement  share of clips with the same verdict at the worst of `robustness.rates_hz` and with frames
-                            that are lost; min_backend_agreement the same with the keypoints of
-                            `robustness.second_tracks`.
+    max_accuracy_lost_to_…      accuracy that may be lost at the perturbation strength that `robustness` names.
+    min_frame_rate_consistency  share of clips with the same prediction at the worst of `robustness.rates_hz` and with
+                                frames that are lost.
+    min_backend_consistency     the same with the keypoints of `robustness.second_tracks`.
     """
+
+    renamed: ClassVar[Mapping[str, str]] = {
+        "min_frame_rate_agreement": "min_frame_rate_consistency",
+        "min_backend_agreement": "min_backend_consistency",
+    }
 
     min_accuracy: float | None = Field(default=0.8, ge=0, le=1)
     min_macro_f1: float | None = Field(default=0.75, ge=0, le=1)
@@ -24,8 +32,8 @@ class Gates(Section):
     max_accuracy_lost_to_jitter: float | None = Field(default=None, ge=0, le=1)
     max_accuracy_lost_to_dropout: float | None = Field(default=None, ge=0, le=1)
     max_accuracy_lost_to_swaps: float | None = Field(default=None, ge=0, le=1)
-    min_frame_rate_agreement: float | None = Field(default=None, ge=0, le=1)
-    min_backend_agreement: float | None = Field(default=None, ge=0, le=1)
+    min_frame_rate_consistency: float | None = Field(default=None, ge=0, le=1)
+    min_backend_consistency: float | None = Field(default=None, ge=0, le=1)
     max_stream_false_alarms_per_hour: float | None = Field(default=None, ge=0)
     max_stream_time_to_alert_s: float | None = Field(default=None, ge=0)
     min_stream_f1_50: float | None = Field(default=None, ge=0, le=1)

@@ -1,4 +1,4 @@
-"""Poses from one layout of keypoints to another, by name, saying what is lost and what is derived."""
+"""Skeleton conversion: poses from one keypoint layout to another, by name, with what is lost and what is derived."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from posemill.errors import SkeletonError
 from posemill.pose.definition import LONGEST_NAME
 from posemill.pose.skeleton import SKELETONS, Skeleton
 
-# What is by definition the middle of two others; nothing else is ever derived.
-MIDDLES: Mapping[str, tuple[str, str]] = MappingProxyType(
+# By definition the midpoint of two others; nothing else is ever derived.
+MIDPOINTS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {"neck": ("left_shoulder", "right_shoulder"), "mid_hip": ("left_hip", "right_hip")}
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What becomes of keypoints on the way from `source` to `target`.
+    """Conversion of keypoints from `source` to `target`.
 
     copied   names that both have.
-    derived  names of the target that are the middle of two of the source's, in the target's order.
-    lost     names of the source that the target has no place for.
+    derived  names of the target that are the midpoint of two of the source's, in the target's order.
+    lost     names of the source that the target lacks.
     """
 
     source: Skeleton
@@ -38,9 +38,9 @@ class Conversion:
     def __call__(
         self, xy: NDArray[np.float32], confidence: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """xy (..., K_source, 2) pixels and confidence (..., K_source) to those of the target.
+        """Convert xy (..., K_source, 2) pixels and confidence (..., K_source) to those of the target.
 
-        A derived keypoint is NaN where one of its two is, and never surer than the less sure of them.
+        A derived keypoint is NaN where one of its two is, and has the lesser of their confidences.
         """
         if xy.shape[-2:] != (len(self.source), 2) or confidence.shape != xy.shape[:-1]:
             raise SkeletonError(
@@ -49,25 +49,31 @@ class Conversion:
             )
         ends = np.array([[self.source.index(end) for end in self._ends(name)] for name in self.target.keypoints])
         first, second = ends.T
-        points = np.asarray(xy[..., first, :], np.float32)
+        converted = np.asarray(xy[..., first, :], np.float32)
         middle = first != second
-        points[..., middle, :] = points[..., middle, :] * 0.5 + xy[..., second[middle], :] * 0.5
-        return points, np.asarray(np.minimum(confidence[..., first], confidence[..., second]) * _seen(points))
+        converted[..., middle, :] = converted[..., middle, :] * 0.5 + xy[..., second[middle], :] * 0.5
+        return converted, np.asarray(np.minimum(confidence[..., first], confidence[..., second]) * _seen(converted))
 
     def _ends(self, name: str) -> tuple[str, str]:
-        return MIDDLES[name] if name in self.derived else (name, name)
+        return MIDPOINTS[name] if name in self.derived else (name, name)
 
 
 def conversion(source: Skeleton, target: Skeleton) -> Conversion:
-    """What a conversion does. SkeletonError where the target has a keypoint that cannot be had from the source."""
+    """Plan a conversion. SkeletonError where the target has a keypoint that the source cannot give.
+
+    Examples:
+        >>> from posemill.pose.skeleton import COCO_17, OPENPOSE_18
+        >>> conversion(COCO_17, OPENPOSE_18).derived
+        ('neck',)
+    """
     known = set(source.keypoints)
     new = [name for name in target.keypoints if name not in known]
-    derived = tuple(name for name in new if known.issuperset(MIDDLES.get(name, ("nowhere",))))
+    derived = tuple(name for name in new if known.issuperset(MIDPOINTS.get(name, ("nowhere",))))
     unknown = [name for name in new if name not in derived]
     if unknown:
         raise SkeletonError(
             f"{source.name} cannot become {target.name}: it has no {', '.join(unknown)}, and nothing that says where "
-            f"they are; choose a skeleton of its own keypoints, and of {' and '.join(MIDDLES)}, which are derived"
+            f"they are; choose a skeleton of its own keypoints, and of {' and '.join(MIDPOINTS)}, which are derived"
         )
     copied = tuple(name for name in target.keypoints if name in known)
     lost = tuple(name for name in source.keypoints if name not in target.keypoints)
@@ -77,12 +83,12 @@ def conversion(source: Skeleton, target: Skeleton) -> Conversion:
 def convert(
     xy: NDArray[np.float32], confidence: NDArray[np.float32], source: Skeleton, target: Skeleton
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """xy (..., K, 2) pixels, NaN = not seen, and confidence (..., K) in another layout; see Conversion."""
+    """Convert xy (..., K, 2) pixels, NaN = not seen, and confidence (..., K) to another layout; see Conversion."""
     return conversion(source, target)(xy, confidence)
 
 
 def common(first: Skeleton, second: Skeleton) -> Skeleton:
-    """The keypoints that both have, in the first's order: what can be compared. SkeletonError without any."""
+    """Return the skeleton of the keypoints that both have, in the first's order. SkeletonError without any."""
     kept = tuple(name for name in first.keypoints if name in second.keypoints)
     if not kept:
         raise SkeletonError(f"{first.name} and {second.name} have no keypoint in common: they cannot be compared")
@@ -96,29 +102,29 @@ def common(first: Skeleton, second: Skeleton) -> Skeleton:
 
 
 def shared(skeletons: Iterable[Skeleton]) -> Skeleton:
-    """The skeleton that all can become: their own where it is one, else the keypoints that all have, by name.
+    """Return the skeleton that all convert to: their own where it is one, else the keypoints that all have, by name.
 
     A known skeleton of exactly those keypoints is taken as it is. SkeletonError where what they have in common is no
     skeleton: fewer than two keypoints, or no edge between any.
     """
-    each = sorted(set(skeletons), key=lambda s: (len(s), s.name))
-    if len(each) == 1:
-        return each[0]
-    named = " and ".join(s.name for s in each)
-    kept = [name for name in each[0].keypoints if all(name in s.keypoints for s in each)]
+    distinct = sorted(set(skeletons), key=lambda s: (len(s), s.name))
+    if len(distinct) == 1:
+        return distinct[0]
+    named = " and ".join(s.name for s in distinct)
+    kept = [name for name in distinct[0].keypoints if all(name in s.keypoints for s in distinct)]
     if len(kept) < 2:
         raise _too_little(named, f"only {kept[0]}" if kept else "no keypoint")
     if known := next((s for s in SKELETONS.values() if set(s.keypoints) == set(kept)), None):
         return known
-    edges = _edges_among(kept, each[0])
+    edges = _edges_among(kept, distinct[0])
     if not edges:
         raise _too_little(named, f"{', '.join(kept)}, but no edge,")
     return Skeleton(
-        name=_joined("+".join(s.name for s in each)),
+        name=_joined("+".join(s.name for s in distinct)),
         keypoints=tuple(kept),
         edges=edges,
-        pairs=tuple(pair for pair in each[0].pairs if set(pair) <= set(kept)),
-        sigmas=tuple(each[0].sigmas[each[0].index(name)] for name in kept),
+        pairs=tuple(pair for pair in distinct[0].pairs if set(pair) <= set(kept)),
+        sigmas=tuple(distinct[0].sigmas[distinct[0].index(name)] for name in kept),
     )
 
 
@@ -130,16 +136,16 @@ def _too_little(named: str, what: str) -> SkeletonError:
 
 
 def _joined(name: str) -> str:
-    """The name, or as much of it as a skeleton's name may have, ending in its digest: such a one can be read again."""
+    """Shorten a name that is too long for a skeleton, ending in its digest, so that it can be read again."""
     if len(name) <= LONGEST_NAME:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
     return f"{name[: LONGEST_NAME - 9]}-{digest}"
 
 
-def _edges_among(kept: Iterable[str], body: Skeleton) -> tuple[tuple[str, str], ...]:
-    """From every kept keypoint's nearest kept ancestor."""
-    above = {child: parent for parent, child in reversed(body.edges)}
+def _edges_among(kept: Iterable[str], skeleton: Skeleton) -> tuple[tuple[str, str], ...]:
+    """Edges from every kept keypoint's nearest kept ancestor."""
+    above = {child: parent for parent, child in reversed(skeleton.edges)}
     names, edges = set(kept), []
     for child in kept:
         parent, passed = above.get(child), {child}

@@ -1,4 +1,4 @@
-"""Skeletons as JSON: a known one is its name, another is written out and so travels with data and model."""
+"""Skeleton definitions as JSON: a known one is its name, another is written out and travels with data and model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from posemill.errors import SkeletonError
-from posemill.pose.skeleton import SKELETONS, Skeleton, skeleton
+from posemill.pose.skeleton import SKELETONS, Skeleton
+from posemill.pose.skeleton import skeleton as skeleton_named
 
 SIGMA = 0.08  # of a keypoint of which nothing is said: the middle of COCO's
 _NEEDED, _MORE = ("name", "keypoints", "edges", "pairs"), ("sigmas",)
@@ -19,52 +20,57 @@ _NAME = re.compile(rf"[a-z0-9][a-z0-9._+-]{{0,{LONGEST_NAME - 1}}}")
 _KEYPOINT = re.compile(r"[a-z0-9_]{1,64}")
 
 
-def definition(body: Skeleton) -> str | dict[str, Any]:
-    """What JSON says of a skeleton: its name where that is known everywhere, else all of it."""
-    return body.name if SKELETONS.get(body.name) == body else written_out(body)
+def definition(skeleton: Skeleton) -> str | dict[str, Any]:
+    """Return the JSON of a skeleton: its name where that is known everywhere, else all fields."""
+    return skeleton.name if SKELETONS.get(skeleton.name) == skeleton else written_out(skeleton)
 
 
-def fingerprint(body: Skeleton) -> str | None:
-    """Of a skeleton of one's own: equal names may stand for different keypoints and bones. None for a known one."""
-    if isinstance(said := definition(body), str):
+def fingerprint(skeleton: Skeleton) -> str | None:
+    """Return the digest of a custom skeleton, since equal names may stand for different ones; None for a known one."""
+    if isinstance(fields := definition(skeleton), str):
         return None
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def written_out(body: Skeleton) -> dict[str, Any]:
-    """All fields of a skeleton, as JSON has them."""
+def written_out(skeleton: Skeleton) -> dict[str, Any]:
+    """Return all fields of a skeleton as JSON."""
     return {
-        "name": body.name,
-        "keypoints": list(body.keypoints),
-        "edges": [list(edge) for edge in body.edges],
-        "pairs": [list(pair) for pair in body.pairs],
-        "sigmas": list(body.sigmas),
+        "name": skeleton.name,
+        "keypoints": list(skeleton.keypoints),
+        "edges": [list(edge) for edge in skeleton.edges],
+        "pairs": [list(pair) for pair in skeleton.pairs],
+        "sigmas": list(skeleton.sigmas),
     }
 
 
-def defined(said: str | Mapping[str, Any]) -> Skeleton:
-    """The way back from `definition`. Errors: SkeletonError for an unknown name, or what is no skeleton, and why."""
-    if isinstance(said, str):
-        return skeleton(said)
-    if wrong := _wrong(said):
-        raise SkeletonError(f"this is no definition of a skeleton: {'; '.join(wrong)}")
-    names = tuple(said["keypoints"])
-    edges, pairs = (tuple((a, b) for a, b in said[what]) for what in ("edges", "pairs"))
-    body = Skeleton(said["name"], names, edges, pairs, tuple(said.get("sigmas") or (SIGMA,) * len(names)))
-    known = SKELETONS.get(body.name)
-    if known is not None and known != body:
-        raise SkeletonError(f"{body.name} is the name of a known skeleton, and this is another: call it otherwise")
-    return body
+def defined(given: str | Mapping[str, Any]) -> Skeleton:
+    """Read what `definition` wrote. Errors: SkeletonError for an unknown name, or for fields that make no skeleton.
+
+    Examples:
+        >>> defined("coco-17").name
+        'coco-17'
+    """
+    if isinstance(given, str):
+        return skeleton_named(given)
+    if faults := _faults(given):
+        raise SkeletonError(f"this is no definition of a skeleton: {'; '.join(faults)}")
+    names = tuple(given["keypoints"])
+    edges, pairs = (tuple((a, b) for a, b in given[what]) for what in ("edges", "pairs"))
+    skeleton = Skeleton(given["name"], names, edges, pairs, tuple(given.get("sigmas") or (SIGMA,) * len(names)))
+    known = SKELETONS.get(skeleton.name)
+    if known is not None and known != skeleton:
+        raise SkeletonError(f"{skeleton.name} is the name of a known skeleton, and this is another: call it otherwise")
+    return skeleton
 
 
-def chosen(said: str) -> Skeleton:
-    """The skeleton that somebody named: a known one, or the JSON file that says what it is.
+def chosen(name_or_path: str) -> Skeleton:
+    """Return a skeleton by name, or from a JSON file that defines it.
 
     Errors: SkeletonError that names the file and what is wrong with it.
     """
-    path = Path(said)
-    if said in SKELETONS or path.suffix != ".json":
-        return skeleton(said)
+    path = Path(name_or_path)
+    if name_or_path in SKELETONS or path.suffix != ".json":
+        return skeleton_named(name_or_path)
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError) as exc:
@@ -75,31 +81,31 @@ def chosen(said: str) -> Skeleton:
         raise SkeletonError(f"{path}: {exc}") from exc
 
 
-def _wrong(said: Mapping[str, Any]) -> list[str]:
-    """Everything that is wrong with it, one part of a sentence each."""
-    wrong = [f"it has no {key}" for key in _NEEDED if key not in said]
-    wrong += [f"unknown key {key}" for key in said if key not in (*_NEEDED, *_MORE)]
-    if wrong:
-        return wrong
-    names = said["keypoints"]
-    if not isinstance(said["name"], str) or not _NAME.fullmatch(said["name"]):
-        wrong.append(f"its name should be lower-case letters, digits and -, came {said['name']!r}")
+def _faults(fields: Mapping[str, Any]) -> list[str]:
+    """List everything that is wrong with it, one part of a sentence each."""
+    faults = [f"it has no {key}" for key in _NEEDED if key not in fields]
+    faults += [f"unknown key {key}" for key in fields if key not in (*_NEEDED, *_MORE)]
+    if faults:
+        return faults
+    names = fields["keypoints"]
+    if not isinstance(fields["name"], str) or not _NAME.fullmatch(fields["name"]):
+        faults.append(f"its name should be lower-case letters, digits and -, came {fields['name']!r}")
     if not isinstance(names, list) or len(names) < 2 or not all(isinstance(k, str) for k in names):
-        return [*wrong, "keypoints should be a list of two names or more"]
+        return [*faults, "keypoints should be a list of two names or more"]
     if strange := [k for k in names if not _KEYPOINT.fullmatch(k)]:
-        wrong.append(f"a keypoint's name should be lower-case letters, digits and _, came {', '.join(strange)}")
+        faults.append(f"a keypoint's name should be lower-case letters, digits and _, came {', '.join(strange)}")
     if twice := sorted({k for k in names if names.count(k) > 1}):
-        wrong.append(f"{', '.join(twice)} comes twice")
+        faults.append(f"{', '.join(twice)} comes twice")
     for what in ("edges", "pairs"):
-        wrong += _wrong_couples(what, said[what], names)
-    sigmas = said.get("sigmas")
+        faults += _faults_of_pairs(what, fields[what], names)
+    sigmas = fields.get("sigmas")
     numbers = isinstance(sigmas, list) and all(isinstance(s, int | float) and s > 0 for s in sigmas)
     if sigmas is not None and (not numbers or len(sigmas) != len(names)):
-        wrong.append(f"sigmas should be {len(names)} numbers above 0")
-    return wrong
+        faults.append(f"sigmas should be {len(names)} numbers above 0")
+    return faults
 
 
-def _wrong_couples(what: str, rows: Any, names: list[str]) -> list[str]:
+def _faults_of_pairs(what: str, rows: Any, names: list[str]) -> list[str]:
     couples = isinstance(rows, list) and all(isinstance(r, list) and len(r) == 2 and r[0] != r[1] for r in rows)
     if not couples:
         return [f"{what} should be a list of two different keypoints each"]

@@ -1,4 +1,4 @@
-"""The same performance twice: keypoints that are equal up to shift, scale and trimming.
+"""Near-duplicate detection: keypoints that are equal up to shift, scale and trimming.
 
 Every pose is centred on the mean of its seen keypoints and scaled by their spread, so that shift and scale fall away. A
 few poses of each performance are looked up among all poses of the other side; where one is found, the two are laid over
@@ -23,16 +23,16 @@ _PROBES, _NEAREST, _PLACES, _DIMENSIONS = 8, 16, 3, 8
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
-    """Two performances (their places in what was given), and how many poses they share."""
+class NearDuplicate:
+    """Two performances (their positions in the input), and the number of poses they share."""
 
     first: int
     second: int
     poses: int
 
 
-def copies(performances: Sequence[NDArray[np.float32]], sides: Sequence[str]) -> list[Copy]:
-    """Copies between different sides, by first and second.
+def find_near_duplicates(performances: Sequence[NDArray[np.float32]], sides: Sequence[str]) -> list[NearDuplicate]:
+    """Find near-duplicates across different sides of a split, by first and second.
 
     performances  each (T, K, 2) pixels of the same K keypoints, NaN = not seen; poses that show fewer than 6 of them,
                   and performances with fewer than 5 poses that show more, are passed over.
@@ -49,11 +49,11 @@ def copies(performances: Sequence[NDArray[np.float32]], sides: Sequence[str]) ->
             if poses:
                 pair = min(i, j), max(i, j)
                 found[pair] = max(poses, found.get(pair, 0))
-    return [Copy(i, j, poses) for (i, j), poses in sorted(found.items())]
+    return [NearDuplicate(i, j, poses) for (i, j), poses in sorted(found.items())]
 
 
 def _shapes(xy: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(T', 2K) centred and scaled poses, unseen keypoints at the centre; without those that show too little."""
+    """Centre and scale poses to (T', 2K), unseen keypoints at the centre; without those that show too little."""
     known: NDArray[np.bool_] = np.asarray(~np.isnan(xy).any(-1))
     enough = known.sum(-1) >= LEAST_KEYPOINTS
     points, seen = np.asarray(xy[enough], np.float64), known[enough]
@@ -70,7 +70,7 @@ def _shapes(xy: NDArray[np.float32]) -> NDArray[np.float32]:
 def _candidates(
     shapes: Sequence[NDArray[np.float32]], probed: Sequence[int], kept: Sequence[int]
 ) -> dict[tuple[int, int], Counter[int]]:
-    """(probed, kept) → how often each offset (place in kept less place in probed) was seen."""
+    """Vote for offsets: (probed, kept) → count by offset (position in kept less position in probed)."""
     from scipy.spatial import cKDTree
 
     if not probed or not kept:
@@ -98,7 +98,7 @@ def _axes(width: int) -> NDArray[np.float32]:
 
 
 def _shared(first: NDArray[np.float32], second: NDArray[np.float32], offset: int) -> int:
-    """How many poses they have in common when laid over each other there; 0 where they are no copies."""
+    """Count the poses in common at that offset; 0 where they are no copies."""
     start, end = max(0, -offset), min(len(first), len(second) - offset)
     if end - start < max(LEAST_POSES, OVERLAP * min(len(first), len(second))):
         return 0

@@ -11,12 +11,18 @@ from posemill.pose.skeleton import Skeleton
 def oks(
     xy: NDArray[np.float32], truth_xy: NDArray[np.float32], area_px2: NDArray[np.float32] | float, skeleton: Skeleton
 ) -> NDArray[np.float64]:
-    """Mean over the true keypoints of exp(-d² / (2 · area · (2 sigma)²)), as pycocotools computes it.
+    """Compute OKS: the mean over the true keypoints of exp(-d² / (2 · area · (2 sigma)²)), as pycocotools computes it.
 
     xy        (..., K, 2) pixels; a NaN keypoint counts as 0 similarity.
     truth_xy  (..., K, 2) pixels; NaN keypoints are not judged.
     area_px2  (...) area of the true person, in pixels².
-    Returns   (...) float64 in 0..1; NaN where the truth has no keypoint.
+    Returns   (...) float64 in 0..1; NaN where the ground truth has no keypoint.
+
+    Examples:
+        >>> from posemill.pose.skeleton import BODY_12
+        >>> xy = np.zeros((12, 2), np.float32)
+        >>> float(oks(xy, xy, 100.0, BODY_12))
+        1.0
     """
     sigmas = np.asarray(skeleton.sigmas)
     distance2 = ((xy - truth_xy).astype(np.float64) ** 2).sum(-1)
@@ -29,7 +35,7 @@ def oks(
 
 
 def box_area(xy: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Area in pixels² of the box around the seen keypoints. xy (..., K, 2); no keypoint gives 0."""
+    """Return the area in pixels² of the box around the seen keypoints. xy (..., K, 2); no keypoint gives 0."""
     seen = ~np.isnan(xy).any(-1, keepdims=True)
     low = np.where(seen, xy, np.inf).min(-2)
     high = np.where(seen, xy, -np.inf).max(-2)

@@ -1,4 +1,4 @@
-"""What looks wrong in a track, pose by pose: numpy only, (T, K) in, (T,) out.
+"""Quality signals of a track, pose by pose: numpy only, (T, K) in, (T,) out.
 
 Every signal is in units of its limit: 0 = nothing to see, 1 and more = a fault. Lengths are in body sizes, so that a
 person far away is judged as one close by. A pose is compared with each of the last poses before it and the smallest
@@ -15,7 +15,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.pose.geometry import sides
+from posemill.pose.geometry import box_size
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import PoseTrack
 
@@ -29,7 +29,7 @@ MIN_COMMON = 3  # keypoints or bones that must be seen in both poses to speak of
 
 
 class Signal(StrEnum):
-    """What can look wrong."""
+    """Kinds of tracking and pose errors."""
 
     BONE_JUMP = "bone jumps"
     VELOCITY_SPIKE = "keypoint jumps"
@@ -39,8 +39,8 @@ class Signal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """From where on something is a fault.
+class SignalLimits:
+    """Limits of the signals, from which on a pose is a fault.
 
     bone_jump        change of a bone's length from pose to pose, body sizes.
     velocity_spike   speed of a keypoint over what is usual for it around that time, body sizes a second.
@@ -60,28 +60,30 @@ class Limits:
     grown: float = 1.5
 
 
-DEFAULT = Limits()
+DEFAULT = SignalLimits()
 
 
-def signals(track: PoseTrack, usual_confidence: float | None = None, limits: Limits = DEFAULT) -> dict[Signal, Values]:
-    """Every signal of a track, each (T,) float64 in units of its limit.
+def signals(
+    track: PoseTrack, usual_confidence: float | None = None, limits: SignalLimits = DEFAULT
+) -> dict[Signal, Values]:
+    """Compute every signal of a track, each (T,) float64 in units of its limit.
 
     usual_confidence  mean confidence of a good pose by the same labeller; None: the track's own median.
     """
-    xy, time_s, points = track.xy.astype(np.float64), track.time_s, track.skeleton
+    xy, time_s, skeleton = track.xy.astype(np.float64), track.time_s, track.skeleton
     body = body_px(track.xy)
     return {
-        Signal.BONE_JUMP: bone_jumps(xy, time_s, body, points) / limits.bone_jump,
+        Signal.BONE_JUMP: bone_jumps(xy, time_s, body, skeleton) / limits.bone_jump,
         Signal.VELOCITY_SPIKE: velocity_spikes(xy, time_s, body) / limits.velocity_spike,
-        Signal.SIDE_SWAP: side_swaps(xy, time_s, body, points) / limits.side_swap,
+        Signal.SIDE_SWAP: side_swaps(xy, time_s, body, skeleton) / limits.side_swap,
         Signal.LOW_CONFIDENCE: low_confidence(track.confidence, usual_confidence) / limits.low_confidence,
-        Signal.IDENTITY_SWITCH: identity_switches(xy, time_s, body, points, limits),
+        Signal.IDENTITY_SWITCH: identity_switches(xy, time_s, body, skeleton, limits),
     }
 
 
 def body_px(xy: NDArray[np.float32]) -> Values:
     """(T, K, 2) → (T,) size of the body, pixels: what the box's longer side mostly reaches around that time."""
-    longer = np.asarray(sides(xy).max(-1), np.float64)
+    longer = np.asarray(box_size(xy).max(-1), np.float64)
     if not len(longer):
         return longer
     near = np.lib.stride_tricks.sliding_window_view(np.pad(longer, AROUND, mode="edge"), 2 * AROUND + 1)
@@ -91,13 +93,13 @@ def body_px(xy: NDArray[np.float32]) -> Values:
 def bone_jumps(xy: Values, time_s: Values, body: Values, skeleton: Skeleton) -> Values:
     """(T,) largest change of a bone's length from pose to pose, body sizes."""
     lengths = _lengths(xy, skeleton)
-    change = _least(lambda back: np.abs(lengths[back:] - lengths[:-back]), lengths.shape, time_s)
+    change = _smallest(lambda back: np.abs(lengths[back:] - lengths[:-back]), lengths.shape, time_s)
     return _largest(change / body[:, None])
 
 
 def velocity_spikes(xy: Values, time_s: Values, body: Values) -> Values:
     """(T,) largest speed of a keypoint above its usual one around that time, body sizes a second."""
-    moved = _least(lambda back: np.linalg.norm(xy[back:] - xy[:-back], axis=-1), xy.shape[:2], time_s)
+    moved = _smallest(lambda back: np.linalg.norm(xy[back:] - xy[:-back], axis=-1), xy.shape[:2], time_s)
     step_s = np.diff(time_s, prepend=time_s[:1] - 1)  # the first pose has moved nowhere
     speed = moved / body[:, None] / step_s[:, None]
     if not len(speed):
@@ -113,7 +115,7 @@ def side_swaps(xy: Values, time_s: Values, body: Values, skeleton: Skeleton) -> 
     """
     left = xy[:, [skeleton.index(a) for a, _ in skeleton.pairs]]
     right = xy[:, [skeleton.index(b) for _, b in skeleton.pairs]]
-    gain = _least(lambda back: _gain(left[back:], right[back:], left[:-back], right[:-back]), left.shape[:2], time_s)
+    gain = _smallest(lambda back: _gain(left[back:], right[back:], left[:-back], right[:-back]), left.shape[:2], time_s)
     if len(xy) > 2:
         step_s = np.diff(time_s)
         ratio = (step_s[1:] / step_s[:-1])[:, None, None]
@@ -130,7 +132,9 @@ def low_confidence(confidence: NDArray[np.floating], usual: float | None = None)
     return np.clip(1 - mean / usual, 0, 1) if usual else np.zeros(len(mean))
 
 
-def identity_switches(xy: Values, time_s: Values, body: Values, skeleton: Skeleton, limits: Limits = DEFAULT) -> Values:
+def identity_switches(
+    xy: Values, time_s: Values, body: Values, skeleton: Skeleton, limits: SignalLimits = DEFAULT
+) -> Values:
     """(T,) in limits: most keypoints are elsewhere than a body can get to, or most bones have another length."""
     lengths = _lengths(xy, skeleton)
 
@@ -144,7 +148,7 @@ def identity_switches(xy: Values, time_s: Values, body: Values, skeleton: Skelet
         middle = np.abs(_middle(np.where(np.isfinite(ratio), ratio, np.nan)))
         return np.asarray(middle / np.log(limits.grown))
 
-    whole = [_clean(_least(each, (len(xy),), time_s, np.inf)) for each in (moved, grown)]
+    whole = [_clean(_smallest(measure, (len(xy),), time_s, np.inf)) for measure in (moved, grown)]
     return np.asarray(np.maximum(*whole))
 
 
@@ -154,7 +158,7 @@ def _lengths(xy: Values, skeleton: Skeleton) -> Values:
     return np.asarray(np.linalg.norm(xy[:, edges[:, 1]] - xy[:, edges[:, 0]], axis=-1))
 
 
-def _least(
+def _smallest(
     difference: Callable[[int], Values], shape: tuple[int, ...], time_s: Values, near_s: float = NEIGHBOUR_S
 ) -> Values:
     """The smallest difference to each of the last BACK poses, at least 0; NaN where none can be compared."""
@@ -166,7 +170,7 @@ def _least(
 
 
 def _gain(left: Values, right: Values, left_before: Values, right_before: Values) -> Values:
-    """How much shorter the ways are when the two are exchanged, pixels; negative when they are longer."""
+    """Path length saved when the two are swapped, pixels; negative when the paths are longer."""
     same = np.linalg.norm(left - left_before, axis=-1) + np.linalg.norm(right - right_before, axis=-1)
     crossed = np.linalg.norm(left - right_before, axis=-1) + np.linalg.norm(right - left_before, axis=-1)
     return np.asarray((same - crossed) / 2)
@@ -190,8 +194,8 @@ def _clean(values: Values) -> Values:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """A time in which one person's track looks wrong.
+class FaultInterval:
+    """Time interval in which one person's track has faults.
 
     start_s, end_s  of the first and the last pose with a fault.
     worst_s         time of the worst pose.
@@ -207,23 +211,23 @@ class Stretch:
     reasons: tuple[Signal, ...]
 
 
-def stretches(
-    track: PoseTrack, usual_confidence: float | None = None, limits: Limits = DEFAULT, join_s: float = 0.5
-) -> list[Stretch]:
-    """The stretches of a track with faults, in order; faults at most `join_s` apart are one stretch."""
+def fault_intervals(
+    track: PoseTrack, usual_confidence: float | None = None, limits: SignalLimits = DEFAULT, join_s: float = 0.5
+) -> list[FaultInterval]:
+    """Find the intervals of a track with faults, in order; faults at most `join_s` apart are one interval."""
     values = signals(track, usual_confidence, limits)
     names = list(values)
     table = np.stack([values[name] for name in names])
     faults = np.where(table >= 1, table, 0)
     at = np.flatnonzero(faults.any(0))
     groups = np.split(at, np.flatnonzero(np.diff(track.time_s[at]) > join_s) + 1) if len(at) else []
-    return [_stretch(track, names, faults[:, group], track.time_s[group]) for group in groups]
+    return [_fault_interval(track, names, faults[:, group], track.time_s[group]) for group in groups]
 
 
-def _stretch(track: PoseTrack, names: list[Signal], faults: Values, time_s: Values) -> Stretch:
+def _fault_interval(track: PoseTrack, names: list[Signal], faults: Values, time_s: Values) -> FaultInterval:
     total, most = faults.sum(0), faults.max(1)
     worst = int(total.argmax())
     reasons = tuple(names[i] for i in np.argsort(-most, kind="stable") if most[i] > 0)
-    return Stretch(
+    return FaultInterval(
         track.person, float(time_s[0]), float(time_s[-1]), float(time_s[worst]), float(total[worst]), reasons
     )

@@ -64,7 +64,12 @@ SKELETONS: Mapping[str, Skeleton] = MappingProxyType({s.name: s for s in _ALL})
 
 
 def skeleton(name: str) -> Skeleton:
-    """The skeleton of that name; an unknown name lists the known ones."""
+    """Return the skeleton of that name. Errors: SkeletonError for an unknown name, with the known ones.
+
+    Examples:
+        >>> len(skeleton("coco-17"))
+        17
+    """
     try:
         return SKELETONS[name]
     except KeyError:
@@ -72,7 +77,7 @@ def skeleton(name: str) -> Skeleton:
 
 
 def conversion_index(source: Skeleton, target: Skeleton) -> NDArray[np.int64]:
-    """(K_target,) int64: for every target keypoint its place in `source`.
+    """Return (K_target,) int64: for every target keypoint its position in `source`.
 
     Errors: SkeletonError when the target has a keypoint that the source lacks, since it would be invented.
     """

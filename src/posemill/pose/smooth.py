@@ -1,4 +1,4 @@
-"""Smoothing of keypoints over time: arrays in, arrays out, by real times, so that uneven frames are no matter.
+"""Smoothing of keypoints over time: arrays in, arrays out, by real times, so variable frame rates are handled.
 
 Every function takes time_s (T,) seconds, strictly increasing, and x (T, K, D), NaN = not seen, and returns x's shape
 and dtype with NaN where it was. Each keypoint is smoothed over its own sightings. All commute with moving, turning
@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
-from posemill.pose.geometry import sides
+from posemill.pose.gaps import for_smoothing, split_at_gaps
+from posemill.pose.geometry import box_size
 
 Method: TypeAlias = Literal["gaussian", "butterworth", "kalman", "one_euro"]
 Floats: TypeAlias = NDArray[np.float64]
@@ -35,9 +36,15 @@ SPEED_HZ = 1.0  # one_euro: the speed itself is smoothed with this
 def smooth(
     method: Method, time_s: Floats, x: NDArray[np.float32], smooth_s: float, gap_s: float = float("inf")
 ) -> NDArray[np.float32]:
-    """Smooth with any method, equally strong: as a Gaussian of standard deviation `smooth_s` seconds (0 = not).
+    """Smooth with any method, as strongly as a Gaussian of standard deviation `smooth_s` seconds does (0 = not).
 
-    gap_s  sightings further apart than this do not influence each other (a Gaussian's are far apart then anyway).
+    gap_s  sightings further apart than this do not influence each other, see posemill.pose.gaps.for_smoothing (a
+           Gaussian's are far apart then anyway).
+
+    Examples:
+        >>> time_s, x = np.arange(3.0), np.array([0, 3, 0], np.float32).reshape(3, 1, 1)
+        >>> [round(float(v), 1) for v in smooth("gaussian", time_s, x, 1.0).ravel()]
+        [1.0, 1.4, 1.0]
     """
     if smooth_s <= 0 or not len(x):
         return x
@@ -95,17 +102,19 @@ def butterworth(
 def kalman(
     time_s: Floats, x: NDArray[np.float32], cutoff_hz: float, gap_s: float = float("inf")
 ) -> NDArray[np.float32]:
-    """Most likely places of something with constant velocity and random pushes, seen with noise.
+    """Kalman (RTS) smoother with a constant-velocity model.
 
-    The ratio of pushes to noise follows from `cutoff_hz`: on even frames the damping is that of `butterworth`.
+    The ratio of process to measurement noise follows from `cutoff_hz`: on even frames it damps as `butterworth` does.
     """
 
     def kernel(at_s: Floats, seen: Floats) -> Floats:
         if len(at_s) < 3:
             return seen
         steps = np.diff(at_s)
-        push = (2 * np.pi * cutoff_hz / TWO_PASSES) ** 4 * float(np.median(steps))  # of a noise of 1
-        return _rts(steps, seen, push, (2 * np.pi * cutoff_hz) ** 2 * 1e4)
+        process_noise = (2 * np.pi * cutoff_hz / TWO_PASSES) ** 4 * float(
+            np.median(steps)
+        )  # for a measurement noise of 1
+        return _rts(steps, seen, process_noise, (2 * np.pi * cutoff_hz) ** 2 * 1e4)
 
     return _by_sightings(time_s, x, gap_s, kernel)
 
@@ -114,7 +123,7 @@ def one_euro(
     time_s: Floats, x: NDArray[np.float32], cutoff_hz: float, gap_s: float = float("inf"), beta: float = BETA
 ) -> NDArray[np.float32]:
     """Casiez' 1€ filter; `beta` in Hz for every body size (median longer side of the pose's box) a second."""
-    size = float(np.median(sides(x).max(-1))) if x.shape[1] > 1 else 1.0
+    size = float(np.median(box_size(x).max(-1))) if x.shape[1] > 1 else 1.0
 
     def kernel(at_s: Floats, seen: Floats) -> Floats:
         out, speed = seen.copy(), np.zeros_like(seen[0])
@@ -134,15 +143,15 @@ def _by_sightings(time_s: Floats, x: NDArray[np.float32], gap_s: float, kernel: 
     for pattern in np.unique(known, axis=1).T:
         rows = np.flatnonzero(pattern)
         together = np.flatnonzero((known == pattern[:, None]).all(0))
-        for stretch in np.split(rows, np.flatnonzero(np.diff(time_s[rows]) > gap_s) + 1):
-            if len(stretch):
-                at = np.ix_(stretch, together)
-                out[at] = kernel(time_s[stretch], x[at].astype(np.float64))
+        for run in split_at_gaps(time_s[rows], for_smoothing(gap_s)):
+            if len(run):
+                at = np.ix_(rows[run], together)
+                out[at] = kernel(time_s[rows[run]], x[at].astype(np.float64))
     return out
 
 
 def _resampled(to_s: Floats, from_s: Floats, flat: Floats) -> Floats:
-    """Columns (S, C) at other times, on straight lines."""
+    """Interpolate columns (S, C) linearly at other times."""
     right = np.searchsorted(from_s, to_s).clip(1, len(from_s) - 1)
     width = from_s[right] - from_s[right - 1]
     weight = ((to_s - from_s[right - 1]) / width).clip(0, 1)[:, None]
@@ -151,37 +160,37 @@ def _resampled(to_s: Floats, from_s: Floats, flat: Floats) -> Floats:
 
 def _share(hz: Floats | float, step_s: float) -> Floats:
     """Share of the newest value in an exponential mean with that cut-off."""
-    turn = 2 * np.pi * np.asarray(hz) * step_s
-    return np.asarray(turn / (turn + 1))
+    angle = 2 * np.pi * np.asarray(hz) * step_s
+    return np.asarray(angle / (angle + 1))
 
 
-def _rts(steps: Floats, seen: Floats, push: float, speed_var: float) -> Floats:
+def _rts(steps: Floats, seen: Floats, process_noise: float, velocity_variance: float) -> Floats:
     """Kalman filter forward, Rauch-Tung-Striebel smoother backward; variances depend on times only.
 
-    State: place and velocity. Variances are in units of the measurement's.
+    State: position and velocity. Variances are in units of the measurement's.
     """
-    place, speed = [seen[0]], [np.zeros_like(seen[0])]
-    variance = [(1.0, 0.0, speed_var)]  # of place, both, velocity after the measurement
-    ahead: list[tuple[Floats, Floats, float, float, float]] = []  # predicted: place, velocity, variances
+    position, velocity = [seen[0]], [np.zeros_like(seen[0])]
+    variance = [(1.0, 0.0, velocity_variance)]  # of position, both, velocity after the measurement
+    ahead: list[tuple[Floats, Floats, float, float, float]] = []  # predicted: position, velocity, variances
     for step, value in zip(steps.tolist(), seen[1:], strict=True):
         p, c, v = variance[-1]
-        p += 2 * step * c + step**2 * v + push * step**3 / 3
-        c += step * v + push * step**2 / 2
-        v += push * step
-        expected = place[-1] + step * speed[-1]
-        ahead.append((expected, speed[-1], p, c, v))
+        p += 2 * step * c + step**2 * v + process_noise * step**3 / 3
+        c += step * v + process_noise * step**2 / 2
+        v += process_noise * step
+        expected = position[-1] + step * velocity[-1]
+        ahead.append((expected, velocity[-1], p, c, v))
         gain_p, gain_v = p / (p + 1), c / (p + 1)
-        place.append(expected + gain_p * (value - expected))
-        speed.append(speed[-1] + gain_v * (value - expected))
+        position.append(expected + gain_p * (value - expected))
+        velocity.append(velocity[-1] + gain_v * (value - expected))
         variance.append((p - gain_p * p, c - gain_p * c, v - gain_v * c))
     out = np.empty_like(seen)
-    out[-1], later = place[-1], speed[-1]
+    out[-1], later = position[-1], velocity[-1]
     for i in range(len(steps) - 1, -1, -1):
-        expected, expected_speed, p, c, v = ahead[i]
+        expected, expected_velocity, p, c, v = ahead[i]
         p0, c0, v0 = variance[i]
-        a, b = p0 + steps[i] * c0, c0 + steps[i] * v0  # covariances of place and velocity with the next place
+        a, b = p0 + steps[i] * c0, c0 + steps[i] * v0  # covariances of position and velocity with the next position
         det = p * v - c * c
-        off, off_speed = out[i + 1] - expected, later - expected_speed
-        out[i] = place[i] + ((a * v - c0 * c) * off + (c0 * p - a * c) * off_speed) / det
-        later = speed[i] + ((b * v - v0 * c) * off + (v0 * p - b * c) * off_speed) / det
+        off, off_velocity = out[i + 1] - expected, later - expected_velocity
+        out[i] = position[i] + ((a * v - c0 * c) * off + (c0 * p - a * c) * off_velocity) / det
+        later = velocity[i] + ((b * v - v0 * c) * off + (v0 * p - b * c) * off_velocity) / det
     return out

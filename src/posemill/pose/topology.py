@@ -1,4 +1,4 @@
-"""What a skeleton is: named keypoints, edges and left/right pairs."""
+"""Skeleton topology: named keypoints, edges and left/right pairs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from posemill.errors import SkeletonError
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
-    """Keypoint names, edges between them, and which keypoints mirror each other.
+    """Skeleton: keypoint names, edges between them, and left/right pairs.
 
     keypoints  K unique names, in array order.
     edges      pairs of names (parent, child); a bone is a vector along an edge.
@@ -41,7 +41,13 @@ class Skeleton:
         return len(self.keypoints)
 
     def index(self, keypoint: str) -> int:
-        """Array position of a keypoint name."""
+        """Return the array position of a keypoint name.
+
+        Examples:
+            >>> from posemill.pose.skeleton import COCO_17
+            >>> COCO_17.index("left_wrist")
+            9
+        """
         try:
             return self.keypoints.index(keypoint)
         except ValueError:

@@ -1,20 +1,25 @@
-"""Tracks: one person's keypoints over time, and all tracks of one medium."""
+"""Pose tracks: one person's keypoints over time, and the tracks of everybody in one medium."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from posemill.errors import SkeletonError
+from posemill.errors import InputError, SkeletonError
 from posemill.pose.skeleton import Skeleton, conversion_index
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
 
 
 class State(IntEnum):
-    """Where a pose in a track comes from."""
+    """Origin of a pose in a track."""
 
     PREDICTED = 0
     INTERPOLATED = 1
@@ -31,7 +36,16 @@ class PoseTrack:
     xy          (T, K, 2) float32, pixels, origin top-left; NaN = not seen.
     confidence  (T, K) float32, 0..1, 0 where not seen; not comparable across pose models.
     state       (T,) uint8, see State.
-    z           (T, K) float32 depth away from the camera, in the unit of x and y, NaN where they are; None = a picture.
+    z           (T, K) float32 depth away from the camera, in the unit of x and y, NaN where they are; None = 2-D.
+
+    Examples:
+        >>> import numpy as np
+        >>> from posemill import SKELETONS, PoseTrack
+        >>> track = PoseTrack.from_numpy(np.zeros((50, 17, 2)), SKELETONS["coco-17"], fps=25)
+        >>> len(track), track.xy.shape, float(track.time_s[-1])
+        (50, (50, 17, 2), 1.96)
+        >>> len(track.between(0.0, 1.0))
+        25
     """
 
     skeleton: Skeleton
@@ -69,17 +83,51 @@ class PoseTrack:
         if not ((self.confidence >= 0) & (self.confidence <= 1)).all() or self.confidence[~seen].any():
             raise SkeletonError(f"track of person {self.person}: confidence is 0..1, and 0 where a keypoint is NaN")
 
+    @classmethod
+    def from_numpy(
+        cls,
+        xy: ArrayLike,
+        skeleton: Skeleton,
+        *,
+        fps: float,
+        confidence: ArrayLike | None = None,
+        person: int = 0,
+    ) -> PoseTrack:
+        """Build a track from keypoints (T, K, 2) in pixels, one pose a frame at `fps`; NaN = not seen.
+
+        Args:
+            confidence: (T, K), 0..1; None = 1 where a keypoint is seen.
+
+        Errors: SkeletonError where shapes or values do not fit.
+        """
+        keypoints = np.asarray(xy, np.float32)
+        if keypoints.ndim != 3 or not fps > 0:
+            raise SkeletonError(f"keypoints should be (T, K, 2) at fps > 0, came {keypoints.shape} at {fps}")
+        seen = ~np.isnan(keypoints[..., 0])
+        known = seen if confidence is None else np.where(seen, np.asarray(confidence, np.float32), 0)
+        frame = np.arange(len(keypoints), dtype=np.int32)
+        state = np.zeros(len(frame), np.uint8)
+        return cls(skeleton, person, frame, frame / fps, keypoints, known.astype(np.float32), state)
+
     def __len__(self) -> int:
         return len(self.frame)
 
     def to(self, target: Skeleton) -> PoseTrack:
-        """The same track with the target's keypoints, by name; SkeletonError where one would be invented."""
+        """Convert to the target's keypoints, by name. Errors: SkeletonError where one would be invented.
+
+        Examples:
+            >>> import numpy as np
+            >>> from posemill import SKELETONS, PoseTrack
+            >>> track = PoseTrack.from_numpy(np.zeros((50, 17, 2)), SKELETONS["coco-17"], fps=25)
+            >>> track.to(SKELETONS["body-12"]).xy.shape
+            (50, 12, 2)
+        """
         index = conversion_index(self.skeleton, target)
         z = None if self.z is None else self.z[:, index]
         return replace(self, skeleton=target, xy=self.xy[:, index], confidence=self.confidence[:, index], z=z)
 
     def rows(self, which: NDArray[Any]) -> PoseTrack:
-        """Some of the rows, by a mask (T,) or by ascending places."""
+        """Select rows by a mask (T,) or by ascending positions."""
         return replace(
             self,
             frame=self.frame[which],
@@ -91,8 +139,48 @@ class PoseTrack:
         )
 
     def between(self, start_s: float, end_s: float) -> PoseTrack:
-        """The rows with start_s <= time_s < end_s."""
+        """Select the rows with start_s <= time_s < end_s."""
         return self.rows((self.time_s >= start_s) & (self.time_s < end_s))
+
+    def to_numpy(self) -> NDArray[np.float32]:
+        """Return the keypoints (T, K, 2) float32, pixels, NaN = not seen: the track's own array, not a copy."""
+        return self.xy
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Convert to pandas: a row a pose, with the columns of the CSV format.
+
+        Columns: person, frame, time_s, state, and for every keypoint <name>_x, <name>_y (pixels; NaN = not seen) and
+        <name>_confidence; <name>_z where the track is 3-D.
+        """
+        import pandas as pd
+
+        columns: dict[str, Any] = {
+            "person": np.full(len(self), self.person, np.int32),
+            "frame": self.frame,
+            "time_s": self.time_s,
+            "state": [State(state).name.lower() for state in self.state.tolist()],
+        }
+        for k, name in enumerate(self.skeleton.keypoints):
+            columns |= {f"{name}_x": self.xy[:, k, 0], f"{name}_y": self.xy[:, k, 1]}
+            columns |= {} if self.z is None else {f"{name}_z": self.z[:, k]}
+            columns[f"{name}_confidence"] = self.confidence[:, k]
+        return pd.DataFrame(columns)
+
+    def to_xarray(self) -> xr.Dataset:
+        """Convert to an xarray Dataset as `movement` reads it, see MediumTracks.to_xarray.
+
+        Between the first and the last pose a frame without one is NaN. Without such gaps `position` and `confidence`
+        are views of the track's arrays.
+        """
+        fps = _frame_rate((self,))
+        step = _frame_step((self,))
+        frames = range(int(self.frame[0]), int(self.frame[-1]) + 1, step) if len(self) else range(0)
+        return _dataset((self,), self.skeleton, frames, fps)
+
+    def _repr_html_(self) -> str:
+        from posemill.report.notebook import track_html
+
+        return track_html(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,8 +190,17 @@ class MediumTracks:
     medium      digest of the medium.
     labeller    fingerprint of what found the keypoints ("imported" for keypoints that came with the data).
     width_px, height_px  of the upright picture.
-    frames      number of frames looked at (also those without a person).
+    frames      number of frames analysed (also those without a person).
     duration_s  of the medium.
+    source      path of the video, where there is one to draw on; neither stored nor compared.
+
+    Examples:
+        >>> import numpy as np
+        >>> from posemill import SKELETONS, MediumTracks, PoseTrack
+        >>> track = PoseTrack.from_numpy(np.zeros((50, 17, 2)), SKELETONS["coco-17"], fps=25)
+        >>> tracks = MediumTracks("clip", "imported", track.skeleton, 640, 480, 50, 2.0, (track,))
+        >>> tracks.fps, len(tracks.to_dataframe()), tracks.to_numpy()[0].shape
+        (25.0, 50, (50, 17, 2))
     """
 
     medium: str
@@ -114,6 +211,7 @@ class MediumTracks:
     frames: int
     duration_s: float
     tracks: tuple[PoseTrack, ...]
+    source: Path | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.width_px <= 0 or self.height_px <= 0 or self.frames < 0 or not self.duration_s >= 0:
@@ -126,6 +224,139 @@ class MediumTracks:
             raise SkeletonError(f"medium {self.medium[:12]}: two tracks have the same person number")
 
     @property
-    def deep(self) -> bool:
-        """Whether there are tracks, and they have z."""
+    def is_3d(self) -> bool:
+        """True if there are tracks and they have z."""
         return any(t.z is not None for t in self.tracks)
+
+    @property
+    def fps(self) -> float:
+        """Frames a second of the medium, from its last pose; 25 where there is no pose after the first frame."""
+        return _frame_rate(self.tracks)
+
+    @property
+    def frame_numbers(self) -> range:
+        """Numbers of the frames that were analysed, also those without people."""
+        ends = [int(track.frame[-1]) for track in self.tracks if len(track)]
+        total = max(self.duration_s * self.fps, max(ends, default=0) + 1)
+        stride = max(1, round(total / self.frames)) if self.frames and ends else 1
+        return range(0, max(self.frames * stride, max(ends, default=-1) + 1), stride)
+
+    def to_numpy(self) -> dict[int, NDArray[np.float32]]:
+        """Return every person's keypoints (T, K, 2) by person number: the tracks' own arrays, not copies."""
+        return {track.person: track.xy for track in self.tracks}
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Convert to pandas: a row a person and frame, with the columns of PoseTrack.to_dataframe."""
+        import pandas as pd
+
+        tables = [track.to_dataframe() for track in self.tracks if len(track)]
+        return pd.concat(tables, ignore_index=True) if tables else _nobody(self.skeleton).to_dataframe()
+
+    def to_xarray(self) -> xr.Dataset:
+        """Convert to an xarray Dataset with the dimensions, variables and attributes of a `movement` poses dataset.
+
+        position    (time, space, keypoints, individuals) float32, pixels; NaN where a keypoint is not seen.
+        confidence  (time, keypoints, individuals) float32, 0 there.
+        time        seconds of the frames that were analysed; individuals are called id_<person>.
+        Attributes: fps, source_software, ds_type, time_unit.
+
+        Errors: InputError where the package xarray is not installed.
+
+        Examples:
+            >>> import numpy as np
+            >>> from posemill import SKELETONS, MediumTracks, PoseTrack
+            >>> track = PoseTrack.from_numpy(np.zeros((50, 17, 2)), SKELETONS["coco-17"], fps=25)
+            >>> tracks = MediumTracks("clip", "imported", track.skeleton, 640, 480, 50, 2.0, (track,))
+            >>> dict(tracks.to_xarray().sizes)
+            {'time': 50, 'space': 2, 'keypoints': 17, 'individuals': 1}
+        """
+        return _dataset(self.tracks, self.skeleton, self.frame_numbers, self.fps)
+
+    def draw(self, target: Path | str, video: Path | str | None = None, *, color_by_side: bool = False) -> Path:
+        """Write an overlay video (MP4): every person's skeleton in one colour, with number and trail.
+
+        Args:
+            video: the video that the tracks are of; None = `source`.
+            color_by_side: colour limbs by left and right instead of by person.
+
+        Errors: InputError where there is no video; UnreadableMedia where it cannot be read.
+        """
+        from posemill.estimation.draw import draw_tracks
+
+        path = self.source if video is None else Path(video)
+        if path is None:
+            raise InputError("these tracks do not say which video they are of: give it, draw(target, video)")
+        draw_tracks(self, path, Path(target), color_by_side=color_by_side)
+        return Path(target)
+
+    def _repr_html_(self) -> str:
+        from posemill.report.notebook import tracks_html
+
+        return tracks_html(self)
+
+
+def _frame_rate(tracks: tuple[PoseTrack, ...]) -> float:
+    ends = [(int(t.frame[-1]), float(t.time_s[-1])) for t in tracks if len(t) and t.time_s[-1] > 0]
+    frame, time_s = max(ends, default=(25, 1.0))
+    return frame / time_s if frame else 25.0
+
+
+def _frame_step(tracks: tuple[PoseTrack, ...]) -> int:
+    """Return the largest step on which all poses lie."""
+    steps = [np.gcd.reduce(np.diff(track.frame)) for track in tracks if len(track) > 1]
+    return max(int(np.gcd.reduce(steps)), 1) if steps else 1
+
+
+def _nobody(skeleton: Skeleton) -> PoseTrack:
+    return PoseTrack.from_numpy(np.zeros((0, len(skeleton), 2)), skeleton, fps=1)
+
+
+def _dataset(tracks: tuple[PoseTrack, ...], skeleton: Skeleton, frames: range, fps: float) -> xr.Dataset:
+    try:
+        import xarray as xr
+    except ModuleNotFoundError as exc:
+        raise InputError("to_xarray needs the package xarray: pip install xarray (or pip install movement)") from exc
+    position, confidence = _dense(tracks, skeleton, frames)
+    dims = ("time", "space", "keypoints", "individuals")
+    return xr.Dataset(
+        {"position": (dims, position), "confidence": ((dims[0], *dims[2:]), confidence)},
+        coords={
+            "time": _times_s(tracks, frames, fps),
+            "space": ["x", "y", "z"][: position.shape[1]],
+            "keypoints": list(skeleton.keypoints),
+            "individuals": [f"id_{track.person}" for track in tracks],
+        },
+        attrs={"fps": fps, "source_software": "posemill", "ds_type": "poses", "time_unit": "seconds"},
+    )
+
+
+def _dense(
+    tracks: tuple[PoseTrack, ...], skeleton: Skeleton, frames: range
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return (T, 2 or 3, K, P) positions and (T, K, P) confidence over all frames; views where nothing is missing."""
+    numbers = np.arange(frames.start, frames.stop, frames.step)
+    if len(tracks) == 1 and tracks[0].z is None and np.array_equal(tracks[0].frame, numbers):
+        return tracks[0].xy.transpose(0, 2, 1)[..., None], tracks[0].confidence[..., None]
+    channels = 3 if any(track.z is not None for track in tracks) else 2
+    position = np.full((len(frames), channels, len(skeleton), len(tracks)), np.nan, np.float32)
+    confidence = np.zeros((len(frames), len(skeleton), len(tracks)), np.float32)
+    for p, track in enumerate(tracks):
+        known = np.isin(track.frame, numbers)
+        rows = np.searchsorted(numbers, track.frame[known])
+        position[rows, :2, :, p] = track.xy[known].transpose(0, 2, 1)
+        confidence[rows, :, p] = track.confidence[known]
+        if track.z is not None:
+            position[rows, 2, :, p] = track.z[known]
+    return position, confidence
+
+
+def _times_s(tracks: tuple[PoseTrack, ...], frames: range, fps: float) -> NDArray[np.float64]:
+    """Return the time of every frame: as the poses say, between them on a straight line, outside at `fps`."""
+    times = dict(pair for t in tracks for pair in zip(t.frame.tolist(), t.time_s.tolist(), strict=True))
+    numbers = np.arange(frames.start, frames.stop, frames.step)
+    if not times:
+        return np.asarray(numbers / fps)
+    known = np.array(sorted(times))
+    time_s = np.array([times[frame] for frame in known.tolist()])
+    inside = np.interp(numbers, known, time_s)
+    return np.asarray(inside + (numbers - numbers.clip(known[0], known[-1])) / fps)

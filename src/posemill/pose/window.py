@@ -1,4 +1,4 @@
-"""Windows: fixed-length stretches of a track, resampled by time so that the camera's frame rate does not matter."""
+"""Windows: fixed-length parts of a track, resampled by time so that the camera's frame rate does not matter."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
+from posemill.pose.gaps import for_windows, resample
 from posemill.pose.smooth import Method, smooth
 from posemill.pose.track import PoseTrack
 
 
 @dataclass(frozen=True, slots=True)
 class WindowSpec:
-    """How a stretch of a track becomes windows of T = `frames` poses.
+    """Specification of windows of T = `frames` poses.
 
-    sampling    `time`: windows of duration_s every stride_s; `clip`: one window over the whole stretch.
+    sampling    `time`: windows of duration_s every stride_s; `clip`: one window over the whole track.
     duration_s  length of a window, seconds; `rate_hz` poses a second, so T = duration_s · rate_hz (sampling `time`).
     stride_s    from one window's start to the next one's.
     clip_frames T for sampling `clip`.
     scales      sampling `time` also cuts windows of scale · duration_s every scale · stride_s, all with T poses, so
                 that fast and slow repetitions both fill a window.
-    gap_s       a keypoint is interpolated between two sightings at most this far apart, otherwise it is NaN.
-    smooth_s    how strongly jitter is calmed before resampling: standard deviation of the Gaussian, or what damps as
-                much with another method; 0 = not.
+    gap_s       longest gap between two sightings of a keypoint that is interpolated, see posemill.pose.gaps.
+    smooth_s    strength of smoothing before resampling: standard deviation of the Gaussian, or what damps as much with
+                another method; 0 = none.
     smoothing   the method, see posemill.pose.smooth.
     min_seen    a window in which fewer than this share of the T poses has a keypoint is not made.
 
-    A stretch shorter than a scale's window gives one window over all of it (once, whatever the number of scales
+    A track shorter than a scale's window gives one window over all of it (once, whatever the number of scales
     that are too long), down to half of the shortest scale; below that it gives none.
     """
 
@@ -59,7 +60,12 @@ class WindowSpec:
         return self.clip_frames if self.sampling == "clip" else round(self.duration_s * self.rate_hz)
 
     def spans(self, start_s: float, end_s: float) -> NDArray[np.float64]:
-        """(N, 2) float64: start and end of every window in the stretch, seconds; short scales first."""
+        """Return start and end of every window between two times, (N, 2) float64 seconds; short scales first.
+
+        Examples:
+            >>> WindowSpec(duration_s=2.0, stride_s=1.0).spans(0.0, 4.0).tolist()
+            [[0.0, 2.0], [1.0, 3.0], [2.0, 4.0]]
+        """
         length = end_s - start_s
         if self.sampling == "clip":
             return np.array([[start_s, end_s]] if length > 0 else []).reshape(-1, 2)
@@ -76,7 +82,7 @@ class WindowSpec:
 
 
 def _starts(first: float, last: float, stride: float) -> list[float]:
-    """Starts every `stride`; the last window ends with the stretch, so that its end is not lost."""
+    """Starts every `stride`; the last window ends at the end, so that it is not lost."""
     starts = list(np.arange(first, last + 1e-9, stride))
     return [*starts, last] if last - starts[-1] > stride / 2 else starts
 
@@ -94,29 +100,12 @@ def cut(track: PoseTrack, spans: NDArray[np.float64], spec: WindowSpec, coordina
     at_s = spans[:, :1] + (spans[:, 1:] - spans[:, :1]) * parts
     out = np.full((len(spans), spec.frames, len(track.skeleton), coordinates + 1), np.nan, np.float32)
     out[..., 2] = 0
-    place = track.xy if coordinates == 2 or track.z is None else np.concatenate([track.xy, track.z[..., None]], -1)
-    calm = smooth(spec.smoothing, track.time_s, place, spec.smooth_s, spec.gap_s)
-    values = np.concatenate([calm[..., :2], track.confidence[..., None], calm[..., 2:]], -1)
+    positions = track.xy if coordinates == 2 or track.z is None else np.concatenate([track.xy, track.z[..., None]], -1)
+    smoothed = smooth(spec.smoothing, track.time_s, positions, spec.smooth_s, spec.gap_s)
+    values = np.concatenate([smoothed[..., :2], track.confidence[..., None], smoothed[..., 2:]], -1)
+    gaps = for_windows(spec.gap_s)
     for k in range(len(track.skeleton)):
         known = ~np.isnan(track.xy[:, k, 0])
         if known.any():
-            out[:, :, k] = _resample(track.time_s[known], values[known, k], at_s, spec)
+            out[:, :, k] = resample(track.time_s[known], values[known, k], at_s, gaps)
     return out
-
-
-def _resample(
-    time_s: NDArray[np.float64], values: NDArray[np.float32], at_s: NDArray[np.float64], spec: WindowSpec
-) -> NDArray[np.float32]:
-    """One keypoint's (S, C) sightings at other times (N, T) → (N, T, C), NaN and 0 inside gaps and past the ends."""
-    step = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
-    right = np.searchsorted(time_s, at_s).clip(1, max(len(time_s) - 1, 1))
-    left = right - 1
-    right = right.clip(max=len(time_s) - 1)
-    width = time_s[right] - time_s[left]
-    weight = ((at_s - time_s[left]) / np.where(width > 0, width, 1)).clip(0, 1)[..., None]
-    mixed = values[left] * (1 - weight) + values[right] * weight
-    # a track ends half a frame after its last pose, so the clamped ends reach one step out
-    outside = (at_s < time_s[0] - step) | (at_s > time_s[-1] + step)
-    unseen = outside | ((width > max(spec.gap_s, 1.5 * step)) & (weight[..., 0] > 0) & (weight[..., 0] < 1))
-    nothing = np.array([np.nan, np.nan, 0, np.nan])[: values.shape[-1]]
-    return np.where(unseen[..., None], nothing, mixed).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Facts about a table as a whole, written beside every row, so that suites can judge them as columns."""
+"""Class balance and splits: facts about a table as a whole, beside every row, so that suites check them as columns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def with_clip_columns(clips: pd.DataFrame, rejected_share: float) -> pd.DataFrame:
-    """A copy with: activity_clips (clips of the row's activity, NaN for unlabelled ones), activity_share (of the
+    """Add columns: activity_clips (clips of the row's activity, NaN for unlabelled ones), activity_share (of the
     labelled clips), subject_splits (official splits in which the row's subject occurs) and rejected_share."""
     counts = clips["activity"].map(clips["activity"].value_counts()).astype("float64")
     return clips.assign(
@@ -21,7 +21,7 @@ def with_clip_columns(clips: pd.DataFrame, rejected_share: float) -> pd.DataFram
 
 
 def with_window_columns(index: pd.DataFrame) -> pd.DataFrame:
-    """A copy with: subject_splits and clip_splits (splits in which the row's subject or clip occurs), and
+    """Add columns: subject_splits and clip_splits (splits in which the row's subject or clip occurs), and
     activity_train_windows, activity_test_windows (windows of the row's activity in that split)."""
     per_split = {
         f"activity_{split}_windows": (index["split"] == split).groupby(index["activity"]).transform("sum").astype(float)
@@ -31,5 +31,5 @@ def with_window_columns(index: pd.DataFrame) -> pd.DataFrame:
 
 
 def _splits_of(table: pd.DataFrame, key: str) -> pd.Series:
-    """How many splits the row's key occurs in; 0 where the key is null, since nothing is known to be shared."""
+    """Number of splits in which the row's key occurs; 0 where the key is null, since nothing is known to be shared."""
     return table[key].map(table.groupby(key)["split"].nunique()).astype("float64").fillna(0)

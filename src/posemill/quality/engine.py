@@ -1,4 +1,4 @@
-"""Great Expectations, imported in one place: quietly, and without a word to anybody else's server."""
+"""Great Expectations, imported in one place: without warnings and without analytics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def great_expectations() -> Any:
-    """The module, with its expectations registered. The first call takes seconds."""
+    """Import the module, with its expectations registered. The first call takes seconds."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read at import
     with warnings.catch_warnings():
         # its own imports use what marshmallow and others deprecate: not ours to change, and not the user's

@@ -1,4 +1,4 @@
-"""exploration.html: what the data looks like, before anything is trained on it."""
+"""exploration.html: data exploration report, before anything is trained."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from posemill.quality.outcome import Outcome, QualityReport
-from posemill.quality.track_survey import BINS, KeypointCounts, Survey
+from posemill.quality.outcomes import ExpectationOutcome, QualityReport
+from posemill.quality.track_survey import BINS, KeypointCounts, TrackSurvey
 from posemill.report import plots, skeletons
 from posemill.report.page import Cell, Figure, Page, percent
 
@@ -22,7 +22,7 @@ _OF = {"row": "row", "set": "set"}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exploration:
-    """What the report is made of: the tables of ingest and label, the clip table with its facts, and the outcomes.
+    """Content of the report: the tables of ingest and label, the clip table with its metrics, and the outcomes.
 
     clips     as `facts.clip_facts` returns them, accepted or not; accepted  keys of the accepted ones.
     tracks    as Survey.tracks(); rejected  rows of rejected.parquet.
@@ -34,19 +34,19 @@ class Exploration:
     accepted: pd.Series[int]
     tracks: pd.DataFrame
     rejected: pd.DataFrame
-    survey: Survey
+    survey: TrackSurvey
     report: QualityReport
 
 
 def page(data: Exploration) -> Page:
-    """The whole report."""
+    """Build the exploration report."""
     page = Page(
-        "What the data looks like",
-        "Clips, media and keypoints as they came out of labelling, and what validation made of them.",
+        "Data exploration",
+        "Clips, media and keypoints as they came out of labelling, and the outcome of validation.",
         "posemill validate · limits are in expectations/, measures in the validate section of params.yaml",
     )
     _top(page, data)
-    _left_out(page, data)
+    _rejected(page, data)
     _classes(page, data)
     _sheets(page, data)
     _media(page, data)
@@ -79,29 +79,31 @@ def _top(page: Page, data: Exploration) -> None:
 
 def _outcomes(page: Page, data: Exploration) -> None:
     page.section(
-        "Every expectation",
-        "In the words of its suite. Rows that fail are left out; a fault of the set stops the run.",
+        "Expectations",
+        "As their suites say them. Rows that fail are rejected; a failure of the set stops the run.",
     )
     for suite in data.report.suites:
         rows = [(o.says, _OF[o.level], o.allowed, o.observed, _verdict(o)) for o in suite.outcomes]
-        title = f"{suite.suite.capitalize()}: {suite.rows} judged, {suite.rejected} left out"
+        title = f"{suite.suite.capitalize()}: {suite.rows} rows, {suite.rejected} rejected"
         page.table(["Expected", "Of", "Allowed", "Observed", "Outcome"], rows, title)
 
 
-def _left_out(page: Page, data: Exploration) -> None:
-    page.section("Left out", "Clips and tracks that failed a check, or whose medium could not be read.")
+def _rejected(page: Page, data: Exploration) -> None:
+    page.section("Rejected clips and tracks", "They failed a check, or their medium could not be read.")
     if not len(data.rejected):
-        page.text("Nothing was left out.")
+        page.text("Nothing was rejected.")
         return
     says = data.rejected["reason"].str.split(":").str[0]
     counted = data.rejected.groupby(["what", says]).size().sort_values(ascending=False).head(_LISTED)
     rows = [(str(reason), str(what), int(n)) for (what, reason), n in counted.items()]
-    page.table(["Expected", "Of a", "Left out"], rows)
+    page.table(["Expected", "Of a", "Rejected"], rows)
 
 
 def _classes(page: Page, data: Exploration) -> None:
     good = data.clips[data.clips["clip"].isin(data.accepted)]
-    page.section("Activities", "Accepted clips of each activity. A rare activity is hard to learn and harder to judge.")
+    page.section(
+        "Class balance", "Accepted clips of each activity. A rare one is hard to learn and harder to evaluate."
+    )
     counts = good["activity"].value_counts()
     figure, (ax,) = plots.axes(8, 0.7 + 0.3 * max(len(counts), 1))
     plots.bars(ax, [str(a) for a in counts.index], counts.to_list())
@@ -157,8 +159,8 @@ def _keypoints(page: Page, counts: KeypointCounts) -> None:
     name = counts.skeleton.name
     page.section(
         f"Keypoints of {name}",
-        f"How often each keypoint is seen in {counts.poses} poses, and how sure the "
-        "labeller is of it (the dot is the median). Confidence cannot be compared between labellers.",
+        f"How often each keypoint is seen in {counts.poses} poses, and its confidence "
+        "where it is (the dot is the median). Confidence cannot be compared between labellers.",
     )
     names = [k.replace("_", " ") for k in counts.skeleton.keypoints]
     figure, (left, right) = plots.axes(9, 0.9 + 0.24 * len(names), 1, 2)
@@ -189,8 +191,8 @@ def _confidence(ax: Axes, counts: KeypointCounts) -> None:
 def _tracks(page: Page, data: Exploration) -> None:
     page.section(
         "Tracks",
-        "What people look like to the checks: how many keypoints are seen in a usual pose, "
-        "how often bones jump in length, and how large people are in the picture.",
+        "Track quality: how many keypoints are seen in a usual pose, how often bones jump in length, and how large "
+        "people are in the picture.",
     )
     figure, axes = plots.axes(9, 2.6, 1, 3)
     plots.histogram(axes[0], data.tracks["seen_keypoints"].to_numpy(float), "Keypoints seen", "in the median pose")
@@ -204,7 +206,7 @@ def _rejected_tracks(rejected: pd.DataFrame) -> tuple[list[str], list[int]]:
     return rows["medium"].to_list(), rows["person"].astype(int).to_list()
 
 
-def _share_seen(survey: Survey) -> float:
+def _share_seen(survey: TrackSurvey) -> float:
     total = sum(c.poses * len(c.skeleton) for c in survey.keypoints.values())
     return sum(int(c.seen.sum()) for c in survey.keypoints.values()) / max(total, 1)
 
@@ -213,10 +215,10 @@ def _quarantined(labelled: pd.DataFrame) -> str:
     return f"{int((labelled['status'] == 'quarantined').sum())} in quarantine"
 
 
-def _verdict(outcome: Outcome) -> Cell:
+def _verdict(outcome: ExpectationOutcome) -> Cell:
     if outcome.passed:
         return Cell("passed", "good")
-    return Cell(f"{outcome.faults} left out", "warn") if outcome.level == "row" else Cell("failed", "bad")
+    return Cell(f"{outcome.faults} rejected", "warn") if outcome.level == "row" else Cell("failed", "bad")
 
 
 def _frames(labelled: pd.DataFrame) -> str:

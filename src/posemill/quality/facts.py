@@ -1,4 +1,4 @@
-"""Facts about tracks and clips, one row each, that expectations judge as columns. numpy over whole tracks."""
+"""Quality metrics of tracks and clips, one row each, that expectations check as columns. numpy over whole tracks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CORNERS = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 
 @dataclass(frozen=True, slots=True)
 class TrackFacts:
-    """What is judged about one track. NaN where it cannot be measured, which no expectation counts as a fault.
+    """Quality metrics of one track. NaN where it cannot be measured, which no expectation counts as a fault.
 
     infinite, half_seen     number of keypoints with an infinite coordinate, and with only one of x and y.
     confidence_min, _max    over all keypoints; confidence_unseen: the largest where the keypoint is not seen.
@@ -108,7 +108,7 @@ def body_px(xy: NDArray[np.float64]) -> float:
 
 
 def clip_facts(clips: pd.DataFrame, media: pd.DataFrame, labelled: pd.DataFrame, poses: pd.Series[int]) -> pd.DataFrame:
-    """The clips with what their suite judges.
+    """Add to the clips what their suite checks.
 
     clips, media  ingest's tables; labelled  label's media table; poses  by clip: poses of accepted tracks inside it.
     Adds medium_kind and medium_status (null where the medium is not in that table), length_s, beyond_end_s (how far

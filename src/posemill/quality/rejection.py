@@ -1,11 +1,11 @@
-"""What validation leaves out: one row a clip or track and reason, rejected.parquet."""
+"""Rejected rows: one a clip or track and reason, rejected.parquet."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from posemill.quality.run import Fault
+from posemill.quality.suite_runner import RowFailure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 COLUMNS = ("what", "clip", "medium", "person", "expectation", "reason")
 
 
-def rejected_tracks(tracks: pd.DataFrame, faults: Iterable[Fault]) -> pd.DataFrame:
-    """Rows of rejected.parquet for faults in Survey.tracks()."""
+def rejected_tracks(tracks: pd.DataFrame, failures: Iterable[RowFailure]) -> pd.DataFrame:
+    """Make rows of rejected.parquet of failures in TrackSurvey.tracks()."""
     return _table(
         ("track", None, tracks["medium"].iat[f.row], int(tracks["person"].iat[f.row]), _name(f), _reason(f, tracks))
-        for f in faults
+        for f in failures
     )
 
 
-def rejected_clips(clips: pd.DataFrame, faults: Iterable[Fault], labelled: pd.DataFrame) -> pd.DataFrame:
-    """Rows of rejected.parquet for faults in the clip table; media in quarantine lend their own reason."""
+def rejected_clips(clips: pd.DataFrame, failures: Iterable[RowFailure], labelled: pd.DataFrame) -> pd.DataFrame:
+    """Make rows of rejected.parquet of failures in the clip table; media in quarantine lend their own reason."""
     quarantined = labelled.set_index("medium")["reason"]
     return _table(
         (
@@ -33,7 +33,7 @@ def rejected_clips(clips: pd.DataFrame, faults: Iterable[Fault], labelled: pd.Da
             _name(f),
             _reason(f, clips) + _because(f, clips, quarantined),
         )
-        for f in faults
+        for f in failures
     )
 
 
@@ -45,20 +45,20 @@ def _table(rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:
     return table.astype({**text, "clip": "Int64", "person": "Int64"})
 
 
-def _name(fault: Fault) -> str:
-    return f"{fault.outcome.expectation}({fault.outcome.column})"
+def _name(failure: RowFailure) -> str:
+    return f"{failure.outcome.expectation}({failure.outcome.column})"
 
 
-def _reason(fault: Fault, table: pd.DataFrame) -> str:
-    column = fault.outcome.column
-    value = f"{column} {_plain(table[column].iat[fault.row])}, " if column in table else ""
-    return f"{fault.outcome.says}: {value}allowed {fault.outcome.allowed}"
+def _reason(failure: RowFailure, table: pd.DataFrame) -> str:
+    column = failure.outcome.column
+    value = f"{column} {_plain(table[column].iat[failure.row])}, " if column in table else ""
+    return f"{failure.outcome.says}: {value}allowed {failure.outcome.allowed}"
 
 
-def _because(fault: Fault, clips: pd.DataFrame, quarantined: pd.Series[str]) -> str:
-    if fault.outcome.column != "medium_status":
+def _because(failure: RowFailure, clips: pd.DataFrame, quarantined: pd.Series[str]) -> str:
+    if failure.outcome.column != "medium_status":
         return ""
-    reason = quarantined.get(clips["medium"].iat[fault.row])
+    reason = quarantined.get(clips["medium"].iat[failure.row])
     return f" (because {reason})" if isinstance(reason, str) and reason else ""
 
 

@@ -1,4 +1,4 @@
-"""Suites as reviewed JSON: read strictly, since Great Expectations drops an expectation that it does not know."""
+"""Expectation suites as reviewed JSON: read strictly, since Great Expectations drops expectations it does not know."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from posemill.errors import QualityError
 from posemill.quality.engine import great_expectations
-from posemill.quality.outcome import Level
+from posemill.quality.outcomes import Level
 
 
-class About(BaseModel):
-    """The house's own part of an expectation, its "meta"."""
+class ExpectationMeta(BaseModel):
+    """Part of an expectation that is ours, its "meta"."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,7 +31,7 @@ class Expectation(BaseModel):
 
     type: str
     kwargs: dict[str, Any]
-    meta: About
+    meta: ExpectationMeta
     id: str | None = None
     severity: str | None = None
 
@@ -43,7 +43,7 @@ class Expectation(BaseModel):
 
     @property
     def allowed(self) -> str:
-        """What is allowed, for people."""
+        """Return the allowed values as a text for people."""
         low, high = self.kwargs.get("min_value"), self.kwargs.get("max_value")
         if low is not None or high is not None:
             return f"at most {high}" if low is None else f"at least {low}" if high is None else f"{low} to {high}"

@@ -1,4 +1,4 @@
-"""One pass over all tracks, medium by medium: facts for the suites, counts and drawn clips for the exploration report.
+"""Track survey: one pass over all tracks for the suites' metrics, and counts and drawn clips of the exploration report.
 
 What is kept grows with tracks and clips, not with frames.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.params.validate import ValidateParams
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import found_only
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.quality.facts import TrackFacts, track_facts
@@ -28,7 +28,7 @@ _STRIP_POSES = 7
 
 @dataclass(slots=True)
 class KeypointCounts:
-    """Over all found poses of one skeleton: confidence (K, BINS) of seen keypoints, seen (K,), poses."""
+    """Counts over all found poses of one skeleton: confidence (K, BINS) of seen keypoints, seen (K,), poses."""
 
     skeleton: Skeleton
     confidence: NDArray[np.int64]
@@ -47,8 +47,8 @@ class KeypointCounts:
 
 
 @dataclass(slots=True)
-class Survey:
-    """Collects while media stream by; see `add`.
+class TrackSurvey:
+    """Collects metrics and drawings medium by medium; see `add`.
 
     clips   ingest's clips; params  of the validate stage.
     keypoints  by skeleton name; strips  by clip: the person drawn and the drawing.
@@ -108,7 +108,7 @@ class Survey:
 
 
 def choose_drawn(clips: pd.DataFrame, count: int) -> dict[int, str]:
-    """Clip → caption of `count` clips an activity: a different subject each as long as there are some."""
+    """Choose `count` clips an activity to draw (clip → caption): a different subject each as long as there are some."""
     known = clips[clips["activity"].notna() & clips["clip"].notna()]
     turn = known.groupby(["activity", "subject"], dropna=False).cumcount()
     ordered = known.assign(turn=turn).sort_values(["activity", "turn", "clip"])

@@ -1,4 +1,4 @@
-"""One HTML page in the house style, in one file: inline style, inline pictures, no script, nothing fetched."""
+"""HTML report page in one file: inline style, inline pictures, no script, nothing fetched."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Cell:
 
 @dataclass(slots=True)
 class Page:
-    """Built from top to bottom; every method returns the page. Texts are plain text and are escaped here.
+    """Report page, built from top to bottom; every method returns the page. Texts are plain text and are escaped here.
 
     title  of page and tab; lead  one or two sentences below it; footer  where the page comes from.
     """
@@ -119,7 +119,7 @@ class Page:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """0.913 as `91 %`, which never breaks; a dash where nothing was measured."""
+    """Format a share: 0.913 as `91 %`, which never breaks; a dash where nothing was measured."""
     return f"{100 * share:.{digits}f}\N{NARROW NO-BREAK SPACE}%" if math.isfinite(share) else "–"
 
 
@@ -172,5 +172,5 @@ def _classes(right: bool, tone: Tone) -> str:
 
 
 def _is_number(cell: str | int | float | Cell) -> bool:
-    """Whether the cell reads as a figure, such as 12, 0.93, 91 % or 3 of 4."""
+    """True if the cell is a number, such as 12, 0.93, 91 % or 3 of 4."""
     return re.fullmatch(r"[-+−–]?[\d.,\s]+(%|s|px|fps)?|[\d.]+ (of|–) [\d.]+ ?%?|–", _text(cell).strip()) is not None

@@ -1,4 +1,4 @@
-"""Plots in the house style, as SVG in a data: URI. matplotlib without its global state or a display."""
+"""Plots in one style, as SVG in a data: URI. matplotlib without its global state or a display."""
 
 from __future__ import annotations
 
@@ -41,8 +41,10 @@ _STYLE: Any = {
 def axes(
     width_in: float = 8.0, height_in: float = 3.2, rows: int = 1, columns: int = 1, *, labelled: bool = True
 ) -> tuple[Figure, list[Axes]]:
-    """A figure in the house style and its axes, row by row. Not `labelled`: no room for labels is looked for, which
-    is much faster for many axes."""
+    """Make a figure in posemill's style and its axes, row by row.
+
+    labelled  False: no room for labels is looked for, which is much faster for many axes.
+    """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -53,7 +55,7 @@ def axes(
 
 
 def svg(figure: Figure) -> str:
-    """The figure as a data: URI; equal figures give equal bytes."""
+    """Render the figure as a data: URI; equal figures give equal bytes."""
     from matplotlib import rc_context
 
     buffer = io.BytesIO()
@@ -69,10 +71,10 @@ def bars(
     texts: Sequence[str] | None = None,
     color: str | Sequence[str] = ACCENT,
 ) -> None:
-    """Horizontal bars, first name on top, the figure written at the end of each."""
-    where = np.arange(len(names))
-    ax.barh(where, values, color=color, height=0.68)
-    ax.set_yticks(where, [_short(name) for name in names])
+    """Draw horizontal bars, first name on top, the figure written at the end of each."""
+    positions = np.arange(len(names))
+    ax.barh(positions, values, color=color, height=0.68)
+    ax.set_yticks(positions, [_short(name) for name in names])
     ax.invert_yaxis()
     ax.spines[["bottom", "left"]].set_visible(False)
     ax.set_xticks([])
@@ -83,7 +85,7 @@ def bars(
 
 
 def histogram(ax: Axes, values: NDArray[np.floating], title: str, unit: str, bins: int = 24) -> None:
-    """How a figure is spread, with its median marked. NaN is left out."""
+    """Draw a histogram with the median marked. NaN is left out."""
     values = np.asarray(values)[np.isfinite(values)]
     ax.set_title(title)
     ax.set_xlabel(unit)
@@ -93,16 +95,16 @@ def histogram(ax: Axes, values: NDArray[np.floating], title: str, unit: str, bin
         ax.text(0.5, 0.5, "nothing measured", ha="center", va="center", transform=ax.transAxes, color=SOFT)
         return
     low, high = float(values.min()), float(values.max())
-    alike = high - low <= 1e-6 * max(abs(low), abs(high))  # rounding alone: no bins fit in between
-    spread = (low - 0.5, high + 0.5) if alike else (low, high)
+    constant = high - low <= 1e-6 * max(abs(low), abs(high))  # rounding alone: no bins fit in between
+    spread = (low - 0.5, high + 0.5) if constant else (low, high)
     ax.hist(values, bins=bins, range=spread, color=ACCENT, alpha=0.85)
     median = float(np.median(values))
     ax.axvline(median, color=SECOND, linewidth=1.4)
     ax.set_title(f"median {median:.3g}", loc="right", fontsize=9, color=SECOND)
 
 
-def heat(ax: Axes, share: NDArray[np.float64], counts: NDArray[np.int64], names: Sequence[str]) -> None:
-    """A square matrix, coloured by share 0..1 and written as counts. Zeros stay empty."""
+def heat_map(ax: Axes, share: NDArray[np.float64], counts: NDArray[np.int64], names: Sequence[str]) -> None:
+    """Draw a heat map of a square matrix, coloured by share 0..1 and written as counts. Zeros stay empty."""
     from matplotlib.colors import LinearSegmentedColormap
 
     ax.imshow(share, cmap=LinearSegmentedColormap.from_list("house", ["#ffffff", ACCENT]), vmin=0, vmax=1)

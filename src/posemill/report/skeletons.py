@@ -1,4 +1,4 @@
-"""Drawn poses: strips of one person over time and sheets of many, as vectors, without any picture."""
+"""Skeleton drawings: strips of one person over time and contact sheets of many, as vectors, without any picture."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Strip:
 
 
 def pick(length: int, count: int) -> NDArray[np.int64]:
-    """At most `count` positions, evenly spread over `length`, each once."""
+    """Pick at most `count` positions, evenly spread over `length`, each once."""
     return np.unique(np.linspace(0, max(length - 1, 0), min(count, length)).round().astype(np.int64))
 
 
 def sheet(strips: Sequence[Strip], columns: int = 2) -> str:
-    """All strips as one SVG data: URI. The person's left is orange, the right blue, as in every posemill picture."""
+    """Draw a contact sheet of strips as one SVG data: URI; the person's left is orange, the right blue."""
     rows = -(-len(strips) // columns)
     figure, cells = plots.axes(4.2 * columns, 1.55 * rows, rows, columns, labelled=False)
     figure.subplots_adjust(0.005, 0.01, 0.995, 1 - 0.2 / (1.55 * rows), 0.03, 0.25)

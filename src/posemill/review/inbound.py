@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, RowMapping
 
 from posemill.errors import InputError
+from posemill.formats.frames import Annotations
 from posemill.formats.label_studio_annotators import AnnotationChoice
-from posemill.formats.pictures import Answers
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks
 from posemill.review.labelled import Labelled
@@ -45,7 +45,7 @@ class Imported:
     notes: tuple[str, ...] = ()
 
 
-def read(path: Path, points: Skeleton, choice: AnnotationChoice | None = None) -> Answers:
+def read(path: Path, points: Skeleton, choice: AnnotationChoice | None = None) -> Annotations:
     """Read a file of any of the three formats, known by what is in it, or an archive with one.
 
     choice  which annotation counts where a task of Label Studio has several; the other formats have one.
@@ -56,29 +56,29 @@ def read(path: Path, points: Skeleton, choice: AnnotationChoice | None = None) -
     return _read_zipped(path, points, choice) if zipfile.is_zipfile(path) else _read(path, points, choice)
 
 
-def _read(path: Path, points: Skeleton, choice: AnnotationChoice | None) -> Answers:
+def _read(path: Path, points: Skeleton, choice: AnnotationChoice | None) -> Annotations:
     with path.open("rb") as file:
         start = file.read(512).lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")  # some write a byte order mark first
     options: dict[str, Any] = {}
     if start.startswith(b"<"):
-        from posemill.formats.cvat import read_answers
+        from posemill.formats.cvat import read_annotations
     elif start.startswith(b"["):
-        from posemill.formats.label_studio import read_answers
+        from posemill.formats.label_studio import read_annotations
 
         options["choice"] = choice
     elif start.startswith(b"{"):
-        from posemill.formats.coco import read_answers
+        from posemill.formats.coco import read_annotations
     else:
         raise InputError(f"{path} is neither CVAT's XML nor JSON of Label Studio or COCO")
     if choice is not None and choice.annotator is not None and not options:
         raise InputError(f"{path} does not say who annotated it: --annotator is for exports of Label Studio")
     try:
-        return read_answers(path, points, **options)
+        return read_annotations(path, points, **options)
     except (KeyError, ValueError, TypeError, AttributeError, IndexError) as exc:  # what tools write has no schema
         raise InputError(f"{path} is not as it was exported: {type(exc).__name__} {exc}") from exc
 
 
-def _read_zipped(path: Path, points: Skeleton, choice: AnnotationChoice | None) -> Answers:
+def _read_zipped(path: Path, points: Skeleton, choice: AnnotationChoice | None) -> Annotations:
     """The one XML or JSON file of an archive, as CVAT exports it."""
     with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
         found = [entry for entry in archive.infolist() if entry.filename.lower().endswith((".xml", ".json"))]
@@ -121,7 +121,7 @@ def import_answers(
 
 
 def _closed(
-    connection: Connection, labelled: Labelled, answers: Answers, rows: Sequence[Correction]
+    connection: Connection, labelled: Labelled, answers: Annotations, rows: Sequence[Correction]
 ) -> tuple[list[int], list[int]]:
     """Open items of which a frame was looked at: those that were corrected, and those that are right as they are."""
     now = {labelled.labeller.fingerprint}  # the numbers of people in items are this labeller's
@@ -137,7 +137,7 @@ def _closed(
     return done, right
 
 
-def _rows(labelled: Labelled, answers: Answers) -> list[Correction]:
+def _rows(labelled: Labelled, answers: Annotations) -> list[Correction]:
     rows: list[Correction] = []
     by_medium: dict[str, list[int]] = {}
     for medium, frame in answers.people:
@@ -152,7 +152,7 @@ def _rows(labelled: Labelled, answers: Answers) -> list[Correction]:
     return rows
 
 
-def _exported(labelled: Labelled, medium: str, answers: Answers) -> MediumTracks | None:
+def _exported(labelled: Labelled, medium: str, answers: Annotations) -> MediumTracks | None:
     """The tracks that the annotator saw, as the file names say; None (and a fault) when they cannot be had."""
     origins = answers.origins.get(medium, {labelled.labeller.fingerprint})
     if len(origins) > 1:
@@ -169,7 +169,7 @@ def _exported(labelled: Labelled, medium: str, answers: Answers) -> MediumTracks
     return found
 
 
-def _of_frame(tracks: MediumTracks, frame: int, answers: Answers) -> list[Correction]:
+def _of_frame(tracks: MediumTracks, frame: int, answers: Annotations) -> list[Correction]:
     """The corrections of one frame; what it says of people who are not there goes to the faults."""
     said = answers.people[tracks.medium, frame]
     where = f"frame {frame} of medium {tracks.medium[:12]}"

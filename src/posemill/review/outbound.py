@@ -10,7 +10,7 @@ from typing import Literal
 from sqlalchemy import RowMapping
 
 from posemill.errors import InputError
-from posemill.formats.pictures import Picture, pictures
+from posemill.formats.frames import LabelledFrame, labelled_frames
 from posemill.review.labelled import Labelled
 from posemill.review.ranking import worst_frames
 
@@ -46,10 +46,10 @@ def export(
     Errors: InputError when nothing is left to export.
     """
     wanted, used = _frames(labelled, items, frames_each)
-    shown: list[Picture] = []
+    shown: list[LabelledFrame] = []
     for medium in sorted(wanted):
         tracks = labelled.tracks(medium)
-        shown += pictures(tracks, wanted[medium], origin=tracks.labeller)
+        shown += labelled_frames(tracks, wanted[medium], origin=tracks.labeller)
         _write_images(labelled.path(medium), [p for p in shown if p.medium == medium], folder / IMAGES)
     if not shown:
         what = "is there any more: `posemill review queue` finds new ones"
@@ -58,9 +58,9 @@ def export(
         raise InputError(f"none of {len(items)} review items {what}")
     file, points = folder / FILES[form], shown[0].skeleton
     if form == "coco":
-        from posemill.formats.coco import write_pictures
+        from posemill.formats.coco import write_frames
 
-        write_pictures(file, shown, f"{IMAGES}/")
+        write_frames(file, shown, f"{IMAGES}/")
     elif form == "cvat":
         from posemill.formats.cvat import write_cvat
 
@@ -86,7 +86,7 @@ def _frames(labelled: Labelled, items: Iterable[RowMapping], frames_each: int) -
     return {medium: frames for medium, frames in wanted.items() if frames}, used
 
 
-def _write_images(path: Path, shown: Sequence[Picture], folder: Path) -> None:
+def _write_images(path: Path, shown: Sequence[LabelledFrame], folder: Path) -> None:
     from posemill.video.decode import read_frames
     from posemill.video.draw import write_jpeg
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.pose.signals import Stretch, signals, stretches
+from posemill.pose.signals import FaultInterval, fault_intervals, signals
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.review.labelled import Labelled
 from posemill.store.reviews import ReviewItem
@@ -21,10 +21,10 @@ def rank(labelled: Labelled) -> list[ReviewItem]:
     every = -(-len(videos) // SAMPLED) or 1
     median = median_confidence(labelled.all(videos[::every]))
     items = [
-        item(tracks.medium, stretch)
+        item(tracks.medium, interval)
         for tracks in labelled.all(videos)
         for track in tracks.tracks
-        for stretch in stretches(track, median)
+        for interval in fault_intervals(track, median)
     ]
     return sorted(items, key=lambda i: (-i.priority, i.medium, i.person, i.start_s))
 
@@ -35,10 +35,10 @@ def median_confidence(media: Iterable[MediumTracks]) -> float | None:
     return float(np.median(np.concatenate(means))) if means else None
 
 
-def item(medium: str, stretch: Stretch) -> ReviewItem:
+def item(medium: str, interval: FaultInterval) -> ReviewItem:
     """Return an interval as it is queued, to the millisecond."""
-    start_s, end_s = round(stretch.start_s, 3), round(stretch.end_s, 3)
-    return ReviewItem(medium, stretch.person, start_s, end_s, ", ".join(stretch.reasons), round(stretch.priority, 2))
+    start_s, end_s = round(interval.start_s, 3), round(interval.end_s, 3)
+    return ReviewItem(medium, interval.person, start_s, end_s, ", ".join(interval.reasons), round(interval.priority, 2))
 
 
 def worst_frames(track: PoseTrack, start_s: float, end_s: float, count: int) -> list[int]:

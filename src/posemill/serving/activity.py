@@ -1,22 +1,24 @@
-"""The small service: ONNX Runtime and the feature pipeline, nothing of torch or OpenPifPaf. It can ship alone."""
+"""Small service: ONNX Runtime and the feature pipeline, nothing of torch or OpenPifPaf. It can ship alone."""
 
 from __future__ import annotations
 
 import bentoml
 
-from posemill.serving import gallery, judgements, live, page_routes, routes
-from posemill.serving.endpoints import ActivityEndpoints, house_rules
+from posemill.serving.app import create_app
+from posemill.serving.base_service import BaseActivityService
+from posemill.serving.middleware.install import install_middleware, mounted
+from posemill.serving.routers import feedback, gallery, live, operations, page, tracks, windows
 
+NAME = "posemill_activity"
 BODY_LIMIT = 32 * 2**20  # bytes; 500 windows of 48 poses of 17 keypoints are about 12 MiB of JSON
+ROUTERS = [parts.router for parts in (windows, tracks, live, feedback, gallery, page, operations)]
+FIRST = [windows.ROUTE, operations.STATIC]
 
 
-@bentoml.service(name="posemill_activity", threads=2, workers=1, traffic={"timeout": 60})
-@bentoml.asgi_app(
-    routes.app([*routes.routes(), *live.routes(), *judgements.routes(), *gallery.routes(), *page_routes.routes()]),
-    path="/",
-)
-class ActivityService(ActivityEndpoints):
+@bentoml.service(name=NAME, threads=2, workers=1, traffic={"timeout": 60})
+@bentoml.asgi_app(mounted(create_app(NAME, ROUTERS, FIRST)), path="/")
+class ActivityService(BaseActivityService):
     """Keypoints → activities."""
 
 
-house_rules(ActivityService, BODY_LIMIT)
+install_middleware(ActivityService, BODY_LIMIT)

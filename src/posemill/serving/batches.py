@@ -1,4 +1,4 @@
-"""Windows of requests that wait go through the model together. Nobody waits for company."""
+"""Micro-batching: windows of waiting requests share a model run. Requests are never delayed to form a batch."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from numpy.typing import NDArray
 from posemill.errors import Unavailable
 
 Array = NDArray[np.float32]
-TOGETHER = 32  # windows a run; larger requests go alone, since nothing is won any more
+BATCH = 32  # windows a run; larger requests go alone, since nothing is won any more
 WAITING = 20_000  # windows, about 140 MB; more are refused
 
 
-class Batches:
-    """Runs `predict` in threads, with what came in while they were busy as one array.
+class MicroBatcher:
+    """Runs `predict` in threads; requests that came in while they were busy are one batch.
 
-    BentoML's adaptive batching holds requests back for company and refuses them when it guesses that they would wait
-    too long; here a request that finds a free thread goes at once, and one that finds none goes with the next run.
+    BentoML's adaptive batching holds requests back to fill a batch and refuses them when it guesses that they would
+    wait too long; here a request that finds a free thread goes at once, and one that finds none goes with the next run.
     One event loop; not for use from other threads.
     """
 
-    def __init__(self, predict: Callable[[Array], Array], threads: int, together: int = TOGETHER) -> None:
-        self._predict, self._threads, self._together = predict, threads, together
+    def __init__(self, predict: Callable[[Array], Array], threads: int, batch_size: int = BATCH) -> None:
+        self._predict, self._threads, self._batch_size = predict, threads, batch_size
         self._pool = ThreadPoolExecutor(threads, "posemill-model")
         self._waiting: deque[tuple[Array, asyncio.Future[Array]]] = deque()
         self._busy = 0
-        self.runs = 0  # how often the model was run
+        self.runs = 0  # of the model
 
     @property
     def waiting(self) -> int:
-        """Windows that wait for a thread."""
+        """Number of windows that wait for a thread."""
         return sum(len(windows) for windows, _ in self._waiting)
 
     async def run(self, windows: Array) -> Array:
@@ -57,9 +57,9 @@ class Batches:
                 work.add_done_callback(partial(self._done, batch))
 
     def _take(self) -> list[tuple[Array, asyncio.Future[Array]]]:
-        """What goes next: at least one request, more as long as they fit; those nobody waits for are dropped."""
+        """Take the next batch: at least one request, more as long as they fit; cancelled ones are dropped."""
         batch: list[tuple[Array, asyncio.Future[Array]]] = []
-        room = self._together
+        room = self._batch_size
         while self._waiting and (not batch or len(self._waiting[0][0]) <= room):
             windows, future = self._waiting.popleft()
             if not future.cancelled():

@@ -1,4 +1,4 @@
-"""Videos that are worked on one after the other: a bounded queue, progress, cancelling; in the end all of it goes."""
+"""Job queue for videos: bounded, one at a time, with progress and cancelling; all files are deleted afterwards."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from posemill.errors import PosemillError, Unavailable
 
 PREFIX = "posemill-upload-"
+ANSWER, OVERLAY, SHEET = "answer.json", "overlay.mp4", "sheet.jpg"  # in the folder of a job that is done
 MOST_KEPT = 64  # finished jobs; the oldest goes when there are more
 POSING = 0.9  # share of the work; the rest is drawing
 
@@ -29,7 +29,7 @@ _log = logging.getLogger("posemill.serving")
 
 
 class State(StrEnum):
-    """Of a job. The first two are under way, the others are final."""
+    """State of a job. The first two are under way, the others are final."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -39,20 +39,20 @@ class State(StrEnum):
 
 
 class Full(Unavailable):
-    """No more jobs are taken now."""
+    """The queue is full: no more jobs are taken now."""
 
 
 class Cancelled(Exception):
-    """Ends the work of a job that nobody wants any more."""
+    """Raised within the work of a job that was cancelled."""
 
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One video. Whoever works on it says how far it is, and is ended there when the job was cancelled.
+    """Job of one video. The work reports its progress here, and is ended there when the job was cancelled.
 
     folder    its own, for the upload and what is made of it.
     frames    to be posed; known once the upload was probed.
-    kept      False: whoever sent it waits for the answer, and nothing is drawn.
+    kept      False: its client waits for the answer, and nothing is drawn.
     answered  set when the answer is there, or never will be.
     """
 
@@ -71,23 +71,23 @@ class Job:
 
     @property
     def progress(self) -> float:
-        """0..1 over posing and drawing."""
+        """Progress 0..1 over pose estimation and drawing."""
         if self.state is State.DONE:
             return 1.0
         return POSING * min(1.0, self.frames_done / max(1, self.frames)) + (1 - POSING) * min(1.0, self.drawn)
 
     def posed(self, frames: int) -> None:
-        """So many more frames are posed. Errors: Cancelled."""
+        """Count frames whose poses are estimated. Errors: Cancelled."""
         self.frames_done += frames
-        self.go_on()
+        self.require_wanted()
 
     def drew(self, share: float) -> None:
-        """So much of the pictures is drawn, 0..1. Errors: Cancelled."""
+        """Set the share of pictures that is drawn, 0..1. Errors: Cancelled."""
         self.drawn = share
-        self.go_on()
+        self.require_wanted()
 
-    def go_on(self) -> None:
-        """Errors: Cancelled where nobody wants the rest."""
+    def require_wanted(self) -> None:
+        """Raise Cancelled where the job was cancelled."""
         if self.unwanted.is_set():
             raise Cancelled
 
@@ -96,7 +96,7 @@ Work = Callable[[Job], None]
 
 
 class Jobs:
-    """The jobs of one service. One thread works on them, another removes what was kept long enough.
+    """Job queue of one service. One thread works on the jobs, another removes expired ones.
 
     most    jobs at once, from the beginning of the upload to the end of the work; one more is Full.
     keep_s  how long a job that ended can be asked for.
@@ -118,11 +118,11 @@ class Jobs:
 
     @property
     def under_way(self) -> int:
-        """Jobs whose upload is coming, that wait, or are worked on."""
+        """Number of jobs whose upload is coming, that wait, or are worked on."""
         return sum(job.ended_at is None for job in list(self._jobs.values()))
 
     def open(self) -> Job:
-        """A place among the jobs, with a folder for the upload. `start` or `forget` it. Errors: Full."""
+        """Reserve a job, with a folder for the upload. `start` or `forget` it. Errors: Full."""
         with self._change:
             if self.under_way >= self._most or self._closing:
                 raise Full(f"{self.under_way} videos are already being worked on or wait: try again later")
@@ -134,11 +134,11 @@ class Jobs:
         """Queue the job. `work` ends with an error, or has left what it made in the job's folder."""
         context = copy_context()  # whoever reads it, such as the log of predictions, finds who sent the video
         with self._change:
-            self._queue.append((job, partial(context.run, work)))
+            self._queue.append((job, lambda job: context.run(work, job)))
             self._change.notify_all()
 
     def get(self, number: str) -> Job | None:
-        """The job, unless there never was one or it is gone."""
+        """Return the job, unless there never was one or it is gone."""
         with self._change:
             return self._jobs.get(number)
 
@@ -231,7 +231,7 @@ class Jobs:
 
 
 def _own_folder() -> tuple[Path, BinaryIO]:
-    """A folder that only this user reads, held by a lock; what services that were killed have left is removed."""
+    """Make a folder that only this user reads, held by a lock; folders of killed services are removed."""
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(OSError), (left / "lock").open("rb") as held:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Frames of a live picture: everybody is found and followed, and the one who acts is judged."""
+"""Live frames: pose estimation, tracking, and prediction for the main subject."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any
 from posemill.errors import InputError
 from posemill.estimation.types import FramePoses
 from posemill.features.main_subject import main_subject
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import found_only
 from posemill.pose.track import MediumTracks
-from posemill.serving.live_windows import Due, Judge
-from posemill.serving.poser import Poser
+from posemill.serving.live_windows import LivePredictor, PredictionSchedule
+from posemill.serving.pose_estimator import PackagedPoseEstimator
 from posemill.video.sandboxed import read_picture_sandboxed
 
 MOST_FRAMES = 1024  # that are remembered, without their pictures
 PATIENCE_S = 10.0  # for unpacking a frame
 
 
-class FollowedFrames:
+class TrackedFrames:
     """See live.LiveFrames. Remembers the poses of the last few seconds, and follows people through them anew."""
 
-    def __init__(self, poser: Poser, judge: Judge) -> None:
-        self._poser, self._judge, self._due = poser, judge, Due(judge)
+    def __init__(self, pose_estimator: PackagedPoseEstimator, predictor: LivePredictor) -> None:
+        self._pose_estimator, self._predictor, self._due = pose_estimator, predictor, PredictionSchedule(predictor)
         self._seen: deque[FramePoses] = deque(maxlen=MOST_FRAMES)
         self._size = (0, 0)
         self._number = 0
@@ -39,17 +39,19 @@ class FollowedFrames:
             self._seen.clear()
             self._size = image.shape[0], image.shape[1]
         self._number += 1
-        self._seen.append(FramePoses(self._number, time_s, self._poser.poses(image)))
-        while self._seen[0].time_s < time_s - self._judge.longest_s - self._judge.stride_s:
+        self._seen.append(FramePoses(self._number, time_s, self._pose_estimator.poses(image)))
+        while self._seen[0].time_s < time_s - self._predictor.longest_s - self._predictor.stride_s:
             self._seen.popleft()
         began_s = self._seen[0].time_s
         if not self._due(time_s, began_s):
             return None
-        actor = main_subject(self._tracks(began_s))
-        return self._judge(None if actor is None else found_only(actor), time_s - began_s, 0.0) | {"time_s": time_s}
+        subject = main_subject(self._tracks(began_s))
+        return self._predictor(None if subject is None else found_only(subject), time_s - began_s, 0.0) | {
+            "time_s": time_s
+        }
 
     def _tracks(self, began_s: float) -> MediumTracks:
         """Everybody of the last seconds; times are from the first of them."""
         recent = [FramePoses(each.frame, each.time_s - began_s, each.poses) for each in self._seen]
         height, width = self._size
-        return self._poser.estimator.follow(recent, "live", (width, height))
+        return self._pose_estimator.estimator.follow(recent, "live", (width, height))

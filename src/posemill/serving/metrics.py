@@ -1,4 +1,4 @@
-"""What Prometheus reads at /metrics: how quickly, how much at once, which activities, how sure.
+"""Prometheus metrics: latency, windows a request, activities and their confidence.
 
 BentoML's own request metrics are off: they keep a series for every path that a stranger makes up, for ever, and a
 second server of the same BENTOML_HOME deletes their files. These count in memory, by known endpoint; a service has one
@@ -7,27 +7,19 @@ worker.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
-
-from posemill.serving.http import App, Message, Receive, Send
-from posemill.serving.routes import documented, here
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 WINDOWS = tuple(2.0**i for i in range(11))
-SURE = tuple(i / 10 for i in range(1, 11))
-TEXT = "text/plain; version=0.0.4; charset=utf-8"
+CONFIDENCE = tuple(i / 10 for i in range(1, 11))
 
 
-class Counts:
+class Histogram:
     """A histogram: how many values were at most each of `edges`, and their sum."""
 
     def __init__(self, edges: Sequence[float]) -> None:
@@ -57,8 +49,8 @@ class Metrics:
     def __init__(self, classes: Sequence[str]) -> None:
         self.classes, self.activities = tuple(classes), np.zeros(len(classes), np.int64)
         self.abstained = 0
-        self.sure, self.windows = Counts(SURE), Counts(WINDOWS)
-        self.requests: dict[tuple[str, int], Counts] = {}
+        self.confidence, self.windows = Histogram(CONFIDENCE), Histogram(WINDOWS)
+        self.requests: dict[tuple[str, int], Histogram] = {}
         self.gauges: dict[str, tuple[str, Callable[[], float]]] = {}
         self.working = 0
         self._lock = Lock()
@@ -69,13 +61,13 @@ class Metrics:
             self.windows.add(float(len(probabilities)))
             if len(probabilities):
                 self.activities += np.bincount(probabilities.argmax(1), minlength=len(self.classes))
-                self.sure.add(probabilities.max(1))
+                self.confidence.add(probabilities.max(1))
                 self.abstained += int(abstained.sum())
 
     def answered(self, endpoint: str, status: int, seconds: float) -> None:
         """One more answer of an endpoint."""
         with self._lock:
-            self.requests.setdefault((endpoint, status), Counts(SECONDS)).add(seconds)
+            self.requests.setdefault((endpoint, status), Histogram(SECONDS)).add(seconds)
 
     def gauge(self, name: str, says: str, now: Callable[[], float]) -> None:
         """Show a number that somebody else knows, such as the length of a queue."""
@@ -94,7 +86,7 @@ class Metrics:
             yield requests
             for name, says, counts in (
                 ("posemill_windows_per_request", "Windows that a request brought.", self.windows),
-                ("posemill_confidence", "Probability of the best activity of a window.", self.sure),
+                ("posemill_confidence", "Probability of the best activity of a window.", self.confidence),
             ):
                 yield HistogramMetricFamily(name, says, buckets=counts.buckets(), sum_value=counts.sum)
             predictions = CounterMetricFamily("posemill_predictions", "Windows by activity.", labels=["activity"])
@@ -113,50 +105,6 @@ class Metrics:
         from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
         registry = CollectorRegistry()
-        registry.register(self)  # type: ignore[arg-type]
+        registry.register(self)
         ProcessCollector(registry=registry)
         return generate_latest(registry)
-
-
-class Metered:
-    """ASGI middleware, outermost of ours: counts every answer by its endpoint; unknown paths are one endpoint."""
-
-    def __init__(self, app: App, endpoint: Callable[[MutableMapping[str, Any]], str]) -> None:
-        self.app, self.endpoint = app, endpoint
-
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """ASGI."""
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        metrics: Metrics = here().metrics
-        started, status = time.perf_counter(), 499  # the client went before an answer
-
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        metrics.working += 1
-        try:
-            await self.app(scope, receive, watched)
-        except Exception:
-            status = 500
-            raise
-        finally:
-            metrics.working -= 1
-            metrics.answered(self.endpoint(scope), status, time.perf_counter() - started)
-        return None
-
-
-def routes() -> list[BaseRoute]:
-    """/metrics."""
-    return [Route("/metrics", metrics, methods=["GET"])]
-
-
-@documented(answers="text/plain")
-async def metrics(request: Request) -> Response:
-    """Counts for Prometheus."""
-    from anyio.to_thread import run_sync
-
-    return Response(await run_sync(here().metrics.text), media_type=TEXT)

@@ -1,4 +1,4 @@
-"""The binary form of windows: a NumPy archive (.npz), read without trust and without pickles.
+"""Windows as a NumPy archive (.npz), for clients that have no safetensors: untrusted, read without pickles.
 
 JSON spells out every number; the same windows are a fifth of its bytes here and are read in a hundredth of its time.
 """
@@ -28,7 +28,7 @@ _WANTED = f"the body should be an archive of numpy.savez with one array `{NAME}`
 
 
 def read(body: bytes, limit: int = LIMIT) -> NDArray[np.float32]:
-    """The array `windows` of an archive, any shape, float32; NaN = not seen.
+    """Return the array `windows` of an archive, any shape, float32; NaN = not seen.
 
     limit  bytes that it may take unpacked; never more are unpacked, whatever the archive says of itself.
     Errors: InputError says what the archive lacks.
@@ -51,14 +51,14 @@ def read(body: bytes, limit: int = LIMIT) -> NDArray[np.float32]:
 
 
 def write(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """An archive as numpy.savez makes it. Text and dictionaries go in as `text` makes them."""
+    """Return an archive as numpy.savez makes it. Text and dictionaries go in as `text` makes them."""
     out = io.BytesIO()
     np.savez(out, allow_pickle=False, **arrays)
     return out.getvalue()
 
 
 def text(content: Any) -> NDArray[np.str_]:
-    """Anything that JSON can hold, as an array without dimensions; json.loads(str(array)) is the way back."""
+    """Return anything that JSON can hold as an array without dimensions; json.loads(str(array)) is the way back."""
     return np.array(json.dumps(content))
 
 

@@ -1,4 +1,4 @@
-"""The video that people look at: skeletons, numbers and what each does at that moment; and a sheet of pictures."""
+"""Overlay video (skeletons, numbers, activity at that moment) and contact sheet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from posemill.estimation.overlay import Drawn, Overlay
 from posemill.pose.track import MediumTracks
-from posemill.serving.schema import Person, Segment
+from posemill.serving.schemas.activity import Person, Segment
 from posemill.video.decode import Frame
 from posemill.video.draw import Image, contact_sheet, write_jpeg
 from posemill.video.encode import VideoWriter
@@ -46,7 +46,7 @@ def draw(
     sheet: Path,
     progress: Callable[[float], None],
 ) -> None:
-    """Write the overlay (H.264) and the sheet (JPEG) of a stranger's video, frame by frame.
+    """Write the overlay (H.264) and the sheet (JPEG) of an untrusted video, frame by frame.
 
     tracks    everybody in it; people are the same with what they do.
     stride    every so many frames were looked at; a skeleton stays for those between.
@@ -57,7 +57,7 @@ def draw(
     drawing = Overlay(_scaled(tracks, width, height), caption=captions(people))
     pictures = _Sheet(facts.frames)
     with VideoWriter(overlay, facts.fps, width, height) as writer:
-        for number, frame in enumerate(_apart_in_time(read_frames_sandboxed(video))):
+        for number, frame in enumerate(_distinct_times(read_frames_sandboxed(video))):
             small = cv2.resize(frame.image, (width, height), interpolation=cv2.INTER_AREA)
             shown, there = drawing.draw(
                 Frame(frame.index - frame.index % stride, frame.time_s, np.asarray(small, np.uint8))
@@ -70,7 +70,7 @@ def draw(
 
 
 def captions(people: Sequence[Person]) -> Callable[[Drawn], str]:
-    """What is written above somebody: the number, and the activity at that time with its probability."""
+    """Return captions: a person's number, and the activity at that time with its probability."""
     segments = {person.person: person.segments for person in people}
 
     def caption(drawn: Drawn) -> str:
@@ -85,7 +85,7 @@ def _at(segments: Sequence[Segment], time_s: float) -> Segment | None:
     return next((s for s in segments if s.start_s <= time_s < s.end_s), None)
 
 
-def _apart_in_time(frames: Iterator[Frame]) -> Iterator[Frame]:
+def _distinct_times(frames: Iterator[Frame]) -> Iterator[Frame]:
     last_s = float("-inf")
     for frame in frames:
         if frame.time_s - last_s >= CLOSEST_S:

@@ -1,4 +1,4 @@
-"""A bento served in a process of its own on loopback: started, waited for, always stopped."""
+"""Server process of a bento: started, waited for, always stopped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from posemill.errors import PosemillError, Unavailable
 from posemill.serving.client import Client
-from posemill.serving.leash import leashed
+from posemill.serving.kill_with_parent import with_parent
 
 START_S = 180.0
 STOP_S = 15.0
@@ -26,7 +26,7 @@ FAILED = "Application startup failed"  # how uvicorn says that a service's const
 
 
 def command(bento: str, port: int, host: str = "127.0.0.1") -> list[str]:
-    """The command line that serves a bento (a tag, or a folder)."""
+    """Return the command line that serves a bento (a tag, or a folder)."""
     return [sys.executable, "-m", "bentoml", "serve", bento, "--host", host, "--port", str(port)]
 
 
@@ -37,7 +37,7 @@ def serving(bento: str, env: Mapping[str, str], start_s: float = START_S) -> Ite
     env      of the server process, see packaging.bento.environment.
     start_s  how long it may take to be ready.
     Errors: PosemillError with the reason when the service refuses to start (a changed file, another labeller),
-    Unavailable with the server's last words when it does not come up. It is stopped in every case, also when this
+    Unavailable with the server's last lines when it does not come up. It is stopped in every case, also when this
     process is killed.
     """
     port = free_port()
@@ -45,7 +45,7 @@ def serving(bento: str, env: Mapping[str, str], start_s: float = START_S) -> Ite
         log = Path(folder) / "server.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                leashed(command(bento, port)),
+                with_parent(command(bento, port)),
                 env=dict(env),
                 cwd=folder,
                 stdin=subprocess.PIPE,
@@ -61,7 +61,7 @@ def serving(bento: str, env: Mapping[str, str], start_s: float = START_S) -> Ite
             stop(process)
 
 
-def attend(line: list[str], env: Mapping[str, str], url: str, say: Callable[[str], None]) -> None:
+def run_in_foreground(line: list[str], env: Mapping[str, str], url: str, say: Callable[[str], None]) -> None:
     """Serve until Ctrl-C, SIGTERM or the server's own end; what the server says goes to `say`, line by line.
 
     url  where it will be ready; how long that took is said too.
@@ -70,7 +70,7 @@ def attend(line: list[str], env: Mapping[str, str], url: str, say: Callable[[str
     """
     started, client, ready = time.monotonic(), Client(url), threading.Event()
     process = subprocess.Popen(
-        leashed(line),
+        with_parent(line),
         env=dict(env),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -107,7 +107,7 @@ def attend(line: list[str], env: Mapping[str, str], url: str, say: Callable[[str
 
 
 def free_port() -> int:
-    """A loopback port that nobody uses now."""
+    """Return a loopback port that is free now."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port: int = s.getsockname()[1]
@@ -115,7 +115,7 @@ def free_port() -> int:
 
 
 def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether a server could listen there now."""
+    """Return True if a server could listen there now."""
     with socket.socket() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -145,7 +145,7 @@ def _wait(client: Client, process: subprocess.Popen[bytes], log: Path, start_s: 
             raise PosemillError(f"the service does not start: {says}")
         if process.poll() is not None or time.monotonic() > until:
             how = "ended" if process.poll() is not None else f"was not ready after {start_s:.0f} s"
-            raise Unavailable(f"the service {how}; it said: {_last_words(log)}")
+            raise Unavailable(f"the service {how}; it said: {_last_lines(log)}")
         time.sleep(0.1)
 
 
@@ -154,11 +154,11 @@ def _interrupt(*_: object) -> None:
 
 
 def _refusal(text: str) -> str | None:
-    """The sentence of our own error with which a worker gave up, if it did."""
+    """Return the sentence of our own error with which a worker gave up, if it did."""
     found = re.findall(r"^posemill\.errors\.\w+: (.+)$", text, re.MULTILINE)
     return found[-1] if found and FAILED in text else None
 
 
-def _last_words(log: Path) -> str:
+def _last_lines(log: Path) -> str:
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
     return " / ".join(lines[-3:]) or "nothing"

@@ -1,4 +1,4 @@
-"""How much of videos one service takes on, and how long it keeps anything: from the environment, with defaults."""
+"""Limits of video analysis: lengths, jobs at once, retention. From the environment, with defaults."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from posemill.errors import InputError
+from posemill.serving.middleware.limits import env_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,12 @@ class VideoLimits:
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> VideoLimits:
         """InputError names the variable that is no number above 0."""
-        names = {field.name: f"POSEMILL_{field.name.upper()}" for field in fields(cls)}
-        return cls(**{field: _number(name, env[name]) for field, name in names.items() if env.get(name)})
-
-
-def _number(name: str, said: str) -> float:
-    try:
-        number = float(said)
-    except ValueError:
-        number = -1.0
-    if not 0 < number < 1e9:
-        raise InputError(f"{name} should be a number above 0, came as {said!r}")
-    return number
+        default = cls()
+        return cls(
+            **{
+                field.name: env_number(
+                    env, f"POSEMILL_{field.name.upper()}", getattr(default, field.name), positive=True
+                )
+                for field in fields(cls)
+            }
+        )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from posemill.evaluation.gates import GateOutcome
     from posemill.features.pipeline import FeaturePipeline
-    from posemill.models.predict import Features
+    from posemill.models.inference import Features
 
 
 class EvaluateResult(StageResult):
@@ -32,7 +32,7 @@ class EvaluateResult(StageResult):
     window_accuracy: float
     ece: float
     clips: int
-    clips_unanswered: int
+    clips_without_prediction: int
     gates_passed: bool
     report: str = "build/evaluate/report.html"
     gates: list[str]
@@ -65,18 +65,18 @@ def run(params: EvaluateParams, inputs: Workspace, outputs: Path) -> EvaluateRes
         raise CheckpointError(
             f"{folder}: trained on windows of {card.frames} poses, prepare makes {features.window.frames}; train again"
         )
-    unanswered = _unanswered(inputs, classes)
+    missing_predictions = _count_missing(inputs, classes)
     about = f"network {card.name}"
-    return judge(params, prepare, outputs, network, features, classes, about, unanswered, inputs, folder)
+    return judge(params, prepare, outputs, network, features, classes, about, missing_predictions, inputs, folder)
 
 
-def _unanswered(inputs: Workspace, classes: list[str]) -> int:
+def _count_missing(inputs: Workspace, classes: list[str]) -> int:
     import pandas as pd
 
-    from posemill.evaluation import missing_predictions
+    from posemill.evaluation.missing_predictions import count_missing_predictions
 
     clips = pd.read_parquet(inputs.output("ingest") / "clips.parquet")
-    return missing_predictions.count(clips, pd.read_parquet(inputs.output("prepare") / "index.parquet"), classes)
+    return count_missing_predictions(clips, pd.read_parquet(inputs.output("prepare") / "index.parquet"), classes)
 
 
 def judge(
@@ -87,7 +87,7 @@ def judge(
     features: FeaturePipeline,
     classes: list[str],
     about: str,
-    unanswered: int = 0,
+    missing_predictions: int = 0,
     inputs: Workspace | None = None,
     folder: Path | None = None,
 ) -> EvaluateResult:
@@ -98,48 +98,48 @@ def judge(
     """
     import pandas as pd
 
-    from posemill.evaluation import gates, report, tables
-    from posemill.evaluation.judge import HELD_OUT, VALIDATION
-    from posemill.evaluation.judge import judge as put_together
-    from posemill.evaluation.predict import predict_fn
+    from posemill.evaluation import evaluation_report, gates
+    from posemill.evaluation.artifacts import write_artifacts
+    from posemill.evaluation.evaluation_results import HELD_OUT, VALIDATION, evaluate
+    from posemill.evaluation.predict_fn import predict_fn
     from posemill.stages import robustness
 
     index = pd.read_parquet(prepare / "index.parquet")
     windows = _windows(prepare / "windows.npy", len(index))
 
-    def said(split: str) -> tuple[pd.DataFrame, NDArray[np.float32]]:
+    def predicted(split: str) -> tuple[pd.DataFrame, NDArray[np.float32]]:
         return _predict(network, features, windows, index[index["split"] == split], len(classes), params.batch_size)
 
     unseen = OutOfFoldPredictions.load(folder, len(windows)) if folder else None
-    validation = (index.iloc[unseen.rows], unseen.logits) if unseen else said("validation")
-    test = said("test")
-    judged = put_together(
+    validation = (index.iloc[unseen.rows], unseen.logits) if unseen else predicted("validation")
+    test = predicted("test")
+    results = evaluate(
         test[0],
         classes,
         validation,
         test[1],
         params.reliability_bins,
-        unanswered,
+        missing_predictions,
         params.target_selective_accuracy,
         HELD_OUT if unseen else VALIDATION,
     )
-    ask = predict_fn(network, features, judged.temperature, params.batch_size)
-    tried = robustness.run(params.robustness, inputs, judged, ask, features, windows)
-    figures = {**judged.figures(), **tried.figures()}
-    outcomes = gates.check(figures, params.gates)
-    tables.write(outputs, judged, outcomes, figures)
-    page = report.page(judged, outcomes, windows, features.skeleton, params.mistakes_shown, about, tried)
+    predict = predict_fn(network, features, results.temperature, params.batch_size)
+    robust = robustness.run(params.robustness, inputs, results, predict, features, windows)
+    metrics = {**results.metrics(), **robust.metrics()}
+    outcomes = gates.check(metrics, params.gates)
+    write_artifacts(outputs, results, outcomes, metrics)
+    page = evaluation_report.page(results, outcomes, windows, features.skeleton, params.mistakes_shown, about, robust)
     page.write(outputs / "report.html")
-    return _result(figures, outcomes)
+    return _result(metrics, outcomes)
 
 
 def _predict(
     network: Any, features: Features, windows: NDArray[np.float32], index: pd.DataFrame, classes: int, batch_size: int
 ) -> tuple[pd.DataFrame, NDArray[np.float32]]:
-    from posemill.models.predict import logits
+    from posemill.models.inference import predict_logits
 
-    said = logits(network, features, windows, index["window"].to_numpy(np.int64), batch_size)
-    return index, said if len(index) else np.zeros((0, classes), np.float32)
+    logits = predict_logits(network, features, windows, index["window"].to_numpy(np.int64), batch_size)
+    return index, logits if len(index) else np.zeros((0, classes), np.float32)
 
 
 def _windows(path: Path, rows: int) -> NDArray[np.float32]:
@@ -149,11 +149,11 @@ def _windows(path: Path, rows: int) -> NDArray[np.float32]:
     return windows
 
 
-def _result(figures: dict[str, Any], outcomes: list[GateOutcome]) -> EvaluateResult:
+def _result(metrics: dict[str, Any], outcomes: list[GateOutcome]) -> EvaluateResult:
     return EvaluateResult(
-        **{key: round(figures[key], 4) for key in ("accuracy", "macro_f1", "window_accuracy", "ece")},
-        clips=figures["clips"],
-        clips_unanswered=figures["clips_unanswered"],
+        **{key: round(metrics[key], 4) for key in ("accuracy", "macro_f1", "window_accuracy", "ece")},
+        clips=metrics["clips"],
+        clips_without_prediction=metrics["clips_without_prediction"],
         gates_passed=all(o.passed for o in outcomes),
         gates=[o.says for o in outcomes],
     )

@@ -99,7 +99,7 @@ def _accuracy(evaluate: dict[str, Any]) -> str:
         return ""
     return (
         f"{evaluate['accuracy']:.1%} of {evaluate['clips']} clips, macro-F1 {evaluate['macro_f1']:.3f}; "
-        f"{evaluate['clips_unanswered']} more had nobody usable in them"
+        f"{evaluate['clips_without_prediction']} more had nobody usable in them"
     )
 
 

@@ -12,7 +12,7 @@ from posemill.errors import InputError
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
-    from posemill.serving.schema import VideoAnswer
+    from posemill.serving.schemas.activity import VideoAnswer
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> PackageResul
     require_passed(outcomes)
     parity = _assemble(params, inputs, outputs, everything)
     network = inputs.root / everything.evaluate.network
-    facts = card.Facts.gather(inputs.root / "build", outputs, metrics, [o.says for o in outcomes], network)
+    facts = card.CardFacts.gather(inputs.root / "build", outputs, metrics, [o.says for o in outcomes], network)
     (outputs / "card.md").write_text(card.markdown(facts))
     settings = Settings.from_env()
     tags = bento.build(outputs, inputs.root, settings.home)
@@ -74,6 +74,7 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> PackageResul
 
 def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, everything: Params) -> float:
     from posemill import models
+    from posemill.features.calibration_file import rejection_threshold
     from posemill.features.pipeline import FeaturePipeline
     from posemill.monitoring.reference import FILE as REFERENCE
     from posemill.monitoring.reference import write_reference
@@ -109,7 +110,7 @@ def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, everythin
         temperature,
         _labeller(inputs, everything),
         {**origin, "code": commit(inputs.root)},
-        _json(inputs.output("evaluate") / "metrics.json", "evaluate").get("rejection_threshold"),
+        rejection_threshold(_json(inputs.output("evaluate") / "metrics.json", "evaluate")),
     )
 
 

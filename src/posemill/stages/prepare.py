@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError, QualityError
-from posemill.features.main_subject import main_subject
+from posemill.features.clip_windows import clip_windows
 from posemill.features.pipeline import FeaturePipeline
 from posemill.features.split_leaks import ClipPoses, leaks
 from posemill.features.splits import ClipMeta, group_subjects, split_subjects
@@ -56,7 +56,7 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
     Errors: InputError when no clip gives a window, or none of an activity or split; QualityError when the suite says
     so, or the same medium or the same keypoints are on both sides of a split.
     """
-    from posemill.quality.run import check_windows
+    from posemill.quality.suite_runner import check_windows
     from posemill.store.shards import layouts
 
     validated = inputs.output("validate")
@@ -188,18 +188,17 @@ def _cut_clip(
     shown: dict[int, NDArray[np.float32]],
 ) -> str | None:
     """Append one clip's windows and their rows; returns the reason where there are none."""
-    actor = main_subject(tracks, clip["start_s"], clip["end_s"])
-    if actor is None:
+    cut = clip_windows(pipeline, tracks, clip["start_s"], clip["end_s"])
+    if cut is None:
         return NOBODY
-    end_s = min(float(np.nan_to_num(clip["end_s"], nan=np.inf)), max(tracks.duration_s, clip["start_s"]))
-    windows, starts = pipeline.windows(actor, clip["start_s"], end_s)
-    if not len(windows):
+    if not len(cut.windows):
         return HARDLY_SEEN
-    file.write(windows.tobytes())
-    shown[int(clip["clip"])] = actor.to(pipeline.skeleton).xy
+    file.write(cut.windows.tobytes())
+    shown[int(clip["clip"])] = cut.subject.to(pipeline.skeleton).xy
     same = {k: clip[k] for k in ("clip", "medium", *PER_WINDOW)}
     first = len(rows)
-    rows += [{"window": first + i, **same, "person": actor.person, "start_s": float(s)} for i, s in enumerate(starts)]
+    starts = enumerate(cut.spans[:, 0])
+    rows += [{"window": first + i, **same, "person": cut.subject.person, "start_s": float(s)} for i, s in starts]
     return None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.features.main_subject import main_subject
+from posemill.features.clip_windows import clip_windows
 from posemill.features.pipeline import FeaturePipeline
 from posemill.features.verdict import grouped_probabilities
 from posemill.pose.track import MediumTracks
@@ -66,11 +66,8 @@ def verdicts(
 
 def windows_of(features: FeaturePipeline, tracks: MediumTracks, clip: HeldOutClip) -> NDArray[np.float32]:
     """(N, T, K, C) windows of the clip's acting person, as prepare cuts them; N is 0 where there is nobody."""
-    actor = main_subject(tracks, clip.start_s, clip.end_s)
-    if actor is None:
-        return np.zeros((0, *features.shape), np.float32)
-    end_s = min(float(np.nan_to_num(clip.end_s, nan=np.inf)), max(tracks.duration_s, clip.start_s))
-    return features.windows(actor, clip.start_s, end_s)[0]
+    cut = clip_windows(features, tracks, clip.start_s, clip.end_s)
+    return np.zeros((0, *features.shape), np.float32) if cut is None else cut.windows
 
 
 @dataclass(slots=True)

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from posemill.errors import InputError
 from posemill.evaluation import events
-from posemill.evaluation.predict import PredictFn
+from posemill.evaluation.predict_fn import PredictFn
 from posemill.evaluation.robustness.consistency import Consistency, consistency
 from posemill.evaluation.robustness.frame_rates import Change, at_rate, without_frames
-from posemill.evaluation.robustness.outcome import NATIVE, RobustnessResults
 from posemill.evaluation.robustness.perturbations import perturbation_accuracy
+from posemill.evaluation.robustness.results import NATIVE, RobustnessResults
 from posemill.features.main_subject import main_subject
 from posemill.features.pipeline import FeaturePipeline
 from posemill.params.evaluate import RobustnessParams
@@ -23,13 +23,13 @@ from posemill.stages.rewindow import tracks_in, tracks_of, verdicts
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
-    from posemill.evaluation.judge import Judgement
+    from posemill.evaluation.evaluation_results import EvaluationResults
 
 
 def run(
     params: RobustnessParams,
     inputs: Workspace | None,
-    judged: Judgement,
+    results: EvaluationResults,
     ask: PredictFn,
     features: FeaturePipeline,
     windows: NDArray[np.float32],
@@ -37,11 +37,11 @@ def run(
     """Put test clips through everything that can be tried here.
 
     inputs   None, or a workspace without tracks: only noise is tried, which needs the windows alone.
-    windows  (N, T, K, 3) of prepare; judged.windows.index says which are of the test split.
+    windows  (N, T, K, 3) of prepare; results.windows.index says which are of the test split.
     """
-    actual = dict(zip(judged.clips.index["clip"].tolist(), judged.clips.actual.tolist(), strict=True))
+    actual = dict(zip(results.clips.index["clip"].tolist(), results.clips.actual.tolist(), strict=True))
     chosen = _spread(sorted(actual), params.clips)
-    index = judged.windows.index[judged.windows.index["clip"].isin(chosen)]
+    index = results.windows.index[results.windows.index["clip"].isin(chosen)]
     budget = {"jitter": params.jitter, "dropout": params.dropout, "swaps": params.swaps}
     rows, clip = index["window"].to_numpy(np.int64), index["clip"].to_numpy(np.int64)
     perturbed = perturbation_accuracy(ask, windows, rows, clip, actual, features.skeleton, budget)
@@ -51,8 +51,8 @@ def run(
     clips = [c for c in held_out_clips(inputs) if c.clip in wanted]
     native, rates = _rates(params, inputs, ask, features, clips, actual)
     backend = _backend(params, inputs, ask, features, clips, native, actual)
-    streams = _streams(inputs, ask, features, clips, judged)
-    return RobustnessResults(budget, perturbed, rates, backend, events.figures(streams))
+    streams = _streams(inputs, ask, features, clips, results)
+    return RobustnessResults(budget, perturbed, rates, backend, events.stream_metrics(streams))
 
 
 def _spread(clips: list[int], count: int) -> list[int]:
@@ -104,10 +104,10 @@ def _backend(
 
 
 def _streams(
-    inputs: Workspace, ask: PredictFn, features: FeaturePipeline, clips: list[HeldOutClip], judged: Judgement
+    inputs: Workspace, ask: PredictFn, features: FeaturePipeline, clips: list[HeldOutClip], results: EvaluationResults
 ) -> list[events.Stream]:
     """Test media with several known stretches, watched from end to end."""
-    from posemill.serving.timeline import segments
+    from posemill.prediction.timeline import segments
 
     count = Counter(clip.medium for clip in clips)
     several = [clip for clip in clips if count[clip.medium] > 1]
@@ -116,15 +116,14 @@ def _streams(
         actor = main_subject(tracks)
         if actor is None:
             continue
-        windows, _ = features.windows(actor, 0.0, tracks.duration_s)
-        spans = features.spans(actor, 0.0, tracks.duration_s)
-        said = ask(windows) if len(windows) else np.zeros((0, len(judged.classes)), np.float32)
-        known = [_stretch(c, tracks.duration_s) for c in several if c.medium == tracks.medium]
-        found = [events.Stretch(s.start_s, s.end_s, s.activity) for s in segments(spans, said, judged.classes)]
-        told = events.alerts(spans, said, judged.classes, judged.threshold)
-        streams.append(events.Stream(tracks.duration_s, known, found, told))
+        windows, spans = features.windows(actor, 0.0, tracks.duration_s)
+        said = ask(windows) if len(windows) else np.zeros((0, len(results.classes)), np.float32)
+        known = [_interval(c, tracks.duration_s) for c in several if c.medium == tracks.medium]
+        found = [events.Interval(s.start_s, s.end_s, s.activity) for s in segments(spans, said, results.classes)]
+        alerts = events.raise_alerts(spans, said, results.classes, results.rejection_threshold)
+        streams.append(events.Stream(tracks.duration_s, known, found, alerts))
     return streams
 
 
-def _stretch(clip: HeldOutClip, duration_s: float) -> events.Stretch:
-    return events.Stretch(clip.start_s, float(np.nan_to_num(clip.end_s, nan=duration_s)), clip.activity)
+def _interval(clip: HeldOutClip, duration_s: float) -> events.Interval:
+    return events.Interval(clip.start_s, float(np.nan_to_num(clip.end_s, nan=duration_s)), clip.activity)

@@ -13,7 +13,7 @@ from posemill.stages.workspace import Workspace
 if TYPE_CHECKING:
     import pandas as pd
 
-    from posemill.quality import dataset
+    from posemill.quality.validation import ValidationResults
 
 
 class ValidateResult(StageResult):
@@ -32,14 +32,14 @@ class ValidateResult(StageResult):
 
 def to_quarantine(rejected: pd.DataFrame) -> None:
     """Bring the quarantine table of the database that the settings name in line with `rejected`."""
-    from posemill.quality import quarantine
+    from posemill.quality.quarantine_update import update_quarantine
     from posemill.settings import Settings
     from posemill.store.postgres import open_engine
 
     engine = open_engine(Settings.from_env())
     try:
         with engine.begin() as connection:
-            quarantine.update(connection, rejected)
+            update_quarantine(connection, rejected)
     finally:
         engine.dispose()
 
@@ -59,35 +59,36 @@ def run(
     """
     import pandas as pd
 
-    from posemill.quality import dataset, exploration
-    from posemill.quality.run import require
+    from posemill.quality import exploration
+    from posemill.quality.suite_runner import require
+    from posemill.quality.validation import ValidationTables, validate
     from posemill.store.shards import read_shards
 
     ingest, label = inputs.output("ingest"), inputs.output("label")
-    tables = dataset.Tables(
+    tables = ValidationTables(
         media=pd.read_parquet(ingest / "media.parquet"),
         clips=pd.read_parquet(ingest / "clips.parquet"),
         labelled=pd.read_parquet(label / "media.parquet"),
     )
-    verdict = dataset.validate(tables, read_shards(label), params, inputs.expectations, outputs / "docs")
-    verdict.accepted.to_parquet(outputs / "clips.parquet", index=False)
-    verdict.rejected.to_parquet(outputs / "rejected.parquet", index=False)
-    (outputs / "quality.json").write_text(verdict.report.model_dump_json(indent=2) + "\n")
-    exploration.page(verdict.exploration).write(outputs / "exploration.html")
-    record(verdict.rejected)
-    require(verdict.report)
-    return _result(verdict)
+    results = validate(tables, read_shards(label), params, inputs.expectations, outputs / "docs")
+    results.accepted.to_parquet(outputs / "clips.parquet", index=False)
+    results.rejected.to_parquet(outputs / "rejected.parquet", index=False)
+    (outputs / "quality.json").write_text(results.report.model_dump_json(indent=2) + "\n")
+    exploration.page(results.exploration).write(outputs / "exploration.html")
+    record(results.rejected)
+    require(results.report)
+    return _result(results)
 
 
-def _result(verdict: dataset.Verdict) -> ValidateResult:
-    clips, tracks = verdict.report.suites
-    reasons = verdict.rejected["reason"].value_counts().head(20)
+def _result(results: ValidationResults) -> ValidateResult:
+    clips, tracks = results.report.suites
+    reasons = results.rejected["reason"].value_counts().head(20)
     return ValidateResult(
         clips=clips.rows - clips.rejected,
         clips_rejected=clips.rejected,
         tracks=tracks.rows - tracks.rejected,
         tracks_rejected=tracks.rejected,
-        activities=int(verdict.accepted["activity"].nunique()),
-        expectations=verdict.report.expectations,
+        activities=int(results.accepted["activity"].nunique()),
+        expectations=results.report.expectations,
         reasons={str(k): int(v) for k, v in reasons.items()},
     )

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from posemill.errors import InputError
-from posemill.pose.interpolate import found_only
+from posemill.pose.gaps import found_only
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks
 from posemill.store.files import replace_file
@@ -43,7 +43,7 @@ class ShardEntry:
 @dataclass(slots=True)
 class _Buffer:
     skeleton: Skeleton
-    deep: bool = False
+    is_3d: bool = False
     number: int = 0
     rows: int = 0
     tables: list[pa.Table] = field(default_factory=list)
@@ -51,7 +51,7 @@ class _Buffer:
 
     @property
     def name(self) -> str:
-        return f"tracks-{self.skeleton.name}{DEEP if self.deep else ''}-{self.number}.parquet"
+        return f"tracks-{self.skeleton.name}{DEEP if self.is_3d else ''}-{self.number}.parquet"
 
     def add(self, tracks: MediumTracks) -> ShardEntry:
         if tracks.medium in self.media:
@@ -66,7 +66,7 @@ class _Buffer:
 
     def flush(self, folder: Path) -> None:
         if self.media:
-            replace_file(folder / self.name, to_bytes(self.tables, self.skeleton, self.media, self.deep))
+            replace_file(folder / self.name, to_bytes(self.tables, self.skeleton, self.media, self.is_3d))
             self.number, self.rows, self.tables, self.media = self.number + 1, 0, [], {}
 
 
@@ -82,7 +82,7 @@ def write_shards(folder: Path, media: Iterable[MediumTracks], shard_rows: int = 
     buffers: dict[tuple[str, bool], _Buffer] = {}
     entries = []
     for tracks in media:
-        buffer = buffers.setdefault((tracks.skeleton.name, tracks.deep), _Buffer(tracks.skeleton, tracks.deep))
+        buffer = buffers.setdefault((tracks.skeleton.name, tracks.is_3d), _Buffer(tracks.skeleton, tracks.is_3d))
         if buffer.skeleton != tracks.skeleton:
             raise InputError(
                 f"medium {tracks.medium[:12]}: two different skeletons are called {tracks.skeleton.name}; import one "

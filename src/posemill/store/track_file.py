@@ -28,9 +28,9 @@ _KEY = b"posemill"
 _ABOUT = ("labeller", "width_px", "height_px", "frames", "duration_s")
 
 
-def schema_of(skeleton: Skeleton, deep: bool = False) -> pa.Schema:
+def schema_of(skeleton: Skeleton, is_3d: bool = False) -> pa.Schema:
     """Return the columns of a track file: xy is x then y, keypoint by keypoint; z only where tracks have it."""
-    z = [("z", pa.list_(pa.float32(), len(skeleton)))] if deep else []
+    z = [("z", pa.list_(pa.float32(), len(skeleton)))] if is_3d else []
     return pa.schema(
         [
             ("medium", pa.string()),
@@ -58,7 +58,7 @@ def to_table(tracks: MediumTracks) -> pa.Table:
     def column(name: str, dtype: Any) -> NDArray[Any]:
         return np.concatenate([np.empty(0, dtype), *(getattr(t, name).reshape(-1) for t in rows)])
 
-    z = [pa.FixedSizeListArray.from_arrays(pa.array(column("z", np.float32)), k)] if tracks.deep else []
+    z = [pa.FixedSizeListArray.from_arrays(pa.array(column("z", np.float32)), k)] if tracks.is_3d else []
     person = np.repeat(np.array([t.person for t in rows], np.int32), [len(t) for t in rows])
     return pa.Table.from_arrays(
         [
@@ -71,16 +71,16 @@ def to_table(tracks: MediumTracks) -> pa.Table:
             pa.array(column("state", np.uint8)),
             *z,
         ],
-        schema=schema_of(tracks.skeleton, tracks.deep),
+        schema=schema_of(tracks.skeleton, tracks.is_3d),
     )
 
 
 def to_bytes(
-    tables: Sequence[pa.Table], skeleton: Skeleton, media: Mapping[str, Mapping[str, Any]], deep: bool = False
+    tables: Sequence[pa.Table], skeleton: Skeleton, media: Mapping[str, Mapping[str, Any]], is_3d: bool = False
 ) -> bytes:
     """A whole track file, with z or without. Equal tracks are equal bytes (with one version of pyarrow)."""
     described = json.dumps({"skeleton": definition(skeleton), "media": media}, sort_keys=True)
-    empty = schema_of(skeleton, deep).empty_table()
+    empty = schema_of(skeleton, is_3d).empty_table()
     table = pa.concat_tables([empty, *tables]).replace_schema_metadata({_KEY: described})
     sink = io.BytesIO()
     pq.write_table(
@@ -91,7 +91,7 @@ def to_bytes(
 
 def medium_bytes(tracks: MediumTracks) -> bytes:
     """The track file of one medium."""
-    return to_bytes([to_table(tracks)], tracks.skeleton, {tracks.medium: metadata_of(tracks)}, tracks.deep)
+    return to_bytes([to_table(tracks)], tracks.skeleton, {tracks.medium: metadata_of(tracks)}, tracks.is_3d)
 
 
 def write_medium(path: Path, tracks: MediumTracks) -> None:

@@ -1,4 +1,4 @@
-"""Windows for training: memory-mapped, gathered a batch at a time, augmented a batch at a time."""
+"""Data module: windows memory-mapped, gathered and augmented a batch at a time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHUNK = 4096
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowIndex:
-    """What is known about every window, row by row: target (N,) class number, clip (N,) number, split (N,) name."""
+    """Index of the windows, row by row: target (N,) class number, clip (N,) number, split (N,) name."""
 
     target: NDArray[np.int64]
     clip: NDArray[np.int64]
@@ -123,8 +123,8 @@ class WindowData(pl.LightningDataModule):
         return self.augmentation(batch[0], self.generator), *batch[1:]
 
 
-def transformed(windows: NDArray[np.float32], pipeline: FeaturePipeline, path: Path) -> NDArray[np.float32]:
-    """Network input for all windows, written once to `path` and memory-mapped."""
+def transform_windows(windows: NDArray[np.float32], pipeline: FeaturePipeline, path: Path) -> NDArray[np.float32]:
+    """Transform all windows to network input, written once to `path` and memory-mapped."""
     path.parent.mkdir(parents=True, exist_ok=True)
     out = np.lib.format.open_memmap(path, "w+", np.float32, (*windows.shape[:3], 3))
     for i in range(0, len(windows), CHUNK):
@@ -134,7 +134,7 @@ def transformed(windows: NDArray[np.float32], pipeline: FeaturePipeline, path: P
 
 
 def check_index(index: WindowIndex, classes: list[str]) -> None:
-    """InputError, in one sentence that says what to do, for data that cannot train a model."""
+    """Raise InputError, in one sentence that says what to do, for data that cannot train a model."""
     if len(classes) < 2:
         raise InputError(f"training needs at least 2 activities, came {classes}: add clips of another activity")
     for split in ("train", "validation"):

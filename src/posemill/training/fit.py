@@ -1,4 +1,4 @@
-"""One training from windows to the best network, repeatable under a seed and resumable after a kill."""
+"""Training from windows to the best network, repeatable under a seed and resumable after a kill."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from posemill.features.labeller_noise import FittedNoise
 from posemill.features.pipeline import FeaturePipeline
 from posemill.models import NetworkCard
 from posemill.models.out_of_fold import OutOfFoldPredictions
-from posemill.models.pretrained import start_from
+from posemill.models.pretrained import load_pretrained
 from posemill.params.train import TrainParams
 from posemill.pose.definition import fingerprint
 from posemill.training import sanity
-from posemill.training.datamodule import WindowData, WindowIndex, check_index, transformed
+from posemill.training.datamodule import WindowData, WindowIndex, check_index, transform_windows
 from posemill.training.module import ActivityModule, validation_score
 from posemill.training.solve import solve
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitResult:
-    """The network with the best validation score, in eval mode, and how it came about.
+    """Outcome of a training: the network with the best validation score, in eval mode, and its history.
 
     history  one row an epoch: epoch, train.loss, validation.accuracy, validation.loss.
     resumed_from_epoch  0 unless a killed training was continued.
@@ -71,14 +71,14 @@ class _History(Callback):
         self.rows = list(state_dict["rows"])
 
 
-class _Watch(Callback):
-    """Tells somebody else of every epoch, once."""
+class _OnEpoch(Callback):
+    """Calls `on_epoch` once an epoch."""
 
-    def __init__(self, watch: Callable[[int, float], None]) -> None:
-        self.watch = watch
+    def __init__(self, on_epoch: Callable[[int, float], None]) -> None:
+        self.on_epoch = on_epoch
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.watch(trainer.current_epoch, float(trainer.callback_metrics["validation.score"]))
+        self.on_epoch(trainer.current_epoch, float(trainer.callback_metrics["validation.score"]))
 
 
 def fit(
@@ -90,7 +90,7 @@ def fit(
     scratch: Path,
     live: Path | None = None,
     progress: bool = False,
-    watch: Callable[[int, float], None] | None = None,
+    on_epoch: Callable[[int, float], None] | None = None,
     pretrained: Path | None = None,
     noise: FittedNoise | None = None,
 ) -> FitResult:
@@ -100,8 +100,8 @@ def fit(
              N rows.
     scratch  folder of checkpoints: a training that was killed continues from its last.ckpt. Emptied at the end.
     live     folder for DVCLive's figures; None = none.
-    watch    told epoch and validation score after every epoch; what it raises ends the training.
-    noise    how the labeller errs, for params.augment.noise: fitted.
+    on_epoch  called with epoch and validation score after every epoch; what it raises ends the training.
+    noise    error model of the labeller, for params.augment.noise: fitted.
     pretrained  weights to begin with, a safetensors file or its folder; see posemill.models.pretrained.
     Errors: InputError for data that cannot train a model, a failed sanity check or a loss that is not a number.
     """
@@ -110,12 +110,12 @@ def fit(
     torch.manual_seed(params.seed)
     network = _fresh(params, pipeline, len(classes))
     data = WindowData(
-        transformed(windows, pipeline, scratch / "windows.npy"),
+        transform_windows(windows, pipeline, scratch / "windows.npy"),
         index,
         Augmentation(pipeline, params.augment, noise),
         params,
     )
-    checked = sanity.check(
+    sanity_figures = sanity.check_training(
         network, *data.dataset[index.rows("train")[:: max(len(index.rows("train")) // 512, 1)]][:2], len(classes)
     )
     card = NetworkCard(
@@ -127,7 +127,7 @@ def fit(
         fingerprint(pipeline.skeleton),
     )
     if pretrained:
-        start_from(network, pretrained, card, params.pretrained_parts)
+        load_pretrained(network, pretrained, card, params.pretrained_parts)
     module = ActivityModule(network, params, params.epochs * data.steps_per_epoch())
     history = _History()
     last = scratch / "last.ckpt"
@@ -136,13 +136,13 @@ def fit(
     started = time.monotonic()
     if hasattr(network, "solve"):  # the baseline: no epochs
         history.rows = solve(module, data, _logger(live, resume=False))
-        if watch:
-            watch(0, validation_score(history.rows[0]))
+        if on_epoch:
+            on_epoch(0, validation_score(history.rows[0]))
     else:
         _train(
             module,
             data,
-            [_best(scratch), history, *_stopping(params), _last(scratch), *([_Watch(watch)] if watch else [])],
+            [_best(scratch), history, *_stopping(params), _last(scratch), *([_OnEpoch(on_epoch)] if on_epoch else [])],
             last if resumed else None,
             live,
             progress,
@@ -153,23 +153,23 @@ def fit(
         network.load_state_dict(_weights_of(scratch / "best.ckpt"))
     seconds = time.monotonic() - started
     chosen = max(history.rows, key=validation_score)
-    seen = (len(history.rows) - resumed) * data.steps_per_epoch() * data.batch
+    trained_windows = (len(history.rows) - resumed) * data.steps_per_epoch() * data.batch
     shutil.rmtree(scratch)
     return FitResult(
         network.eval(),
         card,
         history.rows,
-        checked,
+        sanity_figures,
         int(chosen["epoch"]),
         chosen["validation.accuracy"],
         seconds,
-        seen / max(seconds, 1e-9),
+        trained_windows / max(seconds, 1e-9),
         resumed,
     )
 
 
 def hyper_of(params: TrainParams, pipeline: FeaturePipeline) -> dict[str, Any]:
-    """The network's hyper-parameters; it reads z where windows have it, unless somebody said otherwise."""
+    """Return the network's hyper-parameters; it reads z where windows have it, unless somebody said otherwise."""
     return ({"coordinates": 3} if pipeline.coordinates == 3 else {}) | params.own_hyper
 
 

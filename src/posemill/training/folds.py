@@ -1,7 +1,7 @@
-"""Several trainings, each without another part of the clips: together a network, and every clip judged unseen.
+"""Cross-validation training: an ensemble of folds, with an out-of-fold prediction of every clip.
 
 Where subjects are few, one validation split is too small to choose by and is missed in training. Of n folds every
-network trains on n - 1 parts and is judged on the other; their mean has learnt from all.
+network trains on n - 1 parts and is validated on the other; their ensemble has learnt from all.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from posemill import models
 from posemill.errors import InputError
 from posemill.features.pipeline import FeaturePipeline
 from posemill.features.verdict import grouped_probabilities
-from posemill.models.ensemble import fuse
+from posemill.models.ensemble import make_ensemble
+from posemill.models.inference import predict_logits
 from posemill.models.out_of_fold import OutOfFoldPredictions
-from posemill.models.predict import logits
 from posemill.params.train import TrainParams
 from posemill.pose.skeleton import Skeleton
 from posemill.store.files import replace_file
@@ -46,11 +46,11 @@ def fit_folds(
     live: Path | None = None,
     **options: Any,
 ) -> FitResult:
-    """`params.folds` networks as one, as fit has it; what is not `test` is assign_folds anew.
+    """Train `params.folds` networks as one ensemble, as `fit` does; what is not `test` is assigned to folds anew.
 
-    group  (N,) who must stay on one side with whom: a subject, or subjects that share a video.
+    group  (N,) group of every window that must stay in one fold: a subject, or subjects that share a video.
     live   for the figures of the first fold.
-    The result's held_out has what is said of every window by the network that did not see it, its accuracy is over all
+    The result's held_out has the out-of-fold prediction of every window, its accuracy is over all
     clips; history has the rows of all folds. A fold that is done is not done again after a kill.
     Errors: InputError as fit, and for more folds than there are subjects.
     """
@@ -72,14 +72,14 @@ def fit_folds(
                 **options,
             )
             rows = np.flatnonzero(fold == number)
-            _keep(
+            _save_fold(
                 folder,
                 number,
                 result,
-                OutOfFoldPredictions(rows, logits(result.network, pipeline, windows, rows, BATCH)),
+                OutOfFoldPredictions(rows, predict_logits(result.network, pipeline, windows, rows, BATCH)),
             )
-        done.append(_kept(folder, pipeline.skeleton))
-    network, card = fuse([(d.network, d.card) for d in done], pipeline.skeleton)
+        done.append(_load_fold(folder, pipeline.skeleton))
+    network, card = make_ensemble([(d.network, d.card) for d in done], pipeline.skeleton)
     held_out = OutOfFoldPredictions.joined([d.held_out for d in done if d.held_out is not None])
     shutil.rmtree(scratch)
     seconds = sum(d.seconds for d in done)
@@ -89,7 +89,7 @@ def fit_folds(
         [row for d in done for row in d.history],
         done[0].sanity,
         max(d.best_epoch for d in done),
-        accuracy(held_out, index),
+        held_out_accuracy(held_out, index),
         seconds,
         sum(d.windows_per_s * d.seconds for d in done) / max(seconds, 1e-9),
         done[-1].resumed_from_epoch,
@@ -98,7 +98,7 @@ def fit_folds(
 
 
 def assign_folds(index: WindowIndex, group: NDArray[np.str_], folds: int, seed: int) -> NDArray[np.int64]:
-    """(N,) the fold of every window, -1 for those of the test split; activities are spread, groups stay together."""
+    """Assign folds (N,), -1 for windows of the test split: stratified by activity, groups stay together."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     used = np.flatnonzero(index.split != "test")
@@ -117,15 +117,15 @@ def assign_folds(index: WindowIndex, group: NDArray[np.str_], folds: int, seed: 
     return np.array([-1 if s == "test" else of_clip[int(c)] for s, c in zip(index.split, index.clip, strict=True)])
 
 
-def accuracy(held_out: OutOfFoldPredictions, index: WindowIndex) -> float:
-    """Share of clips that are right by the networks that did not see them."""
+def held_out_accuracy(held_out: OutOfFoldPredictions, index: WindowIndex) -> float:
+    """Return the accuracy of clips by their out-of-fold predictions."""
     clip, target = index.clip[held_out.rows], index.target[held_out.rows]
     probabilities = torch.from_numpy(held_out.logits).softmax(-1).numpy()
-    said = grouped_probabilities(probabilities, clip)[1].argmax(1)
-    return float((said == target[np.unique(clip, return_index=True)[1]]).mean())
+    predicted = grouped_probabilities(probabilities, clip)[1].argmax(1)
+    return float((predicted == target[np.unique(clip, return_index=True)[1]]).mean())
 
 
-def _keep(folder: Path, number: int, result: FitResult, held_out: OutOfFoldPredictions) -> None:
+def _save_fold(folder: Path, number: int, result: FitResult, held_out: OutOfFoldPredictions) -> None:
     """The facts come last: a fold that has them is whole."""
     models.save(folder, result.network, result.card)
     held_out.save(folder)
@@ -134,7 +134,7 @@ def _keep(folder: Path, number: int, result: FitResult, held_out: OutOfFoldPredi
     replace_file(folder / FACTS, json.dumps(facts).encode())
 
 
-def _kept(folder: Path, body: Skeleton) -> FitResult:
+def _load_fold(folder: Path, skeleton: Skeleton) -> FitResult:
     facts = json.loads((folder / FACTS).read_text())
-    network, card = models.load(folder, body=body)
+    network, card = models.load(folder, skeleton=skeleton)
     return FitResult(network, card, held_out=OutOfFoldPredictions.load(folder), **facts)

@@ -23,13 +23,13 @@ class ActivityModule(pl.LightningModule):
     def __init__(self, network: nn.Module, params: TrainParams, steps: int) -> None:
         super().__init__()
         self.network, self.params, self.steps = network, params, steps
-        self.judged: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.validated: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def on_fit_start(self) -> None:
         """Threads of every device's process; what it allocates is not filled with NaN first."""
         torch.set_num_threads(self.params.threads)
         # Lightning's `deterministic` asks for it: one more pass over memory an operation, to find who reads too early
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
     def on_train_epoch_start(self) -> None:
         """Seed by epoch, so that a training that was killed continues as if it had not been."""
@@ -38,7 +38,7 @@ class ActivityModule(pl.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> Tensor:
         """Cross-entropy with label smoothing, on mixtures of two windows."""
         x, target, _ = batch
-        loss = self._mixed(x, target) if self.params.mixup > 0 else self._plain(x, target)
+        loss = self._mixup(x, target) if self.params.mixup > 0 else self._plain(x, target)
         self._finite("training", loss.item())
         self.log("train.loss", loss, on_step=False, on_epoch=True, batch_size=len(x), sync_dist=True)
         return loss
@@ -46,7 +46,7 @@ class ActivityModule(pl.LightningModule):
     def _plain(self, x: Tensor, target: Tensor) -> Tensor:
         return functional.cross_entropy(self.network(x), target, label_smoothing=self.params.label_smoothing)
 
-    def _mixed(self, x: Tensor, target: Tensor) -> Tensor:
+    def _mixup(self, x: Tensor, target: Tensor) -> Tensor:
         share = float(torch.distributions.Beta(self.params.mixup, self.params.mixup).sample())
         other = torch.randperm(len(x))
         logits = self.network(share * x + (1 - share) * x[other])
@@ -57,12 +57,12 @@ class ActivityModule(pl.LightningModule):
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> None:
         """Keep the probabilities until the clips are complete."""
         x, target, clip = batch
-        self.judged.append((self.network(x).float().softmax(-1), target, clip))
+        self.validated.append((self.network(x).float().softmax(-1), target, clip))
 
     def on_validation_epoch_end(self) -> None:
         """Accuracy and loss a clip; the score orders epochs by accuracy, equal ones by loss."""
-        probs, target, clip = (torch.cat(part).cpu().numpy() for part in zip(*self.judged, strict=True))
-        self.judged.clear()
+        probs, target, clip = (torch.cat(part).cpu().numpy() for part in zip(*self.validated, strict=True))
+        self.validated.clear()
         names, verdicts = grouped_probabilities(probs, clip)
         truth = target[np.unique(clip, return_index=True)[1]]
         accuracy = float((verdicts.argmax(1) == truth).mean())
@@ -107,5 +107,5 @@ class ActivityModule(pl.LightningModule):
 
 
 def validation_score(figures: Mapping[str, float]) -> float:
-    """What epochs and trials are ordered by: validation accuracy, and loss where that is equal."""
+    """Return the score that orders epochs and trials: validation accuracy, and loss where that is equal."""
     return figures["validation.accuracy"] - 0.01 * figures["validation.loss"]

@@ -1,4 +1,4 @@
-"""Cheap checks before a long training: the network and the data fit together, and something can be learnt."""
+"""Sanity checks before a long training: network and data fit together, and one batch can be overfitted."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ STEPS = 60
 PER_CLASS, AT_MOST = 2, 32
 
 
-def check(network: nn.Module, x: Tensor, target: Tensor, classes: int) -> dict[str, float]:
-    """Shapes, first loss near ln C, and one small batch learnt by heart (on a copy of the network).
+def check_training(network: nn.Module, x: Tensor, target: Tensor, classes: int) -> dict[str, float]:
+    """Check shapes, that the first loss is near ln C, and that one small batch can be overfitted (on a copy).
 
     x (B, T, K, 3), target (B,). Returns first_loss, expected_loss, learnt_accuracy.
     Errors: InputError in one sentence.
@@ -35,7 +35,7 @@ def check(network: nn.Module, x: Tensor, target: Tensor, classes: int) -> dict[s
             f"before training the loss should be near ln {classes} = {expected:.2f}, is {first:.2f}: the network "
             f"starts out prejudiced or its input is not normalised; look at train.hyper and features.json"
         )
-    accuracy = _learn_by_heart(network, x, target)
+    accuracy = _overfit(network, x, target)
     if accuracy < 0.9:
         raise InputError(
             f"the network cannot learn {len(x)} windows by heart (accuracy {accuracy:.2f}): are there equal windows "
@@ -50,8 +50,8 @@ def _few(x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     return x[rows], target[rows]
 
 
-def _learn_by_heart(network: nn.Module, x: Tensor, target: Tensor) -> float:
-    """Accuracy on the batch after at most STEPS steps on it, without dropout."""
+def _overfit(network: nn.Module, x: Tensor, target: Tensor) -> float:
+    """Overfit the batch: accuracy after at most STEPS steps on it, without dropout."""
     for part in network.modules():
         if isinstance(part, nn.Dropout):
             part.p = 0.0

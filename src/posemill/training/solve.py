@@ -1,4 +1,4 @@
-"""Networks that need no gradient epochs: one that has `solve` is fitted to all train windows at once."""
+"""Closed-form training: a network that has `solve` is fitted to all train windows at once, without epochs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from posemill.training.module import ActivityModule
 
 
 def solve(module: ActivityModule, data: WindowData, logger: Any) -> list[dict[str, float]]:
-    """Fit the module's network and judge it as training judges an epoch; the history of that one epoch."""
+    """Fit the module's network and validate it as after an epoch; the history of that one epoch."""
     rows = data.index.rows("train")
     batches = (data.dataset[rows[i : i + CHUNK]][0] for i in range(0, len(rows), CHUNK))
-    loss = module.network.solve(batches, torch.from_numpy(data.index.target[rows]))
+    network: Any = module.network
+    loss = network.solve(batches, torch.from_numpy(data.index.target[rows]))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         trainer = pl.Trainer(

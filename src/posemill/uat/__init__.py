@@ -1,1 +1,1 @@
-"""User acceptance: scenarios run against a service, signed verdicts, and the way from an answer to its data."""
+"""User acceptance testing (UAT): scenarios, feedback, signed verdicts, releases, provenance and usage of media."""

@@ -1,4 +1,4 @@
-"""Bentos on disk, without importing BentoML: which there are, of which model, and a digest of all that is in one."""
+"""Inventory of BentoML's store: bentos, their models and content digests, read without importing BentoML."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from posemill.errors import InputError
+from posemill.settings import Settings
 from posemill.store.media import digest_of
 
-SKIPPED = ("__pycache__",)  # Python writes it when a bento is served
+SKIPPED = ("__pycache__",)  # written by Python when a bento is served
 CARDS = ("bento.yaml", "model.yaml")
 
 
@@ -26,36 +27,37 @@ class Bento:
     digests: dict[str, Any]
 
 
-def bento_store(home: Path) -> Path:
-    """The folder of BentoML's store of this workspace; `home` is Settings.home."""
+def bento_store(settings: Settings) -> Path:
+    """Folder of this workspace's BentoML store."""
     from posemill.packaging.bento import environment
 
-    return Path(environment(home)["BENTOML_HOME"])
+    return Path(environment(settings.home)["BENTOML_HOME"])
 
 
-def bentos(home: Path) -> list[Bento]:
-    """Every bento of the store, by tag."""
-    return list(_bentos(bento_store(home)))
+def list_bentos(settings: Settings) -> list[Bento]:
+    """All bentos of the store, sorted by tag."""
+    return list(_bentos(bento_store(settings)))
 
 
-def find_bento(home: Path, tag: str) -> Bento:
-    """The bento of that tag. Errors: InputError when the store lacks it."""
-    store = bento_store(home)
+def find_bento(settings: Settings, tag: str) -> Bento:
+    """Return the bento with that tag. Errors: InputError if the store lacks it."""
+    store = bento_store(settings)
     for bento in _bentos(store, tag):
         return bento
     raise InputError(f"the store {store} has no bento {tag}: run `posemill serve` or `dvc repro` where it was built")
 
 
 def bento_digest(bento: Bento) -> str:
-    """SHA-256 over the names and bytes of all files of the bento and of its models: equal only if nothing changed.
+    """SHA-256 over names and bytes of all files of a bento and its models.
 
-    When BentoML wrote its own cards (bento.yaml, model.yaml) does not count: the same built again is the same.
+    Creation times in BentoML's own cards (bento.yaml, model.yaml) are left out: a rebuild of the same content has the
+    same digest.
     """
-    whole = hashlib.sha256()
-    for place, folder in (("bento", bento.folder), *((f"model {m.parent.name}", m) for m in bento.models)):
+    total = hashlib.sha256()
+    for part, folder in (("bento", bento.folder), *((f"model {m.parent.name}", m) for m in bento.models)):
         for path in sorted(p for p in folder.rglob("*") if p.is_file() and not set(SKIPPED) & set(p.parts)):
-            whole.update(f"{place}\0{path.relative_to(folder).as_posix()}\0{_digest(path)}\n".encode())
-    return whole.hexdigest()
+            total.update(f"{part}\0{path.relative_to(folder).as_posix()}\0{_digest(path)}\n".encode())
+    return total.hexdigest()
 
 
 def _digest(path: Path) -> str:

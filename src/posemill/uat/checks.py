@@ -1,4 +1,4 @@
-"""An answer against a scenario: what was expected, what came, and the moment that shows it best."""
+"""Checks of a service's answer against an acceptance scenario, each with its most telling moment."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from posemill.serving.schema import Person, Segment, Verdict, VideoAnswer
+from pydantic import BaseModel, ConfigDict
+
+from posemill.serving.schemas.activity import Person, Segment, Verdict, VideoAnswer
 from posemill.uat.scenarios import Expected, Scenario
 
-BRIEF_S = 0.1  # a piece of a clip that is shorter shows nothing, such as its end after the last pose
+BRIEF_S = 0.1  # a shorter piece of a clip shows nothing, such as its end after the last pose
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One expectation, held against an answer. `moment_s` is the worst moment in the clip, `answered` what was
-    answered there."""
+class Check(BaseModel):
+    """Outcome of one expectation, as a report keeps it.
+
+    moment_s  the worst moment of the clip, where `answered` was the service's answer.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     expected: str
     passed: bool
@@ -25,68 +30,76 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """All checks of a scenario, for the person that it speaks of; None where there is nobody."""
+class ScenarioChecks:
+    """All checks of a scenario for one person; `person` is None if nobody was found."""
 
     person: int | None
     checks: tuple[Check, ...]
 
     @property
     def passed(self) -> bool:
-        """Whether every check is."""
+        """True if every check passed."""
         return all(check.passed for check in self.checks)
 
 
-def judge(scenario: Scenario, answer: VideoAnswer) -> Judged:
-    """Hold an answer against a scenario. With `person: any` the person counts for whom most is as expected."""
+def check_scenario(scenario: Scenario, answer: VideoAnswer) -> ScenarioChecks:
+    """Check an answer against a scenario. With `person: any`, the person with most passed checks counts."""
     people = _people(scenario, answer)
     if not people:
-        who = "nobody" if not answer.people else f"no person {scenario.person}"
-        says = f"{who} was found in the clip"
-        return Judged(
-            None, tuple(Check(e.activity, False, says, answer.video.duration_s / 2, "-") for e in scenario.expect)
-        )
-    judged = [_judge(scenario, person, answer) for person in people]
-    return max(judged, key=lambda j: sum(check.passed for check in j.checks))
+        missing = "nobody" if not answer.people else f"no person {scenario.person}"
+        says, middle_s = f"{missing} was found in the clip", answer.video.duration_s / 2
+        return ScenarioChecks(None, tuple(_check(e.activity, False, says, middle_s, "-") for e in scenario.expect))
+    outcomes = [_check_person(scenario, person, answer) for person in people]
+    return max(outcomes, key=lambda outcome: sum(check.passed for check in outcome.checks))
+
+
+def failed(expected: str, says: str) -> ScenarioChecks:
+    """Checks of a clip that the service refused."""
+    return ScenarioChecks(None, (_check(expected, False, says, 0.0, "nothing"),))
+
+
+def _check(expected: str, passed: bool, says: str, moment_s: float, answered: str) -> Check:
+    return Check(expected=expected, passed=passed, says=says, moment_s=round(moment_s, 3), answered=answered)
 
 
 def _people(scenario: Scenario, answer: VideoAnswer) -> list[Person]:
     if scenario.person == "any":
         return answer.people
-    number = answer.main_subject if scenario.person == "acting" else scenario.person
+    number = answer.main_subject if scenario.person == "main_subject" else scenario.person
     return [p for p in answer.people if p.person == number]
 
 
-def _judge(scenario: Scenario, person: Person, answer: VideoAnswer) -> Judged:
+def _check_person(scenario: Scenario, person: Person, answer: VideoAnswer) -> ScenarioChecks:
     duration_s = answer.video.duration_s
-    whole = answer.verdict if person.person == answer.main_subject else person.verdict
-    checks = [
-        _verdict(scenario, e, whole, person.segments, duration_s)
+    verdict = answer.verdict if person.person == answer.main_subject else person.verdict
+    expected = [
+        _check_verdict(scenario, e, verdict, person.segments, duration_s)
         if e.whole
-        else _stretch(scenario, e, person.segments, duration_s)
+        else _check_interval(scenario, e, person.segments, duration_s)
         for e in scenario.expect
     ]
-    return Judged(person.person, (*checks, *(_never(scenario, name, person.segments) for name in scenario.never)))
+    never = [_check_never(scenario, activity, person.segments) for activity in scenario.never]
+    return ScenarioChecks(person.person, (*expected, *never))
 
 
-def _verdict(
+def _check_verdict(
     scenario: Scenario, expected: Expected, verdict: Verdict | None, segments: Sequence[Segment], duration_s: float
 ) -> Check:
-    """The verdict over the whole clip."""
-    moment_s, answered = _worst(segments, expected.activity, 0.0, duration_s)
+    """Check the verdict over the whole clip."""
+    moment_s, answered = _worst_moment(segments, expected.activity, 0.0, duration_s)
     if verdict is None:
-        return Check(expected.activity, False, "there is no verdict: too little was seen", moment_s, answered)
-    says = f"the verdict is {verdict.activity} with {verdict.probability:.2f}"
+        return _check(expected.activity, False, "no verdict: too few poses were found", moment_s, answered)
+    says = f"verdict {verdict.activity} with {verdict.probability:.2f}"
     passed = verdict.activity == expected.activity and not _abstained(verdict)
     if _abstained(verdict):
-        says += ", and the service abstains"
+        says += ", abstained"
     if passed and verdict.probability < scenario.min_probability:
-        passed, says = False, f"{says}, {scenario.min_probability:.2f} needed"
-    return Check(expected.activity, passed, says, moment_s, answered)
+        passed, says = False, f"{says}, {scenario.min_probability:.2f} required"
+    return _check(expected.activity, passed, says, moment_s, answered)
 
 
-def _stretch(scenario: Scenario, expected: Expected, segments: Sequence[Segment], duration_s: float) -> Check:
-    """An activity at a time: enough of it, sure enough, and neither early nor late."""
+def _check_interval(scenario: Scenario, expected: Expected, segments: Sequence[Segment], duration_s: float) -> Check:
+    """Check an activity in an interval: overlap, mean probability, start and end."""
     start_s = expected.start_s or 0.0
     end_s = max(start_s, duration_s if expected.end_s is None else expected.end_s)
     parts = [s for s in segments if s.activity == expected.activity and not _abstained(s)]
@@ -95,50 +108,51 @@ def _stretch(scenario: Scenario, expected: Expected, segments: Sequence[Segment]
     share = sum(seconds) / (end_s - start_s) if end_s > start_s else 0.0
     faults = []
     if share < scenario.min_overlap:
-        faults.append(f"{share:.0%} of {start_s:g} to {end_s:g} s is answered so, {scenario.min_overlap:.0%} needed")
+        faults.append(f"covers {share:.0%} of {start_s:g} to {end_s:g} s, {scenario.min_overlap:.0%} required")
     if parts:
         probability = sum(t * s.probability for t, s in zip(seconds, parts, strict=True)) / sum(seconds)
         if probability < scenario.min_probability:
-            faults.append(f"its probability is {probability:.2f}, {scenario.min_probability:.2f} needed")
+            faults.append(f"mean probability {probability:.2f}, {scenario.min_probability:.2f} required")
         faults += _shifts(scenario, expected, parts)
-    moment_s, answered = _worst(segments, expected.activity, start_s, end_s)
-    says = "; ".join(faults) or f"{share:.0%} of {start_s:g} to {end_s:g} s is answered so"
-    named = f"{expected.activity} {start_s:g}-{end_s:g} s"
-    return Check(named, not faults, says, moment_s, answered)
+    moment_s, answered = _worst_moment(segments, expected.activity, start_s, end_s)
+    says = "; ".join(faults) or f"covers {share:.0%} of {start_s:g} to {end_s:g} s"
+    return _check(f"{expected.activity} {start_s:g}-{end_s:g} s", not faults, says, moment_s, answered)
 
 
 def _shifts(scenario: Scenario, expected: Expected, parts: Sequence[Segment]) -> list[str]:
-    """Start and end that are further off than they may be, where the scenario names them."""
+    """Start and end that are off by more than the scenario's tolerance."""
     if scenario.tolerance_s is None:
         return []
-    named = (
+    ends = (
         ("begins", expected.start_s, min(s.start_s for s in parts)),
         ("ends", expected.end_s, max(s.end_s for s in parts)),
     )
     return [
-        f"it {verb} at {came:.2f} s, {abs(came - wanted):.2f} s {'late' if came > wanted else 'early'} "
-        f"({scenario.tolerance_s:g} s allowed)"
-        for verb, wanted, came in named
-        if wanted is not None and abs(came - wanted) > scenario.tolerance_s
+        f"{verb} at {answered_s:.2f} s, {abs(answered_s - expected_s):.2f} s "
+        f"{'late' if answered_s > expected_s else 'early'} ({scenario.tolerance_s:g} s allowed)"
+        for verb, expected_s, answered_s in ends
+        if expected_s is not None and abs(answered_s - expected_s) > scenario.tolerance_s
     ]
 
 
-def _never(scenario: Scenario, activity: str, segments: Sequence[Segment]) -> Check:
-    """An activity that should not be found."""
-    found = [s for s in segments if s.activity == activity and not _abstained(s)]
-    found = [s for s in found if s.end_s - s.start_s > (scenario.tolerance_s or 0.0)]
-    if not found:
-        where = segments[0] if segments else None
-        middle = (where.start_s + where.end_s) / 2 if where else 0.0
-        return Check(f"never {activity}", True, "it was not found", middle, where.activity if where else "-")
-    worst = max(found, key=lambda s: (s.end_s - s.start_s) * s.probability)
+def _check_never(scenario: Scenario, activity: str, segments: Sequence[Segment]) -> Check:
+    """Check that an activity does not occur for longer than the tolerance."""
+    hits = [s for s in segments if s.activity == activity and not _abstained(s)]
+    hits = [s for s in hits if s.end_s - s.start_s > (scenario.tolerance_s or 0.0)]
+    if not hits:
+        first = segments[0] if segments else None
+        middle_s = (first.start_s + first.end_s) / 2 if first else 0.0
+        return _check(f"never {activity}", True, "not found", middle_s, first.activity if first else "-")
+    worst = max(hits, key=lambda s: (s.end_s - s.start_s) * s.probability)
     says = f"found from {worst.start_s:.2f} to {worst.end_s:.2f} s with {worst.probability:.2f}"
-    return Check(f"never {activity}", False, says, (worst.start_s + worst.end_s) / 2, _answered(worst))
+    return _check(f"never {activity}", False, says, (worst.start_s + worst.end_s) / 2, _answered(worst))
 
 
-def _worst(segments: Sequence[Segment], activity: str, start_s: float, end_s: float) -> tuple[float, str]:
-    """The middle of the longest piece of a stretch that is answered otherwise or not at all; where there is none, of
-    the piece that is least sure. And what was answered there."""
+def _worst_moment(segments: Sequence[Segment], activity: str, start_s: float, end_s: float) -> tuple[float, str]:
+    """Time of the worst moment of an interval, and the answer there.
+
+    The middle of the longest piece with another answer or none; without such a piece, of the least probable one.
+    """
     inside = [s for s in segments if _overlap(s, start_s, end_s) > 0]
     edges = sorted({start_s, end_s, *(t for s in inside for t in (s.start_s, s.end_s) if start_s < t < end_s)})
     pieces = [(a, b, _at(inside, (a + b) / 2)) for a, b in pairwise(edges)]
@@ -163,8 +177,8 @@ def _answered(segment: Segment | None) -> str:
     return f"{segment.activity} {segment.probability:.2f}{', abstained' if _abstained(segment) else ''}"
 
 
-def _abstained(said: Segment | Verdict) -> bool:
-    return bool(getattr(said, "abstained", False))  # services before calibration.json had a limit do not say
+def _abstained(answered: Segment | Verdict) -> bool:
+    return bool(getattr(answered, "abstained", False))  # services without a rejection threshold lack the field
 
 
 def _overlap(segment: Segment, start_s: float, end_s: float) -> float:

@@ -1,18 +1,20 @@
-"""Where the clips of scenarios are, and what a service says of one."""
+"""Clips of scenarios as local files, and the service's analysis of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from posemill.errors import InputError
 from posemill.serving.client import Client
-from posemill.serving.schema import Person, TrackPoints, VideoAnswer, VideoFacts
+from posemill.serving.schemas.activity import Person, TrackPoints, VideoAnswer, VideoFacts
 from posemill.settings import Settings
 from posemill.store.media import MediaStore, digest_of
-from posemill.uat.scenarios import Located, Scenario
+from posemill.uat.provenance import provenance_of
+from posemill.uat.scenarios import LocatedScenario, Scenario
+from posemill.uat.settings import AcceptanceSettings
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
@@ -20,83 +22,83 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ClipFile:
-    """A clip as a file here: a video, or the keypoints of one (a track file)."""
+    """A clip as a local file. kind: `video`, or `keypoints` for a track file."""
 
     name: str
     path: Path
     digest: str
     kind: str = "video"
 
-    def ask(self, client: Client) -> VideoAnswer:
-        """What the service says. Errors: those of Client."""
+    def analyse(self, client: Client) -> VideoAnswer:
+        """Send the clip to a service and return its answer. Errors: those of Client."""
         if self.kind == "video":
             return client.analyse_video(self.path, tracks=True)
-        return _ask_keypoints(client, self.path)
+        return _analyse_keypoints(client, self.path)
 
 
-@dataclass(frozen=True, slots=True)
-class Clips:
-    """Finds clips; the database is only asked where a scenario names a medium of it."""
+def find_clips(acceptance: AcceptanceSettings) -> list[ClipFile]:
+    """Clip of every scenario; the database is only queried if a scenario names a medium of it.
 
-    settings: Settings
-
-    def find(self, located: Sequence[Located]) -> list[ClipFile]:
-        """One a scenario. Errors: InputError that lists all that are not to be found."""
-        found: list[ClipFile] = []
-        faults: list[str] = []
-        rows = self._rows([each.scenario for each in located if each.scenario.path is None])
-        for each in located:
-            try:
-                found.append(self._one(each, rows))
-            except InputError as exc:
-                faults.append(f"{each.file}, {each.scenario.name!r}: {exc}")
-        if faults:
-            raise InputError("; ".join(faults))
-        return found
-
-    def _one(self, each: Located, rows: dict[str, RowMapping | InputError]) -> ClipFile:
-        if each.scenario.path is not None:
-            path = (each.file.parent / each.scenario.path).resolve()
-            if not path.is_file():
-                raise InputError(f"there is no file {path}")
-            return ClipFile(path.name, path, digest_of(path))
-        row = rows[_named(each.scenario)]
-        if isinstance(row, InputError):
-            raise row
-        path = MediaStore(self.settings.store_url).fetch(row["digest"])
-        return ClipFile(row["source"] or row["digest"][:12], path, row["digest"], row["kind"])
-
-    def _rows(self, scenarios: Sequence[Scenario]) -> dict[str, RowMapping | InputError]:
-        """What a scenario names → its medium, or why there is none."""
-        if not scenarios:
-            return {}
-        from posemill.store.postgres import open_engine
-
-        engine = open_engine(self.settings)
+    Errors: InputError that lists all clips that cannot be found.
+    """
+    located = acceptance.located
+    rows = _media_rows(acceptance.settings, [entry.scenario for entry in located if entry.scenario.path is None])
+    clips: list[ClipFile] = []
+    missing: list[str] = []
+    for entry in located:
         try:
-            with engine.connect() as connection:
-                return {_named(s): _row(connection, _named(s)) for s in scenarios}
-        finally:
-            engine.dispose()
+            clips.append(_find_clip(acceptance.settings, entry, rows))
+        except InputError as exc:
+            missing.append(f"{entry.file}, {entry.scenario.name!r}: {exc}")
+    if missing:
+        raise InputError("; ".join(missing))
+    return clips
 
 
-def _named(scenario: Scenario) -> str:
+def _find_clip(settings: Settings, entry: LocatedScenario, rows: Mapping[str, RowMapping | InputError]) -> ClipFile:
+    if entry.scenario.path is not None:
+        path = (entry.file.parent / entry.scenario.path).resolve()
+        if not path.is_file():
+            raise InputError(f"there is no file {path}")
+        return ClipFile(path.name, path, digest_of(path))
+    row = rows[_medium_name(entry.scenario)]
+    if isinstance(row, InputError):
+        raise row
+    path = MediaStore(settings.store_url).fetch(row["digest"])
+    return ClipFile(row["source"] or row["digest"][:12], path, row["digest"], row["kind"])
+
+
+def _media_rows(settings: Settings, scenarios: Sequence[Scenario]) -> dict[str, RowMapping | InputError]:
+    """Media by the name that scenarios give them; an InputError stands for one that cannot be found."""
+    if not scenarios:
+        return {}
+    from posemill.store.postgres import open_engine
+
+    engine = open_engine(settings)
+    try:
+        with engine.connect() as connection:
+            return {name: _media_row(connection, name) for name in map(_medium_name, scenarios)}
+    finally:
+        engine.dispose()
+
+
+def _medium_name(scenario: Scenario) -> str:
     return scenario.medium or scenario.source or ""
 
 
-def _row(connection: Connection, named: str) -> RowMapping | InputError:
+def _media_row(connection: Connection, name: str) -> RowMapping | InputError:
     from posemill.store.references import find_any_medium
 
     try:
-        return find_any_medium(connection, named)
+        return find_any_medium(connection, name)
     except InputError as exc:
         return exc
 
 
-def _ask_keypoints(client: Client, path: Path) -> VideoAnswer:
-    """Keypoints are sent track by track; the answers are put together as those of a video are."""
+def _analyse_keypoints(client: Client, path: Path) -> VideoAnswer:
+    """Send keypoints track by track and combine the answers as the service does for a video."""
     from posemill.features.main_subject import main_subject
-    from posemill.serving.checks import with_nulls
+    from posemill.serving.arrays import with_nulls
     from posemill.store.track_file import read_medium
 
     tracks = read_medium(path)
@@ -115,7 +117,7 @@ def _ask_keypoints(client: Client, path: Path) -> VideoAnswer:
         )
         for t in tracks.tracks
     ]
-    acting = main_subject(tracks)
+    subject = main_subject(tracks)
     facts = VideoFacts(
         width_px=tracks.width_px,
         height_px=tracks.height_px,
@@ -125,8 +127,8 @@ def _ask_keypoints(client: Client, path: Path) -> VideoAnswer:
     )
     return VideoAnswer(
         video=facts,
-        verdict=answers[acting.person].verdict if acting else None,
-        main_subject=acting.person if acting else None,
+        verdict=answers[subject.person].verdict if subject else None,
+        main_subject=subject.person if subject else None,
         people=people,
-        receipt=next(iter(answers.values())).receipt,
+        provenance=provenance_of(next(iter(answers.values()))),
     )

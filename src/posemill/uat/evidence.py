@@ -1,4 +1,4 @@
-"""The picture that shows what was answered at a moment: the frame with its skeletons, or the pose alone."""
+"""Evidence picture of a scenario: frames with skeletons at its worst moments, or skeletons alone."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.pose.skeleton import SKELETONS, Skeleton
-from posemill.serving.schema import TrackPoints, VideoAnswer
-from posemill.uat.checks import Check, Judged
+from posemill.serving.schemas.activity import TrackPoints, VideoAnswer
+from posemill.uat.checks import Check, ScenarioChecks
 
-NEAR_S = 0.25  # how far a pose may be from the moment that it is shown for
+NEAR_S = 0.25  # a pose at most this far from the moment is drawn
 SHOWN = 4  # moments of one scenario
 SIDE_PX = 480
 
 
-def moments(judged: Judged) -> list[Check]:
-    """The checks to show: those that failed, else the one that is least sure."""
-    failed = [check for check in judged.checks if not check.passed]
-    return failed[:SHOWN] or list(judged.checks[:1])
+def moments(outcome: ScenarioChecks) -> list[Check]:
+    """Checks to show: those that failed, else the first."""
+    failed = [check for check in outcome.checks if not check.passed]
+    return failed[:SHOWN] or list(outcome.checks[:1])
 
 
-def evidence(clip: Path | None, answer: VideoAnswer, judged: Judged) -> bytes:
-    """A JPEG: one picture a moment, with its caption. Without a clip (keypoints) skeletons are drawn on grey."""
+def evidence(clip: Path | None, answer: VideoAnswer, outcome: ScenarioChecks) -> bytes:
+    """JPEG with one captioned picture per moment. Without a video file, skeletons are drawn on grey."""
     from posemill.video.draw import contact_sheet
 
-    shown = moments(judged)
-    pictures = [_picture(clip, answer, judged.person, check.moment_s) for check in shown]
+    shown = moments(outcome)
+    pictures = [_picture(clip, answer, outcome.person, check.moment_s) for check in shown]
     captions = [f"{c.moment_s:.2f} s: expected {c.expected}, answered {c.answered}" for c in shown]
     height, width = pictures[0].shape[:2]
     scale = SIDE_PX / max(width, height)
@@ -38,7 +38,7 @@ def evidence(clip: Path | None, answer: VideoAnswer, judged: Judged) -> bytes:
 
 
 def data_uri(jpeg: bytes) -> str:
-    """For a page that needs no other file."""
+    """Encode a JPEG as a data URI, for self-contained pages."""
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
 
 
@@ -46,11 +46,11 @@ def _picture(clip: Path | None, answer: VideoAnswer, person: int | None, time_s:
     from posemill.video.draw import MIDDLE, PEOPLE, draw_pose
 
     image = _frame(clip, time_s) if clip else _grey(answer)
-    for each in answer.people:
-        pose = None if each.track is None else _pose(each.track, time_s)
+    for other in answer.people:
+        pose = None if other.track is None else _pose(other.track, time_s)
         if pose is not None:
-            body = _body(answer.video.skeleton, len(pose[0]))
-            image = draw_pose(image, *pose, body, MIDDLE if each.person == person else PEOPLE[-1])
+            skeleton = _skeleton(answer.video.skeleton, len(pose[0]))
+            image = draw_pose(image, *pose, skeleton, MIDDLE if other.person == person else PEOPLE[-1])
     return image
 
 
@@ -64,14 +64,14 @@ def _grey(answer: VideoAnswer) -> NDArray[np.uint8]:
     return np.full((answer.video.height_px, answer.video.width_px, 3), 235, np.uint8)
 
 
-def _body(name: str, keypoints: int) -> Skeleton:
-    """A known skeleton; of one of people's own, whose edges the answer does not say, dots."""
+def _skeleton(name: str, keypoints: int) -> Skeleton:
+    """A known skeleton, or dots for a custom one, whose edges the answer lacks."""
     dots = Skeleton(name, tuple(str(k) for k in range(keypoints)), (), (), (0.1,) * keypoints)
     return SKELETONS.get(name, dots)
 
 
 def _pose(track: TrackPoints, time_s: float) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-    """(K, 2) and (K,) of the pose that is nearest in time; None where none is near."""
+    """xy (K, 2) and confidence (K,) of the pose nearest in time; None if none is near."""
     if not track.time_s:
         return None
     row = int(np.abs(np.array(track.time_s) - time_s).argmin())
@@ -88,6 +88,6 @@ def _jpeg(image: NDArray[np.uint8]) -> bytes:
     return encoded.tobytes()
 
 
-def captions(checks: Sequence[Check]) -> str:
-    """What is to be seen, for those who do not see pictures."""
+def alt_text(checks: Sequence[Check]) -> str:
+    """Alternative text of the picture, for screen readers."""
     return "; ".join(f"at {c.moment_s:.2f} s {c.answered} where {c.expected} was expected" for c in checks)

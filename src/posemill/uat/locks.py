@@ -1,4 +1,4 @@
-"""dvc.lock, now and in git's history: which of its versions has these files, and where DVC keeps them."""
+"""Search of dvc.lock, in the workspace and git's history, for the version that lists given files."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from posemill.settings import Settings
 from posemill.store.media import digest_of
 
 LOCK = "dvc.lock"
-VERSIONS = 500  # of dvc.lock that are looked through, the newest first
+VERSIONS = 500  # newest versions of dvc.lock that are searched
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """A version of dvc.lock that has the wanted files.
+    """A version of dvc.lock that matches the requested digests.
 
-    commit  the newest git commit with it; None: the file as it lies there now.
-    files   path in the workspace → a local file with those bytes (in build/ or in DVC's cache).
-    absent  paths that it lists, but of which DVC's cache here has no bytes to compare.
+    commit  newest git commit with that version; None: the file in the workspace.
+    files   path in the workspace → local file with those bytes, in DVC's cache.
+    absent  listed paths whose bytes are missing from DVC's cache, so that they could not be compared.
     """
 
     commit: str | None
@@ -30,24 +31,27 @@ class Lock:
     absent: tuple[str, ...] = field(default=())
 
 
-def find_lock(root: Path, wanted: Mapping[str, str]) -> Lock | None:
-    """The newest dvc.lock whose package stage was given files with these SHA-256 digests (path → digest); None where
-    no version of it has them all. Files that the cache lacks do not speak against a version, but one must be there."""
+def find_lock(settings: Settings, digests: Mapping[str, str]) -> Lock | None:
+    """Find the newest dvc.lock whose package stage depended on files with these SHA-256 digests (path → digest).
+
+    Returns None if no version has them all. Files missing from the cache are not compared, but one must be there.
+    """
+    root = settings.workspace
     cache = _cache(root)
     for commit, text in _versions(root):
         listed = _listed(text)
-        if not set(wanted) <= set(listed):
+        if not set(digests) <= set(listed):
             continue
-        places = {path: cache / listed[path][:2] / listed[path][2:] for path in wanted}
-        there = {path: place for path, place in places.items() if place.is_file()}
-        if there and all(_sha256(str(place)) == wanted[path] for path, place in there.items()):
-            return Lock(commit, there, tuple(sorted(set(wanted) - set(there))))
+        cached = {path: cache / listed[path][:2] / listed[path][2:] for path in digests}
+        cached = {path: copy for path, copy in cached.items() if copy.is_file()}
+        if cached and all(_sha256(str(copy)) == digests[path] for path, copy in cached.items()):
+            return Lock(commit, cached, tuple(sorted(set(digests) - set(cached))))
     return None
 
 
-def has_commit(root: Path, commit: str) -> bool:
-    """Whether the repository of `root` knows that commit."""
-    return _git(root, "cat-file", "-e", f"{commit}^{{commit}}") is not None
+def has_commit(settings: Settings, commit: str) -> bool:
+    """True if the workspace's git repository has that commit."""
+    return _git(settings.workspace, "cat-file", "-e", f"{commit}^{{commit}}") is not None
 
 
 def _versions(root: Path) -> Iterator[tuple[str | None, str]]:
@@ -60,15 +64,15 @@ def _versions(root: Path) -> Iterator[tuple[str | None, str]]:
 
 
 def _listed(text: str) -> dict[str, str]:
-    """path → MD5 of what the package stage was given."""
+    """Dependencies of the package stage: path → MD5."""
     import yaml
 
     try:
         lock: Any = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError:
         return {}
-    given = ((lock or {}).get("stages", {}).get("package") or {}).get("deps", [])
-    return {d["path"]: d["md5"] for d in given if "md5" in d and not d["md5"].endswith(".dir")}
+    dependencies = ((lock or {}).get("stages", {}).get("package") or {}).get("deps", [])
+    return {d["path"]: d["md5"] for d in dependencies if "md5" in d and not d["md5"].endswith(".dir")}
 
 
 @lru_cache(maxsize=1024)
@@ -77,11 +81,12 @@ def _sha256(path: str) -> str:
 
 
 def _cache(root: Path) -> Path:
-    """The folder of DVC's cache; the usual one where DVC does not answer."""
-    asked = subprocess.run(
+    """Folder of DVC's cache; its default location if DVC fails."""
+    reported = subprocess.run(
         [sys.executable, "-m", "dvc", "cache", "dir"], cwd=root, capture_output=True, text=True, timeout=60, check=False
     )
-    folder = Path(asked.stdout.strip()) if asked.returncode == 0 and asked.stdout.strip() else root / ".dvc" / "cache"
+    located = reported.returncode == 0 and reported.stdout.strip()
+    folder = Path(reported.stdout.strip()) if located else root / ".dvc" / "cache"
     return folder / "files" / "md5"
 
 

@@ -1,4 +1,4 @@
-"""The steps from a bento to its release, as the flow and the command line take them."""
+"""Release steps of a bento: scenarios, verdict, promotion and resuming a suspended flow run."""
 
 from __future__ import annotations
 
@@ -17,24 +17,28 @@ from posemill.settings import Settings
 from posemill.store.acceptances import rejection, release, verdict_of
 from posemill.uat import report as reports
 from posemill.uat.bentos import bento_digest, find_bento
-from posemill.uat.run import folder, run
-from posemill.uat.served import newest, service
+from posemill.uat.run import run
+from posemill.uat.served import newest_bento
+from posemill.uat.settings import AcceptanceSettings
 
-__all__ = ["newest", "promote_bento", "rejection", "report_of", "run_scenarios", "verdict", "wake"]
+__all__ = ["newest_bento", "promote_bento", "rejection", "report_of", "resume", "run_scenarios", "verdict"]
 
-RESUME_S = 120  # importing Prefect takes seconds, its first start a minute
+RESUME_TIMEOUT_S = 120  # importing Prefect takes seconds, its first start a minute
 
 
 def verdict(settings: Settings, bento: str) -> RowMapping | None:
-    """The newest signed verdict on exactly the bytes that this tag has now; None where nobody gave one."""
-    digest = bento_digest(find_bento(settings.home, bento))
+    """Newest signed verdict on the current bytes of this bento; None if there is none."""
+    digest = bento_digest(find_bento(settings, bento))
     with _transaction(settings) as connection:
         return verdict_of(connection, digest)
 
 
 def promote_bento(settings: Settings, bento: str) -> dict[str, Any]:
-    """Release its model version, see store.acceptances.release; returns numbers of promotion and version, and why."""
-    digest = bento_digest(find_bento(settings.home, bento))
+    """Release the bento's model version, see store.acceptances.release.
+
+    Returns numbers of the promotion, the version and the replaced version, and the reason.
+    """
+    digest = bento_digest(find_bento(settings, bento))
     with _transaction(settings) as connection:
         row = release(connection, digest, added_by="flow release")
     version, before = row["model_version_id"], row["replaced_version"]
@@ -48,7 +52,7 @@ def promote_bento(settings: Settings, bento: str) -> dict[str, Any]:
 
 
 def report_of(settings: Settings, bento: str) -> Path | None:
-    """The folder of the newest report under build/uat/ on this bento; None where there is none."""
+    """Folder of the newest report on this bento under build/uat/; None if there is none."""
     for file in sorted((settings.workspace / "build" / "uat").glob(f"*/{reports.REPORT}"), reverse=True):
         try:
             if reports.read(file).bento == bento:
@@ -59,34 +63,32 @@ def report_of(settings: Settings, bento: str) -> Path | None:
 
 
 def run_scenarios(settings: Settings, bento: str) -> Path:
-    """Serve a bento and run the scenarios of acceptance/ against it; returns the folder of the report."""
-    from posemill.uat.clips import Clips
-    from posemill.uat.scenarios import find
-
-    located = find([settings.workspace / "acceptance"])
-    with service(settings, bento=bento) as client:
-        done = run(client, located, Clips(settings), folder(settings.workspace), settings.workspace)
-    print(f"{done.report.says}: {done.path.parent / reports.PAGE}")
-    return done.path.parent
+    """Run the scenarios of acceptance/ against a bento; returns the folder of the report."""
+    finished = run(AcceptanceSettings(settings, bento=bento))
+    print(f"{finished.report.says}: {finished.path.parent / reports.PAGE}")
+    return finished.path.parent
 
 
-def wake(root: Path) -> str:
-    """Resume release runs that are suspended on the Prefect server that PREFECT_API_URL names; what came of it."""
+def resume(settings: Settings) -> str:
+    """Resume suspended release runs on the Prefect server of PREFECT_API_URL; returns the outcome as a sentence."""
+    root = settings.workspace
     if not (root / "flows" / "release.py").is_file() or not os.environ.get("PREFECT_API_URL"):
-        return "a release that is suspended goes on when it is resumed: `python -m flows.release resume`"
+        return "a suspended release continues when it is resumed: `python -m flows.release resume`"
     try:
-        done = subprocess.run(
+        finished = subprocess.run(
             [sys.executable, "-m", "flows.release", "resume"],
             cwd=root,
             capture_output=True,
             text=True,
-            timeout=RESUME_S,
+            timeout=RESUME_TIMEOUT_S,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"Prefect did not answer in {RESUME_S} s: `python -m flows.release resume` later"
-    said = (done.stdout or done.stderr).strip().splitlines()
-    return said[-1] if said and not done.returncode else "Prefect does not answer: `python -m flows.release resume`"
+        return f"Prefect did not answer within {RESUME_TIMEOUT_S} s: run `python -m flows.release resume` later"
+    lines = (finished.stdout or finished.stderr).strip().splitlines()
+    return (
+        lines[-1] if lines and not finished.returncode else "Prefect does not answer: `python -m flows.release resume`"
+    )
 
 
 @contextmanager

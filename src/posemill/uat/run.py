@@ -1,4 +1,4 @@
-"""Runs scenarios against a service that answers, and writes the report."""
+"""Acceptance run: sends every scenario's clip to a service, checks the answers and writes the report."""
 
 from __future__ import annotations
 
@@ -12,123 +12,104 @@ from pathlib import Path
 
 from posemill.errors import InputError, PosemillError
 from posemill.serving.client import Client
-from posemill.serving.schema import Receipt
 from posemill.uat import checks, evidence, report
-from posemill.uat.clips import ClipFile, Clips
-from posemill.uat.scenarios import Located
+from posemill.uat.clips import ClipFile, find_clips
+from posemill.uat.provenance import Provenance, provenance_of
+from posemill.uat.scenarios import LocatedScenario
+from posemill.uat.served import client_of
+from posemill.uat.settings import AcceptanceSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """A run: its report, and where report.json is."""
+class AcceptanceRun:
+    """A finished run: its report and the path of report.json."""
 
     report: report.Report
     path: Path
 
 
-def run(
-    client: Client,
-    located: Sequence[Located],
-    clips: Clips,
-    out: Path,
-    root: Path,
-    step: Callable[[], object] = lambda: None,
-) -> Done:
-    """Send every scenario's clip, hold the answers against what is expected, write the report into `out`.
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """A scenario's result with its picture and the provenance of the answer; both None if the clip was refused."""
 
-    root   scenario files are named relative to it.
-    step   is called after each scenario.
-    Errors: InputError when a clip is not to be found, before anything is asked; Unavailable when the service goes
-    away. A clip that the service refuses is a scenario that failed.
+    result: report.ScenarioResult
+    picture: bytes | None
+    provenance: Provenance | None
+
+
+def run(acceptance: AcceptanceSettings, on_scenario: Callable[[], object] = lambda: None) -> AcceptanceRun:
+    """Run scenarios against a service and write the report.
+
+    on_scenario  called after each scenario.
+    A clip that the service refuses is a failed scenario.
+    Errors: InputError if a scenario or clip cannot be found, before anything is sent; Unavailable if the service
+    cannot be reached.
     """
-    found = clips.find(located)
-    outcomes, pictures, receipts = [], dict[str, bytes](), list[Receipt]()
-    for number, (each, clip) in enumerate(zip(located, found, strict=True)):
-        outcome, picture, receipt = _one(client, each, clip, number, root)
-        outcomes.append(outcome)
-        if picture is not None and outcome.picture:
-            pictures[outcome.picture] = picture
-        receipts += [receipt] if receipt else []
-        step()
-    receipt = _same(receipts)
-    files = {_place(f, root): report.digest_of_bytes(f.read_bytes()) for f in {each.file for each in located}}
-    right, bento = sum(o.passed for o in outcomes), receipt.bento if receipt else None
-    says = f"{right} of {len(outcomes)} scenarios are as expected of {bento or 'the service'}"
-    told = report.Report(
+    clips = find_clips(acceptance)
+    answered = []
+    with client_of(acceptance) as client:
+        for number, (located, clip) in enumerate(zip(acceptance.located, clips, strict=True), 1):
+            answered.append(_run_scenario(acceptance, client, located, clip, number))
+            on_scenario()
+    pictures = {a.result.picture: a.picture for a in answered if a.result.picture and a.picture is not None}
+    path = report.write(acceptance.report_folder, _report(acceptance, answered), pictures)
+    return AcceptanceRun(report.read(path), path)
+
+
+def _report(acceptance: AcceptanceSettings, answered: Sequence[_Answered]) -> report.Report:
+    provenance = _common_provenance([a.provenance for a in answered if a.provenance])
+    bento = provenance.bento if provenance else None
+    passed = sum(a.result.passed for a in answered)
+    files = {located.file for located in acceptance.located}
+    return report.Report(
         run=secrets.token_hex(8),
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         posemill=version("posemill"),
         bento=bento,
-        receipt=receipt,
-        passed=right == len(outcomes),
-        says=says,
-        scenarios=tuple(outcomes),
-        files=files,
+        provenance=provenance,
+        passed=passed == len(answered),
+        says=f"{passed} of {len(answered)} scenarios passed on {bento or 'the service'}",
+        scenarios=tuple(a.result for a in answered),
+        files={acceptance.relative(file): report.digest_of_bytes(file.read_bytes()) for file in files},
     )
-    path = report.write(out, told, pictures)
-    return Done(report.read(path), path)
 
 
-def folder(root: Path) -> Path:
-    """A new folder for a report: build/uat/ and the time."""
-    return root / "build" / "uat" / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-
-
-def _one(
-    client: Client, each: Located, clip: ClipFile, number: int, root: Path
-) -> tuple[report.Outcome, bytes | None, Receipt | None]:
-    scenario, started = each.scenario, time.monotonic()
+def _run_scenario(
+    acceptance: AcceptanceSettings, client: Client, located: LocatedScenario, clip: ClipFile, number: int
+) -> _Answered:
+    scenario, started = located.scenario, time.monotonic()
+    picture, provenance = None, None
     try:
-        answer = clip.ask(client)
-        judged = checks.judge(scenario, answer)
-        picture = evidence.evidence(clip.path if clip.kind == "video" else None, answer, judged)
-        receipt: Receipt | None = answer.receipt
+        answer = clip.analyse(client)
+        outcome = checks.check_scenario(scenario, answer)
+        picture = evidence.evidence(clip.path if clip.kind == "video" else None, answer, outcome)
+        provenance = provenance_of(answer)
     except PosemillError as exc:
         if exc.retryable:
             raise
-        judged, picture, receipt = _refused(scenario.expect[0].activity, str(exc)), None, None
-    failed = [f"{c.expected}: {c.says}" for c in judged.checks if not c.passed]
-    says = "; ".join(failed) or "as expected"
-    outcome = report.Outcome(
+        outcome = checks.failed(scenario.expect[0].activity, str(exc))
+    failed = [f"{c.expected}: {c.says}" for c in outcome.checks if not c.passed]
+    result = report.ScenarioResult(
         name=scenario.name,
-        file=_place(each.file, root),
+        file=acceptance.relative(located.file),
         owner=scenario.owner,
         note=scenario.note,
         clip=clip.name,
         clip_digest=clip.digest,
-        person=judged.person,
-        passed=judged.passed,
-        says=says,
+        person=outcome.person,
+        passed=outcome.passed,
+        says="; ".join(failed) or "as expected",
         seconds=round(time.monotonic() - started, 2),
-        checks=tuple(_row(c) for c in judged.checks),
-        picture=None if picture is None else f"{report.PICTURES}/{number + 1:03d}.jpg",
-        alt=evidence.captions(evidence.moments(judged)),
+        checks=outcome.checks,
+        picture=None if picture is None else f"{report.PICTURES}/{number:03d}.jpg",
+        alt=evidence.alt_text(evidence.moments(outcome)),
     )
-    return outcome, picture, receipt
+    return _Answered(result, picture, provenance)
 
 
-def _refused(expected: str, says: str) -> checks.Judged:
-    return checks.Judged(None, (checks.Check(expected, False, says, 0.0, "nothing"),))
-
-
-def _row(check: checks.Check) -> report.CheckRow:
-    return report.CheckRow(
-        expected=check.expected,
-        passed=check.passed,
-        says=check.says,
-        moment_s=round(check.moment_s, 3),
-        answered=check.answered,
-    )
-
-
-def _same(receipts: Sequence[Receipt]) -> Receipt | None:
-    """The receipt of all answers. Errors: InputError when another bento took the service's place meanwhile."""
-    if len({receipt.id for receipt in receipts}) > 1:
-        names = ", ".join(sorted({str(receipt.bento) for receipt in receipts}))
-        raise InputError(f"the answers are not of one service ({names}): run again when it is not being replaced")
-    return receipts[0] if receipts else None
-
-
-def _place(file: Path, root: Path) -> str:
-    whole = file.resolve()
-    return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else file.name
+def _common_provenance(provenances: Sequence[Provenance]) -> Provenance | None:
+    """Provenance of all answers. Errors: InputError if the service was replaced during the run."""
+    if len({provenance.id for provenance in provenances}) > 1:
+        names = ", ".join(sorted({str(provenance.bento) for provenance in provenances}))
+        raise InputError(f"the service was replaced during the run ({names}): run again when it is stable")
+    return provenances[0] if provenances else None

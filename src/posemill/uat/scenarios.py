@@ -1,4 +1,4 @@
-"""Scenarios of acceptance/*.yaml: a clip, what should be found in it, how exactly, and who answers for that."""
+"""Acceptance scenarios (acceptance/*.yaml): a clip, the expected activities, tolerances and an owner."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from posemill.errors import InputError
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+RENAMED_PERSONS = {"acting": "main_subject"}  # former name
+Person = Annotated[
+    Literal["main_subject", "any"] | Annotated[int, Field(ge=0)],
+    BeforeValidator(lambda person: RENAMED_PERSONS.get(person, person) if isinstance(person, str) else person),
+]
 
 
 class _Strict(BaseModel):
@@ -20,16 +25,16 @@ class _Strict(BaseModel):
 
 
 class _Limits(_Strict):
-    """How exactly a service should answer; may stand for a whole file or for one scenario."""
+    """Tolerances and owner; given for a whole file or for one scenario."""
 
-    owner: Name | None = Field(None, description="who says that this is expected, and is asked when it fails")
-    tolerance_s: Seconds | None = Field(0.5, description="by which a start or an end may be off; null: by any time")
-    min_probability: Share = Field(0.5, description="mean probability of the activity where it is expected")
-    min_overlap: Share = Field(0.6, description="share of the expected stretch that is answered so")
+    owner: Name | None = Field(None, description="responsible for the expectation; contact when it fails")
+    tolerance_s: Seconds | None = Field(0.5, description="tolerance of start and end; null: not checked")
+    min_probability: Share = Field(0.5, description="minimum mean probability of the expected activity")
+    min_overlap: Share = Field(0.6, description="minimum share of the expected interval with that answer")
 
 
 class Expected(_Strict):
-    """An activity from `start_s` to `end_s`; with neither of them the verdict over the whole clip."""
+    """Expected activity from `start_s` to `end_s`; without both, the expected verdict over the whole clip."""
 
     activity: Name
     start_s: Seconds | None = None
@@ -43,21 +48,24 @@ class Expected(_Strict):
 
     @property
     def whole(self) -> bool:
-        """Whether it speaks of the whole clip."""
+        """True if the verdict over the whole clip is expected."""
         return self.start_s is None and self.end_s is None
 
 
 class Scenario(_Limits):
-    """One clip and what is expected of it. The clip is a file, a medium's digest or a medium's source."""
+    """A clip (file, or digest or source of a medium) and the activities expected in it.
+
+    person  `main_subject`: the person of the verdict; `any`: the person with most passed checks; or a person's number.
+    """
 
     name: Name
     owner: Name
     path: str | None = Field(None, description="a video file, relative to the file of the scenario")
     medium: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{6,64}$")] | None = Field(None, description="digest")
     source: Name | None = Field(None, description="source of a medium, as `posemill media` lists it")
-    person: Literal["acting", "any"] | Annotated[int, Field(ge=0)] = "acting"
+    person: Person = "main_subject"
     expect: Annotated[tuple[Expected, ...], Field(min_length=1)]
-    never: tuple[Name, ...] = Field((), description="activities that should not be found for longer than tolerance_s")
+    never: tuple[Name, ...] = Field((), description="activities that must not occur for longer than tolerance_s")
     note: str | None = None
 
     @model_validator(mode="after")
@@ -74,8 +82,8 @@ class ScenarioFile(_Limits):
     scenarios: Annotated[tuple[Scenario, ...], Field(min_length=1)]
 
 
-class Located(BaseModel):
-    """A scenario and the file that it is in."""
+class LocatedScenario(BaseModel):
+    """A scenario and its file."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -83,30 +91,38 @@ class Located(BaseModel):
     scenario: Scenario
 
 
-def find(paths: Sequence[Path]) -> list[Located]:
-    """The scenarios of these files and folders (.yaml at any depth), in the order of files and of each file.
+def find_scenarios(paths: Sequence[Path]) -> list[LocatedScenario]:
+    """Read the scenarios of files and folders (.yaml at any depth), in the order of the files.
 
-    Errors: InputError that lists every fault with file, line and field.
+    Errors: InputError that lists every error with file, line and field.
+
+    Examples:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> scenario = "{name: squats, path: gym.mp4, owner: anna, expect: [{activity: squat, start_s: 0.5}]}"
+        >>> _ = (folder / "gym.yaml").write_text(f"scenarios: [{scenario}]")
+        >>> find_scenarios([folder])[0].scenario.expect[0].activity
+        'squat'
     """
-    found: list[Located] = []
-    faults: list[str] = []
+    located: list[LocatedScenario] = []
+    errors: list[str] = []
     for file in _files(paths):
         try:
-            found += [Located(file=file, scenario=scenario) for scenario in read(file)]
+            located += [LocatedScenario(file=file, scenario=scenario) for scenario in read_scenarios(file)]
         except InputError as exc:
-            faults.append(str(exc))
+            errors.append(str(exc))
     first: dict[str, Path] = {}
-    for each in found:
-        name, other = each.scenario.name, first.setdefault(each.scenario.name, each.file)
-        if other != each.file:
-            faults.append(f"{each.file}: the name {name!r} is taken by a scenario of {other}")
-    if faults:
-        raise InputError("; ".join(faults))
-    return found
+    for entry in located:
+        name, other = entry.scenario.name, first.setdefault(entry.scenario.name, entry.file)
+        if other != entry.file:
+            errors.append(f"{entry.file}: the name {name!r} is taken by a scenario of {other}")
+    if errors:
+        raise InputError("; ".join(errors))
+    return located
 
 
-def read(file: Path) -> tuple[Scenario, ...]:
-    """The scenarios of one file. Errors: InputError, see find."""
+def read_scenarios(file: Path) -> tuple[Scenario, ...]:
+    """Read the scenarios of one file. Errors: InputError, see find_scenarios."""
     import yaml
 
     try:
@@ -119,7 +135,7 @@ def read(file: Path) -> tuple[Scenario, ...]:
     try:
         parsed = ScenarioFile.model_validate(_with_defaults(content))
     except ValidationError as exc:
-        raise InputError(f"{file}: {'; '.join(_faults(content, node, exc))}") from exc
+        raise InputError(f"{file}: {'; '.join(_errors(content, node, exc))}") from exc
     names = [s.name for s in parsed.scenarios]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         line = _line(node, ("scenarios", len(names) - 1 - names[::-1].index(twice[0]), "name"))
@@ -128,31 +144,31 @@ def read(file: Path) -> tuple[Scenario, ...]:
 
 
 def _with_defaults(content: Any) -> Any:
-    """What the file says for all of its scenarios, in each that says nothing else."""
+    """Copy the file's limits into every scenario that does not set its own."""
     if not isinstance(content, dict) or not isinstance(content.get("scenarios"), list):
         return content
-    said = {name: content[name] for name in _Limits.model_fields if name in content}
-    scenarios = [{**said, **s} if isinstance(s, dict) else s for s in content["scenarios"]]
+    limits = {name: content[name] for name in _Limits.model_fields if name in content}
+    scenarios = [{**limits, **s} if isinstance(s, dict) else s for s in content["scenarios"]]
     return {**content, "scenarios": scenarios}
 
 
-def _faults(content: Any, node: Any, exc: ValidationError) -> list[str]:
-    """One phrase a fault; what the file says for all of its scenarios is told once."""
-    out = []
+def _errors(content: Any, node: Any, exc: ValidationError) -> list[str]:
+    """One phrase per error; an error in the file's limits is reported once, not per scenario."""
+    errors = []
     for error in exc.errors():
-        where = error["loc"]
-        if len(where) == 3 and where[2] in content and where[2] not in content["scenarios"][int(where[1])]:
+        field = error["loc"]
+        if len(field) == 3 and field[2] in content and field[2] not in content["scenarios"][int(field[1])]:
             continue
-        if error["type"] == "too_short" and error["input"]:  # those that are there have faults of their own
+        if error["type"] == "too_short" and error["input"]:  # the invalid entries are reported themselves
             continue
-        out.append(f"line {_line(node, where)}, {'.'.join(map(str, where)) or 'file'}: {_says(error)}")
-    return out
+        errors.append(f"line {_line(node, field)}, {'.'.join(map(str, field)) or 'file'}: {_message(error)}")
+    return errors
 
 
-def _line(node: Any, where: Iterable[int | str]) -> int:
-    """The line of a field, or of the innermost thing around it that is there."""
+def _line(node: Any, field: Iterable[int | str]) -> int:
+    """Line of a field, or of the innermost node that encloses it."""
     line = 1 if node is None else node.start_mark.line + 1
-    for part in where:
+    for part in field:
         inner = None
         if isinstance(part, int) and isinstance(getattr(node, "value", None), list) and part < len(node.value):
             inner = node.value[part]
@@ -166,7 +182,7 @@ def _line(node: Any, where: Iterable[int | str]) -> int:
     return int(line)
 
 
-def _says(error: Any) -> str:
+def _message(error: Any) -> str:
     message = str(error["msg"]).removeprefix("Value error, ")
     given = error["input"]
     return message if isinstance(given, dict | list) else f"{message}, came {given!r}"

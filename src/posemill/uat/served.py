@@ -1,4 +1,4 @@
-"""The service that scenarios are run against: one that runs, or the newest bento for as long as it takes."""
+"""Client of the service under test: a running one, or a bento that is started for the run."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from posemill.errors import Unavailable
 from posemill.serving.client import Client
 from posemill.settings import Settings
 from posemill.stages.workspace import Workspace
+from posemill.uat.settings import AcceptanceSettings
 
 
-def newest(settings: Settings) -> str:
-    """The tag of this workspace's newest analysis bento; built again where the store lacks it."""
+def newest_bento(settings: Settings) -> str:
+    """Tag of this workspace's newest analysis bento; rebuilt if the store lacks it."""
     from posemill.operations.accept import package_tags
 
     return package_tags(Workspace(settings.workspace), settings)["analysis"]
 
 
 @contextmanager
-def service(settings: Settings, url: str | None = None, bento: str | None = None) -> Iterator[Client]:
-    """A client of the service at `url`, else of `bento` (default: the newest), started for this.
+def client_of(acceptance: AcceptanceSettings) -> Iterator[Client]:
+    """Client of the service under test; a bento is served while the context is open.
 
-    Errors: Unavailable when none is ready there, or it does not come up.
+    Errors: Unavailable if the service is not ready or does not start.
     """
+    settings, url = acceptance.settings, acceptance.service_url
     if url is not None:
         client = Client(url, key=settings.key)
         if not client.ready():
@@ -31,8 +33,8 @@ def service(settings: Settings, url: str | None = None, bento: str | None = None
         yield client
         return
     from posemill.packaging.bento import environment
-    from posemill.serving.guard.door import private
     from posemill.serving.server import serving
+    from posemill.serving.startup_policy import private_environment
 
-    with serving(bento or newest(settings), private(environment(settings.home))) as client:
+    with serving(acceptance.bento or newest_bento(settings), private_environment(environment(settings.home))) as client:
         yield client

@@ -1,4 +1,4 @@
-"""Signing a report, and telling whether what was signed is still what it was."""
+"""Signed verdicts: signing an acceptance report, and verifying that report and bento are unchanged."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from posemill.store.acceptances import record_verdict, verdicts
 from posemill.store.media import MediaStore, digest_of
 from posemill.uat import report as reports
 from posemill.uat.bentos import bento_digest, find_bento
-from posemill.uat.receipts import resolve
+from posemill.uat.provenance import resolve
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A verdict that was recorded."""
+    """A recorded verdict."""
 
     number: int
     bento: str
@@ -30,7 +30,7 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A verdict, and whether bento and report are what was signed: `unchanged`, `changed: …` or `gone: …`."""
+    """A verdict with the state of its bento and report: `unchanged`, `changed: …` or `missing: …`."""
 
     verdict: int
     by: str
@@ -42,7 +42,7 @@ class Verified:
 
     @property
     def good(self) -> bool:
-        """Whether nothing was changed. What is gone cannot be told from what was changed by anyone else."""
+        """True if bento and report are unchanged; a missing one counts as changed."""
         return self.bento == self.report == "unchanged"
 
 
@@ -56,61 +56,64 @@ def sign(
     conditions: str | None,
     added_by: str,
 ) -> Signed:
-    """Record a verdict on a report and the bento that it is of; a copy of both report files goes into the store.
+    """Record a verdict on a report and its bento; report.json and page are copied into the store.
 
-    Errors: InputError for a report that was changed after its run, whose bento is not here, or that is accepted in
-    spite of failed scenarios without conditions.
+    by          who gives the verdict; `added_by` who records it.
+    conditions  conditions of the acceptance, or reasons of the rejection.
+    Errors: InputError if the report was modified after its run, if its bento is not in the store, or if a report with
+    failed scenarios is accepted without conditions.
     """
     file = path / reports.REPORT if path.is_dir() else path
-    told = reports.read(file)
+    report = reports.read(file)
     if changed := reports.changed_files(file):
         raise InputError(f"{', '.join(changed)} beside {file} changed after the run: run `posemill uat run` again")
-    if told.bento is None or told.receipt is None:
-        raise InputError(f"{file} is of a service that was not served from a bento: there is nothing to release")
-    if not (told.passed or reject or conditions):
-        raise InputError(f"{told.says}: say under which --conditions it is accepted all the same, or --reject it")
-    answered = resolve(connection, settings.home, told.receipt.model_dump_json())
+    if report.bento is None or report.provenance is None:
+        raise InputError(f"{file} is about a service that does not run from a bento: there is nothing to release")
+    if not (report.passed or reject or conditions):
+        raise InputError(f"{report.says}: accept it under --conditions, or --reject it")
+    resolved = resolve(connection, settings, report.provenance.model_dump_json())
     store = MediaStore(settings.store_url)
-    digest, whole = store.put(file), bento_digest(find_bento(settings.home, told.bento))
+    report_digest, signed_digest = store.put(file), bento_digest(find_bento(settings, report.bento))
     store.put(file.parent / reports.PAGE)
-    where = file.resolve()
-    place = where.relative_to(settings.workspace) if where.is_relative_to(settings.workspace) else where
+    absolute = file.resolve()
+    inside = absolute.is_relative_to(settings.workspace)
+    stored_path = absolute.relative_to(settings.workspace) if inside else absolute
     number = record_verdict(
         connection,
-        version=answered.version["id"],
+        version=resolved.version["id"],
         passed=not reject,
         by=by,
-        bento_digest=whole,
-        report_digest=digest,
-        report={**told.model_dump(mode="json"), "path": str(place)},
+        bento_digest=signed_digest,
+        report_digest=report_digest,
+        report={**report.model_dump(mode="json"), "path": str(stored_path)},
         conditions=conditions,
         added_by=added_by,
     )
-    return Signed(number, told.bento, whole, digest)
+    return Signed(number, report.bento, signed_digest, report_digest)
 
 
 def verify(
     connection: Connection, settings: Settings, *, path: Path | None = None, bento: str | None = None
 ) -> list[Verified]:
-    """Every signed verdict, newest first, with what became of its bento and report.
+    """Verify signed verdicts, newest first.
 
-    path   a report: only the verdicts on its run, and these very files are looked at.
-    bento  only verdicts on the bento of this tag.
-    Errors: InputError for a report of a run that nobody signed.
+    path   a report: only verdicts on its run, compared with these files.
+    bento  bento tag: only verdicts on it.
+    Errors: InputError if no verdict on that report exists.
     """
     rows = verdicts(connection, bento=bento)
     if path is None:
-        return list(_each(settings, rows, None))
+        return list(_verify(settings, rows, None))
     file = path / reports.REPORT if path.is_dir() else path
-    run = _run(file)
-    mine = [row for row in rows if row["report"].get("run") == run or row["report_digest"] == digest_of(file)]
-    mine = mine or [row for row in rows if row["report"].get("path") and _same_place(settings, row, file)]
-    if not mine:
+    run = _run_number(file)
+    matches = [row for row in rows if row["report"].get("run") == run or row["report_digest"] == digest_of(file)]
+    matches = matches or [row for row in rows if row["report"].get("path") and _same_file(settings, row, file)]
+    if not matches:
         raise InputError(f"{file} was never signed: `posemill uat sign --by NAME {path}`")
-    return list(_each(settings, mine, file))
+    return list(_verify(settings, matches, file))
 
 
-def _each(settings: Settings, rows: list[RowMapping], file: Path | None) -> Iterator[Verified]:
+def _verify(settings: Settings, rows: list[RowMapping], file: Path | None) -> Iterator[Verified]:
     for row in rows:
         tag = row["report"]["bento"]
         yield Verified(
@@ -119,39 +122,39 @@ def _each(settings: Settings, rows: list[RowMapping], file: Path | None) -> Iter
             row["added_at"],
             row["passed"],
             tag,
-            _bento(settings.home, tag, row["bento_digest"]),
-            _report(settings, row, file),
+            _bento_state(settings, tag, row["bento_digest"]),
+            _report_state(settings, row, file),
         )
 
 
-def _bento(home: Path, tag: str, digest: str) -> str:
+def _bento_state(settings: Settings, tag: str, digest: str) -> str:
     try:
-        found = bento_digest(find_bento(home, tag))
+        current = bento_digest(find_bento(settings, tag))
     except InputError:
-        return "gone: the store has no such bento"
-    return "unchanged" if found == digest else "changed: its files are not those that were signed"
+        return "missing: the store has no such bento"
+    return "unchanged" if current == digest else "changed: its files differ from the signed ones"
 
 
-def _report(settings: Settings, row: RowMapping, file: Path | None) -> str:
+def _report_state(settings: Settings, row: RowMapping, file: Path | None) -> str:
     path = file or settings.workspace / row["report"]["path"]
     if not path.is_file():
         kept = MediaStore(settings.store_url).has(row["report_digest"])
-        return f"gone: no {path}" + (f"; the store keeps a copy, {row['report_digest'][:12]}" if kept else "")
+        return f"missing: no {path}" + (f"; the store has a copy, {row['report_digest'][:12]}" if kept else "")
     if digest_of(path) != row["report_digest"]:
-        return f"changed: {path} is not what was signed"
+        return f"changed: {path} differs from the signed report"
     changed = reports.changed_files(path)
     return f"changed: {', '.join(changed)}" if changed else "unchanged"
 
 
-def _run(file: Path) -> str | None:
-    """The number of the run of a report, also of one that was changed so that it is none any more."""
+def _run_number(file: Path) -> str | None:
+    """Run number of a report, even if the report was modified and is no longer valid."""
     import re
 
     if not file.is_file():
         raise InputError(f"{file} cannot be read: give the folder or report.json of `posemill uat run`")
-    found = re.search(r'"run":\s*"([0-9a-f]{16})"', file.read_text(errors="replace"))
-    return found[1] if found else None
+    match = re.search(r'"run":\s*"([0-9a-f]{16})"', file.read_text(errors="replace"))
+    return match[1] if match else None
 
 
-def _same_place(settings: Settings, row: RowMapping, file: Path) -> bool:
+def _same_file(settings: Settings, row: RowMapping, file: Path) -> bool:
     return bool((settings.workspace / row["report"]["path"]).resolve() == file.resolve())

@@ -1,10 +1,9 @@
-"""From a receipt to the rows and media that trained the model, link by link; a link that is missing is named."""
+"""Trace of an answer: from its provenance to the clips and media that trained the model, with every missing link."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, RowMapping
@@ -13,9 +12,9 @@ from posemill.errors import InputError
 from posemill.settings import Settings
 from posemill.store.lineage import clip_rows, corrected_keypoints
 from posemill.store.media import MediaStore
-from posemill.uat.bentos import bentos
+from posemill.uat.bentos import list_bentos
 from posemill.uat.locks import find_lock, has_commit
-from posemill.uat.receipts import resolve
+from posemill.uat.provenance import resolve
 from posemill.uat.training_lineage import training_lineage
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ FILES = {  # digest in the package → the file that DVC tracks
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One step of the way: what was looked for, whether it is there, and where or why not."""
+    """One step of a trace: its name, whether it was found, and where or why not."""
 
     name: str
     found: bool
@@ -41,7 +40,7 @@ class Link:
 
 @dataclass(slots=True)
 class Trace:
-    """The way from a receipt to its data. `clips` has a row a clip of training and test, by number."""
+    """Trace from a provenance to its data. `clips` has one row per clip of training and test, by number."""
 
     bento: str | None
     version: dict[str, Any]
@@ -50,61 +49,61 @@ class Trace:
 
     @property
     def whole(self) -> bool:
-        """Whether no link is missing."""
+        """True if no link is missing."""
         return all(link.found for link in self.links)
 
     def add(self, name: str, found: object, says: str) -> None:
-        """One more link."""
+        """Append a link."""
         self.links.append(Link(name, bool(found), says))
 
 
-def trace(connection: Connection, settings: Settings, given: str) -> Trace:
-    """Follow a receipt (see receipts.resolve) as far as it leads.
+def trace(connection: Connection, settings: Settings, reference: str) -> Trace:
+    """Trace an answer (see provenance.resolve) as far as possible.
 
-    Errors: InputError when no model version fits; every later gap is a link that is not found.
+    Errors: InputError if no model version matches; every later gap is a link that is not found.
     """
-    answered = resolve(connection, settings.home, given)
-    version = answered.version
+    resolved = resolve(connection, settings, reference)
+    version = resolved.version
     digests: Mapping[str, str] = version["digests"]
     out = Trace(
-        answered.bento, {k: version[k] for k in ("id", "bento_tag", "stage", "added_at", "added_by", "digests")}
+        resolved.bento, {k: version[k] for k in ("id", "bento_tag", "stage", "added_at", "added_by", "digests")}
     )
     out.add(
         "model version", True, f"{version['id']}, {version['stage']}, packaged {version['added_at']:%Y-%m-%d %H:%M}"
     )
-    _bento(out, settings.home, digests)
-    _code(out, settings.workspace, digests.get("code"))
-    _lock(out, settings.workspace, digests)
+    _bento(out, settings, digests)
+    _code(out, settings, digests.get("code"))
+    _lock(out, settings, digests)
     _rows(out, connection, settings, version)
     return out
 
 
-def _bento(out: Trace, home: Path, digests: Mapping[str, str]) -> None:
-    tags = [b.tag for b in bentos(home) if b.digests.get("model") == digests.get("model")]
-    out.add("bento", tags, ", ".join(tags) or "this workspace's store has no bento of that model any more")
+def _bento(out: Trace, settings: Settings, digests: Mapping[str, str]) -> None:
+    tags = [b.tag for b in list_bentos(settings) if b.digests.get("model") == digests.get("model")]
+    out.add("bento", tags, ", ".join(tags) or "the workspace's store no longer has a bento of that model")
 
 
-def _code(out: Trace, root: Path, code: str | None) -> None:
+def _code(out: Trace, settings: Settings, code: str | None) -> None:
     commit = (code or "").removesuffix("-changed")
     if not commit:
-        out.add("code", False, "it was packaged outside a git repository")
-    elif not has_commit(root, commit):
+        out.add("code", False, "it was packaged outside of a git repository")
+    elif not has_commit(settings, commit):
         out.add("code", False, f"commit {commit[:12]} is not in this repository: `git fetch`")
     elif code != commit:
-        out.add("code", False, f"commit {commit[:12]}, with changes that were never committed")
+        out.add("code", False, f"commit {commit[:12]} with uncommitted changes")
     else:
         out.add("code", True, f"commit {commit}")
 
 
-def _lock(out: Trace, root: Path, digests: Mapping[str, str]) -> None:
-    """dvc.lock and the files that it names."""
-    wanted = {path: digests[name] for name, path in FILES.items() if name in digests and name != "labeller"}
-    lock = find_lock(root, wanted)
+def _lock(out: Trace, settings: Settings, digests: Mapping[str, str]) -> None:
+    """Links to dvc.lock and to the files that it lists."""
+    inputs = {path: digests[name] for name, path in FILES.items() if name in digests and name != "labeller"}
+    lock = find_lock(settings, inputs)
     if lock is None:
         says = "no dvc.lock, now or in git's history, has these files: `git fetch`, then `dvc fetch --all-commits`"
         out.add("dvc.lock", False, says)
         return
-    out.add("dvc.lock", True, f"commit {lock.commit}" if lock.commit else "as it lies there")
+    out.add("dvc.lock", True, f"commit {lock.commit}" if lock.commit else "uncommitted, in the workspace")
     for name, path in FILES.items():
         if path in lock.files:
             out.add(path, True, f"{digests[name][:12]} in {lock.files[path]}")
@@ -132,25 +131,25 @@ def _media(out: Trace, connection: Connection, store: MediaStore, table: pl.Data
     says = _some(lost, f"media are not in {store.url}")
     out.add("media", not lost, says or f"all {len(media)} are in {store.url}")
     corrected = corrected_keypoints(connection, media, version["added_at"])
-    out.add("corrections", True, f"{corrected} keypoints were corrected by people when it was packaged")
+    out.add("corrections", True, f"{corrected} keypoints had been corrected by reviewers when it was packaged")
 
 
-def _clip(row: Mapping[str, Any], known: RowMapping | None) -> dict[str, Any]:
-    """A clip as it trained the model, and what the database says of it now."""
-    told: Mapping[Any, Any] = known or {}
-    if known is None:
+def _clip(row: Mapping[str, Any], current: RowMapping | None) -> dict[str, Any]:
+    """A clip as it trained the model, with its current state in the database."""
+    if current is None:
         now = "no such row"
-    elif known["medium"] != row["medium"]:
-        now = "another clip"  # a database that was set up anew counts from 1 again
-    elif known["valid_to"] is not None:
-        now = f"ended by {known['closed_by']}"
+    elif current["medium"] != row["medium"]:
+        now = "another clip"  # a new database numbers its clips from 1 again
+    elif current["valid_to"] is not None:
+        now = f"ended by {current['closed_by']}"
     else:
-        now = "holds"
-    out = {name: told.get(name) for name in ("source", "uri", "annotated_at", "added_by", "added_at")}
+        now = "valid"
+    columns: Mapping[Any, Any] = current or {}
+    out = {name: columns.get(name) for name in ("source", "uri", "annotated_at", "added_by", "added_at")}
     return {**row, **out, "now": now}
 
 
-def _some(lost: list[str], what: str) -> str:
-    """`3 of what: a, b, c`; empty where nothing is lost."""
+def _some(lost: list[str], noun: str) -> str:
+    """`3 NOUN: a, b, c`; empty if nothing is lost."""
     more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
-    return f"{len(lost)} {what}: {', '.join(lost[:5])}{more}" if lost else ""
+    return f"{len(lost)} {noun}: {', '.join(lost[:5])}{more}" if lost else ""

@@ -1,4 +1,4 @@
-"""The clips that a model was made of: from the store, or from the files that DVC kept of its build."""
+"""Training lineage of a model version: its clips, from the store or from DVC's cache of its build."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ INDEX, CLIPS = "build/prepare/index.parquet", "build/validate/clips.parquet"
 
 
 def training_lineage(settings: Settings, digests: Mapping[str, str]) -> pl.DataFrame:
-    """The lineage of a model version with these digests, see store.lineage.
+    """Return the lineage of the model version with these digests, see store.lineage.
 
-    Errors: InputError that says what is missing where neither the store nor DVC's cache has it.
+    Errors: InputError if neither the store nor DVC's cache has it.
     """
     if digest := digests.get("lineage"):
         return read_lineage(MediaStore(settings.store_url), digest)
-    wanted = {path: digests.get(name) for path, name in ((INDEX, "windows_index"), (CLIPS, "clips"))}
-    lock = find_lock(settings.workspace, {path: digest for path, digest in wanted.items() if digest})
-    if lock is None or not set(wanted) <= set(lock.files):
-        raise InputError("it was packaged before lineage was kept, and DVC's cache here lacks its build: `dvc fetch`")
+    inputs = {path: digests.get(name) for path, name in ((INDEX, "windows_index"), (CLIPS, "clips"))}
+    lock = find_lock(settings, {path: digest for path, digest in inputs.items() if digest})
+    if lock is None or not set(inputs) <= set(lock.files):
+        raise InputError(
+            "it was packaged before lineage was recorded, and its build is not in DVC's cache: `dvc fetch`"
+        )
     with tempfile.TemporaryDirectory() as folder:
         write_lineage(Path(folder) / FILE, lock.files[INDEX], lock.files[CLIPS])
         return _read(Path(folder) / FILE)

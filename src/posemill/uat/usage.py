@@ -1,4 +1,4 @@
-"""Where a medium went: every model and bento that it is in, and taking it out of the next ones."""
+"""Usage of a medium: the models and bentos trained or tested with it, and its exclusion from later builds."""
 
 from __future__ import annotations
 
@@ -13,62 +13,66 @@ from posemill.settings import Settings
 from posemill.store import schema
 from posemill.store.catalog import clips, remove_clip
 from posemill.store.references import find_any_medium
-from posemill.uat.bentos import bentos
+from posemill.uat.bentos import list_bentos
 from posemill.uat.training_lineage import training_lineage
 
 
 @dataclass(slots=True)
 class MediumUsage:
-    """Where a medium is.
+    """Usage of one medium.
 
-    models     one row a model version that was made with it: version, stage, split, clips, windows, bentos.
-    unknown    tags of versions of which it cannot be said, since their lineage is not here.
-    judgements how many judgements of clients speak of it; scenarios: files under acceptance/ that name it.
-    clips      numbers of its clips that hold now.
+    models     one row per model version built with it: version, stage, split, clips, windows, bentos.
+    unknown    bento tags of versions whose lineage is not available.
+    feedback   number of clients' feedback entries about it.
+    scenarios  files under acceptance/ that name it.
+    clips      numbers of its currently valid clips.
     """
 
     medium: RowMapping
     models: list[dict[str, Any]] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
-    judgements: int = 0
+    feedback: int = 0
     scenarios: list[str] = field(default_factory=list)
     clips: list[int] = field(default_factory=list)
 
 
-def usage_of(connection: Connection, settings: Settings, which: str) -> MediumUsage:
-    """Look for a medium (see find_any_medium) in every model version of the database."""
-    medium = find_any_medium(connection, which)
+def usage_of(connection: Connection, settings: Settings, reference: str) -> MediumUsage:
+    """Find a medium (see find_any_medium) in the lineage of every model version of the database."""
+    medium = find_any_medium(connection, reference)
     digest = medium["digest"]
     if digest is None:
-        raise InputError(f"the bytes of medium {medium['id']} ({medium['uri']}) were never fetched: it is in no model")
+        raise InputError(f"medium {medium['id']} ({medium['uri']}) was never fetched, so no model contains it")
     out = MediumUsage(medium)
-    stored = bentos(settings.home)
+    stored = list_bentos(settings)
     for version in connection.execute(select(schema.model_version).order_by(schema.model_version.c.id)).mappings():
-        found = _in_model(settings, version, digest)
-        if found is None:
+        share = _share_of_model(settings, version, digest)
+        if share is None:
             out.unknown.append(version["bento_tag"])
-        elif found:
+        elif share:
             model = version["digests"].get("model")
             tags = {version["bento_tag"], *(b.tag for b in stored if b.digests.get("model") == model)}
-            gone = tags - {b.tag for b in stored}
-            named = [f"{tag} (not in this store)" if tag in gone else tag for tag in sorted(tags)]
-            out.models.append({"version": version["id"], "stage": version["stage"], **found, "bentos": named})
-    judged = select(func.count()).where(schema.feedback.c.upload_digest == digest)
-    out.judgements = int(connection.scalar(judged) or 0)
+            missing = tags - {b.tag for b in stored}
+            named = [f"{tag} (not in this store)" if tag in missing else tag for tag in sorted(tags)]
+            out.models.append({"version": version["id"], "stage": version["stage"], **share, "bentos": named})
+    entries = select(func.count()).where(schema.feedback.c.upload_digest == digest)
+    out.feedback = int(connection.scalar(entries) or 0)
     out.scenarios = _scenarios(settings.workspace, digest, medium["source"])
     out.clips = [row["clip"] for row in clips(connection, medium=digest)]
     return out
 
 
-def mark(connection: Connection, found: MediumUsage, annotated_by: str) -> int:
-    """End the clips of a medium, so that the next build leaves it out; their rows stay, with who and when."""
-    for clip in found.clips:
+def exclude(connection: Connection, usage: MediumUsage, annotated_by: str) -> int:
+    """End the validity of a medium's clips, so that later builds exclude it; returns the number of clips.
+
+    Their rows stay, with the time and `annotated_by`.
+    """
+    for clip in usage.clips:
         remove_clip(connection, clip, annotated_by)
-    return len(found.clips)
+    return len(usage.clips)
 
 
-def _in_model(settings: Settings, version: RowMapping, digest: str) -> dict[str, Any] | None:
-    """What of a medium is in a model; empty where nothing is, None where that cannot be known."""
+def _share_of_model(settings: Settings, version: RowMapping, digest: str) -> dict[str, Any] | None:
+    """Split, clips and windows of a medium in a model; empty if it is not in it, None if the lineage is missing."""
     import polars as pl
 
     try:
@@ -83,7 +87,7 @@ def _in_model(settings: Settings, version: RowMapping, digest: str) -> dict[str,
 
 
 def _scenarios(root: Path, digest: str, source: str | None) -> list[str]:
-    """Files of scenarios that name the medium."""
+    """Scenario files that name the medium."""
     folder = root / "acceptance"
     named = [name for name in (digest, source) if name]
     files = sorted(folder.rglob("*.yaml")) if folder.is_dir() else []

@@ -18,76 +18,20 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-# what folders of videos are made of, and sound, so that its owner is told that it is sound; no playlists, no
-# picture lists, no subtitles and no session descriptions: those name other files and addresses
-FORMATS = (
-    "mov",
-    "matroska",
-    "avi",
-    "mpegts",
-    "mpeg",
-    "mpegvideo",
-    "m4v",
-    "mjpeg",
-    "flv",
-    "asf",
-    "ogg",
-    "wav",
-    "mp3",
-    "flac",
-)
-# what cameras, phones, editors and archives write; hundreds of decoders of old games and screens are left out, since
-# each is code that an untrusted file could exploit
-CODECS = (
-    "h261",
-    "h263",
-    "h263i",
-    "h263p",
-    "h264",
-    "hevc",
-    "vvc",
-    "vp6",
-    "vp6a",
-    "vp6f",
-    "vp8",
-    "vp9",
-    "libvpx",
-    "libvpx-vp9",
-    "av1",
-    "libdav1d",
-    "theora",
-    "mpeg1video",
-    "mpeg2video",
-    "mpegvideo",
-    "mpeg4",
-    "msmpeg4v1",
-    "msmpeg4v2",
-    "msmpeg4",
-    "wmv1",
-    "wmv2",
-    "wmv3",
-    "vc1",
-    "flv",
-    "mjpeg",
-    "mjpegb",
-    "dvvideo",
-    "prores",
-    "dnxhd",
-    "cfhd",
-    "ffv1",
-    "huffyuv",
-    "ffvhuff",
-    "utvideo",
-    "rawvideo",
-    "v210",
-    "cinepak",
-    "indeo3",
-    "indeo4",
-    "indeo5",
-    "svq1",
-    "svq3",
-    "msvideo1",
-)
+# containers of folders of videos, and sound files, whose owners are told that they are sound; no playlists, no picture
+# lists, no subtitles and no session descriptions: those name other files and addresses
+_FORMATS = """
+mov matroska avi mpegts mpeg mpegvideo m4v mjpeg flv asf ogg wav mp3 flac
+"""
+# codecs that cameras, phones, editors and archives write; hundreds of decoders of old games and screens are left out,
+# since each is code that an untrusted file could exploit
+_CODECS = """
+h261 h263 h263i h263p h264 hevc vvc vp6 vp6a vp6f vp8 vp9 libvpx libvpx-vp9 av1 libdav1d theora
+mpeg1video mpeg2video mpegvideo mpeg4 msmpeg4v1 msmpeg4v2 msmpeg4 wmv1 wmv2 wmv3 vc1 flv mjpeg
+mjpegb dvvideo prores dnxhd cfhd ffv1 huffyuv ffvhuff utvideo rawvideo v210 cinepak indeo3 indeo4
+indeo5 svq1 svq3 msvideo1
+"""
+FORMATS, CODECS = tuple(_FORMATS.split()), tuple(_CODECS.split())
 MAX_PIXELS = 8192 * 8192  # 8K and its full domes; a picture is then 200 MB of RGB at most
 MAX_STREAMS = 64
 ANSWER_S = 30.0  # for one reading of the file; a disk that is asleep wakes in less

@@ -22,7 +22,7 @@ from posemill.labelling.plan import Plan
             "19800 frames and 1 video not measured yet to do: no rate measured yet",
         ),
         (
-            {"frames": 0, "unmeasured": 2, "guessed": 600, "frames_per_second": 30.0, "seconds": 20.0},
+            {"frames": 0, "unmeasured": 2, "estimated": 600, "frames_per_second": 30.0, "seconds": 20.0},
             "new 2, cached 998, quarantined 1; chunks: new 12, cached 1004\n"
             "2 videos not measured yet (about 600 frames) to do: about 20 s at 30.0 frames/s, one worker",
         ),

@@ -51,6 +51,13 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
     assert f"posemill {name}" in shown or f"make {name}" in shown, f"no example in `posemill {name} --help`"
 
 
+def test_a_deprecated_command_warns_and_is_not_listed() -> None:
+    shown = CliRunner().invoke(cli, ["forget", "--help"])
+    assert "posemill usage 26e506cc30f5" in shown.stdout
+    assert "forget is deprecated: use" in shown.stderr
+    assert "forget" not in CliRunner().invoke(cli, ["--help"]).output
+
+
 @pytest.mark.parametrize(("error", "code", "kind"), [(InputError, 1, "error"), (Unavailable, 75, "retryable")])
 def test_an_error_is_one_sentence(
     error: type[Exception], code: int, kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

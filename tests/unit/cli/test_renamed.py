@@ -1,11 +1,11 @@
-"""Deprecated option names still work, warn, and are hidden."""
+"""Deprecated names of options and commands still work, warn, and are hidden."""
 
 from __future__ import annotations
 
 import click
 from click.testing import CliRunner
 
-from posemill.cli.renamed import renamed_option
+from posemill.cli.renamed import RenamingGroup, renamed_option
 
 
 @click.command()
@@ -37,3 +37,23 @@ def test_both_names_are_refused() -> None:
 
 def test_an_old_name_is_not_in_the_help() -> None:
     assert "because" not in CliRunner().invoke(promote, ["--help"]).output
+
+
+@click.group(cls=RenamingGroup, renamed_commands={"judgements": "feedback"})
+def uat() -> None:
+    pass
+
+
+@uat.command()
+@click.option("--all", "everything", is_flag=True)
+def feedback(everything: bool) -> None:
+    click.echo(f"all {everything}")
+
+
+def test_an_old_command_runs_the_new_one_and_warns() -> None:
+    outcome = CliRunner().invoke(uat, ["judgements", "--all"])
+    assert outcome.stdout == "all True\n"
+    assert outcome.stderr == "uat judgements is deprecated: use uat feedback\n"
+    assert CliRunner().invoke(uat, ["feedback"]).stderr == ""
+    assert "judgements" not in CliRunner().invoke(uat, ["--help"]).output
+    assert "No such command 'verdicts'" in CliRunner().invoke(uat, ["verdicts"]).stderr

@@ -13,9 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 from posemill.cli.serve import gallery, try_
-from posemill.serving.schema import Receipt
+from posemill.serving.schemas.activity import Receipt
 from posemill.settings import Settings
-from posemill.uat.served import service
+from posemill.uat.served import client_of
+from posemill.uat.settings import AcceptanceSettings
 
 KEY = "pm_of_acme"
 RECEIPT = Receipt.of("posemill-activity:1", dict.fromkeys(("model", "features", "classes"), "0" * 64))
@@ -75,7 +76,7 @@ def test_the_key_of_the_environment_is_sent(guarded: str, tmp_path: Path, monkey
 def test_scenarios_are_asked_with_the_key_which_no_message_shows(guarded: str) -> None:
     settings = Settings.from_env({"POSEMILL_KEY": KEY})
     assert KEY not in repr(settings)
-    with service(settings, guarded) as client:
+    with client_of(AcceptanceSettings(settings, service_url=guarded)) as client:
         assert client.post("/predict_windows", {}) == ANSWER
 
 

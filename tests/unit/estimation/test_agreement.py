@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from posemill.errors import SkeletonError
-from posemill.estimation.agreement import Look, agreement, look
+from posemill.estimation.agreement import BackendRun, agreement, run_backend
+from posemill.estimation.estimator import PoseEstimator
 from posemill.estimation.types import Pose
 from posemill.pose.conversion import convert
 from posemill.pose.skeleton import COCO_17, MPII_15, OPENPOSE_18, Skeleton
@@ -23,8 +24,8 @@ def pose(x: float, skeleton: Skeleton = COCO_17) -> Pose:
     return Pose(xy, sure, 1.0)
 
 
-def seen(name: str, pictures: Sequence[Sequence[float]], skeleton: Skeleton = COCO_17) -> Look:
-    return Look(name, skeleton, [[pose(x, skeleton) for x in people] for people in pictures], 1.0)
+def seen(name: str, pictures: Sequence[Sequence[float]], skeleton: Skeleton = COCO_17) -> BackendRun:
+    return BackendRun(name, skeleton, [[pose(x, skeleton) for x in people] for people in pictures], 1.0)
 
 
 def test_the_same_people_agree_wholly() -> None:
@@ -44,8 +45,8 @@ def test_other_skeletons_are_compared_by_what_both_have() -> None:
     assert (found.keypoints, found.mean_oks) == (17, pytest.approx(1))
     head = Skeleton("head", ("head_top",), (), (), (0.1,))
     with pytest.raises(SkeletonError, match="no keypoint in common"):
-        agreement(seen("a", [[]]), Look("b", head, [[]], 1.0))
-    assert agreement(seen("a", [[0]]), Look("b", MPII_15, [[]], 1.0)).keypoints == 12
+        agreement(seen("a", [[]]), BackendRun("b", head, [[]], 1.0))
+    assert agreement(seen("a", [[0]]), BackendRun("b", MPII_15, [[]], 1.0)).keypoints == 12
 
 
 def test_a_small_shift_lowers_oks_and_a_large_one_the_share() -> None:
@@ -62,7 +63,7 @@ def test_nobody_in_both_is_agreement_too() -> None:
     assert np.isnan(found.mean_oks)
 
 
-def test_a_look_keeps_the_order_of_pictures() -> None:
+def test_a_run_keeps_the_order_of_pictures() -> None:
     class ByColour:
         skeleton = COCO_17
 
@@ -73,7 +74,7 @@ def test_a_look_keeps_the_order_of_pictures() -> None:
             return [[pose(0)] * int(image[0, 0, 0]) for image in images]
 
     images = [np.full((8, 8 + n, 3), n, np.uint8) for n in (2, 0, 1)]
-    found = look("x", ByColour(), images)
+    found = run_backend("x", PoseEstimator.from_backend(ByColour()), images)
     assert [len(each) for each in found.poses] == [2, 0, 1]
     assert found.people == 3
     assert found.ms >= 0

@@ -73,7 +73,7 @@ def changed(package: Path, module: str, what: str) -> Path:
         (FRAMES, "posemill.video.clock"),
         (FRAMES, "posemill.estimation.region"),
         (TRACKING, "posemill.estimation.tracking.motion"),
-        (TRACKING, "posemill.pose.interpolate"),
+        (TRACKING, "posemill.pose.gaps"),
     ],
 )
 def test_a_changed_helper_changes_the_code_and_a_comment_does_not(package: Path, code: str, helper: str) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import doctest
 import hashlib
 import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +167,15 @@ def test_old_names_of_settings_are_read_with_a_warning() -> None:
     assert (params.rotation_fallback_threshold, params.roi_propagation.keyframe_interval) == (0.3, 4)
     with pytest.warns(DeprecationWarning, match="also_px is deprecated"):
         assert LabelParams.model_validate({"looks": {"also_px": [641]}}).tta.scales_px == (641,)
+
+
+@pytest.mark.parametrize(
+    "module", ["estimator", "postprocess", "tracking.tracker"], ids=lambda name: name.rpartition(".")[2]
+)
+def test_the_examples_are_right(module: str, pose_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSEMILL_HOME", str(pose_home))
+    results = doctest.testmod(import_module(f"posemill.estimation.{module}"))
+    assert (results.failed, results.attempted > 0) == (0, True)
 
 
 def test_estimation_is_imported_alone() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from posemill.estimation.overlay import Overlay
-from posemill.pose.interpolate import fill_gaps
+from posemill.pose.gaps import fill_gaps
 from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.video.decode import Frame

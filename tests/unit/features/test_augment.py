@@ -4,11 +4,11 @@ import torch
 
 from posemill.features import FeaturePipeline, WindowSpec
 from posemill.features.augment.augmentation import Augmentation, branches
-from posemill.features.augment.keypoint_noise import noise
+from posemill.features.augment.keypoint_noise import estimator_noise
 from posemill.features.augment.time import change_speed, fewer_frames, fill, stretch_time
-from posemill.features.augment.view import swap_stretches, turn
+from posemill.features.augment.view import swap_stretches, transform_affine
 from posemill.params.train import AugmentParams
-from posemill.pose.geometry import fill_in_time
+from posemill.pose.gaps import fill_in_time
 from posemill.pose.skeleton import BODY_12
 
 OFF = AugmentParams(
@@ -70,7 +70,7 @@ def test_no_nan_even_when_nearly_everything_is_hidden(pipeline: FeaturePipeline)
 def test_mirroring_exchanges_left_and_right() -> None:
     x = torch.randn(4, 6, 12, 2)
     flip = torch.from_numpy(BODY_12.flip_index)
-    out = turn(x, OFF.model_copy(update={"mirror": 1.0}), flip, generator())
+    out = transform_affine(x, OFF.model_copy(update={"mirror": 1.0}), flip, generator())
     torch.testing.assert_close(out, x[:, :, flip] * torch.tensor([-1.0, 1.0]))
 
 
@@ -96,7 +96,7 @@ def test_sides_change_places_for_a_stretch_of_poses_a_limb_or_all_at_a_time() ->
 
 def test_rotation_keeps_distances() -> None:
     x = torch.randn(4, 6, 12, 2)
-    out = turn(x, OFF.model_copy(update={"rotate_rad": 1.0}), torch.arange(12), generator())
+    out = transform_affine(x, OFF.model_copy(update={"rotate_rad": 1.0}), torch.arange(12), generator())
     torch.testing.assert_close(out.norm(dim=-1), x.norm(dim=-1))
     assert (out - x).abs().max() > 0.1
 
@@ -113,7 +113,7 @@ def test_drift_is_slow_and_jitter_is_not() -> None:
     still, shaking = OFF.model_copy(update={"drift": 0.1}), OFF.model_copy(update={"jitter": 0.1})
 
     def step_share(params: AugmentParams) -> float:
-        n = noise(shape, params, generator())
+        n = estimator_noise(shape, params, generator())
         return float((n[:, 1:] - n[:, :-1]).std() / n.std())
 
     assert step_share(still) < 0.5 < step_share(shaking)

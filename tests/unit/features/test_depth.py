@@ -13,7 +13,7 @@ from posemill.errors import InputError
 from posemill.evaluation.robustness.perturbations import dropout, jitter
 from posemill.features import FeaturePipeline, WindowSpec
 from posemill.features.augment import Augmentation
-from posemill.features.augment.view import turn_around
+from posemill.features.augment.view import rotate_yaw
 from posemill.features.labeller_noise import FittedNoise
 from posemill.params.train import AugmentParams, TrainParams
 from posemill.pose.skeleton import KINECT_20
@@ -62,7 +62,7 @@ def test_saved_and_loaded_it_does_the_same(pipeline: FeaturePipeline, tmp_path: 
 
 def test_going_around_keeps_heights_and_distances() -> None:
     x = torch.randn(4, 6, 20, 3)
-    out = turn_around(x, 1.0, torch.Generator().manual_seed(0))
+    out = rotate_yaw(x, 1.0, torch.Generator().manual_seed(0))
     torch.testing.assert_close(out.norm(dim=-1), x.norm(dim=-1))
     torch.testing.assert_close(out[..., 1], x[..., 1])
     assert (out - x).abs().max() > 0.1

@@ -82,9 +82,9 @@ def test_a_track_of_another_skeleton_is_converted_by_name(fitted: FeaturePipelin
         np.ones((60, 17), np.float32),
         np.zeros(60, np.uint8),
     )
-    windows, start_s = fitted.windows(track)
-    assert start_s.tolist() == [0, 0.5, 1.0, 1.5, 2.0]
-    assert fitted.spans(track).tolist() == [[s, s + 1] for s in start_s]
+    windows, spans = fitted.windows(track)
+    assert spans[:, 0].tolist() == [0, 0.5, 1.0, 1.5, 2.0]
+    assert spans.tolist() == [[s, s + 1] for s in spans[:, 0]]
     middle = (xy[:-1] + xy[1:]) / 2
     np.testing.assert_allclose(windows[0, :19, 0, :2], middle[:19, COCO_17.index("left_shoulder")], rtol=1e-4)
 
@@ -99,9 +99,9 @@ def test_a_person_hardly_seen_gives_no_window(fitted: FeaturePipeline) -> None:
         np.ones((3, 12), np.float32),
         np.zeros(3, np.uint8),
     )
-    windows, start_s = fitted.windows(track, 0.0, 5.0)
+    windows, spans = fitted.windows(track, 0.0, 5.0)
     assert windows.shape == (0, 20, 12, 3)
-    assert start_s.shape == (0,)
+    assert spans[:, 0].shape == (0,)
 
 
 def test_saved_and_loaded_it_does_the_same(fitted: FeaturePipeline, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from posemill.features import FeaturePipeline, WindowSpec
-from posemill.pose.interpolate import fill_gaps
+from posemill.pose.gaps import fill_gaps
 from posemill.pose.skeleton import BODY_12
 from posemill.pose.track import PoseTrack
 

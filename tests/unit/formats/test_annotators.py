@@ -14,7 +14,7 @@ from made_up_tracks import made_up
 from posemill.errors import InputError
 from posemill.formats import coco, cvat, label_studio
 from posemill.formats.label_studio_annotators import AnnotationChoice, is_annotator
-from posemill.formats.pictures import pictures
+from posemill.formats.frames import labelled_frames
 from posemill.pose.skeleton import COCO_17
 from posemill.review.inbound import read
 
@@ -23,7 +23,7 @@ ANNA = {"id": 1, "email": "anna@example.org", "first_name": "Anna", "last_name":
 
 def task(*annotations: dict, predicted: bool = True) -> dict:
     """One frame's task; each annotation says `regions`: None = the predicted ones."""
-    made = label_studio.tasks(pictures(made_up(3, people=1, frames=1, unseen=0)), "finder-1", "x/")[0]
+    made = label_studio.tasks(labelled_frames(made_up(3, people=1, frames=1, unseen=0)), "finder-1", "x/")[0]
     regions = made["predictions"][0]["result"]
     rows = []
     for number, annotation in enumerate(annotations, 1):
@@ -37,7 +37,7 @@ def task(*annotations: dict, predicted: bool = True) -> dict:
 def answered(tmp_path: Path, *tasks: dict, **choice: object) -> object:
     path = tmp_path / "back.json"
     path.write_text(json.dumps(list(tasks)))
-    return label_studio.read_answers(path, COCO_17, AnnotationChoice(**choice))  # type: ignore[arg-type]
+    return label_studio.read_annotations(path, COCO_17, AnnotationChoice(**choice))  # type: ignore[arg-type]
 
 
 def moved(x: float) -> list[dict]:
@@ -133,7 +133,7 @@ def test_a_second_person_of_the_same_number(tmp_path: Path) -> None:
 
 
 def test_cvat_and_coco_refuse_a_person_and_a_frame_that_are_there_twice(tmp_path: Path) -> None:
-    frames = pictures(made_up(3, people=1, frames=2, unseen=0))
+    frames = labelled_frames(made_up(3, people=1, frames=2, unseen=0))
     path = tmp_path / "annotations.xml"
     cvat.write_cvat(path, frames, COCO_17, "review")
     tree = Xml.parse(path)
@@ -141,20 +141,20 @@ def test_cvat_and_coco_refuse_a_person_and_a_frame_that_are_there_twice(tmp_path
     assert image is not None
     image.append(image.findall("skeleton")[0])
     tree.write(path)
-    (fault,) = cvat.read_answers(path, COCO_17).faults
+    (fault,) = cvat.read_annotations(path, COCO_17).faults
     assert "person 0 is twice in frame 0" in fault
     image.remove(image.findall("skeleton")[1])
     tree.getroot().append(image)  # a consensus copy of the same picture
     tree.write(path)
-    assert "is in the file 2 times" in cvat.read_answers(path, COCO_17).faults[0]
+    assert "is in the file 2 times" in cvat.read_annotations(path, COCO_17).faults[0]
 
     content = coco.document(frames)
     other = tmp_path / "keypoints.json"
     other.write_text(json.dumps(content | {"annotations": [*content["annotations"], content["annotations"][0]]}))
-    assert "person 0 is twice in frame 0" in coco.read_answers(other, COCO_17).faults[0]
+    assert "person 0 is twice in frame 0" in coco.read_annotations(other, COCO_17).faults[0]
     copies = [*content["images"], content["images"][0] | {"id": 99}]
     other.write_text(json.dumps(content | {"images": copies}))
-    assert "is in the file 2 times" in coco.read_answers(other, COCO_17).faults[0]
+    assert "is in the file 2 times" in coco.read_annotations(other, COCO_17).faults[0]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
@@ -162,7 +162,7 @@ def test_answers_in_other_encodings(encoding: str, tmp_path: Path) -> None:
     content = json.dumps([task({})])
     (tmp_path / "ls.json").write_bytes(content.encode(encoding))
     assert len(read(tmp_path / "ls.json", COCO_17).people) == 1
-    frames = pictures(made_up(3, people=1, frames=1, unseen=0))
+    frames = labelled_frames(made_up(3, people=1, frames=1, unseen=0))
     (tmp_path / "c.json").write_bytes(json.dumps(coco.document(frames)).encode(encoding))
     assert len(read(tmp_path / "c.json", COCO_17).people) == 1
     cvat.write_cvat(tmp_path / "a.xml", frames, COCO_17, "review")

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from made_up_tracks import assert_same, made_up
 from posemill.errors import InputError
-from posemill.formats.coco import document, read_answers, read_coco, write_coco
-from posemill.formats.pictures import pictures
+from posemill.formats.coco import document, read_annotations, read_coco, write_coco
+from posemill.formats.frames import labelled_frames
 from posemill.pose.skeleton import BODY_12, COCO_17, PENN_13, Skeleton
 from posemill.pose.track import MediumTracks, State
 
@@ -75,7 +75,7 @@ def test_pycocotools_judges_them(tmp_path: Path) -> None:
     write_coco(truth, [walking(0)])
     precision = []
     for noise_px in (0, 12, 40):
-        results = document(pictures(walking(noise_px)))["annotations"]
+        results = document(labelled_frames(walking(noise_px)))["annotations"]
         (tmp_path / "found.json").write_text(json.dumps(results))
         precision.append(evaluated(truth, str(tmp_path / "found.json"))[0])
     assert precision[0] == pytest.approx(1)
@@ -87,7 +87,7 @@ def test_flags_categories_and_boxes(tmp_path: Path) -> None:
     track = tracks.tracks[0]
     track.confidence[0, :3] = [0.9, 0.1, 0]
     track.xy[0, 2] = np.nan
-    (first,) = document(pictures(tracks))["annotations"]
+    (first,) = document(labelled_frames(tracks))["annotations"]
     flags = np.reshape(first["keypoints"], (17, 3))[:, 2]
     assert flags[:3].tolist() == [2, 1, 0]
     assert first["keypoints"][6:9] == [0, 0, 0]
@@ -95,18 +95,18 @@ def test_flags_categories_and_boxes(tmp_path: Path) -> None:
     left, top, width, height = first["bbox"]
     assert (left + width, top + height) == pytest.approx(tuple(np.nanmax(track.xy[0], 0)), abs=0.01)
     guessed = replace(tracks, tracks=(replace(track, state=np.full(1, State.INTERPOLATED, np.uint8)),))
-    (second,) = document(pictures(guessed))["annotations"]
+    (second,) = document(labelled_frames(guessed))["annotations"]
     assert max(np.reshape(second["keypoints"], (17, 3))[:, 2]) == 1
-    (category,) = document(pictures(tracks))["categories"]
+    (category,) = document(labelled_frames(tracks))["categories"]
     assert category["keypoints"] == list(COCO_17.keypoints)
     assert min(min(edge) for edge in category["skeleton"]) == 1  # counted from 1
-    two = document([*pictures(tracks), *pictures(made_up(5, points=BODY_12))])
+    two = document([*labelled_frames(tracks), *labelled_frames(made_up(5, points=BODY_12))])
     assert [c["id"] for c in two["categories"]] == [1, 2]
 
 
 def test_answers_are_what_the_file_says_now(tmp_path: Path) -> None:
     tracks = made_up(6, people=2, frames=3, unseen=0, states=1)
-    content = document(pictures(tracks), folder="images/")
+    content = document(labelled_frames(tracks), folder="images/")
     first = content["annotations"][0]
     first["keypoints"][:3], first["keypoints"][3:6] = [5, 6, 2], [0, 0, 0]
     for annotation in content["annotations"]:  # some tools keep attributes, and drop keys they do not know
@@ -115,28 +115,28 @@ def test_answers_are_what_the_file_says_now(tmp_path: Path) -> None:
         image.pop("medium"), image.pop("frame")
     path = tmp_path / "back.json"
     path.write_text(json.dumps(content))
-    answers = read_answers(path, COCO_17)
-    assert answers.faults == []
-    picture = pictures(tracks)[0]
-    said = answers.people[tracks.medium, picture.frame][picture.people[0].person]
+    annotated = read_annotations(path, COCO_17)
+    assert annotated.faults == []
+    picture = labelled_frames(tracks)[0]
+    said = annotated.people[tracks.medium, picture.frame][picture.people[0].person]
     assert said[0].tolist() == [5, 6]
     assert np.isnan(said[1]).all()
     np.testing.assert_allclose(said[2:], picture.people[0].xy[2:], atol=1e-3)
 
 
 def test_what_is_not_understood_is_listed_together(tmp_path: Path) -> None:
-    content = document(pictures(made_up(6, people=1, frames=3, unseen=0)))
+    content = document(labelled_frames(made_up(6, people=1, frames=3, unseen=0)))
     content["images"][0]["file_name"] = "holiday.jpg"
     content["annotations"][1].pop("track_id"), content["annotations"][1].pop("attributes")
     content["categories"][0]["keypoints"][0] = "tail"
     path = tmp_path / "back.json"
     path.write_text(json.dumps(content))
-    faults = "; ".join(read_answers(path, COCO_17).faults)
+    faults = "; ".join(read_annotations(path, COCO_17).faults)
     assert all(word in faults for word in ("'holiday.jpg'", "'tail'", "annotation 2"))
     for wrong in ("[1]", "{}", "no"):
         path.write_text(wrong)
         with pytest.raises(InputError, match=r"back\.json"):
-            read_answers(path, COCO_17)
+            read_annotations(path, COCO_17)
     path.write_text(json.dumps({k: content[k] for k in ("images", "annotations", "categories")}))
     with pytest.raises(InputError, match="not of tracks"):
         read_coco(path)

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from made_up_tracks import FPS, assert_same, made_up
 from posemill.errors import InputError
 from posemill.estimation.backends.openpifpaf import library
+from posemill.formats.frames import Instance, MediumInfo, labelled_frames
 from posemill.formats.openpifpaf import read_openpifpaf, write_openpifpaf
-from posemill.formats.openpose import arranged, read_openpose, write_openpose
-from posemill.formats.pictures import Person, Source, looked_at, pictures
+from posemill.formats.openpose import keypoint_sources, read_openpose, write_openpose
 from posemill.formats.table import read_tables, write_tables
 from posemill.pose.skeleton import BODY_12, BODY_25, COCO_17, OPENPOSE_18, PENN_13, Skeleton
 from posemill.pose.track import MediumTracks, State
@@ -32,8 +32,8 @@ some = st.builds(
 )
 
 
-def source(tracks: MediumTracks) -> Source:
-    return Source(tracks.medium, tracks.width_px, tracks.height_px, FPS, tracks.frames, tracks.duration_s)
+def source(tracks: MediumTracks) -> MediumInfo:
+    return MediumInfo(tracks.medium, tracks.width_px, tracks.height_px, FPS, tracks.frames, tracks.duration_s)
 
 
 @few
@@ -86,7 +86,7 @@ def test_a_table_has_a_cell_for_what_is_seen_only(tmp_path: Path) -> None:
 @given(tracks=some)
 def test_openpifpaf(tracks: MediumTracks, tmp_path: Path) -> None:
     path = tmp_path / "x.json"
-    assert write_openpifpaf(path, tracks) == len(looked_at(tracks))
+    assert write_openpifpaf(path, tracks) == len(tracks.frame_numbers)
     came = read_openpifpaf(path, source(tracks), tracks.skeleton)
     assert_same(came, tracks, states=False, xy=6e-3, sure=6e-3)
 
@@ -100,7 +100,7 @@ def test_openpifpaf_reads_what_openpifpaf_writes(tmp_path: Path) -> None:
     made.data[4] = [20, 30, 0.004]
     line = {"frame": 1, "predictions": [made.json_data()]}
     (tmp_path / "official.json").write_text(json.dumps(line) + "\n")
-    came = read_openpifpaf(tmp_path / "official.json", Source("m", 100, 100, FPS), COCO_17)
+    came = read_openpifpaf(tmp_path / "official.json", MediumInfo("m", 100, 100, FPS), COCO_17)
     (track,) = came.tracks
     assert track.frame.tolist() == [0]
     assert np.flatnonzero(~np.isnan(track.xy[0, :, 0])).tolist() == [3, 4]
@@ -120,10 +120,10 @@ def test_openpifpaf_refuses_what_was_not_followed(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_text(json.dumps({"frame": 1, "predictions": [pose, pose]}) + "\n")
     with pytest.raises(InputError, match=r"line 1.*not followed"):
-        read_openpifpaf(path, Source("m", 100, 100, FPS), COCO_17)
+        read_openpifpaf(path, MediumInfo("m", 100, 100, FPS), COCO_17)
     path.write_text(json.dumps({"frame": 1, "predictions": [{"keypoints": [1.0] * 12}]}) + "\n")
     with pytest.raises(InputError, match="coco-17 keypoints"):
-        read_openpifpaf(path, Source("m", 100, 100, FPS), COCO_17)
+        read_openpifpaf(path, MediumInfo("m", 100, 100, FPS), COCO_17)
 
 
 @few
@@ -131,7 +131,7 @@ def test_openpifpaf_refuses_what_was_not_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("target", [BODY_25, OPENPOSE_18])
 def test_openpose(tracks: MediumTracks, target, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("openpose")
-    assert write_openpose(folder, tracks, target) == len(list(folder.iterdir())) == len(looked_at(tracks))
+    assert write_openpose(folder, tracks, target) == len(list(folder.iterdir())) == len(tracks.frame_numbers)
     came = read_openpose(folder, source(tracks))
     shared = [name for name in target.keypoints if name in tracks.skeleton.keypoints]
     assert sum(map(len, came.tracks)) == sum(map(len, tracks.tracks))
@@ -182,47 +182,47 @@ def test_openpose_has_its_own_order_and_derives_only_middles(tmp_path: Path) -> 
     assert values[8, :2] == pytest.approx(xy[[11, 12]].mean(0), abs=1e-3)  # middle of the hips
     assert values[1, 2] == pytest.approx(tracks.tracks[0].confidence[0, [5, 6]].min(), abs=1e-5)
     assert not values[19:].any()  # feet are not in COCO-17
-    assert (arranged(BODY_12, OPENPOSE_18)[0] == -1).all()
+    assert (keypoint_sources(BODY_12, OPENPOSE_18)[0] == -1).all()
 
 
 def test_openpose_refuses_what_was_not_followed(tmp_path: Path) -> None:
     pose = {"person_id": [-1], "pose_keypoints_2d": [1.0, 2.0, 0.5] * 25}
     path = tmp_path / "a_000000000003_keypoints.json"
     path.write_text(json.dumps({"version": 1.3, "people": [pose]}))
-    (track,) = read_openpose(tmp_path, Source("m", 100, 100, FPS)).tracks  # alone, it is always the same one
+    (track,) = read_openpose(tmp_path, MediumInfo("m", 100, 100, FPS)).tracks  # alone, it is always the same one
     assert track.frame.tolist() == [3]
     path.write_text(json.dumps({"version": 1.3, "people": [pose, pose]}))
     with pytest.raises(InputError, match="not followed"):
-        read_openpose(tmp_path, Source("m", 100, 100, FPS))
+        read_openpose(tmp_path, MediumInfo("m", 100, 100, FPS))
     path.write_text(json.dumps({"version": 1.3, "people": [{"pose_keypoints_2d": [1.0] * 30}]}))
     with pytest.raises(InputError, match="BODY-25"):
-        read_openpose(tmp_path, Source("m", 100, 100, FPS))
+        read_openpose(tmp_path, MediumInfo("m", 100, 100, FPS))
     path.unlink()
     with pytest.raises(InputError, match="no file"):
-        read_openpose(tmp_path, Source("m", 100, 100, FPS))
+        read_openpose(tmp_path, MediumInfo("m", 100, 100, FPS))
 
 
 @pytest.mark.parametrize("stride", [1, 2, 5])
-def test_frames_without_people_were_looked_at_too(stride: int) -> None:
+def test_frames_without_people_count_too(stride: int) -> None:
     tracks = made_up(7, people=1, frames=10)
     (track,) = tracks.tracks
     spread = replace(track, frame=track.frame * stride, time_s=track.time_s * stride)
     wide = replace(tracks, tracks=(spread,), duration_s=tracks.duration_s * stride)
-    assert list(looked_at(wide)) == list(range(0, 10 * stride, stride))
-    assert list(looked_at(replace(tracks, tracks=()))) == list(range(10))
-    assert len(pictures(wide)) == len(track)
+    assert list(wide.frame_numbers) == list(range(0, 10 * stride, stride))
+    assert list(replace(tracks, tracks=()).frame_numbers) == list(range(10))
+    assert len(labelled_frames(wide)) == len(track)
 
 
 def test_visibility() -> None:
     xy = np.array([[1, 1], [1, 1], [np.nan, np.nan]], np.float32)
     sure = np.array([0.9, 0.1, 0], np.float32)
-    assert Person(0, xy, sure).visibility(0.2).tolist() == [2, 1, 0]
-    assert Person(0, xy, sure, State.INTERPOLATED).visibility(0.2).tolist() == [1, 1, 0]
-    assert Person(0, xy, sure, State.CORRECTED).visibility(0.05).tolist() == [2, 2, 0]
+    assert Instance(0, xy, sure).visibility(0.2).tolist() == [2, 1, 0]
+    assert Instance(0, xy, sure, State.INTERPOLATED).visibility(0.2).tolist() == [1, 1, 0]
+    assert Instance(0, xy, sure, State.CORRECTED).visibility(0.05).tolist() == [2, 2, 0]
 
 
 def test_a_person_is_in_a_frame_once(tmp_path: Path) -> None:
     pose = {"keypoints": [1.0, 1.0, 0.5] * 17, "id_": 1}
     (tmp_path / "x.json").write_text(json.dumps({"frame": 1, "predictions": [pose, pose]}) + "\n")
     with pytest.raises(InputError, match="twice in frame 0"):
-        read_openpifpaf(tmp_path / "x.json", Source("m", 100, 100, FPS), COCO_17)
+        read_openpifpaf(tmp_path / "x.json", MediumInfo("m", 100, 100, FPS), COCO_17)

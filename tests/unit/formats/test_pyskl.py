@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from made_up_tracks import FPS, assert_same, made_up
 from posemill.errors import InputError
 from posemill.formats import unpickle
-from posemill.formats.pyskl import Cut, read_pyskl, tracks_of, write_pyskl
+from posemill.formats.pyskl import ClipSpan, read_pyskl, tracks_of, write_pyskl
 from posemill.pose.skeleton import COCO_17
 
 
@@ -29,7 +29,11 @@ def test_tracks_come_back(seed: int, people: int, unseen: float, tmp_path: Path)
 
 def test_clips_are_annotations_with_label_and_split(tmp_path: Path) -> None:
     tracks = made_up(1, people=2, frames=50, unseen=0)
-    cuts = [Cut("a", 0, 1.0, "wave", "train"), Cut("b", 1.0, 2.0, "squat", "test"), Cut("c", 0.5, 1.5, None, None)]
+    cuts = [
+        ClipSpan("a", 0, 1.0, "wave", "train"),
+        ClipSpan("b", 1.0, 2.0, "squat", "test"),
+        ClipSpan("c", 0.5, 1.5, None, None),
+    ]
     assert write_pyskl(tmp_path / "x.pkl", [(tracks, cuts)]) == 3
     content = read_pyskl(tmp_path / "x.pkl")
     assert content["classes"] == ["squat", "wave"]

@@ -11,7 +11,7 @@ import pytest
 
 from made_up_tracks import FPS, assert_same, made_up
 from posemill.errors import InputError
-from posemill.formats.pyskl import Cut, write_pyskl
+from posemill.formats.pyskl import ClipSpan, write_pyskl
 from posemill.ingest.datasets.pyskl import ReadOptions, sequences
 from posemill.ingest.datasets.sequence import Fault, Sequence
 from posemill.ingest.projection import VirtualCamera
@@ -61,7 +61,7 @@ def test_their_own_files_come_exactly(tmp_path: Path) -> None:
 
 def test_what_posemill_wrote_comes_back_with_its_classes_and_split(tmp_path: Path) -> None:
     media = [made_up(1, unseen=0.3), made_up(2, people=1)]
-    cuts = [Cut(f"c{i}", 0, 9, name, side) for i, (name, side) in enumerate([("run", "train"), ("sit", "test")])]
+    cuts = [ClipSpan(f"c{i}", 0, 9, name, side) for i, (name, side) in enumerate([("run", "train"), ("sit", "test")])]
     write_pyskl(tmp_path / "x.pkl", [(tracks, [cut]) for tracks, cut in zip(media, cuts, strict=True)])
     found = list(sequences(tmp_path / "x.pkl", ReadOptions("set", fps=FPS)))
     assert [(s.activity, s.split) for s in found] == [("run", "train"), ("sit", "test")]

@@ -74,7 +74,7 @@ def test_the_order_of_frames_matters(name: str) -> None:
 def test_it_learns_a_small_problem_and_passes_the_check_before_training(name: str) -> None:
     network = small(name, BODY_12, 3)
     x, target = swaying(36, seed=1)
-    assert sanity.check(network, x, target, 3)["learnt_accuracy"] >= 0.9
+    assert sanity.check_training(network, x, target, 3)["learnt_accuracy"] >= 0.9
     if hasattr(network, "solve"):
         network.solve([x[:20], x[20:]], target)
     else:

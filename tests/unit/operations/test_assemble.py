@@ -18,7 +18,7 @@ from posemill.errors import CheckpointError, InputError
 from posemill.evaluation.calibration import softmax
 from posemill.features.pipeline import FeaturePipeline
 from posemill.features.verdict import grouped_probabilities
-from posemill.models.predict import logits
+from posemill.models.inference import predict_logits
 from posemill.operations import assemble
 from posemill.packaging.export import to_onnx, to_openvino
 from posemill.packaging.parity import require_parity
@@ -67,7 +67,7 @@ def validation_accuracy(inputs: Workspace, folder: Path) -> float:
     index = pd.read_parquet(prepare / "index.parquet")
     index = index[index["split"] == "validation"]
     windows = np.load(prepare / "windows.npy")
-    said = softmax(logits(network, features, windows, index["window"].to_numpy(), 64)).astype(np.float32)
+    said = softmax(predict_logits(network, features, windows, index["window"].to_numpy(), 64)).astype(np.float32)
     clips, verdict = grouped_probabilities(said, index["clip"].to_numpy())
     actual = index.drop_duplicates("clip").set_index("clip").loc[clips, "activity"]
     return float(np.mean([CLASSES[v] == a for v, a in zip(verdict.argmax(1), actual, strict=True)]))
@@ -88,9 +88,9 @@ def test_what_is_written_is_as_good_as_was_said_and_is_one_network(inputs: Works
     assert json.loads((out / "assemble.json").read_text())["reason"] == result.reason
     assert result.clips == 9
     every = tmp_path / "all"
-    from posemill.models.ensemble import fuse
+    from posemill.models.ensemble import make_ensemble
 
-    models.save(every, *fuse([models.load(f) for f in folders], BODY_12))
+    models.save(every, *make_ensemble([models.load(f) for f in folders], BODY_12))
     network, card = models.load(every, CLASSES, BODY_12)
     features = FeaturePipeline.load(inputs.output("prepare") / "features.json")
     x = features.transform(np.load(inputs.output("prepare") / "windows.npy")[:8])

@@ -62,13 +62,13 @@ def test_more_trials_go_on_where_the_search_was(workspace: Workspace) -> None:
 def test_a_killed_trial_is_trained_to_its_end(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = train.trained
 
-    def killed(*args: Any, watch: Any, **options: Any) -> Any:
+    def killed(*args: Any, on_epoch: Any, **options: Any) -> Any:
         def at_the_second_epoch(epoch: int, score: float) -> None:
-            watch(epoch, score)
+            on_epoch(epoch, score)
             if epoch == 1:
                 raise KeyboardInterrupt
 
-        return whole(*args, watch=at_the_second_epoch, **options)
+        return whole(*args, on_epoch=at_the_second_epoch, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(train, "trained", killed)

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from packaged import fitted_features
-from posemill.packaging.card import Facts, figures, markdown, newest_external
+from posemill.packaging.card import CardFacts, markdown, metric_rows, newest_external
 
-FACTS = Facts(
+FACTS = CardFacts(
     classes=["rest", "wave"],
     subjects={"train": {"rest": (4, 2), "wave": (6, 3)}, "test": {"rest": (1, 1)}},
     datasets=["synthetic"],
@@ -22,8 +22,8 @@ FACTS = Facts(
 )
 
 
-def test_figures_have_their_intervals() -> None:
-    assert figures(FACTS.metrics) == [["accuracy", "0.900", "0.700 – 0.970"], ["clips", "12", ""]]
+def test_metrics_have_their_confidence_intervals() -> None:
+    assert metric_rows(FACTS.metrics) == [["accuracy", "0.900", "0.700 – 0.970"], ["clips", "12", ""]]
 
 
 def test_the_card_says_what_a_reader_needs() -> None:
@@ -52,7 +52,7 @@ def test_an_ensemble_is_named_by_its_members() -> None:
     assert "the network is an ensemble of `tcn`, `stgcn`, run by" in card
 
 
-def test_videos_from_anywhere_stand_beside_the_test_split(tmp_path: Path) -> None:
+def test_external_videos_stand_beside_the_test_split(tmp_path: Path) -> None:
     run = {
         "weights": "b" * 64,
         "top1": 7 / 8,
@@ -70,8 +70,8 @@ def test_videos_from_anywhere_stand_beside_the_test_split(tmp_path: Path) -> Non
     found = newest_external(tmp_path, "b" * 64)
     assert found is not None
     assert found["right"] == 7
-    card = markdown(replace(FACTS, wild=found))
-    for wanted in ("**87.5%** top-1: 7 of 8", "53% to 98%", "1 more show", "Same verdict: 10 frames/s 75%."):
+    card = markdown(replace(FACTS, external=found))
+    for wanted in ("**87.5%** top-1 accuracy: 7 of 8", "53% to 98%", "1 more show", "Consistency: 10 frames/s 75%."):
         assert wanted in card, wanted
     assert newest_external(tmp_path, "d" * 64) is None
     assert newest_external(tmp_path / "none", "b" * 64) is None
@@ -81,4 +81,4 @@ def test_videos_from_anywhere_stand_beside_the_test_split(tmp_path: Path) -> Non
 
 def test_imported_keypoints_are_named_as_such() -> None:
     card = markdown(replace(FACTS, labeller={**FACTS.labeller, "describes": None}))
-    assert "on which it was not trained" in card
+    assert "on which the model was not trained" in card

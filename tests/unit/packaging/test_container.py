@@ -89,12 +89,12 @@ def test_what_is_not_whole_is_told(bento: Path, tmp_path: Path) -> None:
     (folder / "env/docker/entrypoint.sh").unlink()
     told = "\n".join(container.check(folder, REPOSITORY, ["bentoml", "torch"]))
     for fault in (
-        "./nothing, which is not there",
+        "./nothing, which is missing",
         "onnxruntime==1.0.0 is not the lock's 1.32.0",
         "torch is not installed",
         "1 packages have no hash",
-        "model m:2 is not there",
-        "entrypoint.sh is not there",
+        "model m:2 is missing",
+        "entrypoint.sh is missing",
     ):
         assert fault in told, told
 

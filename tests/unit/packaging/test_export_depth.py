@@ -17,9 +17,9 @@ from posemill.models import NetworkCard, build
 from posemill.packaging.assemble import assemble
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import PoseTrack
-from posemill.serving.checks import track_of, windows_array, with_nulls
-from posemill.serving.predictor import ActivityPredictor
-from posemill.serving.schema import TrackRequest
+from posemill.prediction.model import ActivityModel
+from posemill.serving.arrays import track_of, windows_array, with_nulls
+from posemill.serving.schemas.activity import TrackRequest
 
 OWN = Skeleton(
     "own-3",
@@ -47,7 +47,7 @@ def track(subject: int, activity: str) -> PoseTrack:
 
 
 @pytest.fixture(scope="module")
-def predictor(tmp_path_factory: pytest.TempPathFactory) -> ActivityPredictor:
+def predictor(tmp_path_factory: pytest.TempPathFactory) -> ActivityModel:
     folder = tmp_path_factory.mktemp("package")
     raw = FeaturePipeline(OWN, SPEC, coordinates=3)
     windows = np.concatenate([raw.windows(track(s, a))[0] for s in range(2) for a in ACTIVITIES])
@@ -56,28 +56,28 @@ def predictor(tmp_path_factory: pytest.TempPathFactory) -> ActivityPredictor:
     network = build("tcn", OWN, len(ACTIVITIES), **hyper).eval()
     card = NetworkCard("tcn", hyper, OWN.name, ACTIVITIES, SPEC.frames)
     assert assemble(folder, network, card, raw.fit(windows), windows, 1.0, {}, {}) < 1e-4
-    return ActivityPredictor.load(folder)
+    return ActivityModel.load(folder)
 
 
-def test_a_track_with_z_is_answered_and_z_matters(predictor: ActivityPredictor) -> None:
+def test_a_track_with_z_is_answered_and_z_matters(predictor: ActivityModel) -> None:
     predictor.warm()
     asked = track(5, "swing_ahead")
-    _, windows, said = predictor.judge(asked)
+    _, windows, said = predictor.window_probabilities(asked)
     assert (predictor.features.skeleton, windows.shape[1:]) == (OWN, (12, 3, 4))
     assert asked.z is not None
-    _, flattened = predictor.track(replace(asked, z=np.zeros_like(asked.z)))
+    _, _, flattened = predictor.window_probabilities(replace(asked, z=np.zeros_like(asked.z)))
     assert np.abs(said - flattened).max() > 1e-4
     with pytest.raises(InputError, match="the track has x and y only: give its z"):
-        predictor.judge(replace(asked, z=None))
+        predictor.window_probabilities(replace(asked, z=None))
 
 
-def test_a_request_carries_z(predictor: ActivityPredictor) -> None:
+def test_a_request_carries_z(predictor: ActivityModel) -> None:
     asked = track(5, "swing_up")
     assert asked.z is not None
     fields = {"keypoints": list(OWN.keypoints), "time_s": asked.time_s.tolist(), "xy": with_nulls(asked.xy)}
     fields["z"] = with_nulls(asked.z)
     came = track_of(TrackRequest.model_validate(json.loads(json.dumps(fields))))
-    np.testing.assert_array_equal(predictor.judge(came)[2], predictor.judge(asked)[2])
+    np.testing.assert_array_equal(predictor.window_probabilities(came)[2], predictor.window_probabilities(asked)[2])
     with pytest.raises(InputError, match=r"z should be \(45, 3\) numbers"):
         track_of(TrackRequest.model_validate(fields | {"z": [[1.0]]}))
     windows = with_nulls(predictor.features.windows(asked)[0])
@@ -89,7 +89,7 @@ def test_a_request_carries_z(predictor: ActivityPredictor) -> None:
         windows_array(np.zeros((1, 12, 3, 3), np.float32), 12, OWN, 4)
 
 
-def test_the_file_says_what_it_takes(tmp_path: Path, predictor: ActivityPredictor) -> None:
+def test_the_file_says_what_it_takes(tmp_path: Path, predictor: ActivityModel) -> None:
     predictor.features.save(Path(tmp_path / "features.json"))
     fields = json.loads((tmp_path / "features.json").read_text())
     assert fields["coordinates"] == 3

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posemill.errors import SkeletonError
-from posemill.pose.conversion import MIDDLES, common, conversion, convert, shared
+from posemill.pose.conversion import MIDPOINTS, common, conversion, convert, shared
 from posemill.pose.definition import defined, definition
 from posemill.pose.skeleton import (
     BLAZEPOSE_33,
@@ -84,7 +84,7 @@ def test_every_keypoint_is_accounted_for(way: tuple[Skeleton, Skeleton]) -> None
     c = conversion(source, target)
     assert {*c.copied, *c.derived} == set(target.keypoints)
     assert {*c.copied, *c.lost} == set(source.keypoints)
-    assert set(c.derived) <= set(MIDDLES)
+    assert set(c.derived) <= set(MIDPOINTS)
 
 
 def test_the_neck_is_the_middle_of_the_shoulders_and_no_surer_than_they_are() -> None:

@@ -12,7 +12,7 @@ from moving_bodies import FPS, body
 from posemill.errors import InputError, SkeletonError
 from posemill.evaluation.robustness.frame_rates import at_rate, without_frames
 from posemill.features.main_subject import main_subject
-from posemill.pose.interpolate import fill_gaps, found_only
+from posemill.pose.gaps import fill_gaps, found_only
 from posemill.pose.skeleton import BODY_12, KINECT_20
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.pose.window import WindowSpec, cut
@@ -90,7 +90,7 @@ def test_no_name_of_a_skeleton_is_that_of_another_with_z(tmp_path: Path) -> None
         for name, track in zip("ab", tracks, strict=True)
     ]
     assert len({entry.shard for entry in write_shards(tmp_path, went)}) == 2
-    assert {(t.medium, t.skeleton.name, t.deep) for t in read_shards(tmp_path)} == {
+    assert {(t.medium, t.skeleton.name, t.is_3d) for t in read_shards(tmp_path)} == {
         ("a" * 64, "lab", True),
         ("b" * 64, "lab-3d", False),
     }

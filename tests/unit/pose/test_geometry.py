@@ -1,6 +1,6 @@
 import numpy as np
 
-from posemill.pose.geometry import bone_lengths, fill_in_time, sides
+from posemill.pose.geometry import bone_lengths, box_size
 from posemill.pose.skeleton import BODY_12
 
 
@@ -14,13 +14,4 @@ def test_bone_length_by_pythagoras() -> None:
 
 def test_sides_leave_unseen_keypoints_out() -> None:
     xy = np.array([[[0, 0], [10, 4], [np.nan, np.nan]], [[np.nan] * 2] * 3], np.float32)
-    assert sides(xy).tolist() == [[10, 4], [0, 0]]
-
-
-def test_gaps_are_filled_linearly_and_held_at_the_ends() -> None:
-    x = np.full((1, 6, 2, 2), np.nan, np.float32)
-    x[0, 1, 0], x[0, 4, 0] = (0, 10), (3, 40)
-    filled = fill_in_time(x)
-    assert filled[0, :, 0, 0].tolist() == [0, 0, 1, 2, 3, 3]
-    assert filled[0, :, 0, 1].tolist() == [10, 10, 20, 30, 40, 40]
-    assert np.isnan(filled[0, :, 1]).all()
+    assert box_size(xy).tolist() == [[10, 4], [0, 0]]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posemill.pose.signals import Signal, signals, stretches
+from posemill.pose.signals import Signal, fault_intervals, signals
 from posemill.pose.skeleton import BODY_12, COCO_17
 from posemill.pose.track import PoseTrack
 from posemill.synth.activities import USUAL
@@ -141,7 +141,7 @@ def test_stretches_join_what_is_close_and_name_the_worst() -> None:
     track.xy[AT, 9] += [0.35 * HEIGHT, 0]
     track.xy[AT + 6, 9] += [0.5 * HEIGHT, 0]
     track.confidence[5:8] = 0.1
-    first, second = stretches(track)
+    first, second = fault_intervals(track)
     assert (first.start_s, first.reasons) == (pytest.approx(5 / 30), (Signal.LOW_CONFIDENCE,))
     assert (second.start_s, second.end_s, second.worst_s) == pytest.approx((AT / 30, (AT + 6) / 30, (AT + 6) / 30))
     assert set(second.reasons) == {Signal.VELOCITY_SPIKE, Signal.BONE_JUMP}
@@ -152,7 +152,7 @@ def test_stretches_join_what_is_close_and_name_the_worst() -> None:
 def test_short_tracks(frames: int) -> None:
     track = walker(frames=90).between(0, (frames - 0.5) / 30)
     assert all(v.shape == (frames,) for v in signals(track).values())
-    assert stretches(track) == []
+    assert fault_intervals(track) == []
 
 
 def test_other_skeletons() -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from posemill.quality import run, suites
+from posemill.quality import suite_runner, suites
 from posemill.quality.engine import great_expectations
-from posemill.quality.run import Judge
+from posemill.quality.suite_runner import SuiteRunner
 from quality_tables import good
 
 FOLDER = Path(__file__).resolve().parents[3] / "expectations"
@@ -86,9 +86,9 @@ SPOILS: dict[tuple[str, str, str], tuple[Spoil, list[int] | None]] = {
 
 
 @pytest.fixture(scope="module")
-def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
-    with run.judge(FOLDER, tmp_path_factory.mktemp("docs")) as judge:
-        yield judge
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SuiteRunner]:
+    with suite_runner.suite_runner(FOLDER, tmp_path_factory.mktemp("docs")) as runner:
+        yield runner
 
 
 @pytest.mark.parametrize("name", ["clips", "tracks", "windows"])
@@ -98,25 +98,25 @@ def test_every_expectation_has_a_table_that_violates_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["clips", "tracks", "windows"])
-def test_good_data_passes(judge: Judge, name: str) -> None:
-    outcomes, faults = judge.rows(name, good(name))
-    outcomes += judge.set(name, good(name))
+def test_good_data_passes(runner: SuiteRunner, name: str) -> None:
+    outcomes, faults = runner.rows(name, good(name))
+    outcomes += runner.set(name, good(name))
     assert faults == []
     assert [o.sentence() for o in outcomes if not o.passed] == []
     assert len(outcomes) == len(suites.load(FOLDER, name).expectations)
 
 
 @pytest.mark.parametrize("key", SPOILS, ids=":".join)
-def test_a_violation_is_found_exactly(judge: Judge, key: tuple[str, str, str]) -> None:
+def test_a_violation_is_found_exactly(runner: SuiteRunner, key: tuple[str, str, str]) -> None:
     name, kind, column = key
     spoil, rows = SPOILS[key]
     table = spoil(good(name))
     if rows is None:
-        failed = [o for o in judge.set(name, table) if not o.passed]
+        failed = [o for o in runner.set(name, table) if not o.passed]
         assert (f"expect_{kind}", column) in [(o.expectation, o.column) for o in failed]
         assert all(o.advice and o.observed and o.allowed for o in failed)
     else:
-        _, faults = judge.rows(name, table)
+        _, faults = runner.rows(name, table)
         assert [(f.outcome.expectation, f.outcome.column) for f in faults] == [(f"expect_{kind}", column)] * len(rows)
         assert [f.row for f in faults] == rows
 
@@ -129,6 +129,6 @@ def test_the_suites_are_a_context_that_great_expectations_opens(tmp_path: Path) 
     assert sizes == {n: len(suites.load(FOLDER, n).expectations) for n in ("clips", "tracks", "windows")}
 
 
-def test_infinite_values_of_a_float_column_are_faults_too(judge: Judge) -> None:
-    _, faults = judge.rows("clips", cell(2, "length_s", np.inf)(good("clips")))
+def test_infinite_values_of_a_float_column_are_faults_too(runner: SuiteRunner) -> None:
+    _, faults = runner.rows("clips", cell(2, "length_s", np.inf)(good("clips")))
     assert [f.row for f in faults] == [2]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from packaged import write_package
-from posemill.serving.predictor import ActivityPredictor
+from posemill.prediction.model import ActivityModel
 
 
 @pytest.fixture(scope="session")
@@ -18,5 +18,5 @@ def package_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def predictor(package_folder: Path) -> ActivityPredictor:
-    return ActivityPredictor.load(package_folder)
+def predictor(package_folder: Path) -> ActivityModel:
+    return ActivityModel.load(package_folder)

@@ -8,7 +8,7 @@ import pytest
 
 from posemill.errors import Unavailable
 from posemill.serving import batches
-from posemill.serving.batches import Array, Batches
+from posemill.serving.batches import Array, MicroBatcher
 
 
 def window(value: float, n: int = 1) -> Array:
@@ -41,7 +41,7 @@ def test_what_came_while_the_model_was_busy_goes_together_and_each_gets_its_own(
     model = Model()
 
     async def ask() -> list[Array]:
-        runs = Batches(model, threads=1, together=4)
+        runs = MicroBatcher(model, threads=1, batch_size=4)
         asked = [asyncio.ensure_future(runs.run(window(0)))]
         await begun(model)
         asked += [asyncio.ensure_future(runs.run(window(i, n))) for i, n in ((1, 1), (2, 2), (3, 3), (4, 9), (5, 1))]
@@ -62,7 +62,7 @@ def test_a_fault_reaches_those_who_were_in_that_run() -> None:
     model.open.set()
 
     async def ask() -> None:
-        runs = Batches(model, threads=1)
+        runs = MicroBatcher(model, threads=1)
         with pytest.raises(ValueError, match="below 0"):
             await runs.run(window(-1))
         np.testing.assert_array_equal(await runs.run(window(1)), window(10))
@@ -74,7 +74,7 @@ def test_windows_that_nobody_waits_for_are_not_predicted() -> None:
     model = Model()
 
     async def ask() -> None:
-        runs = Batches(model, threads=1)
+        runs = MicroBatcher(model, threads=1)
         first = asyncio.ensure_future(runs.run(window(0)))
         await begun(model)
         gone, stays = asyncio.ensure_future(runs.run(window(1))), asyncio.ensure_future(runs.run(window(2)))
@@ -93,7 +93,7 @@ def test_too_much_is_refused_and_one_large_request_is_not(monkeypatch: pytest.Mo
     model = Model()
 
     async def ask() -> None:
-        runs = Batches(model, threads=1)
+        runs = MicroBatcher(model, threads=1)
         first = asyncio.ensure_future(runs.run(window(0, 100)))
         await begun(model)
         second = asyncio.ensure_future(runs.run(window(1, 8)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,9 +14,8 @@ from typing import Any, ClassVar
 import pytest
 
 from posemill.errors import InputError, PosemillError, Unavailable
-from posemill.serving import client_analysis
-from posemill.serving.client import Client
-from posemill.serving.schema import Receipt, VideoAnswer, VideoFacts
+from posemill.serving.client import Client, videos
+from posemill.serving.schemas.activity import Receipt, VideoAnswer, VideoFacts
 
 ANSWER = VideoAnswer(
     video=VideoFacts(width_px=4, height_px=2, frames=1, duration_s=1.5, skeleton="coco-17"),
@@ -78,7 +79,7 @@ class Service(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    monkeypatch.setattr(client_analysis, "ASK_S", 0.0)
+    monkeypatch.setattr(videos, "POLL_S", 0.0)
     monkeypatch.setattr(Service, "seen", [])
     server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
     server.daemon_threads = True
@@ -106,7 +107,8 @@ def test_a_short_video_is_answered_at_once(client: Client, video: Path, monkeypa
     assert client.analyse_video(video, tracks=True) == ANSWER
     ((_, _, body, key),) = Service.seen
     assert b'name="tracks"\r\n\r\ntrue\r\n' in body
-    assert b'filename="a _b_.mp4"\r\n\r\n0123456789\r\n--' in body
+    assert b'filename="a _b_.mp4"\r\n' in body
+    assert b"\r\n\r\n0123456789\r\n--" in body
     assert key == "Bearer secret"
 
 
@@ -138,3 +140,10 @@ def test_a_refusal_in_the_middle_of_an_upload_is_heard(client: Client, tmp_path:
     path.write_bytes(bytes(30 * 2**20))
     with pytest.raises((InputError, Unavailable), match=r"413: too large|no service"):
         client.analyse_image(path)
+
+
+def test_the_client_imports_no_heavy_library() -> None:
+    heavy = {"torch", "bentoml", "fastapi", "starlette", "pandas", "sqlalchemy", "onnxruntime"}
+    code = f"import sys, posemill.serving.client; print(sorted({heavy!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from posemill.serving.guard.book import GRACE_S, KeyBook
-from posemill.serving.guard.caller import CLIENT, key_of, place_of
-from posemill.serving.guard.gate import Guard
-from posemill.serving.guard.limits import Limits
+from posemill.serving.context import CLIENT
+from posemill.serving.middleware.auth import address_group, key_from
+from posemill.serving.middleware.guard import GuardMiddleware
+from posemill.serving.middleware.key_cache import GRACE_S, KeyCache
+from posemill.serving.middleware.limits import Limits
 from posemill.store.api_keys import ApiKey, hashed
 
 KEYS = {hashed("pm_good"): ApiKey(1, "acme", None), hashed("pm_slow"): ApiKey(2, "slow", 2)}
@@ -29,17 +30,22 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": str(CLIENT.get()).encode()})
 
 
-def guard(app: Endpoint = echo, **limits: Any) -> Guard:
-    return Guard(app, Limits(**limits), KeyBook(lambda: KEYS))
+def guard(app: Endpoint = echo, **limits: Any) -> GuardMiddleware:
+    return GuardMiddleware(app, Limits(**limits), KeyCache(lambda: KEYS))
 
 
 async def ask(
-    app: Guard, path: str = "/predict_windows", host: str = "192.0.2.7", receive: Any = None, **headers: str
+    app: GuardMiddleware,
+    path: str = "/predict_windows",
+    host: str = "192.0.2.7",
+    receive: Any = None,
+    method: str = "POST",
+    **headers: str,
 ) -> tuple[int, str, Mapping[bytes, bytes]]:
     """Status, what was said, headers."""
     scope = {
         "type": "http",
-        "method": "POST",
+        "method": method,
         "path": path,
         "client": (host, 1),
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
@@ -84,7 +90,7 @@ def test_keys(headers: dict[str, str], status: int, says: str) -> None:
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/", "/uat", "/uat/page.js"])
 def test_health_and_the_page_need_no_key(path: str) -> None:
-    assert run(ask(guard(require_keys=True), path))[0] == 200
+    assert run(ask(guard(require_keys=True), path, method="GET"))[0] == 200
 
 
 @pytest.mark.parametrize(("site", "status"), [("cross-site", 403), ("same-origin", 200), ("none", 200)])
@@ -95,7 +101,7 @@ def test_pages_of_other_sites_cannot_ask_in_a_visitors_name(site: str, status: i
 def test_a_wrong_key_is_told_even_where_none_is_needed() -> None:
     assert run(ask(guard()))[:2] == (200, "None")
     assert run(ask(guard(), x_api_key="pm_bad"))[0] == 401
-    assert run(ask(Guard(echo, Limits()), x_api_key="pm_bad"))[0] == 200  # without a database nobody knows
+    assert run(ask(GuardMiddleware(echo, Limits()), x_api_key="pm_bad"))[0] == 200  # without a database nobody knows
 
 
 def test_rates_are_counted_by_key_and_by_address() -> None:
@@ -152,9 +158,9 @@ def test_bodies_that_do_not_come_and_answers_that_take_too_long() -> None:
         now = asyncio.get_running_loop().time()
         silent = asyncio.create_task(ask(app, receive=never, content_length="9"))
         await asyncio.sleep(0)
-        (watch,) = app._watches
-        assert watch.look(now + 4.9)
-        assert watch.look(now + 5.1)
+        (monitor,) = app._monitors
+        assert monitor.check(now + 4.9)
+        assert monitor.check(now + 5.1)
         await asyncio.sleep(0)
         gone.set()  # as a server does once it has answered
         status, says, headers = await silent
@@ -171,16 +177,16 @@ def test_bodies_that_do_not_come_and_answers_that_take_too_long() -> None:
         app = guard(slow, silence_s=5.0, answer_s=50.0)
         late = asyncio.create_task(ask(app))
         await asyncio.sleep(0)
-        (watch,) = app._watches
-        watch.look(now + 49)
-        assert not watch.over
-        watch.look(now + 51)
-        assert watch.over
-        assert app.room.requests == 1  # the thread goes on, so its place is taken
+        (monitor,) = app._monitors
+        monitor.check(now + 49)
+        assert not monitor.over
+        monitor.check(now + 51)
+        assert monitor.over
+        assert app.load.requests == 1  # the thread goes on, so its place is taken
         await asyncio.sleep(0)
         leave.set()
         assert (await late)[0] == 504
-        assert app.room.requests == 0
+        assert app.load.requests == 0
 
     run(scene())
 
@@ -199,12 +205,12 @@ def test_large_bodies_share_the_memory() -> None:
         first = asyncio.create_task(ask(app, receive=half))  # alone it may have all
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        assert app.room.held == 1200
+        assert app.load.held == 1200
         status, says, _ = await ask(app)
         assert (status, "too many large requests" in says) == (503, True)
         leave.set()
         assert (await first)[0] == 200
-        assert app.room.held == 0
+        assert app.load.held == 0
         assert (await ask(app))[0] == 200
 
     run(scene())
@@ -234,7 +240,7 @@ def test_known_keys_work_on_while_the_database_is_away() -> None:
                 raise ConnectionError("gone")
             return KEYS
 
-        app = Guard(echo, Limits(require_keys=True), KeyBook(load, clock=lambda: now))
+        app = GuardMiddleware(echo, Limits(require_keys=True), KeyCache(load, clock=lambda: now))
         assert (await ask(app, x_api_key="pm_good"))[0] == 200
         now = GRACE_S - 1
         assert [(await ask(app, x_api_key="pm_good"))[0] for _ in range(5)] == [200] * 5
@@ -249,7 +255,7 @@ def test_known_keys_work_on_while_the_database_is_away() -> None:
 def test_a_revoked_key_stops_and_a_new_one_starts_within_seconds() -> None:
     async def scene() -> None:
         now, keys = 0.0, dict(KEYS)
-        app = Guard(echo, Limits(require_keys=True), KeyBook(lambda: dict(keys), clock=lambda: now))
+        app = GuardMiddleware(echo, Limits(require_keys=True), KeyCache(lambda: dict(keys), clock=lambda: now))
         assert (await ask(app, x_api_key="pm_good"))[0] == 200
         keys.pop(hashed("pm_good"))
         keys[hashed("pm_new")] = ApiKey(3, "new", None)
@@ -292,9 +298,11 @@ def test_pickles_are_refused(kind: str) -> None:
 
 
 def test_addresses() -> None:
-    assert place_of("127.8.9.1") == place_of("::1") == place_of("::ffff:127.0.0.1") == "loopback"
-    assert place_of("2001:db8:1:2:3::4") == place_of("2001:db8:1:2:ffff::9") != place_of("2001:db8:1:3::4")
-    assert key_of([(b"cookie", b"posemill_key=")]) is None
+    assert address_group("127.8.9.1") == address_group("::1") == address_group("::ffff:127.0.0.1") == "loopback"
+    assert (
+        address_group("2001:db8:1:2:3::4") == address_group("2001:db8:1:2:ffff::9") != address_group("2001:db8:1:3::4")
+    )
+    assert key_from([(b"cookie", b"posemill_key=")]) is None
 
 
 def test_limits_from_the_environment() -> None:

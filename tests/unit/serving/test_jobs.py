@@ -12,8 +12,8 @@ import pytest
 
 from posemill.errors import InputError
 from posemill.serving import jobs as module
-from posemill.serving.job_routes import status_of
 from posemill.serving.jobs import Full, Job, Jobs, State
+from posemill.serving.routers.jobs import status_of
 
 PATIENCE_S = 10
 

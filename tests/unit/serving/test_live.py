@@ -16,12 +16,21 @@ from packaged import SPEC, walking_track
 from posemill.errors import InputError
 from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import PoseTrack
-from posemill.serving import live as module
-from posemill.serving import routes
-from posemill.serving.checks import with_nulls
-from posemill.serving.live import Bad, FrameMessage, Newest, Parser, PoseMessage, Skeleton, Stream
-from posemill.serving.live_windows import Judge, LivePoses
-from posemill.serving.predictor import ActivityPredictor
+from posemill.prediction.model import ActivityModel
+from posemill.serving import live_messages
+from posemill.serving.app import create_app
+from posemill.serving.arrays import with_nulls
+from posemill.serving.live_messages import (
+    BadMessage,
+    FrameMessage,
+    MessageParser,
+    NewestQueue,
+    PoseMessage,
+    SkeletonMessage,
+)
+from posemill.serving.live_stream import PredictionStream
+from posemill.serving.live_windows import LivePoses, LivePredictor
+from posemill.serving.routers import live as module
 
 FPS = 25
 
@@ -37,8 +46,8 @@ def pose(track: PoseTrack, row: int) -> dict[str, Any]:
     return {**one, "confidence": track.confidence[row].tolist()}
 
 
-def test_predictions_come_when_a_window_is_seen_and_then_every_stride(predictor: ActivityPredictor) -> None:
-    watched = LivePoses(Judge(predictor))
+def test_predictions_come_when_a_window_is_seen_and_then_every_stride(predictor: ActivityModel) -> None:
+    watched = LivePoses(LivePredictor(predictor))
     answers = [watched.take(row) for row in rows(walking_track(fps=FPS, seconds=3))]
     due = [n for n, answer in enumerate(answers) if answer is not None]
     seen_s = [(n + 1) / FPS for n in due]
@@ -47,26 +56,26 @@ def test_predictions_come_when_a_window_is_seen_and_then_every_stride(predictor:
     assert len(due) == 5
 
 
-def test_a_prediction_is_that_of_the_same_stretch_of_the_whole_track(predictor: ActivityPredictor) -> None:
+def test_a_prediction_is_that_of_the_same_stretch_of_the_whole_track(predictor: ActivityModel) -> None:
     track = walking_track(fps=FPS, seconds=6, seed=3)
     track.xy[40:60, 2] = np.nan
     track.confidence[40:60, 2] = 0
-    watched = LivePoses(Judge(predictor))
+    watched = LivePoses(LivePredictor(predictor))
     compared = 0
     for answer in filter(None, map(watched.take, rows(track))):
         end_s = answer["time_s"] + 1 / FPS
-        _, wanted = predictor.track(track.between(0, end_s), end_s - SPEC.duration_s, end_s)
+        _, _, wanted = predictor.window_probabilities(track.between(0, end_s), end_s - SPEC.duration_s, end_s)
         assert list(answer["probabilities"].values()) == pytest.approx(wanted[0].tolist(), abs=1e-5)
         compared += 1
     assert compared > 8
 
 
-def test_every_scale_that_was_seen_counts(predictor: ActivityPredictor) -> None:
+def test_every_scale_that_was_seen_counts(predictor: ActivityModel) -> None:
     from dataclasses import replace
 
     spec = replace(SPEC, scales=(0.5, 1.0, 2.0))
     seen: list[int] = []
-    judge = Judge(
+    judge = LivePredictor(
         replace(predictor, features=replace(predictor.features, window=spec)),
         lambda _, windows, __: seen.append(len(windows)),
     )
@@ -77,17 +86,17 @@ def test_every_scale_that_was_seen_counts(predictor: ActivityPredictor) -> None:
     assert seen == sorted(seen)
 
 
-def test_nobody_is_no_activity(predictor: ActivityPredictor) -> None:
+def test_nobody_is_no_activity(predictor: ActivityModel) -> None:
     track = walking_track(fps=FPS, seconds=1.2)
     track.xy[:] = np.nan
     track.confidence[:] = 0
-    watched = LivePoses(Judge(predictor))
+    watched = LivePoses(LivePredictor(predictor))
     (answer,) = filter(None, map(watched.take, rows(track)))
     assert (answer["activity"], answer["probabilities"], answer["abstained"]) == (None, {}, True)
 
 
-def test_memory_does_not_grow_with_time(predictor: ActivityPredictor) -> None:
-    watched = LivePoses(Judge(predictor))
+def test_memory_does_not_grow_with_time(predictor: ActivityModel) -> None:
+    watched = LivePoses(LivePredictor(predictor))
     longest = 0
     for row in rows(walking_track(fps=FPS, seconds=10)):
         watched.take(row)
@@ -95,9 +104,9 @@ def test_memory_does_not_grow_with_time(predictor: ActivityPredictor) -> None:
     assert longest <= (SPEC.duration_s + SPEC.stride_s) * FPS + 2
 
 
-def test_a_pose_that_is_not_later_is_told_and_the_stream_goes_on(predictor: ActivityPredictor) -> None:
+def test_a_pose_that_is_not_later_is_told_and_the_stream_goes_on(predictor: ActivityModel) -> None:
     first, second, *_ = rows(walking_track(fps=FPS, seconds=1))
-    watched = LivePoses(Judge(predictor))
+    watched = LivePoses(LivePredictor(predictor))
     watched.take(second)
     with pytest.raises(InputError, match=r"time_s should increase, but 0 came after 0\.04"):
         watched.take(first)
@@ -105,28 +114,33 @@ def test_a_pose_that_is_not_later_is_told_and_the_stream_goes_on(predictor: Acti
 
 
 def test_the_oldest_makes_room_and_is_counted() -> None:
-    queue = Newest()
-    queue.put(Skeleton("coco-17", None))
-    for n in range(module.WAITING_POSES + 5):
+    queue = NewestQueue()
+    queue.put(SkeletonMessage("coco-17", None))
+    for n in range(live_messages.WAITING_POSES + 5):
         queue.put(PoseMessage({"n": n}))
     first, *messages = asyncio.run(queue.get())
-    assert isinstance(first, Skeleton)  # or the poses could not be read
-    assert [m.fields["n"] for m in messages] == list(range(6, module.WAITING_POSES + 5))  # type: ignore[union-attr]
+    assert isinstance(first, SkeletonMessage)  # or the poses could not be read
+    assert [m.fields["n"] for m in messages] == list(range(6, live_messages.WAITING_POSES + 5))  # type: ignore[union-attr]
     assert queue.dropped == 6
 
 
 def test_frames_come_one_by_one_and_the_end_is_the_end_whatever_waits() -> None:
-    queue, frames = Newest(), [FrameMessage(float(n), b"x") for n in range(2)]
-    for message in (Bad("a"), frames[0], frames[1], Bad("b")):
+    queue, frames = NewestQueue(), [FrameMessage(float(n), b"x") for n in range(2)]
+    for message in (BadMessage("a"), frames[0], frames[1], BadMessage("b")):
         queue.put(message)
-    assert [asyncio.run(queue.get()) for _ in range(4)] == [[Bad("a")], [frames[0]], [frames[1]], [Bad("b")]]
-    queue.put(Bad("c"))
+    assert [asyncio.run(queue.get()) for _ in range(4)] == [
+        [BadMessage("a")],
+        [frames[0]],
+        [frames[1]],
+        [BadMessage("b")],
+    ]
+    queue.put(BadMessage("c"))
     queue.put(None)
     assert asyncio.run(queue.get()) == []
 
 
 def test_few_frames_wait() -> None:
-    queue = Newest()
+    queue = NewestQueue()
     for n in range(10):
         queue.put(FrameMessage(float(n), b"x"))
     assert (queue.dropped, len(queue._waiting)) == (6, 4)
@@ -149,17 +163,17 @@ def test_few_frames_wait() -> None:
     ],
 )
 def test_what_is_no_message_is_told(text: str, says: str) -> None:
-    message = Parser()(text, None)
-    assert isinstance(message, Bad)
+    message = MessageParser()(text, None)
+    assert isinstance(message, BadMessage)
     assert says in message.says
 
 
 def test_frames_have_the_time_that_was_said_or_that_of_their_coming() -> None:
     clock = iter([10.0, 12.5, 13.0])
-    parser = Parser(lambda: next(clock))
+    parser = MessageParser(lambda: next(clock))
     frames = [parser(None, b"a"), parser('{"time_s": 7}', None), parser(None, b"b"), parser(None, b"c")]
     assert [f and f.time_s for f in frames] == [2.5, None, 7.0, 3.0]  # type: ignore[union-attr]
-    assert isinstance(parser(None, b"x" * (2**22 + 1)), Bad)
+    assert isinstance(parser(None, b"x" * (2**22 + 1)), BadMessage)
 
 
 class Wire:
@@ -171,7 +185,7 @@ class Wire:
 
     async def __aenter__(self) -> Wire:
         scope = {"type": "websocket", "path": "/live", "headers": [], "query_string": b"", "subprotocols": []}
-        self._app = asyncio.create_task(routes.app(module.routes())(scope, self._to.get, self._back.put))  # type: ignore[arg-type]
+        self._app = asyncio.create_task(create_app("test", [module.router])(scope, self._to.get, self._back.put))  # type: ignore[arg-type]
         self._to.put_nowait({"type": "websocket.connect"})
         assert (await self._back.get())["type"] == "websocket.accept"
         return self
@@ -203,9 +217,9 @@ class Wire:
 
 
 @pytest.fixture
-def _served(predictor: ActivityPredictor, monkeypatch: pytest.MonkeyPatch) -> None:
+def _served(predictor: ActivityModel, monkeypatch: pytest.MonkeyPatch) -> None:
     service = SimpleNamespace(predictor=predictor, observe=lambda *_: None)
-    monkeypatch.setattr(module, "here", lambda: service)
+    monkeypatch.setattr(module, "current_service", lambda: service)
 
 
 @pytest.mark.usefixtures("_served")
@@ -289,16 +303,16 @@ def test_a_model_that_reads_z_takes_no_flat_stream() -> None:
     def never() -> Any:
         raise AssertionError("frames are not posed for a model that cannot judge them")
 
-    for message in (Skeleton("coco-17", None), FrameMessage(0.0, b"\xff\xd8 jpeg")):
+    for message in (SkeletonMessage("coco-17", None), FrameMessage(0.0, b"\xff\xd8 jpeg")):
         with pytest.raises(InputError, match="this model reads z too: send whole tracks to /predict_track"):
-            Stream(deep, never).take(message)
+            PredictionStream(deep, never).take(message)
 
 
-def test_a_new_skeleton_begins_anew(predictor: ActivityPredictor) -> None:
-    stream = Stream(Judge(predictor), None)
+def test_a_new_skeleton_begins_anew(predictor: ActivityModel) -> None:
+    stream = PredictionStream(LivePredictor(predictor), None)
     track = walking_track(COCO_17, fps=FPS, seconds=1.2)
     answers = []
     for _ in range(2):
-        stream.take(Skeleton("coco-17", None))
+        stream.take(SkeletonMessage("coco-17", None))
         answers += [stream.take(PoseMessage(pose(track, row))) for row in range(len(track))]
     assert sum(answer is not None for answer in answers) == 2

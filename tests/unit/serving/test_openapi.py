@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import BaseModel
 
-from posemill.serving.examples import EXAMPLES
-from posemill.serving.openapi import JSON, _content
-from posemill.serving.schema import Problem
+from posemill.serving.app import add_examples
+from posemill.serving.schemas.activity import Problem
+from posemill.serving.schemas.examples import EXAMPLES
 
 
 @pytest.mark.parametrize("model", EXAMPLES, ids=lambda model: model.__name__)
@@ -15,8 +17,10 @@ def test_an_example_is_a_valid_answer(model: type[BaseModel]) -> None:
     assert model.model_validate(EXAMPLES[model]).model_dump(exclude_unset=True) == EXAMPLES[model]
 
 
-def test_examples_stand_beside_their_schema() -> None:
-    assert _content({JSON: Problem, "text/plain": {"type": "string"}}) == {
-        JSON: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": EXAMPLES[Problem]},
-        "text/plain": {"schema": {"type": "string"}},
+def test_examples_stand_in_their_schema() -> None:
+    schemas: dict[str, dict[str, Any]] = {"Problem": {"type": "object"}, "Other": {"type": "string"}}
+    add_examples(schemas)
+    assert schemas == {
+        "Problem": {"type": "object", "example": EXAMPLES[Problem]},
+        "Other": {"type": "string"},
     }

@@ -12,7 +12,7 @@ from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.serving import overlay as module
 from posemill.serving.overlay import draw
-from posemill.serving.schema import Person, Segment
+from posemill.serving.schemas.activity import Person, Segment
 from posemill.video.decode import read_frames
 from posemill.video.probe import probe
 
@@ -86,4 +86,4 @@ def test_a_stopped_drawing_leaves_no_file(tmp_path: Path) -> None:
 
 def test_frames_at_nearly_the_same_time_are_one(tmp_path: Path) -> None:
     times = [module.Frame(i, t, np.zeros((2, 2, 3), np.uint8)) for i, t in enumerate([0, 1e-6, 0.04, 0.0400001, 0.08])]
-    assert [f.index for f in module._apart_in_time(iter(times))] == [0, 2, 4]
+    assert [f.index for f in module._distinct_times(iter(times))] == [0, 2, 4]

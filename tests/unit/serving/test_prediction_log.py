@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from posemill.serving import prediction_log
-from posemill.serving.guard.caller import BEGAN, CLIENT
+from posemill.serving.context import CLIENT, STARTED
 from posemill.serving.prediction_log import PredictionLog
 
 CLASSES = ("rest", "wave")
@@ -42,11 +42,11 @@ def test_a_row() -> None:
     rows: list[Any] = []
     log = PredictionLog("posemill-activity:1", "abc", CLASSES, rows.extend)
     CLIENT.set("acme")
-    BEGAN.set(time.monotonic() - 1.0)
+    STARTED.set(time.monotonic() - 1.0)
     log.answered("/predict_windows", *seen(20))
     log.answered("/predict_track", *seen(0))
     CLIENT.set(None)
-    BEGAN.set(None)
+    STARTED.set(None)
     log.close()
     first, second = rows
     assert {k: first[k] for k in ("bento_tag", "provenance", "endpoint", "client", "activity", "confidence")} == {
@@ -82,7 +82,7 @@ def test_an_absent_database_costs_the_oldest_rows_and_nothing_else(monkeypatch: 
     log = PredictionLog("b", None, CLASSES, write)
     for i in range(10):
         log.answered(str(i), *seen(1))
-        until(lambda: not log._notes)
+        until(lambda: not log._entries)
     until(lambda: log.lost == 7)
     there.set()
     until(lambda: log.written == 3)
@@ -91,7 +91,7 @@ def test_an_absent_database_costs_the_oldest_rows_and_nothing_else(monkeypatch: 
 
 
 def test_a_database_that_hangs_holds_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prediction_log, "NOTES", 4)
+    monkeypatch.setattr(prediction_log, "ENTRIES", 4)
     hangs = threading.Event()
 
     def write(some: Sequence[Any]) -> None:
@@ -99,7 +99,7 @@ def test_a_database_that_hangs_holds_no_request(monkeypatch: pytest.MonkeyPatch)
 
     log = PredictionLog("b", None, CLASSES, write)
     log.answered("first", *seen(1))
-    until(lambda: not log._notes)
+    until(lambda: not log._entries)
     until(lambda: bool(log._rows))
     time.sleep(0.05)  # the thread is in `write` now
     began = time.monotonic()
@@ -117,12 +117,12 @@ def test_a_service_is_watched_and_says_how_that_goes(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(prediction_log, "_writer", lambda url: rows.extend)
     gauges: dict[str, Callable[[], float]] = {}
     service = SimpleNamespace(
-        receipt=SimpleNamespace(bento="b:1", id="abc"),
+        provenance=SimpleNamespace(bento="b:1", id="abc"),
         predictor=SimpleNamespace(classes=CLASSES),
         observers=[],
         metrics=SimpleNamespace(gauge=lambda name, says, now: gauges.update({name: now})),
     )
-    log = prediction_log.watch(service)
+    log = prediction_log.attach(service)
     windows, probabilities = seen(2)
     service.observers[0](SimpleNamespace(endpoint="/live", windows=windows, probabilities=probabilities))
     log.close()

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from posemill.errors import PosemillError, Unavailable
-from posemill.serving.server import _refusal, attend, free_port, port_is_free
+from posemill.serving.server import _refusal, free_port, port_is_free, run_in_foreground
 
 NOWHERE = "http://127.0.0.1:9"
 GIVES_UP = """import os, time
@@ -23,9 +23,10 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()"""
 ATTENDS = """import os, sys
-from posemill.serving.server import attend
+from posemill.serving.server import run_in_foreground
 command = [sys.executable, "-c", *sys.argv[1:]]
-attend(command, os.environ, f"http://127.0.0.1:{sys.argv[2]}", lambda line: print(f"{line}\\n", end="", flush=True))"""
+url = f"http://127.0.0.1:{sys.argv[2]}"
+run_in_foreground(command, os.environ, url, lambda line: print(f"{line}\\n", end="", flush=True))"""
 
 
 def test_a_refusal_is_found_among_bentomls_words() -> None:
@@ -41,7 +42,7 @@ def test_free_ports_are_free() -> None:
 def test_a_service_that_refuses_to_start_ends_the_server_with_its_sentence() -> None:
     said: list[str] = []
     with pytest.raises(PosemillError, match="does not start: the labeller differs"):
-        attend([sys.executable, "-c", GIVES_UP], os.environ, NOWHERE, said.append)
+        run_in_foreground([sys.executable, "-c", GIVES_UP], os.environ, NOWHERE, said.append)
     with pytest.raises(ProcessLookupError):
         os.kill(int(said[0]), 0)
 
@@ -49,22 +50,22 @@ def test_a_service_that_refuses_to_start_ends_the_server_with_its_sentence() -> 
 def test_a_service_that_fails_otherwise_is_not_started_again_and_again() -> None:
     code = GIVES_UP.replace("posemill.errors.CheckpointError", "ImportError")
     with pytest.raises(Unavailable, match="does not start; its own words"):
-        attend([sys.executable, "-c", code], os.environ, NOWHERE, lambda line: None)
+        run_in_foreground([sys.executable, "-c", code], os.environ, NOWHERE, lambda line: None)
 
 
 def test_a_server_that_ends_is_told() -> None:
     with pytest.raises(Unavailable, match="ended by itself with code 3"):
-        attend([sys.executable, "-c", "raise SystemExit(3)"], os.environ, NOWHERE, lambda line: None)
+        run_in_foreground([sys.executable, "-c", "raise SystemExit(3)"], os.environ, NOWHERE, lambda line: None)
 
 
 def test_it_is_said_when_it_is_ready_and_a_supervisor_stops_it() -> None:
     port = free_port()
     command = [sys.executable, "-c", ATTENDS, READY, str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as attending:
-        assert attending.stdout is not None
-        assert any("ready after " in line for line in attending.stdout)
-        attending.terminate()
-        said = attending.communicate(timeout=30)[0].splitlines()
-    assert attending.returncode == 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run_in_foregrounding:
+        assert run_in_foregrounding.stdout is not None
+        assert any("ready after " in line for line in run_in_foregrounding.stdout)
+        run_in_foregrounding.terminate()
+        said = run_in_foregrounding.communicate(timeout=30)[0].splitlines()
+    assert run_in_foregrounding.returncode == 0
     assert said[-1] == "stopped"
     assert port_is_free(port)

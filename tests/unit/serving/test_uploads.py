@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
 from collections.abc import Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from posemill.serving.jobs import Jobs
-
-with warnings.catch_warnings():  # BentoML uses what a library of its own will take away
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from bentoml.exceptions import BentoMLException
-
-    from posemill.serving import uploads as module
-    from posemill.serving.uploads import ImageInput, VideoInput, safe_name
+from posemill.serving.jobs import Full, Jobs
+from posemill.serving.routers import uploads as module
+from posemill.serving.routers.uploads import image_upload, safe_name, video_upload
 
 
 @pytest.fixture
 def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     jobs = Jobs(2, keep_s=60)
-    monkeypatch.setattr(module, "here", lambda: SimpleNamespace(jobs=jobs))
+    monkeypatch.setattr(module, "current_service", lambda: SimpleNamespace(jobs=jobs))
     yield jobs
     jobs.close()
 
@@ -47,25 +43,23 @@ def form(field: str = "video", name: str = "a.mp4", content: bytes = b"12345", *
     return (head + file).encode() + content + b"\r\n--x--\r\n"
 
 
-def read(kind: Any, came: Request, then: Callable[[Any], Any] = lambda upload: upload) -> Any:
+def read(dependency: Any, came: Request, then: Callable[[Any], Any] = lambda upload: upload) -> Any:
     """What `then` makes of the upload, before the request is closed."""
 
     async def scenario() -> Any:
-        try:
-            return then(await kind.from_http_request(came, None))
-        finally:
-            await came.close()
+        async with asynccontextmanager(dependency)(came) as upload:
+            return then(upload)
 
     return asyncio.run(scenario())
 
 
 def test_a_video_is_stored_in_the_folder_of_a_job(jobs: Jobs) -> None:
-    upload = read(VideoInput, request(form(tracks="true", job="on")))
+    upload = read(video_upload, request(form(tracks="true", job="on")))
     assert (upload.tracks, upload.job, upload.video.read_bytes()) == (True, True, b"12345")
-    assert upload.video.is_relative_to(upload.opened.folder)
+    assert upload.video.is_relative_to(upload.reserved.folder)
     assert upload.video.name == "a.mp4"
     assert jobs.under_way == 1
-    jobs.forget(upload.opened)
+    jobs.forget(upload.reserved)
     assert not upload.video.exists()
 
 
@@ -80,17 +74,21 @@ def test_a_video_is_stored_in_the_folder_of_a_job(jobs: Jobs) -> None:
     ],
 )
 def test_what_is_refused_takes_no_place(jobs: Jobs, came: Request, says: str) -> None:
-    with pytest.raises(BentoMLException, match=says) as told:
-        read(VideoInput, came)
-    assert told.value.error_code == 400
+    with pytest.raises(HTTPException, match=says) as told:
+        read(video_upload, came)
+    assert told.value.status_code == 400
     assert jobs.under_way == 0
 
 
 def test_a_client_that_is_gone_takes_no_place(jobs: Jobs) -> None:
     whole = form()
 
+    async def entered(came: Request) -> None:
+        async with asynccontextmanager(video_upload)(came):
+            pass
+
     async def scenario() -> None:
-        task = asyncio.create_task(VideoInput.from_http_request(waiting, None))
+        task = asyncio.create_task(entered(waiting))
         await began.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -120,23 +118,22 @@ def test_when_there_is_no_place_the_body_is_not_read(jobs: Jobs) -> None:
 
     came = request()
     came._receive = never
-    with pytest.raises(BentoMLException, match="2 videos are already") as told:
-        read(VideoInput, came)
-    assert told.value.error_code == 429
+    with pytest.raises(Full, match="2 videos are already"):  # 429
+        read(video_upload, came)
     for job in taken:
         jobs.forget(job)
 
 
 def test_a_picture_is_read_when_it_is_asked_for() -> None:
-    said = read(ImageInput, request(form("image", "b.png", b"abc")), lambda upload: (upload.name, upload.read()))
+    said = read(image_upload, request(form("image", "b.png", b"abc")), lambda upload: (upload.name, upload.read()))
     assert said == ("b.png", b"abc")
 
 
 def test_a_picture_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LARGEST_IMAGE", 3)
-    with pytest.raises(BentoMLException, match="larger than") as told:
-        read(ImageInput, request(form("image", content=b"1234")))
-    assert told.value.error_code == 413
+    with pytest.raises(HTTPException, match="larger than") as told:
+        read(image_upload, request(form("image", content=b"1234")))
+    assert told.value.status_code == 413
 
 
 @pytest.mark.parametrize(

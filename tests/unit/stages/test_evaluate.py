@@ -174,7 +174,7 @@ def test_the_stage_with_a_real_network(prepare: Path, tmp_path: Path) -> None:
     lost = clips[clips["subject"].isin(index.loc[index["split"] == "test", "subject"])].head(1).assign(clip=999)
     pd.concat([clips, lost]).to_parquet(workspace.output("ingest") / "clips.parquet")
     first = evaluate.run(EvaluateParams(), workspace, outputs)
-    assert first.clips_unanswered == 1
+    assert first.clips_without_prediction == 1
     written = (outputs / "metrics.json").read_bytes()
     assert first.clips == 4
     assert evaluate.run(EvaluateParams(batch_size=2), workspace, outputs).accuracy == first.accuracy

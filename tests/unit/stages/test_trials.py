@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from judged_workspace import CLASSES, STRETCH_S, filmed, judged_workspace
 from posemill.errors import InputError
-from posemill.evaluation.judge import Judgement, judge
-from posemill.evaluation.report import page
-from posemill.evaluation.robustness.outcome import RobustnessResults
+from posemill.evaluation.evaluation_report import page
+from posemill.evaluation.evaluation_results import EvaluationResults, evaluate
+from posemill.evaluation.robustness.results import RobustnessResults
 from posemill.features.pipeline import FeaturePipeline
 from posemill.params.evaluate import RobustnessParams
 from posemill.stages import robustness
@@ -34,16 +34,16 @@ def inputs(tmp_path: Path) -> Workspace:
     return judged_workspace(tmp_path)
 
 
-def judgement(inputs: Workspace, windows: NDArray[np.float32]) -> Judgement:
+def judgement(inputs: Workspace, windows: NDArray[np.float32]) -> EvaluationResults:
     index = pd.read_parquet(inputs.output("prepare") / "index.parquet")
     said = {s: np.log(most_moved(windows[(index["split"] == s).to_numpy()])) for s in ("validation", "test")}
     split = {s: index[index["split"] == s] for s in said}
-    return judge(split["test"], CLASSES, (split["validation"], said["validation"]), said["test"], 10)
+    return evaluate(split["test"], CLASSES, (split["validation"], said["validation"]), said["test"], 10)
 
 
 def tried(
     inputs: Workspace, params: RobustnessParams = PARAMS, tracks: bool = True
-) -> tuple[Judgement, RobustnessResults]:
+) -> tuple[EvaluationResults, RobustnessResults]:
     windows = np.load(inputs.output("prepare") / "windows.npy")
     judged = judgement(inputs, windows)
     features = FeaturePipeline.load(inputs.output("prepare") / "features.json")
@@ -53,26 +53,26 @@ def tried(
 def test_a_model_that_measures_movement(inputs: Workspace) -> None:
     """Right by construction, at every frame rate; jitter of 30 % of the body is movement, and makes rest vanish."""
     judged, found = tried(inputs)
-    assert judged.figures()["accuracy"] == 1.0
-    figures = found.figures()
-    assert figures["frame_rate_agreement"] == 1.0
-    assert list(figures["frame_rates"]) == ["12 frames/s", "24 frames/s", "48 frames/s", "20% of frames lost"]
-    assert figures["accuracy_lost_to_dropout"] == pytest.approx(0, abs=0.06)
-    assert figures["accuracy_lost_to_jitter"] >= 1 / 3 - 1e-9
-    assert figures["noise"]["jitter"]["0"] == 1.0
-    assert "backend_agreement" not in figures
+    assert judged.metrics()["accuracy"] == 1.0
+    metrics = found.metrics()
+    assert metrics["frame_rate_consistency"] == 1.0
+    assert list(metrics["frame_rates"]) == ["12 frames/s", "24 frames/s", "48 frames/s", "20% of frames lost"]
+    assert metrics["accuracy_lost_to_dropout"] == pytest.approx(0, abs=0.06)
+    assert metrics["accuracy_lost_to_jitter"] >= 1 / 3 - 1e-9
+    assert metrics["noise"]["jitter"]["0"] == 1.0
+    assert "backend_consistency" not in metrics
 
 
 def test_streams_are_watched_from_end_to_end(inputs: Workspace) -> None:
     """Six media of three stretches each. Every change is seen after at most a window's length and a stride."""
-    figures = tried(inputs)[1].figures()
-    assert figures["streams"] == 6
-    assert figures["stream_hours"] == pytest.approx(6 * 3 * STRETCH_S / 3600)
-    assert figures["stream_missed"] == 0
-    assert 0 < figures["stream_time_to_alert_s"] <= 1.5
-    assert figures["stream_f1_10"] == 1.0
-    assert figures["stream_f1_50"] > 0.8
-    assert figures["stream_false_alarms_per_hour"] == 0
+    metrics = tried(inputs)[1].metrics()
+    assert metrics["streams"] == 6
+    assert metrics["stream_hours"] == pytest.approx(6 * 3 * STRETCH_S / 3600)
+    assert metrics["stream_missed"] == 0
+    assert 0 < metrics["stream_time_to_alert_s"] <= 1.5
+    assert metrics["stream_f1_10"] == 1.0
+    assert metrics["stream_f1_50"] > 0.8
+    assert metrics["stream_false_alarms_per_hour"] == 0
 
 
 def test_another_backend_is_asked_about_videos_only(inputs: Workspace) -> None:
@@ -86,8 +86,8 @@ def test_another_backend_is_asked_about_videos_only(inputs: Workspace) -> None:
     write_shards(inputs.root / "second", [filmed(3)])  # the other one finds nobody in medium 4
     found = tried(inputs, PARAMS.model_copy(update={"second_tracks": "second", "rates_hz": ()}))[1]
     assert found.backend is not None
-    assert (found.backend.clips, found.backend.same, found.backend.lost) == (6, 3, 3)
-    assert found.figures()["backend_agreement"] == 0.5
+    assert (found.backend.clips, found.backend.same, found.backend.missing) == (6, 3, 3)
+    assert found.metrics()["backend_consistency"] == 0.5
     with pytest.raises(
         InputError, match=r"no tracks-\*\.parquet in .*nowhere, which evaluate\.robustness\.second_tracks"
     ):
@@ -109,15 +109,15 @@ def test_the_report_shows_all_of_it(inputs: Workspace) -> None:
     features = FeaturePipeline.load(inputs.output("prepare") / "features.json")
     html = page(judged, [], windows, features.skeleton, 2, "a test", found).html()
     for words in (
-        "When it may keep silent",
-        "Noise",
-        "Other cameras, other keypoints",
+        "Selective prediction",
+        "Robustness to jitter, dropout and left/right swaps",
+        "Consistency across frame rates and pose backends",
         "48 frames/s",
         "Streams",
         "False alarms an hour",
-        "Drawn by subject",
+        "Bootstrap, by subject",
     ):
         assert words in html, words
     bare = page(judged, [], windows, features.skeleton, 2, "a test", RobustnessResults({})).html()
-    assert "Other cameras, other keypoints" not in bare
+    assert "Consistency across frame rates and pose backends" not in bare
     assert "Streams" not in bare

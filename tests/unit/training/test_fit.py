@@ -17,7 +17,7 @@ from posemill.params.train import AugmentParams, TrainParams
 from posemill.pose.skeleton import BODY_12
 from posemill.training import fit as training
 from posemill.training import sanity
-from posemill.training.datamodule import WindowData, WindowIndex, _Rows, transformed
+from posemill.training.datamodule import WindowData, WindowIndex, _Rows, transform_windows
 from posemill.training.fit import fit
 from posemill.training.module import ActivityModule
 from swaying_people import Data, swaying
@@ -93,7 +93,7 @@ def test_matrix_products_in_16_bits_learn_the_same_and_resume(
             raise MemoryError("killed")
 
     with pytest.raises(MemoryError):
-        fit(params, *data, CLASSES, tmp_path / "part", watch=killed)
+        fit(params, *data, CLASSES, tmp_path / "part", on_epoch=killed)
     resumed = fit(params, *data, CLASSES, tmp_path / "part")
     assert resumed.resumed_from_epoch in (2, 3)
     assert resumed.history == mixed.history
@@ -182,7 +182,7 @@ def test_weights_that_break_in_the_last_step_stop_with_advice(data: Data, tmp_pa
     ):
         fit(params, *data, CLASSES, tmp_path / "a")
     module = ActivityModule(torch.nn.Identity(), PARAMS.model_copy(update={"precision": "16-mixed"}), 10)
-    module.judged.append((torch.full((2, 3), torch.nan), torch.tensor([0, 1]), torch.tensor([0, 1])))
+    module.validated.append((torch.full((2, 3), torch.nan), torch.tensor([0, 1]), torch.tensor([0, 1])))
     with pytest.raises(InputError, match=r"validation loss became nan .* or set train.precision to 32-true"):
         module.on_validation_epoch_end()
 
@@ -203,7 +203,10 @@ def test_an_epoch_draws_so_many_windows_of_every_clip(data: Data, tmp_path: Path
     grouped = WindowIndex(index.target, np.arange(len(windows)) // 6, index.split)
     params = PARAMS.model_copy(update={"windows_per_clip": 2})
     module = WindowData(
-        transformed(windows, pipeline, tmp_path / "w.npy"), grouped, Augmentation(pipeline, params.augment), params
+        transform_windows(windows, pipeline, tmp_path / "w.npy"),
+        grouped,
+        Augmentation(pipeline, params.augment),
+        params,
     )
     rows = module.epoch_rows(0)
     assert set(np.bincount(grouped.clip[rows])) <= {0, 2}
@@ -218,7 +221,7 @@ def test_sanity_accepts_a_fitting_network_and_leaves_it_alone(data: Data) -> Non
     x = torch.from_numpy(data[2].transform(data[0]))
     network = models.build("tcn", BODY_12, 3, width=16, dilations=(1, 2))
     before = {k: v.clone() for k, v in network.state_dict().items()}
-    found = sanity.check(network, x, torch.from_numpy(data[1].target), 3)
+    found = sanity.check_training(network, x, torch.from_numpy(data[1].target), 3)
     assert found["learnt_accuracy"] > 0.9
     for name, value in network.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
@@ -231,10 +234,10 @@ def test_sanity_finds_contradicting_labels_and_wrong_shapes(data: Data) -> None:
     target = torch.from_numpy(data[1].target)
     network = models.build("tcn", BODY_12, 3, width=16, dilations=(1, 2), dropout=0.0)
     with pytest.raises(InputError, match="equal windows with different activities"):
-        sanity.check(network, x[:1].expand_as(x), target, 3)
+        sanity.check_training(network, x[:1].expand_as(x), target, 3)
     with pytest.raises(InputError, match=r"should answer \(6, 4\)"):
-        sanity.check(network, x, target, 4)
+        sanity.check_training(network, x, target, 4)
     prejudiced = models.build("tcn", BODY_12, 3, width=16, dilations=(1, 2))
     torch.nn.init.constant_(prejudiced.head[1].bias[:1], 50.0)
     with pytest.raises(InputError, match=r"near ln 3 = 1.10"):
-        sanity.check(prejudiced, x, target, 3)
+        sanity.check_training(prejudiced, x, target, 3)

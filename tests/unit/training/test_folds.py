@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posemill.errors import CheckpointError, InputError
+from posemill.models.inference import predict_logits
 from posemill.models.out_of_fold import OutOfFoldPredictions
-from posemill.models.predict import logits
 from posemill.params.train import TrainParams
 from posemill.training import folds
 from posemill.training.datamodule import WindowIndex
@@ -81,7 +81,7 @@ def test_every_window_is_judged_by_the_network_that_did_not_see_it(
         assert not set(group[rows]) & set(group[seen.rows("train")])
         assert "test" not in set(index.split[seen.rows("train")])
         np.testing.assert_allclose(
-            held_out.of(rows), logits(one.network, pipeline, windows, rows, 64), rtol=1e-4, atol=1e-4
+            held_out.of(rows), predict_logits(one.network, pipeline, windows, rows, 64), rtol=1e-4, atol=1e-4
         )
     assert result.validation_accuracy > 0.9
     assert result.card.name == "ensemble"

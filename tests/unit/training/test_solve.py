@@ -39,7 +39,9 @@ def data() -> Data:
 def test_the_baseline_is_fitted_judged_and_reported_as_any_network(data: Data, tmp_path: Path) -> None:
     seen: list[tuple[int, float]] = []
     params = TrainParams(network="linear", threads=1)
-    first = fit(params, *data, CLASSES, tmp_path / "a", live=tmp_path / "live", watch=lambda *args: seen.append(args))
+    first = fit(
+        params, *data, CLASSES, tmp_path / "a", live=tmp_path / "live", on_epoch=lambda *args: seen.append(args)
+    )
     assert first.validation_accuracy > 0.9
     assert [row["epoch"] for row in first.history] == [0]
     assert first.history[0]["train.loss"] < 0.5

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from posemill.serving.checks import with_nulls
-from posemill.serving.schema import Person, Receipt, TrackPoints, VideoAnswer, VideoFacts
-from posemill.uat.checks import Check, Judged
+from posemill.serving.arrays import with_nulls
+from posemill.serving.schemas.activity import Person, Receipt, TrackPoints, VideoAnswer, VideoFacts
+from posemill.uat.checks import Check, ScenarioChecks
 from posemill.uat.evidence import evidence
 
 
@@ -27,6 +27,7 @@ def test_keypoints_of_any_layout_are_drawn_on_grey(name: str, keypoints: int) ->
         people=[person],
         receipt=Receipt.of(None, {"model": "m", "features": "f", "classes": "c"}),
     )
-    judged = Judged(0, (Check("wave", False, "", 0.0, "squat"),))
-    picture = np.asarray(Image.open(io.BytesIO(evidence(None, answer, judged))).convert("RGB"), np.int32)
+    check = Check(expected="wave", passed=False, says="", moment_s=0.0, answered="squat")
+    outcome = ScenarioChecks(0, (check,))
+    picture = np.asarray(Image.open(io.BytesIO(evidence(None, answer, outcome))).convert("RGB"), np.int32)
     assert (np.abs(picture - 235).max(-1) > 60).sum() > 50

@@ -1,4 +1,4 @@
-"""Files of scenarios: what they may say, and how faults are told."""
+"""Scenario files: defaults, and errors with file, line and field."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from posemill.errors import InputError
-from posemill.uat.scenarios import find, read
+from posemill.uat.scenarios import find_scenarios, read_scenarios
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -33,7 +33,7 @@ scenarios:
 
 def test_what_a_file_says_holds_for_scenarios_that_say_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(GOOD)
-    squats, walks = read(tmp_path / "a.yaml")
+    squats, walks = read_scenarios(tmp_path / "a.yaml")
     assert (squats.owner, squats.tolerance_s, squats.min_probability, squats.min_overlap) == ("anna", 0.25, 0.7, 0.6)
     assert (walks.owner, walks.tolerance_s, walks.person, walks.never) == ("bert", 0.5, "any", ("fall",))
     assert [e.whole for e in (*squats.expect, *walks.expect)] == [False, False, True]
@@ -63,7 +63,7 @@ def test_a_fault_has_its_file_line_and_field(tmp_path: Path, change: tuple[str, 
     assert change[0] in GOOD
     file.write_text(GOOD.replace(*change))
     with pytest.raises(InputError) as caught:
-        read(file)
+        read_scenarios(file)
     assert str(file) in str(caught.value)
     assert says in str(caught.value)
     assert str(caught.value).count("line ") <= 1  # what is said once is told once
@@ -73,22 +73,22 @@ def test_faults_of_all_files_are_told_together_and_names_are_unique(tmp_path: Pa
     (tmp_path / "a.yaml").write_text("scenarios: []")
     (tmp_path / "b.yaml").write_text("owner: 3\nscenarios: 4")
     with pytest.raises(InputError, match=r"a\.yaml.*b\.yaml"):
-        find([tmp_path])
+        find_scenarios([tmp_path])
     (tmp_path / "a.yaml").write_text(GOOD)
     (tmp_path / "b.yaml").write_text(GOOD.replace("name: walks", "name: others"))
     with pytest.raises(InputError, match=r"b\.yaml: the name 'squats' is taken by a scenario of .*a\.yaml"):
-        find([tmp_path])
+        find_scenarios([tmp_path])
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no scenarios"):
-        find([tmp_path / "empty"])
+        find_scenarios([tmp_path / "empty"])
     with pytest.raises(InputError, match="cannot be read"):
-        find([tmp_path / "none.yaml"])
+        find_scenarios([tmp_path / "none.yaml"])
 
 
 def test_the_scenarios_of_the_demo_are_clips_that_it_renders_and_never_trains_with() -> None:
     from posemill import params
     from posemill.cli.synth import synth
-    from posemill.features.splits import Labelled, split_subjects
+    from posemill.features.splits import ClipMeta, split_subjects
     from posemill.operations.synth import DATASET, source
     from posemill.synth.corpus import plan
 
@@ -96,10 +96,10 @@ def test_the_scenarios_of_the_demo_are_clips_that_it_renders_and_never_trains_wi
     clips = plan(default["seed"], default["subjects"], clips_per=default["clips_per"])
     split = params.load(REPOSITORY / "params.yaml").prepare.split
     sides = split_subjects(
-        [Labelled(c.subject_name, c.activity, None, DATASET) for c in clips], split.validation, split.test, split.seed
+        [ClipMeta(c.subject_name, c.activity, None, DATASET) for c in clips], split.validation, split.test, split.seed
     )
     held_out = {source(c): c.activity for c in clips if sides[c.subject_name] == "test"}
-    located = find([REPOSITORY / "acceptance" / "synthetic.yaml"])
+    located = find_scenarios([REPOSITORY / "acceptance" / "synthetic.yaml"])
     assert len(located) >= 5
     for each in located:
         assert held_out[each.scenario.source] == each.scenario.expect[0].activity, each.scenario.name

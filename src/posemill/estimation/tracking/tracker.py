@@ -12,7 +12,7 @@ from posemill.estimation.tracking.stitching import stitch
 from posemill.estimation.tracking.tracklet import Tracklet
 from posemill.estimation.types import Pose
 from posemill.params.tracking import TrackingParams
-from posemill.pose.interpolate import fill_gaps
+from posemill.pose.gaps import fill_gaps
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import PoseTrack, State
 

@@ -1,1 +1,1 @@
-"""Robustness: accuracy under perturbed keypoints, other frame rates and lost frames; consistency of verdicts."""
+"""Robustness of a model: perturbed keypoints, other frame rates, other pose backends, streams."""

@@ -1,4 +1,4 @@
-"""Whether a model keeps its word: the share of clips with the same verdict when they are seen in another way."""
+"""Consistency: the share of clips that keep their prediction when they are seen under another condition."""
 
 from __future__ import annotations
 
@@ -8,30 +8,37 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Consistency:
-    """Verdicts of the same clips, seen in another way.
+    """Predictions of the same clips under another condition.
 
-    way       what was changed, such as "15 frames/s".
-    clips     clips that were asked; `same` of them got the same verdict, `lost` gave none, which counts as another.
-    accuracy  of the changed clips; one that gave no verdict is wrong.
+    condition  what was changed, such as "15 frames/s".
+    clips      clips that were compared.
+    same       those with the same prediction.
+    missing    those that gave none under the condition, which counts as another.
+    accuracy   under the condition; a clip that gave no prediction is wrong.
     """
 
-    way: str
+    condition: str
     clips: int
     same: int
-    lost: int
+    missing: int
     accuracy: float
 
     @property
     def share(self) -> float:
-        """Of the clips, those with the same verdict; NaN for none."""
+        """Share of the clips with the same prediction; NaN for none."""
         return self.same / self.clips if self.clips else float("nan")
 
 
 def consistency(
-    way: str, before: Mapping[int, int], after: Mapping[int, int], actual: Mapping[int, int]
+    condition: str, before: Mapping[int, int], after: Mapping[int, int], actual: Mapping[int, int]
 ) -> Consistency:
-    """Compare verdicts (class numbers by clip). `before` says which clips count."""
-    same = sum(after.get(clip) == said for clip, said in before.items())
-    right = sum(after.get(clip) == actual[clip] for clip in before)
-    lost = sum(clip not in after for clip in before)
-    return Consistency(way, len(before), same, lost, right / len(before) if before else float("nan"))
+    """Compare predictions (class numbers by clip). The clips of `before` count.
+
+    Examples:
+        >>> consistency("15 frames/s", {1: 0, 2: 1}, {1: 0}, {1: 0, 2: 1}).share
+        0.5
+    """
+    same = sum(after.get(clip) == predicted for clip, predicted in before.items())
+    correct = sum(after.get(clip) == actual[clip] for clip in before)
+    missing = sum(clip not in after for clip in before)
+    return Consistency(condition, len(before), same, missing, correct / len(before) if before else float("nan"))

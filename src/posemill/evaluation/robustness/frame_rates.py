@@ -1,4 +1,4 @@
-"""The same people as another camera would have seen them: at another frame rate, or with frames that got lost."""
+"""Other frame rates: tracks as a camera of another frame rate, or one that loses frames, would have given them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.pose.gaps import FOR_FRAME_RATES
 from posemill.pose.track import MediumTracks, PoseTrack, State
 
 Change = Callable[[MediumTracks], MediumTracks]
@@ -15,7 +16,7 @@ SAME = 1e-4  # of a frame: nearer to a pose's own moment, and it is that pose
 
 
 def at_rate(fps: float) -> Change:
-    """Tracks at `fps`.
+    """Resample tracks to `fps` frames a second.
 
     Fewer frames: those nearest to the slower camera's moments, with their own times, so that noise is not averaged
     away. More frames: poses in between are interpolated, since nothing else is known of them.
@@ -28,7 +29,7 @@ def at_rate(fps: float) -> Change:
 
 
 def without_frames(share: float) -> Change:
-    """Tracks without that share of their frames; which ones depends on the medium only."""
+    """Drop that share of the frames; which ones depends on the medium only."""
 
     def change(tracks: MediumTracks) -> MediumTracks:
         rng = np.random.default_rng(int(tracks.medium[:8], 16))
@@ -58,13 +59,13 @@ def _between(track: PoseTrack, moments: NDArray[np.float64], step: float, fps: f
     """Linear between neighbouring poses; none where the person was lost in between."""
     right = np.searchsorted(track.time_s, moments, side="right").clip(1, len(track) - 1)
     width = track.time_s[right] - track.time_s[right - 1]
-    kept = np.flatnonzero(width <= 1.5 * step)
+    kept = np.flatnonzero(FOR_FRAME_RATES.bridges(width, step))
     moments, right, width = moments[kept], right[kept], width[kept]
     weight = ((moments - track.time_s[right - 1]) / width).clip(0, 1).astype(np.float32)
     weight = np.where(np.abs(weight - weight.round()) < SAME, weight.round(), weight)
-    xy = _mixed(track.xy, right, weight[:, None, None])
-    confidence = np.where(np.isnan(xy[..., 0]), 0, _mixed(track.confidence, right, weight[:, None]).clip(0, 1))
-    z = None if track.z is None else _mixed(track.z, right, weight[:, None])
+    xy = _interpolated(track.xy, right, weight[:, None, None])
+    confidence = np.where(np.isnan(xy[..., 0]), 0, _interpolated(track.confidence, right, weight[:, None]).clip(0, 1))
+    z = None if track.z is None else _interpolated(track.z, right, weight[:, None])
     return replace(
         track,
         frame=(round(track.time_s[0] * fps) + kept).astype(np.int32),
@@ -76,14 +77,16 @@ def _between(track: PoseTrack, moments: NDArray[np.float64], step: float, fps: f
     )
 
 
-def _mixed(values: NDArray[np.float32], right: NDArray[np.int64], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+def _interpolated(
+    values: NDArray[np.float32], right: NDArray[np.int64], weight: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """At its own moment a pose is what it was, also where its neighbour is not seen."""
-    mixed = values[right - 1] * (1 - weight) + values[right] * weight
+    interpolated = values[right - 1] * (1 - weight) + values[right] * weight
     whole = np.where(weight == 0, values[right - 1], values[right])
-    return np.asarray(np.where((weight == 0) | (weight == 1), whole, mixed), np.float32)
+    return np.asarray(np.where((weight == 0) | (weight == 1), whole, interpolated), np.float32)
 
 
 def _states(state: NDArray[np.uint8], right: NDArray[np.int64], weight: NDArray[np.float32]) -> NDArray[np.uint8]:
     """A pose between two is interpolated where one of them is."""
-    made_up = state[right] == State.INTERPOLATED
-    return np.asarray(np.where((weight == 1) | ((weight > 0) & made_up), state[right], state[right - 1]), np.uint8)
+    interpolated = state[right] == State.INTERPOLATED
+    return np.asarray(np.where((weight == 1) | ((weight > 0) & interpolated), state[right], state[right - 1]), np.uint8)

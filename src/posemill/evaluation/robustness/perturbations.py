@@ -1,18 +1,18 @@
-"""The noise budget: what is left of the accuracy when keypoints shake, vanish or change sides."""
+"""Robustness to jitter, dropout and left/right swaps: accuracy on perturbed keypoints."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.evaluation.predict import PredictFn
+from posemill.evaluation.predict_fn import PredictFn
 from posemill.features.pipeline import EXTENT_QUANTILE
 from posemill.features.verdict import grouped_probabilities
-from posemill.pose.geometry import sides
+from posemill.pose.geometry import box_size
 from posemill.pose.skeleton import Skeleton
 
 STEPS = (0.5, 1.0, 2.0)  # of the budget: half of it, all of it, and what comes after
@@ -20,78 +20,81 @@ STEPS = (0.5, 1.0, 2.0)  # of the budget: half of it, all of it, and what comes 
 
 @dataclass(frozen=True, slots=True)
 class PerturbationAccuracy:
-    """Accuracy of clips under one kind of noise; `strength` in that kind's unit, see KINDS."""
+    """Accuracy of clips under one kind of perturbation; `strength` in that kind's unit, see PERTURBATIONS."""
 
     kind: str
     strength: float
     accuracy: float
 
 
-def jitter(windows: NDArray[np.float32], strength: float, body: Skeleton, rng: np.random.Generator) -> None:
-    """Every sighting moves by a Gaussian of `strength` times the person's size: the longer side of their box."""
+def jitter(windows: NDArray[np.float32], strength: float, skeleton: Skeleton, rng: np.random.Generator) -> None:
+    """Move every sighting by a Gaussian of `strength` times the person's size: the longer side of their box."""
     axes = [0, 1, *range(3, windows.shape[-1])]  # the confidence stays
-    places = windows[..., axes]
-    size = np.quantile(sides(places).max(-1), EXTENT_QUANTILE, axis=1)
-    shift = rng.standard_normal(places.shape, np.float32)
-    windows[..., axes] = places + shift * (strength * size.astype(np.float32))[:, None, None, None]
+    positions = windows[..., axes]
+    size = np.quantile(box_size(positions).max(-1), EXTENT_QUANTILE, axis=1)
+    shift = rng.standard_normal(positions.shape, np.float32)
+    windows[..., axes] = positions + shift * (strength * size.astype(np.float32))[:, None, None, None]
 
 
-def dropout(windows: NDArray[np.float32], strength: float, body: Skeleton, rng: np.random.Generator) -> None:
-    """That share of all sightings is lost, each by itself."""
+def dropout(windows: NDArray[np.float32], strength: float, skeleton: Skeleton, rng: np.random.Generator) -> None:
+    """Drop that share of all sightings, each by itself."""
     windows[rng.random(windows.shape[:3]) < strength] = (np.nan, np.nan, 0, np.nan)[: windows.shape[-1]]
 
 
-def swaps(windows: NDArray[np.float32], strength: float, body: Skeleton, rng: np.random.Generator) -> None:
-    """Left and right change names in that share of all poses, each by itself."""
+def swaps(windows: NDArray[np.float32], strength: float, skeleton: Skeleton, rng: np.random.Generator) -> None:
+    """Swap left and right in that share of all poses, each by itself."""
     swapped = rng.random(windows.shape[:2]) < strength
-    windows[swapped] = windows[swapped][:, body.flip_index]
+    windows[swapped] = windows[swapped][:, skeleton.flip_index]
 
 
-Noise = Callable[[NDArray[np.float32], float, Skeleton, np.random.Generator], None]  # changes windows in place
-KINDS: Mapping[str, Noise] = MappingProxyType({"jitter": jitter, "dropout": dropout, "swaps": swaps})
+Perturbation = Callable[[NDArray[np.float32], float, Skeleton, np.random.Generator], None]  # changes windows in place
+PERTURBATIONS: Mapping[str, Perturbation] = MappingProxyType({"jitter": jitter, "dropout": dropout, "swaps": swaps})
 
 
 def perturbation_accuracy(
-    ask: PredictFn,
+    predict: PredictFn,
     windows: NDArray[np.float32],
     rows: NDArray[np.int64],
     clip: NDArray[np.int64],
     actual: Mapping[int, int],
-    body: Skeleton,
+    skeleton: Skeleton,
     budget: Mapping[str, float],
     batch: int = 1024,
 ) -> list[PerturbationAccuracy]:
-    """Accuracy of clips without noise (strength 0), then at every step of every kind's budget.
+    """Measure the accuracy of clips without perturbation (strength 0), then at every step of every kind's budget.
 
-    windows  (N, T, K, C) pixels, may be a memmap; `rows` of it are asked, `clip` (len(rows),) says whose they are.
+    windows  (N, T, K, C) pixels, may be a memmap; `rows` of it are used, `clip` (len(rows),) says whose they are.
     actual   class number by clip.
     """
-    found = []
+    measured = []
     for kind, limit in budget.items():
         for strength in (0.0, *(step * limit for step in STEPS)):
-            rng = np.random.default_rng(0)  # the same noise for every model, so that models can be compared
-            said = [
-                ask(_noisy(windows[rows[i : i + batch]], kind, strength, body, rng)) for i in range(0, len(rows), batch)
+            rng = np.random.default_rng(0)  # the same for every model, so that models can be compared
+            probabilities = [
+                predict(_perturbed(windows[rows[i : i + batch]], kind, strength, skeleton, rng))
+                for i in range(0, len(rows), batch)
             ]
-            found.append(PerturbationAccuracy(kind, strength, _accuracy(np.concatenate(said), clip, actual)))
-    return found
+            accuracy = _accuracy(np.concatenate(probabilities), clip, actual)
+            measured.append(PerturbationAccuracy(kind, strength, accuracy))
+    return measured
 
 
-def lost(perturbed: list[PerturbationAccuracy], kind: str, strength: float) -> float:
-    """Accuracy without noise minus that at `strength`."""
-    accuracy = {round(s.strength, 9): s.accuracy for s in perturbed if s.kind == kind}
+def accuracy_drop(perturbed: Sequence[PerturbationAccuracy], kind: str, strength: float) -> float:
+    """Return the accuracy without perturbation minus that at `strength`."""
+    accuracy = {round(p.strength, 9): p.accuracy for p in perturbed if p.kind == kind}
     return accuracy[0.0] - accuracy[round(strength, 9)]
 
 
-def _noisy(
-    windows: NDArray[np.float32], kind: str, strength: float, body: Skeleton, rng: np.random.Generator
+def _perturbed(
+    windows: NDArray[np.float32], kind: str, strength: float, skeleton: Skeleton, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    noisy = np.array(windows, np.float32)
+    copy = np.array(windows, np.float32)
     if strength:
-        KINDS[kind](noisy, strength, body, rng)
-    return noisy
+        PERTURBATIONS[kind](copy, strength, skeleton, rng)
+    return copy
 
 
 def _accuracy(probabilities: NDArray[np.float32], clip: NDArray[np.int64], actual: Mapping[int, int]) -> float:
     clips, of_clip = grouped_probabilities(probabilities, clip)
-    return float(np.mean([actual[c] == said for c, said in zip(clips.tolist(), of_clip.argmax(1), strict=True)]))
+    predicted = of_clip.argmax(1)
+    return float(np.mean([actual[c] == p for c, p in zip(clips.tolist(), predicted.tolist(), strict=True)]))

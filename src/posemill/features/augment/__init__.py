@@ -1,4 +1,4 @@
-"""Random changes of whole batches of windows in training: what must not matter to a network."""
+"""Augmentations of whole batches of windows: they encode invariances of the activity."""
 
 from posemill.features.augment.augmentation import Augmentation
 

@@ -1,7 +1,8 @@
-"""Random changes of normalised windows in training, on the whole batch at once.
+"""Augmentations of normalised windows in training, on the whole batch at once.
 
-They say what must not matter: the camera's view, who counts as left, the estimator's noise, keypoints out of sight, the
-speed. After them a window is centred, scaled and filled again, exactly as the feature pipeline would have done it.
+Augmentations encode invariances: to the camera's view, to who counts as left, to the estimator's noise, to keypoints
+out of sight, to speed. After them a window is centred, scaled and filled again, exactly as the feature pipeline would
+have done it.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from posemill.errors import InputError
-from posemill.features.augment.keypoint_noise import LabellerErrors, noise
+from posemill.features.augment.keypoint_noise import KeypointErrors, estimator_noise
 from posemill.features.augment.time import change_speed, fewer_frames, fill, stretch_time
-from posemill.features.augment.view import swap_sides, swap_stretches, turn, turn_around
+from posemill.features.augment.view import rotate_yaw, swap_sides, swap_stretches, transform_affine
 from posemill.features.labeller_noise import FittedNoise
 from posemill.features.pipeline import EXTENT_QUANTILE, FeaturePipeline, trunk_of
 from posemill.params.train import AugmentParams
@@ -34,7 +35,7 @@ class Augmentation:
             raise InputError("augmentation needs a fitted feature pipeline; use what fit() returns")
         if (params.noise == "fitted") != (fitted is not None):
             raise InputError("fitted noise goes with train.augment.noise: fitted, and with nothing else")
-        self.errors = LabellerErrors(fitted, pipeline, pipeline.spread) if fitted else None
+        self.errors = KeypointErrors(fitted, pipeline, pipeline.spread) if fitted else None
         if fitted and pipeline.coordinates == 3:
             raise InputError("fitted noise is that of videos, which have no z: set train.augment.noise to `set`")
         self.params, self.spread, self.axes = params, pipeline.spread, pipeline.coordinates
@@ -44,13 +45,13 @@ class Augmentation:
         self.branches = torch.tensor(branches(pipeline.skeleton))
 
     def __call__(self, x: Tensor, generator: Generator) -> Tensor:
-        """(B, T, K, 3) → the same shape; without z the third channel stays as it is."""
+        """Augment a batch (B, T, K, 3); without z the third channel stays as it is."""
         import torch
 
         p, g = self.params, generator
         xy = stretch_time(x[..., : self.axes], p.crop, g)
-        xy = turn_around(xy, p.yaw_rad, g) if self.axes == 3 else xy
-        xy = swap_sides(turn(xy, p, self.flip, g), self.flip, p.swap_sides, g)
+        xy = rotate_yaw(xy, p.yaw_rad, g) if self.axes == 3 else xy
+        xy = swap_sides(transform_affine(xy, p, self.flip, g), self.flip, p.swap_sides, g)
         xy = change_speed(xy, p.speed, g) if p.speed else xy
         strength = torch.rand(len(xy), 1, 1, generator=g) if self.errors else torch.ones(len(xy), 1, 1)
         xy = self.errors.added_to(xy, strength, g) if self.errors else self._with_noise(xy, g)
@@ -64,10 +65,10 @@ class Augmentation:
 
     def _with_noise(self, xy: Tensor, g: Generator) -> Tensor:
         xy = swap_stretches(xy, self.flip, self.branches, self.params.swap_stretches, g)
-        return xy + noise(xy.shape, self.params, g)
+        return xy + estimator_noise(xy.shape, self.params, g)
 
     def _hidden(self, shape: tuple[int, ...], g: Generator) -> Tensor:
-        """(B, T, K) bool: keypoints out of sight for single frames, for a stretch, or for the whole window."""
+        """Draw keypoints out of sight, (B, T, K) bool: for single frames, for a while, or for the whole window."""
         import torch
 
         p, (b, t, k, _) = self.params, shape
@@ -109,18 +110,18 @@ def _median_point(xy: Tensor, seen: Tensor) -> Tensor:
     return torch.nan_to_num(median)
 
 
-def branches(body: Skeleton) -> list[list[bool]]:
-    """For every keypoint: itself and what hangs on it along the edges; those go out of sight together."""
-    children: dict[str, list[str]] = {k: [] for k in body.keypoints}
-    for parent, child in body.edges:
-        if (parent, child) not in body.pairs:
+def branches(skeleton: Skeleton) -> list[list[bool]]:
+    """Return for every keypoint itself and its descendants along the edges; those go out of sight together."""
+    children: dict[str, list[str]] = {k: [] for k in skeleton.keypoints}
+    for parent, child in skeleton.edges:
+        if (parent, child) not in skeleton.pairs:
             children[parent].append(child)
     rows = []
-    for keypoint in body.keypoints:
-        found, todo = {keypoint}, [keypoint]
+    for keypoint in skeleton.keypoints:
+        branch, todo = {keypoint}, [keypoint]
         while todo:
-            new = [c for c in children[todo.pop()] if c not in found]
-            found.update(new)
+            new = [c for c in children[todo.pop()] if c not in branch]
+            branch.update(new)
             todo += new
-        rows.append([k in found for k in body.keypoints])
+        rows.append([k in branch for k in skeleton.keypoints])
     return rows

@@ -1,4 +1,4 @@
-"""Errors in keypoints as estimators make them: of set sizes, or as they were found in one labeller."""
+"""Keypoint noise as estimators make it: of set sizes, or drawn from the error model of one labeller."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 
-class LabellerErrors:
-    """Errors as a labeller makes them: jitter that goes on for a while, jumps, exchanged sides, lost keypoints.
+class KeypointErrors:
+    """Draws a labeller's errors: jitter correlated in time, jumps, side swaps, lost keypoints.
 
     Every window gets its own strength from none to all of them, as there are easy and hard people.
     """
@@ -21,36 +21,36 @@ class LabellerErrors:
     def __init__(self, noise: FittedNoise, pipeline: FeaturePipeline, spread: float) -> None:
         import torch
 
-        window, body = pipeline.window, pipeline.skeleton
+        window, skeleton = pipeline.window, pipeline.skeleton
         step_s = window.duration_s / window.frames
         apart = (torch.arange(window.frames)[:, None] - torch.arange(window.frames)).abs()
         self.over_time = torch.linalg.cholesky(torch.exp(-apart * step_s / noise.memory_s).double()).float()
-        self.jitter = torch.from_numpy(noise.of("jitter", body))[:, None] / spread
+        self.jitter = torch.from_numpy(noise.of("jitter", skeleton))[:, None] / spread
         self.jump_size = noise.jump_size / spread
-        self.flip = torch.from_numpy(body.flip_index)
-        self.side = torch.minimum(self.flip, torch.arange(len(body)))  # both sides are exchanged together
-        self.rates = {n: torch.from_numpy(noise.of(f"{n}_rate", body)) for n in ("jump", "swap", "drop")}
+        self.flip = torch.from_numpy(skeleton.flip_index)
+        self.side = torch.minimum(self.flip, torch.arange(len(skeleton)))  # both sides are swapped together
+        self.rates = {n: torch.from_numpy(noise.of(f"{n}_rate", skeleton)) for n in ("jump", "swap", "drop")}
         self.frames = {n: max(round(getattr(noise, f"{n}_s") / step_s), 1) for n in self.rates}
 
     def added_to(self, xy: Tensor, strength: Tensor, g: Generator) -> Tensor:
-        """(B, T, K, 2) with sides exchanged, jitter and jumps; strength (B, 1, 1) from 0 to 1."""
+        """Add side swaps, jitter and jumps to (B, T, K, 2); strength (B, 1, 1) from 0 to 1."""
         import torch
 
         b, t, k, _ = xy.shape
-        swapped = self._stretches("swap", strength, g)[0][..., self.side]
+        swapped = self._intervals("swap", strength, g)[0][..., self.side]
         xy = torch.where(swapped[..., None], xy[:, :, self.flip], xy)
         jitter = torch.einsum("ts,bskc->btkc", self.over_time, torch.randn(b, t, k, 2, generator=g)) * self.jitter
-        jumping, begun = self._stretches("jump", strength, g)
+        jumping, begun = self._intervals("jump", strength, g)
         aside = torch.randn(b, t + self.frames["jump"], k, 2, generator=g)
         aside = aside.gather(1, begun[..., None].expand(xy.shape))
         return xy + strength[..., None] * jitter + jumping[..., None] * aside * self.jump_size
 
     def lost(self, strength: Tensor, g: Generator) -> Tensor:
-        """(B, T, K) bool: not found."""
-        return self._stretches("drop", strength, g)[0]
+        """Draw lost keypoints, (B, T, K) bool."""
+        return self._intervals("drop", strength, g)[0]
 
-    def _stretches(self, name: str, strength: Tensor, g: Generator) -> tuple[Tensor, Tensor]:
-        """(B, T, K) whether it lasts, at its rate, and when it began, counted from `frames` before the window."""
+    def _intervals(self, name: str, strength: Tensor, g: Generator) -> tuple[Tensor, Tensor]:
+        """Draw intervals: (B, T, K) true inside, and when each began, counted from `frames` before the window."""
         import torch
 
         b, t, length = len(strength), len(self.over_time), self.frames[name]
@@ -64,8 +64,8 @@ class LabellerErrors:
         return lasts[:, length:], begun[:, length:].clamp(min=0)
 
 
-def noise(shape: tuple[int, ...], p: AugmentParams, g: Generator) -> Tensor:
-    """Estimator-like noise: independent jitter, slow drift, and sudden jumps that last a few frames."""
+def estimator_noise(shape: tuple[int, ...], p: AugmentParams, g: Generator) -> Tensor:
+    """Draw estimator-like noise: independent jitter, slow drift, and sudden jumps that last a few frames."""
     import torch
     from torch.nn import functional
 

@@ -1,4 +1,4 @@
-"""Windows seen at another speed, from another moment on, by a slower camera, or with keypoints out of sight."""
+"""Augmentations in time: crop, speed, frame rate; and interpolation of hidden keypoints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def stretch_time(xy: Tensor, shortest: float, g: Generator) -> Tensor:
-    """A random part (shortest..1) of every window, stretched to its length, at slightly uneven times."""
+    """Crop a random part (shortest..1) of every window and stretch it to its length, at slightly uneven times."""
     import torch
 
     b, t = xy.shape[:2]
@@ -21,7 +21,7 @@ def stretch_time(xy: Tensor, shortest: float, g: Generator) -> Tensor:
 
 
 def change_speed(xy: Tensor, reach: float, g: Generator) -> Tensor:
-    """Up to 1 + reach times as fast or as slow; where a faster motion has ended, it is played backwards."""
+    """Change speed, up to 1 + reach times as fast or slow; where a faster motion has ended, it is played backwards."""
     import torch
 
     b, t = xy.shape[:2]
@@ -32,7 +32,7 @@ def change_speed(xy: Tensor, reach: float, g: Generator) -> Tensor:
 
 
 def fewer_frames(xy: Tensor, share: float, g: Generator) -> Tensor:
-    """A share of the windows as of a slower camera: every second to fourth frame, straight lines between those."""
+    """Show a share of the windows as of a slower camera: every second to fourth frame, linear between those."""
     import torch
 
     b, t = xy.shape[:2]
@@ -47,7 +47,7 @@ def fewer_frames(xy: Tensor, share: float, g: Generator) -> Tensor:
 
 
 def at_times(xy: Tensor, at: Tensor) -> Tensor:
-    """Windows (B, T, K, D) at times (B, S) from 0 to T - 1, by linear interpolation: (B, S, K, D)."""
+    """Interpolate windows (B, T, K, D) linearly at times (B, S) from 0 to T - 1: (B, S, K, D)."""
     import torch
 
     left = at.floor().long().clamp(max=xy.shape[1] - 2)
@@ -57,7 +57,7 @@ def at_times(xy: Tensor, at: Tensor) -> Tensor:
 
 
 def fill(xy: Tensor, hidden: Tensor) -> Tensor:
-    """Hidden keypoints by linear interpolation in time, held at the ends. xy (B, T, K, D), hidden (B, T, K)."""
+    """Fill hidden keypoints as posemill.pose.gaps.fill_in_time does. xy (B, T, K, D), hidden (B, T, K)."""
     import torch
 
     t = xy.shape[1]

@@ -1,4 +1,4 @@
-"""Windows seen from elsewhere, in a mirror, or with left and right exchanged."""
+"""Augmentations of the view: rotation, scale, shear, mirroring, side swaps."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 
-def turn_around(xyz: Tensor, reach_rad: float, g: Generator) -> Tensor:
-    """People seen from up to that far around them: a rotation about the vertical axis. xyz (B, T, K, 3)."""
+def rotate_yaw(xyz: Tensor, reach_rad: float, g: Generator) -> Tensor:
+    """Rotate about the vertical axis, up to that far to either side. xyz (B, T, K, 3)."""
     import torch
 
     angle = (2 * torch.rand(len(xyz), 1, 1, generator=g) - 1) * reach_rad
@@ -20,8 +20,8 @@ def turn_around(xyz: Tensor, reach_rad: float, g: Generator) -> Tensor:
     return torch.stack([cos * x + sin * z, y, cos * z - sin * x], -1)
 
 
-def turn(xy: Tensor, p: AugmentParams, flip: Tensor, g: Generator) -> Tensor:
-    """Rotation, scale of x and of y, shear, and mirrored pictures (in which left and right change names); z stays."""
+def transform_affine(xy: Tensor, p: AugmentParams, flip: Tensor, g: Generator) -> Tensor:
+    """Rotate, scale x and y, shear, and mirror (in which left and right change names); z stays."""
     import torch
 
     b = len(xy)
@@ -43,7 +43,7 @@ def turn(xy: Tensor, p: AugmentParams, flip: Tensor, g: Generator) -> Tensor:
 
 
 def swap_sides(xy: Tensor, flip: Tensor, share: float, g: Generator) -> Tensor:
-    """Left and right change names, the picture stays: annotators mean different things by them, estimators err."""
+    """Swap the names of left and right, the picture stays: annotators mean different things by them, estimators err."""
     import torch
 
     swapped = torch.rand(len(xy), generator=g) < share
@@ -51,9 +51,9 @@ def swap_sides(xy: Tensor, flip: Tensor, share: float, g: Generator) -> Tensor:
 
 
 def swap_stretches(xy: Tensor, flip: Tensor, limbs: Tensor, share: float, g: Generator) -> Tensor:
-    """In a share of the windows left and right change places for a stretch of poses, of a pair of limbs or of all.
+    """Swap left and right in a share of the windows for a while, of a pair of limbs or of all.
 
-    limbs  (L, K) bool: what an estimator takes for the other side together.
+    limbs  (L, K) bool: keypoints that an estimator takes for the other side together.
     """
     import torch
 

@@ -16,7 +16,7 @@ export async function analysedTrack(file, signal, skeletonOf) {
   return {
     answer: {
       video: { ...moved.size, frames: time_s.length, duration_s: time_s.at(-1), skeleton: name },
-      verdict: answer.verdict, acting_person: 0, people: [person], note: answer.note, receipt: answer.receipt,
+      verdict: answer.verdict, main_subject: 0, people: [person], note: answer.note, provenance: answer.provenance,
     },
     body: (name && (await skeletonOf(name))) ?? points(track.keypoints ?? xy[0]),
   };

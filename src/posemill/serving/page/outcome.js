@@ -1,11 +1,11 @@
-// A finished analysis: player, probabilities, timeline, judgement and receipt, all following one playhead.
+// A finished analysis: player, probabilities, timeline, feedback and provenance, all following one playhead.
 
 import { el, fill, icon } from "./dom.js";
-import { Judging } from "./judging.js";
+import { FeedbackList } from "./feedback.js";
 import { Moment } from "./moment.js";
 import { Player } from "./player.js";
 import { classesOf } from "./probabilities.js";
-import { receiptCard } from "./receipt.js";
+import { provenanceCard } from "./provenance.js";
 import { Timeline } from "./timeline.js";
 import * as words from "./words.js";
 
@@ -23,13 +23,13 @@ export function showOutcome(place, { answer, attempt, sources, body, saves, onAg
   const tools = people.length ? parts() : null;
   fill(place, heading(answer, attempt, onAgain),
     el("div", { class: "stage" }, el("div", { class: "card screen-card" }, player.node), tools ? [tools.moment.node, tools.timeline.node] : nobody(answer)),
-    tools?.judging.node, receiptCard(answer.receipt), downloads(saves));
-  if (tools) select(answer.acting_person ?? people[0].person);
+    tools?.feedback.node, provenanceCard(answer.provenance), downloads(saves));
+  if (tools) select(answer.main_subject ?? people[0].person);
   player.start();
 
   function parts() {
     const evidence = async () => ({
-      job: attempt.job, receipt: answer.receipt, upload_digest: await attempt.digest,
+      job: attempt.job, provenance: answer.provenance, upload_digest: await attempt.digest,
       upload_name: attempt.name.replaceAll("\0", "").slice(0, 200),
     });
     return {
@@ -38,8 +38,8 @@ export function showOutcome(place, { answer, attempt, sources, body, saves, onAg
         people, classes, duration: answer.video.duration_s, onSeek: (s) => player.seek(s), onSelect: select,
         onToggle: () => player.toggle(),
       }),
-      judging: new Judging({
-        people, classes, evidence, onSeek: (s) => player.seek(s), onJudged: (s, right) => tools.timeline.judged(s, right),
+      feedback: new FeedbackList({
+        people, classes, evidence, onSeek: (s) => player.seek(s), onFeedback: (s, right) => tools.timeline.judged(s, right),
       }),
     };
   }
@@ -48,7 +48,7 @@ export function showOutcome(place, { answer, attempt, sources, body, saves, onAg
     const person = people.find((p) => p.person === number) ?? people[0];
     player.select(person.person);
     tools.moment.select(person);
-    tools.judging.select(person);
+    tools.feedback.select(person);
     tools.timeline.select(person.person);
     follow(player.time);
   }
@@ -58,7 +58,7 @@ export function showOutcome(place, { answer, attempt, sources, body, saves, onAg
     tools.timeline.at(time);
     const judged = Math.min(time, answer.video.duration_s - LAST_S);
     tools.moment.at(judged);
-    tools.judging.at(tools.timeline.chosen, judged);
+    tools.feedback.at(tools.timeline.chosen, judged);
   }
 
   return { key: (event) => tools?.timeline.key(event), close: () => player.close() };
@@ -71,7 +71,7 @@ export function heading(answer, attempt, onAgain) {
   if (verdict) title.append(" ", el("span", { class: "share" }, words.percent(verdict.probability)));
   const doubt = verdict?.abstained ? " It is less sure than it should be: judge with care." : "";
   const about = verdict
-    ? `What ${words.person(answer.acting_person ?? 0)} does over the whole clip, as the model sees it.${doubt}`
+    ? `What ${words.person(answer.main_subject ?? 0)} does over the whole clip, as the model sees it.${doubt}`
     : capital(answer.note ?? "Nobody was seen long enough.") + (answer.note?.endsWith(".") ? "" : ".");
   const facts = [words.count(answer.people.length, "person", "people"), words.clock(video.duration_s), `${video.width_px} × ${video.height_px}`, `${video.frames} frames`];
   return el("div", { class: "head-line" },

@@ -1,4 +1,4 @@
-// The acceptance page: from a file to an answer that the client judges. One attempt at a time.
+// The acceptance page: from a file to an answer that the client confirms or corrects. One attempt at a time.
 
 import { analysed } from "./attempt.js";
 import { sha256 } from "./digest.js";
@@ -28,9 +28,9 @@ async function begin() {
 async function greet() {
   try {
     const version = await service.version();
-    const receipt = version.receipt?.id ? `receipt ${version.receipt.id}` : null;
+    const provenance = version.provenance?.id ? `provenance ${version.provenance.id}` : null;
     byId("service").textContent = version.bento ?? "";
-    fill(byId("footer"), ["posemill " + (version.posemill ?? ""), version.licence, receipt].filter(Boolean).join(" · "));
+    fill(byId("footer"), ["posemill " + (version.posemill ?? ""), version.licence, provenance].filter(Boolean).join(" · "));
     if (!JSON.stringify(version.endpoints ?? []).includes("/analyse_video")) keypointsOnly();
   } catch (error) {
     if (error.status === 401 && (await askedKey())) await greet();

@@ -1,7 +1,7 @@
 // A picture with the poses that were found in it.
 
 import { el, fill, icon } from "./dom.js";
-import { receiptCard } from "./receipt.js";
+import { provenanceCard } from "./provenance.js";
 import { colorOf, drawPose, drawTag } from "./skeletons.js";
 import * as words from "./words.js";
 
@@ -23,7 +23,7 @@ export function showPicture(place, { answer, attempt, url, body, onAgain }) {
       el("section", { class: "card moment", "aria-labelledby": "found-title" }, el("h2", { id: "found-title" }, "Found"),
         el("ul", { class: "bars" }, poses.map((pose, i) => found(pose, i))),
         !poses.length && el("p", { class: "hint" }, "People should be seen whole and not too far away."))),
-    receiptCard(answer.receipt));
+    provenanceCard(answer.provenance));
   if (body) draw(canvas, poses, body, image);
 }
 
@@ -36,9 +36,9 @@ function draw(canvas, poses, body, image) {
 
 function found(pose, i) {
   const bar = el("span", { class: "fill" });
-  bar.style.width = `${100 * Math.min(1, pose.score)}%`;
+  bar.style.width = `${100 * Math.min(1, pose.person_confidence)}%`;
   bar.style.background = colorOf(i);
   const seen = pose.xy.filter((p) => p && p[0] !== null).length;
   return el("li", { title: `${seen} of ${pose.xy.length} keypoints seen` }, el("span", { class: "name" }, words.person(i)),
-    el("span", { class: "groove" }, bar), el("span", { class: "figure" }, pose.score.toFixed(2)));
+    el("span", { class: "groove" }, bar), el("span", { class: "figure" }, pose.person_confidence.toFixed(2)));
 }

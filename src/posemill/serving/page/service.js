@@ -24,8 +24,8 @@ export const skeletons = () => json("uat/skeletons.json");
 export const cancelJob = (id) => json(`jobs/${encodeURIComponent(id)}`, { method: "DELETE" });
 export const jobFile = (id, name) => `jobs/${encodeURIComponent(id)}/${name}`;
 
-export function judge(judgement) {
-  return json("judgements", posted(judgement));
+export function sendFeedback(feedback) {
+  return json("feedback", posted(feedback));
 }
 
 export function predictTrack(track, signal) {

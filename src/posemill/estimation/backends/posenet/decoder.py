@@ -80,7 +80,7 @@ def decode_one(fields: Fields) -> DecodedPose:
     xy = np.stack([x, y], -1) * np.float32(fields.stride)
     xy, *_ = vote(fields, every, xy, SPREADS)
     confidence = flat.max(1)
-    return DecodedPose(xy, confidence, _sure(confidence[None])[0])
+    return DecodedPose(xy, confidence, _person_confidence(confidence[None])[0])
 
 
 def _orders() -> tuple[Ints, Ints, Ints]:
@@ -113,21 +113,21 @@ def _grow(fields: Fields, root: Ints, start: Floats) -> Floats:
     weights = np.zeros((len(root), KEYPOINTS, AROUND), np.float32)
     rows, columns = np.zeros((2, *weights.shape), np.int64)
 
-    def settle(keypoint: Ints, place: Floats) -> None:
+    def place_at(keypoint: Ints, position: Floats) -> None:
         at = count, keypoint
-        xy[at], weights[at], rows[at], columns[at] = vote(fields, keypoint, place, SPREADS)
+        xy[at], weights[at], rows[at], columns[at] = vote(fields, keypoint, position, SPREADS)
 
-    settle(root, start)
+    place_at(root, start)
     for step in range(EDGES):
         here, there, by = _FROM[root, step], _TO[root, step], _BY[root, step]
         weight, y, x = weights[count, here], rows[count, here], columns[count, here]
         move = (weight[..., None] * fields.displacement[by[:, None], y, x]).sum(1)
-        settle(there, xy[count, here] + move)
+        place_at(there, xy[count, here] + move)
     return xy
 
 
-def _sure(confidence: Floats) -> list[float]:
-    """Of every person (N, 17): the mean in which the three most confident keypoints count three times."""
+def _person_confidence(confidence: Floats) -> list[float]:
+    """Person confidence of (N, 17): the mean in which the three most confident keypoints count three times."""
     ranked = -np.sort(-confidence, axis=1)
     weight = np.where(np.arange(KEYPOINTS) < 3, 3.0, 1.0)
     return [float(v) for v in (ranked * weight).sum(1) / weight.sum()]
@@ -142,7 +142,7 @@ def _people(xy: Floats, confidence: Floats) -> list[DecodedPose]:
     free = np.ones(confidence.shape, bool)
     left, found = np.arange(len(xy)), []
     while len(left):
-        sure = np.array(_sure(confidence[left] * free[left]), np.float32)
+        sure = np.array(_person_confidence(confidence[left] * free[left]), np.float32)
         best = left[int(sure.argmax())]
         found.append(DecodedPose(xy[best], confidence[best], float(sure.max())))
         other = oks(xy[left], xy[best][None], area[best : best + 1], COCO_17) < SAME_PERSON

@@ -1,0 +1,91 @@
+"""Data validation of a whole dataset: tracks first, then clips by the people who passed, then the set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from posemill.params.validate import ValidateParams
+from posemill.pose.track import MediumTracks
+from posemill.quality import balance, facts, rejection
+from posemill.quality.exploration import Exploration
+from posemill.quality.outcomes import ExpectationOutcome, QualityReport, SuiteOutcome
+from posemill.quality.suite_runner import RowFailure, SuiteRunner, suite_runner
+from posemill.quality.track_survey import TrackSurvey
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ValidationTables:
+    """Tables to validate: media and clips of ingest, the media table of label; columns as in docs/architecture.md."""
+
+    media: pd.DataFrame
+    clips: pd.DataFrame
+    labelled: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ValidationResults:
+    """Outcome of data validation.
+
+    accepted  the clips that passed, ingest's columns.
+    rejected  rows of rejected.parquet.
+    """
+
+    accepted: pd.DataFrame
+    rejected: pd.DataFrame
+    report: QualityReport
+    exploration: Exploration
+
+
+def validate(
+    tables: ValidationTables, tracks: Iterable[MediumTracks], params: ValidateParams, expectations: Path, docs: Path
+) -> ValidationResults:
+    """Validate tracks and clips; Data Docs are written to `docs`.
+
+    Nothing is raised for faults in the data: see suite_runner.require.
+    """
+    survey = TrackSurvey(tables.clips, params)
+    for medium in tracks:
+        survey.add(medium)
+    track_facts = survey.tracks()
+    with suite_runner(expectations, docs) as runner:
+        track_suite, bad_tracks = _tracks(runner, track_facts)
+        rejected_tracks = rejection.rejected_tracks(track_facts, bad_tracks)
+        clips = facts.clip_facts(tables.clips, tables.media, tables.labelled, _poses(survey.inside(), rejected_tracks))
+        clip_suite, bad_clips, good = _clips(runner, clips)
+    rejected = pd.concat([rejection.rejected_clips(clips, bad_clips, tables.labelled), rejected_tracks])
+    accepted = tables.clips.reset_index(drop=True)[good]
+    report = QualityReport(suites=[clip_suite, track_suite])
+    shown = Exploration(tables.media, tables.labelled, clips, accepted["clip"], track_facts, rejected, survey, report)
+    return ValidationResults(accepted, rejected.reset_index(drop=True), report, shown)
+
+
+def _tracks(runner: SuiteRunner, tracks: pd.DataFrame) -> tuple[SuiteOutcome, list[RowFailure]]:
+    outcomes, failures = runner.rows("tracks", tracks)
+    bad = {f.row for f in failures}
+    outcomes += runner.set("tracks", tracks.assign(rejected_share=len(bad) / max(len(tracks), 1)))
+    return _suite("tracks", len(tracks), bad, outcomes), failures
+
+
+def _clips(runner: SuiteRunner, clips: pd.DataFrame) -> tuple[SuiteOutcome, list[RowFailure], list[bool]]:
+    """Validate clips; also which rows passed. The set is checked on those: rejected clips make no class large."""
+    outcomes, failures = runner.rows("clips", clips)
+    bad = {f.row for f in failures}
+    good = [row not in bad for row in range(len(clips))]
+    passed = balance.with_clip_columns(clips.reset_index(drop=True)[good], len(bad) / max(len(clips), 1))
+    outcomes += runner.set("clips", passed)
+    return _suite("clips", len(clips), bad, outcomes), failures, good
+
+
+def _suite(name: str, rows: int, bad: set[int], outcomes: list[ExpectationOutcome]) -> SuiteOutcome:
+    return SuiteOutcome(suite=name, rows=rows, rejected=len(bad), outcomes=outcomes)
+
+
+def _poses(inside: pd.DataFrame, rejected: pd.DataFrame) -> pd.Series[int]:
+    """Poses by clip, of the tracks that passed."""
+    bad = pd.MultiIndex.from_frame(rejected[["medium", "person"]])
+    keep = ~pd.MultiIndex.from_frame(inside[["medium", "person"]]).isin(bad)
+    return inside[keep].groupby("clip")["poses"].sum()

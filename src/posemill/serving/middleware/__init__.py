@@ -1,0 +1,1 @@
+"""ASGI middleware before every endpoint: keys, rate limits, timeouts, body sizes, metrics."""

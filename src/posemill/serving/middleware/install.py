@@ -1,0 +1,36 @@
+"""Middleware stack of a BentoML service, and how its FastAPI app is mounted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from posemill.serving.middleware import idle_connections
+from posemill.serving.middleware.guard import GuardMiddleware
+from posemill.serving.middleware.metrics import MetricsMiddleware
+
+
+def mounted(app: FastAPI) -> ASGIApp:
+    """Return the app as one that gets every request but BentoML's own.
+
+    BentoML passes to a Starlette app only what one of its routes matches, and answers the rest itself, in another form.
+    """
+
+    async def every_request(scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope, receive, send)
+
+    return every_request
+
+
+def install_middleware(service: Any, body_limit: int) -> None:
+    """Put metrics and the guard before every endpoint of a service; `body_limit` in bytes, for forms with files."""
+    service.config["metrics"] = {"enabled": False}  # see metrics.py
+    # spans that nobody collects cost as much as everything else around the model; a BENTOML_CONFIG of one's own wins
+    service.config["tracing"] = {"excluded_urls": ".*"}
+    service.add_asgi_middleware(MetricsMiddleware)
+    service.add_asgi_middleware(
+        GuardMiddleware, answer_s=0.9 * service.config["traffic"]["timeout"], file_bytes=body_limit
+    )
+    idle_connections.install()

@@ -1,0 +1,1 @@
+"""Endpoints, one FastAPI router a file."""

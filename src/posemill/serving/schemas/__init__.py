@@ -1,0 +1,1 @@
+"""Requests and answers: pydantic models that services and client share."""

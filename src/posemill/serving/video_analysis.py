@@ -1,0 +1,73 @@
+"""Analysis of an uploaded video: probe, pose estimation, prediction, overlay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.errors import InputError
+from posemill.pose.track import MediumTracks
+from posemill.prediction.model import ActivityModel
+from posemill.serving.jobs import ANSWER, OVERLAY, SHEET, Job, Jobs
+from posemill.serving.pose_estimator import PackagedPoseEstimator
+from posemill.serving.schemas.activity import VideoAnswer
+from posemill.serving.schemas.provenance import Provenance
+from posemill.serving.upload_retention import retain
+from posemill.serving.video_limits import VideoLimits
+
+if TYPE_CHECKING:
+    from posemill.serving.routers.uploads import VideoUpload
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VideoAnalysis:
+    """Steps from an upload to an answer, and to the files of a job."""
+
+    pose_estimator: PackagedPoseEstimator
+    predictor: ActivityModel
+    provenance: Provenance
+    limits: VideoLimits
+    observe: Callable[[str, NDArray[np.float32], NDArray[np.float32]], Any]
+
+    def begin(self, jobs: Jobs, upload: VideoUpload) -> Job:
+        """Probe the upload and queue the work. Job.kept is True for a job, False where it is answered at once.
+
+        Errors: UnreadableMedia, InputError for a video that is longer than this service takes, or any for a 3-D model.
+        """
+        from posemill.video.sandboxed import probe_sandboxed
+
+        if self.predictor.features.coordinates == 3:
+            raise InputError("videos give x and y, and this model reads z too: send whole tracks to /predict_track")
+        job, facts = upload.reserved, probe_sandboxed(upload.video)
+        if facts.duration_s > self.limits.longest_video_s:
+            raise InputError(
+                f"{upload.video.name} lasts {facts.duration_s:.0f} s and this service takes videos of up to "
+                f"{self.limits.longest_video_s:.0f} s: send a shorter piece"
+            )
+        job.frames = -(-facts.frames // self.pose_estimator.params.frame_stride)
+        job.kept = upload.job or facts.duration_s > self.limits.short_video_s
+        jobs.start(job, lambda job: self.work(job, upload))
+        return job
+
+    def work(self, job: Job, upload: VideoUpload) -> None:
+        """Write the answer, and for a kept job overlay and sheet, into the job's folder; remove the upload."""
+        tracks = self.pose_estimator.tracks(upload.video, job.posed)
+        answer = self.answer(tracks, upload.tracks)
+        (job.folder / ANSWER).write_text(answer.model_dump_json())
+        if job.kept:
+            from posemill.serving.overlay import draw
+
+            stride = self.pose_estimator.params.frame_stride
+            draw(upload.video, tracks, answer.people, stride, job.folder / OVERLAY, job.folder / SHEET, job.drew)
+        retain(upload.video)
+
+    def answer(self, tracks: MediumTracks, with_points: bool) -> VideoAnswer:
+        """Return everybody's timeline, and the verdict over the main subject."""
+        observe = partial(self.observe, "/analyse_video")
+        prediction = self.predictor.predict(tracks, keypoints=with_points, on_windows=observe)
+        return VideoAnswer(provenance=self.provenance, **dict(prediction))
