@@ -13,8 +13,8 @@ import pytest
 from made_up_tracks import made_up
 from posemill.errors import InputError
 from posemill.formats import coco, cvat, label_studio
-from posemill.formats.label_studio_annotators import AnnotationChoice, is_annotator
 from posemill.formats.frames import labelled_frames
+from posemill.formats.label_studio_annotators import AnnotationChoice, is_annotator
 from posemill.pose.skeleton import COCO_17
 from posemill.review.inbound import read
 
