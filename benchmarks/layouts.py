@@ -66,14 +66,14 @@ class Clip:
     points: dict[str, np.ndarray]
     rng: np.random.Generator
 
-    def metres(self, body: Skeleton) -> np.ndarray:
+    def metres(self, skeleton: Skeleton) -> np.ndarray:
         """(T, K, 3)."""
-        place = np.stack([self._of(name) for name in body.keypoints], 1)
+        place = np.stack([self._of(name) for name in skeleton.keypoints], 1)
         return place + self.rng.normal(0, 0.01, place.shape)
 
-    def pixels(self, body: Skeleton) -> np.ndarray:
+    def pixels(self, skeleton: Skeleton) -> np.ndarray:
         """(T, K, 2) of a picture of 640 x 480."""
-        x, y, z = np.moveaxis(self.metres(body), -1, 0)
+        x, y, z = np.moveaxis(self.metres(skeleton), -1, 0)
         return np.stack([320 + 525 * x / z, 240 - 525 * y / z], -1)
 
     def _of(self, name: str) -> np.ndarray:
@@ -98,11 +98,11 @@ def clips(subjects: int) -> Iterator[Clip]:
             yield Clip(subject, activity, seen, own)
 
 
-def pyskl(folder: Path, body: Skeleton, people: list[Clip], deep: bool) -> list[str]:
+def pyskl(folder: Path, skeleton: Skeleton, people: list[Clip], in_3d: bool) -> list[str]:
     """An annotation file."""
     rows = []
     for clip in people:
-        keypoint = (clip.metres(body) if deep else clip.pixels(body))[None].astype(np.float32)
+        keypoint = (clip.metres(skeleton) if in_3d else clip.pixels(skeleton))[None].astype(np.float32)
         keypoint[clip.rng.random(keypoint.shape[:3]) < 0.03] = 0
         rows.append(
             {
@@ -115,28 +115,28 @@ def pyskl(folder: Path, body: Skeleton, people: list[Clip], deep: bool) -> list[
         )
     (folder / "set.pkl").write_bytes(pickle.dumps({"annotations": rows, "split": {}}))
     (folder / "classes.txt").write_text("\n".join(USUAL))
-    more = ["--depth", "keep"] if deep else []
+    more = ["--depth", "keep"] if in_3d else []
     return ["pyskl", str(folder / "set.pkl"), "--classes", str(folder / "classes.txt"), "--subject", r"P(\d+)_", *more]
 
 
-def ntu(folder: Path, body: Skeleton, people: list[Clip], deep: bool) -> list[str]:
+def ntu(folder: Path, skeleton: Skeleton, people: list[Clip], in_3d: bool) -> list[str]:
     """Skeleton files, in metres alone."""
     for clip in people:
         lines = [str(FPS * SECONDS)]
-        for pose in clip.metres(body):
-            lines += ["1", "1 0 1 1 1 1 0 0 0 2", str(len(body))]
+        for pose in clip.metres(skeleton):
+            lines += ["1", "1 0 1 1 1 1 0 0 0 2", str(len(skeleton))]
             lines += [f"{x:.5f} {y:.5f} {z:.5f} 0 0 0 0 0 0 0 0 2" for x, y, z in pose]
         name = f"S001C001P{clip.subject:03d}R001A{list(USUAL).index(clip.activity) + 1:03d}.skeleton"
         (folder / name).write_text("\n".join(lines) + "\n")
-    return ["ntu", str(folder), "--split", "none", *(["--depth", "keep"] if deep else ["--picture", "virtual"])]
+    return ["ntu", str(folder), "--split", "none", *(["--depth", "keep"] if in_3d else ["--picture", "virtual"])]
 
 
-def jhmdb(folder: Path, body: Skeleton, people: list[Clip], deep: bool) -> list[str]:
+def jhmdb(folder: Path, skeleton: Skeleton, people: list[Clip], in_3d: bool) -> list[str]:
     """Joint files; a source video a subject and class, so that subjects are not known across classes."""
     for clip in people:
         place = folder / "joint_positions" / clip.activity / f"Film{clip.subject}_{clip.activity}_u_0"
         place.mkdir(parents=True)
-        savemat(place / "joint_positions.mat", {"pos_img": clip.pixels(body).transpose(2, 1, 0) / 2})
+        savemat(place / "joint_positions.mat", {"pos_img": clip.pixels(skeleton).transpose(2, 1, 0) / 2})
     return ["jhmdb", str(folder), "--split", "none"]
 
 
@@ -155,7 +155,7 @@ CASES: dict[str, tuple[Form, Skeleton, bool]] = {
 
 def judged(name: str, root: Path, people: list[Clip]) -> dict[str, Any]:
     """From files to figures, in a workspace of its own."""
-    form, body, deep = CASES[name]
+    form, skeleton, in_3d = CASES[name]
     shutil.rmtree(root, ignore_errors=True)
     (root / "data").mkdir(parents=True)
     shutil.copytree(REPOSITORY / "expectations", root / "expectations")
@@ -166,7 +166,10 @@ def judged(name: str, root: Path, people: list[Clip]) -> dict[str, Any]:
     command = str(Path(sys.executable).parent / "posemill")
     env = {**os.environ, "POSEMILL_WORKSPACE": str(root), "POSEMILL_HOME": str(root / ".posemill")}
     began = time.monotonic()
-    for words in (["import", *form(root / "data", body, people, deep), "--quiet"], *(["stage", s] for s in STAGES)):
+    for words in (
+        ["import", *form(root / "data", skeleton, people, in_3d), "--quiet"],
+        *(["stage", s] for s in STAGES),
+    ):
         subprocess.run([command, *words], cwd=root, env=env, check=True, stdout=subprocess.DEVNULL)
     subprocess.run([command, "db", "stop"], cwd=root, env=env, check=False, stdout=subprocess.DEVNULL)
     metrics = json.loads((root / "build/evaluate/metrics.json").read_text())

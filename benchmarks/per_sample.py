@@ -1,4 +1,4 @@
-"""The reference of benchmarks/training.py for data: everything is done a sample at a time in `Dataset.__getitem__`.
+"""Per-sample data loading, the reference of benchmarks/training.py: everything is done in `Dataset.__getitem__`.
 
 As toolboxes for skeletons commonly do: an annotation is unpickled, frames are drawn, the pose is normalised, flipped,
 turned and scaled in numpy, made a tensor, and a loader collates the batch.

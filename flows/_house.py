@@ -46,14 +46,16 @@ TASK: dict[str, Any] = {
 FLOW: dict[str, Any] = {"retries": 0, "log_prints": True, "validate_parameters": True}
 
 
-def task(function: Callable[..., Any] | None = None, **options: Any) -> Any:
-    """`@task` with the house's defaults; what is given wins."""
-    return prefect.task(function, **{**TASK, **options})
+def task(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Decorate a Prefect task with the project's defaults; what is given wins."""
+    decorator: Callable[[Callable[..., Any]], Any] = prefect.task(**{**TASK, **options})
+    return decorator
 
 
-def flow(function: Callable[..., Any] | None = None, **options: Any) -> Any:
-    """`@flow` with the house's defaults; what is given wins."""
-    return prefect.flow(function, **{**FLOW, **options})
+def flow(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Decorate a Prefect flow with the project's defaults; what is given wins."""
+    decorator: Callable[[Callable[..., Any]], Any] = prefect.flow(**{**FLOW, **options})
+    return decorator
 
 
 def root() -> Path:
@@ -63,18 +65,18 @@ def root() -> Path:
 
 def run_stage(stage: str) -> StageRun:
     """One stage of dvc.yaml in this process's workspace; its output goes to the run's log."""
-    return _run_stage(stage, root(), tell=print)
+    return _run_stage(stage, root(), log=print)
 
 
 def whole_workspace(who: str, wait_s: float) -> AbstractContextManager[int]:
     """Context: this run has the workspace to itself; waits for another run, then fails with a sentence."""
-    return one_at_a_time(root(), who, wait_s, tell=print)
+    return one_at_a_time(root(), who, wait_s, log=print)
 
 
 def stage_task(stage: str) -> Any:
     """The Prefect task of one stage."""
     limit_s = TIME_LIMITS_S.get(stage, OTHERS_S)
-    return task(run_stage, name=stage, task_run_name=stage, timeout_seconds=limit_s)
+    return task(name=stage, task_run_name=stage, timeout_seconds=limit_s)(run_stage)
 
 
 def run_acceptance() -> StageRun:

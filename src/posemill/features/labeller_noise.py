@@ -90,17 +90,17 @@ class _Errors:
 
 
 def fit_noise(pairs: Iterable[tuple[MediumTracks, MediumTracks]]) -> FittedNoise | None:
-    """Fit the error model to (found, true) tracks of media; None where no true person was found.
+    """Fit the error model to (predicted, true) tracks of media; None where no true person was found.
 
     Only keypoints that the labeller and the first ground truth both have, by name, are compared.
     """
     parts: list[_Errors] = []
     skeleton: Skeleton | None = None
-    for found, true in pairs:
-        skeleton = skeleton or common(found.skeleton, true.skeleton)
+    for predicted, true in pairs:
+        skeleton = skeleton or common(predicted.skeleton, true.skeleton)
         if not set(skeleton.keypoints) <= set(true.skeleton.keypoints):
             continue  # ground truth of fewer keypoints than the first one's
-        people = [found_only(track.to(skeleton)) for track in found.tracks]
+        people = [found_only(track.to(skeleton)) for track in predicted.tracks]
         parts += [e for track in true.tracks if (e := _errors(track.to(skeleton), people)) is not None]
     if skeleton is None or not parts:
         return None
@@ -128,14 +128,14 @@ def fit_noise(pairs: Iterable[tuple[MediumTracks, MediumTracks]]) -> FittedNoise
     )
 
 
-def _errors(true: PoseTrack, found: list[PoseTrack]) -> _Errors | None:
-    """Measure the errors of the found poses nearest to a true person's, frame by frame."""
+def _errors(true: PoseTrack, predicted: list[PoseTrack]) -> _Errors | None:
+    """Measure the errors of the predicted poses nearest to a true person's, frame by frame."""
     if len(true) < 2:
         return None
     size = max(float(np.quantile(box_size(true.xy).max(-1), EXTENT_QUANTILE)), 1e-3)
     nearest = np.full(len(true), NEAR)
     xy = np.full_like(true.xy, np.nan)
-    for track in found:
+    for track in predicted:
         _, mine, theirs = np.intersect1d(true.frame, track.frame, return_indices=True)
         away = _mean(np.linalg.norm(track.xy[theirs] - true.xy[mine], axis=-1) / size, 1)
         better = away < nearest[mine]

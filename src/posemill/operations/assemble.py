@@ -21,6 +21,7 @@ from posemill.errors import CheckpointError, InputError
 from posemill.features.pipeline import FeaturePipeline
 from posemill.models.out_of_fold import FILE as HELD_OUT_FILE
 from posemill.models.out_of_fold import OutOfFoldPredictions
+from posemill.stages.content_order import clip_numbers
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def run(
     digests = [str(of_file(folder / "network.safetensors")) for folder in folders]
     _all_different(folders, digests)
     index, said, about = _unseen(prepare, classes, features, members, folders)
-    clip = index["clip"].to_numpy(np.int64)
+    clip = clip_numbers(index["clip"]).to_numpy(np.int64)
     choice = select_ensemble(said, clip, class_numbers(index, classes), margin)
     chosen = [loaded[m] for m in choice.chosen.members]
     alone = len(chosen) == 1 and not mirrored

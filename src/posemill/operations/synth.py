@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DATASET = "synthetic"
 SAID_BY = "posemill synth"
-RENDERING = 3  # counts changes to what a seed looks like, so that an older corpus is not taken for this one
+RENDERING = 4  # counts changes to what a seed looks like, so that an older corpus is not taken for this one
 
 
 def source(plan: Plan) -> str:
@@ -43,16 +43,18 @@ def register(
     done: Callable[[Rendered], None] = lambda _: None,
     labels: Mapping[str, str] = MappingProxyType({}),
     split: str | None = None,
+    processes: int | None = None,
 ) -> None:
     """Render clips and register each with its truth, one transaction a clip: stopped early, what is there is whole.
 
     labels  what some activities are called in the database, by their name here.
     split   `train` or `test` where the subjects must be on one side; None = the prepare stage decides.
+    processes  that render at once, which decides the order of the rows and nothing else; None = one a core.
     """
     from posemill.ingest.register import register_video
 
     with tempfile.TemporaryDirectory(prefix="posemill-synth-") as folder:
-        for clip in render_all(plans, Path(folder)):
+        for clip in render_all(plans, Path(folder), processes):
             with engine.begin() as connection:
                 register_video(
                     connection,

@@ -40,7 +40,7 @@ def find_near_duplicates(performances: Sequence[NDArray[np.float32]], sides: Seq
     """
     shapes = [_shapes(xy) for xy in performances]
     usable = [i for i, shape in enumerate(shapes) if len(shape) >= LEAST_POSES]
-    found: dict[tuple[int, int], int] = {}
+    shared: dict[tuple[int, int], int] = {}
     for one, other in permutations(sorted(set(sides)), 2):
         probed = [i for i in usable if sides[i] == one]
         kept = [i for i in usable if sides[i] == other]
@@ -48,8 +48,8 @@ def find_near_duplicates(performances: Sequence[NDArray[np.float32]], sides: Seq
             poses = max(_shared(shapes[i], shapes[j], offset) for offset, _ in offsets.most_common(_PLACES))
             if poses:
                 pair = min(i, j), max(i, j)
-                found[pair] = max(poses, found.get(pair, 0))
-    return [NearDuplicate(i, j, poses) for (i, j), poses in sorted(found.items())]
+                shared[pair] = max(poses, shared.get(pair, 0))
+    return [NearDuplicate(i, j, poses) for (i, j), poses in sorted(shared.items())]
 
 
 def _shapes(xy: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -79,7 +79,7 @@ def _candidates(
     reach = TOLERANCE * np.sqrt(width / 2)
     axes = _axes(width)
     owner = np.repeat(kept, [len(shapes[i]) for i in kept])
-    place = np.concatenate([np.arange(len(shapes[i])) for i in kept])
+    position = np.concatenate([np.arange(len(shapes[i])) for i in kept])
     tree = cKDTree(np.concatenate([shapes[i] @ axes for i in kept]))
     votes: dict[tuple[int, int], Counter[int]] = {}
     for i in probed:
@@ -87,7 +87,7 @@ def _candidates(
         _, near = tree.query(shapes[i][at] @ axes, k=_NEAREST, distance_upper_bound=reach)
         for probe, row in zip(at.tolist(), near, strict=True):
             for n in row[row < len(owner)].tolist():
-                votes.setdefault((i, int(owner[n])), Counter())[int(place[n]) - probe] += 1
+                votes.setdefault((i, int(owner[n])), Counter())[int(position[n]) - probe] += 1
     return votes
 
 

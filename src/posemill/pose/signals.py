@@ -82,7 +82,7 @@ def signals(
 
 
 def body_px(xy: NDArray[np.float32]) -> Values:
-    """(T, K, 2) → (T,) size of the body, pixels: what the box's longer side mostly reaches around that time."""
+    """Estimate the body size around each pose, (T, K, 2) → (T,) pixels: a high quantile of the box's longer side."""
     longer = np.asarray(box_size(xy).max(-1), np.float64)
     if not len(longer):
         return longer
@@ -91,14 +91,14 @@ def body_px(xy: NDArray[np.float32]) -> Values:
 
 
 def bone_jumps(xy: Values, time_s: Values, body: Values, skeleton: Skeleton) -> Values:
-    """(T,) largest change of a bone's length from pose to pose, body sizes."""
+    """Measure bone jumps (T,): the largest change of a bone's length from pose to pose, body sizes."""
     lengths = _lengths(xy, skeleton)
     change = _smallest(lambda back: np.abs(lengths[back:] - lengths[:-back]), lengths.shape, time_s)
     return _largest(change / body[:, None])
 
 
 def velocity_spikes(xy: Values, time_s: Values, body: Values) -> Values:
-    """(T,) largest speed of a keypoint above its usual one around that time, body sizes a second."""
+    """Measure velocity spikes (T,): the largest speed of a keypoint above its usual one, body sizes a second."""
     moved = _smallest(lambda back: np.linalg.norm(xy[back:] - xy[:-back], axis=-1), xy.shape[:2], time_s)
     step_s = np.diff(time_s, prepend=time_s[:1] - 1)  # the first pose has moved nowhere
     speed = moved / body[:, None] / step_s[:, None]
@@ -109,7 +109,7 @@ def velocity_spikes(xy: Values, time_s: Values, body: Values) -> Values:
 
 
 def side_swaps(xy: Values, time_s: Values, body: Values, skeleton: Skeleton) -> Values:
-    """(T,) how much better a pair fits the poses before it exchanged, body sizes; of the pair where that is most.
+    """Measure side swaps (T,): how much better a pair fits the poses before it when swapped, body sizes.
 
     Limbs that pass each other at speed are no swap: they are also judged by where their motion led.
     """
@@ -126,7 +126,7 @@ def side_swaps(xy: Values, time_s: Values, body: Values, skeleton: Skeleton) -> 
 
 
 def low_confidence(confidence: NDArray[np.floating], usual: float | None = None) -> Values:
-    """(T, K) → (T,) share by which the mean confidence (0 where unseen) is below the usual one, 0..1."""
+    """Measure low confidence, (T, K) → (T,) 0..1: by how much the mean (0 where unseen) is below the usual one."""
     mean = confidence.mean(-1, dtype=np.float64) if len(confidence) else np.zeros(0)
     usual = float(np.median(mean)) if usual is None and len(mean) else usual
     return np.clip(1 - mean / usual, 0, 1) if usual else np.zeros(len(mean))
@@ -135,7 +135,7 @@ def low_confidence(confidence: NDArray[np.floating], usual: float | None = None)
 def identity_switches(
     xy: Values, time_s: Values, body: Values, skeleton: Skeleton, limits: SignalLimits = DEFAULT
 ) -> Values:
-    """(T,) in limits: most keypoints are elsewhere than a body can get to, or most bones have another length."""
+    """Measure identity switches (T,), in limits: most keypoints moved too far, or most bones changed their length."""
     lengths = _lengths(xy, skeleton)
 
     def moved(back: int) -> Values:

@@ -91,10 +91,10 @@ def butterworth(
         if relative >= 1:
             return seen
         even_s = np.linspace(at_s[0], at_s[-1], max(round((at_s[-1] - at_s[0]) * rate_hz) + 1, 4))
-        flat = _resampled(even_s, at_s, seen.reshape(len(seen), -1))
+        columns = _resampled(even_s, at_s, seen.reshape(len(seen), -1))
         pad = min(len(even_s) - 1, max(9, round(rate_hz / cutoff_hz)))
-        calm = np.asarray(filtfilt(*butter(2, relative), flat, axis=0, padlen=pad), np.float64)
-        return _resampled(at_s, even_s, calm).reshape(seen.shape)
+        smoothed = np.asarray(filtfilt(*butter(2, relative), columns, axis=0, padlen=pad), np.float64)
+        return _resampled(at_s, even_s, smoothed).reshape(seen.shape)
 
     return _by_sightings(time_s, x, gap_s, kernel)
 
@@ -150,12 +150,12 @@ def _by_sightings(time_s: Floats, x: NDArray[np.float32], gap_s: float, kernel: 
     return out
 
 
-def _resampled(to_s: Floats, from_s: Floats, flat: Floats) -> Floats:
+def _resampled(to_s: Floats, from_s: Floats, columns: Floats) -> Floats:
     """Interpolate columns (S, C) linearly at other times."""
     right = np.searchsorted(from_s, to_s).clip(1, len(from_s) - 1)
     width = from_s[right] - from_s[right - 1]
     weight = ((to_s - from_s[right - 1]) / width).clip(0, 1)[:, None]
-    return np.asarray(flat[right - 1] * (1 - weight) + flat[right] * weight)
+    return np.asarray(columns[right - 1] * (1 - weight) + columns[right] * weight)
 
 
 def _share(hz: Floats | float, step_s: float) -> Floats:

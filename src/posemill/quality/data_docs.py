@@ -52,13 +52,13 @@ def self_contained(html: str) -> str:
 
 
 def _index(docs: Path, runs: Sequence[SuiteRun]) -> Page:
-    page = Page("Data Docs", "What was expected of the tables, and what was found.", "posemill, by Great Expectations")
+    page = Page("Data Docs", "Expectations of the tables and their outcomes.", "posemill, by Great Expectations")
     page.section("Validations").table(
         ["Suite and level", "Outcome", "Expectations", "Not met"],
         [_validation(docs, run) for run in runs],
     )
     suites = sorted((docs / "expectations").rglob("*.html"))
-    page.section("Suites", "Every expectation, in words. Suites are files of expectations/.").table(
+    page.section("Suites", "Every expectation of each suite. Suites are files of expectations/.").table(
         ["Suite and level"], [[Cell(path.stem, href=path.relative_to(docs).as_posix())] for path in suites]
     )
     return page

@@ -140,7 +140,7 @@ def _sheets(page: Page, data: Exploration) -> None:
 
 
 def _media(page: Page, data: Exploration) -> None:
-    page.section("Media", "How long clips are, how fast cameras are, how many people the labeller found.")
+    page.section("Media", "Length of clips, frame rate of cameras, and people a medium.")
     figure, axes = plots.axes(9, 2.6, 1, 3)
     video = data.media[data.media["kind"] == "video"]
     plots.histogram(axes[0], data.clips["length_s"].to_numpy(float), "Length of clips", "seconds")
@@ -176,8 +176,8 @@ def _confidence(ax: Axes, counts: KeypointCounts) -> None:
     from matplotlib.colors import LinearSegmentedColormap
 
     density = counts.confidence / np.maximum(counts.confidence.max(1, keepdims=True), 1)
-    house = LinearSegmentedColormap.from_list("house", ["#ffffff", plots.ACCENT])
-    ax.imshow(density, aspect="auto", cmap=house, extent=(0, 1, len(density) - 0.5, -0.5), vmin=0, vmax=1)
+    colors = LinearSegmentedColormap.from_list("posemill", ["#ffffff", plots.ACCENT])
+    ax.imshow(density, aspect="auto", cmap=colors, extent=(0, 1, len(density) - 0.5, -0.5), vmin=0, vmax=1)
     ax.set_yticks([])
     ax.set_xlabel("confidence")
     ax.set_title("confidence where seen")

@@ -118,13 +118,13 @@ def clip_facts(clips: pd.DataFrame, media: pd.DataFrame, labelled: pd.DataFrame,
     duration = clips["medium"].map(by_medium["duration_s"]).astype("float64")
     status = clips["medium"].map(labelled.set_index("medium")["status"])
     end = clips["end_s"].astype("float64").fillna(duration)
-    found = clips["clip"].map(poses).fillna(0).astype("float64")
+    accepted = clips["clip"].map(poses).fillna(0).astype("float64")
     return clips.assign(
         medium_kind=clips["medium"].map(by_medium["kind"]),
         medium_status=status,
         length_s=end - clips["start_s"],
         beyond_end_s=end - duration,
-        poses=found.where(status.isin(["labelled", "imported"])),
+        poses=accepted.where(status.isin(["labelled", "imported"])),
     )
 
 

@@ -177,7 +177,7 @@ def _witness(expectation: suites.Expectation, result: Any, table: pd.DataFrame) 
 
 
 def _exception(info: dict[str, Any]) -> str:
-    """Message of the first exception; it comes flat, or one a metric."""
+    """Message of the first exception; there is one, or one a metric."""
     each = [info] if "raised_exception" in info else list(info.values())
     return next((_short(str(e.get("exception_message"))) for e in each if e.get("raised_exception")), "")
 

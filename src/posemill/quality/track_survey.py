@@ -39,9 +39,9 @@ class KeypointCounts:
         """Count one track, without interpolated poses."""
         track = found_only(track)
         seen = ~np.isnan(track.xy).any(-1)
-        place = np.clip((track.confidence * BINS).astype(np.int64), 0, BINS - 1)
+        step = np.clip((track.confidence * BINS).astype(np.int64), 0, BINS - 1)
         keypoint = np.broadcast_to(np.arange(seen.shape[1]), seen.shape)
-        np.add.at(self.confidence, (keypoint[seen], place[seen]), 1)
+        np.add.at(self.confidence, (keypoint[seen], step[seen]), 1)
         self.seen += seen.sum(0)
         self.poses += len(track)
 
@@ -111,7 +111,7 @@ def choose_drawn(clips: pd.DataFrame, count: int) -> dict[int, str]:
     """Choose `count` clips an activity to draw (clip → caption): a different subject each as long as there are some."""
     known = clips[clips["activity"].notna() & clips["clip"].notna()]
     turn = known.groupby(["activity", "subject"], dropna=False).cumcount()
-    ordered = known.assign(turn=turn).sort_values(["activity", "turn", "clip"])
+    ordered = known.assign(turn=turn).sort_values(["activity", "turn"], kind="stable")
     chosen = ordered.groupby("activity", sort=True).head(count)
     return {
         int(c): f"clip {int(c)} · {s}" if isinstance(s, str) else f"clip {int(c)}"

@@ -107,7 +107,7 @@ def heat_map(ax: Axes, share: NDArray[np.float64], counts: NDArray[np.int64], na
     """Draw a heat map of a square matrix, coloured by share 0..1 and written as counts. Zeros stay empty."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    ax.imshow(share, cmap=LinearSegmentedColormap.from_list("house", ["#ffffff", ACCENT]), vmin=0, vmax=1)
+    ax.imshow(share, cmap=LinearSegmentedColormap.from_list("posemill", ["#ffffff", ACCENT]), vmin=0, vmax=1)
     short = [_short(name) for name in names]
     ax.set_xticks(range(len(names)), short, rotation=45, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(len(names)), short)

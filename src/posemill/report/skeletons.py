@@ -64,13 +64,13 @@ def _draw(ax: Axes, strip: Strip) -> None:
 def _side_by_side(xy: NDArray[np.float32]) -> NDArray[np.float64]:
     """The poses moved apart, each in a cell as wide as the widest; heights are kept, so a fall is seen. Same shape."""
     seen = np.asarray(np.isfinite(xy).all(-1))
-    found = seen.any(1)
-    low = np.where(seen[..., None], xy, np.inf).min(1)[found]
-    high = np.where(seen[..., None], xy, -np.inf).max(1)[found]
+    visible = seen.any(1)
+    low = np.where(seen[..., None], xy, np.inf).min(1)[visible]
+    high = np.where(seen[..., None], xy, -np.inf).max(1)[visible]
     wide, tall = (high - low).max(0)
     cell = 1.15 * max(float(wide), 0.45 * float(tall), 1.0)
     moved = xy.astype(np.float64)
-    moved[found, :, 0] += (np.flatnonzero(found) * cell - (low + high)[:, 0] / 2)[:, None]
+    moved[visible, :, 0] += (np.flatnonzero(visible) * cell - (low + high)[:, 0] / 2)[:, None]
     return moved
 
 

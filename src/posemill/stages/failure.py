@@ -53,7 +53,7 @@ def attempt(workspace: Workspace, stage: str) -> Iterator[None]:
     path = failure_file(workspace, stage)
     _leave(path, Failure(stage=stage, reason=KILLED))
     try:
-        with workspace_lock(workspace.root / "build" / "stage.turn", f"stage {stage}"):
+        with workspace_lock(workspace.root / "build" / "stage.lock", f"stage {stage}"):
             yield
         path.unlink(missing_ok=True)
     except Exception as exc:

@@ -97,9 +97,10 @@ def _network(train: dict[str, Any]) -> str:
 def _accuracy(evaluate: dict[str, Any]) -> str:
     if not evaluate:
         return ""
+    missing = evaluate.get("clips_without_prediction", evaluate.get("clips_unanswered", 0))  # its former name
     return (
         f"{evaluate['accuracy']:.1%} of {evaluate['clips']} clips, macro-F1 {evaluate['macro_f1']:.3f}; "
-        f"{evaluate['clips_without_prediction']} more had nobody usable in them"
+        f"{missing} more had nobody usable in them"
     )
 
 

@@ -28,14 +28,14 @@ class HeldOutClip:
 
 
 def held_out_clips(inputs: Workspace) -> list[HeldOutClip]:
-    """The clips of the test split, in order of their number, as prepare and ingest wrote them."""
+    """Return the clips of the test split in the order of prepare's windows, which is one of content."""
     import pandas as pd
 
     index = pd.read_parquet(inputs.output("prepare") / "index.parquet")
     test = index[index["split"] == "test"].drop_duplicates("clip")[["clip", "medium", "activity"]]
     clips = pd.read_parquet(inputs.output("ingest") / "clips.parquet")[["clip", "start_s", "end_s"]]
     media = pd.read_parquet(inputs.output("ingest") / "media.parquet")[["medium", "kind"]].drop_duplicates("medium")
-    joined = test.merge(clips, on="clip").merge(media, on="medium").sort_values("clip")
+    joined = test.merge(clips, on="clip").merge(media, on="medium")  # an inner merge keeps the order of the left side
     if not len(joined):
         raise InputError(f"no clip of the test split in {inputs.output('prepare')}: label more subjects")
     return [HeldOutClip(**row) for row in joined[list(HeldOutClip.__slots__)].to_dict("records")]

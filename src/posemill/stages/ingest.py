@@ -147,14 +147,15 @@ def _name(row: RowMapping) -> str:
 
 
 def _write_tables(outputs: Path, media: Sequence[RowMapping], clips: Sequence[RowMapping]) -> None:
-    """Rows in the order they were added, so that equal contents are equal bytes."""
+    """Write media and clips in canonical order, so that equal contents are equal bytes but for the clips' numbers."""
     import polars as pl
 
+    from posemill.stages.content_order import CLIP_ORDER, MEDIA_ORDER, in_order
     from posemill.store.clip_fields import clips_schema
 
     outputs.mkdir(parents=True, exist_ok=True)
     text, number, real = pl.String, pl.Int64, pl.Float64
-    pl.DataFrame(
+    table = pl.DataFrame(
         [{**row, "medium": row["digest"], "source": row["source"] or row["uri"]} for row in media],
         schema={
             "medium": text,
@@ -167,11 +168,13 @@ def _write_tables(outputs: Path, media: Sequence[RowMapping], clips: Sequence[Ro
             "frames": number,
             "duration_s": real,
         },
-    ).write_parquet(outputs / "media.parquet")
-    pl.DataFrame(
+    )
+    in_order(table, MEDIA_ORDER).write_parquet(outputs / "media.parquet")
+    table = pl.DataFrame(
         [{**row, "end_s": float("nan") if row["end_s"] is None else row["end_s"]} for row in clips],
         schema=clips_schema(),
-    ).write_parquet(outputs / "clips.parquet")
+    )
+    in_order(table, CLIP_ORDER).write_parquet(outputs / "clips.parquet")
 
 
 def _write_released(path: Path, rows: Sequence[RowMapping]) -> None:

@@ -40,7 +40,7 @@ def run(
     windows  (N, T, K, 3) of prepare; results.windows.index says which are of the test split.
     """
     actual = dict(zip(results.clips.index["clip"].tolist(), results.clips.actual.tolist(), strict=True))
-    chosen = _spread(sorted(actual), params.clips)
+    chosen = _spread(list(actual), params.clips)
     index = results.windows.index[results.windows.index["clip"].isin(chosen)]
     budget = {"jitter": params.jitter, "dropout": params.dropout, "swaps": params.swaps}
     rows, clip = index["window"].to_numpy(np.int64), index["clip"].to_numpy(np.int64)

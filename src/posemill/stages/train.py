@@ -17,6 +17,7 @@ from posemill.features.labeller_noise import FittedNoise
 from posemill.features.pipeline import FeaturePipeline
 from posemill.features.splits import group_subjects
 from posemill.params.train import TrainParams
+from posemill.stages.content_order import clip_numbers
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
 
@@ -100,7 +101,8 @@ def digest(params: TrainParams, inputs: Workspace) -> str:
 
 
 def _noise(inputs: Workspace) -> Path:
-    if not (path := inputs.output("label") / "noise.json").is_file():
+    path = inputs.output("label") / "noise.json"
+    if not path.is_file() or path.read_text().strip() == "null":
         raise InputError(
             f"no {path}: train.augment.noise: fitted needs labelled videos with true keypoints (`posemill synth` makes "
             f"some); label them, or set it to `set`"
@@ -125,7 +127,7 @@ def _index(prepared: Path, classes: list[str]) -> WindowIndex:
         raise InputError(f"{prepared}: windows of {', '.join(unknown)} are not in classes.json; run prepare again")
     return WindowIndex(
         target=table["activity"].map(number).to_numpy(np.int64, copy=True),
-        clip=table["clip"].to_numpy(np.int64, copy=True),
+        clip=clip_numbers(table["clip"]).to_numpy(np.int64, copy=True),
         split=table["split"].to_numpy(str),
     )
 

@@ -1,4 +1,4 @@
-"""A command on a leash does not outlive its starter."""
+"""A command that is killed with its parent does not outlive it."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from posemill.estimation.estimator import PoseEstimator
 from posemill.params.label import LabelParams
 from posemill.prediction.model import ActivityModel
 from posemill.serving.jobs import ANSWER, OVERLAY, SHEET, Job, Jobs, State
+from posemill.serving.pose_estimator import PackagedPoseEstimator
 from posemill.serving.schemas.activity import Receipt, VideoAnswer
 from posemill.serving.video_analysis import VideoAnalysis
 from posemill.serving.video_limits import VideoLimits

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from anyio.to_thread import run_sync
 from fastapi import Depends, UploadFile
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic.config import JsonDict
 from starlette.datastructures import FormData
 from starlette.datastructures import UploadFile as FormFile
 from starlette.exceptions import HTTPException
@@ -29,12 +30,13 @@ from posemill.serving.jobs import Job, Jobs
 FORM = "multipart/form-data"
 LARGEST_IMAGE = 64 * 2**20  # bytes
 _BOOL = TypeAdapter(bool)
+_FILE: JsonDict = {"format": "binary"}  # Swagger UI shows a file chooser for it
 
 
 class VideoForm(BaseModel):
     """Form of /analyse_video."""
 
-    video: UploadFile = Field(description="a video file")
+    video: UploadFile = Field(description="a video file", json_schema_extra=_FILE)
     tracks: bool = Field(False, description="also answer with every person's keypoints")
     job: bool = Field(False, description="work on it as a job, also when it is short: progress, overlay and sheet")
 
@@ -42,7 +44,7 @@ class VideoForm(BaseModel):
 class ImageForm(BaseModel):
     """Form of /analyse_image."""
 
-    image: UploadFile = Field(description="a JPEG, PNG or WebP file")
+    image: UploadFile = Field(description="a JPEG, PNG or WebP file", json_schema_extra=_FILE)
 
 
 def described(form: type[BaseModel]) -> dict[str, Any]:
