@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -22,7 +23,7 @@ from posemill.estimation.tracking import Tracker
 from posemill.estimation.types import FramePoses, FrameSpan, Image, Pose, PoseBackend
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import Skeleton
-from posemill.pose.track import MediumTracks
+from posemill.pose.track import FrameTimes, MediumTracks
 from posemill.video.probe import probe
 
 
@@ -170,19 +171,22 @@ class PoseEstimator:
             duration_s: of the video; the time of the last frame if that is later.
         """
         tracker = Tracker(self.skeleton, self.params.tracking)
-        count, last_s = 0, 0.0
+        numbers, times_s = array("i"), array("d")
         for frame in frames:
             tracker.update(frame.frame, frame.time_s, frame.poses)
-            count, last_s = count + 1, frame.time_s
+            numbers.append(frame.frame)
+            times_s.append(frame.time_s)
+        analysed = FrameTimes(np.array(numbers, np.int32), np.array(times_s, np.float64))
         return MediumTracks(
             medium=medium,
             labeller=self.fingerprint,
             skeleton=self.skeleton,
             width_px=size_px[0],
             height_px=size_px[1],
-            frames=count,
-            duration_s=max(duration_s, last_s),
+            frames=len(analysed),
+            duration_s=max(duration_s, times_s[-1] if times_s else 0.0),
             tracks=tracker.tracks(),
+            analysed=analysed,
         )
 
 
