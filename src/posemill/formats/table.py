@@ -40,7 +40,8 @@ def write_tables(folder: Path, media: Iterable[MediumTracks], kind: Kind) -> lis
     paths = []
     for name, frame in tables.items():
         paths.append(folder / f"{name}.{kind}")
-        getattr(frame, f"write_{kind}")(paths[-1])
+        with paths[-1].open("wb") as file:  # by an open file, so that a full disk is an OSError
+            getattr(frame, f"write_{kind}")(file)
     return paths
 
 

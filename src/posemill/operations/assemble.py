@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from posemill.atomic import write_text
 from posemill.errors import CheckpointError, InputError
 from posemill.features.pipeline import FeaturePipeline
 from posemill.models.out_of_fold import FILE as HELD_OUT_FILE
@@ -104,7 +105,7 @@ def run(
             index["window"].to_numpy(np.int64), average_log_probabilities([said[m] for m in choice.chosen.members])
         ).save(outputs)
     result = _result(folders, loaded, digests, choice, margin, len(np.unique(clip)), about, prepare)
-    (outputs / RECORD).write_text(result.model_dump_json(indent=1) + "\n")
+    write_text(outputs / RECORD, result.model_dump_json(indent=1) + "\n")
     return result
 
 

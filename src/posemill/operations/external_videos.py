@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from posemill.atomic import write_text
 from posemill.errors import CheckpointError, UnreadableMedia
 from posemill.operations.external_clips import ExternalClip, clips_of, same_activity
 from posemill.stages.result import StageResult
@@ -143,7 +144,7 @@ def run(
     report = home / f"{name}.html"
     result = _result(folder, evaluated, labeller, verdicts, list(changes), report)
     external_report.page(result, sheets).write(report)
-    (home / f"{name}.json").write_text(result.model_dump_json(indent=1) + "\n")
+    write_text(home / f"{name}.json", result.model_dump_json(indent=1) + "\n")
     return result
 
 

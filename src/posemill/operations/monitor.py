@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from posemill.atomic import write_text
 from posemill.errors import GateError, InputError
 from posemill.params.monitor import MonitorParams
 from posemill.stages.result import StageResult
@@ -77,7 +78,7 @@ def run(
         says=says,
         rows=[_row(d) for d in drifts],
     )
-    (outputs / "monitor.json").write_text(result.model_dump_json(indent=2) + "\n")
+    write_text(outputs / "monitor.json", result.model_dump_json(indent=2) + "\n")
     result.write(outputs)
     return result
 

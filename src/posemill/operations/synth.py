@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from posemill.atomic import write_text
 from posemill.store.track_file import write_medium
 from posemill.synth.corpus import Plan
 from posemill.synth.pool import Rendered, render_all
@@ -92,5 +93,5 @@ def write_files(
         rows.append(f"{clip.path.name},{activity},{clip.plan.subject_name},{clip.camera}")
         on_result(clip)
     manifest = folder / "manifest.csv"
-    manifest.write_text("\n".join(["path,activity,subject,camera", *sorted(rows)]) + "\n")
+    write_text(manifest, "\n".join(["path,activity,subject,camera", *sorted(rows)]) + "\n")
     return manifest
