@@ -1,6 +1,6 @@
 """Accuracy on Penn Action's official split: several seeds, the ensemble of them, and ordinary videos.
 
-    python benchmarks/penn_action.py LABELS --workspace FOLDER [--seeds 0,1,2] [--folds 6] [--wild VIDEOS] [--json]
+    python benchmarks/penn_action.py LABELS --workspace FOLDER [--seeds 0,1,2] [--folds 6] [--videos VIDEOS] [--json]
 
 LABELS is Penn Action's folder or labels.tar.gz; FOLDER a clone of the repository, in which everything is done as
 examples/penn-action/README.md says: import, rendered people, `dvc repro prepare`, a training a seed (and three in
@@ -30,7 +30,7 @@ RENDERED = (
     "--split",
     "train",
     "--quiet",
-    "--call",
+    "--rename",
     "sit_up=situp,pull_up=pullup,jumping_jack=jumping_jacks,push_up=pushup",
 )
 
@@ -44,7 +44,7 @@ class Row:
     answered: float
     all: float
     macro_f1: float
-    wild: str
+    videos: str
 
 
 class Workspace:
@@ -101,14 +101,14 @@ def train_folds(workspace: Workspace, folds: int) -> list[str]:
     return [train(workspace, f"runs/folds{name}", folds=folds, **params) for name, params in different.items()]
 
 
-def judge(workspace: Workspace, network: str, seconds: float, wild: Path | None) -> Row:
+def judge(workspace: Workspace, network: str, seconds: float, videos: Path | None) -> Row:
     """Evaluate a network on the test split, and on the videos."""
     workspace.params["evaluate"]["network"] = network
     workspace.write()
     workspace.run("dvc", "repro", "--single-item", "evaluate")
     metrics, external = workspace.read("build/evaluate/metrics.json"), "–"
-    if wild:
-        verdicts = json.loads(workspace.run("posemill", "evaluate", "--wild", str(wild.resolve()), "--json"))
+    if videos:
+        verdicts = json.loads(workspace.run("posemill", "evaluate", "--videos", str(videos.resolve()), "--json"))
         external = f"{verdicts['right']} of {verdicts['clips']}"
     return Row(network, seconds, metrics["accuracy"], metrics["accuracy_with_missing"], metrics["macro_f1"], external)
 
@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path, required=True)
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--folds", type=int, default=0, help="train.folds of three more networks: hours")
-    parser.add_argument("--wild", type=Path)
+    parser.add_argument("--videos", type=Path)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     workspace = Workspace(asked.workspace)
@@ -128,16 +128,18 @@ def main() -> None:
     folders = [train(workspace, f"runs/seed-{seed}", seed=int(seed)) for seed in asked.seeds.split(",")]
     workspace.run("posemill", "assemble", *folders, "--out", "runs/ensemble", "--mirrored", "--margin", "0")
     seconds = [workspace.read(f"{folder}/result.json")["seconds"] for folder in folders]
-    rows = [judge(workspace, f, s, asked.wild) for f, s in zip(folders, seconds, strict=True)]
-    ensembles = [judge(workspace, "runs/ensemble", sum(seconds), asked.wild)]
+    rows = [judge(workspace, f, s, asked.videos) for f, s in zip(folders, seconds, strict=True)]
+    ensembles = [judge(workspace, "runs/ensemble", sum(seconds), asked.videos)]
     if asked.folds:
         of_folds = train_folds(workspace, asked.folds)
         workspace.run("posemill", "assemble", *of_folds, "--out", "runs/of-folds", "--mirrored", "--margin", "0")
         took = sum(workspace.read(f"{folder}/result.json")["seconds"] for folder in of_folds)
-        ensembles.append(judge(workspace, "runs/of-folds", took, asked.wild))
-    print(f"{'network':16} {'training, s':>11} {'answered':>9} {'all':>8} {'macro-F1':>9} {'wild':>8}")
+        ensembles.append(judge(workspace, "runs/of-folds", took, asked.videos))
+    print(f"{'network':16} {'training, s':>11} {'answered':>9} {'all':>8} {'macro-F1':>9} {'videos':>8}")
     for row in [*rows, *ensembles]:
-        print(f"{row.name:16} {row.seconds:11.0f} {row.answered:9.2%} {row.all:8.2%} {row.macro_f1:9.4f} {row.wild:>8}")
+        print(
+            f"{row.name:16} {row.seconds:11.0f} {row.answered:9.2%} {row.all:8.2%} {row.macro_f1:9.4f} {row.videos:>8}"
+        )
     single = [row.answered for row in rows]
     spread = statistics.stdev(single) if len(single) > 1 else 0.0
     print(f"single networks: mean {statistics.mean(single):.2%}, standard deviation {spread:.2%}")

@@ -25,7 +25,7 @@ GRACE_S = 10.0  # a stage that is told to stop has this long before it is killed
 BAR_EVERY_S = 10.0
 HINTS = ("Use `dvc push`", "To track the changes", "To enable auto staging", "\tgit add", "\tdvc config", "> posemill")
 
-_held: dict[Path, int] = {}  # workspaces whose turn this process has, with the lock's file descriptor
+_held: dict[Path, int] = {}  # workspaces whose lock this process holds, with the lock's file descriptor
 
 
 class StageFailed(PosemillError):
@@ -51,12 +51,12 @@ class StageRun:
 
 
 @contextmanager
-def one_at_a_time(root: Path, who: str, wait_s: float, tell: Callable[[str], object]) -> Iterator[int]:
+def one_at_a_time(root: Path, who: str, wait_s: float, log: Callable[[str], object]) -> Iterator[int]:
     """Hold the workspace for a whole run, so that two runs never mix their stages; nested use costs nothing."""
     if root in _held:
         yield _held[root]
         return
-    with workspace_lock(root / "build" / "run.turn", who, wait_s, tell) as lock:
+    with workspace_lock(root / "build" / "run.lock", who, wait_s, log) as lock:
         _held[root] = lock
         try:
             yield lock
@@ -64,7 +64,7 @@ def one_at_a_time(root: Path, who: str, wait_s: float, tell: Callable[[str], obj
             del _held[root]
 
 
-def run_stage(stage: str, root: Path, tell: Callable[[str], object] = print, wait_s: float = 0.0) -> StageRun:
+def run_stage(stage: str, root: Path, log: Callable[[str], object] = print, wait_s: float = 0.0) -> StageRun:
     """Bring one stage up to date with `dvc repro --single-item`.
 
     Errors: StageFailed with the stage's own sentence; Unavailable when another run holds the workspace.
@@ -72,8 +72,8 @@ def run_stage(stage: str, root: Path, tell: Callable[[str], object] = print, wai
     workspace = Workspace(root)
     failure_file(workspace, stage).unlink(missing_ok=True)
     started = time.monotonic()
-    with one_at_a_time(root, f"stage {stage}", wait_s, tell) as lock:
-        code, lines = _repro(stage, root, lock, tell)
+    with one_at_a_time(root, f"stage {stage}", wait_s, log) as lock:
+        code, lines = _repro(stage, root, lock, log)
     if code != 0:
         raise _failed(workspace, stage, lines)
     return StageRun(stage, _outcome(lines), time.monotonic() - started, figures(workspace, stage))
@@ -92,7 +92,7 @@ def _environment(root: Path) -> dict[str, str]:
     return {**os.environ, "PATH": path, "SHELL": "/bin/sh", "POSEMILL_WORKSPACE": str(root)}
 
 
-def _repro(stage: str, root: Path, lock: int, tell: Callable[[str], object]) -> tuple[int, list[str]]:
+def _repro(stage: str, root: Path, lock: int, log: Callable[[str], object]) -> tuple[int, list[str]]:
     """Exit code and lines of `dvc repro`. At a terminal stderr is left to it, so that progress bars are bars."""
     command = subprocess.Popen(
         [sys.executable, "-m", "dvc", "repro", "--single-item", stage],
@@ -106,14 +106,14 @@ def _repro(stage: str, root: Path, lock: int, tell: Callable[[str], object]) -> 
     )
     with command as process:
         try:
-            lines = list(_told(process.stdout, tell)) if process.stdout else []
+            lines = list(_told(process.stdout, log)) if process.stdout else []
             return process.wait(), lines
         except BaseException:
             _stop(process)
             raise
 
 
-def _told(stream: IO[bytes], tell: Callable[[str], object]) -> Iterator[str]:
+def _told(stream: IO[bytes], log: Callable[[str], object]) -> Iterator[str]:
     """Every line, told as it comes; of a progress bar (lines that end with a carriage return) one now and then."""
     next_bar = 0.0
     with TextIOWrapper(stream, errors="replace", newline="") as text:
@@ -124,7 +124,7 @@ def _told(stream: IO[bytes], tell: Callable[[str], object]) -> Iterator[str]:
                     continue
                 next_bar = time.monotonic() + BAR_EVERY_S
             if line and not line.startswith(HINTS):
-                tell(line)
+                log(line)
             yield line
 
 
@@ -148,7 +148,7 @@ def _outcome(lines: list[str]) -> str:
 
 
 def _failed(workspace: Workspace, stage: str, lines: list[str]) -> PosemillError:
-    """Why: what the stage left, else DVC's own last words."""
+    """Return the failure: what the stage left, else DVC's own last words."""
     if failure := last_failure(workspace, stage):
         return StageFailed(stage, failure.reason, failure.retryable)
     said = "\n".join(lines)

@@ -8,15 +8,18 @@ Run again after a crash: DVC skips what is finished.
 from flows._dvc import StageRun
 from flows._graph import run_tasks, stage_tasks
 from flows._house import WAIT_S, flow, run_acceptance, task
-from posemill.stages.workspace import STAGES
+from posemill.stages.workspace import GATE, STAGES
 
-accept = task(run_acceptance, name="accept", task_run_name="accept")
+accept = task(name="accept", task_run_name="accept")(run_acceptance)
 
 
 @flow(name="build-model")
 def build_model(wait_s: float = WAIT_S) -> list[StageRun]:
-    """The whole graph and acceptance. `wait_s`: how long to wait for another run in this workspace."""
-    return run_tasks("build-model", [*stage_tasks(STAGES), ("accept", accept)], wait_s)
+    """Run the whole graph, its gate, and acceptance.
+
+    wait_s  how long to wait for another run in this workspace.
+    """
+    return run_tasks("build-model", [*stage_tasks([*STAGES, GATE]), ("accept", accept)], wait_s)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from posemill.stages.workspace import STAGES
+from posemill.stages.workspace import GATE, STAGES
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 STAGE = """
@@ -52,7 +52,7 @@ def toy_workspace(root: Path) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     (root / "toy.py").write_text(STAGE)
     stages: dict[str, Any] = {}
-    for before, name in zip((None, *STAGES), STAGES, strict=False):
+    for before, name in zip((None, *STAGES), (*STAGES, GATE), strict=True):
         stages[name] = {"cmd": f"python toy.py {name}", "params": [name], "outs": [f"build/{name}"]}
         if before:
             stages[name]["deps"] = [f"build/{before}/toy.txt"]
@@ -71,7 +71,7 @@ def toy_workspace(root: Path) -> Path:
 
 def wish(root: Path, **sections: dict[str, Any]) -> None:
     """Tell stages what to do: text, sleep_s, error, unavailable, die, bug."""
-    (root / "params.yaml").write_text(yaml.safe_dump({name: sections.get(name, {}) for name in STAGES}))
+    (root / "params.yaml").write_text(yaml.safe_dump({name: sections.get(name, {}) for name in (*STAGES, GATE)}))
 
 
 def attempts(root: Path) -> list[str]:

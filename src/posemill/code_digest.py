@@ -27,7 +27,9 @@ VIEWS = frozenset(
 )
 
 
-def import_closure(module: str | Iterable[str], *, stop: Iterable[str] = (), package: Path = PACKAGE) -> frozenset[str]:
+def import_closure(
+    module: str | Iterable[str], *, stop: Iterable[str] = (), around: bool = True, package: Path = PACKAGE
+) -> frozenset[str]:
     """Return the posemill modules that a module can reach by its import statements, itself included.
 
     Imports within functions count, those under `if TYPE_CHECKING` do not. A string that is the name of a module, alone
@@ -38,6 +40,8 @@ def import_closure(module: str | Iterable[str], *, stop: Iterable[str] = (), pac
     Args:
         module: name of a module or package, as `posemill.estimation.tracking`, or several.
         stop: modules that are neither counted nor entered; a package stands for all that is in it.
+        around: count the packages around a module too. Without them a package counts only where something is imported
+            from it by name: importing it on the way to a module does nothing.
         package: folder of the package's source.
 
     Raises:
@@ -52,17 +56,17 @@ def import_closure(module: str | Iterable[str], *, stop: Iterable[str] = (), pac
         if source_file(name, package) is None:
             raise ModuleNotFoundError(f"{name} is no module of {package}", name=name)
     closure: set[str] = set()
-    around: set[str] = set()  # packages that were only run on the way to a module in them
+    run: set[str] = set()  # packages that were only run on the way to a module in them
     todo = [(name, True) for name in wanted]
     while todo:
         name, entered = todo.pop()
-        known = closure if entered else closure | around
+        known = closure if entered else closure | run
         if name in known or name == _ROOT or _stopped(name, stops):
             continue
-        (closure if entered else around).add(name)
-        todo.extend((parent, False) for parent in _parents(name))
+        (closure if entered else run).add(name)
+        todo.extend((parent, False) for parent in (_parents(name) if around else ()))
         todo.extend((other, True) for other in _imported(name, package, entered) if (name, other) not in VIEWS)
-    return frozenset(closure | around)
+    return frozenset(closure | run)
 
 
 def code_digest(modules: str | Iterable[str], *, package: Path = PACKAGE) -> str:

@@ -18,12 +18,13 @@ from packaged import CLASSES, fitted_features, hold_network, some_windows, walki
 from posemill import models
 from posemill.errors import GateError, InputError
 from posemill.operations import accept
+from posemill.params.evaluate import Gates
 from posemill.params.package import AcceptanceParams, PackageParams
 from posemill.pose.skeleton import BODY_12
 from posemill.pose.track import MediumTracks
 from posemill.prediction.model import ActivityModel
 from posemill.settings import Settings
-from posemill.stages import package
+from posemill.stages import gate, package
 from posemill.stages.workspace import Workspace
 from posemill.store.tracks import write_shards
 
@@ -40,8 +41,8 @@ def workspace(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     inputs = Workspace(settings.workspace)
     for name in ("snapshot", "ingest", "label", "validate", "prepare", "train", "evaluate", "package"):
         inputs.output(name).mkdir(parents=True)
-    off = dict.fromkeys(("min_macro_f1", "max_ece", "min_clips"))
-    inputs.params.write_text(json.dumps({"evaluate": {"gates": {"min_accuracy": 0.8, **off}}}))
+    off = dict.fromkeys(Gates.model_fields)
+    inputs.params.write_text(json.dumps({"evaluate": {"gates": off | {"min_accuracy": 0.8}}}))
     for name in ("bentofile.yaml", "bentofile.analysis.yaml"):
         shutil.copy(REPOSITORY / name, inputs.root / name)
     network, card = hold_network()
@@ -122,11 +123,19 @@ def test_a_model_is_packaged_once_and_judged_by_its_answers(workspace: Workspace
     assert rows(engine, "SELECT stage FROM model_version") == [("accepted",)]
 
 
-def test_a_gate_stops_everything(workspace: Workspace, engine: Engine) -> None:
+def test_a_gate_stops_everything(workspace: Workspace, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     (workspace.output("evaluate") / "metrics.json").write_text('{"accuracy": 0.5}')
-    with pytest.raises(GateError, match=r"accuracy is 0\.5, min_accuracy asks for at least 0\.8"):
-        package.run(PARAMS, workspace, workspace.output("package"))
+    (workspace.output("package") / "activity.onnx").write_bytes(b"of an earlier run")
+    refused = package.run(PARAMS, workspace, workspace.output("package"))
     assert list(workspace.output("package").iterdir()) == []
+    assert "accuracy is 0.5, min_accuracy asks for at least 0.8" in str(refused.refused)
+    assert (refused.bento, refused.model_version) == (None, None)
+    refused.write(workspace.output("package"))
+    for stopped in (lambda: gate.run(workspace), lambda: accept.run(PARAMS, workspace, workspace.output("accept"))):
+        with pytest.raises(GateError, match=r"accuracy is 0\.5, min_accuracy asks for at least 0\.8"):
+            stopped()
+    monkeypatch.setenv("DVC_EXP_NAME", "tried")
+    assert gate.run(workspace).refused == refused.refused
     assert not (workspace.root / ".posemill" / "bentoml").exists()
     assert rows(engine, "SELECT 1 FROM model_version") == []
 

@@ -1,4 +1,4 @@
-"""`posemill evaluate`: what a model is worth, on its test split or on videos from anywhere."""
+"""`posemill evaluate`: evaluation of a model on external videos."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 import click
 
 from posemill.cli.output import modes, table
+from posemill.cli.renamed import renamed_option
 
 if TYPE_CHECKING:
     from posemill.operations.external_videos import ExternalResult, ExternalVerdict
 
-COLUMNS = ("file", "truth", "said", "probability", "windows", "people", "outcome")
+COLUMNS = ("file", "truth", "predicted", "probability", "windows", "people", "outcome")
 
 
-class Rates(click.ParamType):
+class FrameRates(click.ParamType[tuple[float, ...]]):
     """Frame rates with commas between."""
 
-    name = "rates"
+    name = "frame_rates"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
@@ -36,29 +37,31 @@ class Rates(click.ParamType):
 
 
 @click.command()
-@click.option("--wild", type=click.Path(path_type=Path), help="Folder of videos, named or sorted by activity.")
+@click.option("--videos", type=click.Path(path_type=Path), help="Folder of videos, named or sorted by activity.")
+@renamed_option("--wild", "--videos", type=click.Path(path_type=Path))
 @click.option("--network", type=click.Path(path_type=Path), help="Folder of a trained network; default: evaluate's.")
 @click.option("--labels", type=click.Path(path_type=Path, exists=True), help="Table: which video shows what.")
-@click.option("--rates", type=Rates(), default=(), help="Other frame rates too, such as 10,15,30.")
+@click.option("--fps", type=FrameRates(), default=(), help="Other frame rates too, such as 10,15,30.")
+@renamed_option("--rates", "--fps", type=FrameRates())
 @click.option("--flip", is_flag=True, help="Mirrored too: the verdict should stay.")
 @modes
 def evaluate(
-    wild: Path | None,
+    videos: Path | None,
     network: Path | None,
     labels: Path | None,
-    rates: tuple[float, ...],
+    fps: tuple[float, ...],
     flip: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Judge a model on videos from anywhere, through the whole product: video, poses, tracks, person, verdict.
+    """Evaluate a model on external videos, end to end: video, poses, tracks, main subject, verdict.
 
     A video's activity is read from labels.csv in the folder (columns path, activity), else it is the name of its
     sub-folder, else the file's name without its number. Poses are kept: another network needs no labelling.
 
     \b
-      posemill evaluate --wild videos/
-      posemill evaluate --wild videos/ --network models/other --rates 10,15,30 --flip
+      posemill evaluate --videos videos/
+      posemill evaluate --videos videos/ --network models/other --fps 10,15,30 --flip
       posemill stage evaluate                  the test split
     """
     from posemill import params
@@ -66,21 +69,23 @@ def evaluate(
     from posemill.settings import Settings
     from posemill.stages.workspace import Workspace
 
-    if wild is None:
-        raise click.UsageError("say what to judge on: --wild FOLDER (the test split is `posemill stage evaluate`)")
+    if videos is None:
+        raise click.UsageError("say what to evaluate on: --videos FOLDER (the test split is `posemill stage evaluate`)")
     settings = Settings.from_env()
     workspace, silent = Workspace(settings.workspace), quiet or as_json
     result = stage.run(
-        wild,
+        videos,
         params.load(workspace.params),
         workspace,
         settings,
         network=network,
         labels=labels,
-        rates_hz=rates,
+        rates_hz=fps,
         mirrored=flip,
-        told=lambda v: None if silent else click.echo(f"{v.file}: {_said(v)}", err=True),
-        begun=lambda name, frames: None if silent else click.echo(f"{name}: posing {frames} frames", err=True),
+        on_result=lambda v: None if silent else click.echo(f"{v.file}: {_prediction(v)}", err=True),
+        on_start=lambda name, frames: (
+            None if silent else click.echo(f"{name}: estimating poses in {frames} frames", err=True)
+        ),
     )
     if as_json:
         click.echo(result.model_dump_json())
@@ -89,8 +94,8 @@ def evaluate(
         click.echo("\n".join(_lines(result)))
 
 
-def _said(v: ExternalVerdict) -> str:
-    return v.note or f"{v.said} {v.probability:.0%}"
+def _prediction(v: ExternalVerdict) -> str:
+    return v.note or f"{v.predicted} {v.probability:.0%}"
 
 
 def _row(v: ExternalVerdict) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from importlib import import_module
 
 import click
@@ -95,6 +96,7 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point. A PosemillError is printed as one sentence; exit code 1, or 75 if it is retryable."""
+    warnings.filterwarnings("default", "params.yaml: ", DeprecationWarning)  # old keys; hidden from users otherwise
     try:
         cli(prog_name="posemill")
     except PosemillError as exc:

@@ -148,20 +148,30 @@ def export(out: Path, form: Any, limit: int, frames: int, image_root: str | None
 @review.command("import")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @BY
+@click.option("--annotator", help="Label Studio: name, e-mail or number of the annotator who counts.")
+@click.option("--allow-empty", is_flag=True, help="Label Studio: an empty annotation hides everybody in its frame.")
 @modes
-def import_(file: Path, by: str | None, quiet: bool, as_json: bool) -> None:
+def import_(file: Path, by: str | None, annotator: str | None, allow_empty: bool, quiet: bool, as_json: bool) -> None:
     """Import what annotators corrected (FILE: as exported, changed; or CVAT's or Label Studio's own export).
 
     \b
     All of a file or nothing of it; earlier corrections are kept, with annotator and time:
       posemill review import review/annotations.xml --by anna
+      posemill review import project.json --annotator anna@example.org
     """
+    from posemill.formats.label_studio_annotators import AnnotationChoice
     from posemill.ingest.current_user import current_user
     from posemill.review.inbound import import_answers
 
+    choice = AnnotationChoice(annotator, allow_empty)
     with _labelled() as (connection, labelled):
-        done = import_answers(connection, labelled, file, by or current_user())
-    say(asdict(done), quiet, as_json)
+        done = import_answers(connection, labelled, file, by or current_user(), choice)
+    figures = asdict(done)
+    notes = figures.pop("notes")
+    say({**figures, **({"notes": list(notes)} if as_json and notes else {})}, quiet, as_json)
+    if not as_json:
+        for note in notes:
+            click.echo(note, err=True)
 
 
 @review.command("corrections")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from posemill.cli.renamed import renamed_option
+
 if TYPE_CHECKING:
     from posemill.synth.corpus import Plan
     from posemill.synth.pool import Rendered
@@ -20,9 +22,13 @@ if TYPE_CHECKING:
 @click.option(
     "--activities", default="usual", show_default=True, help="Names with commas between; or usual, sports, all."
 )
-@click.option("--call", default="", help="Label some otherwise, such as push_up=pushup,sit_up=situp.")
+@click.option("--rename", default="", help="Label some otherwise, such as push_up=pushup,sit_up=situp.")
+@renamed_option("--call", "--rename")
 @click.option("--split", type=click.Choice(["train", "test"]), help="Only there, as if official.")
-@click.option("--clips-per", default=3, show_default=True, type=click.IntRange(1), help="Takes of each by each.")
+@click.option(
+    "--clips-per-activity", default=3, show_default=True, type=click.IntRange(1), help="Takes of each by each subject."
+)
+@renamed_option("--clips-per", "--clips-per-activity", type=click.IntRange(1))
 @click.option("--seed", default=11, show_default=True, type=click.IntRange(0), help="The same seed, the same corpus.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write files here, register nothing.")
 @click.option("--quiet", is_flag=True, help="Only errors.")
@@ -30,9 +36,9 @@ if TYPE_CHECKING:
 def synth(
     subjects: int,
     activities: str,
-    call: str,
+    rename: str,
     split: str | None,
-    clips_per: int,
+    clips_per_activity: int,
     seed: int,
     out: Path | None,
     quiet: bool,
@@ -45,16 +51,16 @@ def synth(
     \b
     Examples:
       posemill synth
-      posemill synth --subjects 4 --activities squat,fall --clips-per 2
-      posemill synth --activities sports --call sit_up=situp,pull_up=pullup --split train
+      posemill synth --subjects 4 --activities squat,fall --clips-per-activity 2
+      posemill synth --activities sports --rename sit_up=situp,pull_up=pullup --split train
       posemill synth --subjects 2 --out rendered/
     """
     from posemill.operations import synth as stage
     from posemill.synth.activities import named
     from posemill.synth.corpus import plan
 
-    labels = _labels(call)
-    plans = plan(seed, subjects, named(activities), clips_per)
+    labels = _labels(rename)
+    plans = plan(seed, subjects, named(activities), clips_per_activity)
     silent = quiet or as_json
     if out is not None:
         with _progress(plans, silent) as report:
@@ -80,13 +86,13 @@ def _register(plans: list[Plan], labels: dict[str, str], split: str | None, sile
     return len(new), report.frames
 
 
-def _labels(call: str) -> dict[str, str]:
-    """`a=b,c=d` → what the rendered activities a and c are called in the database."""
+def _labels(rename: str) -> dict[str, str]:
+    """Parse `a=b,c=d`: labels in the database by the name of the rendered activity."""
     from posemill.synth.activities import named
 
-    pairs = [pair.partition("=") for pair in call.split(",") if pair.strip()]
+    pairs = [pair.partition("=") for pair in rename.split(",") if pair.strip()]
     if wrong := ["".join(pair) for pair in pairs if not pair[2].strip()]:
-        raise click.UsageError(f"--call expects activity=label pairs with commas between, came {', '.join(wrong)}")
+        raise click.UsageError(f"--rename expects activity=label pairs with commas between, came {', '.join(wrong)}")
     named(",".join(name for name, _, _ in pairs))
     return {name.strip(): label.strip() for name, _, label in pairs}
 

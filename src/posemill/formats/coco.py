@@ -30,6 +30,7 @@ from posemill.formats.frames import (
 from posemill.pose.definition import defined, definition
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, State
+from posemill.text_file import read_text
 
 
 def write_coco(path: Path, media: Iterable[MediumTracks], visible_from: float = VISIBILITY_THRESHOLD) -> None:
@@ -190,6 +191,7 @@ def read_annotations(path: Path, skeleton: Skeleton) -> Annotations:
     names = {category["id"]: category.get("keypoints", []) for category in content["categories"]}
     unknown = sorted({name for listed in names.values() for name in listed} - set(skeleton.keypoints))
     annotated.faults += [f"skeleton {skeleton.name} has no keypoint {name!r}" for name in unknown]
+    annotated.check_once(image["file_name"] for image in content["images"])
     people = {image["id"]: annotated.picture(image["file_name"]) for image in content["images"]}
     for annotation in content["annotations"]:
         in_frame = people.get(annotation["image_id"])
@@ -198,7 +200,7 @@ def read_annotations(path: Path, skeleton: Skeleton) -> Annotations:
             annotated.faults.append(f"annotation {annotation['id']} does not say which person it is (track_id)")
         elif in_frame is not None:
             values = np.array(annotation["keypoints"], np.float32).reshape(-1, 3)
-            keypoints = annotated.keypoints(in_frame, int(person))
+            keypoints = annotated.add_person(in_frame, int(person))
             for name, (x, y, flag) in zip(names[annotation["category_id"]], values, strict=True):
                 if flag > 0 and name not in unknown:
                     keypoints[skeleton.index(name)] = x, y
@@ -207,7 +209,7 @@ def read_annotations(path: Path, skeleton: Skeleton) -> Annotations:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text("utf-8-sig"))
+        content = json.loads(read_text(path))
     except (ValueError, OSError) as exc:
         raise InputError(f"{path} is not readable as JSON: {exc}") from exc
     missing = {"images", "annotations", "categories"} - set(content if isinstance(content, dict) else ())

@@ -114,6 +114,7 @@ def _text(parent: Xml.Element, tag: str, value: str) -> Xml.Element:
 def read_annotations(path: Path, skeleton: Skeleton) -> Annotations:
     """Read the annotations of an image task (or of a video task, whose source is then `<digest>.mp4`)."""
     root, annotated = _load(path), Annotations(skeleton)
+    annotated.check_once(image.get("name", "") for image in root.iter("image"))
     for image in root.iter("image"):
         people = annotated.picture(image.get("name", ""))
         if people is not None:
@@ -149,7 +150,7 @@ def _read(
     if number is None:
         annotated.faults.append(f"a skeleton {element.get('label')!r} has no attribute `person`")
         return
-    keypoints = annotated.keypoints(people, number)
+    keypoints = annotated.add_person(people, number)
     for point in element.iter("points"):
         name = point.get("label", "")
         if name not in annotated.skeleton.keypoints:
@@ -162,7 +163,8 @@ def _read(
 
 def _load(path: Path) -> Xml.Element:
     content = path.read_bytes() if path.stat().st_size < LARGEST else b""
-    if b"<!DOCTYPE" in content or b"<!ENTITY" in content or not content:  # entities may grow without end
+    plain = content.replace(b"\0", b"")  # of UTF-16 too
+    if b"<!DOCTYPE" in plain or b"<!ENTITY" in plain or not content:  # entities may grow without end
         raise InputError(f"{path} is no export of CVAT: it is empty, above {LARGEST} bytes, or declares entities")
     try:
         root = Xml.fromstring(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
 
 VISIBILITY_THRESHOLD = 0.2  # confidence from which a predicted keypoint is visible (COCO's 2), below it occluded (1)
-_NAME = re.compile(r"([0-9a-f]{64})-(\d{6,})(?:-([A-Za-z0-9._-]+?))?\.jpg")
+FRAME_NAME = re.compile(r"([0-9a-f]{64})-(\d{6,})(?:-([A-Za-z0-9._-]+?))?\.jpg")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,16 +92,18 @@ class Annotations:
 
     skeleton  by which the keypoints are ordered.
     origins   medium → fingerprints of the labellers, where the file names say them.
+    notes     sentences about what was passed over, which stop nothing.
     """
 
     skeleton: Skeleton
     people: dict[tuple[str, int], dict[int, NDArray[np.float32]]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     origins: dict[str, set[str]] = field(default_factory=dict)
 
     def picture(self, file_name: str) -> dict[int, NDArray[np.float32]] | None:
         """Return the people of that file name's frame, to be added to; None (and a fault) when it is no frame's."""
-        match = _NAME.search(file_name)
+        match = FRAME_NAME.search(file_name)
         if match is None:
             self.faults.append(f"{file_name!r} is no picture that was exported (<digest>-<frame>.jpg)")
             return None
@@ -111,6 +114,31 @@ class Annotations:
     def keypoints(self, people: dict[int, NDArray[np.float32]], person: int) -> NDArray[np.float32]:
         """Return the keypoints of that person, all unseen at first."""
         return people.setdefault(person, np.full((len(self.skeleton), 2), np.nan, np.float32))
+
+    def add_person(self, people: dict[int, NDArray[np.float32]], person: int) -> NDArray[np.float32]:
+        """Return the keypoints of a person who is not in that frame yet, all unseen at first; else a fault as well."""
+        if person in people:
+            self.person_twice(people, person)
+            return np.full_like(people[person], np.nan)
+        return self.keypoints(people, person)
+
+    def person_twice(self, people: dict[int, NDArray[np.float32]], person: int) -> None:
+        """Note the fault that a frame has two people of one number."""
+        medium, frame = next(key for key, value in self.people.items() if value is people)
+        self.faults.append(
+            f"person {person} is twice in frame {frame} of medium {medium[:12]}: give every person in a frame a number "
+            "of their own (people who are not in our tracks cannot be added)"
+        )
+
+    def check_once(self, file_names: Iterable[str]) -> None:
+        """Note a fault for every frame of which a file has two copies, such as those of two annotators."""
+        keys = [(m[1], int(m[2])) for m in map(FRAME_NAME.search, file_names) if m]
+        self.faults += [
+            f"frame {frame} of medium {medium[:12]} is in the file {number} times, such as by several annotators or "
+            "tasks: export one of them"
+            for (medium, frame), number in Counter(keys).items()
+            if number > 1
+        ]
 
 
 def labelled_frames(tracks: MediumTracks, frames: Iterable[int] | None = None, origin: str = "") -> list[LabelledFrame]:

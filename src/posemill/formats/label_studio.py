@@ -17,8 +17,10 @@ import numpy as np
 
 from posemill.errors import InputError
 from posemill.formats.entry import Format
-from posemill.formats.frames import VISIBILITY_THRESHOLD, Annotations, Instance, LabelledFrame
+from posemill.formats.frames import FRAME_NAME, Annotations, Instance, LabelledFrame
+from posemill.formats.label_studio_annotators import AnnotationChoice, TaskLog, choose
 from posemill.pose.skeleton import Skeleton
+from posemill.text_file import read_text
 
 _PERSON = re.compile(r"\bperson[ -](\d+)\b")
 _POINT_PERCENT = 0.6  # size of a drawn keypoint
@@ -98,57 +100,87 @@ def write_tasks(
     path.with_suffix(".config.xml").write_text(labelling_config(skeleton))
 
 
-def read_annotations(path: Path, skeleton: Skeleton, visible_from: float = VISIBILITY_THRESHOLD) -> Annotations:
-    """Read the newest annotation of every task that has one that was not cancelled; other tasks are left out.
+def read_annotations(path: Path, skeleton: Skeleton, choice: AnnotationChoice | None = None) -> Annotations:
+    """Read one annotation of every task that has one that was not skipped; other tasks are left out.
 
-    A keypoint that was deleted is unseen; a person whose regions are all gone is unseen in that frame.
+    A keypoint that was deleted is unseen; a person whose regions are all gone is unseen in that frame. Of several
+    annotations `choice` says which counts: see label_studio_annotators.
     """
     try:
-        listed = json.loads(path.read_text("utf-8-sig"))
+        listed = json.loads(read_text(path))
     except (ValueError, OSError) as exc:
         raise InputError(f"{path} is not readable as JSON: {exc}") from exc
     if not isinstance(listed, list) or not all(isinstance(t, dict) and "data" in t for t in listed):
         raise InputError(
             f"{path} is no export of Label Studio: expected its format JSON (not JSON-MIN), a list of tasks"
         )
-    annotated = Annotations(skeleton)
-    for task in listed:
-        finished = [a for a in task.get("annotations", []) if not a.get("was_cancelled")]
-        if finished:
-            newest = max(finished, key=lambda a: str(a.get("updated_at", "")))
-            people = annotated.picture(str(task["data"].get("image", "")))
-            if people is not None:
-                _read_regions(newest["result"], people, annotated)
+    annotated, chosen = Annotations(skeleton), []
+    log = TaskLog(annotated.faults, annotated.notes)
+    for position, task in enumerate(listed, 1):
+        name = str(task["data"].get("image", ""))
+        annotation = choose(task, _task_name(task, position, name), choice or AnnotationChoice(), log)
+        if annotation is not None:
+            chosen.append((name, annotation))
+    annotated.check_once(name for name, _ in chosen)
+    for name, annotation in chosen:
+        people = annotated.picture(name)
+        if people is not None:
+            _read_regions(annotation["result"], people, annotated)
     return annotated
+
+
+def _task_name(task: dict[str, Any], position: int, name: str) -> str:
+    file = re.split(r"[/\\=]", name)[-1]
+    match = FRAME_NAME.search(file)
+    frame = f"frame {int(match[2])} of medium {match[1][:12]}" if match else file
+    return f"task {task.get('id', position)} ({frame})"
 
 
 def _read_regions(regions: list[dict[str, Any]], people: dict[int, Any], annotated: Annotations) -> None:
     by_id = {region.get("id"): region for region in regions}
+    boxes, placed, twice = set[int](), set[tuple[int, str]](), set[int]()
     for region in regions:
         if region.get("type") not in ("keypointlabels", "rectanglelabels"):
             continue
-        number = _number(region, by_id)
+        try:
+            number = _number(region, by_id)
+        except ValueError as exc:
+            annotated.faults.append(str(exc))
+            continue
         if number is None:
             annotated.faults.append(f"region {region.get('id')} does not belong to a person (meta text `person 0`)")
             continue
+        if region["type"] == "rectanglelabels":
+            twice |= {number} & boxes
+            boxes.add(number)
         keypoints = annotated.keypoints(people, number)
         for name in region["value"].get("keypointlabels", []):
             if name not in annotated.skeleton.keypoints:
                 annotated.faults.append(f"skeleton {annotated.skeleton.name} has no keypoint {name!r}")
                 continue
+            twice |= {number} if (number, name) in placed else set()
+            placed.add((number, name))
             size = region["original_width"], region["original_height"]
             x, y = (region["value"][axis] / 100 * side for axis, side in zip("xy", size, strict=True))
             keypoints[annotated.skeleton.index(name)] = x, y
+    for number in sorted(twice):
+        annotated.person_twice(people, number)
 
 
 def _number(region: dict[str, Any], by_id: dict[Any, dict[str, Any]]) -> int | None:
-    """The person's number: the region's own, else its parent's (a keypoint that was drawn anew)."""
+    """The person's number: the region's own, else its parent's (a keypoint that was drawn anew).
+
+    Errors: ValueError where the two say different things, as after a region was pasted into another person.
+    """
+    numbers = []
     for each in (region, by_id.get(region.get("parentID"), {})):
         text = " ".join([*map(str, each.get("meta", {}).get("text", [])), str(each.get("id", ""))])
         match = _PERSON.search(text)
         if match:
-            return int(match[1])
-    return None
+            numbers.append(int(match[1]))
+    if len(set(numbers)) > 1:
+        raise ValueError(f"region {region.get('id')} says person {numbers[0]}, and its box person {numbers[1]}")
+    return numbers[0] if numbers else None
 
 
 FORMATS = (

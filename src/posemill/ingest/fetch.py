@@ -14,6 +14,8 @@ from posemill.store.media import MediaStore
 from posemill.store.track_file import read_medium
 from posemill.video.container import open_file
 
+_FIGURES = ("width_px", "height_px", "fps", "frames", "duration_s", "codec")
+
 
 def fetch_uri(uri: str, store: MediaStore) -> str:
     """Fetch the bytes behind any fsspec URL into the store; return their digest.
@@ -61,8 +63,7 @@ def figures(kind: str, digest: str, store: MediaStore) -> dict[str, Any]:
         properties = asdict(probe_sandboxed(path))
     except UnreadableMedia as exc:
         raise UnreadableMedia(str(exc).replace(path.name, "the file")) from exc  # in the store its name is its digest
-    properties.pop("rotation")
-    return properties
+    return {name: properties[name] for name in _FIGURES}
 
 
 def checked(digest: str, store: MediaStore) -> Path:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from posemill.errors import InputError, PosemillError
+from posemill.errors import GateError, InputError, PosemillError
 from posemill.params.package import AcceptanceParams, PackageParams
+from posemill.stages.gate import refusal
 from posemill.stages.held_out_clips import HeldOutClip, answer_between, choose, held_out_clips
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
@@ -68,6 +69,8 @@ def package_tags(inputs: Workspace, settings: Settings) -> dict[str, str]:
     from posemill.packaging import bento
 
     folder = inputs.output("package")
+    if (folder / "result.json").is_file() and (refused := refusal(inputs)):
+        raise GateError(refused)
     if not (folder / "bento.json").is_file():
         raise InputError(f"no package in {folder}: run `dvc repro` (or `make demo`) first")
     tags: dict[str, str] = json.loads((folder / "bento.json").read_text())

@@ -1,4 +1,4 @@
-"""assemble: of several trained networks the smallest ensemble near the best one. No stage of dvc.yaml: a decision.
+"""Ensemble selection: the smallest ensemble near the best one. No stage of dvc.yaml: a decision.
 
 Members are judged on the validation split, those that were trained in folds on all clips that are not for testing; the
 test split is for evaluate alone.
@@ -21,6 +21,7 @@ from posemill.errors import CheckpointError, InputError
 from posemill.features.pipeline import FeaturePipeline
 from posemill.models.out_of_fold import FILE as HELD_OUT_FILE
 from posemill.models.out_of_fold import OutOfFoldPredictions
+from posemill.stages.content_order import clip_numbers
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class MemberFigures(BaseModel):
 
 
 class AssembleResult(BaseModel):
-    """What was chosen and why: assemble.json. by_size has the best ensemble of every size, members by number."""
+    """The selected ensemble and the reason: assemble.json. by_size has the best ensemble of every size, by number."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -92,7 +93,7 @@ def run(
     digests = [str(of_file(folder / "network.safetensors")) for folder in folders]
     _all_different(folders, digests)
     index, said, about = _unseen(prepare, classes, features, members, folders)
-    clip = index["clip"].to_numpy(np.int64)
+    clip = clip_numbers(index["clip"]).to_numpy(np.int64)
     choice = select_ensemble(said, clip, class_numbers(index, classes), margin)
     chosen = [loaded[m] for m in choice.chosen.members]
     alone = len(chosen) == 1 and not mirrored
@@ -204,7 +205,7 @@ def _result(
 
 
 def reason(choice: EnsembleSelection, margin: float, clips: int, about: str = VALIDATION) -> str:
-    """Why this ensemble, in one sentence or two."""
+    """Explain the selection in one sentence or two."""
     chosen, best = choice.chosen, choice.best
     many = f"of {choice.tried} ensembles tried on {clips} {about}"
     size = _networks(chosen)

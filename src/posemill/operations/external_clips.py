@@ -1,9 +1,10 @@
-"""Which video of a folder shows which activity: by a table, by sub-folders, or by the files' names."""
+"""Activity labels of a folder of videos: from a table, from sub-folders, or from the files' names."""
 
 from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -43,20 +44,21 @@ def clips_of(folder: Path, labels: Path | None = None) -> list[ExternalClip]:
     from posemill.ingest.folder import videos
 
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder: --wild takes a folder of videos")
+        raise InputError(f"{folder} is no folder: --videos takes a folder of videos")
     files = {file.relative_to(folder).as_posix(): file for file in sorted(videos(folder))}
     if not files:
         raise InputError(f"{folder} holds no video: put videos there, named by activity or in folders by activity")
     table = labels or _own_table(folder)
     if table is None:
         return [ExternalClip(file, name, activity_of(name)) for name, file in files.items()]
-    clips = [_clip(row, files, table) for row in _rows(table)]
+    names = _names(files)
+    clips = [_clip(row, files, names, table) for row in _rows(table)]
     named = {clip.name for clip in clips}
     return [*clips, *(ExternalClip(file, name, None) for name, file in files.items() if name not in named)]
 
 
 def activity_of(name: str) -> str:
-    """What a file shows by its place (`squat/a.mp4`), or else by its name (`squat_3.mp4`)."""
+    """Return the activity of a file by its folder (`squat/a.mp4`), or else by its name (`squat_3.mp4`)."""
     path = Path(name)
     return path.parts[0] if len(path.parts) > 1 else re.sub(r"[\s_.-]*\(?\d+\)?$", "", path.stem) or path.stem
 
@@ -105,10 +107,18 @@ def _cell(row: Mapping[str, Any], names: Sequence[str]) -> str | None:
     return None if value is None else str(value).strip() or None
 
 
-def _clip(row: Mapping[str, Any], files: Mapping[str, Path], table: Path) -> ExternalClip:
-    name = Path(row["path"]).as_posix()
-    if name not in files:
+def _names(files: Mapping[str, Path]) -> dict[str, str]:
+    """Return the name of every video by the paths that a table may give: within the folder, absolute, without links."""
+    real = {os.path.realpath(file): name for name, file in files.items()}
+    return real | {os.path.abspath(file): name for name, file in files.items()} | {name: name for name in files}
+
+
+def _clip(row: Mapping[str, Any], files: Mapping[str, Path], names: Mapping[str, str], table: Path) -> ExternalClip:
+    path = Path(row["path"])
+    known = names.get(path.as_posix()) or (names.get(os.path.realpath(path)) if path.is_absolute() else None)
+    if known is None:
         raise InputError(f"{table} names {row['path']}, which is not among the videos of the folder; correct the table")
+    name = known
     try:
         start_s, end_s = float(row["start_s"] or 0), float(row["end_s"] or "nan")
     except ValueError as exc:

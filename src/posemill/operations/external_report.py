@@ -1,4 +1,4 @@
-"""The report on videos from anywhere: what was said of each, over a contact sheet with its skeletons."""
+"""Report of an evaluation on external videos: predictions, and contact sheets with the skeletons found."""
 
 from __future__ import annotations
 
@@ -37,21 +37,20 @@ def sheet(folder: Path, video: Path, tracks: MediumTracks) -> Path:
 def page(result: ExternalResult, sheets: Mapping[str, Path]) -> Page:
     """The whole report; `sheets` are the pictures by medium."""
     page = Page(
-        "Videos from anywhere",
-        f"The videos of {result.folder} through the whole product: video, poses, tracks, acting person, verdict.",
-        f"posemill evaluate --wild · network {result.network} {result.weights[:12]} · labeller {result.labeller[:12]}",
+        "External videos",
+        f"The videos of {result.folder} end to end: video, poses, tracks, main subject, verdict.",
+        f"posemill evaluate --videos · network {result.network} {result.weights[:12]} · "
+        f"labeller {result.labeller[:12]}",
     )
     _top(page, result)
-    page.section("Clips", "What each shows, and what the model says over all windows of the person who acts.")
-    columns = ["File", "Shows", "Said", "Probability", "Windows", "People", "Outcome"]
+    page.section("Clips", "The label of each, and the prediction over all windows of the main subject.")
+    columns = ["File", "Label", "Predicted", "Probability", "Windows", "People", "Outcome"]
     page.table(columns, [_row(v) for v in result.verdicts])
     if result.agreement:
-        page.section(
-            "Seen in another way", "The same tracks at other frame rates or mirrored: the verdict should stay."
-        )
+        page.section("Consistency", "The same tracks at other frame rates or mirrored: the verdict should stay.")
         rows = [(way, percent(s), percent(result.top1_changed[way])) for way, s in result.agreement.items()]
-        page.table(["Seen", "Same verdict", "Right"], rows)
-    page.section("What was seen", "Limbs of a person's left are orange, of the right blue; numbers name people.")
+        page.table(["Change", "Same verdict", "Right"], rows)
+    page.section("Tracks", "Limbs of a person's left are orange, of the right blue; numbers name people.")
     for v in result.verdicts:
         page.heading(v.file)
         page.text(_sentence(v))
@@ -83,14 +82,14 @@ def _top(page: Page, result: ExternalResult) -> None:
 def _row(v: ExternalVerdict) -> tuple[str | int | Cell, ...]:
     sure = "–" if v.probability is None else percent(v.probability)
     outcome = Cell(v.outcome, _TONES.get(v.outcome, "warn"))
-    return v.file, v.truth or "–", v.said or "–", sure, v.windows, v.people, outcome
+    return v.file, v.truth or "–", v.predicted or "–", sure, v.windows, v.people, outcome
 
 
 def _sentence(v: ExternalVerdict) -> str:
-    """What was said of a clip, its second and third choice too."""
+    """Return the prediction of a clip as a sentence, its second and third choice too."""
     if v.note:
         return f"{v.outcome}: {v.note}"
     order = sorted(v.probabilities, key=lambda name: -v.probabilities[name])[:3]
     said = ", ".join(f"{name} {percent(v.probabilities[name])}" for name in order)
-    other = "; ".join(f"{way}: {name or 'no answer'}" for way, name in v.changed.items() if name != v.said)
+    other = "; ".join(f"{way}: {name or 'no answer'}" for way, name in v.changed.items() if name != v.predicted)
     return f"{v.outcome}: person {v.person}, {said}" + (f" (but {other})" if other else "")

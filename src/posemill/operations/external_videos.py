@@ -1,6 +1,6 @@
-"""Videos from anywhere through the whole product: video → poses → tracks → acting person → windows → one verdict.
+"""Evaluation on external videos, end to end: video → poses → tracks → main subject → windows → one verdict.
 
-What a benchmark cannot say is said here: whether a model names the activity when keypoints are found, not annotated.
+Benchmarks have annotated keypoints; this measures a model on keypoints that an estimator finds.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 NATIVE, MIRRORED = "as it is", "mirrored"
 Outcome = Literal["right", "wrong", "unknown activity", "no label", "unreadable"]
 COUNTED = ("right", "wrong")
-Begun = Callable[[str, int], object]
+OnStart = Callable[[str, int], object]
 
 
 class ExternalVerdict(BaseModel):
-    """What the model said of one clip.
+    """Prediction for one clip, and its outcome.
 
-    truth    as the folder has it; `said`, `probability` over all windows; None where there was no window.
+    truth    as the folder has it; `predicted`, `probability` over all windows; None where there was no window.
     people   everybody in the video; `person` is the one who was judged.
     changed  what was said of the same clip at other frame rates and mirrored, by name.
     abstained  a client is told that the model had better say nothing: the probability is under the threshold.
@@ -50,7 +50,7 @@ class ExternalVerdict(BaseModel):
     medium: str
     truth: str | None
     outcome: Outcome
-    said: str | None = None
+    predicted: str | None = None
     probability: float | None = None
     probabilities: dict[str, float] = {}
     windows: int = 0
@@ -70,7 +70,7 @@ class ExternalResult(StageResult):
     benchmark  accuracy of the same network on the test split; None when it is not the one that evaluate judged.
     """
 
-    stage: str = "wild"
+    stage: str = "external_videos"
     folder: str
     network: str
     weights: str
@@ -94,16 +94,16 @@ class ExternalResult(StageResult):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judge:
+class EvaluatedNetwork:
     """A network with the features and the calibration that belong to it."""
 
-    ask: PredictFn
+    predict_fn: PredictFn
     features: FeaturePipeline
     classes: tuple[str, ...]
     name: str
     weights: str
     benchmark: float | None
-    below: float = 0.0  # probabilities under it are no answer
+    rejection_threshold: float = 0.0  # less probable predictions are no answer
 
 
 def run(
@@ -116,38 +116,38 @@ def run(
     labels: Path | None = None,
     rates_hz: Sequence[float] = (),
     mirrored: bool = False,
-    told: Callable[[ExternalVerdict], object] = lambda _: None,
-    begun: Begun = lambda *_: None,
+    on_result: Callable[[ExternalVerdict], object] = lambda _: None,
+    on_start: OnStart = lambda *_: None,
 ) -> ExternalResult:
-    """Judge all clips of a folder; writes <home>/wild/<digest>.json and .html.
+    """Judge all clips of a folder; writes <home>/external-videos/<digest>.json and .html.
 
     network  folder of a trained network; None = evaluate.network. Poses and tracks are kept in the store, so that
              another network needs no labelling.
-    told     gets every verdict as soon as there is one; begun a file and its frames, before poses are found in it.
+    on_result  gets every verdict as soon as there is one; on_start a file and its frames, before poses are found in it.
     Errors: InputError for the folder or its table; CheckpointError where network and features do not fit.
     """
     from posemill.labelling.labeller import open_labeller
     from posemill.operations import external_report
 
-    judge = load_judge(params, inputs, network)
+    evaluated = load_network(params, inputs, network)
     clips = clips_of(folder, labels)
     labeller = open_labeller(label_params(params, inputs), settings)
     changes = _changes(rates_hz, mirrored)
-    verdicts, sheets, home = [], {}, settings.home / "wild"
-    for clip, medium, found in _found(clips, labeller, begun):
-        verdicts.append(verdict(judge, clip, medium, found, changes))
+    verdicts, sheets, home = [], {}, settings.home / "external-videos"
+    for clip, medium, found in _found(clips, labeller, on_start):
+        verdicts.append(verdict(evaluated, clip, medium, found, changes))
         if not isinstance(found, str):
             sheets[medium] = external_report.sheet(home / "sheets", clip.path, found)
-        told(verdicts[-1])
-    name = _digest(judge, labeller, verdicts, changes)
+        on_result(verdicts[-1])
+    name = _digest(evaluated, labeller, verdicts, changes)
     report = home / f"{name}.html"
-    result = _result(folder, judge, labeller, verdicts, list(changes), report)
+    result = _result(folder, evaluated, labeller, verdicts, list(changes), report)
     external_report.page(result, sheets).write(report)
     (home / f"{name}.json").write_text(result.model_dump_json(indent=1) + "\n")
     return result
 
 
-def load_judge(params: Params, inputs: Workspace, network: Path | None = None) -> Judge:
+def load_network(params: Params, inputs: Workspace, network: Path | None = None) -> EvaluatedNetwork:
     """The network of a folder (None: evaluate.network), with features.json from there or where it was trained."""
     from posemill import models
     from posemill.evaluation.predict_fn import predict_fn
@@ -172,11 +172,11 @@ def load_judge(params: Params, inputs: Workspace, network: Path | None = None) -
     calibration = _json(evaluated / "calibration.json")
     weights = str(_json(folder / "network.json")["sha256"])
     ask = predict_fn(trained, features, float(calibration.get("temperature", 1.0)), params.evaluate.batch_size)
-    accuracy, below = (
+    accuracy, threshold = (
         _json(evaluated / "metrics.json").get("accuracy"),
         rejection_threshold(calibration) or 0.0,
     )
-    return Judge(ask, features, card.classes, card.name, weights, accuracy, below)
+    return EvaluatedNetwork(ask, features, card.classes, card.name, weights, accuracy, threshold)
 
 
 def _features(folder: Path, inputs: Workspace) -> Path:
@@ -185,7 +185,7 @@ def _features(folder: Path, inputs: Workspace) -> Path:
 
 
 def label_params(params: Params, inputs: Workspace) -> LabelParams:
-    """What labels videos for this model, as package chooses it: the labeller of the training data, if it had one."""
+    """Return the parameters that label videos for this model: those of the training data, if it was labelled here."""
     from posemill.params.label import LabelParams
 
     found = _json(inputs.output("label") / "labeller.json")
@@ -215,7 +215,7 @@ def mirror(tracks: MediumTracks) -> MediumTracks:
 
 
 def _found(
-    clips: Sequence[ExternalClip], labeller: Labeller, begun: Begun
+    clips: Sequence[ExternalClip], labeller: Labeller, on_start: OnStart
 ) -> Iterator[tuple[ExternalClip, str, MediumTracks | str]]:
     """Every clip with the digest of its video and its tracks, or the reason why there are none."""
     from posemill.store.media import digest_of
@@ -223,78 +223,78 @@ def _found(
     for clip in clips:
         medium = digest_of(clip.path)
         try:
-            yield clip, medium, labelled(labeller, clip.path, medium, begun)
+            yield clip, medium, labelled(labeller, clip.path, medium, on_start)
         except UnreadableMedia as exc:
             yield clip, medium, str(exc)
 
 
-def labelled(labeller: Labeller, path: Path, medium: str, begun: Begun = lambda *_: None) -> MediumTracks:
+def labelled(labeller: Labeller, path: Path, medium: str, on_start: OnStart = lambda *_: None) -> MediumTracks:
     """Tracks of a video that need not be in the database; what the store has is not computed again."""
     from posemill.video.probe import probe
 
     if labeller.missing([medium]):
-        begun(path.name, probe(path).frames)
+        on_start(path.name, probe(path).frames)
         labeller.label(path, medium)
     return labeller.labelled(medium)
 
 
 def verdict(
-    judge: Judge, clip: ExternalClip, medium: str, found: MediumTracks | str, changes: Mapping[str, Change]
+    network: EvaluatedNetwork, clip: ExternalClip, medium: str, found: MediumTracks | str, changes: Mapping[str, Change]
 ) -> ExternalVerdict:
     """One clip, judged; `found` is a sentence where the video could not be read."""
     from posemill.features.main_subject import main_subject
 
-    truth = same_activity(clip.activity, judge.classes) if clip.activity else None
+    truth = same_activity(clip.activity, network.classes) if clip.activity else None
     about = {"file": clip.name, "medium": medium, "truth": truth or clip.activity}
     if isinstance(found, str):
         return ExternalVerdict(**about, outcome="unreadable", note=found)
     actor = main_subject(found, clip.start_s, clip.end_s)
-    windows, of_clip = _asked(judge, clip, found)
+    windows, of_clip = _asked(network, clip, found)
     best = max(of_clip, key=lambda name: of_clip[name], default=None)
-    changed = {name: _asked(judge, clip, change(found))[1] for name, change in changes.items()}
+    changed = {name: _asked(network, clip, change(found))[1] for name, change in changes.items()}
     note = None if windows else "nobody was found" if actor is None else "nobody was seen long enough for one window"
     known: Outcome = "no label" if clip.activity is None else "unknown activity"
     return ExternalVerdict(
         **about,
         outcome=known if truth is None else "right" if best == truth else "wrong",
-        said=best,
+        predicted=best,
         probability=of_clip[best] if best else None,
         probabilities=of_clip,
         windows=windows,
         people=len(found.tracks),
         person=actor.person if actor else None,
-        abstained=best is not None and of_clip[best] < judge.below,
+        abstained=best is not None and of_clip[best] < network.rejection_threshold,
         changed={name: max(of, key=lambda a: of[a], default=None) for name, of in changed.items()},
         note=note,
     )
 
 
-def _asked(judge: Judge, clip: ExternalClip, tracks: MediumTracks) -> tuple[int, dict[str, float]]:
+def _asked(network: EvaluatedNetwork, clip: ExternalClip, tracks: MediumTracks) -> tuple[int, dict[str, float]]:
     """Number of windows, and the probabilities of the clip; none without a window."""
     from posemill.features.verdict import clip_probabilities
     from posemill.stages.held_out_clips import HeldOutClip
     from posemill.stages.rewindow import windows_of
 
     stretch = HeldOutClip(0, tracks.medium, "video", clip.start_s, clip.end_s, clip.activity or "")
-    windows = windows_of(judge.features, tracks, stretch)
+    windows = windows_of(network.features, tracks, stretch)
     if not len(windows):
         return 0, {}
-    of_clip = clip_probabilities(judge.ask(windows))
-    return len(windows), {name: float(p) for name, p in zip(judge.classes, of_clip, strict=True)}
+    of_clip = clip_probabilities(network.predict_fn(windows))
+    return len(windows), {name: float(p) for name, p in zip(network.classes, of_clip, strict=True)}
 
 
 def _digest(
-    judge: Judge, labeller: Labeller, verdicts: Sequence[ExternalVerdict], changes: Mapping[str, Change]
+    network: EvaluatedNetwork, labeller: Labeller, verdicts: Sequence[ExternalVerdict], changes: Mapping[str, Change]
 ) -> str:
-    """Names a run by what it is made of: the same again replaces it."""
-    told = [(v.file, v.medium, v.truth) for v in verdicts]
-    parts = [judge.weights, judge.features.to_json(), labeller.fingerprint, told, list(changes)]
+    """Return a digest of all inputs of a run: the same again replaces it."""
+    clips = [(v.file, v.medium, v.truth) for v in verdicts]
+    parts = [network.weights, network.features.to_json(), labeller.fingerprint, clips, list(changes)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def _result(
     folder: Path,
-    judge: Judge,
+    network: EvaluatedNetwork,
     labeller: Labeller,
     verdicts: Sequence[ExternalVerdict],
     changes: Sequence[str],
@@ -311,23 +311,23 @@ def _result(
 
     return ExternalResult(
         folder=str(folder),
-        network=judge.name,
-        weights=judge.weights,
-        features=hashlib.sha256(json.dumps(judge.features.to_json()).encode()).hexdigest(),
+        network=network.name,
+        weights=network.weights,
+        features=hashlib.sha256(json.dumps(network.features.to_json()).encode()).hexdigest(),
         labeller=labeller.fingerprint,
         clips=len(counted),
         right=right,
         top1=right / len(counted) if counted else None,
         low=low,
         high=high,
-        unanswered=sum(v.said is None for v in counted),
+        unanswered=sum(v.predicted is None for v in counted),
         abstained=sum(v.abstained for v in counted),
         unknown=sum(v.outcome == "unknown activity" for v in verdicts),
         unlabelled=sum(v.outcome == "no label" for v in verdicts),
         unreadable=sum(v.outcome == "unreadable" for v in verdicts),
-        agreement=share(lambda v, change: v.changed[change] == v.said),
+        agreement=share(lambda v, change: v.changed[change] == v.predicted),
         top1_changed=share(lambda v, change: v.changed[change] == v.truth),
-        benchmark=judge.benchmark,
+        benchmark=network.benchmark,
         report=str(report),
         verdicts=list(verdicts),
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class MonitorResult(StageResult):
-    """What was found. `enough` False: too few windows to judge; `drifted` names the figures past a limit.
+    """Drift of live data. `enough` False: too few windows to judge; `drifted` names the figures past a limit.
 
     rows has every figure: figure, psi, ks, max_psi, max_ks, trained, seen, passed.
     """
@@ -89,7 +89,7 @@ def require(result: MonitorResult) -> None:
 
 
 def reference_of(bento: str | None, inputs: Workspace, settings: Settings) -> Path:
-    """Where reference.json is: in build/package, or with the model of a bento in the store."""
+    """Return the path of reference.json: in build/package, or with the model of a bento in the store."""
     from posemill.monitoring.reference import FILE
     from posemill.packaging.bento import environment
 

@@ -1,4 +1,4 @@
-"""A rendered corpus into the database, or into a folder. Outside the graph: it is a source like any other."""
+"""Synthetic corpus into the database, or into a folder. Outside the graph: it is a source like any other."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from posemill.store.media import MediaStore
 
 DATASET = "synthetic"
-SAID_BY = "posemill synth"
-RENDERING = 3  # counts changes to what a seed looks like, so that an older corpus is not taken for this one
+ANNOTATED_BY = "posemill synth"
+RENDERING = 4  # counts changes to what a seed looks like, so that an older corpus is not taken for this one
 
 
 def source(plan: Plan) -> str:
-    """What the database calls a rendered clip."""
+    """Return the source name of a rendered clip in the database."""
     return f"synth/{RENDERING}/{plan.name}"
 
 
@@ -40,19 +40,21 @@ def register(
     plans: Sequence[Plan],
     engine: Engine,
     store: MediaStore,
-    done: Callable[[Rendered], None] = lambda _: None,
+    on_result: Callable[[Rendered], None] = lambda _: None,
     labels: Mapping[str, str] = MappingProxyType({}),
     split: str | None = None,
+    processes: int | None = None,
 ) -> None:
     """Render clips and register each with its truth, one transaction a clip: stopped early, what is there is whole.
 
     labels  what some activities are called in the database, by their name here.
     split   `train` or `test` where the subjects must be on one side; None = the prepare stage decides.
+    processes  that render at once, which decides the order of the rows and nothing else; None = one a core.
     """
     from posemill.ingest.register import register_video
 
     with tempfile.TemporaryDirectory(prefix="posemill-synth-") as folder:
-        for clip in render_all(plans, Path(folder)):
+        for clip in render_all(plans, Path(folder), processes):
             with engine.begin() as connection:
                 register_video(
                     connection,
@@ -64,17 +66,17 @@ def register(
                     subject=clip.plan.subject_name,
                     camera=clip.camera,
                     split=split,
-                    annotated_by=SAID_BY,
+                    annotated_by=ANNOTATED_BY,
                     ground_truth=clip.truth,
                 )
             clip.path.unlink()
-            done(clip)
+            on_result(clip)
 
 
 def write_files(
     plans: Sequence[Plan],
     folder: Path,
-    done: Callable[[Rendered], None] = lambda _: None,
+    on_result: Callable[[Rendered], None] = lambda _: None,
     labels: Mapping[str, str] = MappingProxyType({}),
 ) -> Path:
     """Render clips into a folder: NAME.mp4, its truth as NAME.truth.parquet, and manifest.csv for `posemill add`."""
@@ -88,7 +90,7 @@ def write_files(
         write_medium(clip.path.with_suffix(".truth.parquet"), truth)
         activity = labels.get(clip.plan.activity, clip.plan.activity)
         rows.append(f"{clip.path.name},{activity},{clip.plan.subject_name},{clip.camera}")
-        done(clip)
+        on_result(clip)
     manifest = folder / "manifest.csv"
     manifest.write_text("\n".join(["path,activity,subject,camera", *sorted(rows)]) + "\n")
     return manifest

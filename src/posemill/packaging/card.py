@@ -63,7 +63,9 @@ class CardFacts:
             network=_json(network / "network.json"),
             features=_json(package / "features.json"),
             digests=_json(package / "digests.json"),
-            external=newest_external(Settings.from_env().home / "wild", _json(package / "digests.json").get("weights")),
+            external=newest_external(
+                Settings.from_env().home / "external-videos", _json(package / "digests.json").get("weights")
+            ),
         )
 
 
@@ -134,7 +136,7 @@ def _network(network: Mapping[str, Any]) -> str:
 
 def _external(result: Mapping[str, Any] | None) -> str:
     if result is None:
-        return "Not measured: run `posemill evaluate` on a folder of external videos, then package again."
+        return "Not measured: run `posemill evaluate --videos` on a folder of external videos, then package again."
     changed = ", ".join(f"{change} {share:.0%}" for change, share in result["agreement"].items())
     unknown = f"; {result['unknown']} more show unknown activities" if result["unknown"] else ""
     return (

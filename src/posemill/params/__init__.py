@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from posemill.errors import ParamsError
 from posemill.params.evaluate import EvaluateParams
 from posemill.params.ingest import IngestParams
 from posemill.params.label import LabelParams
 from posemill.params.monitor import MonitorParams
 from posemill.params.package import PackageParams
 from posemill.params.prepare import PrepareParams
-from posemill.params.section import Section
+from posemill.params.section import Section, parse, read
 from posemill.params.snapshot import SnapshotParams
 from posemill.params.train import TrainParams
 from posemill.params.tune import TuneParams
@@ -43,12 +41,4 @@ class Params(Section):
 
 def load(path: Path) -> Params:
     """Parse params.yaml; ParamsError lists every fault with file and key."""
-    try:
-        return Params.model_validate(yaml.safe_load(path.read_text()) or {})
-    except FileNotFoundError:
-        raise ParamsError(f"no {path}: run posemill in a workspace (a folder with params.yaml and dvc.yaml)") from None
-    except yaml.YAMLError as exc:
-        raise ParamsError(f"{path} is not YAML: {exc}") from exc
-    except ValidationError as exc:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in exc.errors())
-        raise ParamsError(f"{path}: {faults}") from exc
+    return parse(read(path), Params, path)

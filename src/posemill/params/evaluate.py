@@ -26,13 +26,13 @@ class Gates(Section):
 
     min_accuracy: float | None = Field(default=0.8, ge=0, le=1)
     min_macro_f1: float | None = Field(default=0.75, ge=0, le=1)
-    min_class_recall: float | None = Field(default=None, ge=0, le=1)
+    min_class_recall: float | None = Field(default=0.3, ge=0, le=1)
     max_ece: float | None = Field(default=0.25, ge=0, le=1)
     min_clips: int | None = Field(default=8, ge=1)
     max_accuracy_lost_to_jitter: float | None = Field(default=None, ge=0, le=1)
-    max_accuracy_lost_to_dropout: float | None = Field(default=None, ge=0, le=1)
+    max_accuracy_lost_to_dropout: float | None = Field(default=0.1, ge=0, le=1)
     max_accuracy_lost_to_swaps: float | None = Field(default=None, ge=0, le=1)
-    min_frame_rate_consistency: float | None = Field(default=None, ge=0, le=1)
+    min_frame_rate_consistency: float | None = Field(default=0.9, ge=0, le=1)
     min_backend_consistency: float | None = Field(default=None, ge=0, le=1)
     max_stream_false_alarms_per_hour: float | None = Field(default=None, ge=0)
     max_stream_time_to_alert_s: float | None = Field(default=None, ge=0)
@@ -40,7 +40,7 @@ class Gates(Section):
 
 
 class RobustnessParams(Section):
-    """What test clips are put through. The gates say how much of it a model must stand.
+    """Perturbations of the test clips; the gates say how much of them a model must stand.
 
     jitter       standard deviation of every keypoint's shift, as a share of the person's size in the picture.
     dropout      share of sightings that are lost; swaps share of poses whose left and right change names.
@@ -66,6 +66,8 @@ class EvaluateParams(Section):
     target_selective_accuracy  selective accuracy wanted of the answers that are given; the rejection threshold
                  for it is fitted on the validation split.
     """
+
+    renamed: ClassVar[Mapping[str, str]] = {"trials": "robustness", "answered_right": "target_selective_accuracy"}
 
     network: str = "build/train"
     gates: Gates = Gates()

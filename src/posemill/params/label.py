@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,6 +14,12 @@ from posemill.params.tta import RoiPropagationParams, TTAParams, fits_stride
 
 class LabelParams(Section):
     """Tunables of the label stage; all but those of fingerprint.UNRELATED change keypoints."""
+
+    renamed: ClassVar[Mapping[str, str]] = {
+        "looks": "tta",
+        "follow_hint": "roi_propagation",
+        "second_look": "rotation_fallback_threshold",
+    }
 
     backend: str = Field(default="openpifpaf", description="name in the register of pose backends")
     checkpoint: str = Field(default="posenet", description="`posenet` (embedded), an official name, or a file")
@@ -40,13 +47,13 @@ class LabelParams(Section):
         default=0.45,
         ge=0,
         le=1,
-        description="a picture without anybody as sure as this is looked at turned to both"
-        " sides too: people who lie; 0 = never",
+        description="a frame without anybody of this confidence is also run rotated to both sides, "
+        "for people who lie; 0 = never",
     )
     tta: TTAParams = TTAParams()
     roi_propagation: RoiPropagationParams | None = Field(
         default=None,
-        description="between full looks, look at people's surroundings only; none: every look is a full one",
+        description="ROI propagation between keyframes; null: the network sees every frame whole",
     )
     chunk_s: float = Field(default=60.0, gt=0, description="longer videos are labelled in pieces of about this length")
     attempts: int = Field(default=3, ge=1, le=20, description="after so many failures a medium goes to quarantine")

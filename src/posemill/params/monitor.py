@@ -6,7 +6,7 @@ from posemill.params.section import Section
 
 
 class MonitorParams(Section):
-    """How far live data may be from the training data. Null switches a limit off.
+    """Drift limits: how far live data may be from the training data. Null switches a limit off.
 
     PSI is the population stability index over ten parts of the training data: of many independent values, below 0.1
     little has changed, above 0.25 much has. A few other people alone make up to that, hence the limit. KS is the

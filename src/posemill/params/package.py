@@ -6,7 +6,7 @@ from posemill.params.section import Section
 
 
 class AcceptanceParams(Section):
-    """How the served bento is tried with held-out clips, as a client would."""
+    """Acceptance of the served bento by held-out clips, sent as a client would."""
 
     clips: int = Field(default=16, ge=1, description="held-out clips that are sent, spread over the activities")
     min_right: float = Field(default=0.7, ge=0, le=1, description="share of them that must be answered right")

@@ -12,16 +12,16 @@ AUTO: Literal["auto"] = "auto"
 
 
 class WindowParams(Section):
-    """How tracks become windows; see posemill.pose.window.WindowSpec for what each figure does."""
+    """Sliding windows over tracks; posemill.pose.window.WindowSpec explains each figure."""
 
     sampling: Literal["time", "clip"] = "time"
     duration_s: float = Field(default=2.0, gt=0)
-    stride_s: float = Field(default=1.0, gt=0)
+    stride_s: float = Field(default=0.25, gt=0)
     rate_hz: float = Field(default=24.0, gt=0)
     clip_frames: int = Field(default=64, ge=4)
     scales: tuple[float, ...] = (1.0,)
     gap_s: float = Field(default=0.5, gt=0)
-    smooth_s: float = Field(default=0.0, ge=0)
+    smooth_s: float = Field(default=0.1, ge=0)
     min_seen: float = Field(default=0.3, ge=0, le=1)
     smoothing: Literal["gaussian", "butterworth", "kalman", "one_euro"] = "gaussian"
 

@@ -8,7 +8,7 @@ from posemill.params.section import Section
 
 
 class TrackingParams(Section):
-    """How poses of successive frames become people."""
+    """Tracking by OKS: poses of successive frames become tracks of people."""
 
     min_oks: float = Field(default=0.3, gt=0, lt=1, description="similarity from which poses may be the same person")
     max_gap_s: float = Field(default=1.0, ge=0, description="a person not found for longer comes back as a new one")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -19,8 +21,13 @@ NETWORKS = (
 )  # as in models, by a test
 
 
+# What training takes where params.yaml names no other. The networks' own defaults are those of trained networks whose
+# card names none, so they stay as they are.
+HYPER: Mapping[str, Mapping[str, Any]] = MappingProxyType({"tcn": MappingProxyType({"width": 96})})
+
+
 class AugmentParams(Section):
-    """What is done to normalised windows in training; see posemill.features.augment for each. 0 switches one off.
+    """Data augmentation of normalised windows; see posemill.features.augment for each. 0 switches one off.
 
     noise  fitted: instead of jitter, drift, jumps and swap_stretches, the labeller's own errors as the label stage
            measured them against true keypoints; keypoints lost come on top of what is set here.
@@ -50,7 +57,8 @@ class TrainParams(Section):
     """Tunables of the train stage.
 
     network         name in NETWORKS; see docs/models.md for each.
-    hyper           hyper-parameters by network name; those of other networks than `network` wait until it is chosen.
+    hyper           hyper-parameters by network name, over those of HYPER; those of other networks than `network` wait
+                    until it is chosen.
     pretrained      weights to begin with: a network.safetensors or its folder, seen from the workspace.
     pretrained_parts  `all` of it, or its `body`: all layers but the last, for other activities.
     windows_per_clip  windows drawn from every train clip an epoch; 0 = all windows of all clips.
@@ -65,20 +73,20 @@ class TrainParams(Section):
     """
 
     network: str = "tcn"
-    hyper: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    hyper: dict[str, dict[str, Any]] = Field(default_factory=dict, validate_default=True)
     pretrained: str | None = None
     pretrained_parts: Literal["all", "body"] = "all"
-    epochs: int = Field(default=40, ge=1)
-    batch: int = Field(default=64, ge=2)
+    epochs: int = Field(default=50, ge=1)
+    batch: int = Field(default=32, ge=2)
     windows_per_clip: int = Field(default=0, ge=0)
-    learning_rate: float = Field(default=2e-3, gt=0)
+    learning_rate: float = Field(default=3e-3, gt=0)
     weight_decay: float = Field(default=0.02, ge=0)
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     mixup: float = Field(default=0.2, ge=0)
-    patience: int = Field(default=15, ge=1)
+    patience: int = Field(default=25, ge=1)
     seed: int = 0
     folds: int = Field(default=1, ge=1, le=20)
-    threads: int = Field(default=2, ge=1)
+    threads: int = Field(default=1, ge=1)
     accelerator: Literal["cpu", "gpu", "mps", "auto"] = "cpu"
     devices: int = Field(default=1, ge=1)
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
@@ -102,7 +110,7 @@ class TrainParams(Section):
             raise ValueError(
                 f"hyper-parameters of unknown network {', '.join(unknown)}; known are {', '.join(NETWORKS)}"
             )
-        return hyper
+        return {**hyper, **{name: {**usual, **hyper.get(name, {})} for name, usual in HYPER.items()}}
 
     @property
     def own_hyper(self) -> dict[str, Any]:

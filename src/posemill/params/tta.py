@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from pydantic import Field, field_validator
 
 from posemill.params.section import Section
@@ -18,12 +21,14 @@ def fits_stride(value: int) -> int:
 
 
 class TTAParams(Section):
-    """More looks at every picture than the one at `long_edge_px`; each costs as much again, and finds more."""
+    """Test-time augmentation: further scales, flips and crops beside `long_edge_px`; each costs as much again."""
 
-    scales_px: tuple[int, ...] = Field(default=(), description="long edges of further looks, 16n + 1 each")
+    renamed: ClassVar[Mapping[str, str]] = {"also_px": "scales_px", "mirrored": "flip", "close_up_px": "crop_px"}
+
+    scales_px: tuple[int, ...] = Field(default=(), description="long edges of further scales, 16n + 1 each")
     flip: bool = Field(default=False, description="every scale once more, flipped")
     crop_px: int | None = Field(
-        default=None, ge=129, le=2049, description="long edge of a close look at everybody found; none without"
+        default=None, ge=129, le=2049, description="long edge of a crop around everybody found; null: no crops"
     )
 
     @field_validator("scales_px")
@@ -38,15 +43,17 @@ class TTAParams(Section):
 
     @property
     def enabled(self) -> bool:
-        """Whether anything is looked at more than once."""
+        """True if any frame is seen more than once."""
         return bool(self.scales_px or self.flip or self.crop_px)
 
 
 class RoiPropagationParams(Section):
-    """Between full looks the network sees only the surroundings of the people in the frame before."""
+    """ROI propagation: between keyframes the network runs on the regions of the people in the frame before."""
+
+    renamed: ClassVar[Mapping[str, str]] = {"full_look_every": "keyframe_interval"}
 
     keyframe_interval: int = Field(
-        default=8, ge=2, le=64, description="frames; who comes in is found at the next full look at the latest"
+        default=8, ge=2, le=64, description="frames; who comes in is found at the next keyframe at the latest"
     )
     margin: float = Field(
         default=0.35, ge=0.1, le=2, description="of a person's longer side, around that person on every side"

@@ -11,7 +11,7 @@ from posemill.params.section import Section
 
 
 class Range(Section):
-    """Where one parameter is searched: between two numbers (whole ones where both are), or among choices.
+    """Search range of one parameter: between two numbers (whole ones where both are), or among choices.
 
     log   every factor is as likely as the next, for learning rates and the like; low is above 0 then.
     step  between neighbouring values; none of it with log.
@@ -41,7 +41,7 @@ class Range(Section):
 
 
 class TuneParams(Section):
-    """How `posemill tune` searches parameters of the train stage; no stage of dvc.yaml reads this.
+    """Hyper-parameter search of `posemill tune`; no stage of dvc.yaml reads this.
 
     space     ranges by dotted key, such as `train.learning_rate` or `train.hyper.tcn.width`.
     trials    in all; a search that is run again goes on up to this number.
@@ -54,7 +54,7 @@ class TuneParams(Section):
 
     space: dict[str, Range] = Field(default_factory=dict)
     trials: int = Field(default=20, ge=1)
-    epochs: int | None = Field(default=None, ge=1)
+    epochs: int | None = Field(default=20, ge=1)
     prune: Literal["median", "none"] = "median"
     prune_after: int = Field(default=5, ge=0)
     storage: str = ""

@@ -6,7 +6,7 @@ from posemill.params.section import Section
 
 
 class ValidateParams(Section):
-    """How facts about tracks are measured, and how much the exploration report shows."""
+    """Tolerances of the track measurements, and the size of the exploration report."""
 
     image_tolerance: float = Field(default=0.1, ge=0, le=1)  # of the picture's side; a keypoint beyond it is outside
     bone_jump_ratio: float = Field(default=2.0, gt=1)  # longer or shorter than in the pose before

@@ -111,7 +111,7 @@ def choose_drawn(clips: pd.DataFrame, count: int) -> dict[int, str]:
     """Choose `count` clips an activity to draw (clip → caption): a different subject each as long as there are some."""
     known = clips[clips["activity"].notna() & clips["clip"].notna()]
     turn = known.groupby(["activity", "subject"], dropna=False).cumcount()
-    ordered = known.assign(turn=turn).sort_values(["activity", "turn", "clip"])
+    ordered = known.assign(turn=turn).sort_values(["activity", "turn"], kind="stable")
     chosen = ordered.groupby("activity", sort=True).head(count)
     return {
         int(c): f"clip {int(c)} · {s}" if isinstance(s, str) else f"clip {int(c)}"

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, RowMapping
 
 from posemill.errors import InputError
 from posemill.formats.frames import Annotations
+from posemill.formats.label_studio_annotators import AnnotationChoice
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks
 from posemill.review.labelled import Labelled
@@ -31,6 +33,7 @@ class Imported:
     """Result of an import. frames: that were looked at; keypoints: that were moved, hidden or placed in them.
 
     items_done are those in which something was corrected, items_dismissed those that are right as they were.
+    notes   what was passed over: skipped tasks, annotations that a newer one replaces.
     """
 
     frames: int
@@ -39,36 +42,43 @@ class Imported:
     corrections_changed: int
     items_done: int
     items_dismissed: int
+    notes: tuple[str, ...] = ()
 
 
-def read(path: Path, points: Skeleton) -> Annotations:
+def read(path: Path, points: Skeleton, choice: AnnotationChoice | None = None) -> Annotations:
     """Read a file of any of the three formats, known by what is in it, or an archive with one.
 
+    choice  which annotation counts where a task of Label Studio has several; the other formats have one.
     Errors: InputError when it is none of them, or not as it was exported.
     """
     if not path.is_file():
         raise InputError(f"there is no file {path}")
-    return _read_zipped(path, points) if zipfile.is_zipfile(path) else _read(path, points)
+    return _read_zipped(path, points, choice) if zipfile.is_zipfile(path) else _read(path, points, choice)
 
 
-def _read(path: Path, points: Skeleton) -> Annotations:
+def _read(path: Path, points: Skeleton, choice: AnnotationChoice | None) -> Annotations:
     with path.open("rb") as file:
-        start = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n")  # some write a mark of UTF-8 first
+        start = file.read(512).lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")  # some write a byte order mark first
+    options: dict[str, Any] = {}
     if start.startswith(b"<"):
         from posemill.formats.cvat import read_annotations
     elif start.startswith(b"["):
         from posemill.formats.label_studio import read_annotations
+
+        options["choice"] = choice
     elif start.startswith(b"{"):
         from posemill.formats.coco import read_annotations
     else:
         raise InputError(f"{path} is neither CVAT's XML nor JSON of Label Studio or COCO")
+    if choice is not None and choice.annotator is not None and not options:
+        raise InputError(f"{path} does not say who annotated it: --annotator is for exports of Label Studio")
     try:
-        return read_annotations(path, points)
+        return read_annotations(path, points, **options)
     except (KeyError, ValueError, TypeError, AttributeError, IndexError) as exc:  # what tools write has no schema
         raise InputError(f"{path} is not as it was exported: {type(exc).__name__} {exc}") from exc
 
 
-def _read_zipped(path: Path, points: Skeleton) -> Annotations:
+def _read_zipped(path: Path, points: Skeleton, choice: AnnotationChoice | None) -> Annotations:
     """The one XML or JSON file of an archive, as CVAT exports it."""
     with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
         found = [entry for entry in archive.infolist() if entry.filename.lower().endswith((".xml", ".json"))]
@@ -78,18 +88,26 @@ def _read_zipped(path: Path, points: Skeleton) -> Annotations:
             )
         file = Path(folder) / path.stem
         file.write_bytes(archive.read(found[0]))
-        return _read(file, points)
+        return _read(file, points, choice)
 
 
-def import_answers(connection: Connection, labelled: Labelled, path: Path, annotated_by: str) -> Imported:
+def import_answers(
+    connection: Connection,
+    labelled: Labelled,
+    path: Path,
+    annotated_by: str,
+    choice: AnnotationChoice | None = None,
+) -> Imported:
     """Import an annotated file as corrections; the transaction is the caller's.
 
     A keypoint counts as corrected when it is elsewhere than in our tracks, or seen in one of the two only. A person
     that a frame no longer has is not to be seen there. Open items of which a frame was looked at are
     done; dismissed, when nothing of them was changed.
+
+    choice  see `read`.
     Errors: InputError that names every medium, frame, person and keypoint that is not known; nothing is then written.
     """
-    answers = read(path, labelled.labeller.estimator.skeleton)
+    answers = read(path, labelled.labeller.estimator.skeleton, choice)
     rows = _rows(labelled, answers)
     if answers.faults:
         raise InputError(f"{path}: nothing was imported, since {_listed(answers.faults)}")
@@ -98,7 +116,8 @@ def import_answers(connection: Connection, labelled: Labelled, path: Path, annot
     reply = {"file": path.name}
     answer(connection, done, "done", annotated_by=annotated_by, reply=reply)
     answer(connection, right, "dismissed", annotated_by=annotated_by, reply=reply)
-    return Imported(len(answers.people), len(rows), outcome.added, outcome.changed, len(done), len(right))
+    notes = tuple(dict.fromkeys(answers.notes))
+    return Imported(len(answers.people), len(rows), outcome.added, outcome.changed, len(done), len(right), notes)
 
 
 def _closed(

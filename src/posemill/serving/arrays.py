@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from posemill.errors import InputError
 from posemill.pose.skeleton import Skeleton, skeleton
 from posemill.pose.track import PoseTrack, State
+from posemill.pose.unseen import not_found
 from posemill.serving.schemas.activity import TrackRequest
 
 LARGEST = 1e9  # pixels and seconds; larger numbers are slips
@@ -19,7 +20,7 @@ LONGEST_S = 1800.0  # of a track: two poses a year apart would ask for a hundred
 def windows_array(given: Any, frames: int, body: Skeleton, channels: int = 3) -> NDArray[np.float32]:
     """Check windows: (N, T, K, C) float32, NaN = not seen, confidence 0 there. InputError for any other shape or range.
 
-    given     nested lists, or an array of float32.
+    given     nested lists, or an array of float32; what was not found by pose/unseen.py is not seen.
     channels  C: x, y, confidence and, where the model reads it, z.
     """
     wanted = f"windows should be (N, {frames}, {len(body)}, {channels}) numbers for skeleton {body.name}"
@@ -27,6 +28,7 @@ def windows_array(given: Any, frames: int, body: Skeleton, channels: int = 3) ->
     if windows.ndim != 4 or windows.shape[1:] != (frames, len(body), channels) or not len(windows):
         raise InputError(f"{wanted}, came as {windows.shape}; a window has {frames} poses")
     out = np.array(windows, np.float32)
+    out[not_found(out[..., :2], out[..., 2]) & ~np.isnan(out[..., :2]).any(-1)] = np.nan
     seen = _seen(out[..., :2], "windows")
     out[..., 2] = _confidence(out[..., 2], seen)
     if channels == 4 and (np.isnan(out[..., 3]) == seen).any():
@@ -42,10 +44,14 @@ def track_of(request: TrackRequest) -> PoseTrack:
         raise InputError(f"time_s should be (T,) numbers without gaps, came as {times.shape}")
     t, k = len(times), len(body)
     xy = _shaped(request.xy, (t, k, 2), "xy", body)
-    seen = _seen(xy, "xy")
-    given = seen.astype(np.float32) if request.confidence is None else request.confidence
-    confidence = _confidence(_shaped(given, (t, k), "confidence", body), seen)
+    known = _seen(xy, "xy")
+    given = None if request.confidence is None else _shaped(request.confidence, (t, k), "confidence", body)
+    missing = known & not_found(xy, given)  # 0, 0 with confidence 0: the same as null
+    seen = known & ~missing
+    confidence = _confidence(seen.astype(np.float32) if given is None else given, seen)
+    xy = np.where(seen[..., None], xy, np.nan)
     z = None if request.z is None else _shaped(request.z, (t, k), "z", body).astype(np.float32)
+    z = z if z is None else np.where(missing, np.float32(np.nan), z)
     if (np.diff(times) <= 0).any():
         raise InputError(f"time_s should strictly increase, but row {int(np.argmax(np.diff(times) <= 0)) + 1} does not")
     if t and times[-1] - times[0] > LONGEST_S:

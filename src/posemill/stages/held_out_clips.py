@@ -1,4 +1,4 @@
-"""Clips of the test split that a client would send, and what an answer says of one."""
+"""Held-out clips: those of the test split, as a client would send them, and the answer for one."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class HeldOutClip:
 
 
 def held_out_clips(inputs: Workspace) -> list[HeldOutClip]:
-    """The clips of the test split, in order of their number, as prepare and ingest wrote them."""
+    """Return the clips of the test split in the order of prepare's windows, which is one of content."""
     import pandas as pd
 
     index = pd.read_parquet(inputs.output("prepare") / "index.parquet")
     test = index[index["split"] == "test"].drop_duplicates("clip")[["clip", "medium", "activity"]]
     clips = pd.read_parquet(inputs.output("ingest") / "clips.parquet")[["clip", "start_s", "end_s"]]
     media = pd.read_parquet(inputs.output("ingest") / "media.parquet")[["medium", "kind"]].drop_duplicates("medium")
-    joined = test.merge(clips, on="clip").merge(media, on="medium").sort_values("clip")
+    joined = test.merge(clips, on="clip").merge(media, on="medium")  # an inner merge keeps the order of the left side
     if not len(joined):
         raise InputError(f"no clip of the test split in {inputs.output('prepare')}: label more subjects")
     return [HeldOutClip(**row) for row in joined[list(HeldOutClip.__slots__)].to_dict("records")]
@@ -57,7 +57,7 @@ def _spread(length: int, count: int) -> list[int]:
 
 
 def answer_between(answer: VideoAnswer, clip: HeldOutClip) -> tuple[str | None, float]:
-    """What the service says of a clip: its verdict for a whole medium, else what the acting person does most in it."""
+    """Return (activity, probability): the verdict of a whole medium, else the main subject's activity in the clip."""
     whole = clip.start_s <= 0 and not clip.end_s < answer.video.duration_s - 0.1
     if whole or not answer.people:
         return (answer.verdict.activity, answer.verdict.probability) if answer.verdict else (None, 0.0)

@@ -1,4 +1,4 @@
-"""ingest: the database's media, clips and corrections as tables, every medium there, checked and probed."""
+"""ingest: media, clips and corrections of the database as tables; media are fetched, verified and probed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BATCH = 64  # media whose findings are committed together: a killed run loses at
 
 
 class IngestResult(StageResult):
-    """What the run goes on with, and what was set aside."""
+    """Counts of ingested and quarantined media, with the reasons."""
 
     stage: str = STAGE
     media: int
@@ -39,7 +39,7 @@ class IngestResult(StageResult):
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """What looking at one medium gave: its digest and figures, or the reason why it is set aside."""
+    """Probe result of one medium: its digest and figures, or the reason for its quarantine."""
 
     row: RowMapping
     digest: str | None = None
@@ -147,14 +147,15 @@ def _name(row: RowMapping) -> str:
 
 
 def _write_tables(outputs: Path, media: Sequence[RowMapping], clips: Sequence[RowMapping]) -> None:
-    """Rows in the order they were added, so that equal contents are equal bytes."""
+    """Write media and clips in canonical order, so that equal contents are equal bytes but for the clips' numbers."""
     import polars as pl
 
+    from posemill.stages.content_order import CLIP_ORDER, MEDIA_ORDER, in_order
     from posemill.store.clip_fields import clips_schema
 
     outputs.mkdir(parents=True, exist_ok=True)
     text, number, real = pl.String, pl.Int64, pl.Float64
-    pl.DataFrame(
+    table = pl.DataFrame(
         [{**row, "medium": row["digest"], "source": row["source"] or row["uri"]} for row in media],
         schema={
             "medium": text,
@@ -167,15 +168,17 @@ def _write_tables(outputs: Path, media: Sequence[RowMapping], clips: Sequence[Ro
             "frames": number,
             "duration_s": real,
         },
-    ).write_parquet(outputs / "media.parquet")
-    pl.DataFrame(
+    )
+    in_order(table, MEDIA_ORDER).write_parquet(outputs / "media.parquet")
+    table = pl.DataFrame(
         [{**row, "end_s": float("nan") if row["end_s"] is None else row["end_s"]} for row in clips],
         schema=clips_schema(),
-    ).write_parquet(outputs / "clips.parquet")
+    )
+    in_order(table, CLIP_ORDER).write_parquet(outputs / "clips.parquet")
 
 
 def _write_released(path: Path, rows: Sequence[RowMapping]) -> None:
-    """What the label stage shall look at again: it alone depends on this table, and changes nothing in it."""
+    """Write the media released from the label stage's quarantine, for it to label again."""
     import polars as pl
 
     pl.DataFrame([dict(row) for row in rows], schema={"number": pl.Int64, "medium": pl.String}).write_parquet(path)

@@ -1,4 +1,4 @@
-"""label: videos become tracks of people. What the pose store has is not computed again."""
+"""label: pose estimation and tracking of all videos. What the pose store has is not computed again."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from posemill.store.corrections import CorrectionIndex
     from posemill.store.media import MediaStore
 
-STAGE = "label"
+STAGE, NOISE = "label", "noise.json"
 
 
 class LabelResult(StageResult):
-    """What was found; the last figures only where media have true keypoints."""
+    """Counts of media, frames and poses; accuracy figures only where media have ground truth."""
 
     stage: str = STAGE
     media: int
@@ -70,6 +70,7 @@ def run(params: LabelParams, inputs: Workspace, outputs: Path, settings: Setting
         write_labelled(outputs / "media.parquet", media)
         about = described(session.labeller.estimator.backend if session else None, params)
         (outputs / "labeller.json").write_text(json.dumps(about, indent=2) + "\n")
+        (outputs / NOISE).write_text("null\n")  # train depends on it; there are errors only where keypoints are known
         propagated = session.labeller.propagated(m.medium for m in media if m.status == "labelled") if session else 0
         return _result(media, said, _accuracy(session, media, outputs) if session else None, propagated)
 
@@ -107,7 +108,7 @@ def _tracks(
 
 
 def _accuracy(session: LabellingSession, media: Sequence[LabelledMedium], outputs: Path) -> PoseAccuracy | None:
-    """Agreement with the true keypoints of those media that have some; noise.json says how the labeller errs there."""
+    """Accuracy against ground truth, for the media that have it; noise.json has the distribution of the errors."""
     from posemill.estimation.accuracy import compare
     from posemill.features.labeller_noise import fit_noise
     from posemill.labelling.labeller import with_ground_truth
@@ -115,9 +116,11 @@ def _accuracy(session: LabellingSession, media: Sequence[LabelledMedium], output
 
     done = {m.medium for m in media if m.status == "labelled"}
     with session.ledger.engine.connect() as connection:
-        known = {row["medium"]: row["track_digest"] for row in ground_truths(connection) if row["medium"] in done}
+        rows = [row for row in ground_truths(connection) if row["medium"] in done]
+    rows.sort(key=lambda row: (row["medium"], row["origin"], row["track_digest"]))
+    known = {row["medium"]: row["track_digest"] for row in rows}
     if noise := fit_noise(with_ground_truth(session.labeller.media, known, session.labeller.labelled)):
-        noise.save(outputs / "noise.json")
+        noise.save(outputs / NOISE)
     return compare(with_ground_truth(session.labeller.media, known, session.labeller.labelled))
 
 

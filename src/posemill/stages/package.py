@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,48 +12,59 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.errors import InputError
+from posemill.errors import GateError, InputError
+from posemill.params.evaluate import EvaluateParams
+from posemill.params.label import LabelParams
 from posemill.params.package import PackageParams
+from posemill.params.section import load_section
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from posemill.params import Params
     from posemill.settings import Settings
 
 
 class PackageResult(StageResult):
-    """What was packaged. `bento` ships alone; `analysis` also takes videos."""
+    """The packaged model: `bento` ships alone, `analysis` also takes videos.
+
+    refused  why nothing was packaged; all other fields are None then.
+    """
 
     stage: str = "package"
-    bento: str
-    analysis: str
-    model: str
-    classes: int
-    onnx_mb: float
-    parity: float
-    model_version: int
+    refused: str | None = None
+    bento: str | None = None
+    analysis: str | None = None
+    model: str | None = None
+    classes: int | None = None
+    onnx_mb: float | None = None
+    parity: float | None = None
+    model_version: int | None = None
 
 
 def run(params: PackageParams, inputs: Workspace, outputs: Path) -> PackageResult:
     """Judge by the gates, export, compare, write build/package/, build both bentos, record the model version.
 
-    Errors: GateError when a figure is on the wrong side of its gate (nothing is written); CheckpointError when the
-    export differs from the network; Unavailable when the database is away (the bentos are then found again).
+    A figure on the wrong side of its gate is a result, not an error: look at `refused`; nothing is packaged then, and
+    the gate stage stops the graph.
+    Errors: CheckpointError when the export differs from the network; Unavailable when the database is away (the bentos
+    are then found again).
     """
-    from posemill import params as parameters
     from posemill.evaluation.gates import check, require_passed
     from posemill.packaging import bento, card
     from posemill.settings import Settings
 
     metrics = _json(inputs.output("evaluate") / "metrics.json", "evaluate")
-    everything = parameters.load(inputs.params)
-    outcomes = check(metrics, everything.evaluate.gates)
-    require_passed(outcomes)
-    parity = _assemble(params, inputs, outputs, everything)
-    network = inputs.root / everything.evaluate.network
+    judged = load_section(inputs.params, "evaluate", EvaluateParams)
+    outcomes = check(metrics, judged.gates)
+    try:
+        require_passed(outcomes)
+    except GateError as exc:
+        _clear(outputs)
+        return PackageResult(refused=str(exc))
+    network = inputs.root / judged.network
+    parity = _assemble(params, inputs, outputs, network)
     facts = card.CardFacts.gather(inputs.root / "build", outputs, metrics, [o.says for o in outcomes], network)
     (outputs / "card.md").write_text(card.markdown(facts))
     settings = Settings.from_env()
@@ -72,7 +84,13 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> PackageResul
     )
 
 
-def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, everything: Params) -> float:
+def _clear(folder: Path) -> None:
+    """Remove what an earlier run left, which DVC does by itself: a refused model has no package."""
+    for path in folder.iterdir():
+        path.unlink() if path.is_file() else shutil.rmtree(path)
+
+
+def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, trained: Path) -> float:
     from posemill import models
     from posemill.features.calibration_file import rejection_threshold
     from posemill.features.pipeline import FeaturePipeline
@@ -82,7 +100,7 @@ def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, everythin
     from posemill.packaging.digests import commit, of_files
     from posemill.store.lineage import FILE, write_lineage
 
-    prepare, trained = inputs.output("prepare"), inputs.root / everything.evaluate.network
+    prepare = inputs.output("prepare")
     features = FeaturePipeline.load(prepare / "features.json")
     network, network_card = models.load(trained, _json(prepare / "classes.json", "prepare"), features.skeleton)
     temperature = float(_json(inputs.output("evaluate") / "calibration.json", "evaluate")["temperature"])
@@ -108,7 +126,7 @@ def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, everythin
         features,
         _some_windows(prepare / "windows.npy", params.parity_windows),
         temperature,
-        _labeller(inputs, everything),
+        _labeller(inputs),
         {**origin, "code": commit(inputs.root)},
         rejection_threshold(_json(inputs.output("evaluate") / "metrics.json", "evaluate")),
     )
@@ -123,13 +141,13 @@ def _some_windows(path: Path, count: int) -> NDArray[np.float32]:
     return np.array(windows[rows], np.float32)
 
 
-def _labeller(inputs: Workspace, everything: Params) -> dict[str, Any]:
-    """What poses videos for this model: the labeller of the training data, or the parameters where it was imported."""
+def _labeller(inputs: Workspace) -> dict[str, Any]:
+    """Return the labeller for this model's videos: that of the training data, or of params.yaml if it was imported."""
     path = inputs.output("label") / "labeller.json"
     found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
     if found.get("describes") is not None:
         return found
-    now = everything.label.model_dump(mode="json")
+    now = load_section(inputs.params, "label", LabelParams).model_dump(mode="json")
     return {**found, "backend": now["backend"], "checkpoint": now["checkpoint"], "params": now, "describes": None}
 
 

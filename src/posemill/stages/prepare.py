@@ -1,4 +1,4 @@
-"""prepare: clips and tracks become windows with a split, and the feature pipeline is fitted on the train split."""
+"""prepare: windows and splits from clips and tracks; the feature pipeline is fitted on the train split."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from posemill.pose.conversion import shared
 from posemill.pose.skeleton import Skeleton, skeleton
 from posemill.pose.track import MediumTracks
 from posemill.pose.window import WindowSpec
+from posemill.stages.content_order import sorted_clips
+from posemill.stages.rejected import rejected_tracks
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
 from posemill.store.clip_fields import PER_WINDOW
@@ -60,7 +62,8 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
     from posemill.store.shards import layouts
 
     validated = inputs.output("validate")
-    clips, dropped = _usable(_clips(validated / "clips.parquet"), params)
+    every = _clips(validated / "clips.parquet")
+    clips, dropped = _usable(every, params)
     pipeline = _pipeline(params, layouts(inputs.output("label"), set(clips["medium"])))
     shown: dict[int, NDArray[np.float32]] = {}
     index, windowless = _cut(pipeline, clips, inputs.output("label"), rejected_tracks(validated), outputs, shown)
@@ -73,7 +76,7 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
     _stop_empty(index)
     _stop_leaks(index, clips, shown)
     index.to_parquet(outputs / "index.parquet", index=False)
-    _write_dropped(dropped, outputs)
+    _write_dropped({int(c): dropped[int(c)] for c in every["clip"] if int(c) in dropped}, outputs)
     classes = [a for a in params.activities or sorted(set(index["activity"])) if a in set(index["activity"])]
     (outputs / "classes.json").write_text(json.dumps(classes, indent=1) + "\n")
     check_windows(index, inputs.expectations, outputs / "docs")
@@ -95,12 +98,12 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
 
 
 def _clips(path: Path) -> pd.DataFrame:
-    """clips.parquet; a clip without a subject gets its medium as one, so that a medium stays in one split."""
+    """Read clips.parquet; a clip without a subject gets its medium as one, so that a medium stays in one split."""
     import pandas as pd
 
     if not path.is_file():
         raise InputError(f"no {path}: run `posemill stage validate` (or `dvc repro`) first")
-    clips = pd.read_parquet(path).sort_values("clip")
+    clips = sorted_clips(pd.read_parquet(path))
     clips["subject"] = clips["subject"].where(clips["subject"].notna(), "medium-" + clips["medium"])
     return clips
 
@@ -136,15 +139,6 @@ def _pipeline(params: PrepareParams, found: set[tuple[Skeleton, bool]]) -> Featu
     named = PrepareParams().skeleton if params.skeleton == AUTO else params.skeleton
     window = WindowSpec(**params.window.model_dump())
     return FeaturePipeline(body or skeleton(named), window, coordinates=coordinates)
-
-
-def rejected_tracks(validated: Path) -> set[tuple[str, int]]:
-    """(medium, person) of the tracks that validation turned down."""
-    import pandas as pd
-
-    rows = pd.read_parquet(validated / "rejected.parquet")
-    rows = rows[(rows["what"] == "track") & rows["person"].notna()]
-    return {(str(m), int(p)) for m, p in zip(rows["medium"], rows["person"], strict=True)}
 
 
 def _cut(
@@ -265,5 +259,5 @@ def _stop_leaks(index: pd.DataFrame, clips: pd.DataFrame, shown: dict[int, NDArr
 def _write_dropped(dropped: dict[int, str], outputs: Path) -> None:
     import pandas as pd
 
-    table = pd.DataFrame({"clip": sorted(dropped), "reason": [dropped[c] for c in sorted(dropped)]})
+    table = pd.DataFrame({"clip": list(dropped), "reason": list(dropped.values())})
     table.astype({"clip": "int64", "reason": "str"}).to_parquet(outputs / "dropped.parquet", index=False)

@@ -1,4 +1,4 @@
-"""Test clips cut into windows once more: from their tracks as they are, or changed on the way."""
+"""Rewindowing: test clips cut into windows again, from their tracks as they are or perturbed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def tracks_of(inputs: Workspace, clips: Iterable[HeldOutClip]) -> Iterator[Mediu
     """Tracks of the clips' media as the label stage wrote them, without those that validation turned down."""
     import pandas as pd
 
-    from posemill.stages.prepare import rejected_tracks
+    from posemill.stages.rejected import rejected_tracks
     from posemill.store.tracks import read_shard_medium
 
     label = inputs.output("label")

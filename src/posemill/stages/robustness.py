@@ -1,4 +1,4 @@
-"""The trials of the evaluate stage: noise, frame rates, another backend's keypoints, streams of several activities."""
+"""Robustness of the evaluate stage: noise, frame rates, another backend's keypoints, streams of several activities."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def run(
     features: FeaturePipeline,
     windows: NDArray[np.float32],
 ) -> RobustnessResults:
-    """Put test clips through everything that can be tried here.
+    """Evaluate the test clips under every perturbation that is possible here.
 
     inputs   None, or a workspace without tracks: only noise is tried, which needs the windows alone.
     windows  (N, T, K, 3) of prepare; results.windows.index says which are of the test split.
     """
     actual = dict(zip(results.clips.index["clip"].tolist(), results.clips.actual.tolist(), strict=True))
-    chosen = _spread(sorted(actual), params.clips)
+    chosen = _spread(list(actual), params.clips)
     index = results.windows.index[results.windows.index["clip"].isin(chosen)]
     budget = {"jitter": params.jitter, "dropout": params.dropout, "swaps": params.swaps}
     rows, clip = index["window"].to_numpy(np.int64), index["clip"].to_numpy(np.int64)

@@ -1,4 +1,4 @@
-"""snapshot: what the database holds now, in one small file that only changes when something relevant does."""
+"""snapshot: an inventory of the database and of each stage's code, in small files that change only when these do."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from posemill.errors import InputError
+from posemill.params import load
 from posemill.params.snapshot import SnapshotParams
 from posemill.settings import Settings
+from posemill.stages.code_version import write_code_digests
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
 
 
 class SnapshotResult(StageResult):
-    """What there is to work on."""
+    """Counts of datasets, media and clips, and their digest."""
 
     stage: str = "snapshot"
     datasets: int
@@ -25,7 +27,9 @@ class SnapshotResult(StageResult):
 
 
 def run(params: SnapshotParams, inputs: Workspace, outputs: Path, settings: Settings | None = None) -> SnapshotResult:
-    """Write snapshot.json: per dataset counts, the newest change, the digest of all clips and their media.
+    """Write snapshot.json: counts per dataset, the newest change, the digest of all clips and their media.
+
+    Beside it, code/ has for every later stage the digests of the code that it runs.
 
     The input is the database of the settings. Equal contents give equal bytes, so an unchanged database stops the
     graph here. Errors: InputError for a dataset that does not exist, and for an empty database.
@@ -49,6 +53,7 @@ def run(params: SnapshotParams, inputs: Workspace, outputs: Path, settings: Sett
     listed = list(params.datasets) or [row["dataset"] for row in datasets]
     content = {"selected": listed, "datasets": datasets, "newest_change": held.newest_change, "digest": held.digest}
     _write(outputs / "snapshot.json", content)
+    write_code_digests(outputs / "code", load(inputs.params), inputs)
     total = {key: sum(int(row[key]) for row in datasets) for key in ("media", "clips", "labelled_clips")}
     return SnapshotResult(datasets=len(datasets), digest=held.digest, **total)
 

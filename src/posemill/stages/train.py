@@ -1,4 +1,4 @@
-"""train: windows become a trained network."""
+"""train: trains the activity network on the prepared windows."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from posemill.features.labeller_noise import FittedNoise
 from posemill.features.pipeline import FeaturePipeline
 from posemill.features.splits import group_subjects
 from posemill.params.train import TrainParams
+from posemill.stages.content_order import clip_numbers
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
 
@@ -100,7 +101,8 @@ def digest(params: TrainParams, inputs: Workspace) -> str:
 
 
 def _noise(inputs: Workspace) -> Path:
-    if not (path := inputs.output("label") / "noise.json").is_file():
+    path = inputs.output("label") / "noise.json"
+    if not path.is_file() or path.read_text().strip() == "null":
         raise InputError(
             f"no {path}: train.augment.noise: fitted needs labelled videos with true keypoints (`posemill synth` makes "
             f"some); label them, or set it to `set`"
@@ -125,7 +127,7 @@ def _index(prepared: Path, classes: list[str]) -> WindowIndex:
         raise InputError(f"{prepared}: windows of {', '.join(unknown)} are not in classes.json; run prepare again")
     return WindowIndex(
         target=table["activity"].map(number).to_numpy(np.int64, copy=True),
-        clip=table["clip"].to_numpy(np.int64, copy=True),
+        clip=clip_numbers(table["clip"]).to_numpy(np.int64, copy=True),
         split=table["split"].to_numpy(str),
     )
 
@@ -140,7 +142,7 @@ def _groups(prepared: Path) -> NDArray[np.str_]:
 
 
 def _only(scratch: Path) -> Path:
-    """Where checkpoints live, outside build/train, which DVC empties before a stage; those of other data go away."""
+    """Return the folder of checkpoints, outside build/train, which DVC empties; those of other data are removed."""
     for other in scratch.parent.glob("train-*"):
         if other != scratch:
             shutil.rmtree(other)

@@ -1,4 +1,4 @@
-"""validate: is the data fit to train on? Faulty rows are left out with a reason; a faulty set stops the run."""
+"""validate: data validation by Great Expectations. Faulty rows are rejected with a reason; a faulty set stops."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ValidateResult(StageResult):
-    """What passed, and why the rest did not."""
+    """Counts of accepted and rejected clips and tracks, with the reasons."""
 
     stage: str = "validate"
     clips: int

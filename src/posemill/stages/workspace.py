@@ -1,4 +1,4 @@
-"""Where every stage reads and writes: the one place that knows the folder names in dvc.yaml."""
+"""The workspace: folders that stages read and write, by their names in dvc.yaml."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 STAGES = ("snapshot", "ingest", "label", "validate", "prepare", "train", "evaluate", "package")
+GATE = "gate"  # the last line of dvc.yaml: no stage of its own, it stops where package refused the model
 
 
 @dataclass(frozen=True, slots=True)

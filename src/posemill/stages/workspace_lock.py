@@ -1,4 +1,4 @@
-"""One at a time in a workspace, across processes.
+"""Workspace lock: one run at a time, across processes.
 
 The lock is the kernel's (flock), so a killed process never leaves one behind. A child that was given the lock's file
 descriptor holds it too: work that outlives its parent still counts as running.
@@ -23,34 +23,34 @@ POLL_S = 0.5
 
 @contextmanager
 def workspace_lock(
-    path: Path, who: str, wait_s: float = 0.0, tell: Callable[[str], object] = lambda _: None
+    path: Path, holder: str, wait_s: float = 0.0, log: Callable[[str], object] = lambda _: None
 ) -> Iterator[int]:
-    """Hold `path` as `who`; yields the lock's file descriptor.
+    """Hold `path` as `holder`; yields the lock's file descriptor.
 
-    wait_s  seconds to wait for another holder to finish; `tell` gets one sentence when waiting begins.
+    wait_s  seconds to wait for another holder to finish; `log` gets one sentence when waiting begins.
     Errors: Unavailable, naming the holder, when it still runs after `wait_s`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
-        _acquire(file, who, wait_s, tell)
+        _acquire(file, holder, wait_s, log)
         file.truncate(0)
-        json.dump({"who": who, "pid": os.getpid(), "since": datetime.now().strftime("%H:%M:%S")}, file)
+        json.dump({"holder": holder, "pid": os.getpid(), "since": datetime.now().strftime("%H:%M:%S")}, file)
         file.flush()
         yield file.fileno()
 
 
-def _acquire(file: IO[str], who: str, wait_s: float, tell: Callable[[str], object]) -> None:
-    deadline, told = time.monotonic() + wait_s, False
+def _acquire(file: IO[str], holder: str, wait_s: float, log: Callable[[str], object]) -> None:
+    deadline, waiting = time.monotonic() + wait_s, False
     while not _try(file):
-        holder = _holder(file)
+        other = _holder(file)
         if time.monotonic() >= deadline:
             raise Unavailable(
-                f"{who} cannot start: {holder} is running in this workspace, and one runs at a time; "
+                f"{holder} cannot start: {other} is running in this workspace, and one runs at a time; "
                 f"wait until it has finished or stop it, then run again"
             )
-        if not told:
-            told = True
-            tell(f"{who} waits up to {wait_s:.0f} s for {holder}, which is running in this workspace")
+        if not waiting:
+            waiting = True
+            log(f"{holder} waits up to {wait_s:.0f} s for {other}, which is running in this workspace")
         time.sleep(POLL_S)
 
 
@@ -63,10 +63,10 @@ def _try(file: IO[str]) -> bool:
 
 
 def _holder(file: IO[str]) -> str:
-    """Who holds the lock, as far as it is written down yet."""
+    """Return the holder's name, process and start, as far as they are written down yet."""
     file.seek(0)
     try:
         holder = json.load(file)
-        return f"{holder['who']} (process {holder['pid']}, since {holder['since']})"
+        return f"{holder['holder']} (process {holder['pid']}, since {holder['since']})"
     except (ValueError, KeyError):
         return "another run"

@@ -98,27 +98,30 @@ class _Scene:
         return frames(surface, self.rig, self.camera, self.backdrop, Sensor.random(rng), rng)
 
 
-def plan(seed: int, subjects: int = 12, activities: Sequence[str] = tuple(USUAL), clips_per: int = 1) -> list[Plan]:
-    """Every clip of a corpus: `clips_per` takes of every activity by every subject."""
+def plan(
+    seed: int, subjects: int = 12, activities: Sequence[str] = tuple(USUAL), clips_per_activity: int = 1
+) -> list[Plan]:
+    """Every clip of a corpus: `clips_per_activity` takes of every activity by every subject."""
     unknown = sorted(set(activities) - set(ACTIVITIES))
-    if unknown or not activities or subjects < 1 or clips_per < 1 or seed < 0:
+    if unknown or not activities or subjects < 1 or clips_per_activity < 1 or seed < 0:
         raise InputError(
-            f"a corpus needs seed >= 0, subjects >= 1, clips_per >= 1 and activities out of {', '.join(ACTIVITIES)}; "
-            f"came seed {seed}, subjects {subjects}, clips_per {clips_per}, unknown activities {unknown}"
+            "a corpus needs seed >= 0, subjects >= 1, clips_per_activity >= 1 and activities out of "
+            f"{', '.join(ACTIVITIES)}; came seed {seed}, subjects {subjects}, clips_per_activity {clips_per_activity}, "
+            f"unknown activities {unknown}"
         )
     return [
         Plan(seed, subject, activity, take)
-        for take in range(clips_per)
+        for take in range(clips_per_activity)
         for subject in range(1, subjects + 1)
         for activity in dict.fromkeys(activities)
     ]
 
 
 def generate(
-    seed: int, subjects: int = 12, activities: Sequence[str] = tuple(USUAL), clips_per: int = 1
+    seed: int, subjects: int = 12, activities: Sequence[str] = tuple(USUAL), clips_per_activity: int = 1
 ) -> Iterator[SynthClip]:
     """The clips of a corpus, one by one. A subject keeps body, style and face in every clip, not the clothes."""
-    return (stage(p) for p in plan(seed, subjects, activities, clips_per))
+    return (stage(p) for p in plan(seed, subjects, activities, clips_per_activity))
 
 
 def stage(plan: Plan) -> SynthClip:

@@ -114,6 +114,6 @@ def test_the_noise_budget_reaches_depth() -> None:
 
 def test_a_network_reads_what_the_windows_have(pipeline: FeaturePipeline) -> None:
     flat = FeaturePipeline(KINECT_20, SPEC)
-    assert hyper_of(TrainParams(), pipeline) == {"coordinates": 3}
+    assert hyper_of(TrainParams(network="linear"), pipeline) == {"coordinates": 3}
     assert hyper_of(TrainParams(hyper={"tcn": {"coordinates": 2, "width": 8}}), pipeline)["coordinates"] == 2
-    assert hyper_of(TrainParams(), flat) == {}
+    assert hyper_of(TrainParams(network="linear"), flat) == {}

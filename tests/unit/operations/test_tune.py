@@ -20,7 +20,7 @@ from swaying_people import swaying
 CLASSES = ["nod", "still", "sway"]
 BASE = TrainParams(network="tcn", hyper={"tcn": {"width": 16, "dilations": [1, 2]}}, epochs=3, batch=32, threads=1)
 RATE = Range(low=1e-5, high=3e-2, log=True)
-PARAMS = TuneParams(space={"train.learning_rate": RATE}, trials=3, prune="none")
+PARAMS = TuneParams(space={"train.learning_rate": RATE}, trials=3, epochs=None, prune="none")
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def _noting(resumed: list[int], result: Any) -> Any:
 
 def test_hopeless_trials_are_cut_short(workspace: Workspace) -> None:
     params = TuneParams(
-        space={"train.learning_rate": Range(choices=[8e-3, 1e-7])}, trials=8, prune="median", prune_after=1
+        space={"train.learning_rate": Range(choices=[8e-3, 1e-7])}, trials=8, epochs=None, prune="median", prune_after=1
     )
     trials = tune.run(params, BASE.model_copy(update={"epochs": 4}), workspace).trials
     short = [t for t in trials if t.state == "pruned"]
@@ -100,7 +100,7 @@ def test_hopeless_trials_are_cut_short(workspace: Workspace) -> None:
 
 def test_choices_may_be_lists_and_come_out_as_an_experiment(workspace: Workspace) -> None:
     space = {"train.hyper.tcn.dilations": Range(choices=[[1], [1, 2]]), "train.batch": Range(low=8, high=16, step=8)}
-    found = tune.run(TuneParams(space=space, trials=1), BASE, workspace)
+    found = tune.run(TuneParams(space=space, trials=1, epochs=None), BASE, workspace)
     dilations, batch = found.best.values["train.hyper.tcn.dilations"], found.best.values["train.batch"]
     assert dilations in ([1], [1, 2])
     assert batch in (8, 16)

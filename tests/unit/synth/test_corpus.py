@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +47,19 @@ def test_the_same_seed_gives_the_same_pictures_truth_and_bytes(tmp_path: Path) -
     assert digest_of(write(one, tmp_path / "a")) == digest_of(write(two, tmp_path / "b"))
     other = stage(Plan(4, 2, "wave", 0))
     assert (other.width_px, other.fps, other.camera) != (one.width_px, one.fps, one.camera)
+
+
+@pytest.mark.slow
+def test_bytes_do_not_depend_on_what_was_in_memory(tmp_path: Path) -> None:
+    """Slow (a process each): whoever reads memory that nobody wrote reads something else in each of these."""
+    code = (
+        "import sys; from pathlib import Path; from posemill.synth.corpus import Plan; "
+        "from posemill.synth.pool import render; render(Plan(11, 10, 'sit', 0), Path(sys.argv[1]))"
+    )
+    for filling in ("0", "1", "200"):
+        command = [sys.executable, "-c", code, str(tmp_path / filling)]
+        subprocess.run(command, env={**os.environ, "MALLOC_PERTURB_": filling}, check=True)
+    assert len({digest_of(path) for path in tmp_path.rglob("*.mp4")}) == 1
 
 
 def test_a_subject_keeps_the_body_and_changes_the_view() -> None:
@@ -109,14 +125,18 @@ def test_activities_are_named_one_by_one_or_many_at_once() -> None:
         named("skwat")
 
 
-@pytest.mark.parametrize("wrong", [{"subjects": 0}, {"activities": ("yoga",)}, {"clips_per": 0}, {"activities": ()}])
+@pytest.mark.parametrize(
+    "wrong", [{"subjects": 0}, {"activities": ("yoga",)}, {"clips_per_activity": 0}, {"activities": ()}]
+)
 def test_an_impossible_corpus_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InputError, match="a corpus needs"):
         plan(1, **wrong)  # type: ignore[arg-type]
 
 
 def test_the_standard_corpus_is_large_enough_and_not_too_large() -> None:
-    assert 9_000 < 4 * sum(len(clip.truth) for clip in generate(7, subjects=3, clips_per=2)) < 14_000  # of 12 subjects
+    assert (
+        9_000 < 4 * sum(len(clip.truth) for clip in generate(7, subjects=3, clips_per_activity=2)) < 14_000
+    )  # of 12 subjects
 
 
 def test_the_pool_renders_what_one_process_renders(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_the_scenarios_of_the_demo_are_clips_that_it_renders_and_never_trains_wi
     from posemill.synth.corpus import plan
 
     default = {option.name: option.default for option in synth.params}
-    clips = plan(default["seed"], default["subjects"], clips_per=default["clips_per"])
+    clips = plan(default["seed"], default["subjects"], clips_per_activity=default["clips_per_activity"])
     split = params.load(REPOSITORY / "params.yaml").prepare.split
     sides = split_subjects(
         [ClipMeta(c.subject_name, c.activity, None, DATASET) for c in clips], split.validation, split.test, split.seed

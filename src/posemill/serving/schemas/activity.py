@@ -58,7 +58,9 @@ class WindowsRequest(Strict):
 
     model_config = ConfigDict(json_schema_extra={"example": {"windows": [[[[312.5, 120.0, 0.9], [None, None, 0.0]]]]}})
 
-    windows: Nested4 = Field(description="(N, T, K, 3): x_px, y_px, confidence; x and y null = not seen")
+    windows: Nested4 = Field(
+        description="(N, T, K, 3): x_px, y_px, confidence; x and y null, or 0, 0 with confidence 0 = not seen"
+    )
 
 
 class TrackRequest(Strict):
@@ -78,7 +80,9 @@ class TrackRequest(Strict):
     skeleton: str | None = Field(None, description="name of a known skeleton, such as coco-17")
     keypoints: list[str] | None = Field(None, max_length=512, description="instead: the names, in array order")
     time_s: Nested1 = Field(description="(T,) seconds, strictly increasing")
-    xy: Nested3 = Field(description="(T, K, 2) pixels, origin top-left; null = not seen")
+    xy: Nested3 = Field(
+        description="(T, K, 2) pixels, origin top-left; null = not seen, and so are 0, 0 and negative ones with confidence 0"
+    )
     confidence: Nested2 | None = Field(None, description="(T, K) 0..1; left out = 1 where seen")
     z: Nested2 | None = Field(None, description="(T, K) depth away from the camera, pixels; for models that read it")
 

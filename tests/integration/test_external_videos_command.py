@@ -1,4 +1,4 @@
-"""`posemill evaluate --wild` on real files: videos whose people are known, networks on disk, a workspace with stores.
+"""`posemill evaluate --videos` on real files: videos whose people are known, networks on disk, a workspace with stores.
 
 No database and no pose network: what is tried is that everything between them meets, and that nothing is done twice.
 """
@@ -73,7 +73,7 @@ def test_the_folder_is_judged_and_nothing_is_labelled_twice(workspace: Path) -> 
     (workspace / "ws" / "build" / "evaluate").mkdir(parents=True)
     calibration = {"temperature": 2.0, "rejection_threshold": 0.99}
     (workspace / "ws" / "build" / "evaluate" / "calibration.json").write_text(json.dumps(calibration))
-    said = run("--wild", workspace / "videos", "--rates", "5", "--flip")
+    said = run("--videos", workspace / "videos", "--fps", "5", "--flip")
     assert re.search(r"march/c.mp4 +march +squat +0.73 ", said)  # 1 / (1 + exp(-2 / 2))
     assert "unsure: of 3 clips" in said
     assert "top-1 66.7%: 2 of 3 right" in said
@@ -83,21 +83,22 @@ def test_the_folder_is_judged_and_nothing_is_labelled_twice(workspace: Path) -> 
     assert looked_at(workspace) == 20 + 21 + 22 + 23
 
     other = network(workspace / "other", "march")
-    found: dict[str, Any] = json.loads(run("--wild", workspace / "videos", "--network", other, "--json"))
+    found: dict[str, Any] = json.loads(run("--videos", workspace / "videos", "--network", other, "--json"))
     assert (found["right"], found["clips"], found["unknown"], found["unreadable"]) == (1, 3, 1, 1)
-    assert {v["file"]: v["said"] for v in found["verdicts"]}["march/c.mp4"] == "march"
+    assert {v["file"]: v["predicted"] for v in found["verdicts"]}["march/c.mp4"] == "march"
     assert looked_at(workspace) == 20 + 21 + 22 + 23
 
     page = Path(found["report"]).read_text()
     assert page.count("data:image/jpeg") == 4
-    kept = newest_external(workspace / "ws" / ".posemill" / "wild", found["weights"])
+    kept = newest_external(workspace / "ws" / ".posemill" / "external-videos", found["weights"])
     assert kept == found
 
 
 def test_a_table_gives_stretches_and_corrects_names(workspace: Path) -> None:
     table = workspace / "said.csv"
-    table.write_text("path,activity,start_s,end_s\nsquat/a.mp4,March,0,1\nsquat/a.mp4,squats,1,\n")
-    found = json.loads(run("--wild", workspace / "videos", "--labels", table, "--json"))
+    absolute = workspace / "videos" / "squat" / "a.mp4"
+    table.write_text(f"path,activity,start_s,end_s\n{absolute},March,0,1\nsquat/a.mp4,squats,1,\n")
+    found = json.loads(run("--videos", workspace / "videos", "--labels", table, "--json"))
     assert [(v["truth"], v["outcome"], v["windows"]) for v in found["verdicts"][:2]] == [
         ("march", "wrong", 1),
         ("squat", "right", 1),
@@ -108,7 +109,10 @@ def test_a_table_gives_stretches_and_corrects_names(workspace: Path) -> None:
 
 def test_what_is_missing_is_said(workspace: Path) -> None:
     runner = CliRunner()
-    assert "--wild FOLDER" in runner.invoke(evaluate, []).output
-    assert "such as 10,15,30" in runner.invoke(evaluate, ["--wild", "x", "--rates", "fast"]).output
-    missing = runner.invoke(evaluate, ["--wild", str(workspace / "videos"), "--network", str(workspace / "none")])
+    assert "--videos FOLDER" in runner.invoke(evaluate, []).output
+    old = runner.invoke(evaluate, ["--wild", str(workspace / "none")])
+    assert "--wild is deprecated: use --videos" in old.output
+    assert "is no folder: --videos takes a folder" in str(old.exception)
+    assert "such as 10,15,30" in runner.invoke(evaluate, ["--videos", "x", "--fps", "fast"]).output
+    missing = runner.invoke(evaluate, ["--videos", str(workspace / "videos"), "--network", str(workspace / "none")])
     assert "no trained network" in str(missing.exception)

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from judged_workspace import CLASSES, filmed, judged_workspace
 from posemill.features.pipeline import FeaturePipeline
 from posemill.pose.track import MediumTracks
-from posemill.stages import recut, rewindow
+from posemill.stages import rewindow
 from posemill.stages.held_out_clips import held_out_clips
 from posemill.stages.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return judged_workspace(tmp_path_factory.mktemp("recut"))
+    return judged_workspace(tmp_path_factory.mktemp("rewindow"))
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_the_same_windows_come_out(inputs: Workspace, features: FeaturePipeline)
 
 
 def test_verdicts_of_every_change_by_clip(inputs: Workspace, features: FeaturePipeline, monkeypatch) -> None:
-    monkeypatch.setattr(recut, "BATCH", 5)
+    monkeypatch.setattr(rewindow, "BATCH", 5)
     asked: list[int] = []
 
     def ask(windows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -17,8 +17,8 @@ from posemill.stages.workspace_lock import workspace_lock
 HOLD = """
 import sys, time
 from pathlib import Path
-from posemill.stages.workspace_lock import turn
-with turn(Path(sys.argv[1]), "build-model"):
+from posemill.stages.workspace_lock import workspace_lock
+with workspace_lock(Path(sys.argv[1]), "build-model"):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -32,7 +32,7 @@ def hold(path: Path) -> subprocess.Popen[str]:
 
 
 def test_a_second_run_is_told_who_runs_and_a_killed_one_leaves_no_lock(tmp_path: Path) -> None:
-    path = tmp_path / "run.turn"
+    path = tmp_path / "run.lock"
     first = hold(path)
     with first:
         with (
@@ -46,11 +46,11 @@ def test_a_second_run_is_told_who_runs_and_a_killed_one_leaves_no_lock(tmp_path:
 
 
 def test_waiting_is_said_once_and_ends_when_the_first_ends(tmp_path: Path) -> None:
-    path, said = tmp_path / "run.turn", []
+    path, said = tmp_path / "run.lock", []
     with hold(path) as first:
         started = time.monotonic()
         killer = subprocess.Popen(["/bin/sh", "-c", f"sleep 1; kill {first.pid}"])
-        with workspace_lock(path, "label-backlog", wait_s=30, tell=said.append):
+        with workspace_lock(path, "label-backlog", wait_s=30, log=said.append):
             assert 0.5 < time.monotonic() - started < 15
         killer.wait()
     assert len(said) == 1
@@ -58,7 +58,7 @@ def test_waiting_is_said_once_and_ends_when_the_first_ends(tmp_path: Path) -> No
 
 
 def test_the_lock_lives_as_long_as_a_child_that_was_given_it(tmp_path: Path) -> None:
-    path = tmp_path / "run.turn"
+    path = tmp_path / "run.lock"
     with workspace_lock(path, "a") as lock:
         child = subprocess.Popen(["sleep", "60"], pass_fds=(lock,))
     with child:

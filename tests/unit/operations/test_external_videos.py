@@ -78,6 +78,18 @@ def test_a_table_says_more_than_names(tmp_path: Path) -> None:
     assert shown(clips_of(place, other))["c_1.mp4"] == "run"
 
 
+def test_a_table_may_give_absolute_paths_also_through_links(tmp_path: Path) -> None:
+    place = folder(tmp_path / "videos", "a.mp4", "sub/b.mp4")
+    (tmp_path / "link").symlink_to(place)
+    table = tmp_path / "labels.csv"
+    table.write_text(f"path,activity\n{place.resolve()}/a.mp4,squat\n{tmp_path}/link/sub/../sub/b.mp4,walk\n")
+    for given in (place, tmp_path / "link"):
+        assert shown(clips_of(given, table)) == {"a.mp4": "squat", "sub/b.mp4": "walk"}
+    table.write_text(f"path,activity\n{tmp_path}/other/a.mp4,squat\n")
+    with pytest.raises(InputError, match=r"other/a\.mp4, which is not among the videos"):
+        clips_of(place, table)
+
+
 @pytest.mark.parametrize(
     ("table", "wrong"),
     [
@@ -113,14 +125,14 @@ def test_mirrored_twice_is_as_before() -> None:
     np.testing.assert_array_equal(twice.tracks[0].confidence, tracks.tracks[0].confidence)
 
 
-def judge(below: float = 0.0) -> external_videos.Judge:
+def judge(below: float = 0.0) -> external_videos.EvaluatedNetwork:
     """It always says squat, with 0.75."""
 
     def ask(windows: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.tile(np.array([[0.25, 0.75]], np.float32), (len(windows), 1))
 
     features = FeaturePipeline(BODY_12, WindowSpec(duration_s=0.5, stride_s=0.5, rate_hz=12))
-    return external_videos.Judge(ask, features, CLASSES, "told", "a" * 64, None, below)
+    return external_videos.EvaluatedNetwork(ask, features, CLASSES, "told", "a" * 64, None, below)
 
 
 def test_only_what_the_model_can_know_is_counted() -> None:
@@ -133,7 +145,7 @@ def test_only_what_the_model_can_know_is_counted() -> None:
         )  # type: ignore[arg-type]
 
     right = outcome("Squats")
-    assert (right.outcome, right.truth, right.said, right.probability) == ("right", "squat", "squat", 0.75)
+    assert (right.outcome, right.truth, right.predicted, right.probability) == ("right", "squat", "squat", 0.75)
     assert right.windows > 0
     assert right.people == len(tracks.tracks)
     assert right.changed == {"10 frames/s": "squat", "mirrored": "squat"}
@@ -141,7 +153,7 @@ def test_only_what_the_model_can_know_is_counted() -> None:
     assert outcome("jump_rope").outcome == "unknown activity"
     assert outcome(None).outcome == "no label"
     broken = outcome("squat", "it cannot be read")
-    assert (broken.outcome, broken.note, broken.said) == ("unreadable", "it cannot be read", None)
+    assert (broken.outcome, broken.note, broken.predicted) == ("unreadable", "it cannot be read", None)
 
 
 @pytest.mark.parametrize(("below", "abstained"), [(0.0, False), (0.7, False), (0.8, True)])
@@ -156,7 +168,7 @@ def test_nobody_in_the_picture_is_wrong_and_said() -> None:
     found = external_videos.verdict(
         judge(), ExternalClip(Path("v.mp4"), "v.mp4", "squat"), "b" * 64, empty, {"mirrored": external_videos.mirror}
     )
-    assert (found.outcome, found.said, found.windows, found.note) == ("wrong", None, 0, "nobody was found")
+    assert (found.outcome, found.predicted, found.windows, found.note) == ("wrong", None, 0, "nobody was found")
     assert found.changed == {"mirrored": None}
 
 
@@ -171,7 +183,7 @@ def test_a_network_needs_the_features_it_was_trained_with(tmp_path: Path) -> Non
     other = FeaturePipeline(BODY_12, WindowSpec(duration_s=1.0, rate_hz=8)).fit(windows)
     other.save(tmp_path / "net" / "features.json")
     with pytest.raises(CheckpointError, match=r"takes 16 poses, .*makes 8"):
-        external_videos.load_judge(Params(), Workspace(tmp_path), tmp_path / "net")
+        external_videos.load_network(Params(), Workspace(tmp_path), tmp_path / "net")
 
 
 @pytest.mark.parametrize("axes", [2, 3])
@@ -187,7 +199,7 @@ def test_networks_of_ones_own_layout_are_judged_unless_they_read_z(tmp_path: Pat
     features = FeaturePipeline(own, WindowSpec(duration_s=1.0, rate_hz=16), coordinates=axes).fit(windows)
     features.save(tmp_path / "net" / "features.json")
     if axes == 2:
-        assert external_videos.load_judge(Params(), Workspace(tmp_path), tmp_path / "net").features.skeleton == own
+        assert external_videos.load_network(Params(), Workspace(tmp_path), tmp_path / "net").features.skeleton == own
     else:
         with pytest.raises(CheckpointError, match="reads x, y and z, and videos give x and y"):
-            external_videos.load_judge(Params(), Workspace(tmp_path), tmp_path / "net")
+            external_videos.load_network(Params(), Workspace(tmp_path), tmp_path / "net")
