@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from posemill.errors import InputError
+from posemill.formats.csv_file import read_csv
 from posemill.formats.entry import Format
 from posemill.pose.definition import defined, definition
 from posemill.pose.skeleton import Skeleton
@@ -100,8 +101,7 @@ def _read(path: Path, kind: Kind) -> pl.DataFrame:
     try:
         if kind == "parquet":
             return pl.read_parquet(path)
-        names = {name: pl.String for name in pl.read_csv(path, n_rows=0).columns if name in _TEXT}
-        return pl.read_csv(path, infer_schema_length=None, schema_overrides=names)
+        return read_csv(path, _TEXT)
     except (OSError, pl.exceptions.PolarsError) as exc:
         raise InputError(f"{path} is not a readable {kind} table: {exc}") from exc
 
