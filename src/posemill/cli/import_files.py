@@ -10,8 +10,10 @@ import click
 
 from posemill.cli.importing import (
     FPS,
+    MIRRORED,
     PATH,
     SKELETON,
+    SPLIT_BY,
     SUBJECT,
     activities,
     assumed,
@@ -28,6 +30,7 @@ from posemill.cli.sources import opened
 if TYPE_CHECKING:
     from posemill.ingest.keypoints import Faulty
     from posemill.ingest.projection import Depth, Up
+    from posemill.ingest.protocol import SplitBy
 
 
 @click.command("pyskl")
@@ -39,6 +42,9 @@ if TYPE_CHECKING:
     "--skeleton", "skeleton_name", help=f"{SKELETON} Default: by the number of keypoints (docs/howto/import.md)."
 )
 @click.option("--subject", help=SUBJECT)
+@click.option("--camera", "camera_of", help="Like --subject, for the camera.")
+@click.option("--split-by", type=SPLIT_BY, help="What the split tells apart; default: by its name (xview, xset).")
+@click.option("--mirrored/--not-mirrored", default=None, help=MIRRORED)
 @click.option("--fps", default=30.0, show_default=True, type=FPS, help="Not in the data; assumed.")
 @camera
 @common
@@ -49,6 +55,9 @@ def pyskl(
     classes: Path | None,
     skeleton_name: str | None,
     subject: str | None,
+    camera_of: str | None,
+    split_by: SplitBy | None,
+    mirrored: bool | None,
     fps: float,
     yaw: float,
     pitch: float,
@@ -69,15 +78,25 @@ def pyskl(
     """
     from posemill.ingest.datasets import pyskl as data
     from posemill.ingest.keypoints import SequenceSource
+    from posemill.ingest.protocol import split_by_of
     from posemill.pose.definition import chosen
 
     name = dataset or path.stem
     skeleton = chosen(skeleton_name) if skeleton_name else None
     options = data.ReadOptions(
-        name, fps, activities(classes), skeleton, subject, virtual(yaw, pitch, focal, size, up, depth)
+        name,
+        fps,
+        activities(classes),
+        skeleton,
+        subject,
+        virtual(yaw, pitch, focal, size, up, depth, bool(mirrored)),
+        mirrored,
+        camera_of,
     )
+    by = split_by or split_by_of(split)
+    origin = f"PYSKL annotations {path.name}; {assumed(fps)}" + ("" if by == "subject" else f"; split by {by}")
     read = partial(data.sequences, path, options, split=split)
-    run_import(SequenceSource(name, f"PYSKL annotations {path.name}; {assumed(fps)}", path, read), None, **how)
+    run_import(SequenceSource(name, origin, path, read, split_by=by), None, **how)
 
 
 @click.command("coco")
@@ -119,6 +138,8 @@ def coco(path: Path, dataset: str, split: str | None, **how: Any) -> None:
     show_default=True,
     help="The axis that points up, with --depth keep.",
 )
+@click.option("--mirrored", is_flag=True, help="The axes are left-handed (OpenNI, Unity), with --depth keep.")
+@click.option("--split-by", type=SPLIT_BY, default="subject", show_default=True, help="What its split tells apart.")
 @common
 def table(
     path: Path,
@@ -129,6 +150,8 @@ def table(
     classes: Path | None,
     depth: str,
     up: Up,
+    mirrored: bool,
+    split_by: SplitBy,
     **how: Any,
 ) -> None:
     """Tracks in CSV or Parquet: one table, or a folder with media.csv and tracks-<skeleton>.csv, as `export` writes.
@@ -147,11 +170,13 @@ def table(
 
     width, height = size_of(size) if size else (None, None)
     name = dataset or path.stem
+    skeleton = chosen(skeleton_name) if skeleton_name else None
     defaults = data.TableDefaults(
-        name, width, height, fps, chosen(skeleton_name) if skeleton_name else None, up if depth == "keep" else None
+        name, width, height, fps, skeleton, up if depth == "keep" else None, mirrored=mirrored
     )
     read = partial(data.sequences, path, defaults)
-    run_import(SequenceSource(name, f"tracks of {path.name}", path, read, classes=activities(classes)), None, **how)
+    source = SequenceSource(name, f"tracks of {path.name}", path, read, classes=activities(classes), split_by=split_by)
+    run_import(source, None, **how)
 
 
 @click.command("videos")

@@ -11,7 +11,7 @@ import click
 from posemill.cli.importing import FPS, PATH, activities, assumed, camera, common, run_import, virtual
 
 if TYPE_CHECKING:
-    from posemill.ingest.datasets.ntu import Picture
+    from posemill.ingest.datasets.ntu import Picture, Protocol
     from posemill.ingest.projection import Depth, Up
 
 
@@ -64,14 +64,14 @@ def jhmdb(path: Path, split: str, fps: float, **how: Any) -> None:
 @click.command("ntu")
 @click.argument("path", type=PATH)
 @click.option("--picture", type=click.Choice(["colour", "depth", "virtual"]), default="colour", show_default=True)
-@click.option("--split", type=click.Choice(["xsub", "none"]), default="xsub", show_default=True)
+@click.option("--split", type=click.Choice(["xsub", "xview", "xset", "none"]), default="xsub", show_default=True)
 @click.option("--classes", type=PATH, help="Names of A001, A002 ..., one a line; else the code is the activity.")
 @camera
 @common
 def ntu(
     path: Path,
     picture: Picture,
-    split: str,
+    split: Protocol,
     classes: Path | None,
     yaw: float,
     pitch: float,
@@ -84,7 +84,10 @@ def ntu(
     """NTU RGB+D (60 and 120): a folder of .skeleton files.
 
     Keypoints in metres become pixels: Kinect's own colour or depth picture, or that of a virtual camera. With --depth
-    keep they keep x, y and z, whatever the picture.
+    keep they keep x, y and z, whatever the picture. Left and right are put right: Kinect's pictures are mirrored.
+
+    The official split is by performer (xsub), camera (xview) or set-up (xset); with the last two everybody is on both
+    sides: set prepare.split.by to camera or setup as well.
 
     \b
       posemill import ntu nturgb+d_skeletons/ --classes nturgbd_120.txt
@@ -97,9 +100,15 @@ def ntu(
     seen_by = virtual(yaw, pitch, focal, size, up, depth)
     picture = "virtual" if depth == "keep" else picture
     seen = f"virtual, {seen_by}" if picture == "virtual" else picture
-    read = partial(
-        data.sequences, path, picture=picture, camera=seen_by, classes=activities(classes), split=split == "xsub"
-    )
+    read = partial(data.sequences, path, picture=picture, camera=seen_by, classes=activities(classes), split=split)
     run_import(
-        SequenceSource(data.DATASET, f"NTU RGB+D, skeletons, picture {seen}", path, read), data.count(path), **how
+        SequenceSource(
+            data.DATASET,
+            f"NTU RGB+D, skeletons, picture {seen}, split {split}",
+            path,
+            read,
+            split_by=data.SPLIT_BY[split],
+        ),
+        data.count(path),
+        **how,
     )

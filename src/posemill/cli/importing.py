@@ -18,8 +18,13 @@ if TYPE_CHECKING:
     from posemill.ingest.projection import Depth, Up, VirtualCamera
 
 PATH = click.Path(path_type=Path, exists=True)
+SPLIT_BY = click.Choice(["subject", "camera", "setup"])
 FPS = click.FloatRange(min=0.1, max=1000)
 SKELETON = "The keypoints: a name such as kinect-20, or a JSON file with name, keypoints, edges and pairs."
+MIRRORED = (
+    "The people are mirror images: metres with left-handed axes (OpenNI, Unity), pixels of a mirrored picture. Default: "
+    "right-handed axes (Kinect, cameras, motion capture), and mirrored pixels only of Kinect's 25 keypoints."
+)
 SUBJECT = "Regular expression whose group in a name is the subject, such as 'P(\\d+)'."
 
 
@@ -97,11 +102,13 @@ def activities(path: Path | None) -> list[str] | None:
     return None if path is None else read_classes(path)
 
 
-def virtual(yaw: float, pitch: float, focal: float, size: str, up: Up, depth: Depth) -> VirtualCamera:
+def virtual(
+    yaw: float, pitch: float, focal: float, size: str, up: Up, depth: Depth, mirrored: bool = False
+) -> VirtualCamera:
     """Return the virtual camera of these options."""
     from posemill.ingest.projection import VirtualCamera
 
-    return VirtualCamera(yaw, pitch, focal, *size_of(size), up, depth)
+    return VirtualCamera(yaw, pitch, focal, *size_of(size), up, depth, mirrored)
 
 
 def size_of(text: str) -> tuple[int, int]:

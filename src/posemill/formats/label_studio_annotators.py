@@ -61,8 +61,8 @@ def _newest(
     newest = [group[-1] for group in groups]
     if any(_content(a) != _content(newest[0]) for a in newest):
         log.faults.append(
-            f"{where} was annotated by {_listed(newest)}, and they do not agree: choose one with --annotator, or "
-            "delete the others there"
+            f"{where} was annotated by {_listed(newest)}, and they do not say the same: choose one with --annotator, "
+            "or delete the others there"
         )
         return None
     chosen = max(newest, key=_time)

@@ -27,6 +27,7 @@ from posemill.formats.frames import (
 from posemill.pose.definition import defined
 from posemill.pose.skeleton import COCO_17, Skeleton
 from posemill.pose.track import MediumTracks
+from posemill.text_file import read_text
 
 LEAST = 0.01  # confidence of a keypoint that was found, also after rounding
 PERSON_LEAST = 0.001
@@ -57,7 +58,7 @@ def _prediction(person: Instance) -> dict[str, Any]:
 def read_openpifpaf(path: Path, source: MediumInfo, skeleton: Skeleton) -> MediumTracks:
     """Read the tracks of one medium. Errors: InputError for a line that does not fit, or several people without id_."""
     frames = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         try:
             content = json.loads(line)
             frame, predictions = int(content["frame"]) - 1, content["predictions"]

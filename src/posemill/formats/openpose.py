@@ -24,6 +24,7 @@ from posemill.formats.frames import (
 from posemill.pose.conversion import MIDPOINTS
 from posemill.pose.skeleton import BODY_25, OPENPOSE_18, Skeleton
 from posemill.pose.track import MediumTracks
+from posemill.text_file import read_text
 
 LAYOUTS = {"openpose-body25": BODY_25, "openpose-coco18": OPENPOSE_18}
 LEAST = 1e-6  # confidence of a keypoint that was found: 0 means that it was not
@@ -109,7 +110,7 @@ def read_openpose(path: Path, source: MediumInfo) -> MediumTracks:
 
 def _people(path: Path) -> list[dict[str, Any]]:
     try:
-        people = json.loads(path.read_text())["people"]
+        people = json.loads(read_text(path))["people"]
         if all(isinstance(person["pose_keypoints_2d"], list) for person in people):
             return list(people)
     except (ValueError, KeyError, TypeError) as exc:

@@ -20,6 +20,7 @@ from posemill.formats.frames import Instance, LabelledFrame, MediumInfo, tracks_
 from posemill.pose.definition import defined
 from posemill.pose.skeleton import COCO_17, SKELETONS, Skeleton
 from posemill.pose.track import MediumTracks
+from posemill.pose.unseen import not_found
 
 NO_ACTIVITY = -1
 NO_SPLIT = "unsplit"
@@ -101,7 +102,7 @@ def tracks_of(annotation: Mapping[str, Any], skeleton: Skeleton, fps: float = 30
         )
     frame = np.asarray(annotation.get("frame", np.arange(keypoint.shape[1])), np.int32)
     time_s = np.asarray(annotation.get("time_s", frame / fps), np.float64)
-    seen = (score > 0) | (keypoint != 0).any(-1)
+    seen = ~not_found(keypoint, score)
     xy = np.where(seen[..., None], keypoint, np.float32(np.nan))
     height, width = annotation["img_shape"]
     numbers = annotation.get("person", range(len(keypoint)))

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from posemill.errors import InputError
+from posemill.formats.csv_file import read_csv
 from posemill.formats.entry import Format
 from posemill.pose.definition import defined, definition
 from posemill.pose.skeleton import Skeleton
@@ -40,8 +42,9 @@ def write_tables(folder: Path, media: Iterable[MediumTracks], kind: Kind) -> lis
     paths = []
     for name, frame in tables.items():
         paths.append(folder / f"{name}.{kind}")
-        with paths[-1].open("wb") as file:  # by an open file, so that a full disk is an OSError
-            getattr(frame, f"write_{kind}")(file)
+        content = io.BytesIO()
+        getattr(frame, f"write_{kind}")(content)
+        paths[-1].write_bytes(content.getvalue())  # polars writes to files by itself, and its errors are no OSError
     return paths
 
 
@@ -101,8 +104,7 @@ def _read(path: Path, kind: Kind) -> pl.DataFrame:
     try:
         if kind == "parquet":
             return pl.read_parquet(path)
-        names = {name: pl.String for name in pl.read_csv(path, n_rows=0).columns if name in _TEXT}
-        return pl.read_csv(path, infer_schema_length=None, schema_overrides=names)
+        return read_csv(path, _TEXT)
     except (OSError, pl.exceptions.PolarsError) as exc:
         raise InputError(f"{path} is not a readable {kind} table: {exc}") from exc
 

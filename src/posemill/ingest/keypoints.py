@@ -10,8 +10,9 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from posemill.errors import InputError
-from posemill.ingest.datasets.sequence import Fault, Sequence, SequenceStream
+from posemill.ingest.datasets.sequence import Fault, Sequence, SequenceStream, first_of_each_name
 from posemill.ingest.entry import printable
+from posemill.ingest.protocol import SplitBy
 from posemill.ingest.validator import DatasetValidator, listed
 from posemill.store import catalog
 from posemill.store.clip_fields import clip_values
@@ -29,7 +30,7 @@ class SequenceSource:
     origin   a sentence about where it comes from, kept with the dataset.
     path     its file or folder.
     read     gives its sequences, from the beginning each time.
-    require_motion, allow_empty, classes  see validator.DatasetValidator.
+    require_motion, allow_empty, classes, split_by  see validator.DatasetValidator.
     """
 
     dataset: str
@@ -39,10 +40,16 @@ class SequenceSource:
     require_motion: bool = True
     allow_empty: bool = False
     classes: Iterable[str] | None = None
+    split_by: SplitBy = "subject"
 
     def validator(self) -> DatasetValidator:
         """Return a validator that has seen none of its sequences."""
-        return DatasetValidator(require_motion=self.require_motion, allow_empty=self.allow_empty, classes=self.classes)
+        return DatasetValidator(
+            require_motion=self.require_motion,
+            allow_empty=self.allow_empty,
+            classes=self.classes,
+            split_by=self.split_by,
+        )
 
     def address(self, name: str) -> str:
         """URL of a sequence."""
@@ -80,7 +87,7 @@ def import_sequences(
     if faulty == "refuse":
         _refuse(source)
     validator, rows, unread = source.validator(), dict[str, _Row](), list[Fault]()
-    for sample in source.read():
+    for sample in first_of_each_name(source.read()):
         advance()
         if isinstance(sample, Fault):
             unread.append(sample)
@@ -131,7 +138,7 @@ class _Row:
 
 def _refuse(source: SequenceSource) -> None:
     validator, faults, number = source.validator(), list[Fault](), 0
-    for number, sample in enumerate(source.read(), 1):  # noqa: B007
+    for number, sample in enumerate(first_of_each_name(source.read()), 1):  # noqa: B007
         reason = sample.reason if isinstance(sample, Fault) else validator.check_sequence(sample)
         if reason:
             faults.append(Fault(sample.name, reason))

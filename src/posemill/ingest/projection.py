@@ -14,7 +14,8 @@ Up = Literal["y", "-y", "z"]
 Depth = Literal["project", "keep"]
 _NEAREST_M = 0.1
 _FILLED = 0.8  # of the picture, by everybody together over the whole medium
-_FROM_UP = {"y": ((0, 1), (1, 1), (2, 1)), "-y": ((0, 1), (1, -1), (2, 1)), "z": ((0, 1), (2, 1), (1, 1))}
+# (axis, sign) of x to the right, y up, z away, in right-handed axes: with y up and z away, x grows to the left
+_FROM_UP = {"y": ((0, -1), (1, 1), (2, 1)), "-y": ((0, 1), (1, -1), (2, 1)), "z": ((0, 1), (2, 1), (1, 1))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class VirtualCamera:
     pitch_deg  how far it looks down from above.
     focal_px   focal length; width_px, height_px: the picture, its centre where the camera looks straight ahead.
     up         which axis of the data points up: y (Kinect's), -y (of a camera's own coordinates), z (motion capture).
+    mirrored   the data's axes are left-handed (OpenNI, Unity), or the people in them mirror images; otherwise they are
+               right-handed, as Kinect's (whose x grows to the sensor's left), cameras' and motion capture's are.
     depth      `project`: x and y as the camera sees them. `keep`: x, y and z in their true proportions, one scale for a
                medium, so that all of it is in the picture; no place or unit of the sensor plays a part.
     """
@@ -36,6 +39,7 @@ class VirtualCamera:
     height_px: int = 1080
     up: Up = "y"
     depth: Depth = "project"
+    mirrored: bool = False
 
     def __post_init__(self) -> None:
         if not (self.focal_px > 0 and self.width_px > 0 and self.height_px > 0 and abs(self.pitch_deg) <= 90):
@@ -45,6 +49,8 @@ class VirtualCamera:
         """Project (..., 3) in the data's axes to (..., 2) pixels and, with `depth: keep`, (...) depth in pixels."""
         points = np.asarray(xyz, np.float64)
         points = np.stack([sign * points[..., axis] for axis, sign in _FROM_UP[self.up]], -1)
+        if self.mirrored:
+            points[..., 0] *= -1
         return (self.project(points), None) if self.depth == "project" else self._kept(points)
 
     def _kept(self, points: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

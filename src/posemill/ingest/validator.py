@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 
 from posemill.ingest.datasets.sequence import Sequence
+from posemill.ingest.protocol import SplitBy
 
 SHOWN = 20
 
@@ -16,13 +17,20 @@ class DatasetValidator:
     require_motion  a single frame is a fault.
     allow_empty     a sample in which nobody is seen is valid (it counts as unanswered in the end).
     classes         the known activities; None = any.
+    split_by        what the official split tells apart; only by subject is a subject on both sides a fault.
     """
 
     def __init__(
-        self, *, require_motion: bool = True, allow_empty: bool = False, classes: Iterable[str] | None = None
+        self,
+        *,
+        require_motion: bool = True,
+        allow_empty: bool = False,
+        classes: Iterable[str] | None = None,
+        split_by: SplitBy = "subject",
     ) -> None:
         self._require_motion, self._allow_empty = require_motion, allow_empty
         self._classes = None if classes is None else frozenset(classes)
+        self._split_by = split_by
         self._names: set[str] = set()
         self._contents: dict[str, str] = {}
         self._sides: dict[str, dict[str, list[str]]] = {}
@@ -53,7 +61,7 @@ class DatasetValidator:
         first = name if digest is None else self._contents.setdefault(digest, name)
         if first != name:
             return f"it has the same content as {first}, under another name"
-        if subject is not None and split is not None:
+        if subject is not None and split is not None and self._split_by == "subject":
             self._sides.setdefault(subject, {}).setdefault(split, []).append(name)
         return None
 

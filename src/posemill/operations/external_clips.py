@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from posemill.errors import InputError
+from posemill.text_file import read_text
 
 TABLES = (".csv", ".json")
 COLUMNS = {
@@ -85,11 +86,10 @@ def _rows(table: Path) -> list[dict[str, Any]]:
     """Rows with the names of COLUMNS."""
     try:
         if table.suffix.lower() == ".json":
-            content = json.loads(table.read_text(encoding="utf-8"))
+            content = json.loads(read_text(table))
             rows = [{"path": k, "activity": v} for k, v in content.items()] if isinstance(content, dict) else content
         else:
-            with table.open(encoding="utf-8-sig", newline="") as file:
-                rows = list(csv.DictReader(file))
+            rows = list(csv.DictReader(read_text(table).splitlines()))
         renamed = [{key: _cell(row, names) for key, names in COLUMNS.items()} for row in rows]
     except (OSError, ValueError, AttributeError, TypeError, csv.Error) as exc:
         raise InputError(f"{table} is no readable table of videos: {exc}; {_EXPECTED}") from exc

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from posemill.errors import ParamsError
+from posemill.text_file import read_text
 
 S = TypeVar("S", bound="Section")
 
@@ -44,7 +45,7 @@ class Section(BaseModel):
 def read(path: Path) -> dict[str, Any]:
     """Return the plain content of params.yaml; ParamsError where there is none, or no mapping in it."""
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(read_text(path))
     except FileNotFoundError:
         raise ParamsError(f"no {path}: run posemill in a workspace (a folder with params.yaml and dvc.yaml)") from None
     except yaml.YAMLError as exc:

@@ -12,6 +12,7 @@ from typing import Any
 from posemill.errors import SkeletonError
 from posemill.pose.skeleton import SKELETONS, Skeleton
 from posemill.pose.skeleton import skeleton as skeleton_named
+from posemill.text_file import read_text
 
 SIGMA = 0.08  # of a keypoint of which nothing is said: the middle of COCO's
 _NEEDED, _MORE = ("name", "keypoints", "edges", "pairs"), ("sigmas",)
@@ -72,7 +73,7 @@ def chosen(name_or_path: str) -> Skeleton:
     if name_or_path in SKELETONS or path.suffix != ".json":
         return skeleton_named(name_or_path)
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_text(path))
     except (OSError, ValueError) as exc:
         raise SkeletonError(f"{path} is no readable JSON: {exc}") from exc
     try:

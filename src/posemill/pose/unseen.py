@@ -21,8 +21,8 @@ def not_found(position: NDArray[np.floating], confidence: NDArray[np.floating] |
     confidence  (...), None where the format has none.
 
     With a confidence: whatever is exactly at the origin, or has a negative coordinate in pixels (D = 2), and has
-    confidence 0 (or NaN). Without: whatever is exactly at the origin or, in pixels, at −1, −1. A point with
-    confidence 0 inside the picture stays: some estimators place what they are not sure of.
+    confidence 0 (or NaN). Without: whatever is exactly at the origin or, in pixels, at −1, −1. A point with confidence
+    0 inside the picture stays: some estimators place what they are not sure of.
 
     Examples:
         >>> xy = np.array([[0.0, 0.0], [-1.0, -1.0], [0.0, 0.0], [5.0, 7.0]])

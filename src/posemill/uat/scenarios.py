@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from posemill.errors import InputError
+from posemill.text_file import read_text
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -126,9 +127,9 @@ def read_scenarios(file: Path) -> tuple[Scenario, ...]:
     import yaml
 
     try:
-        text = file.read_text()
+        text = read_text(file)
         node, content = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError) as exc:
+    except OSError as exc:
         raise InputError(f"{file} cannot be read: {exc}") from exc
     except yaml.YAMLError as exc:
         raise InputError(f"{file} is not YAML: {' '.join(str(exc).split())}") from exc

@@ -52,7 +52,8 @@ def test_kinects_pictures_come_exactly(picture: str, columns: int, size: tuple[i
     assert ((tracks.width_px, tracks.height_px), tracks.frames, len(tracks.tracks)) == (size, 4, 2)
     for person, track in enumerate(tracks.tracks):
         np.testing.assert_array_equal(track.frame, np.flatnonzero(there[:, person]))
-        np.testing.assert_array_equal(track.xy, values[there[:, person], person, :, columns : columns + 2].astype("f4"))
+        came = track.xy[:, NTU_25.flip_index]  # Kinect's pictures are mirrored: left and right are exchanged
+        np.testing.assert_array_equal(came, values[there[:, person], person, :, columns : columns + 2].astype("f4"))
 
 
 def test_what_kinect_did_not_see_is_unseen() -> None:
@@ -61,8 +62,9 @@ def test_what_kinect_did_not_see_is_unseen() -> None:
     values[2, 0, 6, 5] = np.nan
     values[3, 0, 7, 6] = -np.inf
     (track,) = parse(NAME, text(values)).tracks.tracks
-    assert np.argwhere(np.isnan(track.xy[..., 0])).tolist() == [[1, 4], [2, 6], [3, 7]]
-    assert (track.confidence[1, 4], track.confidence[1, 5], track.confidence[0, 4]) == (0, 0.5, 1)
+    xy, confidence = track.xy[:, NTU_25.flip_index], track.confidence[:, NTU_25.flip_index]
+    assert np.argwhere(np.isnan(xy[..., 0])).tolist() == [[1, 4], [2, 6], [3, 7]]
+    assert (confidence[1, 4], confidence[1, 5], confidence[0, 4]) == (0, 0.5, 1)
 
 
 def test_metres_are_projected() -> None:
@@ -70,7 +72,7 @@ def test_metres_are_projected() -> None:
     camera = VirtualCamera(yaw_deg=20, width_px=640, height_px=480, focal_px=500)
     tracks = parse(NAME, text(values), picture="virtual", camera=camera).tracks
     assert (tracks.width_px, tracks.height_px) == (640, 480)
-    wanted = camera.project(values[..., :3].transpose(1, 0, 2, 3))
+    wanted = camera.project(values[..., :3].transpose(1, 0, 2, 3) * [-1, 1, 1])  # Kinect's x grows to its left
     np.testing.assert_allclose(np.stack([t.xy for t in tracks.tracks]), wanted, atol=1e-3)
 
 
@@ -111,3 +113,68 @@ def test_a_folder_with_classes(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no NTU"):
         list(sequences(tmp_path / "empty"))
+
+
+def facing_the_sensor(frames: int = 6) -> np.ndarray:
+    """One body that stands 2.5 m before the sensor and faces it, as Kinect writes it.
+
+    Its x grows to the sensor's left, where the right side of somebody who faces it is; its pictures are mirrored, so
+    that in them this side is on the right.
+    """
+    values = numbers(frames, 1)
+    for k, name in enumerate(NTU_25.keypoints):
+        side = {"left": -1, "right": 1}.get(name.split("_")[0], 0)
+        x, y = 0.2 * side + 0.002 * k, 0.5 - 0.04 * k
+        values[:, 0, k, :3] = x, y, 2.5
+        values[:, 0, k, 3:5] = 256 + 365 * x / 2.5, 212 - 365 * y / 2.5
+        values[:, 0, k, 5:7] = 960 + 1060 * x / 2.5, 540 - 1060 * y / 2.5
+    return values
+
+
+@pytest.mark.parametrize("picture", ["colour", "depth", "virtual"])
+@pytest.mark.parametrize("depth", ["project", "keep"])
+def test_somebody_who_faces_the_camera_has_the_left_side_on_the_right(picture: str, depth: str) -> None:
+    content = text(facing_the_sensor())
+    (track,) = parse(NAME, content, picture=picture, camera=VirtualCamera(depth=depth)).tracks.tracks
+    for part in ("shoulder", "elbow", "wrist", "hip", "knee", "hand_tip"):
+        left, right = (track.xy[:, NTU_25.index(f"{side}_{part}"), 0] for side in ("left", "right"))
+        assert (left > right).all()
+
+
+def test_a_body_that_kinect_numbers_anew_is_one_person() -> None:
+    values = np.repeat(facing_the_sensor(9), 3, axis=1)
+    values[:, 2, :, 0] += 1.5  # somebody else, beside them
+    there = np.zeros((9, 3), bool)
+    there[:4, 0] = there[5:, 1] = there[2:, 2] = True
+    first, second = parse(NAME, text(values, there)).tracks.tracks
+    assert first.frame.tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
+    assert second.frame.tolist() == list(range(2, 9))
+    there[:, 0], there[:, 1] = [1, 1, 1, 0, 0, 0, 1, 1, 1], [0, 0, 0, 1, 1, 1, 0, 0, 0]  # and back to the first number
+    assert parse(NAME, text(values, there)).tracks.tracks[0].frame.tolist() == list(range(9))
+    values[:, 1, :, 2] += 2  # two metres behind: another person
+    assert len(parse(NAME, text(values, there)).tracks.tracks) == 3
+    far = np.repeat(facing_the_sensor(80), 2, axis=1)
+    apart = np.zeros((80, 2), bool)
+    apart[:10, 0] = apart[70:, 1] = True
+    assert len(parse(NAME, text(far, apart)).tracks.tracks) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "xsub", "xview", "xset"),
+    [
+        ("S001C001P001R001A001", "train", "test", "test"),
+        ("S002C002P003R001A001", "test", "train", "train"),
+        ("S003C003P103R001A001", "train", "train", "test"),
+    ],
+)
+def test_the_official_protocols(name: str, xsub: str, xview: str, xset: str) -> None:
+    content = text(numbers(2, 1))
+    splits = [parse(f"{name}.skeleton", content, split=p).split for p in ("xsub", "xview", "xset", "none")]
+    assert splits == [xsub, xview, xset, None]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_text_in_other_encodings(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(text(numbers()).encode(encoding))
+    (found,) = sequences(tmp_path)
+    assert isinstance(found, Sequence)

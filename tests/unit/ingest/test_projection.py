@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from posemill.errors import InputError
-from posemill.ingest.projection import Up, VirtualCamera
+from posemill.formats.pyskl import read_pyskl
+from posemill.ingest.projection import Depth, Up, VirtualCamera
 
 CAMERA = VirtualCamera(focal_px=1000, width_px=1920, height_px=1080)
 
@@ -63,11 +66,55 @@ def test_kept_depth_has_the_scale_of_x_and_y_and_all_is_in_the_picture() -> None
     assert (xy[0, 0, 1] > xy[0, 1, 1]) == (points[0, 0, 1] < points[0, 1, 1])  # what is higher has the smaller y
 
 
-@pytest.mark.parametrize(("up", "axes"), [("y", (0, 1, 2)), ("-y", (0, -1, 2)), ("z", (0, 2, 1))])
-def test_another_axis_may_point_up(up: Up, axes: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    ("up", "turn"),
+    [
+        ("-y", [[-1, 0, 0], [0, -1, 0], [0, 0, 1]]),
+        ("z", [[-1, 0, 0], [0, 0, 1], [0, 1, 0]]),
+    ],
+)
+def test_another_axis_may_point_up(up: Up, turn: list[list[int]]) -> None:
+    """Axes are right-handed: each turn is a rotation, never a mirror."""
+    assert np.linalg.det(turn) == pytest.approx(1)
     points = np.random.default_rng(1).normal([0, 0, 3], 0.3, (4, 12, 3))
-    turned = np.stack([np.sign(a) * points[..., abs(a)] if a else points[..., 0] for a in axes], -1)
+    turned = points @ np.array(turn).T
     for camera in (CAMERA, replace(CAMERA, depth="keep")):
         wanted, came = camera.see(points), replace(camera, up=up).see(turned)
         np.testing.assert_allclose(came[0], wanted[0], atol=1e-2)
         assert (came[1] is None) == (wanted[1] is None)
+
+
+def facing(axes: str = "right-handed") -> np.ndarray:
+    """Left and right shoulder of somebody who faces the sensor, (2, 3) metres, y up and z away from the sensor.
+
+    Right-handed axes with y up and z away have x to the sensor's left, where such a person's right side is.
+    """
+    left_is = -1 if axes == "right-handed" else 1
+    return np.array([[0.2 * left_is, 0.4, 2.5], [-0.2 * left_is, 0.4, 2.5]])
+
+
+@pytest.mark.parametrize("depth", ["project", "keep"])
+@pytest.mark.parametrize(("axes", "mirrored"), [("right-handed", False), ("left-handed", True)])
+def test_somebody_who_faces_the_camera_has_the_left_shoulder_on_the_right(
+    axes: str, mirrored: bool, depth: Depth
+) -> None:
+    xy, _ = replace(CAMERA, depth=depth, mirrored=mirrored).see(facing(axes))
+    assert xy[0, 0] > xy[1, 0]
+    other, _ = replace(CAMERA, depth=depth, mirrored=not mirrored).see(facing(axes))
+    assert other[0, 0] < other[1, 0]
+
+
+@pytest.mark.material
+def test_toes_of_kinects_bodies_point_forward_in_right_handed_axes(material: Path) -> None:
+    """MSR Action3D's files (y up, as Kinect's): right × up is backward in right-handed axes, and toes point forward."""
+    layout = json.loads((material / "skeletons" / "msr.json").read_text())["keypoints"]
+    annotations = read_pyskl(material / "skeletons" / "msr.pkl")["annotations"]
+    shares = []
+    for annotation in annotations:
+        xyz = np.asarray(annotation["keypoint"], np.float64)[0]
+        place = {name: xyz[:, layout.index(name)] for name in layout}
+        right = place["right_shoulder"] - place["left_shoulder"]
+        up = place["left_shoulder"] + place["right_shoulder"] - place["left_hip"] - place["right_hip"]
+        toes = place["left_foot"] - place["left_ankle"] + place["right_foot"] - place["right_ankle"]
+        shares.append((np.einsum("ij,ij->i", np.cross(right, up), toes) < 0).mean())
+    assert np.mean(shares) > 0.95

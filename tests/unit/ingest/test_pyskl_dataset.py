@@ -81,7 +81,7 @@ def test_metres_are_projected_and_people_who_are_not_there_have_no_track(tmp_pat
     (found,) = sequences(written(tmp_path / "x.pkl", [own]), ReadOptions("ntu", classes=["drink"], camera=camera))
     assert (found.subject, found.camera, found.tracks.skeleton) == ("ntu/P001", "C001", NTU_25)
     (track,) = found.tracks.tracks
-    seen = np.where((metres[0] != 0).any(-1, keepdims=True), metres[0], np.nan)
+    seen = np.where((metres[0] != 0).any(-1, keepdims=True), metres[0], np.nan) * [-1, 1, 1]  # x grows to the left
     wanted = camera.project(np.stack([seen, np.full_like(seen, np.nan)]))[0]
     np.testing.assert_allclose(track.xy, wanted, atol=1e-3)
     assert np.argwhere(np.isnan(track.xy[..., 0])).tolist() == [[3, 7]]
@@ -103,7 +103,7 @@ def test_metres_keep_their_depth_and_only_that_may_differ(tmp_path: Path) -> Non
     (track,) = one.tracks.tracks
     assert track.z is not None
     assert np.argwhere(np.isnan(track.z)).tolist() == [[3, 7]]
-    scale = (track.xy[0, 0, 0] - track.xy[0, 1, 0]) / (metres[0, 0, 0, 0] - metres[0, 0, 1, 0])
+    scale = (track.xy[0, 1, 0] - track.xy[0, 0, 0]) / (metres[0, 0, 0, 0] - metres[0, 0, 1, 0])
     assert track.z[0, 1] - track.z[0, 0] == pytest.approx(4 * scale, rel=1e-4)
     validator = DatasetValidator()
     assert [validator.check_sequence(s) for s in (one, two)] == [None, None]

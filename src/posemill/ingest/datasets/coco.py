@@ -1,8 +1,11 @@
 """COCO keypoints: single pictures, one medium of one frame each; or the tracks that posemill wrote in that form.
 
 Keypoints are taken by the category's names, in whatever order. Visibility 0 is unseen, 1 (placed, but hidden) half as
-sure as 2. Crowds and people without a keypoint are left out, and so are pictures in which nobody is left. No activity
-is said: single pictures are for looking at poses, a window needs motion.
+sure as 2; exactly 0, 0 is unseen whatever the flag. Crowds and people without a keypoint are left out, and so are
+pictures in which nobody is left. No activity is said: single pictures are for looking at poses, a window needs motion.
+
+A picture is known by its annotation file (the last parts of its path) and its file name: `frame_000001.jpg` of two
+files are two pictures. Of two pictures of one name in a file the first is taken.
 """
 
 from __future__ import annotations
@@ -19,8 +22,12 @@ import numpy as np
 from posemill.errors import InputError
 from posemill.formats.coco import read_coco
 from posemill.ingest.datasets.sequence import LABELLER, Fault, Sequence, SequenceStream, medium_tracks, skeleton_of
+from posemill.ingest.units import check_pixels
+from posemill.pose.unseen import not_found
+from posemill.text_file import read_text
 
 DATASET = "coco"
+FILE_PARTS = 3  # of an annotation file's path, such as video1/annotations/person_keypoints_default.json
 FPS = 1.0  # a picture has no time; a second of its own keeps every figure finite
 _CONFIDENCE = np.array([0.0, 0.5, 1.0])
 
@@ -36,14 +43,20 @@ def sequences(path: Path, *, dataset: str = DATASET, split: str | None = None) -
             own = replace(tracks, medium=f"{dataset}/{tracks.medium}", labeller=LABELLER)
             yield Sequence(tracks.medium, None, split, own)
         return
+    file = "/".join(path.resolve().parts[-FILE_PARTS:])
     names = {c["id"]: c["keypoints"] for c in content.get("categories", []) if c.get("keypoints")}
     people: dict[Any, list[dict[str, Any]]] = {}
     for annotation in content["annotations"]:
         people.setdefault(annotation.get("image_id"), []).append(annotation)
+    numbers: set[Any] = set()
     for image in content["images"]:
         name = str(image.get("file_name", image.get("id")))
+        if image.get("id") in numbers:
+            yield Fault(name, f"another picture has its id {image['id']} too: its annotations cannot be told apart")
+            continue
+        numbers.add(image.get("id"))
         try:
-            sequence = parse(name, image, people.pop(image["id"], []), names, dataset=dataset, split=split)
+            sequence = parse(name, image, people.pop(image["id"], []), names, dataset=dataset, split=split, file=file)
         except InputError as exc:
             yield Fault(name, str(exc))
         except (KeyError, TypeError, ValueError) as exc:  # whatever a strange annotation leads to
@@ -62,8 +75,9 @@ def parse(
     *,
     dataset: str = DATASET,
     split: str | None = None,
+    file: str = "",
 ) -> Sequence | None:
-    """Parse one picture; None where nobody is annotated. names: keypoints of every category.
+    """Parse one picture; None where nobody is annotated. names: keypoints of every category; file: where it is listed.
 
     Errors: InputError with the name and what is wrong with it.
     """
@@ -83,15 +97,20 @@ def parse(
     flag = triples[..., 2]
     if not np.isfinite(triples).all() or not np.isin(flag, (0, 1, 2)).all():
         raise InputError(f"{name}: a keypoint has no finite position, or a visibility that is none of 0, 1, 2")
-    xy = np.where((flag > 0)[..., None], triples[..., :2], np.nan)
+    nowhere = (flag == 0) | not_found(triples[..., :2])
+    if nowhere.all():
+        return None
+    xy = np.where(nowhere[..., None], np.nan, triples[..., :2])
+    check_pixels(name, xy)
     size = int(image["width"]), int(image["height"])
-    tracks = medium_tracks(f"{dataset}/{name}", points, size, FPS, xy, _CONFIDENCE[flag.astype(int)])
-    return Sequence(name, None, split, tracks)
+    medium = f"{dataset}/{file}/{name}" if file else f"{dataset}/{name}"
+    tracks = medium_tracks(medium, points, size, FPS, xy, _CONFIDENCE[flag.astype(int)])
+    return Sequence(name, None, split, tracks, subject=medium, source=f"{file}/{name}" if file else None)
 
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_text(path))
     except (OSError, ValueError) as exc:
         raise InputError(f"{path} is no readable JSON: {exc}") from exc
     if not isinstance(content, dict) or not {"images", "annotations"} <= set(content):

@@ -19,6 +19,7 @@ import numpy as np
 from posemill.errors import InputError
 from posemill.ingest.datasets.sequence import Fault, Sequence, SequenceStream, medium_tracks
 from posemill.pose.skeleton import JHMDB_15
+from posemill.text_file import read_text
 
 DATASET = "jhmdb"
 ASSUMED_FPS = 30.0
@@ -95,7 +96,7 @@ def _splits(path: Path, split: int | None) -> dict[str, dict[str, str]]:
 
 def _listed(file: Path) -> dict[str, str]:
     sides = {}
-    for number, line in enumerate(file.read_text().splitlines(), 1):
+    for number, line in enumerate(read_text(file).splitlines(), 1):
         words = line.split()
         if words and (len(words) != 2 or words[1] not in ("0", *_SPLIT)):
             raise InputError(f"{file}, line {number}: expected a clip and 1 (training) or 2 (test), came {line!r}")

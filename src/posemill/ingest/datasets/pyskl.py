@@ -1,7 +1,9 @@
 """PYSKL's annotation files: one pickle of `annotations` and `split`. Nothing in it is run.
 
 An annotation has keypoint [M, T, V, 2] in pixels, or [M, T, V, 3] in metres (NTU RGB+D's), which a virtual camera
-projects, or lays into its picture with their depth kept. What is 0, 0 or has keypoint_score 0 is not seen. Labels are
+projects, or lays into its picture with their depth kept; [M, T, V, 3] of x, y and a confidence is refused. What was not
+found (pose/unseen.py: 0, 0 or negative, with keypoint_score 0 or without one) is not seen. Kinect's 25 keypoints in
+pixels are in its mirrored picture: left and right are exchanged, unless posemill wrote the file. Labels are
 numbers: their names come from the file where posemill wrote it (`classes`), else from a list that must be given, such
 as PYSKL's own label maps.
 
@@ -25,8 +27,10 @@ from posemill.ingest.datasets import ntu
 from posemill.ingest.datasets.sequence import LABELLER, Fault, Sequence, SequenceStream, medium_tracks, named_group
 from posemill.ingest.datasets.split import official_split
 from posemill.ingest.projection import VirtualCamera
+from posemill.ingest.units import check_metres, check_pixels
 from posemill.pose.skeleton import COCO_17, H36M_17, JHMDB_15, KINECT_20, NTU_25, OPENNI_15, PENN_13, Skeleton
-from posemill.pose.track import MediumTracks
+from posemill.pose.track import MediumTracks, PoseTrack
+from posemill.pose.unseen import not_found
 
 _IN_PIXELS, _IN_METRES = (
     {len(skeleton): skeleton for skeleton in known}
@@ -42,6 +46,8 @@ class ReadOptions:
               h36m-17, ntu-25, kinect-20, openni-15.
     subject   regular expression whose groups in frame_dir name the subject.
     camera    for keypoints in metres.
+    mirrored  the pictures are mirrored, so that left and right are exchanged in them; None = where Kinect took them.
+    camera_of, setup_of  like subject, for the camera and the set-up.
     """
 
     dataset: str
@@ -50,6 +56,8 @@ class ReadOptions:
     skeleton: Skeleton | None = None
     subject: str | None = None
     camera: VirtualCamera = field(default_factory=VirtualCamera)
+    mirrored: bool | None = None
+    camera_of: str | None = None
 
 
 def sequences(path: Path, options: ReadOptions, *, split: str | None = None) -> SequenceStream:
@@ -90,7 +98,7 @@ def parse(name: str, annotation: Mapping[str, Any], options: ReadOptions, split:
         split,
         tracks,
         subject=None if subject is None else f"{options.dataset}/{subject}",
-        camera=f"C{ntu_name[2]}" if ntu_name else None,
+        camera=named_group(options.camera_of, name) or (f"C{ntu_name[2]}" if ntu_name else None),
     )
 
 
@@ -107,7 +115,7 @@ def _tracks(name: str, annotation: Mapping[str, Any], options: ReadOptions) -> M
         raise InputError(f"{name}: a keypoint has no finite position")
     plain = dict(annotation) | {"keypoint": keypoint, "frame_dir": name}
     if annotation.get("keypoint_score") is None:
-        plain["keypoint_score"] = (keypoint != 0).any(-1).astype(np.float32)
+        plain["keypoint_score"] = (~not_found(keypoint)).astype(np.float32)
     if keypoint.shape[3] == 3:
         return _project_metres(name, keypoint, plain["keypoint_score"], skeleton, options)
     if "img_shape" not in plain:
@@ -116,7 +124,17 @@ def _tracks(name: str, annotation: Mapping[str, Any], options: ReadOptions) -> M
         tracks = tracks_of(plain, skeleton, options.fps)
     except SkeletonError as exc:
         raise InputError(f"{name}: {exc}") from exc
+    for track in tracks.tracks:
+        check_pixels(name, track.xy)
+    if options.mirrored or (options.mirrored is None and skeleton == NTU_25 and "medium" not in annotation):
+        tracks = replace(tracks, tracks=tuple(_exchanged(track) for track in tracks.tracks))
     return replace(tracks, medium=f"{options.dataset}/{name}", labeller=LABELLER)
+
+
+def _exchanged(track: PoseTrack) -> PoseTrack:
+    """The track with left and right exchanged, as they are in a mirrored picture."""
+    flip = track.skeleton.flip_index
+    return replace(track, xy=track.xy[:, flip], confidence=track.confidence[:, flip])
 
 
 def _project_metres(name: str, keypoint: Any, score: Any, skeleton: Skeleton, options: ReadOptions) -> MediumTracks:
@@ -124,8 +142,10 @@ def _project_metres(name: str, keypoint: Any, score: Any, skeleton: Skeleton, op
     score, camera = np.asarray(score, np.float32), options.camera
     if score.shape != keypoint.shape[:3]:
         raise InputError(f"{name}: expected keypoint_score {list(keypoint.shape[:3])}, came {list(score.shape)}")
-    seen = (keypoint != 0).any(-1) & (score > 0)
-    xy, z = camera.see(np.where(seen[..., None], keypoint, np.nan))
+    seen = ~not_found(keypoint) & (score > 0)
+    metres = np.where(seen[..., None], keypoint, np.nan)
+    check_metres(name, metres, any_unit=camera.depth == "keep")
+    xy, z = camera.see(metres)
     size = (camera.width_px, camera.height_px)
     return medium_tracks(f"{options.dataset}/{name}", skeleton, size, options.fps, xy, score, z)
 

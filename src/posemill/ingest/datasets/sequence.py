@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from posemill.errors import InputError
 from posemill.pose.skeleton import SKELETONS, Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
+from posemill.pose.unseen import not_found
+from posemill.text_file import read_text
 
 LABELLER = "imported"
 
@@ -51,6 +53,18 @@ class Fault:
 SequenceStream = Iterator[Sequence | Fault]
 
 
+def first_of_each_name(samples: Iterable[Sequence | Fault]) -> SequenceStream:
+    """Yield samples as they come; the second of a name becomes a fault of a name of its own, such as `v1 #2`."""
+    numbers: dict[str, int] = {}
+    for sample in samples:
+        number = numbers[sample.name] = numbers.get(sample.name, 0) + 1
+        if number == 1:
+            yield sample
+        else:
+            name = f"{sample.name} #{number}"
+            yield Fault(name, f"{name}: there is another one of the name {sample.name} before it, which is kept")
+
+
 def medium_tracks(
     medium: str,
     skeleton: Skeleton,
@@ -62,13 +76,13 @@ def medium_tracks(
 ) -> MediumTracks:
     """Make tracks of whole sequences, one person a row.
 
-    xy          (M, T, K, 2) pixels, NaN = not seen.
+    xy          (M, T, K, 2) pixels, NaN = not seen, and so is what was not found by pose/unseen.py.
     confidence  (M, T, K), 0..1.
     z           (M, T, K) depth in pixels, where there is one.
 
     A frame in which nothing of a person is seen has no pose; somebody who is never seen has no track.
     """
-    seen = ~np.isnan(xy).any(-1)
+    seen = ~not_found(xy, confidence)
     xy = np.where(seen[..., None], xy, np.nan).astype(np.float32)
     deep = None if z is None else np.where(seen, z, np.nan).astype(np.float32)
     masked = np.where(seen, np.clip(confidence, 0, 1), 0).astype(np.float32)
@@ -107,7 +121,7 @@ def named_group(pattern: str | None, name: str) -> str | None:
 
 def read_classes(path: Path) -> list[str]:
     """Read activities, one a line, in the order of labels. Errors: InputError for an empty list, or a name twice."""
-    names = [line.strip() for line in path.read_text().splitlines() if line.strip()]
+    names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     twice = sorted({name for name in names if names.count(name) > 1})
     if not names or twice:
         raise InputError(f"{path}: expected one activity a line, each once; {', '.join(twice) or 'none'} came")
@@ -127,8 +141,15 @@ def skeleton_of(names: Iterable[str]) -> Skeleton:
     known = set(names)
     fitting = [skeleton for skeleton in SKELETONS.values() if known.issuperset(skeleton.keypoints)]
     if not fitting:
+        nearest = max(SKELETONS.values(), key=lambda skeleton: len(known & set(skeleton.keypoints)) / len(skeleton))
+        lacking = [name for name in nearest.keypoints if name not in known]
+        lacks = f" ({nearest.name} is nearest, and lacks {_some(lacking)})" if len(lacking) < len(nearest) else ""
         raise InputError(
-            f"no skeleton has only keypoints among {', '.join(sorted(known)) or 'none'}: name them as one of "
+            f"no skeleton has only keypoints among {_some(sorted(known)) or 'none'}{lacks}: name them as one of "
             f"{', '.join(SKELETONS)} does, or give a JSON file of the keypoints with --skeleton"
         )
     return max(fitting, key=len)
+
+
+def _some(names: list[str], shown: int = 12) -> str:
+    return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")

@@ -1,9 +1,10 @@
 """Tables of tracks, CSV or Parquet: those of `posemill export csv`, or one table that somebody else made.
 
 One row a person and frame: `medium` (any name), `frame`, and for every keypoint `<name>_x` and `<name>_y` in pixels; an
-empty cell is not seen. `person` (else 0), `time_s` (else by the frame rate), `<name>_confidence` (else 1) and `state`
-may be there. What holds for a whole medium, `width_px`, `height_px`, `fps` or `frames` and `duration_s`, `activity`,
-`subject`, `camera` and `split`, is in `media.csv` beside the tables, or the same in all of its rows, or a default.
+empty cell is not seen, and neither is what was not found by pose/unseen.py (0, 0 with confidence 0, or without one).
+`person` (else 0), `time_s` (else by the frame rate), `<name>_confidence` (else 1) and `state` may be there. What holds
+for a whole medium, `width_px`, `height_px`, `fps` or `frames` and `duration_s`, `activity`, `subject`, `camera` and
+`split`, is in `media.csv` beside the tables, or the same in all of its rows, or a default.
 
 Where the defaults say which axis points up, `<name>_z` is read too: x, y and z are then places in space, in any unit,
 and laid into a picture with their depth kept.
@@ -19,16 +20,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from posemill.errors import InputError, SkeletonError
+from posemill.formats.csv_file import read_csv
 from posemill.ingest.datasets.sequence import LABELLER, Fault, Sequence, SequenceStream, skeleton_of
 from posemill.ingest.projection import Up, VirtualCamera
+from posemill.ingest.units import check_metres, check_pixels
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
+from posemill.pose.unseen import not_found
 from posemill.store.clip_fields import CLAIMS, FIELDS
 
 if TYPE_CHECKING:
     import polars as pl
 
 KINDS = (".csv", ".parquet")
+SHOWN = 12  # columns named in one message
 _TEXT = ("medium", "labeller", "skeleton", "state", *(name for name in CLAIMS if FIELDS[name].kind is str))
 _ABOUT = ("width_px", "height_px", "fps", "frames", "duration_s", *CLAIMS)
 
@@ -39,6 +44,7 @@ class TableDefaults:
 
     skeleton  None = by the names of the columns.
     up        which axis of space points up, see VirtualCamera; None = x and y are pixels, and z is not read.
+    mirrored  the axes of space are left-handed, see VirtualCamera.
     """
 
     dataset: str
@@ -47,6 +53,7 @@ class TableDefaults:
     fps: float | None = None
     skeleton: Skeleton | None = None
     up: Up | None = None
+    mirrored: bool = False
 
     @property
     def axes(self) -> str:
@@ -59,7 +66,8 @@ def sequences(path: Path, defaults: TableDefaults) -> SequenceStream:
 
     Errors: InputError when a table cannot be read, or lacks the columns that all rows need.
     """
-    about, tables = _tables(path)
+    about, tables, twice = _tables(path)
+    yield from twice
     for table in tables:
         skeleton = defaults.skeleton or skeleton_of(
             name.removesuffix("_x") for name in table.columns if name.endswith("_x")
@@ -67,7 +75,10 @@ def sequences(path: Path, defaults: TableDefaults) -> SequenceStream:
         wanted = ("medium", "frame", *(f"{k}_{axis}" for k in skeleton.keypoints for axis in defaults.axes))
         missing = [name for name in wanted if name not in table.columns]
         if missing:
-            raise InputError(f"{path}: a table of tracks of {skeleton.name} has no column {', '.join(missing)}")
+            raise InputError(
+                f"{path}: a table of tracks of {skeleton.name} has no column {', '.join(missing)}; it has "
+                f"{', '.join(table.columns[:SHOWN])}{' ...' if len(table.columns) > SHOWN else ''}"
+            )
         for (name,), rows in table.group_by("medium", maintain_order=True):
             if name not in about:
                 about[str(name)] = _attributes(rows)
@@ -120,7 +131,11 @@ def _medium(
     people = rows.with_columns(**{} if "person" in rows.columns else {"person": 0}).sort("person", "frame")
     if defaults.up:
         people = _projected(
-            VirtualCamera(width_px=int(width), height_px=int(height), up=defaults.up, depth="keep"), people, skeleton
+            VirtualCamera(
+                width_px=int(width), height_px=int(height), up=defaults.up, depth="keep", mirrored=defaults.mirrored
+            ),
+            people,
+            skeleton,
         )
     tracks = tuple(
         _track(int(person), own, skeleton, fps, defaults.axes)
@@ -136,8 +151,14 @@ def _projected(camera: VirtualCamera, rows: pl.DataFrame, skeleton: Skeleton) ->
     import polars as pl
 
     names = [f"{k}_{axis}" for k in skeleton.keypoints for axis in "xyz"]
-    space = rows.select(pl.col(name).cast(pl.Float64) for name in names).to_numpy()
-    xy, z = camera.see(space.reshape(len(rows), -1, 3))
+    space = rows.select(pl.col(name).cast(pl.Float64) for name in names).to_numpy().reshape(len(rows), -1, 3)
+    confidence = None
+    if _has_confidence(rows, skeleton):
+        columns = [pl.col(f"{k}_confidence").cast(pl.Float64) for k in skeleton.keypoints]
+        confidence = np.nan_to_num(rows.select(columns).to_numpy())
+    space = np.where(not_found(space, confidence)[..., None], np.nan, space)
+    check_metres(str(rows["medium"][0]), space, any_unit=True)
+    xy, z = camera.see(space)
     assert z is not None  # of a camera that keeps depth
     places = np.concatenate([xy, z[..., None]], -1).reshape(len(rows), -1)
     return rows.with_columns(pl.Series(name, places[:, i]) for i, name in enumerate(names))
@@ -150,9 +171,14 @@ def _track(person: int, rows: pl.DataFrame, skeleton: Skeleton, fps: float | Non
         return rows.select(pl.col(f"{k}_{ending}").cast(pl.Float32) for k in skeleton.keypoints).to_numpy()
 
     xy = np.stack([part("x"), part("y")], -1)
-    seen = ~np.isnan(xy).any(-1)
-    has_confidence = all(f"{k}_confidence" in rows.columns for k in skeleton.keypoints)
-    confidence = np.nan_to_num(part("confidence")) if has_confidence else seen.astype(np.float32)
+    given = np.nan_to_num(part("confidence")) if _has_confidence(rows, skeleton) else None
+    missing = not_found(xy, given)
+    xy = np.where((missing & ~np.isnan(xy).any(-1))[..., None], np.float32(np.nan), xy)  # half a place is a fault
+    seen = ~missing
+    if axes == "xy":
+        check_pixels(str(rows["medium"][0]), xy)
+    confidence = seen.astype(np.float32) if given is None else np.where(seen, given, np.float32(0))
+    depth = np.where(seen, part("z"), np.float32(np.nan)) if axes == "xyz" else None
     frame = rows["frame"].cast(pl.Int32).to_numpy()
     time_s = rows["time_s"].cast(pl.Float64).to_numpy() if _timed(rows) else frame / (fps or 1.0)
     state = rows["state"].to_list() if "state" in rows.columns else ["predicted"] * len(rows)
@@ -165,10 +191,14 @@ def _track(person: int, rows: pl.DataFrame, skeleton: Skeleton, fps: float | Non
             xy,
             confidence,
             np.array([State[(s or "predicted").upper()] for s in state], np.uint8),
-            part("z") if axes == "xyz" else None,
+            depth,
         )
     except SkeletonError as exc:
         raise InputError(f"{rows['medium'][0]}: {exc}") from exc
+
+
+def _has_confidence(rows: pl.DataFrame, skeleton: Skeleton) -> bool:
+    return all(f"{k}_confidence" in rows.columns for k in skeleton.keypoints)
 
 
 def _timed(rows: pl.DataFrame) -> bool:
@@ -181,25 +211,29 @@ def _attributes(rows: pl.DataFrame) -> dict[str, Any]:
     return {key: listed[0] if len(listed) == 1 else tuple(listed) for key, listed in values.items()}
 
 
-def _tables(path: Path) -> tuple[dict[str, dict[str, Any]], list[pl.DataFrame]]:
-    """Attributes of every medium that are not in its rows, and the tables of tracks."""
-    if path.is_file() and path.suffix in KINDS:
-        return {}, [_read(path)]
+def _tables(path: Path) -> tuple[dict[str, dict[str, Any]], list[pl.DataFrame], list[Fault]]:
+    """Attributes of every medium that are not in its rows, the tables of tracks, and media that are listed twice."""
+    if path.is_file() and path.suffix.lower() in KINDS:
+        return {}, [_read(path)], []
     media = next((path / f"media{kind}" for kind in KINDS if (path / f"media{kind}").is_file()), None)
     if media is None:
         raise InputError(f"{path} is neither a table (.csv, .parquet) nor a folder with media.csv or media.parquet")
     rows = _read(media).to_dicts()
-    about = {str(row["medium"]): {key: row[key] for key in _ABOUT if key in row} for row in rows}
-    return about, [_read(file) for file in sorted(path.glob(f"tracks-*{media.suffix}"))]
+    about: dict[str, dict[str, Any]] = {}
+    twice = []
+    for row in rows:
+        name = str(row["medium"])
+        if name in about:
+            twice.append(Fault(f"{name} in {media.name} #2", f"{media.name} has {name} twice: the first one is kept"))
+        else:
+            about[name] = {key: row[key] for key in _ABOUT if key in row}
+    return about, [_read(file) for file in sorted(path.glob(f"tracks-*{media.suffix}"))], twice
 
 
 def _read(path: Path) -> pl.DataFrame:
     import polars as pl
 
     try:
-        if path.suffix == ".parquet":
-            return pl.read_parquet(path)
-        names = {name: pl.String for name in pl.read_csv(path, n_rows=0).columns if name in _TEXT}
-        return pl.read_csv(path, infer_schema_length=None, schema_overrides=names)
+        return pl.read_parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path, _TEXT)
     except (OSError, pl.exceptions.PolarsError) as exc:
         raise InputError(f"{path} is not a readable {path.suffix} table: {str(exc).splitlines()[0]}") from exc

@@ -81,7 +81,7 @@ class TrackRequest(Strict):
     keypoints: list[str] | None = Field(None, max_length=512, description="instead: the names, in array order")
     time_s: Nested1 = Field(description="(T,) seconds, strictly increasing")
     xy: Nested3 = Field(
-        description="(T, K, 2) pixels, origin top-left; null = not seen, as are 0, 0 and negatives with confidence 0"
+        description="(T, K, 2) pixels, origin top-left; null, or 0, 0 or negative with confidence 0 = not seen"
     )
     confidence: Nested2 | None = Field(None, description="(T, K) 0..1; left out = 1 where seen")
     z: Nested2 | None = Field(None, description="(T, K) depth away from the camera, pixels; for models that read it")
