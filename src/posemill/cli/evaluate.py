@@ -11,7 +11,7 @@ from posemill.cli.output import modes, table
 from posemill.cli.renamed import renamed_option
 
 if TYPE_CHECKING:
-    from posemill.operations.external_videos import ExternalResult, ExternalVerdict
+    from posemill.operations.external_results import ExternalResult, ExternalVerdict
 
 COLUMNS = ("file", "truth", "predicted", "probability", "windows", "people", "outcome")
 
