@@ -26,11 +26,19 @@ if TYPE_CHECKING:
 @renamed_option("--call", "--rename")
 @click.option("--split", type=click.Choice(["train", "test"]), help="Official split of all clips; default: none.")
 @click.option(
-    "--clips-per-activity", default=3, show_default=True, type=click.IntRange(1), help="Clips of each activity by each subject."
+    "--clips-per-activity",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Clips of an activity and subject.",
 )
 @renamed_option("--clips-per", "--clips-per-activity", type=click.IntRange(1))
 @click.option("--seed", default=11, show_default=True, type=click.IntRange(0), help="The same seed, the same corpus.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write files to this folder and add nothing to the database.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write files here, add nothing to the database.",
+)
 @click.option("--quiet", is_flag=True, help="Only errors.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def synth(
