@@ -90,12 +90,12 @@ class PoseEstimator:
 
     @cached_property
     def pose_fingerprint(self) -> str:
-        """SHA-256 (hex) that names the poses: equal fingerprints, equal poses of the same file."""
+        """Name of the poses, as SHA-256 (hex); equal fingerprints give equal poses of the same file."""
         return pose_fingerprint(self.describe(), self.params)
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) that names the tracks."""
+        """Name of the tracks, as SHA-256 (hex)."""
         return fingerprint(self.describe(), self.params)
 
     def predict(self, images: Sequence[Image]) -> list[list[Pose]]:
