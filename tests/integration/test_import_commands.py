@@ -219,3 +219,67 @@ def test_videos_by_class(ask, tmp_path: Path, engine: Engine) -> None:
         "films/test/wave/g3_a.mp4": ("wave", "films/g3", "test"),
     }
     assert aside == {f"films/{name}" for name in faulty}
+
+
+def test_of_two_of_one_name_the_first_comes_in(ask, tmp_path: Path, engine: Engine) -> None:
+    rows = [annotation("v1", 0, 1), annotation("v1", 1, 2), annotation("v2", 0, 3), annotation("v1", 0, 4)]
+    (tmp_path / "set.pkl").write_bytes(pickle.dumps({"annotations": rows, "split": {}}))
+    (tmp_path / "classes.txt").write_bytes("wave\r\nsquat\r\n".encode("utf-8-sig"))
+    command = ("pyskl", tmp_path / "set.pkl", "--classes", tmp_path / "classes.txt")
+    for added in (2, 0):  # the same again changes nothing
+        done = ask(*command)
+        assert (done["sequences"], done["media_added"]) == (2, added)
+        assert [fault.split(":")[0] for fault in done["faults"]] == ["v1 #2", "v1 #3"]
+    with engine.connect() as connection:
+        clips = catalog.clips(connection)
+        assert {(c["source"], c["activity"]) for c in clips} == {("v1", "wave"), ("v2", "wave")}
+        quarantined = {row["source"] for row in catalog.open_quarantine(connection)}
+        assert quarantined == {"v1 #2", "v1 #3"}
+    with pytest.raises(InputError, match="2 of 4 sequences"):
+        ask(*command, "--faulty", "refuse")
+
+
+def test_openpose_and_the_cross_view_protocol(ask, tmp_path: Path, engine: Engine) -> None:
+    rng = np.random.default_rng(0)
+    for clip in ("wave", "squat"):
+        folder = tmp_path / "own" / clip / f"{clip}1"
+        folder.mkdir(parents=True)
+        for frame in range(4):
+            keypoints = np.concatenate([rng.uniform(50, 150, (25, 2)), np.ones((25, 1))], -1).reshape(-1).tolist()
+            content = {"people": [{"person_id": [-1], "pose_keypoints_2d": keypoints}]}
+            (folder / f"{clip}1_{frame:012d}_keypoints.json").write_text(json.dumps(content))
+    done = ask("openpose", tmp_path / "own", "--size", "320x240", "--fps", "25", "--activity-from-folder")
+    assert (done["sequences"], done["frames"], done["faults"]) == (2, 8, [])
+    with engine.connect() as connection:
+        assert {(c["source"], c["activity"]) for c in catalog.clips(connection, ["own"])} == {
+            ("wave/wave1", "wave"),
+            ("squat/squat1", "squat"),
+        }
+
+    names = [f"S001C00{camera}P00{person}R001A001" for camera in (1, 2) for person in (1, 2)]
+    split = {"xview_train": names[2:], "xview_val": names[:2], "xsub_train": names[::2], "xsub_val": names[1::2]}
+    rows = [annotation(name, 0, seed) for seed, name in enumerate(names, 20)]
+    (tmp_path / "ntu.pkl").write_bytes(pickle.dumps({"annotations": rows, "split": split}))
+    (tmp_path / "classes.txt").write_text("drink\n")
+    command = ("pyskl", tmp_path / "ntu.pkl", "--classes", tmp_path / "classes.txt", "--split")
+    assert ask(*command, "xview")["sequences"] == 4  # everybody is on both sides, as the protocol has it
+    with pytest.raises(InputError, match="is on both sides of the split"):
+        ask(*command, "xview", "--split-by", "subject", "--dataset", "other", "--faulty", "refuse")
+
+
+@pytest.mark.material
+def test_one_name_twice_in_the_cases(ask, cases: Path) -> None:
+    folder = cases / "06-same-name-twice-both-lost"
+    done = ask("pyskl", folder / "twice.pkl", "--classes", folder / "classes.txt", "--split", "none")
+    assert (done["sequences"], len(done["faults"])) == (3, 1)
+    assert done["faults"][0].startswith("v1 #2: there is another one of the name v1")
+    done = ask("coco", folder / "coco_same_name.json")
+    assert (done["sequences"], len(done["faults"])) == (2, 1)
+    assert done["faults"][0].startswith("frame_000001.jpg #2")
+
+
+@pytest.mark.material
+def test_pixels_with_a_confidence_are_refused_whole(ask, cases: Path) -> None:
+    folder = cases / "09-pyskl-x-y-score-taken-for-metres"
+    with pytest.raises(InputError, match="x and y are pixels"):
+        ask("pyskl", folder / "xyc.pkl", "--classes", folder / "classes.txt", "--split", "none")

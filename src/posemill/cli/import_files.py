@@ -25,7 +25,7 @@ from posemill.cli.importing import (
     virtual,
 )
 from posemill.cli.output import progress
-from posemill.cli.sources import opened
+from posemill.cli.sources import opened, print_left_out
 
 if TYPE_CHECKING:
     from posemill.ingest.keypoints import Faulty
@@ -205,7 +205,8 @@ def videos(
     from posemill.ingest.datasets import videos as data
 
     name = dataset or path.resolve().name
-    rows = data.video_entries(path, dataset=name, subject=subject)
+    left_out: dict[str, str] = {}
+    rows = data.video_entries(path, dataset=name, subject=subject, left_out=left_out)
     with progress("looking", len(rows), quiet or as_json) as step:
         faults = data.find_faults(rows, activities(classes), step)
     with opened() as (engine, store), progress("adding", len(rows) - len(faults), quiet or as_json) as step:
@@ -223,3 +224,5 @@ def videos(
     unreadable = [f"{source}: {reason}" for source, reason in figures.pop("unreadable")]
     lines = [*unreadable, *(f"{entry.source}: {reason}" for entry, reason in faults.items())]
     print_result(figures, list(figures.pop("conflicts")), lines, quiet, as_json)
+    if not as_json:
+        print_left_out(left_out)

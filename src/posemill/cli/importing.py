@@ -22,7 +22,7 @@ SPLIT_BY = click.Choice(["subject", "camera", "setup"])
 FPS = click.FloatRange(min=0.1, max=1000)
 SKELETON = "The keypoints: a name such as kinect-20, or a JSON file with name, keypoints, edges and pairs."
 MIRRORED = (
-    "The people are mirror images: metres with left-handed axes (OpenNI, Unity), pixels of a mirrored picture. "
+    "The people are mirror images: metres with left-handed axes (OpenNI, Unity), or pixels of a mirrored picture. "
     "Default: right-handed axes (Kinect, cameras, motion capture), and mirrored pixels only of Kinect's 25 keypoints."
 )
 SUBJECT = "Regular expression whose group in a name is the subject, such as 'P(\\d+)'."

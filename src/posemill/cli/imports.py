@@ -6,9 +6,23 @@ import click
 
 from posemill.cli.import_files import coco, pyskl, table, videos
 from posemill.cli.import_published import jhmdb, ntu, penn_action
+from posemill.cli.import_tools import tool_command, tool_names
 
 
-@click.group("import")
+class _Formats(click.Group):
+    """Commands that are there, and one for every pose tool, imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands."""
+        return sorted({*super().list_commands(ctx), *tool_names()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        known = super().get_command(ctx, cmd_name)
+        return known or (tool_command(cmd_name) if cmd_name in tool_names() else None)
+
+
+@click.group("import", cls=_Formats)
 def import_() -> None:
     """Import keypoint sequences, or videos by class, with their labels and official splits.
 
@@ -19,6 +33,7 @@ def import_() -> None:
     \b
       posemill import penn-action Penn_Action/
       posemill import ntu nturgb+d_skeletons/ --picture colour
+      posemill import openpose openpose_json/ --size 1280x720 --fps 25
     """
 
 

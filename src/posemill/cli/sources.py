@@ -51,20 +51,34 @@ def add(
 
     from posemill.ingest.current_user import current_user
     from posemill.ingest.entry import add_entries
-    from posemill.ingest.folder import entries
+    from posemill.ingest.folder import scan
 
     if claims["activity"] and activity_from_folder:
         raise InputError("give --activity or --activity-from-folder, not both")
-    wanted = entries(paths, activity_from_folder=activity_from_folder, **claims)
+    found = scan(paths, activity_from_folder=activity_from_folder, **claims)
+    wanted, left_out = found.entries, found.left_out
     files = len({entry.path for entry in wanted})
     with opened() as (engine, store), progress("adding", files, quiet or as_json) as step:
         added = asdict(add_entries(engine, store, wanted, dataset=dataset, annotated_by=current_user(), advance=step))
     conflicts, unreadable = added.pop("conflicts"), dict(added.pop("unreadable"))
-    lists = {"conflicts": list(conflicts), "unreadable": unreadable}
+    lists = {"conflicts": list(conflicts), "unreadable": unreadable, "left_out": left_out}
     say({**added, **(lists if as_json else {name: len(rows) for name, rows in lists.items()})}, quiet, as_json)
     if not as_json:
         for line in (*conflicts, *(f"{source} is in quarantine: {reason}" for source, reason in unreadable.items())):
             click.echo(line, err=True)
+        print_left_out(left_out)
+
+
+def print_left_out(left_out: dict[str, str], shown: int = 20) -> None:
+    """Print on stderr what was left out and why: by name, or of many with one reason the first of them."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in left_out.items():
+        by_reason.setdefault(reason, []).append(name)
+    for reason, names in by_reason.items():
+        for name in names[:shown]:
+            click.echo(f"{name} is left out: {reason}", err=True)
+        if len(names) > shown:
+            click.echo(f"and {len(names) - shown} more are left out: {reason}", err=True)
 
 
 @click.command()

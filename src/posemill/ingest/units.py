@@ -25,7 +25,7 @@ def check_metres(name: str, xyz: NDArray[np.floating], *, any_unit: bool = False
     """
     points = np.asarray(xyz, np.float64)
     third = points[..., 2][~np.isnan(points[..., 2])]
-    body, depth = _median(box_size(points[..., :2].astype(np.float32)).max(-1)), _median(_extent(points[..., 2]))
+    body, depth = _median(box_size(points[..., :2].astype(np.float32)).max(-1)), _depth(points[..., 2])
     if body is None or depth is None or not body:
         return
     if third.min() >= 0 and third.max() <= LARGEST_FLAG and depth < FLAT * body and body > LARGEST_M:
@@ -64,12 +64,12 @@ def check_pixels(name: str, xy: NDArray[np.floating]) -> None:
         )
 
 
-def _extent(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Largest less smallest of (..., K), NaN where fewer than two are seen."""
+def _depth(values: NDArray[np.float64]) -> float | None:
+    """Median over poses of how far (..., K) values reach, where two or more are seen; None without any."""
     seen = ~np.isnan(values)
-    high = np.where(seen, values, -np.inf).max(-1)
-    low = np.where(seen, values, np.inf).min(-1)
-    return np.where(seen.sum(-1) > 1, high - low, np.nan)
+    reach = np.where(seen, values, -np.inf).max(-1) - np.where(seen, values, np.inf).min(-1)
+    known = reach[seen.sum(-1) > 1]
+    return float(np.median(known)) if known.size else None
 
 
 def _median(values: NDArray[np.floating]) -> float | None:

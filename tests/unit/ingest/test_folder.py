@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from posemill.errors import InputError
 from posemill.ingest.entry import Entry
-from posemill.ingest.folder import entries
+from posemill.ingest.folder import entries, scan
 from posemill.ingest.manifest import read_manifest
+from posemill.video.encode import VideoWriter
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -24,6 +27,58 @@ def test_a_folder_gives_its_videos_and_nothing_hidden(tmp_path: Path) -> None:
     assert [e.source for e in found] == ["videos/a/one.mp4", "videos/b/two.MOV", "videos/four.webm"]
     assert found[0] == Entry(home / "a/one.mp4", "videos/a/one.mp4", subject="anna")
     assert [e.activity for e in entries([home], activity_from_folder=True)] == ["a", "b", "videos"]
+
+
+def test_what_is_left_out_is_said_once_with_its_reason(tmp_path: Path) -> None:
+    home = tmp_path / "mixed"
+    touch(home, "a.mp4", "notes.txt", "photo.JPG", "anim.gif", ".hidden.mp4", "sub/b.bin", "code.py")
+    touch(tmp_path, "elsewhere/c.mp4")
+    (home / "linked").symlink_to(tmp_path / "elsewhere")
+    (home / "gone.txt").symlink_to(tmp_path / "nothing")
+    (home / "gone.ts").symlink_to(tmp_path / "nothing")  # has the name of a video: adding says what is wrong with it
+    os.mkfifo(home / "pipe")
+    found = scan([home])
+    assert [e.source for e in found.entries] == ["mixed/a.mp4", "mixed/gone.ts"]
+    left_out = found.left_out
+    assert set(left_out) == {
+        f"mixed/{name}"
+        for name in (
+            "notes.txt",
+            "photo.JPG",
+            "anim.gif",
+            ".hidden.mp4",
+            "sub/b.bin",
+            "code.py",
+            "linked",
+            "gone.txt",
+            "pipe",
+        )
+    }
+    assert left_out["mixed/photo.JPG"] == left_out["mixed/anim.gif"] == "it is a picture"
+    assert "link to a folder" in left_out["mixed/linked"]
+    assert "link to nothing" in left_out["mixed/gone.txt"]
+    assert "named pipe" in left_out["mixed/pipe"]
+    assert "not a video" in left_out["mixed/notes.txt"]
+
+
+def test_what_can_be_decoded_is_taken_whatever_its_ending(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "v.mp4", 25, 64, 48) as writer:
+        for level in range(5):
+            writer.write(np.full((48, 64, 3), 40 * level, np.uint8))
+    for name in ("recording", "clip.dat", "clip.bin.1", "x.3g2"):
+        (tmp_path / name).write_bytes((tmp_path / "v.mp4").read_bytes())
+    found = scan([tmp_path])
+    assert len(found.entries) == 5
+    assert found.left_out == {}
+    assert [e.source for e in scan([tmp_path / "clip.dat"]).entries] == ["clip.dat"]
+
+
+@pytest.mark.material
+def test_a_mixed_folder_of_the_cases(cases: Path) -> None:
+    found = scan([cases / "13-folder-leaves-videos-out" / "mixed"])
+    taken = {e.path.name for e in found.entries}
+    assert {"asf.asf", "old.3g2", "vob.vob", "xvid.avi"} <= taken
+    assert {name.split("/")[-1] for name in found.left_out} == {"anim.gif", "mxf.mxf", "linked"}
 
 
 def test_every_wrong_path_is_told_at_once(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def parse(
     size = int(image["width"]), int(image["height"])
     medium = f"{dataset}/{file}/{name}" if file else f"{dataset}/{name}"
     tracks = medium_tracks(medium, points, size, FPS, xy, _CONFIDENCE[flag.astype(int)])
-    return Sequence(name, None, split, tracks, subject=medium, source=f"{file}/{name}" if file else None)
+    return Sequence(name, None, split, tracks, source=f"{file}/{name}" if file else None)
 
 
 def _load(path: Path) -> dict[str, Any]:

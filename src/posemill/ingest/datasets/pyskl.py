@@ -117,7 +117,7 @@ def _tracks(name: str, annotation: Mapping[str, Any], options: ReadOptions) -> M
     if annotation.get("keypoint_score") is None:
         plain["keypoint_score"] = (~not_found(keypoint)).astype(np.float32)
     if keypoint.shape[3] == 3:
-        return _project_metres(name, keypoint, plain["keypoint_score"], skeleton, options)
+        return _project_metres(name, keypoint, plain["keypoint_score"], skeleton, options, "img_shape" in annotation)
     if "img_shape" not in plain:
         raise InputError(f"{name} does not say how large the picture is (img_shape: height, width)")
     try:
@@ -137,13 +137,20 @@ def _exchanged(track: PoseTrack) -> PoseTrack:
     return replace(track, xy=track.xy[:, flip], confidence=track.confidence[:, flip])
 
 
-def _project_metres(name: str, keypoint: Any, score: Any, skeleton: Skeleton, options: ReadOptions) -> MediumTracks:
-    """Project metres into pixels of the camera's picture."""
+def _project_metres(
+    name: str, keypoint: Any, score: Any, skeleton: Skeleton, options: ReadOptions, in_picture: bool
+) -> MediumTracks:
+    """Project metres into pixels of the camera's picture. in_picture: the annotation says how large its picture is."""
     score, camera = np.asarray(score, np.float32), options.camera
     if score.shape != keypoint.shape[:3]:
         raise InputError(f"{name}: expected keypoint_score {list(keypoint.shape[:3])}, came {list(score.shape)}")
     seen = ~not_found(keypoint) & (score > 0)
     metres = np.where(seen[..., None], keypoint, np.nan)
+    if in_picture and seen.any() and keypoint[seen].min() >= 0 and keypoint[seen].max() <= 1:
+        raise InputError(
+            f"{name}: x and y are shares of the picture and the third value is a confidence, expected x, y, z in "
+            "metres: give keypoint [M, T, V, 2] in pixels and keypoint_score [M, T, V]"
+        )
     check_metres(name, metres, any_unit=camera.depth == "keep")
     xy, z = camera.see(metres)
     size = (camera.width_px, camera.height_px)

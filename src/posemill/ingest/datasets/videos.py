@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from posemill.errors import InputError
 from posemill.ingest.datasets.sequence import Fault, named_group
 from posemill.ingest.entry import Added, Entry, add_entries, file_url, printable
-from posemill.ingest.folder import entries
+from posemill.ingest.folder import LeftOut, scan
 from posemill.ingest.keypoints import BY, STAGE, Faulty
 from posemill.ingest.validator import DatasetValidator, listed
 from posemill.store import catalog
@@ -25,15 +25,21 @@ from posemill.store.media import MediaStore, digest_of
 _SPLITS = {"train": "train", "training": "train", "val": "train", "validation": "train", "test": "test"}
 
 
-def video_entries(path: Path, *, dataset: str, subject: str | None = None) -> list[Entry]:
+def video_entries(
+    path: Path, *, dataset: str, subject: str | None = None, left_out: LeftOut | None = None
+) -> list[Entry]:
     """Return the entries of a folder of videos by class.
 
-    subject  regular expression whose groups in a video's path name the subject.
+    subject   regular expression whose groups in a video's path name the subject.
+    left_out  gets what is not taken, and why.
 
     Errors: InputError when it holds no video, or the expression does not fit a name.
     """
     rows = []
-    for entry in entries([path], activity_from_folder=True):
+    found = scan([path], activity_from_folder=True)
+    if left_out is not None:
+        left_out |= found.left_out
+    for entry in found.entries:
         parts = entry.source.split("/")[1:-2]
         split = next((_SPLITS[part.lower()] for part in parts if part.lower() in _SPLITS), None)
         name = named_group(subject, entry.source)
