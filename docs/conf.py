@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
+shutil.rmtree(ROOT / "docs" / "api" / "generated", ignore_errors=True)  # pages of modules that are gone
 
 project = "posemill"
 author = "the posemill authors"

@@ -26,16 +26,17 @@ def main() -> None:
     if not client.ready():
         raise SystemExit(f"no service answers at {args.url}: start one with `posemill serve`")
     if args.path.suffix.lower() in VIDEOS:
-        people = [(person.person, person) for person in client.analyse_video(args.path).people]
+        for person in client.analyse_video(args.path).people:
+            show(person.person, person)
     else:
-        tracks = posemill.read_tracks(args.path)
-        people = [(track.person, client.predict_track(track)) for track in tracks.tracks]
+        for track in posemill.read_tracks(args.path).tracks:
+            show(track.person, client.predict_track(track))
 
-    for number, answer in people:
-        verdict = answer.verdict
-        print(f"person {number}:", "no verdict" if verdict is None else f"{verdict.activity} {verdict.probability:.2f}")
-        for segment in answer.segments:
-            print(f"  {segment.start_s:6.1f} to {segment.end_s:6.1f} s  {segment.activity} {segment.probability:.2f}")
+
+def show(number, answer) -> None:
+    print(f"person {number}: {answer.verdict or 'no verdict'}")
+    for segment in answer.segments:
+        print(f"  {segment.start_s:6.1f} to {segment.end_s:6.1f} s  {segment.activity} {segment.probability:.2f}")
 
 
 if __name__ == "__main__":

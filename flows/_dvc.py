@@ -148,7 +148,7 @@ def _outcome(lines: list[str]) -> str:
 
 
 def _failed(workspace: Workspace, stage: str, lines: list[str]) -> PosemillError:
-    """Why: what the stage left, else DVC's own last words."""
+    """Return the failure: what the stage left, else DVC's own last words."""
     if failure := last_failure(workspace, stage):
         return StageFailed(stage, failure.reason, failure.retryable)
     said = "\n".join(lines)

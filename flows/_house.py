@@ -1,4 +1,4 @@
-"""The house's way with Prefect: retries, time limits, names and logs, once for every flow and task."""
+"""Prefect tasks and flows with the project's defaults: retries, time limits, names and logs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import prefect
+from prefect import Flow, Task
 from prefect.tasks import exponential_backoff
 
 from flows._dvc import StageRun, one_at_a_time
@@ -17,6 +18,8 @@ from posemill.errors import GateError, PosemillError
 from posemill.settings import Settings
 from posemill.stages.workspace import Workspace
 
+P = ParamSpec("P")
+R = TypeVar("R")
 HOUR_S = 3600.0
 TIME_LIMITS_S = {"label": 48 * HOUR_S, "train": 24 * HOUR_S}  # the others take minutes on any machine
 OTHERS_S = 4 * HOUR_S
@@ -24,7 +27,7 @@ WAIT_S = 600.0  # for another run in the same workspace
 
 
 def is_retryable(_task: Any, _run: Any, state: Any) -> bool:
-    """Whether what failed says of itself that trying again may help; a fault in the program never does."""
+    """Retry condition: True if the error itself says that trying again may help; a fault in the program never does."""
     try:
         state.result()
     except PosemillError as exc:
@@ -46,16 +49,24 @@ TASK: dict[str, Any] = {
 FLOW: dict[str, Any] = {"retries": 0, "log_prints": True, "validate_parameters": True}
 
 
-def task(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Decorate a Prefect task with the project's defaults; what is given wins."""
-    decorator: Callable[[Callable[..., Any]], Any] = prefect.task(**{**TASK, **options})
-    return decorator
+def task(**options: Any) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """`@task` with the project's defaults; what is given wins."""
+
+    def decorate(function: Callable[P, R]) -> Task[P, R]:
+        made: Task[P, R] = prefect.task(function, **{**TASK, **options})
+        return made
+
+    return decorate
 
 
-def flow(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Decorate a Prefect flow with the project's defaults; what is given wins."""
-    decorator: Callable[[Callable[..., Any]], Any] = prefect.flow(**{**FLOW, **options})
-    return decorator
+def flow(**options: Any) -> Callable[[Callable[P, R]], Flow[P, R]]:
+    """`@flow` with the project's defaults; what is given wins."""
+
+    def decorate(function: Callable[P, R]) -> Flow[P, R]:
+        made: Flow[P, R] = prefect.flow(function, **{**FLOW, **options})
+        return made
+
+    return decorate
 
 
 def root() -> Path:
@@ -73,14 +84,14 @@ def whole_workspace(who: str, wait_s: float) -> AbstractContextManager[int]:
     return one_at_a_time(root(), who, wait_s, log=print)
 
 
-def stage_task(stage: str) -> Any:
+def stage_task(stage: str) -> Task[[str], StageRun]:
     """The Prefect task of one stage."""
     limit_s = TIME_LIMITS_S.get(stage, OTHERS_S)
     return task(name=stage, task_run_name=stage, timeout_seconds=limit_s)(run_stage)
 
 
 def run_acceptance() -> StageRun:
-    """Starts the bento and sends it held-out clips, as a client would; GateError when too few answers are right."""
+    """Serve the bento and send it held-out clips, as a client would; GateError when too few answers are right."""
     from posemill import params
     from posemill.operations import accept
 

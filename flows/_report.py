@@ -1,4 +1,4 @@
-"""What a run shows: a Markdown artifact in Prefect, a table of figures at the terminal."""
+"""Run reports: a Markdown artifact in Prefect, a table of figures at the terminal."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from posemill import params
 from posemill.errors import InputError
 from posemill.params.label import LabelParams
 from posemill.settings import Settings
-from posemill.stages.label_shards import shards, threads_each, work_shard
+from posemill.stages.label_shards import SHARD_S, shards, threads_each, work_shard
 from posemill.stages.workspace import Workspace
 
 Runner = Literal["none", "threads", "processes", "dask", "ray"]
@@ -28,19 +28,19 @@ def label_shard(ids: list[int], section: LabelParams) -> dict[str, Any]:
 
 
 @flow(name="label-shards")
-def label_shards(section: LabelParams) -> list[dict[str, Any]]:
+def label_shards(section: LabelParams, shard_s: float = SHARD_S) -> list[dict[str, Any]]:
     """Every shard a task run."""
-    todo = shards(section, Workspace(root()), Settings.from_env())
+    todo = shards(section, Workspace(root()), Settings.from_env(), shard_s)
     done: list[dict[str, Any]] = label_shard.map(todo, unmapped(section)).result()
     return done
 
 
-def run_shards(runner: Runner, workers: int, scheduler: str | None = None) -> StageRun:
+def run_shards(runner: Runner, workers: int, scheduler: str | None = None, shard_s: float = SHARD_S) -> StageRun:
     """Spread the backlog over `workers`, or over the cluster at the address `scheduler`."""
     started, section = time.monotonic(), params.load(Workspace(root()).params).label
     if runner != "threads" and scheduler is None:
         section = threads_each(section, workers)
-    done = label_shards.with_options(task_runner=task_runner(runner, workers, scheduler))(section)
+    done = label_shards.with_options(task_runner=task_runner(runner, workers, scheduler))(section, shard_s)
     figures = {"runner": runner, "shards": len(done), "chunks": sum(shard["chunks"] for shard in done)}
     return StageRun("label-shards", "ran", time.monotonic() - started, figures)
 

@@ -1,4 +1,4 @@
-"""What the released service sees, against what its model was trained on; a Prefect event when it has changed.
+"""Drift monitoring: live data against the training data; a Prefect event when they differ.
 
 python -m flows.monitor
 """
@@ -41,7 +41,7 @@ def monitor(since_days: float | None = None, retrain: bool = False, wait_s: floa
     done = [StageRun("monitor", "ran", time.monotonic() - started, found.summary())]
     if found.passed:
         return done
-    tell(found, retrain)
+    emit(found, retrain)
     if not retrain:
         stage.require(found)
     from flows.build_model import build_model
@@ -49,7 +49,7 @@ def monitor(since_days: float | None = None, retrain: bool = False, wait_s: floa
     return [*done, *build_model(wait_s=wait_s)]
 
 
-def tell(found: stage.MonitorResult, retrain: bool) -> None:
+def emit(found: stage.MonitorResult, retrain: bool) -> None:
     """One event, which Prefect's automations can turn into a message or another flow."""
     emit_event(
         event=EVENT,

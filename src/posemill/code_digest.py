@@ -48,8 +48,8 @@ def import_closure(
         ModuleNotFoundError: there is no such module.
 
     Examples:
-        >>> sorted(import_closure("posemill.pose.gaps", stop=["posemill.pose.skeleton"]))
-        ['posemill.errors', 'posemill.pose', 'posemill.pose.gaps', 'posemill.pose.track']
+        >>> sorted(import_closure("posemill.pose.topology"))
+        ['posemill.errors', 'posemill.pose', 'posemill.pose.topology']
     """
     wanted, stops = [module] if isinstance(module, str) else list(module), tuple(stop)
     for name in wanted:

@@ -64,7 +64,7 @@ def workspace(settings: Settings, engine: Engine, tmp_path: Path) -> Path:
 def test_shards_do_every_chunk_once(workspace: Path, settings: Settings, engine: Engine, runner: str) -> None:
     script = workspace / "run_flow.py"
     script.write_text(FLOW)
-    paths = [workspace / "site", REPOSITORY / "tests", REPOSITORY]
+    paths = [workspace / "site", REPOSITORY / "tests", REPOSITORY / "src", REPOSITORY]
     env = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "POSEMILL_"))} | {
         "POSEMILL_WORKSPACE": str(workspace),
         "POSEMILL_DATABASE_URL": str(settings.database_url),

@@ -6,6 +6,7 @@ errors as lists), and only a real one starts its worker again and again; 20 s fo
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import http.client
 import io
@@ -25,7 +26,7 @@ from posemill.errors import InputError, PosemillError
 from posemill.packaging import bento
 from posemill.pose.skeleton import BODY_12, COCO_17
 from posemill.prediction.model import ActivityModel
-from posemill.serving import npz, tensors
+from posemill.serving import arrays, npz, tensors
 from posemill.serving.client import Client
 from posemill.serving.schemas.activity import Version
 from posemill.serving.server import command, free_port, run_in_foreground, serving
@@ -266,6 +267,23 @@ def test_tracks_that_do_not_fit(client: Client, change: dict[str, object], says:
     assert status == 422
     assert isinstance(answer, dict)
     assert says in answer["error"]
+
+
+def test_marks_encodings_and_the_case_of_headers(built: tuple[Path, Path, dict[str, str]], client: Client) -> None:
+    """JSON as editors save it, and headers in any case, are the same; what is not read names its cause."""
+    body = json.dumps({"windows": arrays.with_nulls(some_windows(1))}).encode()
+    wanted = send(client, "/predict_windows", body)
+    assert wanted[0] == 200
+    assert send(client, "/predict_windows", b"\xef\xbb\xbf" + body) == wanted
+    for media_type in ("APPLICATION/JSON", "Application/Json; Charset=UTF-8"):
+        assert send(client, "/predict_windows", body, **{"content-TYPE": media_type}) == wanted
+    status, says = send(client, "/predict_windows", json.dumps({"windows": []}).encode("utf-16"))
+    assert (status, says) == (400, {"error": "the body is JSON in UTF-16: send it in UTF-8"})
+    status, says = send(client, "/predict_windows", gzip.compress(body), **{"Content-Encoding": "gzip"})
+    assert (status, says) == (
+        415,
+        {"error": "the body is compressed (gzip), which is not read here: send it as it is"},
+    )
 
 
 def test_a_huge_body_is_refused_with_and_without_a_length(client: Client) -> None:

@@ -1,4 +1,4 @@
-"""`posemill assemble`: one model from several trainings."""
+"""`posemill assemble`: ensemble selection from several trainings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, 1),
     help="Validation accuracy that a smaller ensemble may cost.",
 )
-@click.option("--mirrored", is_flag=True, help="PredictFn members about every window and its mirror image.")
+@click.option("--mirrored", is_flag=True, help="Test-time augmentation: predict every window and its mirror image.")
 @modes
 def assemble(folders: tuple[Path, ...], out: Path, margin: float, mirrored: bool, quiet: bool, as_json: bool) -> None:
     """Choose the smallest ensemble of trained networks that is nearly as good as the best one.

@@ -1,4 +1,4 @@
-"""`posemill demo` and `posemill summary`: the main job as a newcomer meets it."""
+"""`posemill demo` and `posemill summary`: the whole pipeline on a synthetic corpus."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from posemill.cli.output import modes, table
 from posemill.cli.renamed import renamed_option
 
 if TYPE_CHECKING:
-    from posemill.operations.external_videos import ExternalResult, ExternalVerdict
+    from posemill.operations.external_results import ExternalResult, ExternalVerdict
 
 COLUMNS = ("file", "truth", "predicted", "probability", "windows", "people", "outcome")
 
@@ -40,10 +40,10 @@ class FrameRates(click.ParamType[tuple[float, ...]]):
 @click.option("--videos", type=click.Path(path_type=Path), help="Folder of videos, named or sorted by activity.")
 @renamed_option("--wild", "--videos", type=click.Path(path_type=Path))
 @click.option("--network", type=click.Path(path_type=Path), help="Folder of a trained network; default: evaluate's.")
-@click.option("--labels", type=click.Path(path_type=Path, exists=True), help="Table: which video shows what.")
-@click.option("--fps", type=FrameRates(), default=(), help="Other frame rates too, such as 10,15,30.")
+@click.option("--labels", type=click.Path(path_type=Path, exists=True), help="Table of labels: columns path, activity.")
+@click.option("--fps", type=FrameRates(), default=(), help="Resample to other frame rates too, such as 10,15,30.")
 @renamed_option("--rates", "--fps", type=FrameRates())
-@click.option("--flip", is_flag=True, help="Mirrored too: the verdict should stay.")
+@click.option("--flip", is_flag=True, help="Mirror the tracks too: the verdict should stay the same.")
 @modes
 def evaluate(
     videos: Path | None,

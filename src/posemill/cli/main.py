@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 
+from posemill.cli.os_errors import explain_os_error
 from posemill.cli.renamed import RenamingGroup
 from posemill.errors import PosemillError
 
@@ -95,9 +98,26 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point. A PosemillError is printed as one sentence; exit code 1, or 75 if it is retryable."""
+    warnings.filterwarnings("default", "params.yaml: ", DeprecationWarning)  # old keys; hidden from users otherwise
+    for stream in (sys.stdout, sys.stderr):  # names of files may be in no encoding at all
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         cli(prog_name="posemill")
     except PosemillError as exc:
         kind = "retryable" if exc.retryable else "error"
         print(f"posemill: {kind}: {exc}", file=sys.stderr)
         sys.exit(RETRY_LATER if exc.retryable else 1)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        sys.stderr.close()
+        sys.exit(1)
+    except OSError as exc:
+        print(f"posemill: error: {explain_os_error(exc)}", file=sys.stderr)
+        sys.exit(1)
+    except UnicodeEncodeError as exc:
+        text = str(exc.object).encode(errors="surrogateescape").decode(errors="backslashreplace")
+        print(
+            f"posemill: error: {text[:200]} is no text in UTF-8: rename the file, or write the name otherwise",
+            file=sys.stderr,
+        )
+        sys.exit(1)

@@ -18,19 +18,27 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--subjects", default=12, show_default=True, type=click.IntRange(1), help="Different people.")
+@click.option("--subjects", default=12, show_default=True, type=click.IntRange(1), help="Number of subjects.")
 @click.option(
     "--activities", default="usual", show_default=True, help="Names with commas between; or usual, sports, all."
 )
-@click.option("--rename", default="", help="Label some otherwise, such as push_up=pushup,sit_up=situp.")
+@click.option("--rename", default="", help="Rename activities, such as push_up=pushup,sit_up=situp.")
 @renamed_option("--call", "--rename")
-@click.option("--split", type=click.Choice(["train", "test"]), help="Only there, as if official.")
+@click.option("--split", type=click.Choice(["train", "test"]), help="Official split of all clips; default: none.")
 @click.option(
-    "--clips-per-activity", default=3, show_default=True, type=click.IntRange(1), help="Takes of each by each subject."
+    "--clips-per-activity",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Clips of an activity and subject.",
 )
 @renamed_option("--clips-per", "--clips-per-activity", type=click.IntRange(1))
 @click.option("--seed", default=11, show_default=True, type=click.IntRange(0), help="The same seed, the same corpus.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write files here, register nothing.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write files here, add nothing to the database.",
+)
 @click.option("--quiet", is_flag=True, help="Only errors.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def synth(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +12,11 @@ import click
 from posemill.errors import InputError
 
 if TYPE_CHECKING:
+    from posemill.estimation.overlay import Drawn
     from posemill.labelling.labeller import Labeller
     from posemill.pose.track import MediumTracks, PoseTrack
     from posemill.settings import Settings
+    from posemill.video.decode import Frame
 
 
 @click.command()
@@ -84,19 +88,28 @@ def draw_tracks(
     path: Path, tracked: MediumTracks, target: Path, start_s: float, end_s: float, pictures: int, sides: bool
 ) -> None:
     """Write the overlay video `target`.mp4 and the contact sheet `target`.png."""
-    from posemill.estimation.overlay import Overlay
+    from posemill.estimation import draw
     from posemill.video.draw import contact_sheet, write_png
-    from posemill.video.encode import VideoWriter
     from posemill.video.probe import probe
 
     facts = probe(path)
     frames, kept = (min(end_s, facts.duration_s) - start_s) * facts.fps, []
     middles = {int((part + 0.5) * frames / pictures) for part in range(pictures)}
-    with VideoWriter(target.with_suffix(".mp4"), facts.fps, facts.width_px, facts.height_px) as writer:
-        for number, (frame, people) in enumerate(Overlay(tracked, sides).frames(path, start_s, end_s)):
-            writer.write(frame.image, frame.time_s - start_s)
-            if number in middles:
-                kept.append((frame.image, f"{frame.time_s:.1f} s: {', '.join(map(str, people)) or 'nobody'}"))
+    numbers = itertools.count()
+
+    def keep(frame: Frame, people: Sequence[Drawn]) -> None:
+        if next(numbers) in middles:
+            kept.append((frame.image, f"{frame.time_s:.1f} s: {', '.join(map(str, people)) or 'nobody'}"))
+
+    draw.draw_tracks(
+        tracked,
+        path,
+        target.with_suffix(".mp4"),
+        start_s=start_s,
+        end_s=end_s,
+        color_by_side=sides,
+        on_frame=keep,
+    )
     cell = 320, round(320 * facts.height_px / facts.width_px)
     sheet = contact_sheet([i for i, _ in kept], 4, [caption for _, caption in kept], cell_px=cell)
     write_png(target.with_suffix(".png"), sheet)

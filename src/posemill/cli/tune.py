@@ -1,4 +1,4 @@
-"""`posemill tune`: better parameters for training, by many short ones."""
+"""`posemill tune`: hyper-parameter search for training."""
 
 from __future__ import annotations
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Generator, Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -21,7 +23,7 @@ from posemill.estimation.tracking import Tracker
 from posemill.estimation.types import FramePoses, FrameSpan, Image, Pose, PoseBackend
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import Skeleton
-from posemill.pose.track import MediumTracks
+from posemill.pose.track import FrameTimes, MediumTracks
 from posemill.video.probe import probe
 
 
@@ -88,12 +90,12 @@ class PoseEstimator:
 
     @cached_property
     def pose_fingerprint(self) -> str:
-        """SHA-256 (hex) that names the poses: equal fingerprints, equal poses of the same file."""
+        """Name of the poses, as SHA-256 (hex); equal fingerprints give equal poses of the same file."""
         return pose_fingerprint(self.describe(), self.params)
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) that names the tracks."""
+        """Name of the tracks, as SHA-256 (hex)."""
         return fingerprint(self.describe(), self.params)
 
     def predict(self, images: Sequence[Image]) -> list[list[Pose]]:
@@ -154,7 +156,8 @@ class PoseEstimator:
         with path.open("rb") as file:
             medium = hashlib.file_digest(file, "sha256").hexdigest()
         frames = self.stream(path, on_frame=on_frame, sandboxed=sandboxed)
-        return self.follow(frames, medium, (facts.width_px, facts.height_px), facts.duration_s)
+        tracks = self.follow(frames, medium, (facts.width_px, facts.height_px), facts.duration_s)
+        return replace(tracks, source=path)
 
     def follow(
         self, frames: Iterable[FramePoses], medium: str, size_px: tuple[int, int], duration_s: float = 0.0
@@ -168,19 +171,22 @@ class PoseEstimator:
             duration_s: of the video; the time of the last frame if that is later.
         """
         tracker = Tracker(self.skeleton, self.params.tracking)
-        count, last_s = 0, 0.0
+        numbers, times_s = array("i"), array("d")
         for frame in frames:
             tracker.update(frame.frame, frame.time_s, frame.poses)
-            count, last_s = count + 1, frame.time_s
+            numbers.append(frame.frame)
+            times_s.append(frame.time_s)
+        analysed = FrameTimes(np.array(numbers, np.int32), np.array(times_s, np.float64))
         return MediumTracks(
             medium=medium,
             labeller=self.fingerprint,
             skeleton=self.skeleton,
             width_px=size_px[0],
             height_px=size_px[1],
-            frames=count,
-            duration_s=max(duration_s, last_s),
+            frames=len(analysed),
+            duration_s=max(duration_s, times_s[-1] if times_s else 0.0),
             tracks=tracker.tracks(),
+            analysed=analysed,
         )
 
 

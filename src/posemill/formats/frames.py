@@ -143,9 +143,10 @@ class Annotations:
 
 def labelled_frames(tracks: MediumTracks, frames: Iterable[int] | None = None, origin: str = "") -> list[LabelledFrame]:
     """List the frames with people in order; with `frames`, exactly these, also those without people."""
-    wanted = None if frames is None else dict.fromkeys(sorted(set(frames)))
+    wanted = None if frames is None else dict.fromkeys(sorted({int(frame) for frame in frames}))
     people: dict[int, list[Instance]] = {} if wanted is None else {frame: [] for frame in wanted}
-    times: dict[int, float] = {}
+    recorded = tracks.frame_times
+    times = dict(zip(recorded.number.tolist(), recorded.time_s.tolist(), strict=True))
     for track in tracks.tracks:
         for row, frame in enumerate(track.frame.tolist()):
             if wanted is None or frame in wanted:

@@ -124,7 +124,7 @@ def _regions(annotation: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _content(annotation: dict[str, Any]) -> list[str]:
-    """What the regions say, whatever their ids and order."""
+    """Content of the regions, whatever their ids and order."""
     return sorted(
         repr((r.get("type"), r.get("meta", {}).get("text"), sorted(r.get("value", {}).items(), key=lambda kv: kv[0])))
         for r in _regions(annotation)

@@ -39,7 +39,8 @@ def write_openpifpaf(path: Path, tracks: MediumTracks) -> int:
     frames = labelled_frames(tracks, tracks.frame_numbers)
     with path.open("w") as out:
         for picture in frames:
-            line = {"frame": picture.frame + 1, "predictions": [_prediction(person) for person in picture.people]}
+            predictions = [_prediction(person) for person in picture.people]
+            line = {"frame": picture.frame + 1, "time_s": picture.time_s, "predictions": predictions}
             out.write(json.dumps(line, separators=(",", ":")) + "\n")
     return len(frames)
 

@@ -51,7 +51,8 @@ def write_openpose(folder: Path, tracks: MediumTracks, target: Skeleton) -> int:
     for picture in frames:
         people = [_person_json(person, sources) for person in picture.people]
         name = f"{tracks.medium[:12]}_{picture.frame:012d}_keypoints.json"
-        (folder / name).write_text(json.dumps({"version": 1.3, "people": people}, separators=(",", ":")))
+        content = {"version": 1.3, "people": people, "frame": picture.frame, "time_s": picture.time_s}
+        (folder / name).write_text(json.dumps(content, separators=(",", ":")))
     return len(frames)
 
 

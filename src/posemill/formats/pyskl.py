@@ -55,16 +55,13 @@ def write_pyskl(path: Path, media: Iterable[tuple[MediumTracks, list[ClipSpan]]]
 
 
 def _annotation(tracks: MediumTracks, clip: ClipSpan) -> dict[str, Any]:
-    fps = tracks.fps
-    frames = [frame for frame in tracks.frame_numbers if clip.start_s <= (frame + 1e-6) / fps < clip.end_s]
+    frames = tracks.frame_times.between(clip.start_s, clip.end_s)
     people = [part for t in tracks.tracks if len(part := t.between(clip.start_s, clip.end_s))]
-    frames = sorted({*frames, *(int(f) for part in people for f in part.frame)})
     keypoint = np.zeros((len(people), len(frames), len(tracks.skeleton), 2), np.float32)
-    score, time_s = np.zeros(keypoint.shape[:3], np.float32), np.array(frames, np.float64) / fps
+    score = np.zeros(keypoint.shape[:3], np.float32)
     for m, part in enumerate(people):
-        at = np.searchsorted(frames, part.frame)
+        at = np.searchsorted(frames.number, part.frame)
         keypoint[m, at], score[m, at] = np.nan_to_num(part.xy), part.confidence
-        time_s[at] = part.time_s
     size = (int(tracks.height_px), int(tracks.width_px))
     return {
         "frame_dir": clip.name,
@@ -75,8 +72,8 @@ def _annotation(tracks: MediumTracks, clip: ClipSpan) -> dict[str, Any]:
         "keypoint_score": score,
         "medium": tracks.medium,
         "person": [part.person for part in people],
-        "frame": np.array(frames, np.int32),
-        "time_s": time_s,
+        "frame": frames.number,
+        "time_s": frames.time_s,
     }
 
 

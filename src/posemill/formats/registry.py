@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from posemill import formats
+from posemill.atomic import atomic_folder
 from posemill.errors import InputError, PosemillError
 from posemill.formats.entry import Format, group_by_skeleton
 from posemill.pose.track import MediumTracks
@@ -134,13 +135,16 @@ def write_tracks(tracks: MediumTracks | Sequence[MediumTracks], path: Path | str
         raise InputError(f"format {entry.name} holds one medium a path, came {len(media)}: write them one by one")
     if entry.one_per == "skeleton" and len(skeletons) > 1:
         raise InputError(f"format {entry.name} holds one skeleton a file, came {', '.join(sorted(skeletons))}")
-    return writer(Path(path), media, **_checked(entry.name, writer, options))
+    path = Path(path)
+    with atomic_folder(path.parent) as part:
+        return writer(part / path.name, media, **_checked(entry.name, writer, options))
 
 
 def export_tracks(media: Sequence[MediumTracks], folder: Path, format: str, **options: Any) -> int:
     """Write any number of media into a folder, in as many files as the format needs; returns how many.
 
     options  of any format; those that this format does not have are left out.
+    All of them take their names together at the end: an error leaves what was there before.
     """
     entry, writer = _writing(format)
     known = _options(writer)
@@ -151,7 +155,8 @@ def export_tracks(media: Sequence[MediumTracks], folder: Path, format: str, **op
         entry.export_name.format(medium=part[0].medium[:16], skeleton=part[0].skeleton.name) if part else ""
         for part in parts
     ]
-    return sum(writer(folder / name, part, **options) for name, part in zip(names, parts, strict=True))
+    with atomic_folder(folder) as fresh:
+        return sum(writer(fresh / name, part, **options) for name, part in zip(names, parts, strict=True))
 
 
 def markdown_table() -> str:

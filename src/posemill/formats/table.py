@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -41,7 +42,9 @@ def write_tables(folder: Path, media: Iterable[MediumTracks], kind: Kind) -> lis
     paths = []
     for name, frame in tables.items():
         paths.append(folder / f"{name}.{kind}")
-        getattr(frame, f"write_{kind}")(paths[-1])
+        content = io.BytesIO()
+        getattr(frame, f"write_{kind}")(content)
+        paths[-1].write_bytes(content.getvalue())  # polars writes to files by itself, and its errors are no OSError
     return paths
 
 

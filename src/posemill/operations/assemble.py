@@ -1,4 +1,4 @@
-"""assemble: of several trained networks the smallest ensemble near the best one. No stage of dvc.yaml: a decision.
+"""Ensemble selection: the smallest ensemble near the best one. No stage of dvc.yaml: a decision.
 
 Members are judged on the validation split, those that were trained in folds on all clips that are not for testing; the
 test split is for evaluate alone.
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from posemill.atomic import write_text
 from posemill.errors import CheckpointError, InputError
 from posemill.features.pipeline import FeaturePipeline
 from posemill.models.out_of_fold import FILE as HELD_OUT_FILE
@@ -52,7 +53,7 @@ class MemberFigures(BaseModel):
 
 
 class AssembleResult(BaseModel):
-    """What was chosen and why: assemble.json. by_size has the best ensemble of every size, members by number."""
+    """The selected ensemble and the reason: assemble.json. by_size has the best ensemble of every size, by number."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -104,7 +105,7 @@ def run(
             index["window"].to_numpy(np.int64), average_log_probabilities([said[m] for m in choice.chosen.members])
         ).save(outputs)
     result = _result(folders, loaded, digests, choice, margin, len(np.unique(clip)), about, prepare)
-    (outputs / RECORD).write_text(result.model_dump_json(indent=1) + "\n")
+    write_text(outputs / RECORD, result.model_dump_json(indent=1) + "\n")
     return result
 
 
@@ -205,7 +206,7 @@ def _result(
 
 
 def reason(choice: EnsembleSelection, margin: float, clips: int, about: str = VALIDATION) -> str:
-    """Why this ensemble, in one sentence or two."""
+    """Explain the selection in one sentence or two."""
     chosen, best = choice.chosen, choice.best
     many = f"of {choice.tried} ensembles tried on {clips} {about}"
     size = _networks(chosen)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from posemill.report.page import Cell, Figure, Page, percent
 
 if TYPE_CHECKING:
-    from posemill.operations.external_videos import ExternalResult, ExternalVerdict
+    from posemill.operations.external_results import ExternalResult, ExternalVerdict
     from posemill.pose.track import MediumTracks
 
 PICTURES, COLUMNS, CELL_PX = 12, 6, 200

@@ -10,13 +10,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
-
+from posemill.atomic import write_text
 from posemill.errors import CheckpointError, UnreadableMedia
 from posemill.operations.external_clips import ExternalClip, clips_of, same_activity
-from posemill.stages.result import StageResult
+from posemill.operations.external_results import ExternalResult, ExternalVerdict, Outcome
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -30,67 +29,8 @@ if TYPE_CHECKING:
     from posemill.settings import Settings
 
 NATIVE, MIRRORED = "as it is", "mirrored"
-Outcome = Literal["right", "wrong", "unknown activity", "no label", "unreadable"]
 COUNTED = ("right", "wrong")
 OnStart = Callable[[str, int], object]
-
-
-class ExternalVerdict(BaseModel):
-    """Prediction for one clip, and its outcome.
-
-    truth    as the folder has it; `predicted`, `probability` over all windows; None where there was no window.
-    people   everybody in the video; `person` is the one who was judged.
-    changed  what was said of the same clip at other frame rates and mirrored, by name.
-    abstained  a client is told that the model had better say nothing: the probability is under the threshold.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    file: str
-    medium: str
-    truth: str | None
-    outcome: Outcome
-    predicted: str | None = None
-    probability: float | None = None
-    probabilities: dict[str, float] = {}
-    windows: int = 0
-    people: int = 0
-    person: int | None = None
-    changed: dict[str, str | None] = {}
-    abstained: bool = False
-    note: str | None = None
-
-
-class ExternalResult(StageResult):
-    """Top-1 over the clips whose activity the model knows; one without a window counts as wrong.
-
-    weights    digest of the network's weights; `features` and `labeller` name what else decides the figures.
-    abstained  clips of these with a verdict that the model had better not given, right or wrong.
-    agreement  share of these clips with the same verdict, by what was changed.
-    benchmark  accuracy of the same network on the test split; None when it is not the one that evaluate judged.
-    """
-
-    stage: str = "external_videos"
-    folder: str
-    network: str
-    weights: str
-    features: str
-    labeller: str
-    clips: int
-    right: int
-    top1: float | None
-    low: float | None
-    high: float | None
-    unanswered: int
-    abstained: int
-    unknown: int
-    unlabelled: int
-    unreadable: int
-    agreement: dict[str, float]
-    top1_changed: dict[str, float]
-    benchmark: float | None
-    report: str
-    verdicts: list[ExternalVerdict]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,7 +83,7 @@ def run(
     report = home / f"{name}.html"
     result = _result(folder, evaluated, labeller, verdicts, list(changes), report)
     external_report.page(result, sheets).write(report)
-    (home / f"{name}.json").write_text(result.model_dump_json(indent=1) + "\n")
+    write_text(home / f"{name}.json", result.model_dump_json(indent=1) + "\n")
     return result
 
 

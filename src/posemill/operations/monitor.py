@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from posemill.atomic import write_text
 from posemill.errors import GateError, InputError
 from posemill.params.monitor import MonitorParams
 from posemill.stages.result import StageResult
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class MonitorResult(StageResult):
-    """What was found. `enough` False: too few windows to judge; `drifted` names the figures past a limit.
+    """Drift of live data. `enough` False: too few windows to judge; `drifted` names the figures past a limit.
 
     rows has every figure: figure, psi, ks, max_psi, max_ks, trained, seen, passed.
     """
@@ -77,7 +78,7 @@ def run(
         says=says,
         rows=[_row(d) for d in drifts],
     )
-    (outputs / "monitor.json").write_text(result.model_dump_json(indent=2) + "\n")
+    write_text(outputs / "monitor.json", result.model_dump_json(indent=2) + "\n")
     result.write(outputs)
     return result
 
@@ -89,7 +90,7 @@ def require(result: MonitorResult) -> None:
 
 
 def reference_of(bento: str | None, inputs: Workspace, settings: Settings) -> Path:
-    """Where reference.json is: in build/package, or with the model of a bento in the store."""
+    """Return the path of reference.json: in build/package, or with the model of a bento in the store."""
     from posemill.monitoring.reference import FILE
     from posemill.packaging.bento import environment
 

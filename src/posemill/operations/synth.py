@@ -1,4 +1,4 @@
-"""A rendered corpus into the database, or into a folder. Outside the graph: it is a source like any other."""
+"""Synthetic corpus into the database, or into a folder. Outside the graph: it is a source like any other."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from posemill.atomic import write_text
 from posemill.store.track_file import write_medium
 from posemill.synth.corpus import Plan
 from posemill.synth.pool import Rendered, render_all
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
     from posemill.store.media import MediaStore
 
 DATASET = "synthetic"
-SAID_BY = "posemill synth"
+ANNOTATED_BY = "posemill synth"
 RENDERING = 4  # counts changes to what a seed looks like, so that an older corpus is not taken for this one
 
 
 def source(plan: Plan) -> str:
-    """What the database calls a rendered clip."""
+    """Return the source name of a rendered clip in the database."""
     return f"synth/{RENDERING}/{plan.name}"
 
 
@@ -40,7 +41,7 @@ def register(
     plans: Sequence[Plan],
     engine: Engine,
     store: MediaStore,
-    done: Callable[[Rendered], None] = lambda _: None,
+    on_result: Callable[[Rendered], None] = lambda _: None,
     labels: Mapping[str, str] = MappingProxyType({}),
     split: str | None = None,
     processes: int | None = None,
@@ -66,17 +67,17 @@ def register(
                     subject=clip.plan.subject_name,
                     camera=clip.camera,
                     split=split,
-                    annotated_by=SAID_BY,
+                    annotated_by=ANNOTATED_BY,
                     ground_truth=clip.truth,
                 )
             clip.path.unlink()
-            done(clip)
+            on_result(clip)
 
 
 def write_files(
     plans: Sequence[Plan],
     folder: Path,
-    done: Callable[[Rendered], None] = lambda _: None,
+    on_result: Callable[[Rendered], None] = lambda _: None,
     labels: Mapping[str, str] = MappingProxyType({}),
 ) -> Path:
     """Render clips into a folder: NAME.mp4, its truth as NAME.truth.parquet, and manifest.csv for `posemill add`."""
@@ -90,7 +91,7 @@ def write_files(
         write_medium(clip.path.with_suffix(".truth.parquet"), truth)
         activity = labels.get(clip.plan.activity, clip.plan.activity)
         rows.append(f"{clip.path.name},{activity},{clip.plan.subject_name},{clip.camera}")
-        done(clip)
+        on_result(clip)
     manifest = folder / "manifest.csv"
-    manifest.write_text("\n".join(["path,activity,subject,camera", *sorted(rows)]) + "\n")
+    write_text(manifest, "\n".join(["path,activity,subject,camera", *sorted(rows)]) + "\n")
     return manifest

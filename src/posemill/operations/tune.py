@@ -1,4 +1,4 @@
-"""tune: many short trainings find better parameters for the train stage. Not a stage of dvc.yaml."""
+"""tune: hyper-parameter search for the train stage, by many short trainings. Not a stage of dvc.yaml."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ class TuneResult:
 
 
 def run(
-    params: TuneParams, base: TrainParams, inputs: Workspace, tell: Callable[[Trial], None] = lambda _: None
+    params: TuneParams, base: TrainParams, inputs: Workspace, on_result: Callable[[Trial], None] = lambda _: None
 ) -> TuneResult:
     """Search until params.trials are done; one that was killed goes on. Judged on the validation split only.
 
-    tell  gets every trial of this run when it has ended.
+    on_result  gets every trial of this run when it has ended.
     Errors: ParamsError for keys or values that train does not take; InputError where every trial failed.
     """
     import optuna
@@ -83,7 +83,7 @@ def run(
             lambda trial: _train(trial, params, base, inputs),
             n_trials=max(params.trials - len(done), 0),
             catch=(InputError,),
-            callbacks=[lambda _, trial: tell(_trial(trial, params))],
+            callbacks=[lambda _, trial: on_result(_trial(trial, params))],
         )
         trials = [_trial(t, params) for t in study.get_trials() if _counts(t)]
     complete = [t for t in trials if t.state == "complete"]
@@ -145,7 +145,7 @@ def _again_what_was_killed(study: optuna.Study) -> None:
 
 
 def _counts(trial: optuna.trial.FrozenTrial) -> bool:
-    """Whether it came to an end of its own: a failed one without a reason was killed."""
+    """True if the trial ended by itself: a failed one without a reason was killed."""
     return trial.state.is_finished() and (trial.state.name != "FAIL" or "reason" in trial.user_attrs)
 
 
@@ -194,7 +194,7 @@ def _trial(trial: optuna.trial.FrozenTrial, params: TuneParams) -> Trial:
 
 
 def _says(known: dict[str, Any], key: str) -> bool:
-    """Whether a dotted key is in params.yaml."""
+    """True if a dotted key is in params.yaml."""
     place: Any = known
     for part in key.split("."):
         if not isinstance(place, dict) or part not in place:

@@ -174,13 +174,42 @@ class PoseTrack:
         """
         fps = _frame_rate((self,))
         step = _frame_step((self,))
-        frames = range(int(self.frame[0]), int(self.frame[-1]) + 1, step) if len(self) else range(0)
-        return _dataset((self,), self.skeleton, frames, fps)
+        first, last = (int(self.frame[0]), int(self.frame[-1])) if len(self) else (0, -1)
+        numbers = np.arange(first, last + 1, step, dtype=np.int32)
+        return _dataset((self,), self.skeleton, FrameTimes(numbers, _times_s((self,), numbers, fps)), fps)
 
     def _repr_html_(self) -> str:
         from posemill.report.notebook import track_html
 
         return track_html(self)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameTimes:
+    """Frames of a medium that were analysed, with people or without.
+
+    number  (F,) int32, number of the frame in the medium, from 0; strictly increasing.
+    time_s  (F,) float64, seconds from the first frame; strictly increasing.
+    """
+
+    number: NDArray[np.int32]
+    time_s: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.number.shape != self.time_s.shape or self.number.ndim != 1:
+            raise SkeletonError(f"frames and their times differ: {self.number.shape} and {self.time_s.shape}")
+        if len(self.number) and not (np.diff(self.number) > 0).all():
+            raise SkeletonError("numbers of frames must be strictly increasing")
+        if len(self.number) and not (np.diff(self.time_s) > 0).all():
+            raise SkeletonError("times of frames must be strictly increasing")
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    def between(self, start_s: float, end_s: float) -> FrameTimes:
+        """Return the frames with start_s <= time < end_s."""
+        inside = (self.time_s >= start_s) & (self.time_s < end_s)
+        return FrameTimes(self.number[inside], self.time_s[inside])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,6 +221,7 @@ class MediumTracks:
     width_px, height_px  of the upright picture.
     frames      number of frames analysed (also those without a person).
     duration_s  of the medium.
+    analysed    numbers and times of these frames, as the labeller recorded them; None where keypoints came without.
     source      path of the video, where there is one to draw on; neither stored nor compared.
 
     Examples:
@@ -211,11 +241,16 @@ class MediumTracks:
     frames: int
     duration_s: float
     tracks: tuple[PoseTrack, ...]
+    analysed: FrameTimes | None = field(default=None, compare=False)
     source: Path | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.width_px <= 0 or self.height_px <= 0 or self.frames < 0 or not self.duration_s >= 0:
             raise SkeletonError(f"medium {self.medium[:12]}: size, frames and duration must be positive")
+        if self.analysed is not None and len(self.analysed) != self.frames:
+            raise SkeletonError(
+                f"medium {self.medium[:12]}: {self.frames} frames were analysed, {len(self.analysed)} are recorded"
+            )
         if any(t.skeleton != self.skeleton for t in self.tracks):
             raise SkeletonError(f"medium {self.medium[:12]}: all tracks must have skeleton {self.skeleton.name}")
         if len({t.z is None for t in self.tracks}) > 1:
@@ -234,12 +269,23 @@ class MediumTracks:
         return _frame_rate(self.tracks)
 
     @property
-    def frame_numbers(self) -> range:
-        """Numbers of the frames that were analysed, also those without people."""
-        ends = [int(track.frame[-1]) for track in self.tracks if len(track)]
-        total = max(self.duration_s * self.fps, max(ends, default=0) + 1)
-        stride = max(1, round(total / self.frames)) if self.frames and ends else 1
-        return range(0, max(self.frames * stride, max(ends, default=-1) + 1), stride)
+    def frame_times(self) -> FrameTimes:
+        """Frames that were analysed, also those without people: the one definition, which every export uses.
+
+        As the labeller recorded them. Without a record every frame of the medium counts, at times on a straight line
+        between those of the poses; where poses skip frames, only frames with poses do.
+        """
+        if self.analysed is not None:
+            return self.analysed
+        used = np.unique(np.concatenate([np.zeros(0, np.int32), *(track.frame for track in self.tracks)]))
+        every = not len(used) or used[-1] < self.frames
+        numbers = np.arange(self.frames, dtype=np.int32) if every else used.astype(np.int32)
+        return FrameTimes(numbers, _times_s(self.tracks, numbers, self.fps))
+
+    @property
+    def frame_numbers(self) -> NDArray[np.int32]:
+        """Numbers (F,) of the frames that were analysed, see `frame_times`."""
+        return self.frame_times.number
 
     def to_numpy(self) -> dict[int, NDArray[np.float32]]:
         """Return every person's keypoints (T, K, 2) by person number: the tracks' own arrays, not copies."""
@@ -270,7 +316,7 @@ class MediumTracks:
             >>> dict(tracks.to_xarray().sizes)
             {'time': 50, 'space': 2, 'keypoints': 17, 'individuals': 1}
         """
-        return _dataset(self.tracks, self.skeleton, self.frame_numbers, self.fps)
+        return _dataset(self.tracks, self.skeleton, self.frame_times, self.fps)
 
     def draw(self, target: Path | str, video: Path | str | None = None, *, color_by_side: bool = False) -> Path:
         """Write an overlay video (MP4): every person's skeleton in one colour, with number and trail.
@@ -311,17 +357,17 @@ def _nobody(skeleton: Skeleton) -> PoseTrack:
     return PoseTrack.from_numpy(np.zeros((0, len(skeleton), 2)), skeleton, fps=1)
 
 
-def _dataset(tracks: tuple[PoseTrack, ...], skeleton: Skeleton, frames: range, fps: float) -> xr.Dataset:
+def _dataset(tracks: tuple[PoseTrack, ...], skeleton: Skeleton, frames: FrameTimes, fps: float) -> xr.Dataset:
     try:
         import xarray as xr
     except ModuleNotFoundError as exc:
         raise InputError("to_xarray needs the package xarray: pip install xarray (or pip install movement)") from exc
-    position, confidence = _dense(tracks, skeleton, frames)
+    position, confidence = _dense(tracks, skeleton, frames.number)
     dims = ("time", "space", "keypoints", "individuals")
     return xr.Dataset(
         {"position": (dims, position), "confidence": ((dims[0], *dims[2:]), confidence)},
         coords={
-            "time": _times_s(tracks, frames, fps),
+            "time": frames.time_s,
             "space": ["x", "y", "z"][: position.shape[1]],
             "keypoints": list(skeleton.keypoints),
             "individuals": [f"id_{track.person}" for track in tracks],
@@ -331,15 +377,14 @@ def _dataset(tracks: tuple[PoseTrack, ...], skeleton: Skeleton, frames: range, f
 
 
 def _dense(
-    tracks: tuple[PoseTrack, ...], skeleton: Skeleton, frames: range
+    tracks: tuple[PoseTrack, ...], skeleton: Skeleton, numbers: NDArray[np.int32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return (T, 2 or 3, K, P) positions and (T, K, P) confidence over all frames; views where nothing is missing."""
-    numbers = np.arange(frames.start, frames.stop, frames.step)
     if len(tracks) == 1 and tracks[0].z is None and np.array_equal(tracks[0].frame, numbers):
         return tracks[0].xy.transpose(0, 2, 1)[..., None], tracks[0].confidence[..., None]
     channels = 3 if any(track.z is not None for track in tracks) else 2
-    position = np.full((len(frames), channels, len(skeleton), len(tracks)), np.nan, np.float32)
-    confidence = np.zeros((len(frames), len(skeleton), len(tracks)), np.float32)
+    position = np.full((len(numbers), channels, len(skeleton), len(tracks)), np.nan, np.float32)
+    confidence = np.zeros((len(numbers), len(skeleton), len(tracks)), np.float32)
     for p, track in enumerate(tracks):
         known = np.isin(track.frame, numbers)
         rows = np.searchsorted(numbers, track.frame[known])
@@ -350,10 +395,9 @@ def _dense(
     return position, confidence
 
 
-def _times_s(tracks: tuple[PoseTrack, ...], frames: range, fps: float) -> NDArray[np.float64]:
+def _times_s(tracks: tuple[PoseTrack, ...], numbers: NDArray[np.int32], fps: float) -> NDArray[np.float64]:
     """Return the time of every frame: as the poses say, between them on a straight line, outside at `fps`."""
     times = dict(pair for t in tracks for pair in zip(t.frame.tolist(), t.time_s.tolist(), strict=True))
-    numbers = np.arange(frames.start, frames.stop, frames.step)
     if not times:
         return np.asarray(numbers / fps)
     known = np.array(sorted(times))

@@ -68,9 +68,10 @@ def activities_html(title: str, rows: Sequence[tuple[str, Sequence[Activity]]], 
 
 def skeleton_strip(xy: NDArray[np.float32], skeleton: Skeleton, poses: int = POSES) -> str:
     """Draw evenly spread poses side by side as an SVG element. xy: (T, K, 2) pixels, NaN = not seen."""
-    seen = np.flatnonzero(~np.isnan(xy[..., 0]).all(1))
-    if not len(seen):
+    count = (~np.isnan(xy[..., 0])).sum(1)
+    if not count.any():
         return f'<div style="color:{SOFT}">no keypoint seen</div>'
+    seen = np.flatnonzero(count >= count.max() / 2)  # a single keypoint shows nothing
     chosen = xy[seen[pick(len(seen), poses)]].astype(np.float64)
     low, high = np.nanmin(chosen, 1), np.nanmax(chosen, 1)
     wide, tall = np.maximum((high - low).max(0), 1.0)

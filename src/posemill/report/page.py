@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,8 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
+
+from posemill.atomic import write_text
 
 Tone = Literal["plain", "good", "warn", "bad"]
 
@@ -105,10 +106,7 @@ class Page:
 
     def write(self, path: Path) -> Path:
         """Write the page; the file is whole or not there."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.part")
-        part.write_text(self.html(), encoding="utf-8")
-        os.replace(part, path)
+        write_text(path, self.html())
         return path
 
     def _add(self, html: str) -> Page:

@@ -1,4 +1,4 @@
-"""Whether a run would find anything to do, asked without running it."""
+"""Change detection: tells without running whether a run would find anything to do."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def unchanged(workspace: Workspace) -> bool:
 
 
 def _accepted(workspace: Workspace) -> bool:
-    """Whether the acceptance on record is that of the bento that lies there."""
+    """True if the acceptance on record is that of the packaged bento."""
     try:
         accepted = json.loads((workspace.output("accept") / "result.json").read_text())
         packaged = json.loads((workspace.output("package") / "result.json").read_text())

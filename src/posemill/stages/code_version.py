@@ -2,7 +2,7 @@
 
 The snapshot stage writes build/snapshot/code/<stage>.json, and every later stage depends on its file: a change of any
 module that a stage can reach runs it again, a comment or another stage's code does not. See
-docs/decisions/0014-a-stage-depends-on-a-digest-of-its-code.md.
+docs/decisions/0014-the-graph-depends-on-what-decides.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""evaluate: what the trained network is worth on the test split. Gates are judged here and enforced by package."""
+"""evaluate: metrics of the trained network on the test split. Gates are judged here and enforced by package."""
 
 from __future__ import annotations
 

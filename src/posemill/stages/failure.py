@@ -1,4 +1,4 @@
-"""Why a stage failed, left where a caller finds it.
+"""Failure record of a stage, for the caller of DVC.
 
 `dvc repro` returns 255 whatever the stage returned, so neither the reason nor whether trying again may help gets
 through it. The stage leaves both in `build/failures/<stage>.json`: at its start that it was killed, since it cannot say
@@ -32,7 +32,7 @@ class Failure(BaseModel):
 
 
 def failure_file(workspace: Workspace, stage: str) -> Path:
-    """Where the last failure of a stage is written."""
+    """Return the path of a stage's failure record."""
     return workspace.root / "build" / "failures" / f"{stage}.json"
 
 

@@ -1,4 +1,4 @@
-"""The figures of the last run, as a short table for people: each comes from a stage's result.json."""
+"""Summary of the last run as a short table; each figure comes from a stage's result.json."""
 
 from __future__ import annotations
 

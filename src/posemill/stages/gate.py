@@ -2,7 +2,7 @@
 
 A failed gate is a result: package records the refusal and ends well, so that `dvc exp run` keeps the experiment and
 `dvc exp show` compares it. Whoever wants a model must still be stopped, and that is this stage: it runs every time, has
-no outputs, and passes in experiments. See docs/decisions/0015-a-refused-model-is-an-experiment.md.
+no outputs, and passes in experiments. See docs/decisions/0014-the-graph-depends-on-what-decides.md.
 """
 
 from __future__ import annotations

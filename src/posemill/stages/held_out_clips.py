@@ -1,4 +1,4 @@
-"""Clips of the test split that a client would send, and what an answer says of one."""
+"""Held-out clips: those of the test split, as a client would send them, and the answer for one."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _spread(length: int, count: int) -> list[int]:
 
 
 def answer_between(answer: VideoAnswer, clip: HeldOutClip) -> tuple[str | None, float]:
-    """What the service says of a clip: its verdict for a whole medium, else what the acting person does most in it."""
+    """Return (activity, probability): the verdict of a whole medium, else the main subject's activity in the clip."""
     whole = clip.start_s <= 0 and not clip.end_s < answer.video.duration_s - 0.1
     if whole or not answer.people:
         return (answer.verdict.activity, answer.verdict.probability) if answer.verdict else (None, 0.0)

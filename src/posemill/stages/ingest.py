@@ -1,4 +1,4 @@
-"""ingest: the database's media, clips and corrections as tables, every medium there, checked and probed."""
+"""ingest: media, clips and corrections of the database as tables; media are fetched, verified and probed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BATCH = 64  # media whose findings are committed together: a killed run loses at
 
 
 class IngestResult(StageResult):
-    """What the run goes on with, and what was set aside."""
+    """Counts of ingested and quarantined media, with the reasons."""
 
     stage: str = STAGE
     media: int
@@ -39,7 +39,7 @@ class IngestResult(StageResult):
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """What looking at one medium gave: its digest and figures, or the reason why it is set aside."""
+    """Probe result of one medium: its digest and figures, or the reason for its quarantine."""
 
     row: RowMapping
     digest: str | None = None
@@ -178,7 +178,7 @@ def _write_tables(outputs: Path, media: Sequence[RowMapping], clips: Sequence[Ro
 
 
 def _write_released(path: Path, rows: Sequence[RowMapping]) -> None:
-    """What the label stage shall look at again: it alone depends on this table, and changes nothing in it."""
+    """Write the media released from the label stage's quarantine, for it to label again."""
     import polars as pl
 
     pl.DataFrame([dict(row) for row in rows], schema={"number": pl.Int64, "medium": pl.String}).write_parquet(path)

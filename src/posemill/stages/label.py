@@ -1,4 +1,4 @@
-"""label: videos become tracks of people. What the pose store has is not computed again."""
+"""label: pose estimation and tracking of all videos. What the pose store has is not computed again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STAGE, NOISE = "label", "noise.json"
 
 
 class LabelResult(StageResult):
-    """What was found; the last figures only where media have true keypoints."""
+    """Counts of media, frames and poses; accuracy figures only where media have ground truth."""
 
     stage: str = STAGE
     media: int

@@ -1,4 +1,4 @@
-"""The backlog of the label stage in shards, for whoever spreads them over threads, processes or machines.
+"""Shards of the labelling backlog, to be spread over threads, processes or machines.
 
 A shard is a list of jobs of the ledger. It may be done twice at once, or again: what is done is not done again.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from posemill.labelling.labeller import Labeller
     from posemill.labelling.session import LabellingSession
 
-SHARD_S = 30.0  # of work; starting a task costs up to a quarter of a second
+SHARD_S = 30.0  # of work, unless the flow says otherwise; starting a task costs up to a quarter of a second
 SLOW = 5.0  # frames a second, assumed before anything was measured
 
 _loading = threading.Lock()

@@ -1,4 +1,4 @@
-"""build/label/media.parquet: what became of every medium, and where its tracks are."""
+"""build/label/media.parquet: the status of every medium, and the shard of its tracks."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def _some_windows(path: Path, count: int) -> NDArray[np.float32]:
 
 
 def _labeller(inputs: Workspace) -> dict[str, Any]:
-    """What poses videos for this model: the labeller of the training data, or the parameters where it was imported."""
+    """Return the labeller for this model's videos: that of the training data, or of params.yaml if it was imported."""
     path = inputs.output("label") / "labeller.json"
     found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
     if found.get("describes") is not None:

@@ -1,4 +1,4 @@
-"""What every stage returns, and writes as result.json beside its files."""
+"""Stage results: the figures that a stage returns, and writes as result.json beside its files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Test clips cut into windows once more: from their tracks as they are, or changed on the way."""
+"""Rewindowing: test clips cut into windows again, from their tracks as they are or perturbed."""
 
 from __future__ import annotations
 

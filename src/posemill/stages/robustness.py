@@ -1,4 +1,4 @@
-"""The trials of the evaluate stage: noise, frame rates, another backend's keypoints, streams of several activities."""
+"""Robustness of the evaluate stage: noise, frame rates, another backend's keypoints, streams of several activities."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(
     features: FeaturePipeline,
     windows: NDArray[np.float32],
 ) -> RobustnessResults:
-    """Put test clips through everything that can be tried here.
+    """Evaluate the test clips under every perturbation that is possible here.
 
     inputs   None, or a workspace without tracks: only noise is tried, which needs the windows alone.
     windows  (N, T, K, 3) of prepare; results.windows.index says which are of the test split.

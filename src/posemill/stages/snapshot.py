@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from posemill.errors import InputError
-from posemill.params import load
+from posemill.params import Params, load
 from posemill.params.snapshot import SnapshotParams
 from posemill.settings import Settings
 from posemill.stages.code_version import write_code_digests
@@ -16,7 +16,7 @@ from posemill.stages.workspace import Workspace
 
 
 class SnapshotResult(StageResult):
-    """What there is to work on."""
+    """Counts of datasets, media and clips, and their digest."""
 
     stage: str = "snapshot"
     datasets: int
@@ -53,7 +53,8 @@ def run(params: SnapshotParams, inputs: Workspace, outputs: Path, settings: Sett
     listed = list(params.datasets) or [row["dataset"] for row in datasets]
     content = {"selected": listed, "datasets": datasets, "newest_change": held.newest_change, "digest": held.digest}
     _write(outputs / "snapshot.json", content)
-    write_code_digests(outputs / "code", load(inputs.params), inputs)
+    everything = load(inputs.params) if inputs.params.is_file() else Params()
+    write_code_digests(outputs / "code", everything, inputs)
     total = {key: sum(int(row[key]) for row in datasets) for key in ("media", "clips", "labelled_clips")}
     return SnapshotResult(datasets=len(datasets), digest=held.digest, **total)
 

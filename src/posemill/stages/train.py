@@ -1,4 +1,4 @@
-"""train: windows become a trained network."""
+"""train: trains the activity network on the prepared windows."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def _groups(prepared: Path) -> NDArray[np.str_]:
 
 
 def _only(scratch: Path) -> Path:
-    """Where checkpoints live, outside build/train, which DVC empties before a stage; those of other data go away."""
+    """Return the folder of checkpoints, outside build/train, which DVC empties; those of other data are removed."""
     for other in scratch.parent.glob("train-*"):
         if other != scratch:
             shutil.rmtree(other)

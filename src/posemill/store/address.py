@@ -59,7 +59,7 @@ def parse_address(given: str) -> URL:
 
 
 def _split_hosts(rest: str) -> tuple[str, str]:
-    """What is before the database's name, and what is from there on."""
+    """Split an address without its scheme into user and hosts, and what begins with the database's name."""
     end = min((at for at in (rest.find("/"), rest.find("?")) if at >= 0), default=len(rest))
     return rest[:end], rest[end:]
 

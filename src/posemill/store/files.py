@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
+from posemill.atomic import write_bytes
 from posemill.errors import PosemillError, Unavailable
 
 
@@ -18,16 +17,7 @@ def replace_file(path: Path, content: bytes) -> None:
     Errors: Unavailable when the disk is full or away; `path` is then as it was.
     """
     with as_unavailable(f"{path} cannot be written"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(f"{path.name}.{uuid4().hex[:8]}.part")
-        try:
-            with fresh.open("wb") as out:
-                out.write(content)
-                out.flush()
-                os.fsync(out.fileno())
-            fresh.replace(path)
-        finally:
-            fresh.unlink(missing_ok=True)
+        write_bytes(path, content, durable=True)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Track files: the keypoints of one medium (label store) or of many (shards), as docs/architecture.md says.
 
-NaN stays NaN. A track without a single row cannot be told from no track, and is not kept.
+NaN stays NaN. A track without a single row cannot be told from no track, and is not kept. Frames that were analysed and
+have nobody in them are rows of person -1, so that the rows of a medium hold all frames with their times.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from numpy.typing import NDArray
 from posemill.errors import InputError
 from posemill.pose.definition import defined, definition
 from posemill.pose.skeleton import Skeleton
-from posemill.pose.track import MediumTracks, PoseTrack
+from posemill.pose.track import FrameTimes, MediumTracks, PoseTrack
 from posemill.store.files import replace_file
 
 _KEY = b"posemill"
+NOBODY = -1  # person of rows that stand for a frame without people
 _ABOUT = ("labeller", "width_px", "height_px", "frames", "duration_s")
 
 
@@ -53,6 +55,7 @@ def metadata_of(tracks: MediumTracks) -> dict[str, Any]:
 def to_table(tracks: MediumTracks) -> pa.Table:
     """Return the rows of one medium, by person and frame, without metadata."""
     rows = sorted((t for t in tracks.tracks if len(t)), key=lambda t: t.person)
+    rows = [*rows, *_empty_frames(tracks, rows)]
     k = len(tracks.skeleton)
 
     def column(name: str, dtype: Any) -> NDArray[Any]:
@@ -169,10 +172,34 @@ def from_table(table: pa.Table, medium: str, skeleton: Skeleton, entry: Mapping[
     order = np.lexsort((column["frame"], column["person"]))
     if (np.diff(order) != 1).any():
         column = {name: values[order] for name, values in column.items()}
+    analysed = _analysed(column["frame"], column["time_s"], entry["frames"])
+    first = int(np.searchsorted(column["person"], 0))  # after the frames without anybody
+    column = {name: values[first:] for name, values in column.items()}
     person = column.pop("person")
     bounds = [*np.flatnonzero(np.diff(person, prepend=-1)), len(person)]
     tracks = tuple(
         PoseTrack(skeleton=skeleton, person=int(person[a]), **{name: v[a:b] for name, v in column.items()})
         for a, b in itertools.pairwise(bounds)
     )
-    return MediumTracks(medium=medium, skeleton=skeleton, tracks=tracks, **{name: entry[name] for name in _ABOUT})
+    fields = {name: entry[name] for name in _ABOUT}
+    return MediumTracks(medium=medium, skeleton=skeleton, tracks=tracks, analysed=analysed, **fields)
+
+
+def _empty_frames(tracks: MediumTracks, rows: Sequence[PoseTrack]) -> list[PoseTrack]:
+    """Frames that the labeller recorded and that are in none of these tracks, as a track of person -1."""
+    if tracks.analysed is None:
+        return []
+    seen = np.concatenate([np.zeros(0, np.int32), *(track.frame for track in rows)])
+    empty = ~np.isin(tracks.analysed.number, seen)
+    shape = (int(empty.sum()), len(tracks.skeleton))
+    frame, time_s = tracks.analysed.number[empty], tracks.analysed.time_s[empty]
+    unseen, state = np.full((*shape, 2), np.nan, np.float32), np.zeros(shape[0], np.uint8)
+    z = np.full(shape, np.nan, np.float32) if tracks.is_3d else None
+    nobody = PoseTrack(tracks.skeleton, NOBODY, frame, time_s, unseen, np.zeros(shape, np.float32), state, z)
+    return [nobody] if shape[0] else []
+
+
+def _analysed(frame: NDArray[np.int32], time_s: NDArray[np.float64], frames: int) -> FrameTimes | None:
+    """The frames of all rows, where these are as many as were analysed; files of imported keypoints may have fewer."""
+    numbers, first = np.unique(frame, return_index=True)
+    return FrameTimes(numbers.astype(np.int32), time_s[first]) if len(numbers) == frames else None

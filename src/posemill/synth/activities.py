@@ -1,4 +1,4 @@
-"""What the people do: one function an activity, each a way to fill a Motion's channels.
+"""Activities as motion generators: one function each, which fills a Motion's channels.
 
 Every function is given the motion (time set, channels at rest), the subject's style and a random generator, and
 varies: which side, how far, how fast, what the arms do meanwhile.

@@ -72,7 +72,7 @@ class Rig:
 
 
 def rig(body: Body, motion: Motion) -> Rig:
-    """Where every joint is, with the feet (or hands and feet) on the floor."""
+    """Forward kinematics: the position of every joint, with the feet (or hands and feet) on the floor."""
     lean = np.zeros(len(motion.time_s))
     if motion.hands_down:
         for _ in range(4):  # turn about the feet until hands and toes are level; converges in two or three rounds

@@ -67,7 +67,7 @@ def look_at(place: Floats, target: Floats, focal_px: float, width_px: int, heigh
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How to look at somebody: azimuth 0 is from the front, 90 from the person's left, 180 from behind."""
+    """View of a person: azimuth 0 is from the front, 90 from the person's left, 180 from behind."""
 
     azimuth_deg: float
     height_m: float

@@ -142,7 +142,7 @@ def _truth(bodies: list[tuple[Body, Rig]], camera: Camera, time_s: Floats) -> tu
             if other != number:
                 nearer = seen[other][1].mean(1) < depth.mean(1)
                 hidden |= _covered(xy, body, posed, camera) & nearer[:, None]
-        inside: NDArray[np.bool_] = np.all(np.isfinite(xy) & (xy >= 0) & (xy <= np.array(SIZE) - 1), axis=-1)
+        inside = np.asarray((np.isfinite(xy) & (xy >= 0) & (xy <= np.array(SIZE) - 1)).all(-1))
         rows = np.flatnonzero(inside.any(-1))
         tracks.append(
             PoseTrack(

@@ -20,7 +20,7 @@ HAIRS: tuple[Colour, ...] = ((38, 28, 22), (70, 45, 28), (120, 80, 45), (170, 13
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a person wears. Colours are RGB 0..255."""
+    """Clothes and hair of a person. Colours are RGB 0..255."""
 
     skin: Colour
     hair: Colour

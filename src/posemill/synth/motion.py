@@ -36,7 +36,7 @@ SIDES = ("left", "right")
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How one subject moves.
+    """Movement style of one subject.
 
     tempo       times the usual speed.
     amplitude   times the usual range.
@@ -101,7 +101,7 @@ class Motion:
 
 
 def finish(motion: Motion, style: Style, rng: np.random.Generator) -> None:
-    """What every motion of a subject has: posture, left and right a little different, wobble."""
+    """Add what all motions of a subject share: posture, left and right a little different, wobble."""
     motion.add(spine=style.stoop_deg, neck=-0.5 * style.stoop_deg)
     for name in motion.channels:
         if name.startswith("left_") and "toe" not in name:

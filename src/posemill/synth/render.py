@@ -21,7 +21,7 @@ _SHADOWS = ("pelvis", "neck", "head", "left_knee", "right_knee", "left_toe", "ri
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sensor:
-    """How the camera records: gain (3,) per colour, noise as a standard deviation in grey levels."""
+    """Camera sensor: gain (3,) per colour, noise as a standard deviation in grey levels."""
 
     gain: Floats
     noise: float

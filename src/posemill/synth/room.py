@@ -24,7 +24,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Backdrop:
-    """What the camera sees without people.
+    """Background image and depth: the room without people.
 
     image      (H, W, 3) float32 RGB 0..255.
     furniture  (H, W) float32 metres along the view to the nearest furniture, inf where there is none.

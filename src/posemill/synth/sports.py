@@ -1,4 +1,4 @@
-"""What people do in the gym and on the field: activities that are rendered when they are asked for by name.
+"""Sports activities of the gym and the field, rendered when they are asked for by name.
 
 Hands that hold a bar, a club or a racket hold nothing here: what a labeller finds of the person is what counts.
 """

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
+from posemill.atomic import write_bytes, write_text
 from posemill.errors import InputError
 from posemill.report.page import Cell, Figure, Page
 from posemill.uat.checks import Check
@@ -64,11 +65,11 @@ def write(folder: Path, report: Report, pictures: Mapping[str, bytes]) -> Path:
     """Write pictures, page and, last, report.json with their digests; returns the path of report.json."""
     (folder / PICTURES).mkdir(parents=True, exist_ok=True)
     for name, jpeg in pictures.items():
-        (folder / name).write_bytes(jpeg)
+        write_bytes(folder / name, jpeg)
     page(report, pictures).write(folder / PAGE)
     written = {name: digest_of_bytes((folder / name).read_bytes()) for name in (PAGE, *sorted(pictures))}
     complete = report.model_copy(update={"files": {**report.files, **written}})
-    (folder / REPORT).write_text(complete.model_dump_json(indent=1) + "\n")
+    write_text(folder / REPORT, complete.model_dump_json(indent=1) + "\n")
     return folder / REPORT
 
 

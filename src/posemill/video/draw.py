@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.atomic import write_bytes
 from posemill.errors import InputError
 from posemill.pose.skeleton import Skeleton
 
@@ -171,10 +171,4 @@ def _write(path: Path, kind: str, image: Image, options: list[int]) -> None:
     written, encoded = cv2.imencode(kind, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
     if not written:
         raise InputError(f"{path}: a picture of {image.shape[1]}×{image.shape[0]} could not be written as {kind}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(encoded.tobytes())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_bytes(path, encoded.tobytes())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.atomic import atomic_path
 from posemill.errors import InputError
 
 TICKS_PER_S = 90_000  # 10, 12.5, 15, 24, 25, 29.97, 30 and 60 frames a second all fall on whole ticks
@@ -43,7 +44,7 @@ class VideoWriter:
         self.fps = fps
         self.width_px, self.height_px = width_px, height_px
         self._options = {"crf": str(crf), "preset": preset, "bf": "0", "threads": "1", "x264-params": "mbtree=0"}
-        self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        self._replacing = ExitStack()
         self._last_tick = -1
         self._next_s = 0.0
         self._container: Any = None
@@ -52,8 +53,8 @@ class VideoWriter:
     def __enter__(self) -> VideoWriter:
         import av
 
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._container = av.open(str(self._part), "w", format="mp4", options={"movflags": "faststart"})
+        part = self._replacing.enter_context(atomic_path(self.path))
+        self._container = av.open(str(part), "w", format="mp4", options={"movflags": "faststart"})
         self._container.flags |= av.container.core.Flags.bitexact.value  # no library version in the bytes
         rate = Fraction(self.fps).limit_denominator(1001)
         stream = self._container.add_stream("libx264", rate=rate, options=self._options)
@@ -108,7 +109,7 @@ class VideoWriter:
                     raise InputError(f"{self.path}: no picture was written, so there is no video")
                 self._container.mux(stream.encode(None))
             self._container.close()
-            if kind is None:
-                os.replace(self._part, self.path)
-        finally:
-            self._part.unlink(missing_ok=True)
+        except BaseException as failure:
+            self._replacing.__exit__(type(failure), failure, failure.__traceback__)
+            raise
+        self._replacing.__exit__(kind, error, trace)

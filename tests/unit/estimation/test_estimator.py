@@ -158,14 +158,14 @@ def test_the_skeleton_in_use_names_the_poses_too(monkeypatch: pytest.MonkeyPatch
     assert pose_fingerprint(describes, LabelParams()) != before
 
 
-@pytest.mark.skipif(not hasattr(LabelParams, "renamed"), reason="old keys are read once params/ says how")
 def test_old_names_of_settings_are_read_with_a_warning() -> None:
     old = {"second_look": 0.3, "follow_hint": {"full_look_every": 4}}
-    with pytest.warns(DeprecationWarning, match="rotation_fallback_threshold"):
+    with pytest.warns(DeprecationWarning, match="is deprecated: use") as warned:
         params = LabelParams.model_validate(old)
+    assert len(warned) == 3
     assert params.roi_propagation is not None
     assert (params.rotation_fallback_threshold, params.roi_propagation.keyframe_interval) == (0.3, 4)
-    with pytest.warns(DeprecationWarning, match="also_px is deprecated"):
+    with pytest.warns(DeprecationWarning, match="(looks|also_px) is deprecated"):
         assert LabelParams.model_validate({"looks": {"also_px": [641]}}).tta.scales_px == (641,)
 
 

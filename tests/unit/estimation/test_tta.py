@@ -65,7 +65,7 @@ def test_what_one_look_saw_alone_counts_less() -> None:
 
 def test_a_mirrored_look_comes_back_unmirrored() -> None:
     """The stand-in sees the body un-mirrored in the mirrored picture: reflected, with its sides exchanged."""
-    found = TTABackend(Markers, TTA((257,), flip=True))._mirrored(Markers(257), [picture((200, 150))])
+    found = TTABackend(Markers, TTA((257,), flip=True))._flipped(Markers(257), [picture((200, 150))])
     ((pose,),) = found
     wanted = BODY[FLIP] * [-1, 1] + [200, 150]
     np.testing.assert_allclose(pose.xy, wanted, atol=1e-3)

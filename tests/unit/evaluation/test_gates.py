@@ -9,7 +9,7 @@ from posemill.evaluation import gates
 from posemill.params.evaluate import Gates
 
 GOOD = {"accuracy": 0.9, "macro_f1": 0.9, "ece": 0.05, "clips": 40, "class_recall": 0.6}
-FOUR = Gates(min_class_recall=None, max_accuracy_lost_to_dropout=None, min_frame_rate_agreement=None)
+FOUR = Gates(min_class_recall=None, max_accuracy_lost_to_dropout=None, min_frame_rate_consistency=None)
 
 
 def test_figures_on_the_right_side_pass_every_gate() -> None:

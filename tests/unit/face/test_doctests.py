@@ -23,10 +23,12 @@ SHOWN = ("ActivityModel", "MediumTracks", "PoseEstimator", "PoseTrack", "open_wo
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_examples_run(
+    name: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("POSEMILL_HOME", str(tmp_path / "home"))
-    globs = {"posemill": posemill, "np": np}
+    globs = {"posemill": posemill, "np": np, "getfixture": request.getfixturevalue}
     assert doctest.testmod(importlib.import_module(name), extraglobs=globs, optionflags=FLAGS).failed == 0
 
 

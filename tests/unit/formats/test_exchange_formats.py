@@ -19,7 +19,7 @@ from posemill.formats.openpifpaf import read_openpifpaf, write_openpifpaf
 from posemill.formats.openpose import keypoint_sources, read_openpose, write_openpose
 from posemill.formats.table import read_tables, write_tables
 from posemill.pose.skeleton import BODY_12, BODY_25, COCO_17, OPENPOSE_18, PENN_13, Skeleton
-from posemill.pose.track import MediumTracks, State
+from posemill.pose.track import FrameTimes, MediumTracks, State
 
 few = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 some = st.builds(
@@ -207,7 +207,8 @@ def test_frames_without_people_count_too(stride: int) -> None:
     tracks = made_up(7, people=1, frames=10)
     (track,) = tracks.tracks
     spread = replace(track, frame=track.frame * stride, time_s=track.time_s * stride)
-    wide = replace(tracks, tracks=(spread,), duration_s=tracks.duration_s * stride)
+    recorded = FrameTimes(np.arange(10, dtype=np.int32) * stride, np.arange(10) * stride / FPS)
+    wide = replace(tracks, tracks=(spread,), duration_s=tracks.duration_s * stride, analysed=recorded)
     assert list(wide.frame_numbers) == list(range(0, 10 * stride, stride))
     assert list(replace(tracks, tracks=()).frame_numbers) == list(range(10))
     assert len(labelled_frames(wide)) == len(track)

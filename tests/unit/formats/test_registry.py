@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -153,29 +152,9 @@ def test_the_documentation_has_the_table() -> None:
     assert registry.markdown_table() in (ROOT / "docs" / "howto" / "formats.md").read_text()
 
 
-def test_a_clip_of_any_number_can_be_named() -> None:
-    """Digits are a clip where there is one; otherwise, from six on, the beginning of a digest."""
-    from posemill.cli.export import _Clips, _named
-
-    rows = [{"clip": number, "medium": f"m{number}"} for number in (12, 123_456)]
-    known, labelled = _Clips.of(rows), SimpleNamespace(rows={})
-    asked: list[str] = []
-
-    def digest_of(name: str) -> str:
-        asked.append(name)
-        return "d"
-
-    assert _named("123456", labelled, known, (), digest_of) == [("m123456", [rows[1]])]
-    assert _named("12", labelled, known, (), digest_of) == [("m12", [rows[0]])]
-    assert _named("654321", labelled, known, (), digest_of) == [("d", [])]
-    assert asked == ["654321"]
-    with pytest.raises(InputError, match="there is no clip 13"):
-        _named("13", labelled, known, (), digest_of)
-
-
 def test_tracks_know_their_rate_and_frames() -> None:
     tracks = made_up(1, people=1, frames=20)
     assert tracks.fps == pytest.approx(FPS)
-    assert tracks.frame_numbers == range(20)
+    assert tracks.frame_numbers.tolist() == list(range(20))
     assert replace(tracks, tracks=()).fps == 25
     assert np.isclose(replace(tracks, tracks=()).fps * tracks.duration_s, 20)

@@ -17,6 +17,7 @@ from posemill.evaluation.robustness.frame_rates import at_rate
 from posemill.features.pipeline import FeaturePipeline
 from posemill.operations import external_videos
 from posemill.operations.external_clips import ExternalClip, activity_of, clips_of, same_activity
+from posemill.operations.external_results import ExternalVerdict
 from posemill.params import Params
 from posemill.pose.skeleton import BODY_12, COCO_17
 from posemill.pose.window import WindowSpec
@@ -138,7 +139,7 @@ def judge(below: float = 0.0) -> external_videos.EvaluatedNetwork:
 def test_only_what_the_model_can_know_is_counted() -> None:
     tracks, asked = made_up(1, frames=40), judge()
 
-    def outcome(activity: str | None, found: object = tracks) -> external_videos.ExternalVerdict:
+    def outcome(activity: str | None, found: object = tracks) -> ExternalVerdict:
         clip = ExternalClip(Path("v.mp4"), "v.mp4", activity)
         return external_videos.verdict(
             asked, clip, "b" * 64, found, {"10 frames/s": at_rate(10), "mirrored": external_videos.mirror}

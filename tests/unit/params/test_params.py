@@ -12,6 +12,7 @@ import yaml
 from posemill import params
 from posemill.errors import ParamsError
 from posemill.params.label import LabelParams
+from posemill.params.section import RenamedKey
 from posemill.stages.workspace import STAGES
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -82,7 +83,7 @@ def test_renamed_keys_are_read_and_warned_of(tmp_path: Path) -> None:
         "label: {second_look: 0.3, looks: {also_px: [513], mirrored: true, close_up_px: 257}}\n"
         "evaluate: {trials: {jitter: 0.01}, answered_right: 0.9}\n"
     )
-    with pytest.warns(DeprecationWarning, match="is deprecated: use") as caught:
+    with pytest.warns(RenamedKey) as caught:
         read = params.load(file)
     assert {str(w.message) for w in caught} == {
         "params.yaml: second_look is deprecated: use rotation_fallback_threshold",
@@ -96,7 +97,7 @@ def test_renamed_keys_are_read_and_warned_of(tmp_path: Path) -> None:
     assert (read.label.rotation_fallback_threshold, read.label.tta.scales_px) == (0.3, (513,))
     assert (read.label.tta.flip, read.label.tta.crop_px) == (True, 257)
     assert (read.evaluate.robustness.jitter, read.evaluate.target_selective_accuracy) == (0.01, 0.9)
-    with pytest.warns(DeprecationWarning, match="full_look_every is deprecated: use keyframe_interval"):
+    with pytest.warns(RenamedKey, match="full_look_every is deprecated: use keyframe_interval"):
         label = LabelParams.model_validate({"roi_propagation": {"full_look_every": 4}})
     assert label.roi_propagation is not None
     assert label.roi_propagation.keyframe_interval == 4

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from damaged import damage
 from posemill.errors import InputError
 from posemill.pose.skeleton import COCO_17, PENN_13, SKELETONS, Skeleton
-from posemill.pose.track import MediumTracks, PoseTrack, State
+from posemill.pose.track import FrameTimes, MediumTracks, PoseTrack, State
 from posemill.store.shards import layouts
+from posemill.store.track_file import medium_bytes, parse_medium
 from posemill.store.tracks import (
     TrackStore,
     read_medium,
@@ -182,3 +183,35 @@ def test_label_store_lists_what_it_has(tmp_path: Path, scheme: str) -> None:
         store.get(tracks.medium, "other")
     with pytest.raises(InputError, match="cannot be part of a file name"):
         store.get(tracks.medium, "../up")
+
+
+@given(st.integers(0, 10**6), st.integers(1, 5))
+def test_every_analysed_frame_comes_back_with_its_time(seed: int, stride: int) -> None:
+    """Also where nobody is, at whatever times, in files of one medium and in shards."""
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(1, 40))
+    analysed = FrameTimes(
+        np.arange(count, dtype=np.int32) * stride, np.concatenate([[0.0], np.cumsum(rng.uniform(0.01, 2.0, count - 1))])
+    )
+    tracks = []
+    for person in range(int(rng.integers(0, 3))):
+        rows = np.flatnonzero(rng.random(count) < 0.5)
+        xy = rng.uniform(0, 90, (len(rows), 17, 2)).astype(np.float32)
+        if len(rows):
+            tracks.append(
+                PoseTrack(
+                    COCO_17,
+                    person,
+                    analysed.number[rows],
+                    analysed.time_s[rows],
+                    xy,
+                    np.ones((len(rows), 17), np.float32),
+                    np.zeros(len(rows), np.uint8),
+                )
+            )
+    medium = MediumTracks("a" * 64, "l", COCO_17, 100, 100, count, 99.0, tuple(tracks), analysed)
+    back = parse_medium(medium_bytes(medium), "here")
+    np.testing.assert_array_equal(back.frame_numbers, analysed.number)
+    np.testing.assert_array_equal(back.frame_times.time_s, analysed.time_s)
+    assert [t.person for t in back.tracks] == [t.person for t in tracks]
+    assert medium_bytes(back) == medium_bytes(medium)

@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from posemill.estimation.fingerprint import pose_code
 from posemill.estimation.runtimes.base import Network
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ MOST_SIZES = 64  # of one network stay on disk: a service's clients send picture
 class ExportedNetworks:
     """The files of one network by one exporter.
 
-    exporter  names the exporter and its version: another one writes files of its own.
+    exporter  names the exporter, its version and code: another one writes files of its own.
     write     (module, picture (1, H, W, 3) uint8, path): export for that size into that file.
     """
 
@@ -37,8 +36,7 @@ class ExportedNetworks:
         write: Callable[[torch.nn.Module, torch.Tensor, Path], None],
     ) -> None:
         self._network, self._cache, self._suffix, self._write = network, cache, suffix, write
-        code = pose_code(write.__module__)
-        self._name = hashlib.sha256(f"{network.content} {exporter} {code}".encode()).hexdigest()[:20]
+        self._name = hashlib.sha256(f"{network.content} {exporter}".encode()).hexdigest()[:20]
 
     @contextmanager
     def file(self, height_px: int, width_px: int) -> Iterator[Path]:

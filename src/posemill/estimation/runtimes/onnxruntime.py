@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.estimation.fingerprint import pose_code
 from posemill.estimation.runtimes.base import Fields, Network
 from posemill.estimation.runtimes.exported import ExportedNetworks
 
@@ -26,7 +27,8 @@ class OnnxRuntime:
 
     def __init__(self, network: Network, cache: Path, threads: int, precision: str) -> None:
         self.workers = threads
-        self._exported = ExportedNetworks(network, cache, f"onnx {OPSET} torch {version('torch')}", ".onnx", _export)
+        exporter = f"onnx {OPSET} torch {version('torch')} {pose_code(__name__)}"
+        self._exported = ExportedNetworks(network, cache, exporter, ".onnx", _export)
         self._sessions: OrderedDict[tuple[int, ...], Any] = OrderedDict()
         self._opening = threading.Lock()
 

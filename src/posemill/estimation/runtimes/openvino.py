@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.estimation.fingerprint import pose_code
 from posemill.estimation.runtimes.base import Fields, Network
 from posemill.estimation.runtimes.exported import ExportedNetworks
 from posemill.estimation.runtimes.openvino_library import Compiled, openvino, stream_settings
@@ -24,7 +25,8 @@ class OpenVino:
     def __init__(self, network: Network, cache: Path, threads: int, precision: str) -> None:
         self.workers = threads
         self._precision, library = precision, openvino()
-        self._exported = ExportedNetworks(network, cache, f"openvino {library.__version__}", ".xml", _export)
+        exporter = f"openvino {library.__version__} {pose_code(__name__)}"
+        self._exported = ExportedNetworks(network, cache, exporter, ".xml", _export)
         self._core = library.Core()
         self._networks = Compiled(self._compile, _COMPILED)
 

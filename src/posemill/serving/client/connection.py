@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import ssl
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -13,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from posemill.atomic import atomic_path
 from posemill.errors import InputError, PosemillError, Unavailable
 
 
@@ -64,14 +64,9 @@ class Connection:
             if answer.status_code != 200:
                 _read(answer.status_code, answer.read().decode(errors="replace"), self.url + route)
                 raise PosemillError(f"{self.url}{route} answered {answer.status_code} instead of a file")
-            part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-            try:
-                with part.open("wb") as file:
-                    for chunk in answer.iter_bytes():
-                        file.write(chunk)
-                part.replace(path)
-            finally:
-                part.unlink(missing_ok=True)
+            with atomic_path(path) as part, part.open("wb") as file:
+                for chunk in answer.iter_bytes():
+                    file.write(chunk)
         return path
 
     @cached_property

@@ -80,6 +80,9 @@ class GuardMiddleware:
             await self._authenticate(scope)
         if _media_type(scope).startswith(PICKLE):
             raise HTTPException(415, "pickles are never loaded here; send JSON, a form, or application/x-safetensors")
+        if (encoding := _header(scope, b"content-encoding").strip().lower()) and encoding != b"identity":
+            shown = encoding[:20].decode("ascii", "backslashreplace")
+            raise HTTPException(415, f"the body is compressed ({shown}), which is not read here: send it as it is")
         announced = _header(scope, b"content-length")
         limit = self.limits.file_bytes if _is_form(scope) else self.limits.body_bytes
         if announced and (not announced.isdigit() or int(announced) > limit):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -25,8 +26,10 @@ def strict_json(body: bytes) -> Any:
     >>> strict_json(b'{"xy": [null]}')
     {'xy': [None]}
     """
+    if body.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        raise HTTPException(400, "the body is JSON in UTF-16: send it in UTF-8")
     try:
-        content = from_json(body, allow_inf_nan=False)
+        content = from_json(body.removeprefix(BOM_UTF8), allow_inf_nan=False)
     except ValueError as exc:
         says = f"the body is not JSON ({exc}); a keypoint that was not seen is null, not NaN"
         raise HTTPException(400, says) from exc

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.atomic import write_bytes
 from posemill.errors import CheckpointError
 from posemill.estimation.backends.openpose.caffe_messages import read_description, read_weights
 from posemill.estimation.fingerprint import pose_code
@@ -31,10 +31,7 @@ def converted(found: GraphFile, cache: Path) -> GraphFile:
     path = cache / f"caffe-{digest[:16]}-{pose_code(__name__)[:8]}.onnx"
     if not path.is_file():
         content = to_onnx(described.read_text(), found.path.read_bytes())
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
-        cache.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        os.replace(part, path)  # whole or not there
+        write_bytes(path, content)
     return replace(found, path=path, sha256=digest)
 
 
