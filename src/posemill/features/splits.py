@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.errors import InputError
+
 
 @dataclass(frozen=True, slots=True)
 class ClipMeta:
-    """Metadata of a clip that splitting needs. official is `train`, `test` or None."""
+    """Metadata of a clip that splitting needs. official is `train`, `test` or None; camera only for its protocol."""
 
     subject: str
     activity: str
     official: str | None = None
     dataset: str = ""
+    camera: str | None = None
 
 
 def group_subjects(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -65,6 +69,31 @@ def split_subjects(clips: Sequence[ClipMeta], validation: float, test: float, se
     for i in _pick(counts, rest, counts[rest].sum(0) * validation / (1 - (0 if trained else test))):
         split[subjects[i]] = "validation"
     return split
+
+
+def split_by_protocol(
+    clips: Sequence[ClipMeta], by: Literal["camera", "setup"], validation: float, test: float, seed: int
+) -> list[str]:
+    """Split by camera or set-up, with the same subjects on both sides: the split of every clip, in order.
+
+    The test split is the official one; by camera, clips without one get whole cameras of their dataset, as nearly the
+    share `test` as they allow. The validation split is chosen from the rest, by subject.
+    Errors: InputError where a clip has neither an official split nor, by camera, a camera.
+    """
+    lost = [c for c in clips if c.official is None and (by == "setup" or c.camera is None)]
+    if lost:
+        what = "no official split" if by == "setup" else "neither an official split nor a camera"
+        raise InputError(
+            f"prepare.split.by: {by} needs to know the {by} of every clip, and {len(lost)} of {len(clips)} clips (of "
+            f"{', '.join(sorted({c.dataset or 'no dataset' for c in lost}))}) have {what}: import them with their "
+            f"official split{'' if by == 'setup' else ', name their cameras'}, or split by subject"
+        )
+    cameras = [replace(c, subject=f"{c.dataset}/{c.camera}") for c in clips if c.official is None]
+    test_cameras = {c for c, side in split_subjects(cameras, 0, test, seed).items() if side == "test"}
+    tested = [c.official == "test" or (c.official is None and f"{c.dataset}/{c.camera}" in test_cameras) for c in clips]
+    rest = [replace(c, official=None) for c, is_test in zip(clips, tested, strict=True) if not is_test]
+    side = split_subjects(rest, validation, 0, seed)
+    return ["test" if is_test else side[c.subject] for c, is_test in zip(clips, tested, strict=True)]
 
 
 def _official(clips: Sequence[ClipMeta]) -> Mapping[str, str]:

@@ -30,6 +30,7 @@ from posemill.formats.frames import (
 from posemill.pose.definition import defined, definition
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, State
+from posemill.pose.unseen import not_found
 from posemill.text_file import read_text
 
 
@@ -201,8 +202,10 @@ def read_annotations(path: Path, skeleton: Skeleton) -> Annotations:
         elif in_frame is not None:
             values = np.array(annotation["keypoints"], np.float32).reshape(-1, 3)
             keypoints = annotated.add_person(in_frame, int(person))
-            for name, (x, y, flag) in zip(names[annotation["category_id"]], values, strict=True):
-                if flag > 0 and name not in unknown:
+            nowhere = not_found(values[:, :2])  # a corner is nobody's keypoint, whatever the flag says
+            rows = zip(names[annotation["category_id"]], values, nowhere, strict=True)
+            for name, (x, y, flag), lost in rows:
+                if flag > 0 and not lost and name not in unknown:
                     keypoints[skeleton.index(name)] = x, y
     return annotated
 

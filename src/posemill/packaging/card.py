@@ -23,6 +23,7 @@ class CardFacts:
     subjects  split → activity → (clips, subjects).
     metrics   metrics.json of evaluate; labeller, digests and classes are those of the package.
     external  newest evaluation of this network on external videos; None if there is none.
+    split_by  what tells the test split from training; shared_subjects: number of those in it who are in another too.
     """
 
     classes: Sequence[str]
@@ -36,6 +37,8 @@ class CardFacts:
     features: Mapping[str, Any]
     digests: Mapping[str, str | None]
     external: Mapping[str, Any] | None = None
+    split_by: str = "subject"
+    shared_subjects: int = 0
 
     @classmethod
     def gather(
@@ -48,6 +51,8 @@ class CardFacts:
 
         index = pd.read_parquet(build / "prepare" / "index.parquet")
         clips = pd.read_parquet(build / "validate" / "clips.parquet")
+        prepared = build / "prepare" / "result.json"
+        tested = index["split"] == "test"
         counted = index.groupby(["split", "activity"])[["clip", "subject"]].nunique()
         subjects: dict[str, dict[str, tuple[int, int]]] = {}
         for (split, activity), row in counted.iterrows():
@@ -66,6 +71,8 @@ class CardFacts:
             external=newest_external(
                 Settings.from_env().home / "external-videos", _json(package / "digests.json").get("weights")
             ),
+            split_by=_json(prepared).get("split_by", "subject") if prepared.is_file() else "subject",
+            shared_subjects=len(set(index.loc[tested, "subject"]) & set(index.loc[~tested, "subject"])),
         )
 
 
@@ -81,7 +88,7 @@ def markdown(facts: CardFacts) -> str:
         f"{inputs}; the network is {_network(facts.network)}, run by ONNX Runtime.",
         f"**Activities:** {', '.join(facts.classes)}",
         "## Training data",
-        f"Datasets: {', '.join(facts.datasets) or 'not named'}. Splits are by subject.",
+        f"Datasets: {', '.join(facts.datasets) or 'not named'}. {_split(facts)}",
         _data_table(facts),
         "## Metrics on the test split",
         _table(["metric", "value", "95 % confidence interval"], metric_rows(facts.metrics)),
@@ -143,6 +150,16 @@ def _external(result: Mapping[str, Any] | None) -> str:
         f"**{result['top1']:.1%}** top-1 accuracy: {result['right']} of {result['clips']} videos (95 % confidence "
         f"interval {result['low']:.0%} to {result['high']:.0%}), end to end, with estimated keypoints{unknown}."
         + (f" Consistency: {changed}." if changed else "")
+    )
+
+
+def _split(facts: CardFacts) -> str:
+    """How training and test differ, and what that says of people who were never seen."""
+    if not facts.shared_subjects:
+        return f"Splits are by {facts.split_by}."
+    return (
+        f"**Splits are by {facts.split_by}: {facts.shared_subjects} subjects of the test split are in training too.** "
+        f"The figures below say how well another {facts.split_by} is dealt with, not people who were never seen."
     )
 
 

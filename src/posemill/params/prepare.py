@@ -32,6 +32,11 @@ class SplitParams(Section):
     validation: float = Field(default=0.15, gt=0, lt=0.5)
     test: float = Field(default=0.25, gt=0, lt=0.5)
     seed: int = 0
+    by: Literal["subject", "camera", "setup"] = Field(
+        default="subject",
+        description="what tells the test split from training: whoever is in it, or, as published protocols have it, "
+        "the camera or the set-up, with the same subjects on both sides",
+    )
 
 
 class PrepareParams(Section):

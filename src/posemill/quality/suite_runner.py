@@ -84,14 +84,15 @@ def suite_runner(folder: Path, docs: Path) -> Iterator[SuiteRunner]:
         make_self_contained(docs, runner.runs)
 
 
-def check_windows(index: pd.DataFrame, expectations: Path, docs: Path) -> QualityReport:
+def check_windows(index: pd.DataFrame, expectations: Path, docs: Path, split_by: str = "subject") -> QualityReport:
     """Validate prepare's index (columns of index.parquet) by the suite `windows`; Data Docs are written to `docs`.
 
     expectations  the folder expectations/ of the workspace.
+    split_by  see balance.with_window_columns.
     Errors: QualityError, see `require`.
     """
     with suite_runner(expectations, docs) as runner:
-        outcomes = runner.set("windows", balance.with_window_columns(index))
+        outcomes = runner.set("windows", balance.with_window_columns(index, split_by))
     report = QualityReport(suites=[SuiteOutcome(suite="windows", rows=len(index), rejected=0, outcomes=outcomes)])
     require(report)
     return report

@@ -41,10 +41,16 @@ class ValidationResults:
 
 
 def validate(
-    tables: ValidationTables, tracks: Iterable[MediumTracks], params: ValidateParams, expectations: Path, docs: Path
+    tables: ValidationTables,
+    tracks: Iterable[MediumTracks],
+    params: ValidateParams,
+    expectations: Path,
+    docs: Path,
+    split_by: str = "subject",
 ) -> ValidationResults:
     """Validate tracks and clips; Data Docs are written to `docs`.
 
+    split_by  prepare.split.by, see balance.with_clip_columns.
     Nothing is raised for faults in the data: see suite_runner.require.
     """
     survey = TrackSurvey(tables.clips, params)
@@ -55,7 +61,7 @@ def validate(
         track_suite, bad_tracks = _tracks(runner, track_facts)
         rejected_tracks = rejection.rejected_tracks(track_facts, bad_tracks)
         clips = facts.clip_facts(tables.clips, tables.media, tables.labelled, _poses(survey.inside(), rejected_tracks))
-        clip_suite, bad_clips, good = _clips(runner, clips)
+        clip_suite, bad_clips, good = _clips(runner, clips, split_by)
     rejected = pd.concat([rejection.rejected_clips(clips, bad_clips, tables.labelled), rejected_tracks])
     accepted = tables.clips.reset_index(drop=True)[good]
     report = QualityReport(suites=[clip_suite, track_suite])
@@ -70,12 +76,14 @@ def _tracks(runner: SuiteRunner, tracks: pd.DataFrame) -> tuple[SuiteOutcome, li
     return _suite("tracks", len(tracks), bad, outcomes), failures
 
 
-def _clips(runner: SuiteRunner, clips: pd.DataFrame) -> tuple[SuiteOutcome, list[RowFailure], list[bool]]:
+def _clips(
+    runner: SuiteRunner, clips: pd.DataFrame, split_by: str
+) -> tuple[SuiteOutcome, list[RowFailure], list[bool]]:
     """Validate clips; also which rows passed. The set is checked on those: rejected clips make no class large."""
     outcomes, failures = runner.rows("clips", clips)
     bad = {f.row for f in failures}
     good = [row not in bad for row in range(len(clips))]
-    passed = balance.with_clip_columns(clips.reset_index(drop=True)[good], len(bad) / max(len(clips), 1))
+    passed = balance.with_clip_columns(clips.reset_index(drop=True)[good], len(bad) / max(len(clips), 1), split_by)
     outcomes += runner.set("clips", passed)
     return _suite("clips", len(clips), bad, outcomes), failures, good
 

@@ -10,12 +10,13 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from posemill.errors import InputError, QualityError
 from posemill.features.clip_windows import clip_windows
 from posemill.features.pipeline import FeaturePipeline
 from posemill.features.split_leaks import ClipPoses, leaks
-from posemill.features.splits import ClipMeta, group_subjects, split_subjects
+from posemill.features.splits import ClipMeta, group_subjects, split_by_protocol, split_subjects
 from posemill.params.prepare import AUTO, PrepareParams
 from posemill.pose.conversion import shared
 from posemill.pose.skeleton import Skeleton, skeleton
@@ -50,6 +51,9 @@ class PrepareResult(StageResult):
     activities: int
     classes: list[str]
     dropped: dict[str, int]
+    split_by: str = "subject"
+    shared_subjects: int = 0
+    findings: list[str] = Field(default_factory=list)
 
 
 def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResult:
@@ -73,13 +77,13 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
         raise InputError(f"no clip gave a window ({reasons or 'there are no clips'}): add labelled clips")
     _stop_missing(set(index["activity"]), clips, dropped)
     index["split"] = _splits(index, clips, params)
-    _stop_empty(index)
-    _stop_leaks(index, clips, shown)
+    _stop_empty(index, clips)
+    findings = _stop_leaks(index, clips, shown, params.split.by)
     index.to_parquet(outputs / "index.parquet", index=False)
     _write_dropped({int(c): dropped[int(c)] for c in every["clip"] if int(c) in dropped}, outputs)
     classes = [a for a in params.activities or sorted(set(index["activity"])) if a in set(index["activity"])]
     (outputs / "classes.json").write_text(json.dumps(classes, indent=1) + "\n")
-    check_windows(index, inputs.expectations, outputs / "docs")
+    check_windows(index, inputs.expectations, outputs / "docs", params.split.by)
     rows = np.flatnonzero(index["split"] == "train")
     some = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), FIT_WINDOWS)).round().astype(int))]
     pipeline.fit(np.load(outputs / "windows.npy", mmap_mode="r")[some]).save(outputs / "features.json")
@@ -94,6 +98,9 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
         activities=len(classes),
         classes=classes,
         dropped=dict(Counter(dropped.values())),
+        split_by=params.split.by,
+        shared_subjects=len(shared_subjects(index)),
+        findings=findings,
     )
 
 
@@ -207,12 +214,17 @@ def _as_npy(raw: Path, path: Path, shape: tuple[int, ...]) -> None:
 
 
 def _splits(index: pd.DataFrame, clips: pd.DataFrame, params: PrepareParams) -> Any:
-    """The split of every window, by its subject; whoever shares a medium shares it."""
+    """The split of every window, by its subject or by a protocol; whoever shares a medium shares it."""
     used = clips[clips["clip"].isin(index["clip"])]
     group = group_subjects(zip(used["subject"].astype(str), used["medium"].astype(str), strict=True))
     official = used["split"].astype(object).where(used["split"].notna(), None)
     rows = zip(used["subject"], used["activity"], official, used["dataset"], strict=True)
     labelled = [ClipMeta(group[str(s)], str(a), o, str(d)) for s, a, o, d in rows]
+    if params.split.by != "subject":
+        cameras = used["camera"].astype(object).where(used["camera"].notna(), None)
+        named = [replace(clip, camera=c) for clip, c in zip(labelled, cameras, strict=True)]
+        sides = split_by_protocol(named, params.split.by, params.split.validation, params.split.test, params.split.seed)
+        return index["clip"].map(dict(zip(used["clip"], sides, strict=True)))
     split = split_subjects(labelled, params.split.validation, params.split.test, params.split.seed)
     return index["subject"].astype(str).map(group).map(split)
 
@@ -231,7 +243,7 @@ def _stop_missing(found: set[str], clips: pd.DataFrame, dropped: dict[int, str])
         )
 
 
-def _stop_empty(index: pd.DataFrame) -> None:
+def _stop_empty(index: pd.DataFrame, clips: pd.DataFrame) -> None:
     """InputError where a split has no window."""
     subjects = index.groupby("split")["subject"].nunique()
     if empty := [split for split in SPLITS if split not in subjects.index]:
@@ -239,21 +251,46 @@ def _stop_empty(index: pd.DataFrame) -> None:
         raise InputError(
             f"no window in the {' and '.join(empty)} split: {has} of the {index['subject'].nunique()} subjects; every "
             f"split needs one of its own, so add clips of more subjects, or name subjects and official splits otherwise"
+            f"{_crossing(clips)}"
         )
 
 
-def _stop_leaks(index: pd.DataFrame, clips: pd.DataFrame, shown: dict[int, NDArray[np.float32]]) -> None:
-    """QualityError where a medium, or the same keypoints, are on both sides of a split."""
+def _crossing(clips: pd.DataFrame) -> str:
+    """What to do where the official split has subjects on both sides, as protocols by camera and set-up have it."""
+    sides = clips.dropna(subset=["split"]).groupby("subject")["split"].nunique()
+    both = int((sides > 1).sum())
+    if not both:
+        return ""
+    return (
+        f"; {both} subjects are on both sides of the official split: of a protocol by camera or set-up, set "
+        "prepare.split.by to camera or setup"
+    )
+
+
+def shared_subjects(index: pd.DataFrame) -> list[str]:
+    """Return the subjects who are both in the test split and in another one."""
+    tested = set(index.loc[index["split"] == "test", "subject"].astype(str))
+    return sorted(tested & set(index.loc[index["split"] != "test", "subject"].astype(str)))
+
+
+def _stop_leaks(index: pd.DataFrame, clips: pd.DataFrame, shown: dict[int, NDArray[np.float32]], by: str) -> list[str]:
+    """QualityError where a medium, or the same keypoints, are on both sides of a split; returns what is by design."""
+    import pandas as pd
+
     split = index.drop_duplicates("clip").set_index("clip")["split"]
     used = clips[clips["clip"].isin(split.index)]
     official = used["split"].astype(object).where(used["split"].notna(), None)
     rows = [
-        ClipPoses(int(c), str(m), str(split[c]), o, shown[int(c)])
-        for c, m, o in zip(used["clip"], used["medium"], official, strict=True)
+        ClipPoses(int(c), str(m), str(split[c]), o, shown[int(c)], None if pd.isna(camera) else str(camera))
+        for c, m, o, camera in zip(used["clip"], used["medium"], official, used["camera"], strict=True)
     ]
-    found = leaks(rows)
+    by_design: list[str] = []
+    found = leaks(rows, by, by_design)
     if found:
         raise QualityError("; ".join(found))
+    if both := shared_subjects(index):
+        by_design.insert(0, f"{len(both)} subjects are both in the test split and in another one: it is split by {by}")
+    return by_design
 
 
 def _write_dropped(dropped: dict[int, str], outputs: Path) -> None:

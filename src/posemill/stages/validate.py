@@ -70,7 +70,7 @@ def run(
         clips=pd.read_parquet(ingest / "clips.parquet"),
         labelled=pd.read_parquet(label / "media.parquet"),
     )
-    results = validate(tables, read_shards(label), params, inputs.expectations, outputs / "docs")
+    results = validate(tables, read_shards(label), params, inputs.expectations, outputs / "docs", _split_by(inputs))
     results.accepted.to_parquet(outputs / "clips.parquet", index=False)
     results.rejected.to_parquet(outputs / "rejected.parquet", index=False)
     (outputs / "quality.json").write_text(results.report.model_dump_json(indent=2) + "\n")
@@ -78,6 +78,13 @@ def run(
     record(results.rejected)
     require(results.report)
     return _result(results)
+
+
+def _split_by(inputs: Workspace) -> str:
+    """prepare.split.by: the one parameter of another stage, since it says whether subjects may be on both sides."""
+    from posemill import params
+
+    return params.load(inputs.params).prepare.split.by if inputs.params.is_file() else "subject"
 
 
 def _result(results: ValidationResults) -> ValidateResult:

@@ -1,7 +1,16 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posemill.features.splits import ClipMeta, group_subjects, split_subjects
+from posemill.errors import InputError
+from posemill.features.split_leaks import ClipPoses, leaks
+from posemill.features.splits import ClipMeta, group_subjects, split_by_protocol, split_subjects
 
 CLIPS = [ClipMeta(f"s{s}", a) for s in range(12) for a in ("walk", "squat", "wave") for _ in range(2)]
 
@@ -56,3 +65,60 @@ def test_whoever_shares_a_medium_belongs_together() -> None:
     pairs = [("d", "1"), ("b", "1"), ("c", "2"), ("b", "3"), ("a", "3"), ("e", "4"), ("e", "5")]
     assert group_subjects(pairs) == {"a": "a", "b": "a", "d": "a", "c": "c", "e": "e"}
     assert group_subjects(reversed(pairs)) == group_subjects(pairs)
+
+
+def of_cameras(official: str | None = None, cameras: int = 3, subjects: int = 6) -> list[ClipMeta]:
+    """Every subject does both activities before every camera; the last camera is the official test."""
+    return [
+        ClipMeta(
+            f"s{s}", activity, None if official is None else ("test" if c == cameras - 1 else "train"), "d", f"c{c}"
+        )
+        for s in range(subjects)
+        for activity in ("nod", "sway")
+        for c in range(cameras)
+    ]
+
+
+@pytest.mark.parametrize("by", ["camera", "setup"])
+def test_a_protocol_keeps_the_official_test_split_and_shares_subjects(by: Literal["camera", "setup"]) -> None:
+    clips = of_cameras("given")
+    split = split_by_protocol(clips, by, 0.2, 0.25, 0)
+    assert [side == "test" for side in split] == [clip.official == "test" for clip in clips]
+    sides = {clip.subject: set() for clip in clips}
+    for clip, side in zip(clips, split, strict=True):
+        sides[clip.subject].add(side)
+    assert all("test" in each for each in sides.values())
+    assert not any({"train", "validation"} <= each for each in sides.values())  # validation is by subject
+    assert {side for each in sides.values() for side in each} == {"train", "validation", "test"}
+    assert split == split_by_protocol(clips, by, 0.2, 0.25, 0)
+
+
+def test_without_an_official_split_whole_cameras_are_test() -> None:
+    clips = of_cameras()
+    split = split_by_protocol(clips, "camera", 0.2, 0.3, 0)
+    tested = {clip.camera for clip, side in zip(clips, split, strict=True) if side == "test"}
+    assert len(tested) == 1
+    assert all((clip.camera in tested) == (side == "test") for clip, side in zip(clips, split, strict=True))
+    with pytest.raises(InputError, match="have no official split"):
+        split_by_protocol(clips, "setup", 0.2, 0.3, 0)
+    with pytest.raises(InputError, match="neither an official split nor a camera"):
+        split_by_protocol([replace(clip, camera=None) for clip in clips], "camera", 0.2, 0.3, 0)
+
+
+def test_one_performance_before_two_cameras_is_no_leak_of_a_split_by_camera() -> None:
+    rng = np.random.default_rng(0)
+    xy = np.cumsum(rng.normal(0, 5, (40, 12, 2)), 0).astype(np.float32) + rng.uniform(0, 200, (12, 2)).astype(
+        np.float32
+    )
+    pair = [ClipPoses(1, "a", "train", "train", xy, "c1"), ClipPoses(2, "b", "test", "test", xy + 9, "c2")]
+    found: list[str] = []
+    assert leaks(pair, "camera", found) == []
+    assert "1 pairs of clips show the same keypoints as two cameras saw them" in found[0]
+    assert "show the same keypoints" in leaks(pair)[0]
+    assert "show the same keypoints" in leaks(pair, "setup")[0]
+    same = [pair[0], replace(pair[1], camera="c1")]
+    assert "show the same keypoints" in leaks(same, "camera")[0]
+    unnamed = [replace(clip, camera=None) for clip in pair]
+    assert leaks(unnamed, "camera") == []
+    validation = [pair[0], replace(pair[1], split="validation")]
+    assert "show the same keypoints" in leaks(validation, "camera")[0]

@@ -201,3 +201,11 @@ def test_an_empty_canvas_does_not_hide_what_another_annotator_did(cases: Path) -
     assert answers.faults == []
     (people,) = answers.people.values()
     assert not np.isnan(people[0]).any()
+
+
+def test_a_corner_is_no_answer_of_coco(tmp_path: Path) -> None:
+    content = coco.document(labelled_frames(made_up(3, people=1, frames=1, unseen=0)))
+    content["annotations"][0]["keypoints"][:6] = [0, 0, 2, -1, -1, 1]
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    ((people),) = coco.read_annotations(tmp_path / "c.json", COCO_17).people.values()
+    assert np.flatnonzero(np.isnan(people[0][:, 0])).tolist() == [0, 1]

@@ -82,3 +82,10 @@ def test_external_videos_stand_beside_the_test_split(tmp_path: Path) -> None:
 def test_imported_keypoints_are_named_as_such() -> None:
     card = markdown(replace(FACTS, labeller={**FACTS.labeller, "describes": None}))
     assert "on which the model was not trained" in card
+
+
+def test_a_card_says_that_subjects_are_shared() -> None:
+    assert "Splits are by subject." in markdown(FACTS)
+    shared = markdown(replace(FACTS, split_by="camera", shared_subjects=12))
+    assert "Splits are by camera: 12 subjects of the test split are in training too" in shared
+    assert "not people who were never seen" in shared

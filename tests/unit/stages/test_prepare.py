@@ -365,3 +365,32 @@ def test_prepared_windows_train_a_network_that_tells_them_apart(workspace: Works
 def test_train_before_prepare_says_what_to_do(workspace: Workspace) -> None:
     with pytest.raises(InputError, match="posemill stage prepare"):
         train.run(TrainParams(), workspace, workspace.output("train"))
+
+
+def test_a_published_protocol_by_camera_shares_subjects_and_says_so(workspace: Workspace) -> None:
+    """Two cameras saw every performance at once; the second one is the official test."""
+    path = workspace.output("validate") / "clips.parquet"
+    clips = pd.read_parquet(path).dropna(subset=["subject", "activity"])
+    media = {t.medium: t for t in read_shards(workspace.output("label"))}
+    seen = clips[clips["medium"].map(lambda m: len(media[m].tracks) > 0)].iloc[:20]
+    other = seen.assign(clip=seen["clip"] + 1000, medium="f" + seen["medium"].str[1:], camera="C2", split="test")
+    both = pd.concat([seen.assign(camera="C1", split="train"), other])
+    both.to_parquet(path, index=False)
+    write_shards(
+        workspace.output("label"),
+        [media[m] for m in seen["medium"]] + [replace(media[m], medium="f" + m[1:]) for m in seen["medium"]],
+    )
+    out = workspace.output("prepare")
+    with pytest.raises(InputError, match="10 subjects are on both sides of the official split"):
+        prepare.run(PARAMS, workspace, out)
+    split = PARAMS.split.model_copy(update={"by": "camera"})
+    result = prepare.run(PARAMS.model_copy(update={"split": split}), workspace, out)
+    index = pd.read_parquet(out / "index.parquet")
+    assert ((index["camera"] == "C2") == (index["split"] == "test")).all()
+    assert set(index["split"]) == {"train", "validation", "test"}
+    subjects = index["subject"].nunique()
+    assert (result.split_by, result.shared_subjects) == ("camera", subjects)
+    assert result.findings[0].startswith(f"{subjects} subjects are both in the test split and in another one")
+    assert "as two cameras saw them" in result.findings[1]
+    with pytest.raises(QualityError, match="show the same keypoints"):  # which a split by set-up does not explain
+        prepare.run(PARAMS.model_copy(update={"split": split.model_copy(update={"by": "setup"})}), workspace, out)
