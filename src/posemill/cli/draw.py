@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from posemill.cli.renamed import renamed_option
 from posemill.cli.tracks import counted, draw_tracks, find
 from posemill.errors import InputError
 
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 @click.argument("which")
 @click.option("--out", "folder", type=click.Path(path_type=Path, file_okay=False), default="drawn", show_default=True)
 @click.option("--pictures", type=click.IntRange(1), default=12, show_default=True, help="On the contact sheet.")
-@click.option("--sides", is_flag=True, help="Limbs in the colours of left (orange) and right (blue).")
-def draw(which: str, folder: Path, pictures: int, sides: bool) -> None:
+@click.option("--color-by-side", is_flag=True, help="Limbs in the colours of left (orange) and right (blue).")
+@renamed_option("--sides", "--color-by-side", is_flag=True)
+def draw(which: str, folder: Path, pictures: int, color_by_side: bool) -> None:
     """Draw the people of WHICH: a video FILE, or a medium (beginning of its digest) or clip (number) of the database.
 
     A file is labelled on the spot by the labeller of params.yaml, and nothing of it is kept. Of the database's media
@@ -29,7 +31,7 @@ def draw(which: str, folder: Path, pictures: int, sides: bool) -> None:
 
     \b
       posemill draw holiday.mp4
-      posemill draw 12 --out pictures/ --sides
+      posemill draw 12 --out pictures/ --color-by-side
     """
     from posemill.settings import Settings
 
@@ -45,7 +47,7 @@ def draw(which: str, folder: Path, pictures: int, sides: bool) -> None:
             raise InputError(f"medium {medium['digest'][:12]} has keypoints only: there is no picture to draw them on")
         tracked, path = _stored(settings, medium["digest"])
         name = medium["digest"][:12]
-    draw_tracks(path, tracked, folder / name, start_s, end_s, pictures, sides)
+    draw_tracks(path, tracked, folder / name, start_s, end_s, pictures, color_by_side)
     click.echo(f"{folder / name}.mp4 and .png: {', '.join(map(counted, tracked.tracks)) or 'nobody was found'}")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from posemill.cli.renamed import renamed_option
 from posemill.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 @click.argument("which")
 @click.option("--out", "folder", type=click.Path(path_type=Path, file_okay=False), help="Default: tracks/.")
 @click.option("--pictures", type=click.IntRange(1), default=12, show_default=True, help="On the contact sheet.")
-@click.option("--sides", is_flag=True, help="Limbs in the colours of left (orange) and right (blue).")
-def tracks(which: str, folder: Path | None, pictures: int, sides: bool) -> None:
+@click.option("--color-by-side", is_flag=True, help="Limbs in the colours of left (orange) and right (blue).")
+@renamed_option("--sides", "--color-by-side", is_flag=True)
+def tracks(which: str, folder: Path | None, pictures: int, color_by_side: bool) -> None:
     """Draw the tracks of WHICH: a medium (the beginning of its digest) or a clip (its number).
 
     Where digits could be both, write clip:123456 or medium:123456.
@@ -33,7 +35,7 @@ def tracks(which: str, folder: Path | None, pictures: int, sides: bool) -> None:
     Writes a video with skeletons and a contact sheet: a colour, a number and a trail for every person, interpolated
     poses lighter and their numbers in brackets. Look whether the skeletons sit on the people, and numbers stay:
       posemill tracks 5c7fd90a
-      posemill tracks 12 --out pictures/ --sides
+      posemill tracks 12 --out pictures/ --color-by-side
     """
     from posemill.settings import Settings
     from posemill.store.media import MediaStore
@@ -48,7 +50,13 @@ def tracks(which: str, folder: Path | None, pictures: int, sides: bool) -> None:
         raise InputError(f"medium {digest[:12]} is not labelled with the parameters of params.yaml: `posemill label`")
     tracked = labeller.labelled(digest)
     draw_tracks(
-        MediaStore(settings.store_url).fetch(digest), tracked, folder / digest[:12], start_s, end_s, pictures, sides
+        MediaStore(settings.store_url).fetch(digest),
+        tracked,
+        folder / digest[:12],
+        start_s,
+        end_s,
+        pictures,
+        color_by_side,
     )
     people = ", ".join(map(counted, tracked.tracks)) or "nobody was found"
     click.echo(f"{folder / digest[:12]}.mp4 and .png: {people}")
@@ -85,7 +93,7 @@ def find(settings: Settings, which: str) -> tuple[Any, float, float]:
 
 
 def draw_tracks(
-    path: Path, tracked: MediumTracks, target: Path, start_s: float, end_s: float, pictures: int, sides: bool
+    path: Path, tracked: MediumTracks, target: Path, start_s: float, end_s: float, pictures: int, color_by_side: bool
 ) -> None:
     """Write the overlay video `target`.mp4 and the contact sheet `target`.png."""
     from posemill.estimation import draw
@@ -107,7 +115,7 @@ def draw_tracks(
         target.with_suffix(".mp4"),
         start_s=start_s,
         end_s=end_s,
-        color_by_side=sides,
+        color_by_side=color_by_side,
         on_frame=keep,
     )
     cell = 320, round(320 * facts.height_px / facts.width_px)
