@@ -19,7 +19,7 @@ def test_a_contact_sheet_has_as_many_pictures_as_asked_for(
 ) -> None:
     clip = film(tmp_path / "clip.mp4", frames)
     nobody = MediumTracks("m" * 64, "test", COCO_17, 64, 48, frames, frames / 25, ())
-    draw_tracks(clip, nobody, tmp_path / "drawn", 0.0, float("inf"), pictures, sides=False)
+    draw_tracks(clip, nobody, tmp_path / "drawn", 0.0, float("inf"), pictures, color_by_side=False)
     sheet = cv2.imread(str(tmp_path / "drawn.png"))
     assert sheet is not None
     assert sheet.shape[0] == rows * (240 + 16 + 2) + 2
