@@ -416,7 +416,7 @@ def test_answers_are_recorded_without_pixels_and_keypoints(attacked: Attacked) -
         windows, of_track = predictions(connection, datetime.now(UTC) - timedelta(minutes=1))[-2:]
     engine.dispose()
     assert windows["bento_tag"].startswith("posemill-activity:")
-    assert re.fullmatch("[0-9a-f]{16}", windows["receipt"])
+    assert re.fullmatch("[0-9a-f]{16}", windows["provenance"])
     assert (windows["client"], windows["prediction"]["windows"]) == ("acme", 16)
     assert windows["latency_ms"] > 0
     assert 0 < windows["confidence"] <= 1

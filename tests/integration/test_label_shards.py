@@ -28,8 +28,7 @@ FLOW = """
 import json, sys
 from flows import _shards
 if __name__ == "__main__":
-    _shards.shards.__defaults__ = (0.0,)  # every chunk is a shard
-    run = _shards.run_shards(sys.argv[1], 2)
+    run = _shards.run_shards(sys.argv[1], 2, shard_s=0.0)  # every chunk is a shard
     print(json.dumps({"outcome": run.outcome, **run.figures}))
 """
 SITE = """

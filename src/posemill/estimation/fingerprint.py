@@ -4,7 +4,8 @@ Equal fingerprints mean equal poses, or equal tracks, for the same medium. They 
 The code is found from the import closure of a backend, so that no list of files can forget one; what is left out
 cannot change a pose:
 
-- params: their values are in the fingerprint already; errors and settings: sentences, addresses and folders.
+- params: their values are in the fingerprint already; errors and settings: sentences, addresses and folders; text_file:
+  reads skeletons, whose definitions are in the fingerprint.
 - types and the register of backends: declarations, nothing is computed there.
 - tables of skeletons (pose.layouts, pose.sensors, pose.skeleton): data. The definition of the skeleton in use is in
   the fingerprint, and its class (pose.topology) counts always; another tool's skeleton changes nothing.
@@ -27,18 +28,22 @@ from posemill.pose.skeleton import SKELETONS
 
 # A parameter changes poses unless it is listed here; what `checkpoint` stands for is the digest that the backend gives.
 UNRELATED = frozenset({"threads", "batch_frames", "chunk_s", "attempts", "checkpoint", "checkpoint_sha256", "tracking"})
-STOP = (
-    "posemill.code_digest",
-    "posemill.errors",
-    "posemill.estimation.fingerprint",
-    "posemill.estimation.registry",
-    "posemill.estimation.types",
-    "posemill.params",
-    "posemill.pose.layouts",
-    "posemill.pose.sensors",
-    "posemill.pose.skeleton",
-    "posemill.settings",
-    "posemill.video.sandboxed",
+STOP = tuple(
+    f"posemill.{name}"  # not in full: a module that is named in a string counts as imported
+    for name in (
+        "code_digest",
+        "errors",
+        "estimation.fingerprint",
+        "estimation.registry",
+        "estimation.types",
+        "params",
+        "pose.layouts",
+        "pose.sensors",
+        "pose.skeleton",
+        "settings",
+        "text_file",
+        "video.sandboxed",
+    )
 )
 FRAMES = "posemill.estimation.stream"  # reads, strides and crops frames, whichever backend poses them
 TRACKING = "posemill.estimation.tracking"

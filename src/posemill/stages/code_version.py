@@ -87,7 +87,8 @@ def _services(inputs: Workspace) -> list[str]:
 def package_data(modules: Iterable[str]) -> list[Path]:
     """Return the files beside these modules that are no Python: weights, C++ sources, style sheets, pages.
 
-    Those of a folder that is no package count where a module beside it names the folder in a string.
+    Those of a folder that is no package count where a module beside it, or in a package beside it, names the folder in
+    a string.
     """
     folders: dict[Path, set[str]] = {}
     for name in modules:
@@ -95,8 +96,9 @@ def package_data(modules: Iterable[str]) -> list[Path]:
         if file is not None and file.parent != PACKAGE:
             folders.setdefault(file.parent, set()).add(name)
     found = set()
-    for folder, names in folders.items():
-        named = frozenset().union(*map(_strings, names))
+    for folder in folders:
+        inside = [name for other, names in folders.items() if other.is_relative_to(folder) for name in names]
+        named = frozenset().union(*map(_strings, inside))
         for path in folder.iterdir():
             if path.is_file() and path.suffix not in (".py", ".pyc"):
                 found.add(path)

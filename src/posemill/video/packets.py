@@ -22,7 +22,8 @@ class Extent:
     """Extent of the packets read from a file; tells a complete file from a truncated one.
 
     packets  pictures that came; `shown` without those that an edit list leaves out.
-    first_s, last_s  times of the first and the last picture that is shown; end_s of the last of any stream.
+    first_s, last_s  times of the first and the last picture that is shown.
+    begin_s, end_s   of everything, shown or not, in any stream.
     whole    the container itself says that nothing of it is missing, whatever its header counts.
     """
 
@@ -33,6 +34,7 @@ class Extent:
     shown: int = 0
     first_s: float = float("inf")
     last_s: float = float("-inf")
+    begin_s: float = float("inf")
     end_s: float = 0.0
     whole: bool = False
     damaged: list[str] = field(default_factory=list)
@@ -42,6 +44,7 @@ class Extent:
         stamp, base = packet.dts if packet.pts is None else packet.pts, packet.time_base
         at = None if stamp is None or not base else stamp * base.numerator / base.denominator
         if at is not None:
+            self.begin_s = min(self.begin_s, at)
             self.end_s = max(self.end_s, at + (packet.duration or 0) * base.numerator / base.denominator)
         if packet.stream.index != stream.index or not packet.size:
             return False

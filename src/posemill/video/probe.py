@@ -63,18 +63,21 @@ def probe(path: Path) -> VideoProbe:
         span_s = max(0.0, extent.last_s - extent.first_s)
         codec = stream.codec_context.name
         found = VideoProbe(*sides, fps, extent.shown, span_s + 1 / fps, codec, shown.rotation, shown.mirrored)
-    _check_plausible(found, path)
+    _check_plausible(found, path, max(found.duration_s, extent.end_s - extent.begin_s))
     return found
 
 
-def _check_plausible(found: VideoProbe, path: Path) -> None:
-    """Raise UnreadableMedia for files that no camera makes, and those that would take days to process."""
+def _check_plausible(found: VideoProbe, path: Path, coded_s: float) -> None:
+    """Raise UnreadableMedia for files that no camera makes, and those that would take days to process.
+
+    coded_s  length with what an edit list leaves out: that has to be decoded too.
+    """
     sides, name = f"{found.width_px}x{found.height_px}", path.name
     if min(found.width_px, found.height_px) < SMALLEST_PX:
         raise UnreadableMedia(f"{name} has pictures of {sides}: {SMALLEST_PX} pixels a side are the least")
-    if found.duration_s > LONGEST_S or found.fps > FASTEST_FPS:
+    if coded_s > LONGEST_S or found.fps > FASTEST_FPS:
         raise UnreadableMedia(
-            f"{name} says that it lasts {found.duration_s:.0f} s at {found.fps:.3g} frames per second: "
+            f"{name} says that it lasts {coded_s:.0f} s at {found.fps:.3g} frames per second: "
             f"expected at most {LONGEST_S:.0f} s, and {FASTEST_FPS:.0f} per second"
         )
     pixels, size = found.width_px * found.height_px * found.frames, path.stat().st_size

@@ -123,6 +123,7 @@ def test_what_is_left_out_computes_no_pose() -> None:
         "posemill.pose.sensors",
         "posemill.pose.skeleton",
         "posemill.settings",
+        "posemill.text_file",
         "posemill.video.sandboxed",
     }
 

@@ -40,10 +40,10 @@ def test_every_stage_after_the_snapshot_depends_on_its_file() -> None:
     ("stage", "modules"),
     [
         ("label", ("features.labeller_noise", "params.tracking", "params.tta", "store.corrections")),
-        ("validate", ("quality.dataset", "report.page")),
-        ("prepare", ("params.prepare", "features.splits", "quality.run")),
+        ("validate", ("quality.validation", "report.page")),
+        ("prepare", ("params.prepare", "features.splits", "quality.suite_runner")),
         ("train", ("params.train", "features.labeller_noise", "features.splits", "models.tcn")),
-        ("evaluate", ("params.evaluate", "serving.timeline", "stages.held_out_clips", "models.tcn")),
+        ("evaluate", ("params.evaluate", "prediction.timeline", "stages.held_out_clips", "models.tcn")),
         (
             "package",
             ("params.label", "evaluation.gates", "monitoring.reference", "serving.activity", "serving.analysis"),
@@ -81,7 +81,7 @@ def test_data_of_the_package_counts_where_a_module_uses_it() -> None:
     assert "serving/page/index.html" in page
     drawn = [path.name for path in package_data(["posemill.report.page"])]
     assert "page.css" in drawn
-    assert package_data(["posemill.serving.timeline"]) == []
+    assert package_data(["posemill.prediction.timeline"]) == []
     weights = [path.name for path in package_data(["posemill.estimation.registry"])]
     assert "posenet-mobilenetv1-075.safetensors" in weights
     assert "columns.h" in [path.name for path in package_data(["posemill.cpu_kernels"])]
@@ -136,7 +136,7 @@ def everything_but(stage: str) -> Callable[[Path], None]:
     [
         (function_in("features/labeller_noise.py"), {"label", "train"}),
         (function_in("quality/exploration.py"), {"validate"}),
-        (function_in("evaluation/metrics.py"), {"evaluate"}),
+        (function_in("evaluation/classification_metrics.py"), {"evaluate"}),
         (replaced("params/train.py", "epochs: int = Field(default=50", "epochs: int = Field(default=51"), {"train"}),
         (replaced("params/evaluate.py", "Field(default=8,", "Field(default=9,"), {"evaluate", "package"}),
         (function_in("params/tune.py"), set()),
