@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -85,7 +86,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "skeletons"
 
 
-def run(folder: Path, engine: Engine, settings: Settings) -> pd.DataFrame:
+def run(
+    folder: Path, engine: Engine, settings: Settings, protocol: ntu.Protocol = "xsub", params: PrepareParams = PARAMS
+) -> pd.DataFrame:
     """Import the folder, run the stages up to prepare; returns its index."""
     workspace = Workspace(settings.workspace)
     if not (settings.workspace / "expectations").exists():
@@ -96,7 +99,8 @@ def run(folder: Path, engine: Engine, settings: Settings) -> pd.DataFrame:
             ntu.DATASET,
             "made up",
             folder,
-            lambda: ntu.sequences(folder, picture="virtual", camera=CAMERA, classes=classes),
+            lambda: ntu.sequences(folder, picture="virtual", camera=CAMERA, classes=classes, split=protocol),
+            split_by=ntu.SPLIT_BY[protocol],
         )
         import_sequences(connection, MediaStore(settings.store_url), what, annotated_by="ann")
     for name in ("snapshot", "ingest", "label", "validate", "prepare"):
@@ -105,7 +109,7 @@ def run(folder: Path, engine: Engine, settings: Settings) -> pd.DataFrame:
     ingest.run(IngestParams(threads=1), workspace, workspace.output("ingest"), settings)
     label.run(LabelParams(), workspace, workspace.output("label"), settings)
     validate.run(ValidateParams(), workspace, workspace.output("validate"), record=lambda _: None)
-    prepare.run(PARAMS, workspace, workspace.output("prepare"))
+    prepare.run(params, workspace, workspace.output("prepare")).write(workspace.output("prepare"))
     return pd.read_parquet(workspace.output("prepare") / "index.parquet")
 
 
@@ -125,3 +129,24 @@ def test_skeletons_become_windows_and_a_smuggled_copy_stops_them(
     (folder / "S001C001P013R001A001.skeleton").write_text(text(copy))
     with pytest.raises(QualityError, match=r"show the same keypoints, up to shift, scale and trimming: .*clip 5 "):
         run(folder, engine, settings)
+
+
+@pytest.mark.slow
+def test_the_cross_view_protocol_passes_through_all_stages(tmp_path: Path, engine: Engine, settings: Settings) -> None:
+    """Slow, since five stages run twice: nothing else shows that a published protocol is neither refused nor moved."""
+    folder = tmp_path / "skeletons"
+    folder.mkdir()
+    for performer in range(1, 7):
+        for activity in (1, 2):
+            for camera in (1, 2, 3):
+                name = f"S001C{camera:03d}P{performer:03d}R001A{activity:03d}.skeleton"
+                (folder / name).write_text(text(body(performer, activity) + np.array([0.01 * camera, 0, 0])))
+    with pytest.raises(QualityError, match="no subject is in more than one official split"):
+        run(folder, engine, settings, "xview")
+    split = PARAMS.split.model_copy(update={"by": "camera"})
+    (settings.workspace / "params.yaml").write_text("prepare: {split: {by: camera}}\n")
+    index = run(folder, engine, settings, "xview", PARAMS.model_copy(update={"split": split}))
+    assert ((index["camera"] == "C001") == (index["split"] == "test")).all()
+    assert set(index["split"]) == {"train", "validation", "test"}
+    result = json.loads((settings.workspace / "build" / "prepare" / "result.json").read_text())
+    assert (result["split_by"], result["shared_subjects"], len(result["findings"])) == ("camera", 6, 2)

@@ -154,7 +154,7 @@ def _external(result: Mapping[str, Any] | None) -> str:
 
 
 def _split(facts: CardFacts) -> str:
-    """Split protocol: how training and test differ, and what that says of people who were never seen."""
+    """Split of the data, and what its figures say of people who were never seen."""
     if not facts.shared_subjects:
         return f"Splits are by {facts.split_by}."
     return (

@@ -256,7 +256,7 @@ def _stop_empty(index: pd.DataFrame, clips: pd.DataFrame) -> None:
 
 
 def _crossing(clips: pd.DataFrame) -> str:
-    """Reaction to an official split with subjects on both sides, as protocols by camera and set-up have it."""
+    """Advice where the official split has subjects on both sides, as protocols by camera and set-up have it."""
     sides = clips.dropna(subset=["split"]).groupby("subject")["split"].nunique()
     both = int((sides > 1).sum())
     if not both:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from posemill.params import section
 from posemill.params.validate import ValidateParams
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
@@ -81,10 +82,14 @@ def run(
 
 
 def _split_by(inputs: Workspace) -> str:
-    """prepare.split.by: the one parameter of another stage, since it says whether subjects may be on both sides."""
-    from posemill import params
+    """prepare.split.by: the one parameter of another stage, since it says whether subjects may be on both sides.
 
-    return params.load(inputs.params).prepare.split.by if inputs.params.is_file() else "subject"
+    It decides only whether this stage stops; a later change of it stops the prepare stage instead.
+    """
+    if not inputs.params.is_file():
+        return "subject"
+    split = (section.read(inputs.params).get("prepare") or {}).get("split") or {}
+    return str(split.get("by", "subject"))
 
 
 def _result(results: ValidationResults) -> ValidateResult:

@@ -68,7 +68,7 @@ class PoseTable:
 
 @dataclass(frozen=True, slots=True)
 class ToolOptions:
-    """Options for facts that files of tools do not have.
+    """Options for what the files of tools do not say.
 
     size, fps   of every medium.
     skeleton    None = the largest that has only keypoints of the file, by name.
