@@ -97,7 +97,7 @@ def assumed(fps: float) -> str:
 
 def activities(path: Path | None) -> list[str] | None:
     """Return the activities that a file lists; None without one."""
-    from posemill.ingest.datasets.sequence import read_classes
+    from posemill.ingest.sequence import read_classes
 
     return None if path is None else read_classes(path)
 

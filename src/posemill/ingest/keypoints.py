@@ -10,9 +10,9 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from posemill.errors import InputError
-from posemill.ingest.datasets.sequence import Fault, Sequence, SequenceStream, first_of_each_name
 from posemill.ingest.entry import printable
 from posemill.ingest.protocol import SplitBy
+from posemill.ingest.sequence import Fault, Sequence, SequenceStream, first_of_each_name
 from posemill.ingest.validator import DatasetValidator, listed
 from posemill.store import catalog
 from posemill.store.clip_fields import clip_values

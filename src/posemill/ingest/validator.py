@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from posemill.ingest.datasets.sequence import Sequence
 from posemill.ingest.protocol import SplitBy
+from posemill.ingest.sequence import Sequence
 
 SHOWN = 20
 

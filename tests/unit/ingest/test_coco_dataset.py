@@ -14,7 +14,7 @@ from made_up_tracks import assert_same, made_up
 from posemill.errors import InputError
 from posemill.formats.coco import write_coco
 from posemill.ingest.datasets.coco import sequences
-from posemill.ingest.datasets.sequence import Fault, Sequence
+from posemill.ingest.sequence import Fault, Sequence
 from posemill.pose.skeleton import COCO_17
 
 CATEGORY = {"id": 1, "name": "person", "keypoints": list(COCO_17.keypoints), "skeleton": []}

@@ -11,7 +11,7 @@ from scipy.io import savemat
 
 from posemill.errors import InputError
 from posemill.ingest.datasets.jhmdb import count, parse, sequences
-from posemill.ingest.datasets.sequence import Fault
+from posemill.ingest.sequence import Fault
 from posemill.pose.skeleton import JHMDB_15
 
 

@@ -13,9 +13,9 @@ import pytest
 from posemill.errors import InputError
 from posemill.formats.csv_file import read_csv
 from posemill.ingest.datasets import coco, pyskl, table
-from posemill.ingest.datasets.sequence import Fault, Sequence, first_of_each_name, read_classes
 from posemill.ingest.manifest import read_manifest
 from posemill.ingest.projection import VirtualCamera
+from posemill.ingest.sequence import Fault, Sequence, first_of_each_name, read_classes
 from posemill.ingest.units import check_metres, check_pixels
 from posemill.pose.skeleton import COCO_17, NTU_25
 

@@ -9,8 +9,8 @@ import pytest
 
 from posemill.errors import InputError
 from posemill.ingest.datasets.ntu import TRAINING, parse, sequences
-from posemill.ingest.datasets.sequence import Fault, Sequence
 from posemill.ingest.projection import VirtualCamera
+from posemill.ingest.sequence import Fault, Sequence
 from posemill.pose.skeleton import NTU_25
 
 NAME = "S001C002P003R001A013.skeleton"

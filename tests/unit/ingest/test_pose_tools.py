@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from posemill.cli.import_tools import tool_command, tool_names
 from posemill.errors import InputError
-from posemill.ingest.datasets.sequence import Fault, Sequence
+from posemill.ingest.sequence import Fault, Sequence
 from posemill.ingest.tools.pose_table import PoseTable, ToolOptions, sequences, to_sequence
 from posemill.pose.skeleton import BLAZEPOSE_33, BODY_25, COCO_17, MPII_15, OPENPOSE_18, Skeleton
 

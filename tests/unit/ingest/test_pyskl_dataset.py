@@ -13,8 +13,8 @@ from made_up_tracks import FPS, assert_same, made_up
 from posemill.errors import InputError
 from posemill.formats.pyskl import ClipSpan, write_pyskl
 from posemill.ingest.datasets.pyskl import ReadOptions, sequences
-from posemill.ingest.datasets.sequence import Fault, Sequence
 from posemill.ingest.projection import VirtualCamera
+from posemill.ingest.sequence import Fault, Sequence
 from posemill.ingest.validator import DatasetValidator
 from posemill.pose.skeleton import BODY_12, COCO_17, NTU_25
 

@@ -12,8 +12,8 @@ import pytest
 from made_up_tracks import assert_same, made_up
 from posemill.errors import InputError
 from posemill.formats.table import write_tables
-from posemill.ingest.datasets.sequence import Fault, Sequence
 from posemill.ingest.datasets.table import TableDefaults, sequences
+from posemill.ingest.sequence import Fault, Sequence
 from posemill.pose.skeleton import BODY_12, PENN_13, Skeleton
 
 TOLD = TableDefaults("set", 320, 240, 25.0)

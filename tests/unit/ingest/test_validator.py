@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from posemill.errors import InputError
-from posemill.ingest.datasets.sequence import Sequence, medium_tracks, named_group, read_classes, skeleton_of
+from posemill.ingest.sequence import Sequence, medium_tracks, named_group, read_classes, skeleton_of
 from posemill.ingest.validator import SHOWN, DatasetValidator, listed
 from posemill.pose.skeleton import BODY_12, COCO_17, MPII_15
 

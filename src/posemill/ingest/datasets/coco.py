@@ -21,7 +21,7 @@ import numpy as np
 
 from posemill.errors import InputError
 from posemill.formats.coco import read_coco
-from posemill.ingest.datasets.sequence import LABELLER, Fault, Sequence, SequenceStream, medium_tracks, skeleton_of
+from posemill.ingest.sequence import LABELLER, Fault, Sequence, SequenceStream, medium_tracks, skeleton_of
 from posemill.ingest.units import check_pixels
 from posemill.pose.unseen import not_found
 from posemill.text_file import read_text

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from posemill.errors import InputError
-from posemill.ingest.datasets.sequence import Fault, Sequence, SequenceStream, medium_tracks
+from posemill.ingest.sequence import Fault, Sequence, SequenceStream, medium_tracks
 from posemill.pose.skeleton import JHMDB_15
 from posemill.text_file import read_text
 

@@ -28,9 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
-from posemill.ingest.datasets.sequence import Fault, Sequence, SequenceStream, medium_tracks
 from posemill.ingest.projection import VirtualCamera
 from posemill.ingest.protocol import SplitBy
+from posemill.ingest.sequence import Fault, Sequence, SequenceStream, medium_tracks
 from posemill.ingest.units import check_metres
 from posemill.pose.skeleton import NTU_25
 from posemill.pose.unseen import not_found

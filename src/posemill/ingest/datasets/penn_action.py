@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from posemill.errors import InputError
-from posemill.ingest.datasets.sequence import Fault, Sequence, SequenceStream
+from posemill.ingest.sequence import Fault, Sequence, SequenceStream
 from posemill.pose.skeleton import PENN_13
 from posemill.pose.track import MediumTracks, PoseTrack, State
 

@@ -24,9 +24,9 @@ import numpy as np
 from posemill.errors import InputError, SkeletonError
 from posemill.formats.pyskl import NO_ACTIVITY, read_pyskl, tracks_of
 from posemill.ingest.datasets import ntu
-from posemill.ingest.datasets.sequence import LABELLER, Fault, Sequence, SequenceStream, medium_tracks, named_group
 from posemill.ingest.datasets.split import official_split
 from posemill.ingest.projection import VirtualCamera
+from posemill.ingest.sequence import LABELLER, Fault, Sequence, SequenceStream, medium_tracks, named_group
 from posemill.ingest.units import check_metres, check_pixels
 from posemill.pose.skeleton import COCO_17, H36M_17, JHMDB_15, KINECT_20, NTU_25, OPENNI_15, PENN_13, Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack

@@ -21,8 +21,8 @@ import numpy as np
 
 from posemill.errors import InputError, SkeletonError
 from posemill.formats.csv_file import read_csv
-from posemill.ingest.datasets.sequence import LABELLER, Fault, Sequence, SequenceStream, skeleton_of
 from posemill.ingest.projection import Up, VirtualCamera
+from posemill.ingest.sequence import LABELLER, Fault, Sequence, SequenceStream, skeleton_of
 from posemill.ingest.units import check_metres, check_pixels
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State

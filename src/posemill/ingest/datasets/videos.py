@@ -14,10 +14,10 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from posemill.errors import InputError
-from posemill.ingest.datasets.sequence import Fault, named_group
 from posemill.ingest.entry import Added, Entry, add_entries, file_url, printable
 from posemill.ingest.folder import LeftOut, scan
 from posemill.ingest.keypoints import BY, STAGE, Faulty
+from posemill.ingest.sequence import Fault, named_group
 from posemill.ingest.validator import DatasetValidator, listed
 from posemill.store import catalog
 from posemill.store.media import MediaStore, digest_of

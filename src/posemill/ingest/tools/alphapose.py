@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
-from posemill.ingest.datasets.sequence import Fault
+from posemill.ingest.sequence import Fault
 from posemill.ingest.tools.pose_table import PoseTable, Tool, ToolOptions, files_of, medium_name
 from posemill.pose.skeleton import COCO_17, OPENPOSE_18
 from posemill.text_file import read_text

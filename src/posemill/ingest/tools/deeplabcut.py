@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from posemill.errors import InputError
 from posemill.formats import unpickle
-from posemill.ingest.datasets.sequence import Fault
+from posemill.ingest.sequence import Fault
 from posemill.ingest.tools.pose_table import PoseTable, Tool, ToolOptions, files_of, medium_name, open_hdf5
 from posemill.text_file import read_text
 

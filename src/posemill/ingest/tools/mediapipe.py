@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from posemill.errors import InputError
 from posemill.formats.csv_file import read_csv
-from posemill.ingest.datasets.sequence import Fault
+from posemill.ingest.sequence import Fault
 from posemill.ingest.tools.pose_table import PoseTable, Tool, ToolOptions, canonical, files_of, medium_name
 from posemill.pose.skeleton import BLAZEPOSE_33
 

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
-from posemill.ingest.datasets.sequence import LABELLER, Fault, named_group, skeleton_of
-from posemill.ingest.datasets.sequence import Sequence as Imported
+from posemill.ingest.sequence import LABELLER, Fault, named_group, skeleton_of
+from posemill.ingest.sequence import Sequence as Imported
 from posemill.ingest.units import check_pixels
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State

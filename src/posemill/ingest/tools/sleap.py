@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from posemill.errors import InputError
 from posemill.formats.csv_file import read_csv
-from posemill.ingest.datasets.sequence import Fault
+from posemill.ingest.sequence import Fault
 from posemill.ingest.tools.pose_table import PoseTable, Tool, ToolOptions, files_of, medium_name, open_hdf5
 
 _AT_CORNER = 1.1  # before this format, a .slp counts pixels from their corner
