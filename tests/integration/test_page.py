@@ -359,6 +359,22 @@ def test_pictures_keys_and_the_small_service(opened: Open, scene: Scene, tmp_pat
         choose(page, track, kind="application/json")
         reached(page, "walk")
         expect(page.locator(".screen")).to_have_attribute("data-source", "clock")
+        assert drawn_size(page, "[[[0, 0], [900, 900]], [[-1, -1], [910, 910]]]") == [13, 13]  # 10 px, and 15 % around
+        assert drawn_size(page, "[[[10, 0], [900, 900]], [[-1, 0], [910, 910]]]") == [1185, 1184]
+
+
+def drawn_size(page: Page, xy: str) -> list[int]:
+    """Width and height in pixels of the picture in which the page draws a track of the keypoints a and b."""
+    track = f'{{"keypoints": ["a", "b"], "time_s": [0, 1], "xy": {xy}}}'
+    size: list[int] = page.evaluate(
+        """async (track) => {
+            const { analysedTrack } = await import(new URL("keypoints.js", document.querySelector("script").src));
+            const { answer } = await analysedTrack(new File([track], "track.json"), undefined, () => null);
+            return [answer.video.width_px, answer.video.height_px];
+        }""",
+        track,
+    )
+    return size
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

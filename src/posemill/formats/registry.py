@@ -101,7 +101,7 @@ def read_tracks(path: Path | str, format: str | None = None, **options: Any) -> 
     Examples:
         >>> import tempfile, numpy as np
         >>> from posemill import SKELETONS, MediumTracks, PoseTrack, read_tracks, write_tracks
-        >>> track = PoseTrack.from_numpy(np.zeros((50, 17, 2)), SKELETONS["coco-17"], fps=25)
+        >>> track = PoseTrack.from_numpy(np.ones((50, 17, 2)), SKELETONS["coco-17"], fps=25)
         >>> tracks = MediumTracks("clip", "imported", track.skeleton, 640, 480, 50, 2.0, (track,))
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     files = write_tracks(tracks, folder, "csv")

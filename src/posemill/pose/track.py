@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from posemill.errors import InputError, SkeletonError
 from posemill.pose.skeleton import Skeleton, conversion_index
+from posemill.pose.unseen import hide_not_found
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ class PoseTrack:
     Examples:
         >>> import numpy as np
         >>> from posemill import SKELETONS, PoseTrack
-        >>> track = PoseTrack.from_numpy(np.zeros((50, 17, 2)), SKELETONS["coco-17"], fps=25)
+        >>> track = PoseTrack.from_numpy(np.ones((50, 17, 2)), SKELETONS["coco-17"], fps=25)
         >>> len(track), track.xy.shape, float(track.time_s[-1])
         (50, (50, 17, 2), 1.96)
         >>> len(track.between(0.0, 1.0))
@@ -95,6 +96,8 @@ class PoseTrack:
     ) -> PoseTrack:
         """Build a track from keypoints (T, K, 2) in pixels, one pose a frame at `fps`; NaN = not seen.
 
+        What other tools write for a keypoint they did not find, 0, 0 or -1, -1, is not seen either: see `pose.unseen`.
+
         Args:
             confidence: (T, K), 0..1; None = 1 where a keypoint is seen.
 
@@ -103,8 +106,10 @@ class PoseTrack:
         keypoints = np.asarray(xy, np.float32)
         if keypoints.ndim != 3 or not fps > 0:
             raise SkeletonError(f"keypoints should be (T, K, 2) at fps > 0, came {keypoints.shape} at {fps}")
-        seen = ~np.isnan(keypoints[..., 0])
-        known = seen if confidence is None else np.where(seen, np.asarray(confidence, np.float32), 0)
+        given = None if confidence is None else np.asarray(confidence, np.float32)
+        keypoints, known = hide_not_found(keypoints, given)
+        if known is None:
+            known = ~np.isnan(keypoints[..., 0])
         frame = np.arange(len(keypoints), dtype=np.int32)
         state = np.zeros(len(frame), np.uint8)
         return cls(skeleton, person, frame, frame / fps, keypoints, known.astype(np.float32), state)
@@ -118,7 +123,7 @@ class PoseTrack:
         Examples:
             >>> import numpy as np
             >>> from posemill import SKELETONS, PoseTrack
-            >>> track = PoseTrack.from_numpy(np.zeros((50, 17, 2)), SKELETONS["coco-17"], fps=25)
+            >>> track = PoseTrack.from_numpy(np.ones((50, 17, 2)), SKELETONS["coco-17"], fps=25)
             >>> track.to(SKELETONS["body-12"]).xy.shape
             (50, 12, 2)
         """
@@ -227,7 +232,7 @@ class MediumTracks:
     Examples:
         >>> import numpy as np
         >>> from posemill import SKELETONS, MediumTracks, PoseTrack
-        >>> track = PoseTrack.from_numpy(np.zeros((50, 17, 2)), SKELETONS["coco-17"], fps=25)
+        >>> track = PoseTrack.from_numpy(np.ones((50, 17, 2)), SKELETONS["coco-17"], fps=25)
         >>> tracks = MediumTracks("clip", "imported", track.skeleton, 640, 480, 50, 2.0, (track,))
         >>> tracks.fps, len(tracks.to_dataframe()), tracks.to_numpy()[0].shape
         (25.0, 50, (50, 17, 2))
@@ -311,7 +316,7 @@ class MediumTracks:
         Examples:
             >>> import numpy as np
             >>> from posemill import SKELETONS, MediumTracks, PoseTrack
-            >>> track = PoseTrack.from_numpy(np.zeros((50, 17, 2)), SKELETONS["coco-17"], fps=25)
+            >>> track = PoseTrack.from_numpy(np.ones((50, 17, 2)), SKELETONS["coco-17"], fps=25)
             >>> tracks = MediumTracks("clip", "imported", track.skeleton, 640, 480, 50, 2.0, (track,))
             >>> dict(tracks.to_xarray().sizes)
             {'time': 50, 'space': 2, 'keypoints': 17, 'individuals': 1}

@@ -115,3 +115,13 @@ def test_a_track_is_made_of_an_array() -> None:
         PoseTrack.from_numpy(xy[0], COCO_17, fps=20)
     with pytest.raises(SkeletonError, match="xy should be"):
         PoseTrack.from_numpy(xy[:, :5], COCO_17, fps=20)
+
+
+@pytest.mark.parametrize("mark", [0, -1])
+def test_what_another_tool_did_not_find_is_not_a_position(mark: int) -> None:
+    xy = np.random.default_rng(0).uniform(10, 100, (10, 17, 2))
+    xy[3, 4] = mark
+    track = PoseTrack.from_numpy(xy, COCO_17, fps=20)
+    assert np.isnan(track.xy[3, 4]).all()
+    assert track.confidence[3, 4] == 0
+    assert np.isnan(track.xy).sum() == 2

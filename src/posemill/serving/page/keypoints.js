@@ -8,7 +8,7 @@ export async function analysedTrack(file, signal, skeletonOf) {
   const answer = await predictTrack(track, signal);
   const name = track.skeleton ?? null;
   const { time_s, xy } = track;
-  const moved = placed(xy);
+  const moved = placed(xy, track.confidence);
   const person = {
     person: 0, start_s: time_s[0], end_s: time_s.at(-1), poses: time_s.length, verdict: answer.verdict,
     segments: answer.segments, windows: answer.windows, track: { time_s, xy: moved.xy },
@@ -36,16 +36,25 @@ async function read(file) {
 }
 
 /** Keypoints moved so that all of them lie in a picture, and its size. */
-function placed(xy) {
-  const seen = xy.flat().filter((p) => p && p[0] !== null);
+function placed(xy, confidence) {
+  const poses = xy.map((pose, t) => pose.map((point, k) => (isFound(point, confidence?.[t]?.[k]) ? point : null)));
+  const seen = poses.flat().filter(Boolean);
   const [xs, ys] = [0, 1].map((i) => seen.map((p) => p[i]));
   const least = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
   const most = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);
   const [left, top] = [least(xs), least(ys)];
   const pad = 0.15 * Math.max(most(xs) - left, most(ys) - top, 1);
   const size = { width_px: Math.ceil(most(xs) - left + 2 * pad), height_px: Math.ceil(most(ys) - top + 2 * pad) };
-  const move = (p) => (p && p[0] !== null ? [p[0] - left + pad, p[1] - top + pad] : [null, null]);
-  return { xy: xy.map((pose) => pose.map(move)), size };
+  const move = (p) => (p ? [p[0] - left + pad, p[1] - top + pad] : [null, null]);
+  return { xy: poses.map((pose) => pose.map(move)), size };
+}
+
+/** False for null and for what other tools write instead, 0, 0 or -1, -1: the service's rule (pose/unseen.py). */
+function isFound(point, confidence) {
+  if (!point || point[0] === null) return false;
+  const [x, y] = point;
+  const atAMark = (x === 0 && y === 0) || (confidence === undefined ? x === -1 && y === -1 : x < 0 || y < 0);
+  return confidence > 0 || !atAMark;
 }
 
 /** Names without edges: only points are drawn. */
