@@ -192,7 +192,7 @@ def run(workspace: Workspace, settings: Settings) -> FeaturePipeline:
     ingest.run(params.ingest, workspace, workspace.output("ingest"), settings)
     label.run(params.label, workspace, workspace.output("label"), settings)
     validate.run(params.validate_, workspace, workspace.output("validate"), record=lambda _: None)
-    prepare.run(params.prepare, workspace, workspace.output("prepare"))
+    prepare.run(params.prepare, workspace, workspace.output("prepare")).write(workspace.output("prepare"))
     train.run(params.train, workspace, workspace.output("train"))
     evaluate.run(params.evaluate, workspace, workspace.output("evaluate"))
     return FeaturePipeline.load(workspace.output("prepare") / "features.json")

@@ -64,7 +64,7 @@ def build(root: Path, database: str, reverse: bool, workers: int) -> tuple[Works
         "ingest": lambda out: ingest.run(IngestParams(threads=workers), inputs, out, settings),
         "label": lambda out: label.run(params, inputs, out, settings),
         "validate": lambda out: validate.run(ValidateParams(), inputs, out, record=lambda _: None),
-        "prepare": lambda out: prepare.run(PREPARE, inputs, out),
+        "prepare": lambda out: prepare.run(PREPARE, inputs, out).write(out),
         "train": lambda out: train.run(TRAIN, inputs, out),
         "evaluate": lambda out: evaluate.run(evaluation, inputs, out),
     }

@@ -75,8 +75,10 @@ def _count_missing(inputs: Workspace, classes: list[str]) -> int:
 
     from posemill.evaluation.missing_predictions import count_missing_predictions
 
+    prepare = inputs.output("prepare")
+    split_by: str = json.loads((prepare / "result.json").read_text())["split_by"]
     clips = pd.read_parquet(inputs.output("ingest") / "clips.parquet")
-    return count_missing_predictions(clips, pd.read_parquet(inputs.output("prepare") / "index.parquet"), classes)
+    return count_missing_predictions(clips, pd.read_parquet(prepare / "index.parquet"), classes, split_by)
 
 
 def judge(

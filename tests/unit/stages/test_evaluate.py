@@ -170,8 +170,11 @@ def test_the_stage_with_a_real_network(prepare: Path, tmp_path: Path) -> None:
     outputs.mkdir()
     workspace.output("ingest").mkdir()
     index = pd.read_parquet(workspace.output("prepare") / "index.parquet")
-    clips = index.drop_duplicates("clip")[["clip", "activity", "subject"]].assign(split=None)
-    lost = clips[clips["subject"].isin(index.loc[index["split"] == "test", "subject"])].head(1).assign(clip=999)
+    clips = index.drop_duplicates("clip")[["clip", "activity", "subject"]].assign(split=None, medium="m")
+    clips["medium"] += clips["clip"].astype(str)
+    tested = clips["subject"].isin(index.loc[index["split"] == "test", "subject"])
+    lost = clips[tested].head(1).assign(clip=999, medium="nobody in it")
+    (workspace.output("prepare") / "result.json").write_text('{"split_by": "subject"}')
     pd.concat([clips, lost]).to_parquet(workspace.output("ingest") / "clips.parquet")
     first = evaluate.run(EvaluateParams(), workspace, outputs)
     assert first.clips_without_prediction == 1

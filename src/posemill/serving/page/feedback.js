@@ -19,7 +19,7 @@ export class FeedbackList {
     this.list = el("ol", { class: "segments" });
     this.node = el("section", { class: "card feedback", "aria-label": "Your feedback" },
       el("div", { class: "row spread" }, this.title, this.tally),
-      el("p", { class: "hint" }, "Look at each stretch and say whether it is right. What you say is kept with the provenance below."), this.list);
+      el("p", { class: "hint" }, "Look at each segment and say whether it is right. What you say is kept with the provenance below."), this.list);
     this.count();
   }
 
