@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
+from moving_bodies import PLACES
 from posemill.errors import QualityError
 from posemill.ingest.datasets import ntu
 from posemill.ingest.keypoints import SequenceSource, import_sequences
@@ -31,23 +32,6 @@ CAMERA = VirtualCamera(width_px=1280, height_px=720)
 PARAMS = PrepareParams.model_validate(
     {"window": {"duration_s": 1.0, "stride_s": 0.5, "rate_hz": 16.0}, "split": {"validation": 0.2, "test": 0.2}}
 )
-PLACES = {  # metres from the floor's middle: x to the person's left, y up
-    "spine_base": (0, 1.0),
-    "spine_mid": (0, 1.25),
-    "spine_shoulder": (0, 1.45),
-    "mid_neck": (0, 1.5),
-    "mid_head": (0, 1.65),
-    "shoulder": (0.18, 1.42),
-    "elbow": (0.22, 1.15),
-    "wrist": (0.24, 0.92),
-    "hand": (0.24, 0.85),
-    "hand_tip": (0.24, 0.8),
-    "thumb_tip": (0.2, 0.84),
-    "hip": (0.1, 0.95),
-    "knee": (0.11, 0.5),
-    "ankle": (0.11, 0.1),
-    "foot": (0.12, 0.03),
-}
 
 
 def body(performer: int, activity: int, frames: int = 60) -> np.ndarray:

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from posemill.estimation.backends.openpifpaf.library import openpifpaf
-from posemill.estimation.backends.posenet.network import EDGES, FIELDS, KEYPOINTS, STRIDE, TREE, PoseNet
+from posemill.estimation.backends.posenet.decoder import TREE
+from posemill.estimation.backends.posenet.network import EDGES, FIELDS, KEYPOINTS, STRIDE, PoseNet
 
 COCO = openpifpaf.plugins.coco.constants
 PARENTS = [parent for parent, _ in TREE]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from posemill.estimation.backends.posenet.network import KEYPOINTS, STRIDE, TREE
+from posemill.estimation.backends.posenet.decoder import TREE
+from posemill.estimation.backends.posenet.network import KEYPOINTS, STRIDE
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,29 +14,11 @@ from torch import Tensor, nn
 from torch.nn.functional import relu6
 
 from posemill.errors import CheckpointError
+from posemill.estimation.backends.posenet.decoder import TREE
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "posenet-mobilenetv1-075.safetensors"
 EMBEDDED_SHA256 = "523cd2f0e245fead591ae64a99649dbc6be7fc1b0a7b88f095ba3f53d0a9facc"
 
-# The tree along which displacements are given: (parent, child), positions in COCO's 17 keypoints.
-TREE = (
-    (0, 1),
-    (1, 3),
-    (0, 2),
-    (2, 4),
-    (0, 5),
-    (5, 7),
-    (7, 9),
-    (5, 11),
-    (11, 13),
-    (13, 15),
-    (0, 6),
-    (6, 8),
-    (8, 10),
-    (6, 12),
-    (12, 14),
-    (14, 16),
-)
 KEYPOINTS, EDGES, STRIDE = 17, len(TREE), 16
 FIELDS = KEYPOINTS + 2 * KEYPOINTS + 4 * EDGES  # heat, offsets, displacements forward and backward
 
