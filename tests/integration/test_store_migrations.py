@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, Engine, text
 
+from older_schema import downgrade
 from posemill.store import schema
 from posemill.store.migrations import HEAD
 from posemill.store.postgres import revision, upgrade
@@ -31,14 +29,6 @@ ROWS = (
 )
 
 
-def migrate(engine: Engine, to: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, to)
-
-
 def rows(connection: Connection, columns: str, table: str) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in connection.execute(text(f"SELECT {columns} FROM {table} ORDER BY {table}.id"))]
 
@@ -55,7 +45,7 @@ def names(connection: Connection) -> set[tuple[str, str]]:
 
 
 def test_rows_of_0003_have_the_new_names(engine: Engine) -> None:
-    migrate(engine, "0003")
+    downgrade(engine, "0003")
     with engine.begin() as connection:
         for statement in ROWS:
             connection.exec_driver_sql(statement)
@@ -85,13 +75,13 @@ def test_rows_of_0003_have_the_new_names(engine: Engine) -> None:
 
 
 def test_rows_of_0004_go_back_to_the_old_names(engine: Engine) -> None:
-    migrate(engine, "0003")
+    downgrade(engine, "0003")
     with engine.begin() as connection:
         before = names(connection)
         for statement in ROWS:
             connection.exec_driver_sql(statement)
     upgrade(engine)
-    migrate(engine, "0003")
+    downgrade(engine, "0003")
     with engine.connect() as connection:
         assert rows(connection, "activity, said_by, ended_by", "clip") == [
             ("sit", "ann", "bob"),
