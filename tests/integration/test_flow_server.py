@@ -51,19 +51,31 @@ class Running:
     env: dict[str, str]
 
     def post(self, path: str, **body: Any) -> Any:
-        answer = httpx.post(f"{self.url}{path}", json=body, timeout=30)
-        answer.raise_for_status()
-        return answer.json()
+        answer = self.answer("POST", path, json=body)
+        return answer.json() if answer.content else None
+
+    def get(self, path: str, **query: str) -> Any:
+        return self.answer("GET", path, params=query).json()
+
+    def answer(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """The server's answer; 503 means that SQLite was locked, and is asked again, as Prefect's own client does."""
+        deadline = time.monotonic() + 60
+        while True:
+            answer = httpx.request(method, f"{self.url}{path}", timeout=30, **request)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
+                answer.raise_for_status()
+                return answer
+            time.sleep(1)
 
     def table(self, key: str) -> str:
         """The newest Markdown artifact of that key."""
-        return str(httpx.get(f"{self.url}/artifacts/{key}/latest", timeout=30).json()["data"])
+        return str(self.get(f"/artifacts/{key}/latest")["data"])
 
     def pause(self) -> dict[str, str]:
         """No more scheduled runs, and none of those at work; deployments by name."""
         found = {d["name"]: d["id"] for d in self.post("/deployments/filter")}
         for deployment in found.values():
-            httpx.post(f"{self.url}/deployments/{deployment}/pause_deployment", timeout=30).raise_for_status()
+            self.answer("POST", f"/deployments/{deployment}/pause_deployment")
         # of deployments: a run that was killed by hand is RUNNING for ever
         at_work = {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}, "deployment_id": {"any_": list(found.values())}}
         wait_for(lambda: not self.post("/flow_runs/filter", flow_runs=at_work), 120)
@@ -155,7 +167,7 @@ def test_a_failing_stage_ends_in_a_failed_run_that_names_it(running: Running) ->
     started = running.post(f"/deployments/{nightly}/create_flow_run")
 
     def run() -> dict[str, Any]:
-        found: dict[str, Any] = httpx.get(f"{running.url}/flow_runs/{started['id']}", timeout=30).json()
+        found: dict[str, Any] = running.get(f"/flow_runs/{started['id']}")
         return found
 
     wait_for(lambda: run()["state_type"] in ("COMPLETED", "FAILED", "CRASHED"), 240)
@@ -209,12 +221,12 @@ def test_a_release_is_suspended_until_exactly_its_bento_is_accepted(
         return str(made["id"])
 
     def state(run: str) -> tuple[str, str]:
-        found = httpx.get(f"{running.url}/flow_runs/{run}", timeout=30).json()
+        found = running.get(f"/flow_runs/{run}")
         assert found["state_name"] not in ("Failed", "Crashed") or run in ended, found["state"]
         return found["state_name"], found["state"]["message"] or ""
 
     def suspensions(run: str) -> int:
-        states = httpx.get(f"{running.url}/flow_run_states/", params={"flow_run_id": run}, timeout=30).json()
+        states = running.get("/flow_run_states/", flow_run_id=run)
         return sum(state["name"] == "Suspended" for state in states)
 
     ended: set[str] = set()
