@@ -1,0 +1,208 @@
+"""The protocol of applications: tracked poses in, frame by frame; typed events and measurements out.
+
+An application is started with the facts of its stream, updated with every frame in order, and finished once. Its
+memory is bounded however long the stream is. It sees neither pictures nor files, so a camera, a file, the service, an
+edge device and a batch flow run the same object and get the same answers.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from posemill.errors import InputError
+from posemill.pose.skeleton import Skeleton
+
+Detail = str | float | int | bool | None
+
+
+class Severity(StrEnum):
+    """How much an event matters to whoever watches."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ALARM = "alarm"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """What is known of a stream before its first frame.
+
+    skeleton          of every pose.
+    width_px, height_px  of the upright picture.
+    source            name of the file or camera, for messages and reports.
+    """
+
+    skeleton: Skeleton
+    width_px: int
+    height_px: int
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackedPose:
+    """One person's pose in one frame.
+
+    xy          (K, 2) float32, pixels, origin top-left; NaN = not seen.
+    confidence  (K,) float32, 0..1; 0 where not seen.
+    z           (K,) float32, depth away from the camera in the unit of x and y, NaN = not seen; None = 2-D.
+    """
+
+    xy: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    z: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackedFrame:
+    """The poses of everybody in one frame, by person; a frame without people has none and is reported too.
+
+    frame    number of the frame in the stream, from 0, strictly increasing.
+    time_s   seconds from the first frame, strictly increasing; frames need not be evenly spaced.
+    people   person number → pose. A person who is not seen in a frame is absent.
+    """
+
+    frame: int
+    time_s: float
+    people: Mapping[int, TrackedPose] = field(default_factory=dict)
+
+
+class Event(BaseModel):
+    """Something that happened: a fall, a repetition, a correction.
+
+    kind       name within the application, as `fall` or `correction`; its card lists them.
+    person     number of the person; None = of the whole scene.
+    time_s     when it was reported, the time of the newest frame.
+    start_s, end_s  what it is about, seconds from the first frame; end_s None = not ended.
+    message    one sentence for people.
+    details    further values by name, with units in the names.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    application: str
+    kind: str
+    person: int | None
+    time_s: float
+    start_s: float
+    end_s: float | None = None
+    severity: Severity = Severity.INFO
+    message: str
+    details: dict[str, Detail] = {}
+
+
+class Measurement(BaseModel):
+    """A figure with its unit, of a person over a span of time, with a 95 % interval where one is known.
+
+    name     as `knee_left` or `upper_arm_to_forearm`; unit as `deg`, `m`, `ratio`, `px`.
+    value    None = could not be measured; `reason` says why.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    application: str
+    name: str
+    person: int | None
+    start_s: float
+    end_s: float
+    value: float | None
+    unit: str
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
+    details: dict[str, Detail] = {}
+
+
+Output = Event | Measurement
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What an overlay shows of a person (None: of the scene) after a frame.
+
+    text       a few words.
+    keypoints  names of keypoints to stress, such as the joint that a correction is about.
+    """
+
+    person: int | None
+    text: str
+    severity: Severity = Severity.INFO
+    keypoints: tuple[str, ...] = ()
+
+
+class AppParams(BaseModel):
+    """Parameters of an application. Names end in their unit (`_s`, `_deg`, `_body_lengths`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+P = TypeVar("P", bound=AppParams)
+
+
+class Application(ABC, Generic[P]):
+    """A streaming consumer of tracked poses.
+
+    Class attributes: `name` (as the command line has it), `title`, `Params` (its pydantic model), `limits` (what it
+    cannot see, a sentence each, shown in its card), `notice` (a sentence that every report carries, or empty).
+
+    Args:
+        params: parameters; None = the defaults.
+        **settings: single parameters by name, in place of those of `params`.
+
+    Raises:
+        InputError: an unknown parameter or a wrong value.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    Params: ClassVar[type[AppParams]]
+    limits: ClassVar[tuple[str, ...]] = ()
+    notice: ClassVar[str] = ""
+
+    params: P
+
+    def __init__(self, params: P | None = None, **settings: Any) -> None:
+        values = (params.model_dump() if params is not None else {}) | settings
+        self.params = self.parse(values)
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any]) -> Any:
+        """Validate parameters. Errors: InputError that names every wrong one."""
+        try:
+            return cls.Params.model_validate(dict(values))
+        except ValidationError as exc:
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in exc.errors())
+            known = ", ".join(cls.Params.model_fields)
+            raise InputError(f"parameters of application {cls.name}: {wrong}; it has {known}") from exc
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        """Build it from parameters by name, as a preset file has them."""
+        return cls(cls.parse(values))
+
+    @abstractmethod
+    def start(self, stream: StreamFacts) -> None:
+        """Begin a stream: forget everything of the one before. Errors: InputError where the skeleton does not fit."""
+
+    @abstractmethod
+    def update(self, frame: TrackedFrame) -> Sequence[Output]:
+        """Take the next frame and return what is known since it came."""
+
+    def finish(self) -> Sequence[Output]:
+        """End the stream and return what was still open."""
+        return ()
+
+    def annotations(self) -> Sequence[Annotation]:
+        """Return what an overlay shows after the newest frame."""
+        return ()
+
+    def summary(self) -> dict[str, Detail]:
+        """Return the headline figures of the stream so far, by name."""
+        return {}
