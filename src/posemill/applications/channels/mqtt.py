@@ -32,6 +32,7 @@ class Mqtt(Channel):
         from paho.mqtt import publish
 
         password = secret(self.password_env, f"channel {self.name}")
+        encryption: Any = {} if self.tls else None  # the system's certificates
         login: Any = None if self.user is None else {"username": self.user, "password": password}
         try:
             publish.single(
@@ -42,7 +43,7 @@ class Mqtt(Channel):
                 hostname=self.host,
                 port=self.port,
                 auth=login,
-                tls={} if self.tls else None,
+                tls=encryption,
                 keepalive=max(5, int(self.timeout_s)),
             )
         except Exception as exc:  # paho raises OSError, MQTTException and ValueError alike

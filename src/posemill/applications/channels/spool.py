@@ -54,4 +54,5 @@ class Spool:
         return self._folder / f"{message.sent_at:017.6f}-{message.id}.json"
 
     def _files(self) -> list[Path]:
-        return sorted(self._folder.glob("*.json"))
+        # a message that is being written has a name with a dot in front, see atomic_path
+        return sorted(path for path in self._folder.glob("*.json") if not path.name.startswith("."))

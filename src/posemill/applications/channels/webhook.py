@@ -20,7 +20,7 @@ def signature(key: str, timestamp: str, body: bytes) -> str:
 
     Examples:
         >>> signature("key", "1700000000", b"{}")[:20]
-        'sha256=aa1b04a38e1d1'
+        'sha256=9d713ed406bb7'
     """
     made = hmac.new(key.encode(), timestamp.encode() + b"." + body, hashlib.sha256)
     return f"sha256={made.hexdigest()}"
