@@ -18,6 +18,7 @@ from bright_square import BrightSquare
 from fixtures.media import film
 from made_up_tracks import made_up
 from posemill.applications import registry
+from posemill.applications.live import open_source
 from posemill.applications.registry import Entry
 from posemill.applications.result import ApplicationResult
 from posemill.applications.run import run
@@ -96,6 +97,13 @@ def test_a_short_video_is_answered_at_once_and_a_long_one_is_a_job(service: Serv
     assert service.ask("GET", f"/jobs/{job.id}").json()["progress"] == 1.0
     assert not list(job.folder.rglob("*.mp4.part"))
     assert not (job.folder / "upload").exists() or not list((job.folder / "upload").iterdir())
+
+
+def test_a_video_gets_the_answer_that_a_file_gets(service: Service, tmp_path: Path) -> None:
+    video = film(tmp_path / "a.mp4", frames=45, size=(320, 240))
+    answer = service.ask("POST", "/apps/presence", files={"video": ("a.mp4", video.read_bytes())})
+    with open_source(str(video), PoseEstimator.from_backend(BrightSquare())) as opened:
+        assert ApplicationResult.model_validate(answer.json()) == run(Presence(), opened.stream)
 
 
 @pytest.mark.parametrize(
