@@ -12,6 +12,8 @@ from posemill.applications.protocol import Application, Event
 from posemill.applications.run import Collector, Step, steps
 from posemill.serving.jobs import ANSWER, OVERLAY, Job, Jobs
 from posemill.serving.pose_estimator import PackagedPoseEstimator
+from posemill.serving.schemas.applications import answer_with
+from posemill.serving.schemas.provenance import Provenance
 from posemill.serving.upload_retention import retain
 from posemill.serving.video_analysis import reserve
 from posemill.serving.video_limits import VideoLimits
@@ -26,6 +28,7 @@ class ApplicationVideos:
 
     pose_estimator: PackagedPoseEstimator
     limits: VideoLimits
+    provenance: Provenance
 
     def begin(self, jobs: Jobs, upload: VideoUpload, application: Application[Any]) -> Job:
         """Probe the upload and queue the work, as VideoAnalysis.begin does."""
@@ -46,7 +49,8 @@ class ApplicationVideos:
                 job.posed(step.frame is not None)
                 if draw is not None:
                     draw(step)
-        (job.folder / ANSWER).write_text(collector.result().model_dump_json())
+        answer = answer_with(collector.result(), self.provenance)
+        (job.folder / ANSWER).write_text(answer.model_dump_json())
         retain(upload.video)
 
 

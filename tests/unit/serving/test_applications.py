@@ -30,9 +30,18 @@ from posemill.serving.client.applications import request_of
 from posemill.serving.jobs import Jobs
 from posemill.serving.pose_estimator import PackagedPoseEstimator
 from posemill.serving.routers import applications, jobs, uploads
+from posemill.serving.schemas.provenance import Provenance
 from posemill.serving.video_limits import VideoLimits
 from posemill.video.probe import probe
 from stand_in_application import Presence
+
+PROVENANCE = Provenance.of("posemill-analysis:a", dict.fromkeys(("model", "features", "classes"), "0" * 64))
+
+
+def result_of(answer: Any) -> ApplicationResult:
+    """The result of an answer, whose provenance is the service's."""
+    assert answer.pop("provenance") == PROVENANCE.model_dump()
+    return ApplicationResult.model_validate(answer)
 
 
 class Service:
@@ -57,7 +66,11 @@ def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Service
     estimator = PackagedPoseEstimator(PoseEstimator.from_backend(BrightSquare()), Lock())
     limits, queue = VideoLimits(short_video_s=2.0, longest_video_s=6.0), Jobs(2, keep_s=60)
     state = SimpleNamespace(
-        threads=CapacityLimiter(1), jobs=queue, limits=limits, applications=ApplicationVideos(estimator, limits)
+        provenance=PROVENANCE,
+        threads=CapacityLimiter(1),
+        jobs=queue,
+        limits=limits,
+        applications=ApplicationVideos(estimator, limits, PROVENANCE),
     )
     for module in (applications, jobs, uploads):
         monkeypatch.setattr(module, "current_service", lambda: state)
@@ -76,7 +89,7 @@ def test_tracks_get_the_answer_of_the_library(service: Service) -> None:
     answer = service.ask("POST", "/apps/presence", json=request_of(tracks, {"alarm_after_s": 0.2}))
     assert answer.status_code == 200, answer.text
     expected = run(Presence(alarm_after_s=0.2), stream_of_tracks(tracks, "request"))
-    got = ApplicationResult.model_validate(answer.json())
+    got = result_of(answer.json())
     assert got.summary == expected.summary
     assert got.events == expected.events
     assert got.frames == expected.frames == 12
@@ -89,7 +102,7 @@ def test_a_short_video_is_answered_at_once_and_a_long_one_is_a_job(service: Serv
         assert answer.status_code == status, answer.text
     job = service.state.jobs.get(answer.json()["job"])
     assert job.answered.wait(60)
-    result = ApplicationResult.model_validate(service.ask("GET", f"/jobs/{job.id}/result").json())
+    result = result_of(service.ask("GET", f"/jobs/{job.id}/result").json())
     assert [event.kind for event in result.events] == ["came", "stays"]
     overlay = tmp_path / "overlay.mp4"
     overlay.write_bytes(service.ask("GET", f"/jobs/{job.id}/overlay.mp4").content)
@@ -103,7 +116,7 @@ def test_a_video_gets_the_answer_that_a_file_gets(service: Service, tmp_path: Pa
     video = film(tmp_path / "a.mp4", frames=45, size=(320, 240))
     answer = service.ask("POST", "/apps/presence", files={"video": ("a.mp4", video.read_bytes())})
     with open_source(str(video), PoseEstimator.from_backend(BrightSquare())) as opened:
-        assert ApplicationResult.model_validate(answer.json()) == run(Presence(), opened.stream)
+        assert result_of(answer.json()) == run(Presence(), opened.stream)
 
 
 @pytest.mark.parametrize(

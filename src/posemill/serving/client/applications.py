@@ -8,13 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from posemill.applications.result import ApplicationResult
 from posemill.errors import PosemillError
 from posemill.pose.track import MediumTracks
 from posemill.serving.arrays import with_nulls
 from posemill.serving.client.videos import VideoCalls
 from posemill.serving.schemas.analysis import JobStatus
-from posemill.serving.schemas.applications import ApplicationEntry
+from posemill.serving.schemas.applications import ApplicationAnswer, ApplicationEntry
 
 
 class ApplicationCalls(VideoCalls):
@@ -30,7 +29,7 @@ class ApplicationCalls(VideoCalls):
         source: MediumTracks | Path,
         params: Mapping[str, Any] | None = None,
         progress: Callable[[JobStatus], None] | None = None,
-    ) -> ApplicationResult:
+    ) -> ApplicationAnswer:
         """Run an application of the service and wait for its result.
 
         source    tracks, or a video file (the analysis service alone takes these).
@@ -39,13 +38,13 @@ class ApplicationCalls(VideoCalls):
         """
         route = f"/apps/{name}"
         if isinstance(source, MediumTracks):
-            return ApplicationResult.model_validate(self.post(route, request_of(source, params or {})))
+            return ApplicationAnswer.model_validate(self.post(route, request_of(source, params or {})))
         answer = self.send_file(route, "video", source, {"params": json.dumps(dict(params or {}))})
         if "events" in answer:
-            return ApplicationResult.model_validate(answer)
+            return ApplicationAnswer.model_validate(answer)
         job = str(answer["job"])
         try:
-            return ApplicationResult.model_validate(self.wait_for(job, progress))
+            return ApplicationAnswer.model_validate(self.wait_for(job, progress))
         finally:
             with suppress(PosemillError):
                 self.cancel(job)

@@ -25,7 +25,12 @@ from posemill.serving.routers.json_body import JSON, strict_json
 from posemill.serving.routers.uploads import FORM, ApplicationForm, video_upload
 from posemill.serving.schemas.activity import Problem
 from posemill.serving.schemas.analysis import JobTaken
-from posemill.serving.schemas.applications import ApplicationEntry, ApplicationRequest
+from posemill.serving.schemas.applications import (
+    ApplicationAnswer,
+    ApplicationEntry,
+    ApplicationRequest,
+    answer_with,
+)
 
 router = APIRouter(tags=["applications"])
 _upload = asynccontextmanager(video_upload)
@@ -48,7 +53,7 @@ async def applications() -> list[ApplicationEntry]:
 
 @router.post(
     "/apps/{name}",
-    response_model=ApplicationResult,
+    response_model=ApplicationAnswer,
     responses={
         202: {"model": JobTaken, "description": "A job; ask at `status`."},
         404: {"model": Problem, "description": "No such application."},
@@ -67,8 +72,8 @@ async def run_application(name: str, request: Request) -> Response:
         return await _on_video(name, request)
     body = ApplicationRequest.model_validate(strict_json(await request.body()))
     service = current_service()
-    answer = await run_sync(partial(_on_tracks, name, body), limiter=service.threads)
-    return Response(answer.model_dump_json(), media_type=JSON)
+    result = await run_sync(partial(_on_tracks, name, body), limiter=service.threads)
+    return Response(answer_with(result, service.provenance).model_dump_json(), media_type=JSON)
 
 
 def _on_tracks(name: str, request: ApplicationRequest) -> ApplicationResult:

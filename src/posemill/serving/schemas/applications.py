@@ -6,8 +6,9 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
+from posemill.applications.result import ApplicationResult
 from posemill.serving.schemas.activity import Nested1, Nested2, Nested3
-from posemill.serving.schemas.provenance import Strict
+from posemill.serving.schemas.provenance import Provenance, Strict
 
 MOST_PEOPLE = 200
 
@@ -50,6 +51,12 @@ class ApplicationRequest(Strict):
     params: dict[str, Any] = Field({}, description="parameters of the application, see GET /apps")
 
 
+class ApplicationAnswer(ApplicationResult):
+    """Result of an application with the provenance of the service that ran it."""
+
+    provenance: Provenance
+
+
 class ApplicationEntry(Strict):
     """An application that this service has."""
 
@@ -60,3 +67,8 @@ class ApplicationEntry(Strict):
     params: dict[str, Any] = Field(description="JSON schema of the parameters")
     limits: list[str] = Field(description="what it cannot see")
     notice: str
+
+
+def answer_with(result: ApplicationResult, provenance: Provenance) -> ApplicationAnswer:
+    """Return the answer of a service: a result with the service's provenance."""
+    return ApplicationAnswer.model_construct(**dict(result), provenance=provenance)
