@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ApplicationsResult(StageResult):
-    """What a run over a dataset did: media run now, media whose results were there, and the alarms among all.
+    """Counts of a run over a dataset: media run now, media whose results were there, and what was said of the former.
 
     unlabelled  videos without tracks: label them first.
     """
