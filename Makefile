@@ -12,7 +12,7 @@ export BENTOML_DO_NOT_TRACK := True
 export GX_ANALYTICS_ENABLED := false
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test lint types contracts unit docs browser ffmpeg serve deploy lock clean
+.PHONY: help setup demo test lint types contracts unit docs browser ffmpeg mosquitto serve deploy lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,7 +41,7 @@ types: setup
 contracts: setup
 	$(BIN)/lint-imports
 
-unit: setup browser ffmpeg
+unit: setup browser ffmpeg mosquitto
 	$(BIN)/pytest -n 2 --dist loadfile  # a file, so that its servers start once
 
 docs: setup  ## the documentation as a site, in docs/_build/html
@@ -53,6 +53,9 @@ browser:  # for the tests of the acceptance page
 
 ffmpeg:  # the reference decoder of the video tests
 	@sh tools/ffmpeg.sh
+
+mosquitto:  # the broker of the channels' tests
+	@sh tools/mosquitto.sh
 
 serve: setup  ## serve the newest bento on 127.0.0.1:3000: page at /uat, endpoints at /docs
 	@$(BIN)/posemill serve

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import json
+import os
+import shutil
 import socket
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -150,47 +153,29 @@ def test_an_email_to_nobody_is_refused_and_a_server_that_is_away_is_tried_again(
         Email(**fields, port=free_port(), to=("ann@home",)).send(MESSAGE)
 
 
-class Broker:
-    """An MQTT broker in a thread, and what came to a topic."""
-
-    def __init__(self) -> None:
-        self.port, self.came = free_port(), list[tuple[str, bytes]]()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self._broker = self._run(self._start())
-
-    def _run(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
-
-    async def _start(self) -> Any:
-        from amqtt.broker import Broker as Server
-
-        server = Server(
-            {
-                "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{self.port}"}},
-                "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
-            }
-        )
-        await server.start()
-        return server
-
-    def stop(self) -> None:
-        self._run(self._broker.shutdown())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
-
-
 @pytest.fixture
-def broker() -> Iterator[Broker]:
-    made = Broker()
-    yield made
-    made.stop()
+def broker(tmp_path: Path) -> Iterator[int]:
+    """The port of a Mosquitto."""
+    program = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None and not os.environ.get("MOSQUITTO_REQUIRED"):
+        pytest.skip("no mosquitto: sh tools/mosquitto.sh")
+    port = free_port()
+    (tmp_path / "broker.conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n")
+    with subprocess.Popen([str(program), "-c", str(tmp_path / "broker.conf")], stderr=subprocess.DEVNULL) as running:
+        until = time.monotonic() + 20
+        while not answers(port):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        yield port
+        running.terminate()
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-def test_a_broker_gets_the_event(broker: Broker) -> None:
+def answers(port: int) -> bool:
+    with socket.socket() as trying:
+        return trying.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_broker_gets_the_event(broker: int) -> None:
     from paho.mqtt import client as paho
 
     came: list[tuple[str, bytes]] = []
@@ -204,11 +189,11 @@ def test_a_broker_gets_the_event(broker: Broker) -> None:
         got.set()
 
     listener.on_message = on_message
-    listener.connect("127.0.0.1", broker.port)
+    listener.connect("127.0.0.1", broker)
     listener.loop_start()
     try:
         assert ready.wait(20)
-        Mqtt(name="q", host="127.0.0.1", port=broker.port, topic="home/{source}/{kind}").send(MESSAGE)
+        Mqtt(name="q", host="127.0.0.1", port=broker, topic="home/{source}/{kind}").send(MESSAGE)
         assert got.wait(20)
     finally:
         listener.disconnect()
