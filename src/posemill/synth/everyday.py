@@ -365,7 +365,7 @@ def crouch(script: Script, rng: np.random.Generator, stay_s: float) -> None:
 def crawl(script: Script, rng: np.random.Generator, stay_s: float) -> None:
     """Crawling on hands and knees, as small children do; begins and ends on all fours."""
     script.doing(FLOOR).cut(dict(ALL_FOURS), hands=1.0, pinned=0.0)
-    speed, turn = rng.uniform(0.2, 0.7), rng.uniform(-50, 50)
+    speed, turn = rng.uniform(0.15, 0.5), rng.uniform(40, 110)
     end = script.now + stay_s
     script.overlay(script.now, end, _crawling(rng.uniform(0.7, 1.3)))
     while script.now < end - 0.3:
