@@ -12,6 +12,7 @@ from types import MappingProxyType
 import numpy as np
 
 from posemill.errors import InputError
+from posemill.synth.everyday import FLOOR, UPRIGHT
 from posemill.synth.motion import Motion, Style
 from posemill.synth.postures import ALL_FOURS, KNEEL, cross_legged, floor_seat, prone, stand, supine, varied
 from posemill.synth.script import Pose, Script
@@ -134,6 +135,7 @@ _ALL: tuple[Asana, ...] = (
     bridge,
     easy_seat,
 )
+_LOW = (downward_dog, cobra, plank_pose, child_pose, bridge, easy_seat)
 _HANDS = (downward_dog, plank_pose)
 
 
@@ -160,6 +162,7 @@ def asana_script(name: str, rng: np.random.Generator, hold_s: float, way_s: floa
     hands = float(asana in _HANDS)
     script = Script(_before(asana, rng), pinned=0.0, hands=hands)
     way = max(way_s, 0.05)
+    script.doing(FLOOR if asana in _LOW else UPRIGHT)
     return script.hold(0.15 * way).to(varied(asana(rng), rng, 1.5), 0.85 * way, restless=0.8).hold(hold_s)
 
 

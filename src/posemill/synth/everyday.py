@@ -98,7 +98,7 @@ def sit_down(
 
 def stand_up(script: Script, rng: np.random.Generator) -> None:
     """Stand up from a seat."""
-    length = rng.uniform(0.9, 2.0)
+    length = rng.uniform(1.3, 2.6)
     script.doing(SITTING).to(_toward(script, LEAN, 0.5) | {"pitch": 40.0, "spine": 16.0}, 0.4 * length, pinned=1.0)
     script.to(dict(LEAN), 0.25 * length, pelvis_m=0.0, restless=1.0)
     script.doing(UPRIGHT).to(stand(rng), 0.4 * length)
