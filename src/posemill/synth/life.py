@@ -385,7 +385,7 @@ def fall_scene(
 
 
 def action_scene(seed: int, kind: str, fps: float = FPS) -> Scene:
-    """One everyday action in some home, for training: of everyday.ACTIONS, or walk, chair, sofa, sofa_lie or bed_lie."""
+    """One action in some home, for training: of everyday.ACTIONS, or walk, chair, sofa, sofa_lie or bed_lie."""
     known = (*everyday.ACTIONS, "walk", "chair", "sofa", "sofa_lie", "bed_lie")
     if kind not in known:
         raise InputError(f"unknown action {kind!r}; known are {', '.join(known)}")
