@@ -10,7 +10,7 @@ import pytest
 from posemill.applications import protocol
 from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import PoseTrack, State
-from posemill.prediction import ActivityModel
+from posemill.prediction.model import ActivityModel
 from posemill.synth.everyday import CLASSES
 from posemill.synth.life import Scene, action_scene, fall_scene
 
