@@ -105,7 +105,7 @@ def exercise(name: str, seed: int, fps: float) -> Track:
 
 
 def windows_of(track: Track, features: FeaturePipeline, rng: np.random.Generator) -> Iterator[tuple[Any, int]]:
-    """Windows that end every 0.2 s about a fall, else every 0.6 s (2.2 s of long tracks), with their class; unclear ones are left out."""
+    """Windows with their class: every 0.2 s about a fall, else every 0.6 s (2.2 s of long tracks); no unclear ones."""
     poses, labels, start, impact = track
     if len(poses) < 4:
         return
