@@ -33,7 +33,8 @@ from posemill.params.label import LabelParams
 if TYPE_CHECKING:
     from posemill.video.decode import Frame
 
-BATCH = 4  # frames in which a crop stays where it is; of these one is seen whole, for those who come in
+BATCH = 4  # frames in which a crop stays where it is
+WHOLE = 2  # of so many batches of crops one has a frame that is seen whole, for those who come in
 CROWD = 3  # people of one orientation from which a rotated view of the whole frame costs less than crops
 CONFIDENT = 0.3  # person confidence from which somebody upright is followed
 SUNK = 0.5  # of a person's best confidence: below that another orientation is tried
@@ -101,7 +102,7 @@ class OrientationGroup:
         self._full, self._near, self._params = full, near, params
         self._standing = [_Person.of(p) for p in people if not p.quarter_turns and _sure(p)]
         self._cropped = [_Person.of(p) for p in people if p.quarter_turns]
-        self._searches = 0
+        self._searches = self._batches = 0
         self._number = 0  # of the next frame in the group
 
     def follow(self, frames: Iterator[Frame]) -> Generator[FramePoses, None, None]:
@@ -149,11 +150,12 @@ class OrientationGroup:
     def _batch(self, frames: Sequence[Frame]) -> Iterator[FramePoses]:
         """Pose a few frames: whole ones, and the people who lie in rotated crops."""
         first, threshold = self._number, self._params.rotation_fallback_threshold
-        whole = range(len(frames)) if self._standing else range(1)
+        whole = range(len(frames)) if self._standing else range(int(self._batches % WHOLE == 0))
+        self._batches += 1
         with ThreadPoolExecutor(1, thread_name_prefix="posemill-whole") as beside:  # one frame leaves workers idle
-            running = beside.submit(self._full.poses, [frames[n].image for n in whole])
+            running = beside.submit(self._full.poses, [frames[n].image for n in whole]) if whole else None
             crops = self._crops(frames)
-            upright = dict(zip(whole, running.result(), strict=True))
+            upright = dict(zip(whole, running.result(), strict=True)) if running else {}
         for n, frame in enumerate(frames):
             cropped = _distinct([person.last for person in self._cropped if person.see(crops[n])])
             others = [p for p in map(OrientedPose, upright.get(n, ())) if not _known(p, cropped)]

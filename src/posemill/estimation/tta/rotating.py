@@ -12,6 +12,8 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from posemill.estimation.fingerprint import pose_code
 from posemill.estimation.preprocess import MULTIPLE
 from posemill.estimation.tta.orientation import OrientationGroup
@@ -31,15 +33,17 @@ from posemill.params.tta import TTAParams
 if TYPE_CHECKING:
     from posemill.video.decode import Frame
 
-AGREES = 0.4  # OKS from which a crop shows the pose of the whole picture
+AGREES = 0.4  # OKS from which a crop shows the pose of the whole picture, and better
+RESEMBLES = 0.2  # OKS from which a crop shows that somebody is there
+BELIEVED = 0.4  # person confidence from which nobody needs to be shown by a crop
 CROP_SCALE = 0.54  # long edge of a crop around one person over that of whole pictures
 
 
 class RotatedPictures:
     """See PoseBackend: another backend, run on every picture rotated by 0, 90, 180 and 270 degrees.
 
-    Somebody found in a rotated view is believed if a closer look, at a crop in the same orientation, shows the same
-    pose: that tells people from patterns of the background, which no crop shows again.
+    Somebody found in a rotated view with little confidence is believed if a crop in the same orientation shows a
+    similar pose: that tells people from patterns of the background, which a crop hardly ever shows again.
 
     near       gives the backend for crops around one person; None = every rotated view is believed.
     threshold  person confidence from which somebody upright is not given up for a rotated view.
@@ -74,34 +78,28 @@ class RotatedPictures:
         size = (image.shape[0], image.shape[1])
         people = [p for by, poses in zip(turns, views, strict=True) for p in from_view(poses, by, size)]
         merged = merge_orientations(people, self._threshold)
-        doubtful = self._unconfirmed(image, [p for p in merged if p.quarter_turns])
-        if not doubtful:
+        rotated = [p for p in merged if p.quarter_turns]
+        if self._near is None or not rotated:
             return merged
-        return self._believed(people, merged, doubtful)
+        standing = [p for p in people if not p.quarter_turns]  # also those who had to give way to somebody in doubt
+        return merge_orientations([*standing, *self._confirmed(self._near(), image, rotated)], self._threshold)
 
     def _views(self, image: Image, turns: Sequence[int]) -> list[list[Pose]]:
         return self._backend.poses([rotate_image(image, by) for by in turns]) if turns else []
 
-    def _unconfirmed(self, image: Image, rotated: Sequence[OrientedPose]) -> list[OrientedPose]:
-        """People of rotated views whom a crop in the same orientation does not show."""
-        if self._near is None or not rotated:
-            return []
+    def _confirmed(self, near: PoseBackend, image: Image, rotated: Sequence[OrientedPose]) -> list[OrientedPose]:
+        """The people of rotated views whom a crop in the same orientation shows too, with the pose of the crop."""
         turns = [person.quarter_turns for person in rotated]
-        crops = pose_crops(self._near(), [image] * len(rotated), [p.pose for p in rotated], turns)
-        return [
-            person
-            for person, seen in zip(rotated, crops, strict=True)
-            if max((agreement(p.pose, person.pose, self.skeleton) for p in seen), default=0.0) < AGREES
-        ]
-
-    def _believed(
-        self, people: Sequence[OrientedPose], merged: Sequence[OrientedPose], doubtful: Sequence[OrientedPose]
-    ) -> list[OrientedPose]:
-        """The people without those in doubt; upright poses that had to give way to them are back."""
-        kept = [p for p in merged if not any(p is other for other in doubtful)]
-        return merge_orientations(
-            [*kept, *(p for p in people if not p.quarter_turns and p not in kept)], self._threshold
-        )
+        crops = pose_crops(near, [image] * len(rotated), [p.pose for p in rotated], turns)
+        confirmed = []
+        for person, seen in zip(rotated, crops, strict=True):
+            agree = [agreement(p.pose, person.pose, self.skeleton) for p in seen]
+            best = int(np.argmax(agree)) if agree else -1
+            if agree and agree[best] >= AGREES:
+                confirmed.append(seen[best])
+            elif person.pose.person_confidence >= BELIEVED or (agree and agree[best] >= RESEMBLES):
+                confirmed.append(person)
+        return confirmed
 
 
 class RotatingBackend:
