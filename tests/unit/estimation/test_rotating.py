@@ -22,7 +22,7 @@ from posemill.estimation.tta.rotating import RotatedPictures, RotatingBackend, c
 from posemill.estimation.types import FramePoses, FrameSpan, Pose, StreamingBackend
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
-from posemill.video.decode import Frame
+from posemill.video.decode import Frame, read_frames
 from posemill.video.encode import VideoWriter
 
 SIZE = (240, 400)
@@ -221,7 +221,7 @@ def test_who_comes_in_beside_somebody_lying_is_found_soon() -> None:
         return [(120, 180, 90)] + ([(330, 90, 0), (250, 90, 0)] if n >= 10 else [])
 
     found, _ = followed(film, 40)
-    assert all(right(f.poses, film(n)) for n, f in enumerate(found) if not 10 <= n < 10 + (WHOLE + 1) * BATCH)
+    assert all(right(f.poses, film(n)) for n, f in enumerate(found) if not 10 <= n < 10 + WHOLE + BATCH)
 
 
 def test_who_lies_and_leaves_is_given_up() -> None:
@@ -284,6 +284,17 @@ def test_poses_do_not_depend_on_threads_or_on_how_pictures_stream(film_file: Pat
 
     assert isinstance(UprightStream([]), StreamingBackend)
     assert found(Upright) == found(UprightStream) == found(Upright, batch_frames=1) == found(Upright, threads=4)
+
+
+def test_a_live_stream_gets_the_poses_of_the_video(film_file: Path) -> None:
+    estimator = PoseEstimator.from_backend(rotating()[0], PARAMS)
+    live = estimator.live()
+    frames = list(estimator.stream(film_file))
+    assert any(frame.propagated for frame in frames)
+    for frame, shown in zip(frames, read_frames(film_file), strict=True):
+        people = sorted(frame.poses, key=lambda pose: -pose.person_confidence)
+        for mine, other in zip(live(shown.image), people, strict=True):
+            np.testing.assert_array_equal(mine.xy, other.xy)
 
 
 def test_an_error_of_the_video_is_raised_after_the_frames_before_it() -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from posemill.video.decode import Frame
 
 BATCH = 4  # frames in which a crop stays where it is
-WHOLE = 2  # of so many batches of crops one has a frame that is seen whole, for those who come in
+WHOLE = 8  # where all are in crops, every so many frames are seen whole, for those who come in
 CROWD = 3  # people of one orientation from which a rotated view of the whole frame costs less than crops
 CONFIDENT = 0.3  # person confidence from which somebody upright is followed
 SUNK = 0.5  # of a person's best confidence: below that another orientation is tried
@@ -49,6 +49,7 @@ BORDER = 0.02  # of the frame's longer side: who was last seen so near to its bo
 class _Person:
     """Somebody known in this group.
 
+    anchor     around which the crop lies.
     best       highest confidence so far.
     search_at  number of the frame from which the person may be searched for again.
     seen       frames with this person after the first.
@@ -56,6 +57,7 @@ class _Person:
     """
 
     last: OrientedPose
+    anchor: Pose
     best: float
     search_at: int = 0
     seen: int = 0
@@ -63,7 +65,7 @@ class _Person:
 
     @classmethod
     def of(cls, pose: OrientedPose) -> _Person:
-        return cls(pose, pose.pose.person_confidence)
+        return cls(pose, pose.pose, pose.pose.person_confidence)
 
     def see(self, people: Iterable[OrientedPose]) -> bool:
         """Take the most confident of the poses of this orientation that overlap with the last one, if there is any."""
@@ -102,7 +104,9 @@ class OrientationGroup:
         self._full, self._near, self._params = full, near, params
         self._standing = [_Person.of(p) for p in people if not p.quarter_turns and _sure(p)]
         self._cropped = [_Person.of(p) for p in people if p.quarter_turns]
-        self._searches = self._batches = 0
+        self._posed: list[_Person] = []
+        self._whole = True
+        self._searches = 0
         self._number = 0  # of the next frame in the group
 
     def follow(self, frames: Iterator[Frame]) -> Generator[FramePoses, None, None]:
@@ -112,13 +116,27 @@ class OrientationGroup:
             if not self._cropped:
                 frames = yield from self._upright(frames)
                 self._arrange()
-            batch = list(islice(frames, BATCH))
+            batch = list(islice(frames, BATCH - self._number % BATCH))
             if not batch:
                 return
             yield from self._batch(batch)
 
+    def step(self, frame: Frame) -> FramePoses:
+        """Pose the next frame by itself: the same as `follow`, without frames ahead."""
+        if not self._cropped or self._number % BATCH == 0:
+            self._arrange()
+        if self._cropped:
+            (found,) = self._batch([frame])
+            return found
+        (poses,) = self._full.poses([frame.image])
+        people = self._searched(frame.image, [OrientedPose(pose) for pose in poses])
+        self._number += 1
+        if self._cropped:
+            self._arrange()
+        return _frame_poses(frame, people)
+
     def _arrange(self) -> None:
-        """Choose who is posed in crops: nobody while all stand; all where at most one stands beside those who lie.
+        """Choose who is posed in crops until the next batch: nobody while all stand; all where at most one stands.
 
         One crop more costs less than whole frames do.
         """
@@ -127,6 +145,9 @@ class OrientationGroup:
         lying = [person for person in people if person.last.quarter_turns]
         crops = bool(lying) and len(upright) <= 1
         self._cropped, self._standing = (people, []) if crops else (lying, upright)
+        self._posed, self._whole = list(self._cropped), bool(self._standing)
+        for person in self._posed:
+            person.anchor = person.last.pose
 
     def _upright(self, frames: Iterator[Frame]) -> Generator[FramePoses, None, Iterator[Frame]]:
         """Pose whole frames as they are until somebody is found to lie; returns the frames that are left."""
@@ -150,8 +171,7 @@ class OrientationGroup:
     def _batch(self, frames: Sequence[Frame]) -> Iterator[FramePoses]:
         """Pose a few frames: whole ones, and the people who lie in rotated crops."""
         first, threshold = self._number, self._params.rotation_fallback_threshold
-        whole = range(len(frames)) if self._standing else range(int(self._batches % WHOLE == 0))
-        self._batches += 1
+        whole = [n for n in range(len(frames)) if self._whole or (first + n) % WHOLE == 0]
         with ThreadPoolExecutor(1, thread_name_prefix="posemill-whole") as beside:  # one frame leaves workers idle
             running = beside.submit(self._full.poses, [frames[n].image for n in whole]) if whole else None
             crops = self._crops(frames)
@@ -161,7 +181,7 @@ class OrientationGroup:
             others = [p for p in map(OrientedPose, upright.get(n, ())) if not _known(p, cropped)]
             people = merge_orientations([*others, *cropped], threshold)
             self._number = first + n
-            if n == BATCH - 1:  # never in a batch that a span cuts short
+            if self._number % BATCH == BATCH - 1:  # never in a batch that a span cuts short
                 people = self._turned(frame.image, people)
             if n in upright:
                 people = self._searched(frame.image, people)
@@ -173,14 +193,14 @@ class OrientationGroup:
         found: list[list[OrientedPose]] = [[] for _ in frames]
         images = [frame.image for frame in frames]
         for turns in ORIENTATIONS:
-            people = [person for person in self._cropped if person.last.quarter_turns == turns]
+            people = [person for person in self._posed if person.last.quarter_turns == turns]
             if len(people) >= CROWD:
                 views = self._full.poses([rotate_image(image, turns) for image in images])
                 for there, poses, image in zip(found, views, images, strict=True):
                     there += from_view(poses, turns, (image.shape[0], image.shape[1]))
                 continue
             for person in people:
-                around = [person.last.pose] * len(images)
+                around = [person.anchor] * len(images)
                 crops = pose_crops(self._near(), images, around, [turns] * len(images))
                 for there, seen in zip(found, crops, strict=True):
                     there += seen

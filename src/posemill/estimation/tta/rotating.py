@@ -145,6 +145,24 @@ class RotatingBackend:
         yield FramePoses(keyframe.index, keyframe.time_s, [person.pose for person in people])
         yield from OrientationGroup(people, self._full, self._crop_backend, self._params).follow(frames)
 
+    def one_by_one(self) -> Callable[[Image], list[Pose]]:
+        """Return a function that poses successive frames of a live stream as they come, as `follow` does."""
+        from posemill.video.decode import Frame
+
+        group: OrientationGroup | None = None
+        number = -1
+
+        def poses(image: Image) -> list[Pose]:
+            nonlocal group, number
+            number += 1
+            if group is None or number % self._params.rotation.keyframe_interval == 0:
+                people = self._pictures.oriented(image)
+                group = OrientationGroup(people, self._full, self._crop_backend, self._params)
+                return [person.pose for person in people]
+            return list(group.step(Frame(number, 0.0, image)).poses)
+
+        return poses
+
     def _crop_backend(self) -> PoseBackend:
         """The backend for crops around people, loaded when somebody is lost or lies for the first time."""
         with self._loading:
