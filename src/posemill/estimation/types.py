@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -87,4 +87,13 @@ class PropagatingBackend(Protocol):
 
     def follow(self, frames: Iterator[Frame]) -> Generator[FramePoses, None, None]:
         """Yield the poses of successive frames, of which the first one's number is from `begins`."""
+        ...
+
+
+@runtime_checkable
+class LiveBackend(Protocol):
+    """A PropagatingBackend that also poses frames one by one, without frames ahead."""
+
+    def one_by_one(self) -> Callable[[Image], list[Pose]]:
+        """Return a function that poses successive frames of one live stream."""
         ...

@@ -25,6 +25,7 @@ class TrackedFrames:
         self._pose_estimator, self._predictor, self._due = pose_estimator, predictor, PredictionSchedule(predictor)
         self._seen: deque[FramePoses] = deque(maxlen=MOST_FRAMES)
         self._size = (0, 0)
+        self._poses = pose_estimator.live()
         self._number = 0
 
     def take(self, content: bytes, time_s: float) -> dict[str, Any] | None:
@@ -37,9 +38,10 @@ class TrackedFrames:
         image = read_picture_sandboxed(content, "the frame", PATIENCE_S)
         if image.shape[:2] != self._size:  # another camera, or it was turned: nobody is where they were
             self._seen.clear()
+            self._poses = self._pose_estimator.live()
             self._size = image.shape[0], image.shape[1]
         self._number += 1
-        self._seen.append(FramePoses(self._number, time_s, self._pose_estimator.poses(image)))
+        self._seen.append(FramePoses(self._number, time_s, self._poses(image)))
         while self._seen[0].time_s < time_s - self._predictor.longest_s - self._predictor.stride_s:
             self._seen.popleft()
         began_s = self._seen[0].time_s

@@ -63,6 +63,10 @@ class PackagedPoseEstimator:
         """Return the poses in a picture (H, W, 3) uint8 RGB, highest confidence first."""
         return self.estimator.predict([image])[0]
 
+    def live(self) -> Callable[[NDArray[np.uint8]], list[Pose]]:
+        """Return a function that poses successive frames of one live stream, of one size."""
+        return self.estimator.live()
+
 
 def _require_same(wanted: dict[str, Any] | None, actual: dict[str, Any]) -> None:
     """Training and serving must see the same keypoints; `wanted` None means the labels were imported."""

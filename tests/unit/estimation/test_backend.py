@@ -24,7 +24,6 @@ from posemill.estimation.fingerprint import fingerprint
 from posemill.estimation.preprocess import network_input, place
 from posemill.estimation.runtimes import Network
 from posemill.estimation.runtimes.eager import Eager
-from posemill.estimation.tta.rotation import RotatedView
 from posemill.estimation.types import PoseBackend, StreamingBackend
 from posemill.params.label import LabelParams
 from posemill.params.tracking import TrackingParams
@@ -79,32 +78,6 @@ def test_every_runtime_finds_what_pytorch_finds(runtime: str, rendered: Rendered
             np.testing.assert_allclose(p.confidence, q.confidence, atol=1e-3)
 
 
-def test_without_a_second_look_nobody_is_looked_for_in_turned_pictures(rendered: Rendered, pose_home: Path) -> None:
-    lying = np.ascontiguousarray(np.rot90(rendered[1]))
-    (once,), (twice,) = (
-        make(LabelParams(rotation_fallback_threshold=share), pose_home).poses([lying]) for share in (0.0, 1.0)
-    )
-    assert max((p.person_confidence for p in once), default=0.0) < max(p.person_confidence for p in twice)
-
-
-def test_without_a_second_look_an_empty_picture_is_looked_at_once(
-    pose_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looks: list[int] = []
-    look = RotatedView.network_input
-
-    def counted(view: RotatedView) -> NDArray[np.uint8]:
-        looks.append(view.quarter_turns)
-        return look(view)
-
-    monkeypatch.setattr(RotatedView, "network_input", counted)
-    empty = np.full((120, 160, 3), 128, np.uint8)
-    assert make(LabelParams(rotation_fallback_threshold=0.0), pose_home).poses([empty]) == [[]]
-    assert looks == [0]
-    assert make(LabelParams(rotation_fallback_threshold=0.4), pose_home).poses([empty]) == [[]]
-    assert looks == [0, 0, 1, 3]
-
-
 def test_known_heads_are_those_of_the_network() -> None:
     assert Heads.of(load_checkpoint("posenet", None, Path()).shell) == POSENET_HEADS
 
@@ -156,7 +129,7 @@ from posemill.estimation.backends.openpifpaf.backend import OpenPifPafBackend
 from posemill.estimation.backends.openpifpaf.checkpoints import load_checkpoint
 from posemill.params.label import LabelParams
 home, image = Path(sys.argv[1]), np.load(sys.argv[2])
-backend = OpenPifPafBackend(load_checkpoint("posenet", None, home), LabelParams(rotation_fallback_threshold=0), home)
+backend = OpenPifPafBackend(load_checkpoint("posenet", None, home), LabelParams(), home)
 assert backend.poses([image])[0]
 print(*sorted({"openpifpaf", "torchvision", "matplotlib"} & set(sys.modules)))
 """

@@ -19,6 +19,7 @@ from posemill.params.label import LabelParams
 
 ROI = "posemill.estimation.roi_propagation"
 TTA = "posemill.estimation.tta.ensemble"
+ROTATING = "posemill.estimation.tta.rotating"
 # code of each backend's `describe`: the module or package from which it is loaded
 CODE = {name: entry.factory.split(":")[0] for name, entry in BACKENDS.items()}
 
@@ -70,6 +71,8 @@ def changed(package: Path, module: str, what: str) -> Path:
         ("detectron2", "posemill.estimation.backends.detectron2.pickled_arrays"),
         (ROI, "posemill.estimation.region"),
         (TTA, "posemill.pose.oks"),
+        (ROTATING, "posemill.estimation.tta.orientation"),
+        (ROTATING, "posemill.estimation.tta.crops"),
         (FRAMES, "posemill.video.clock"),
         (FRAMES, "posemill.estimation.region"),
         (TRACKING, "posemill.estimation.tracking.motion"),
@@ -98,9 +101,9 @@ def test_every_module_that_a_backend_imports_is_in_its_closure(
         env={**os.environ, "POSEMILL_HOME": str(pose_home)},
     )
     for_backend, in_all, code = json.loads(done.stdout.splitlines()[-1])
-    assert computing(for_backend) <= pose_modules(CODE[name])
+    assert computing(for_backend) <= pose_modules(CODE[name], ROTATING)
     assert any(m.startswith("posemill.estimation.backends.") for m in computing(for_backend))
-    assert computing(in_all) <= pose_modules(CODE[name], FRAMES, TRACKING)
+    assert computing(in_all) <= pose_modules(CODE[name], ROTATING, FRAMES, TRACKING)
     assert code == pose_code(CODE[name])
 
 
@@ -137,4 +140,4 @@ def test_poses_do_not_follow_the_tracker_and_tracks_do_not_follow_other_backends
 def test_the_closure_is_small_and_names_what_it_should() -> None:
     closure = pose_modules(CODE[LabelParams().backend])
     assert not any(name.startswith(("posemill.store", "posemill.labelling", "posemill.cli")) for name in closure)
-    assert {"posemill.estimation.tta.rotation", "posemill.estimation.runtimes.onnxruntime"} <= closure
+    assert {"posemill.estimation.postprocess", "posemill.estimation.runtimes.onnxruntime"} <= closure

@@ -54,19 +54,6 @@ def test_both_runtimes_and_any_batch_find_the_same(rendered: Rendered, pose_home
             np.testing.assert_allclose(p.xy, r.xy, atol=0.05)  # pixels
 
 
-def test_who_lies_is_found_by_a_second_look(rendered: Rendered, pose_home: Path) -> None:
-    clip, image = rendered
-    lying = np.ascontiguousarray(np.rot90(image))
-    x, y = clip.truth.xy[0].T
-    truth = np.stack([y, image.shape[1] - 1 - x], -1)[None].astype(np.float32)
-    found = []
-    for rotation_fallback_threshold in (0.0, 1.0):
-        (poses,) = make(pose_home, LabelParams(rotation_fallback_threshold=rotation_fallback_threshold)).poses([lying])
-        xy = np.stack([p.xy for p in poses]) if poses else np.empty((0, 17, 2), np.float32)
-        found.append(float(best_pairs(xy, truth, box_area(truth).astype(np.float32), COCO_17)[0][0]))
-    assert found[1] > max(0.5, found[0])
-
-
 def test_nobody_in_an_empty_picture(pose_home: Path) -> None:
     backend = make(pose_home)
     assert backend.poses([np.full((120, 160, 3), 128, np.uint8), np.zeros((90, 30, 3), np.uint8)]) == [[], []]

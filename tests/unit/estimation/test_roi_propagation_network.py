@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from posemill.estimation.backends.openpifpaf.backend import OpenPifPafBackend
 from posemill.estimation.estimator import PoseEstimator
-from posemill.estimation.tta.rotation import RotatedView
+from posemill.estimation.preprocess import place
 from posemill.estimation.types import FramePoses, Pose
 from posemill.params.label import LabelParams
 from posemill.pose.oks import box_area, oks
@@ -34,14 +34,16 @@ def test_a_small_person_is_found_as_in_whole_frames_with_fewer_pixels(
             video.write(room)
     pixels: dict[str, list[int]] = {"full": [], "propagated": []}
     runs: dict[str, list[FramePoses]] = {}
-    look = OpenPifPafBackend._look
+    look = OpenPifPafBackend._pose_image
     for name, count in pixels.items():
 
-        def counted(self: OpenPifPafBackend, view: RotatedView, count: list[int] = count) -> list[Pose]:
-            count.append(view.placement.sides[0] * view.placement.sides[1])
-            return look(self, view)
+        def counted(self: OpenPifPafBackend, image: NDArray[np.uint8], count: list[int] = count) -> list[Pose]:
+            height, width = image.shape[:2]
+            sides = place(height, width, self._params.long_edge_px).sides
+            count.append(sides[0] * sides[1])
+            return look(self, image)
 
-        monkeypatch.setattr(OpenPifPafBackend, "_look", counted)
+        monkeypatch.setattr(OpenPifPafBackend, "_pose_image", counted)
         params = LabelParams.model_validate(
             {
                 "roi_propagation": {} if name == "propagated" else None,

@@ -122,9 +122,10 @@ def test_parameters_ask_for_test_time_augmentation(monkeypatch: pytest.MonkeyPat
             return Markers(params.long_edge_px)
 
     monkeypatch.setattr(factory, "find_backend", lambda name: Entry)
-    assert isinstance(factory.load_backend("markers", LabelParams()), Markers)
+    plain = LabelParams(rotation_fallback_threshold=0.0)
+    assert isinstance(factory.load_backend("markers", plain), Markers)
     tta = {"scales_px": [641], "flip": True, "crop_px": 257}
-    backend = factory.load_backend("markers", LabelParams.model_validate({"tta": tta}))
+    backend = factory.load_backend("markers", plain.model_validate(plain.model_dump() | {"tta": tta}))
     assert isinstance(backend, TTABackend)
     described = backend.describe()
     assert (described["tta_long_edges_px"], described["tta_crop_px"]) == ([385, 641], 257)
