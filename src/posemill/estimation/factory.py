@@ -21,7 +21,7 @@ def load_backend(name: str, params: LabelParams) -> PoseBackend:
         from posemill.estimation.tta.ensemble import with_tta
 
         return with_tta(entry.load, params)
-    if params.roi_propagation:
+    if params.roi_propagation and not entry.propagates:
         if not entry.sizes:
             raise InputError(
                 f"label.roi_propagation saves nothing with backend {name}, which crops around people anyway: "

@@ -161,6 +161,7 @@ class Tracker:
 
 def _track(number: int, chain: list[Tracklet], skeleton: Skeleton) -> PoseTrack:
     poses = [pose for tracklet in chain for pose in tracklet.poses]
+    depth = [pose.z for pose in poses if pose.z is not None]
     return PoseTrack(
         skeleton=skeleton,
         person=number,
@@ -169,4 +170,5 @@ def _track(number: int, chain: list[Tracklet], skeleton: Skeleton) -> PoseTrack:
         xy=np.stack([pose.xy for pose in poses]),
         confidence=np.stack([pose.confidence for pose in poses]),
         state=np.full(len(poses), State.PREDICTED, np.uint8),
+        z=np.stack(depth) if len(depth) == len(poses) else None,
     )
