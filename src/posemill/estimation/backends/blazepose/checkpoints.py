@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from posemill.errors import CheckpointError
 from posemill.estimation.backends.blazepose.detector import DETECTOR_SHAPES
-from posemill.estimation.backends.blazepose.landmarks import LANDMARK_SHAPES
+from posemill.estimation.backends.blazepose.landmarks import LANDMARK_OUTPUTS, LANDMARK_SHAPES
 from posemill.estimation.backends.blazepose.tflite import TfLiteNetwork
 from posemill.estimation.runtimes.graph_file import WEIGHTS, GraphFile, checked
 from posemill.params.label import LabelParams
@@ -63,7 +63,7 @@ def open_detector(params: LabelParams) -> TfLiteNetwork:
 
 def open_landmarks(file: GraphFile, params: LabelParams) -> TfLiteNetwork:
     """Open a landmark network. Errors: CheckpointError where it is none."""
-    return TfLiteNetwork(file.path, LANDMARK_SHAPES, params.threads, params.precision)
+    return TfLiteNetwork(file.path, LANDMARK_SHAPES, params.threads, params.precision, LANDMARK_OUTPUTS)
 
 
 def source_name(name: str) -> str:

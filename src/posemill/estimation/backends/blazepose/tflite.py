@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,17 @@ class TfLiteNetwork:
         shapes: that it must have, of the input and of every output in order.
         threads: threads that call it.
         precision: f32 or bf16.
+        outputs: numbers of the outputs that are computed; None = all. What only the others need is not computed.
 
     Raises:
         CheckpointError: the file is none that OpenVINO reads, or has other shapes.
     """
 
-    def __init__(self, path: Path, shapes: Shapes, threads: int, precision: str) -> None:
-        core = openvino().Core()
+    def __init__(
+        self, path: Path, shapes: Shapes, threads: int, precision: str, outputs: Sequence[int] | None = None
+    ) -> None:
+        library = openvino()
+        core = library.Core()
         try:
             model = core.read_model(path)
             found = [tuple(port.shape) for port in (*model.inputs, *model.outputs)]
@@ -38,12 +43,14 @@ class TfLiteNetwork:
             ) from exc
         if found != shapes:
             raise CheckpointError(f"{path}: input and outputs should be {shapes}, came as {found}")
+        if outputs is not None:
+            model = library.Model([model.outputs[i].get_node() for i in outputs], model.get_parameters(), path.stem)
         self._shape = shapes[0]
         self._compiled = Compiled(self._compile, 1)
         self._core, self._model, self._settings = core, model, stream_settings(threads, precision)
 
     def __call__(self, picture: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Run on (H, W, 3) float32; the outputs in the file's order, with their batch axis of 1."""
+        """Run on (H, W, 3) float32; returns the outputs in the order asked for, with their batch axis of 1."""
         outputs = self._compiled.request(self._shape).infer([picture[None]], share_inputs=False)
         return [np.array(outputs[i], np.float32) for i in range(len(outputs))]
 
