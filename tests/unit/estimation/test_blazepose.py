@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import atan2, cos, pi, sin
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from posemill.estimation.backends.blazepose.backend import as_pose, distinct
+from posemill.estimation.backends.blazepose.backend import as_pose, contained, distinct, without_parts
 from posemill.estimation.backends.blazepose.detector import (
     ANCHORS,
     SIDE_PX,
@@ -192,6 +193,21 @@ def test_one_person_comes_once_and_two_come_twice() -> None:
     first, again, other = person(), person(x=303.0), person(x=700.0, seed=1)
     assert distinct([first, again, other]) == [first, other]
     assert distinct([]) == []
+
+
+def test_a_body_seen_in_somebodys_limbs_is_dropped_but_nobody_found_in_the_whole_picture() -> None:
+    large, small, beside = person(300.0), person(60.0), person(60.0, x=1500.0)
+    assert contained(small, large) == pytest.approx(1)
+    assert contained(large, small) < 0.2
+    assert without_parts([small, large, beside], []) == [large, beside]
+    assert without_parts([large, small], [large, small]) == [large, small]
+    assert without_parts([small, large], [small]) == [small, large]
+
+
+def test_a_detection_is_zoomed_when_no_part_of_it_comes_from_the_whole_picture() -> None:
+    whole, window = face(0.6, 1), replace(face(0.9, 0), zoomed=True)
+    assert [d.zoomed for d in weighted_nms([window, replace(face(0.8, 50), zoomed=True)])] == [True, True]
+    assert [d.zoomed for d in weighted_nms([window, whole])] == [False]
 
 
 def standing(x: float, y: float, size: float, sideways: bool = False) -> Pose:

@@ -156,6 +156,13 @@ def test_small_people_are_found_in_windows_or_by_posenet(
     assert oks_of(by_posenet, truth) > [0.7]
 
 
+def test_windows_find_nobody_in_a_large_persons_limbs(rendered: Rendered) -> None:
+    clip, image = rendered
+    (poses,) = load(params(long_edge_px=385)).poses([cv2.resize(image, None, fx=3, fy=3)])  # type: ignore[call-overload]
+    assert len(poses) == 1
+    assert oks_of(poses, 3 * clip.truth.xy[:1] + 1) > [0.7]
+
+
 def test_equal_pictures_have_equal_poses_in_any_batch(embedded: BlazePoseBackend, rendered: Rendered) -> None:
     image = rendered[1]
     pictures = [image, np.ascontiguousarray(image[:, ::-1]), np.full((70, 40, 3), 128, np.uint8), image]

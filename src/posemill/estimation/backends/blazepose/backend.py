@@ -6,7 +6,7 @@ label.roi_propagation the squares of the frame before are used, as MediaPipe doe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +33,7 @@ from posemill.pose.oks import box_area, oks
 from posemill.pose.skeleton import BLAZEPOSE_33
 
 PRESENT = 0.5  # confidence that there is somebody in a square, MediaPipe's own threshold
+PART = 0.8  # of the box of a person found in a window, in that of a larger one
 DOUBLE = 0.5  # OKS from which two poses are of one person
 
 
@@ -91,9 +92,17 @@ class BlazePoseBackend(ThreadedBackend):
         }
 
     def people(self, image: NDArray[np.uint8]) -> list[Landmarks]:
-        """Estimate everybody in (H, W, 3) uint8 RGB with keypoints in metres, the most confident detection first."""
-        regions = [Roi.from_alignment(found.points[0], found.points[1]) for found in self._detector(image)]
-        return distinct(self.present(image, regions))
+        """Estimate everybody in (H, W, 3) uint8 RGB with keypoints in metres, the most confident detection first.
+
+        Those found in windows only come last, posed once more on the square that their landmarks give.
+        """
+        found = self._detector(image)
+        near, far = (
+            self.present(image, [Roi.from_alignment(d.points[0], d.points[1]) for d in found if d.zoomed is zoomed])
+            for zoomed in (False, True)
+        )
+        again = self.present(image, [person.roi for person in far])
+        return without_parts(distinct([*near, *again]), near)
 
     def present(self, image: NDArray[np.uint8], regions: Iterable[Roi]) -> list[Landmarks]:
         """Pose the people of these regions; regions in which the network sees nobody are left out."""
@@ -126,6 +135,26 @@ def similarity(person: Landmarks, other: Landmarks) -> float:
     """OKS of two people, of the area of the second one's box."""
     area = max(float(box_area(other.xy)), 1.0)
     return float(oks(person.xy, other.xy, area, BLAZEPOSE_33))
+
+
+def without_parts(people: Sequence[Landmarks], sure: Sequence[Landmarks]) -> list[Landmarks]:
+    """Drop people within a larger one, in whose limbs the detector sees bodies where it is given a part of the picture.
+
+    sure  those who are kept in any case.
+    """
+    kept = [person for person in people if person in sure]
+    for person in sorted(people, key=lambda each: -box_area(each.xy)):
+        larger = [other for other in kept if box_area(other.xy) >= box_area(person.xy)]
+        if person not in kept and all(contained(person, other) < PART for other in larger):
+            kept.append(person)
+    return kept
+
+
+def contained(person: Landmarks, other: Landmarks) -> float:
+    """Share 0..1 of a person's box that lies in the other's."""
+    low = np.maximum(person.xy.min(0), other.xy.min(0))
+    high = np.minimum(person.xy.max(0), other.xy.max(0))
+    return float((high - low).clip(0).prod() / max(float(box_area(person.xy)), 1.0))
 
 
 def distinct(people: Iterable[Landmarks]) -> list[Landmarks]:

@@ -6,7 +6,7 @@ around the whole body in the direction of the head, and the same two for the upp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import ceil
 
@@ -36,11 +36,13 @@ class Detection:
     confidence  0..1.
     box         (4,) left, top, right, bottom of the face.
     points      (4, 2) middle of the hips, circle of the body, middle of the shoulders, circle of the upper body.
+    zoomed      found in windows only, not in the whole picture.
     """
 
     confidence: float
     box: Floats
     points: Floats
+    zoomed: bool = False
 
 
 class Detector:
@@ -57,9 +59,10 @@ class Detector:
         """Detect everybody in (H, W, 3) uint8 RGB, the most confident first."""
         found: list[Detection] = []
         height, width = image.shape[:2]
-        for roi in windows(height, width, self._long_edge_px):
+        for number, roi in enumerate(windows(height, width, self._long_edge_px)):
             values, logits = self._network(crop(image, roi, SIDE_PX, border=0) * 2 - 1)
-            found += [in_picture(each, roi) for each in decode(values[0], logits[0, :, 0], self._threshold)]
+            there = [in_picture(each, roi) for each in decode(values[0], logits[0, :, 0], self._threshold)]
+            found += [replace(each, zoomed=number > 0) for each in there]
         return weighted_nms(found)
 
 
@@ -139,7 +142,7 @@ def _mean(same: list[Detection]) -> Detection:
     weight /= weight.sum()
     box = np.einsum("n,nc->c", weight, np.stack([d.box for d in same]))
     points = np.einsum("n,npc->pc", weight, np.stack([d.points for d in same]))
-    return Detection(same[0].confidence, box, points)
+    return Detection(same[0].confidence, box, points, all(d.zoomed for d in same))
 
 
 def _iou(box: Floats, others: Floats) -> Floats:
