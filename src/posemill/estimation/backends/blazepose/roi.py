@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import atan2, cos, hypot, pi, sin
+from math import atan2, cos, hypot, pi, remainder, sin
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +38,7 @@ class Roi:
     def from_alignment(cls, centre: Floats, circle: Floats) -> Roi:
         """The square around the circle of a body. centre, circle (2,) pixels: its middle, and its point at the head."""
         dx, dy = (float(v) for v in circle - centre)
-        angle = pi / 2 - atan2(-dy, dx)
-        angle -= 2 * pi * ((angle + pi) // (2 * pi))
+        angle = remainder(pi / 2 - atan2(-dy, dx), 2 * pi)
         return cls(float(centre[0]), float(centre[1]), 2 * SCALE * hypot(dx, dy), angle)
 
     @property
