@@ -20,7 +20,7 @@ def load_backend(name: str, params: LabelParams) -> PoseBackend:
         CheckpointError: no such checkpoint, or other bytes than `params.checkpoint_sha256` says.
     """
     entry, load = find_backend(name), find_backend(name).load
-    if params.roi_propagation:
+    if params.roi_propagation and not entry.propagates:
         if not entry.sizes:
             raise InputError(
                 f"label.roi_propagation saves nothing with backend {name}, which crops around people anyway: "
@@ -29,7 +29,7 @@ def load_backend(name: str, params: LabelParams) -> PoseBackend:
         from posemill.estimation.roi_propagation import RoiPropagatingBackend
 
         return RoiPropagatingBackend(partial(_rotated_fallback, load), params)
-    if params.rotation_fallback_threshold:
+    if params.rotation_fallback_threshold and not entry.orients:
         from posemill.estimation.tta.rotating import RotatingBackend
 
         return RotatingBackend(partial(_augmented, load), params)

@@ -11,10 +11,11 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from posemill.errors import InputError, PosemillError
-from posemill.pose.skeleton import COCO_17, OPENPOSE_18, Skeleton
+from posemill.pose.skeleton import BLAZEPOSE_33, COCO_17, OPENPOSE_18, Skeleton
 from posemill.settings import Settings
 
 WEIGHTS = Path(__file__).parent / "weights"
+_BLAZEPOSE_WEIGHTS = "embedded (lite; @mediapipe/pose 0.5.1675469404, npm), or that package's full and heavy by file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class BackendEntry:
     checkpoint       the weights that it takes when label.checkpoint is left at its default.
     code_licence, weights_licence, weights_origin  what to know before using it for a product.
     sizes            True if label.long_edge_px is the size of the network's input.
+    propagates       True if it follows people between keyframes itself when label.roi_propagation is set.
+    orients          True if it finds and turns upright whoever lies: pictures are not rotated for it.
     packages         modules that must be installed.
     weights          files of the package that must be there (names in estimation/weights).
     fetched          name of a file that is downloaded on first use, in the cache of checkpoints.
@@ -42,6 +45,8 @@ class BackendEntry:
     weights_origin: str
     checkpoint: str
     sizes: bool = True
+    propagates: bool = False
+    orients: bool = False
     packages: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
     fetched: str | None = None
@@ -161,6 +166,39 @@ BACKENDS: Mapping[str, BackendEntry] = register(
             sizes=False,
             packages=("openvino", "torch"),
             weights=("movenet-lightning.onnx", "posenet-mobilenetv1-075.safetensors"),
+        ),
+        BackendEntry(
+            name="blazepose",
+            factory="posemill.estimation.backends.blazepose.backend:load",
+            skeleton=BLAZEPOSE_33,
+            people="many",
+            code_licence="Apache-2.0",
+            weights_licence="Apache-2.0",
+            weights_origin=_BLAZEPOSE_WEIGHTS,
+            checkpoint="lite",
+            sizes=False,
+            propagates=True,
+            orients=True,
+            packages=("openvino",),
+            weights=("blazepose-detector.tflite", "blazepose-landmark-lite.tflite"),
+        ),
+        BackendEntry(
+            name="blazepose-many",
+            factory="posemill.estimation.backends.blazepose.many:load",
+            skeleton=BLAZEPOSE_33,
+            people="many",
+            code_licence="Apache-2.0",
+            weights_licence="Apache-2.0",
+            weights_origin="as blazepose; people are also found with the embedded PoseNet",
+            checkpoint="lite",
+            sizes=False,
+            propagates=True,
+            packages=("openvino", "torch"),
+            weights=(
+                "blazepose-detector.tflite",
+                "blazepose-landmark-lite.tflite",
+                "posenet-mobilenetv1-075.safetensors",
+            ),
         ),
         BackendEntry(
             name="keypoint-rcnn",

@@ -24,11 +24,14 @@ class Pose:
     xy          (K, 2) float32, pixels of the given picture, origin top-left; NaN = not seen.
     confidence  (K,) float32, 0..1; 0 where not seen.
     person_confidence  0..1, the backend's own figure for the whole person.
+    z           (K,) float32, depth away from the camera in pixels as x and y, from the middle of the hips where the
+                backend knows no distance; NaN = not seen; None = 2-D.
     """
 
     xy: NDArray[np.float32]
     confidence: NDArray[np.float32]
     person_confidence: float
+    z: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -74,6 +74,7 @@ def chunk_of_frames(
 ) -> ChunkPoses:
     """Pack frames into a chunk of the pose store. size_px: width and height of the medium; duration_s: of all of it."""
     poses, k = [pose for frame in frames for pose in frame.poses], len(skeleton)
+    depth = [pose.z for pose in poses if pose.z is not None]
     return ChunkPoses(
         medium=medium,
         fingerprint=fingerprint,
@@ -92,6 +93,7 @@ def chunk_of_frames(
         propagated=np.array([frame.propagated for frame in frames], np.bool_)
         if any(f.propagated for f in frames)
         else None,
+        z=np.array(depth, np.float32) if depth and len(depth) == len(poses) else None,
     )
 
 
@@ -101,8 +103,12 @@ def frames_of_chunk(chunk: ChunkPoses) -> Iterator[FramePoses]:
     for number, (frame, time_s) in enumerate(zip(chunk.frame.tolist(), chunk.time_s.tolist(), strict=True)):
         people = range(first[number], first[number + 1])
         propagated = chunk.propagated is not None and bool(chunk.propagated[number])
-        poses = [Pose(chunk.xy[n], chunk.confidence[n], float(chunk.person_confidence[n])) for n in people]
-        yield FramePoses(frame, time_s, poses, propagated)
+        yield FramePoses(frame, time_s, [_pose(chunk, n) for n in people], propagated)
+
+
+def _pose(chunk: ChunkPoses, number: int) -> Pose:
+    z = None if chunk.z is None else chunk.z[number]
+    return Pose(chunk.xy[number], chunk.confidence[number], float(chunk.person_confidence[number]), z)
 
 
 def _end(stretch: Stretch) -> float:

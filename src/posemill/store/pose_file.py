@@ -3,8 +3,9 @@
 Parquet, one row a frame that was looked at: `frame` int32, `time_s` float64, and the poses in it one after the other:
 `person_confidence` list of float64 (one a pose), `xy` list of float32 (2K a pose: x then y, keypoint by keypoint),
 `confidence` list of float32 (K a pose). NaN is unseen. The schema's metadata has key `posemill`: JSON with `skeleton`,
-`medium`, `fingerprint`, `start`, `end`, `width_px`, `height_px`, `duration_s`. A column `hinted` bool more where in
-some frames only the regions of people were searched (region propagation).
+`medium`, `fingerprint`, `start`, `end`, `width_px`, `height_px`, `duration_s`. A column `z` list of float32 more (K a
+pose) where the pose labeller gives depth, and a column `hinted` bool where in some frames only the regions of people
+were searched (region propagation).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from posemill.store.track_file import open_parquet, read_rows
 
 _KEY = b"posemill"
 _ABOUT = ("medium", "fingerprint", "start", "end", "width_px", "height_px", "duration_s")
+_DEPTH = pa.field("z", pa.list_(pa.float32()))
 _PROPAGATED = pa.field("hinted", pa.bool_())  # the column's name in files since the first version
 _SCHEMA = pa.schema(
     [
@@ -49,6 +51,7 @@ class ChunkPoses:
     confidence         (N, K) float32, 0..1; 0 where not seen.
     width_px, height_px, duration_s  of the whole medium.
     propagated         (F,) bool, frames in which only the regions of people were searched; None: none.
+    z                  (N, K) float32, depth in pixels; NaN where not seen; None: 2-D.
     """
 
     medium: str
@@ -66,6 +69,7 @@ class ChunkPoses:
     xy: NDArray[np.float32]
     confidence: NDArray[np.float32]
     propagated: NDArray[np.bool_] | None = None
+    z: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         f, n, k = len(self.frame), int(self.people.sum()), len(self.skeleton)
@@ -75,7 +79,7 @@ class ChunkPoses:
             "person_confidence": (n,),
             "xy": (n, k, 2),
             "confidence": (n, k),
-        }
+        } | ({} if self.z is None else {"z": (n, k)})
         for name, shape in wanted.items():
             if getattr(self, name).shape != shape:
                 raise SkeletonError(
@@ -107,6 +111,8 @@ def chunk_bytes(chunk: ChunkPoses) -> bytes:
         lists(chunk.confidence, k),
     ]
     schema = _SCHEMA
+    if chunk.z is not None:
+        columns, schema = [*columns, lists(chunk.z, k)], schema.append(_DEPTH)
     if chunk.propagated is not None and chunk.propagated.any():
         columns, schema = [*columns, pa.array(chunk.propagated)], schema.append(_PROPAGATED)
     about = {"skeleton": chunk.skeleton.name} | {name: getattr(chunk, name) for name in _ABOUT}
@@ -121,12 +127,18 @@ def chunk_from(content: bytes, where: str) -> ChunkPoses:
     file = open_parquet(io.BytesIO(content), where)
     raw = (file.schema_arrow.metadata or {}).get(_KEY)
     names = file.schema_arrow.names
-    if raw is None or names not in (_SCHEMA.names, [*_SCHEMA.names, _PROPAGATED.name]):
+    more = [field.name for field in (_DEPTH, _PROPAGATED) if field.name in names]
+    if raw is None or names != [*_SCHEMA.names, *more]:
         raise InputError(f"{where} is no pose file: its columns are {', '.join(names)}")
     about = json.loads(raw)
     pose_skeleton = skeleton(about["skeleton"])
     table = read_rows(file, where).combine_chunks()
     person_confidence = table.column("person_confidence").combine_chunks()
+    k = len(pose_skeleton)
+
+    def lists(name: str) -> NDArray[Any]:
+        return _flat(table.column(name).combine_chunks().flatten(), np.float32)
+
     return ChunkPoses(
         skeleton=pose_skeleton,
         **{name: about[name] for name in _ABOUT},
@@ -134,11 +146,10 @@ def chunk_from(content: bytes, where: str) -> ChunkPoses:
         time_s=table.column("time_s").to_numpy(),
         people=np.diff(_flat(person_confidence.offsets, np.int32)),
         person_confidence=_flat(person_confidence.flatten(), np.float64),
-        xy=_flat(table.column("xy").combine_chunks().flatten(), np.float32).reshape(-1, len(pose_skeleton), 2),
-        confidence=_flat(table.column("confidence").combine_chunks().flatten(), np.float32).reshape(
-            -1, len(pose_skeleton)
-        ),
+        xy=lists("xy").reshape(-1, k, 2),
+        confidence=lists("confidence").reshape(-1, k),
         propagated=_flat(table.column(_PROPAGATED.name), np.bool_) if _PROPAGATED.name in names else None,
+        z=lists(_DEPTH.name).reshape(-1, k) if _DEPTH.name in names else None,
     )
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,8 @@ def changed(package: Path, module: str, what: str) -> Path:
         ("posenet", "posemill.pose.oks"),
         ("openpose", "posemill.estimation.backends.openpose.caffe_messages"),
         ("movenet-many", "posemill.estimation.backends.posenet.decoder"),
+        ("blazepose", "posemill.estimation.backends.blazepose.roi"),
+        ("blazepose-many", "posemill.estimation.backends.posenet.decoder"),
         ("keypoint-rcnn", "posemill.estimation.backends.keypoint_rcnn.network"),
         ("detectron2", "posemill.estimation.backends.detectron2.pickled_arrays"),
         (ROI, "posemill.estimation.region"),
@@ -87,8 +90,13 @@ def test_a_changed_helper_changes_the_code_and_a_comment_does_not(package: Path,
     assert pose_code(module, package=changed(package, helper, "\ndef more() -> int:\n    return 1\n")) != before
 
 
-@pytest.mark.parametrize("name", ["openpifpaf", "posenet", "openpose", "movenet", "movenet-many"])
-@pytest.mark.parametrize("settings", [{}, {"runtime": "onnxruntime"}], ids=["openvino", "onnxruntime"])
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        *product(("openpifpaf", "posenet", "openpose", "movenet", "movenet-many"), ({}, {"runtime": "onnxruntime"})),
+        *product(("blazepose", "blazepose-many"), ({}, {"roi_propagation": {}})),
+    ],
+)
 def test_every_module_that_a_backend_imports_is_in_its_closure(
     name: str, settings: dict[str, object], pose_home: Path
 ) -> None:

@@ -64,7 +64,7 @@ def test_openpifpaf_is_ready_where_it_is_installed() -> None:
     assert BACKENDS["openpifpaf"].ready is (find_spec("openpifpaf") is not None)
 
 
-@pytest.mark.parametrize("name", ["posenet", "openpose", "movenet"])
+@pytest.mark.parametrize("name", ["posenet", "openpose", "movenet", "blazepose", "blazepose-many"])
 def test_the_permissive_backends_never_import_the_agpl_one(name: str, tmp_path: Path) -> None:
     code = (
         "import sys, numpy; from posemill.estimation.factory import load_backend; "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -112,3 +114,14 @@ def test_unseen_keypoints_do_not_break_a_track() -> None:
         frames.append([found])
     (track,) = follow(frames).tracks()
     assert len(track) == 30
+
+
+def test_depth_goes_into_the_track_and_over_short_gaps() -> None:
+    def deep(x: float) -> Pose:
+        return replace(pose(x), z=(STANDING[:, 1] + np.float32(x)).astype(np.float32))
+
+    frames = [[deep(4 * n)] if n != 20 else [] for n in range(40)]
+    (track,) = follow(frames).tracks()
+    assert track.z is not None
+    np.testing.assert_allclose(track.z, STANDING[:, 1] + 4 * track.frame[:, None], rtol=1e-4)
+    assert follow([[pose(4 * n)] for n in range(40)]).tracks()[0].z is None

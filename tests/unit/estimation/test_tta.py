@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,9 @@ def picture(*places: tuple[int, int]) -> NDArray[np.uint8]:
 
 def placed(x: float, y: float) -> NDArray[np.float32]:
     return BODY + np.array([x, y], np.float32)
+
+
+DEPTH = np.random.default_rng(4).uniform(-30, 30, 17).astype(np.float32)
 
 
 class Markers:
@@ -131,3 +135,28 @@ def test_parameters_ask_for_test_time_augmentation(monkeypatch: pytest.MonkeyPat
     assert (described["tta_long_edges_px"], described["tta_crop_px"]) == ([385, 641], 257)
     with pytest.raises(ValueError, match="16n \\+ 1, such as 641 or 657"):
         LabelParams.model_validate({"tta": {"scales_px": [650]}})
+
+
+class Deep(Markers):
+    """Gives depth too, that of the flipped body where the picture is flipped."""
+
+    def _pose(self, x: int, y: int) -> Pose:
+        return replace(super()._pose(x, y), z=DEPTH + np.float32(self.error))
+
+
+def test_depth_goes_with_its_keypoint_and_is_averaged() -> None:
+    made = {257: Deep(257, 3.0), 385: Deep(385, -3.0)}
+    ((pose,),) = TTABackend(lambda side: made[side], TTA((257, 385))).poses([picture((200, 150))])
+    assert pose.z is not None
+    np.testing.assert_allclose(pose.z, DEPTH, atol=1e-3)
+    ((close,),) = TTABackend(lambda side: Deep(side), TTA((257,), crop_px=129)).poses([picture((200, 150))])
+    np.testing.assert_allclose(close.z, DEPTH, atol=1e-3)  # type: ignore[arg-type]
+
+
+def test_a_flipped_view_gives_depth_back_to_the_other_side() -> None:
+    ((flipped,),) = TTABackend(lambda side: Deep(side), TTA((257,), flip=True))._flipped(
+        Deep(257), [picture((200, 150))]
+    )
+    np.testing.assert_array_equal(flipped.z, DEPTH[FLIP])
+    flat = merge([Pose(placed(200, 150), np.ones(17, np.float32), 0.5), flipped], 2, COCO_17)
+    assert all(pose.z is None for pose in flat if pose.confidence.max() == 1)

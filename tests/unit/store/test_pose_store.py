@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,24 @@ def test_poses_come_back_as_they_went(people: list[int], seed: int, points: Skel
     chunk = poses(people, seed, points, start=seed * 10, end=seed * 10 + 12)
     assert_same(chunk, chunk_from(chunk_bytes(chunk), "here"))
     assert chunk_bytes(chunk) == chunk_bytes(chunk)
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=6), st.booleans())
+def test_depth_comes_back_and_without_it_the_file_is_as_before(people: list[int], propagated: bool) -> None:
+    flat = replace(poses(people), propagated=np.ones(len(people), bool) if propagated else None)
+    depth = np.where(np.isnan(flat.xy[..., 0]), np.nan, flat.xy[..., 0] - 7).astype(np.float32)
+    deep = replace(flat, z=depth)
+    back = chunk_from(chunk_bytes(deep), "here")
+    assert_same(deep, back)
+    np.testing.assert_array_equal(back.z, depth, strict=True)
+    assert (back.propagated is not None) is propagated
+    assert chunk_from(chunk_bytes(flat), "here").z is None
+    assert chunk_bytes(flat) != chunk_bytes(deep)
+
+
+def test_depth_of_another_shape_is_refused() -> None:
+    with pytest.raises(SkeletonError, match="z should be"):
+        replace(poses([1]), z=np.zeros((2, 17), np.float32))
 
 
 def test_frames_without_anybody_were_looked_at_all_the_same() -> None:

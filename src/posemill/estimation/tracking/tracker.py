@@ -177,6 +177,7 @@ class Tracker:
 
 def _track(number: int, chain: list[Tracklet], skeleton: Skeleton) -> PoseTrack:
     poses = [pose for tracklet in chain for pose in tracklet.poses]
+    depth = [pose.z for pose in poses if pose.z is not None]
     return PoseTrack(
         skeleton=skeleton,
         person=number,
@@ -185,4 +186,5 @@ def _track(number: int, chain: list[Tracklet], skeleton: Skeleton) -> PoseTrack:
         xy=np.stack([pose.xy for pose in poses]),
         confidence=np.stack([pose.confidence for pose in poses]),
         state=np.full(len(poses), State.PREDICTED, np.uint8),
+        z=np.stack(depth) if len(depth) == len(poses) else None,
     )

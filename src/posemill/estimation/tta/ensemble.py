@@ -7,7 +7,7 @@ mean; what only one of them has counts less. It costs as many times more as ther
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -87,7 +87,7 @@ class TTABackend:
         found = backend.poses([np.ascontiguousarray(image[:, ::-1]) for image in images])
         flip = self.skeleton.flip_index
         return [
-            [Pose(_reflected(p.xy[flip], image.shape[1]), p.confidence[flip], p.person_confidence) for p in people]
+            [_flipped(pose, flip, image.shape[1]) for pose in people]
             for people, image in zip(found, images, strict=True)
         ]
 
@@ -111,7 +111,7 @@ class TTABackend:
         if not same:
             return pose
         mean = _mean(same, 1 + self._tta.flip)
-        return Pose(mean.xy, mean.confidence, max(pose.person_confidence, mean.person_confidence))
+        return replace(mean, person_confidence=max(pose.person_confidence, mean.person_confidence))
 
 
 def with_tta(load: Callable[[LabelParams], PoseBackend], params: LabelParams) -> TTABackend:
@@ -148,10 +148,25 @@ def _mean(poses: Sequence[Pose], views: int) -> Pose:
     weight = confidences**2 + np.float32(1e-6) * (confidences > 0)
     total = weight.sum(0)
     mean = (np.nan_to_num(xy) * weight[..., None]).sum(0) / np.maximum(total, 1e-12)[:, None]
+    depth = [p.z for p in poses if p.z is not None]
+    z = _mean_depth(np.stack(depth), weight) if len(depth) == len(poses) else None
     mean = np.where((total > 0)[:, None], mean, np.float32("nan")).astype(np.float32)
     confidence = np.where(total > 0, (weight * confidences).sum(0) / np.maximum(total, 1e-12), 0).astype(np.float32)
     person = sum(p.person_confidence for p in poses[:views]) / views
-    return Pose(mean, confidence, min(1.0, person))
+    return Pose(mean, confidence, min(1.0, person), z)
+
+
+def _mean_depth(z: NDArray[np.float32], weight: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Weighted mean of every keypoint's depth, (N, K) and (N, K) to (K,); NaN where all weights are 0."""
+    total = weight.sum(0)
+    mean = (np.nan_to_num(z) * weight).sum(0) / np.maximum(total, 1e-12)
+    return np.where(total > 0, mean, np.float32("nan")).astype(np.float32)
+
+
+def _flipped(pose: Pose, flip: NDArray[np.int64], width: int) -> Pose:
+    """The same pose in the flipped picture, or back."""
+    z = None if pose.z is None else pose.z[flip]
+    return Pose(_reflected(pose.xy[flip], width), pose.confidence[flip], pose.person_confidence, z)
 
 
 def _reflected(xy: NDArray[np.float32], width: int) -> NDArray[np.float32]:

@@ -1,0 +1,1 @@
+"""BlazePose as a pose backend: MediaPipe's person detector and landmark networks; heels, toes and depth."""
