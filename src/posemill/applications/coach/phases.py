@@ -1,0 +1,81 @@
+"""Repetition phases from one joint angle: a state machine of top, going down, bottom, going up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from posemill.applications.coach.rules import Repetition
+
+TURN_DEG = 8.0  # rise above the least angle that ends the way down
+
+
+class Stage(StrEnum):
+    """Where in a repetition a person is."""
+
+    TOP = "top"
+    DOWN = "down"
+    UP = "up"
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """One finished repetition: its number from 1, seconds, and its least angle in degrees."""
+
+    number: int
+    start_s: float
+    deepest_s: float
+    end_s: float
+    least_deg: float
+
+
+class RepetitionPhases:
+    """Follow the angle of one person, frame by frame.
+
+    A repetition begins when the angle falls below `top_deg` less a hysteresis of 5 degrees and ends when it is back
+    above `top_deg`. It counts if it went `minimum_range_deg` below `top_deg`. Frames without an angle change nothing.
+
+    Examples:
+        >>> spec = Repetition(angle=("hip", "knee", "ankle"), top_deg=155, bottom_deg=125, minimum_range_deg=15)
+        >>> phases = RepetitionPhases(spec)
+        >>> [phases.update(t, a) is not None for t, a in enumerate([170, 140, 90, 120, 165])]
+        [False, False, False, False, True]
+    """
+
+    def __init__(self, spec: Repetition) -> None:
+        self.spec = spec
+        self.stage = Stage.TOP
+        self.count = 0
+        self._start_s = self._deepest_s = 0.0
+        self._least = 180.0
+        self._high_deg: float | None = None
+
+    @property
+    def deepest(self) -> bool:
+        """True if the newest angle was the least of the repetition under way."""
+        return self._newest_is_least
+
+    _newest_is_least = False
+
+    def update(self, time_s: float, angle_deg: float | None) -> Repeated | None:
+        """Take the angle of a frame, None = not known; return the repetition that it ends."""
+        self._newest_is_least = False
+        if angle_deg is None:
+            return None
+        if self.stage is Stage.TOP:
+            if angle_deg < self.spec.top_deg - 5:
+                self.stage, self._start_s, self._least = Stage.DOWN, time_s, 180.0
+            else:
+                return None
+        if angle_deg < self._least:
+            self._least, self._deepest_s, self._newest_is_least, self.stage = angle_deg, time_s, True, Stage.DOWN
+        elif angle_deg > self._least + TURN_DEG:
+            self.stage = Stage.UP
+        return self._ended(time_s) if angle_deg >= self.spec.top_deg else None
+
+    def _ended(self, time_s: float) -> Repeated | None:
+        self.stage = Stage.TOP
+        if self._least > self.spec.top_deg - self.spec.minimum_range_deg:
+            return None
+        self.count += 1
+        return Repeated(self.count, self._start_s, self._deepest_s, time_s, self._least)
