@@ -7,12 +7,13 @@ is corrected. Where no rule can be judged the coach is silent and says why.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from pydantic import Field
 
 from posemill.applications.coach.judgement import (
@@ -26,7 +27,7 @@ from posemill.applications.coach.judgement import (
 )
 from posemill.applications.coach.phases import Repeated, RepetitionPhases, Stage
 from posemill.applications.coach.posture import ExerciseGuess
-from posemill.applications.coach.rules import Phase, Rule, RuleSet, read_rules, rules_of
+from posemill.applications.coach.rules import Phase, RuleSet, read_rules, rules_of
 from posemill.applications.protocol import (
     Annotation,
     Application,
@@ -57,6 +58,7 @@ class CoachParams(AppParams):
     fault_confidence, correct_confidence  least probability to say fault, or correct.
     keypoint_error_m  standard error of the pose network's keypoints, metres at the person.
     least_confidence  keypoints below it count as hidden.
+    smoothing_s       keypoints are averaged over this long before they are judged; 0 = not at all.
     """
 
     exercise: Literal["plank", "squat", "push_up", "lunge", "auto"] = "auto"
@@ -69,13 +71,12 @@ class CoachParams(AppParams):
     correct_confidence: float = Field(0.7, gt=0.5, lt=1)
     keypoint_error_m: float = Field(0.02, gt=0, lt=0.2)
     least_confidence: float = Field(0.2, ge=0, le=1)
+    smoothing_s: float = Field(0.2, ge=0, le=1)
 
     @property
     def certainty(self) -> Certainty:
         """What a rule needs."""
-        return Certainty(
-            self.fault_confidence, self.correct_confidence, self.keypoint_error_m, self.least_confidence
-        )
+        return Certainty(self.fault_confidence, self.correct_confidence, self.keypoint_error_m, self.least_confidence)
 
 
 @dataclass(slots=True)
@@ -109,6 +110,7 @@ class _Person:
     good_s: float = 0.0
     praised: bool = False
     time_s: float = 0.0
+    recent: deque[tuple[float, TrackedPose]] = field(default_factory=deque)
     judgement: PoseJudgement | None = None
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -117,8 +119,8 @@ class FormCoach(Application[CoachParams]):
     """Form coach for plank, squat, push-up and lunge.
 
     Events: `correction` (start_s = since when; details: rule, excess, unit, value, first_frame, last_frame, frames),
-    `corrected` (the fault is gone; from when until when, worst excess), `correct` (good form was seen for a while) and
-    `repetition` (number, least angle).
+    `corrected` (the fault is gone; from when until when, worst excess) or `correction_ended` (it was no longer seen),
+    `correct` (good form was seen for a while) and `repetition` (number, least angle).
 
     Errors: InputError for a wrong parameter or rule file.
 
@@ -141,8 +143,8 @@ class FormCoach(Application[CoachParams]):
         "The exercise itself, its load and its risk for this person are not judged.",
     )
     notice = (
-        "This is no medical device and no substitute for a physiotherapist: it gives hints on exercise form for healthy "
-        "people. Stop when it hurts."
+        "This is no medical device and no substitute for a physiotherapist: it gives hints on exercise form for "
+        "healthy people. Stop when it hurts."
     )
 
     def __init__(self, params: CoachParams | None = None, **settings: object) -> None:
@@ -218,8 +220,9 @@ class FormCoach(Application[CoachParams]):
             person.judgement = None
             self._totals["frames_abstained"] += 1
             return outputs
+        smooth = self._smoothed(person, pose, frame.time_s)
         judgement = judge_pose(
-            pose.xy, pose.confidence, self._stream.skeleton, rules, certainty=self.params.certainty
+            smooth.xy, smooth.confidence, self._stream.skeleton, rules, certainty=self.params.certainty
         )
         person.judgement = judgement
         repeated = self._follow(person, judgement, frame.time_s)
@@ -227,6 +230,19 @@ class FormCoach(Application[CoachParams]):
             outputs.append(self._repetition(number, person, repeated, frame.time_s))
         self._weigh(person, judgement, repeated, frame, step_s)
         return outputs + self._speak(number, person, judgement, frame, step_s)
+
+    def _smoothed(self, person: _Person, pose: TrackedPose, time_s: float) -> TrackedPose:
+        """Mean of the keypoints over the last moments, each over the frames in which it was seen."""
+        person.recent.append((time_s, pose))
+        while time_s - person.recent[0][0] >= self.params.smoothing_s and len(person.recent) > 1:
+            person.recent.popleft()
+        xy = np.stack([p.xy for _, p in person.recent])
+        confidence = np.stack([p.confidence for _, p in person.recent])
+        weight = np.where(np.isfinite(xy[..., 0]) & (confidence >= self.params.least_confidence), 1.0, 0.0)
+        count = weight.sum(0)
+        mean = np.where(weight[..., None] > 0, xy, 0.0).sum(0) / np.maximum(count, 1)[:, None]
+        seen = (count > 0) & np.isfinite(pose.xy[:, 0])
+        return TrackedPose(np.where(seen[:, None], mean, np.nan).astype(np.float32), pose.confidence)
 
     def _follow(self, person: _Person, judgement: PoseJudgement, time_s: float) -> Repeated | None:
         """Follow the phases and keep how the deepest frame of the repetition was judged."""
@@ -296,7 +312,7 @@ class FormCoach(Application[CoachParams]):
             stale = frame.time_s - evidence.last_s > self.params.repeat_fault_s
             if evidence.frames and (evidence.gone_s >= self.params.clear_s or stale):
                 if name == person.corrected:
-                    outputs.append(self._corrected(number, person, frame.time_s))
+                    outputs.append(self._close(number, person, frame.time_s, gone=not stale or evidence.gone_s > 0))
                 evidence.forget()
         if person.corrected is None:
             outputs += self._correct_next(number, person, frame.time_s)
@@ -317,10 +333,12 @@ class FormCoach(Application[CoachParams]):
         assert evidence.worst is not None
         return _ORDER.index(evidence.worst.rule.severity), evidence.fault_s
 
-    def _corrected(self, number: int, person: _Person, time_s: float) -> Event:
+    def _close(self, number: int, person: _Person, time_s: float, gone: bool) -> Event:
+        """End the open correction. gone: the fault was seen to be gone."""
         assert person.corrected is not None
         evidence = person.evidence[person.corrected]
-        event = self._event("corrected", number, person, evidence, time_s, evidence.last_s)
+        kind = "corrected" if gone else "correction_ended"
+        event = self._event(kind, number, person, evidence, time_s, evidence.last_s)
         person.corrected = None
         return event
 
@@ -328,9 +346,14 @@ class FormCoach(Application[CoachParams]):
         self, kind: str, number: int, person: _Person, evidence: _Evidence, time_s: float, end_s: float | None
     ) -> Event:
         worst = evidence.worst
-        assert worst is not None and person.rules is not None
+        assert worst is not None
+        assert person.rules is not None
         rule, unit = worst.rule, worst.rule.measure.unit
-        gone = kind == "corrected"
+        message = {
+            "correction": rule.say,
+            "corrected": f"Corrected: {rule.name.replace('_', ' ')}.",
+            "correction_ended": f"Seen until then, not seen to be corrected: {rule.name.replace('_', ' ')}.",
+        }[kind]
         return Event(
             application=self.name,
             kind=kind,
@@ -338,8 +361,8 @@ class FormCoach(Application[CoachParams]):
             time_s=time_s,
             start_s=evidence.first_s,
             end_s=end_s,
-            severity=Severity.INFO if gone else rule.severity,
-            message=f"Corrected: {rule.name.replace('_', ' ')}." if gone else rule.say,
+            severity=rule.severity if kind == "correction" else Severity.INFO,
+            message=message,
             details={
                 "exercise": person.rules.exercise,
                 "rule": rule.name,
@@ -368,6 +391,7 @@ class FormCoach(Application[CoachParams]):
         if person.good_s < self.params.correct_s or person.praised or person.rules is None:
             return []
         person.praised = True
+        judged = [n for n, r in judgement.rules.items() if r.verdict is Verdict.CORRECT]
         return [
             Event(
                 application=self.name,
@@ -375,8 +399,8 @@ class FormCoach(Application[CoachParams]):
                 person=number,
                 time_s=time_s,
                 start_s=max(0.0, time_s - person.good_s),
-                message=f"{person.rules.title}: good form.",
-                details={"exercise": person.rules.exercise},
+                message=f"{person.rules.title}: good form as far as it is seen.",
+                details={"exercise": person.rules.exercise, "judged": " ".join(judged)},
             )
         ]
 
@@ -384,7 +408,7 @@ class FormCoach(Application[CoachParams]):
         person = self._people.get(number)
         if person is None or person.corrected is None:
             return []
-        return [self._corrected(number, person, time_s)]
+        return [self._close(number, person, time_s, gone=False)]
 
     def _annotation(self, number: int, person: _Person) -> Annotation | None:
         if person.corrected is not None:
@@ -398,6 +422,9 @@ class FormCoach(Application[CoachParams]):
         if not person.judgement.in_position:
             return Annotation(number, f"{person.rules.title.lower()}: not in position")
         count = f" · {person.phases.count}" if person.phases else ""
+        worst = person.judgement.worst
+        if worst is not None:  # seen, not spoken of yet
+            return Annotation(number, f"{person.rules.title.lower()}{count}", keypoints=worst.keypoints)
         state = "correct" if person.judgement.answered else self._silent(person)
         return Annotation(number, f"{person.rules.title.lower()}: {state}{count}")
 

@@ -144,7 +144,7 @@ def judge_pose(
     view, turns, points = _best_turn(references, points, rules.body == "level")
     if view.distance > sure.most_distance:
         return PoseJudgement(rules.exercise, False, view, turns, _abstained(rules, "not in position"), points)
-    now = phase if phase is not None or rules.repetition is None else _phase_of(rules, references, points, view, sure)
+    now = phase if phase is not None or rules.repetition is None else _phase_of(rules, points, view, sure)
     judged = {rule.name: _judge(rule, now, references, points, view, sure) for rule in rules.rules}
     return PoseJudgement(rules.exercise, True, view, turns, judged, points)
 
@@ -197,7 +197,7 @@ def repetition_angle(rules: RuleSet, points: Floats, view: View, error_m: float)
     return None if estimate is None else estimate.value
 
 
-def _phase_of(rules: RuleSet, references: References, points: Floats, view: View, sure: Certainty) -> Phase | None:
+def _phase_of(rules: RuleSet, points: Floats, view: View, sure: Certainty) -> Phase | None:
     angle = repetition_angle(rules, points, view, sure.keypoint_error_m)
     if angle is None or rules.repetition is None:
         return None
@@ -217,7 +217,9 @@ def _judge(
         return RuleJudgement(rule, Verdict.ABSTAIN, "a keypoint is hidden")
     excess = rule.excess(estimate.value)
     fault = _normal(excess / max(estimate.error, 1e-9))
-    verdict = Verdict.FAULT if fault >= sure.fault else Verdict.CORRECT if 1 - fault >= sure.correct else Verdict.ABSTAIN
+    verdict = (
+        Verdict.FAULT if fault >= sure.fault else Verdict.CORRECT if 1 - fault >= sure.correct else Verdict.ABSTAIN
+    )
     reason = "" if verdict is not Verdict.ABSTAIN else "within the error of the limit"
     if shown < sure.view_share:
         verdict, reason = Verdict.ABSTAIN, f"not seen from {'a side' if rule.view == 'side' else 'the front'}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from types import MappingProxyType
 
 import numpy as np
@@ -127,7 +128,7 @@ def body_length(seen: Seen) -> Floats:
 
 def _chain(seen: Seen, names: list[str]) -> Floats:
     places = [seen.keypoint(name) for name in names]
-    return np.asarray(sum(np.linalg.norm(b - a, axis=-1) for a, b in zip(places, places[1:], strict=False)))
+    return np.asarray(sum(np.linalg.norm(b - a, axis=-1) for a, b in pairwise(places)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ class RepetitionPhases:
     """Follow the angle of one person, frame by frame.
 
     A repetition begins when the angle falls below `top_deg` less a hysteresis of 5 degrees and ends when it is back
-    above `top_deg`. It counts if it went `minimum_range_deg` below `top_deg`. Frames without an angle change nothing.
+    above `top_deg`. It counts if it went `minimum_range_deg` below `top_deg`. One that was under way when the person
+    came into view does not count. Frames without an angle change nothing.
 
     Examples:
         >>> spec = Repetition(angle=("hip", "knee", "ankle"), top_deg=155, bottom_deg=125, minimum_range_deg=15)
@@ -44,34 +45,32 @@ class RepetitionPhases:
 
     def __init__(self, spec: Repetition) -> None:
         self.spec = spec
-        self.stage = Stage.TOP
+        self.stage: Stage | None = None  # None until the top was seen
         self.count = 0
+        self.deepest = False  # the newest angle is the least of the repetition under way
         self._start_s = self._deepest_s = 0.0
         self._least = 180.0
-        self._high_deg: float | None = None
-
-    @property
-    def deepest(self) -> bool:
-        """True if the newest angle was the least of the repetition under way."""
-        return self._newest_is_least
-
-    _newest_is_least = False
 
     def update(self, time_s: float, angle_deg: float | None) -> Repeated | None:
         """Take the angle of a frame, None = not known; return the repetition that it ends."""
-        self._newest_is_least = False
+        self.deepest = False
         if angle_deg is None:
             return None
-        if self.stage is Stage.TOP:
-            if angle_deg < self.spec.top_deg - 5:
-                self.stage, self._start_s, self._least = Stage.DOWN, time_s, 180.0
-            else:
+        if self.stage in (None, Stage.TOP):
+            self._leave_top(time_s, angle_deg)
+            if self.stage in (None, Stage.TOP):
                 return None
         if angle_deg < self._least:
-            self._least, self._deepest_s, self._newest_is_least, self.stage = angle_deg, time_s, True, Stage.DOWN
+            self._least, self._deepest_s, self.deepest, self.stage = angle_deg, time_s, True, Stage.DOWN
         elif angle_deg > self._least + TURN_DEG:
             self.stage = Stage.UP
         return self._ended(time_s) if angle_deg >= self.spec.top_deg else None
+
+    def _leave_top(self, time_s: float, angle_deg: float) -> None:
+        if angle_deg >= self.spec.top_deg:
+            self.stage = Stage.TOP
+        elif self.stage is Stage.TOP and angle_deg < self.spec.top_deg - 5:
+            self.stage, self._start_s, self._least = Stage.DOWN, time_s, 180.0
 
     def _ended(self, time_s: float) -> Repeated | None:
         self.stage = Stage.TOP

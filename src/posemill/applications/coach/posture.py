@@ -1,4 +1,4 @@
-"""Which exercise a person does, by simple posture rules: level or upright, bending elbows, legs side by side or apart."""
+"""Exercise recognition by posture rules: level or upright trunk, bending elbows, legs side by side or apart."""
 
 from __future__ import annotations
 

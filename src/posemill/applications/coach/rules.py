@@ -173,7 +173,9 @@ def parse_rules(content: Any, name: str) -> RuleSet:
     try:
         return RuleSet.model_validate(content)
     except ValidationError as exc:
-        wrong = "; ".join(f"{_where(content, e['loc'])}: {e['msg'].removeprefix('Value error, ')}" for e in exc.errors())
+        wrong = "; ".join(
+            f"{_where(content, e['loc'])}: {e['msg'].removeprefix('Value error, ')}" for e in exc.errors()
+        )
         raise InputError(f"rules {name}: {wrong}") from exc
 
 

@@ -35,7 +35,7 @@ class View:
     near_left     0..1 probability that the person's left is toward the camera.
     px_per_m      scale of the picture at the person.
     distance      0 = just like a reference pose; above about 0.04 the person does something else.
-    weights       (M,) of the reference views.
+    weights       (M,) of the reference views; alike: (A,) numbers of those that have any.
     """
 
     azimuth_deg: float
@@ -45,6 +45,7 @@ class View:
     px_per_m: float
     distance: float
     weights: NDArray[np.float64]
+    alike: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +73,7 @@ class References:
         self.picture = np.concatenate([_project(self.space, np.deg2rad(a), h) for a, h in views])
         self._flat = self.picture.reshape(len(self.picture), -1).astype(np.float32)
         self._square = self._flat**2
-        self._left = np.sin(self.azimuth) > 0
+        self._left: NDArray[np.bool_] = np.asarray(np.sin(self.azimuth) > 0, bool)
 
     def view(self, points: Floats) -> View:
         """Compare a pose with all reference views. points (17, 2): x to the right, y up, NaN = not seen."""
@@ -89,21 +90,24 @@ class References:
         cosine = np.maximum(product, 0.0) / np.sqrt(np.maximum(norm * size, 1e-12))
         distance = 1 - cosine.astype(np.float64) ** 2
         best = int(distance.argmin())
-        weights = np.exp(-(distance - distance[best]) / SOFTNESS)
-        weights[weights < 1e-4] = 0.0
+        alike = np.flatnonzero(distance < distance[best] + 9 * SOFTNESS)
+        weights = np.zeros(len(distance))
+        weights[alike] = np.exp(-(distance[alike] - distance[best]) / SOFTNESS)
         weights /= weights.sum()
-        return self._described(weights, float(distance[best]), float(size / max(float(product[best]), 1e-9)))
+        return self._described(weights, alike, float(distance[best]), float(size / max(float(product[best]), 1e-9)))
 
-    def _described(self, weights: Floats, distance: float, px_per_m: float) -> View:
-        sine, cosine = np.sin(self.azimuth), np.cos(self.azimuth)
+    def _described(self, weights: Floats, alike: NDArray[np.int64], distance: float, px_per_m: float) -> View:
+        share, azimuth = weights[alike], self.azimuth[alike]
+        sine, cosine = np.sin(azimuth), np.cos(azimuth)
         return View(
-            azimuth_deg=float(np.degrees(np.arctan2((weights * sine).sum(), (weights * cosine).sum()))),
-            side=float(weights[np.abs(sine) >= np.cos(np.deg2rad(SIDE_DEG))].sum()),
-            front=float(weights[np.abs(cosine) >= np.cos(np.deg2rad(FRONT_DEG))].sum()),
-            near_left=float(weights[self._left].sum()),
+            azimuth_deg=float(np.degrees(np.arctan2((share * sine).sum(), (share * cosine).sum()))),
+            side=float(share[np.abs(sine) >= np.cos(np.deg2rad(SIDE_DEG))].sum()),
+            front=float(share[np.abs(cosine) >= np.cos(np.deg2rad(FRONT_DEG))].sum()),
+            near_left=float(share[self._left[alike]].sum()),
             px_per_m=px_per_m,
             distance=distance,
             weights=weights,
+            alike=alike,
         )
 
     @cached_property
@@ -115,13 +119,12 @@ class References:
     def projection_error(self, measure: Measure) -> Floats:
         """Return (M,) the true value less the value in the picture, of every reference view; NaN where undefined."""
         function = KINDS[measure.kind].function
-        left = np.resize(self._left, len(self.picture))
         count = len(self.picture) // len(self.space)
         truth = np.stack(
             [function(Seen(self.space, np.full(len(self.space), near)), *measure.points) for near in (False, True)]
         )
         space = np.tile(truth, count)
-        true = np.where(left, space[1], space[0])
+        true = np.where(self._left, space[1], space[0])
         return np.asarray(true - function(self.in_picture, *measure.points))
 
     def estimate(self, points: Floats, view: View, measure: Measure, keypoint_error_m: float) -> Estimate | None:
@@ -130,18 +133,20 @@ class References:
         points (17, 2): x to the right, y up. keypoint_error_m: standard error of the keypoints, across the view.
         """
         function = KINDS[measure.kind].function
-        sides = [function(_jittered(points, left, keypoint_error_m * view.px_per_m), *measure.points) for left in (0, 1)]
+        sides = [
+            function(_jittered(points, left, keypoint_error_m * view.px_per_m), *measure.points) for left in (0, 1)
+        ]
         needed = [s for s, share in zip(sides, (1 - view.near_left, view.near_left), strict=True) if share > 0.02]
         if any(np.isnan(s[0]) for s in needed):
             return None
-        error = self.projection_error(measure)
-        use = (view.weights > 0) & np.isfinite(error)
-        use &= np.where(self._left, np.isfinite(sides[1][0]), np.isfinite(sides[0][0]))
-        if view.weights[use].sum() < 0.5:
+        alike = view.alike
+        error, left, weights = self.projection_error(measure)[alike], self._left[alike], view.weights[alike]
+        values = np.where(left, sides[1][0], sides[0][0]) + error
+        known = np.isfinite(values)
+        if weights[known].sum() < 0.5:
             return None
-        weights = view.weights[use] / view.weights[use].sum()
+        values, weights = values[known], weights[known] / weights[known].sum()
         likely = int(view.near_left >= 0.5)
-        values = np.where(self._left[use], sides[1][0], sides[0][0]) + error[use]
         value = float((weights * values).sum())
         spread = float((weights * (values - value) ** 2).sum())
         noise = float(np.nansum((sides[likely][1:] - sides[likely][0]) ** 2))
