@@ -27,12 +27,13 @@ class Performance:
 
     exercise, fault  names of `FAULTS`; fault None = nothing added to the exercise.
     time_s           (T,) seconds from 0.
-    rig              the body's joints, in metres; it faces +z, y is up.
+    body, rig        measures of the body, and its joints in metres; it faces +z, y is up.
     """
 
     exercise: str
     fault: str | None
     time_s: Floats
+    body: Body
     rig: Rig
 
 
@@ -60,7 +61,7 @@ def perform(
     if fault is not None:
         FAULTS[exercise][fault](motion, rng)
     finish(motion, style, rng)
-    return Performance(exercise, fault, motion.time_s, rig(body, motion))
+    return Performance(exercise, fault, motion.time_s, body, rig(body, motion))
 
 
 def _share(motion: Motion, channel: str) -> Floats:

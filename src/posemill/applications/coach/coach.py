@@ -75,13 +75,13 @@ class CoachParams(AppParams):
 
     @property
     def certainty(self) -> Certainty:
-        """What a rule needs."""
+        """Certainty that every rule must reach."""
         return Certainty(self.fault_confidence, self.correct_confidence, self.keypoint_error_m, self.least_confidence)
 
 
 @dataclass(slots=True)
 class _Evidence:
-    """What was seen of one rule of late."""
+    """Evidence for one rule: frames in which its fault was seen of late."""
 
     fault_s: float = 0.0  # how long the fault has been seen, without the frames between
     first_s: float = 0.0

@@ -21,7 +21,7 @@ from posemill.pose.skeleton import Skeleton
 
 
 class Verdict(StrEnum):
-    """What a rule says of a pose."""
+    """Verdict of a rule on a pose."""
 
     FAULT = "fault"
     CORRECT = "correct"
@@ -30,7 +30,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Certainty:
-    """How sure a rule must be.
+    """Certainty that a rule must reach before it answers.
 
     fault, correct    least probability of a fault to say fault, and of no fault to say correct.
     keypoint_error_m  standard error of a keypoint, in metres at the person.
@@ -49,7 +49,7 @@ class Certainty:
 
 @dataclass(frozen=True, slots=True)
 class RuleJudgement:
-    """What one rule says of one pose.
+    """Judgement of one pose by one rule.
 
     value, error   the measure in space and its standard error, in the measure's unit; None = not measured.
     excess         how far the value is outside the limit; negative = inside.

@@ -11,7 +11,7 @@ TURN_DEG = 8.0  # rise above the least angle that ends the way down
 
 
 class Stage(StrEnum):
-    """Where in a repetition a person is."""
+    """Part of a repetition that a person is in."""
 
     TOP = "top"
     DOWN = "down"

@@ -23,7 +23,7 @@ _FOLDER = Path(__file__).parent / "rules"
 
 
 class Phase(StrEnum):
-    """When a rule is judged: always, at the top or bottom, or once a repetition, on its deepest frame."""
+    """Phase in which a rule is judged: always, at the top or bottom, or once a repetition, on its deepest frame."""
 
     ANY = "any"
     TOP = "top"
@@ -36,7 +36,7 @@ class _Strict(BaseModel):
 
 
 class Measure(_Strict):
-    """What is measured: its kind and the names of its keypoints.
+    """Measure of a rule: its kind and the names of its keypoints.
 
     A keypoint is named as `left_hip`, or without a side: `hip` (the side toward the camera), `far_hip`, `front_knee`
     and `rear_knee` (of the leg in front and behind), `mid_shoulder` (the middle of both).

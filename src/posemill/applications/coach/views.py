@@ -14,7 +14,7 @@ from importlib.resources import as_file, files
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.applications.coach.measures import KEYPOINTS, KINDS, Floats, Seen
+from posemill.applications.coach.measures import KEYPOINTS, KINDS, Flags, Floats, Seen
 from posemill.applications.coach.rules import Measure
 
 AZIMUTHS_DEG = tuple(range(0, 360, 10))  # 0 = from the front, 90 = from the person's left
@@ -73,12 +73,12 @@ class References:
         self.picture = np.concatenate([_project(self.space, np.deg2rad(a), h) for a, h in views])
         self._flat = self.picture.reshape(len(self.picture), -1).astype(np.float32)
         self._square = self._flat**2
-        self._left: NDArray[np.bool_] = np.asarray(np.sin(self.azimuth) > 0, bool)
+        self._left: Flags = np.sin(self.azimuth) > 0
 
     def view(self, points: Floats) -> View:
         """Compare a pose with all reference views. points (17, 2): x to the right, y up, NaN = not seen."""
-        seen = np.isfinite(points).all(-1)
-        weight = _WEIGHT * seen
+        seen = np.asarray(np.isfinite(points).all(-1), bool)
+        weight: Floats = _WEIGHT * seen
         total = weight.sum()
         shape = np.where(seen[:, None], points, 0.0)
         shape = (shape - (weight[:, None] * shape).sum(0) / total) * seen[:, None]
@@ -160,7 +160,7 @@ def references_of(exercise: str) -> References:
         return References(poses[exercise])
 
 
-def sided(points: Floats, near_left: NDArray[np.bool_]) -> Floats:
+def sided(points: Floats, near_left: Flags) -> Floats:
     """Return points (..., 17, 2) in the side frame: whose left is toward the camera faces left in the picture."""
     facing = np.where(near_left, -1.0, 1.0)[..., None, None]
     return np.asarray(points * np.concatenate([facing, np.ones_like(facing)], -1))
