@@ -1,6 +1,6 @@
 """Draw the picture of docs/howto/coach.md: four rendered people with a form fault, and what the coach says of each.
 
-    python tools/coach_picture.py [--out docs/pictures/coach.jpg]
+python tools/coach_picture.py [--out docs/pictures/coach.jpg]
 """
 
 from __future__ import annotations

@@ -146,11 +146,14 @@ class References:
         if weights[known].sum() < 0.5:
             return None
         values, weights = values[known], weights[known] / weights[known].sum()
-        likely = int(view.near_left >= 0.5)
-        value = float((weights * values).sum())
-        spread = float((weights * (values - value) ** 2).sum())
-        noise = float(np.nansum((sides[likely][1:] - sides[likely][0]) ** 2))
-        return Estimate(value, float(np.sqrt(spread + noise)), float(sides[likely][0]))
+        in_picture, *jittered = sides[int(view.near_left >= 0.5)]
+        mean = float((weights * values).sum())
+        spread = float((weights * (values - mean) ** 2).sum())
+        # a mean error that is smaller than its spread is taken off in part only, as in James and Stein's estimator
+        correction = (mean - in_picture) ** 3 / max((mean - in_picture) ** 2 + spread, 1e-12)
+        value = float(in_picture + correction)
+        noise = float(np.nansum((np.array(jittered) - in_picture) ** 2))
+        return Estimate(value, float(np.sqrt(spread + (mean - value) ** 2 + noise)), float(in_picture))
 
 
 @cache
