@@ -184,3 +184,9 @@ def test_wrong_parameters_and_skeletons_are_refused() -> None:
 def test_the_card_says_it_is_no_medical_device() -> None:
     assert "no medical device" in FormCoach.notice
     assert FormCoach.limits
+
+
+@pytest.mark.parametrize("preset", ["plank", "class", "strict"])
+def test_presets_are_valid(preset: str) -> None:
+    folder = Path(rules_file()).parents[1] / "presets"
+    FormCoach.from_values(yaml.safe_load((folder / f"{preset}.yaml").read_text()))
