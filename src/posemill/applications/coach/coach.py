@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
+from posemill.applications.coach.evidence import Evidence
 from posemill.applications.coach.judgement import (
     Certainty,
     PoseJudgement,
@@ -42,7 +43,6 @@ from posemill.applications.protocol import (
 )
 from posemill.errors import InputError
 
-_ORDER = (Severity.INFO, Severity.WARNING, Severity.ALARM)
 _FORGET_S = 2.0  # a person unseen for longer starts anew
 
 
@@ -65,12 +65,12 @@ class CoachParams(AppParams):
     rules: Path | None = None
     onset_s: float = Field(0.5, ge=0)
     clear_s: float = Field(0.7, ge=0)
-    repeat_fault_s: float = Field(3.0, gt=0)
+    repeat_fault_s: float = Field(5.0, gt=0)
     correct_s: float = Field(1.0, ge=0)
     fault_confidence: float = Field(0.97, gt=0.5, lt=1)
     correct_confidence: float = Field(0.7, gt=0.5, lt=1)
     keypoint_error_m: float = Field(0.02, gt=0, lt=0.2)
-    least_confidence: float = Field(0.2, ge=0, le=1)
+    least_confidence: float = Field(0.1, ge=0, le=1)
     smoothing_s: float = Field(0.2, ge=0, le=1)
 
     @property
@@ -80,30 +80,12 @@ class CoachParams(AppParams):
 
 
 @dataclass(slots=True)
-class _Evidence:
-    """Evidence for one rule: frames in which its fault was seen of late."""
-
-    fault_s: float = 0.0  # how long the fault has been seen, without the frames between
-    first_s: float = 0.0
-    first_frame: int = 0
-    last_s: float = float("-inf")
-    last_frame: int = 0
-    gone_s: float = 0.0
-    worst: RuleJudgement | None = None
-    frames: int = 0
-
-    def forget(self) -> None:
-        self.fault_s = self.gone_s = 0.0
-        self.last_s, self.worst, self.frames = float("-inf"), None, 0
-
-
-@dataclass(slots=True)
 class _Person:
     """State of one person."""
 
     rules: RuleSet | None = None
     phases: RepetitionPhases | None = None
-    evidence: dict[str, _Evidence] = field(default_factory=dict)
+    evidence: dict[str, Evidence] = field(default_factory=dict)
     deepest: dict[str, RuleJudgement] = field(default_factory=dict)
     guess: ExerciseGuess = field(default_factory=ExerciseGuess)
     corrected: str | None = None  # rule of the correction that is open
@@ -112,7 +94,6 @@ class _Person:
     time_s: float = 0.0
     recent: deque[tuple[float, TrackedPose]] = field(default_factory=deque)
     judgement: PoseJudgement | None = None
-    counts: Counter[str] = field(default_factory=Counter)
 
 
 class FormCoach(Application[CoachParams]):
@@ -214,7 +195,7 @@ class FormCoach(Application[CoachParams]):
             outputs += self._end(number, frame.time_s)
             person.rules = rules
             person.phases = RepetitionPhases(rules.repetition) if rules and rules.repetition else None
-            person.evidence = {rule.name: _Evidence() for rule in rules.rules} if rules else {}
+            person.evidence = {rule.name: Evidence() for rule in rules.rules} if rules else {}
             person.deepest = {}
         if rules is None:
             person.judgement = None
@@ -277,32 +258,15 @@ class FormCoach(Application[CoachParams]):
     def _weigh(
         self, person: _Person, judgement: PoseJudgement, repeated: Repeated | None, frame: TrackedFrame, step_s: float
     ) -> None:
-        """Add a frame to the evidence of every rule."""
+        """Add a frame to the evidence of every rule; to that of a range of motion when a repetition has ended."""
         for name, judged in judgement.rules.items():
-            evidence = person.evidence[name]
-            if judged.rule.phase is Phase.REPETITION:
-                if repeated is None or name not in person.deepest:
-                    continue
-                judged, seconds = person.deepest[name], max(self.params.onset_s, self.params.clear_s)
-            else:
-                seconds = step_s
-            self._add(evidence, judged, seconds, frame)
+            if judged.rule.phase is not Phase.REPETITION:
+                person.evidence[name].add(judged, step_s, frame.time_s, frame.frame)
+            elif repeated is not None and name in person.deepest:
+                enough_s = max(self.params.onset_s, self.params.clear_s)  # one repetition is enough
+                person.evidence[name].add(person.deepest[name], enough_s, frame.time_s, frame.frame, repeated.start_s)
         if repeated is not None:
             person.deepest = {}
-
-    def _add(self, evidence: _Evidence, judged: RuleJudgement, seconds: float, frame: TrackedFrame) -> None:
-        if evidence.frames and frame.time_s - evidence.last_s > self.params.repeat_fault_s and not evidence.gone_s:
-            evidence.gone_s = self.params.clear_s if judged.verdict is Verdict.CORRECT else 0.0
-        if judged.verdict is Verdict.FAULT:
-            if not evidence.frames:
-                evidence.first_s, evidence.first_frame = frame.time_s, frame.frame
-            evidence.fault_s, evidence.gone_s = evidence.fault_s + seconds, 0.0
-            evidence.last_s, evidence.last_frame, evidence.frames = frame.time_s, frame.frame, evidence.frames + 1
-            if evidence.worst is None or (judged.excess or 0) > (evidence.worst.excess or 0):
-                evidence.worst = judged
-        elif judged.verdict is Verdict.CORRECT and evidence.frames:
-            evidence.gone_s += seconds
-            evidence.fault_s = max(0.0, evidence.fault_s - seconds)
 
     def _speak(
         self, number: int, person: _Person, judgement: PoseJudgement, frame: TrackedFrame, step_s: float
@@ -310,9 +274,10 @@ class FormCoach(Application[CoachParams]):
         outputs: list[Output] = []
         for name, evidence in person.evidence.items():
             stale = frame.time_s - evidence.last_s > self.params.repeat_fault_s
-            if evidence.frames and (evidence.gone_s >= self.params.clear_s or stale):
+            gone = evidence.gone_s >= self.params.clear_s
+            if evidence.frames and (gone or stale):
                 if name == person.corrected:
-                    outputs.append(self._close(number, person, frame.time_s, gone=not stale or evidence.gone_s > 0))
+                    outputs.append(self._close(number, person, frame.time_s, gone))
                 evidence.forget()
         if person.corrected is None:
             outputs += self._correct_next(number, person, frame.time_s)
@@ -323,15 +288,10 @@ class FormCoach(Application[CoachParams]):
         ready = [(n, e) for n, e in person.evidence.items() if e.worst and e.fault_s >= self.params.onset_s - 1e-9]
         if not ready:
             return []
-        name, evidence = max(ready, key=lambda pair: self._urgency(pair[1]))
+        name, evidence = max(ready, key=lambda pair: pair[1].urgency)
         person.corrected, person.good_s, person.praised = name, 0.0, False
         self._totals["corrections"] += 1
         return [self._event("correction", number, person, evidence, time_s, None)]
-
-    @staticmethod
-    def _urgency(evidence: _Evidence) -> tuple[int, float]:
-        assert evidence.worst is not None
-        return _ORDER.index(evidence.worst.rule.severity), evidence.fault_s
 
     def _close(self, number: int, person: _Person, time_s: float, gone: bool) -> Event:
         """End the open correction. gone: the fault was seen to be gone."""
@@ -343,7 +303,7 @@ class FormCoach(Application[CoachParams]):
         return event
 
     def _event(
-        self, kind: str, number: int, person: _Person, evidence: _Evidence, time_s: float, end_s: float | None
+        self, kind: str, number: int, person: _Person, evidence: Evidence, time_s: float, end_s: float | None
     ) -> Event:
         worst = evidence.worst
         assert worst is not None

@@ -42,7 +42,7 @@ class Certainty:
     fault: float = 0.97
     correct: float = 0.7
     keypoint_error_m: float = 0.02
-    least_confidence: float = 0.2
+    least_confidence: float = 0.1
     view_share: float = 0.8
     most_distance: float = 0.06
 
