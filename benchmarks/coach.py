@@ -1,12 +1,14 @@
 """Form coach: wrong corrections and answered moments on rendered people, accuracy on real plank frames.
 
-    python benchmarks/coach.py [FOLDER] [--takes 1] [--noise-m 0.02] [--skip rendered|real] [--json]
+    python benchmarks/coach.py [FOLDER] [--takes 1] [--noise-m 0.02] [--network movenet]
+        [--skip rendered|real] [--json]
 
 FOLDER (default ../shared/apps/plank) holds plank.csv and, if there, plank_mediapipe.csv and lunge_err.csv. Rendered
-people are seen from 36 azimuths and three camera heights; the exact angles in space are the truth. On the real frames
-the limits are those that come with posemill; where the folder has the sessions that they were fitted on, the figure to
-go by is the cross-validated one, whose limits are fitted on other sessions. With --json the last line is one flat JSON
-object of figures by name.
+people are seen from 36 azimuths and three camera heights; the exact angles in space are the truth. With --network
+pictures of rendered people go through a pose network first, frame by frame. On the real frames the limits are those
+that come with posemill; where the folder has the sessions that they were fitted on, the figure to go by is the
+cross-validated one, whose limits are fitted on other sessions. With --json the last line is one flat JSON object of
+figures by name.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from coach_network import through_network
 from coach_real import CORRECT, Planks, classified, cross_validated, fitted_limits, mediapipe, planks
 from coach_rendered import Clip, Moments, Verdicts, clips
 from posemill.applications.coach.rules import rules_of
@@ -61,6 +64,27 @@ def rendered(takes: int, noise_m: float) -> Figures:
     for exercise in dict.fromkeys(c.exercise for c in found):
         figures |= _by_azimuth(exercise, [c for c in found if c.exercise == exercise])
     return figures
+
+
+def network(backend: str, takes: int) -> Figures:
+    """Print and return the figures of rendered pictures through a pose network."""
+    found = through_network(backend, takes)
+    print(f"\nRendered pictures through {backend}, single frames")
+    for name, v in found.items():
+        print(
+            f"{name:28s} due {v.due}, answered {v.fault + v.correct}, fault said {v.fault}, wrong {v.fault_wrong}; "
+            f"correct said {v.correct}, wrong {v.correct_wrong}"
+        )
+    due, fault, wrong = (sum(getattr(v, key) for v in found.values()) for key in ("due", "fault", "fault_wrong"))
+    answered = sum(v.fault + v.correct for v in found.values())
+    low, high = wilson(wrong, fault)
+    print(f"all: answered {answered / due:.3f}, faults said {fault}, wrong {wrong} ({low:.3f} to {high:.3f})")
+    return {
+        "network_rule_frames_answered_share": answered / due,
+        "network_faults_said": fault,
+        "network_faults_wrong_share": wrong / max(fault, 1),
+        "network_faults_wrong_high95": high,
+    }
 
 
 def _corrections(found: Sequence[Clip]) -> Figures:
@@ -200,12 +224,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=DEFAULT)
     parser.add_argument("--takes", type=int, default=1, help="clips of every exercise and view")
     parser.add_argument("--noise-m", type=float, default=0.02, help="keypoint noise in metres at the person")
+    parser.add_argument("--network", help="pose backend that finds people in rendered pictures, such as movenet")
     parser.add_argument("--skip", choices=("rendered", "real"))
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     figures: Figures = {}
     if arguments.skip != "rendered":
         figures |= rendered(arguments.takes, arguments.noise_m)
+    if arguments.network:
+        figures |= network(arguments.network, arguments.takes)
     if arguments.skip != "real" and (arguments.folder / "plank.csv").is_file():
         figures |= real_planks(arguments.folder / "plank.csv")
     for name, exercise in (("plank_mediapipe.csv", "plank"), ("lunge_err.csv", "lunge")):

@@ -6,7 +6,6 @@ python tools/coach_picture.py [--out docs/pictures/coach.jpg]
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -16,11 +15,8 @@ from numpy.typing import NDArray
 from posemill.applications.coach.coach import FormCoach
 from posemill.applications.protocol import Annotation, Severity, StreamFacts, TrackedFrame, TrackedPose
 from posemill.pose.skeleton import COCO_17
-from posemill.synth import room
 from posemill.synth.camera import View, around
-from posemill.synth.exercise_faults import perform
-from posemill.synth.flesh import HAIRS, SKINS, Look, dress
-from posemill.synth.render import Sensor, frames
+from posemill.synth.exercise_faults import perform, pictures
 from posemill.video.draw import draw_pose, write_jpeg
 
 SCENES = (
@@ -42,22 +38,13 @@ def coached(exercise: str, fault: str, azimuth: float, seed: int) -> Image:
     xy = camera.project(done.rig.keypoints())[0].astype(np.float32)
     coach = FormCoach(exercise=exercise)
     coach.start(StreamFacts(COCO_17, WIDTH, HEIGHT))
-    for number, (image, pose) in enumerate(zip(_images(done, camera, seed), xy, strict=True)):
+    for number, (image, pose) in enumerate(zip(pictures(done, camera, seed), xy, strict=True)):
         coach.update(TrackedFrame(number, float(done.time_s[number]), {0: TrackedPose(pose, np.ones(17, np.float32))}))
         shown = coach.annotations()
         judgement = coach.judgement(0)
         if shown and shown[0].severity != Severity.INFO and judgement and judgement.worst:
             return _overlay(image, pose, shown[0], exercise)
     raise SystemExit(f"the coach says nothing of {exercise} with {fault}")
-
-
-def _images(done: object, camera: object, seed: int) -> Iterator[Image]:
-    rng = np.random.default_rng(seed)
-    look = Look.random(rng, SKINS[seed % len(SKINS)], HAIRS[seed % len(HAIRS)], bool(seed % 2))
-    points = np.concatenate(list(done.rig.points.values()))  # type: ignore[attr-defined]
-    backdrop = room.build(camera, [], float(np.abs(points[:, [0, 2]]).max()), rng)  # type: ignore[arg-type]
-    surface = dress(done.body, done.rig, look)  # type: ignore[attr-defined]
-    yield from frames(surface, done.rig, camera, backdrop, Sensor(np.ones(3), 1.5), rng)  # type: ignore[attr-defined,arg-type]
 
 
 def _overlay(image: Image, pose: NDArray[np.float32], shown: Annotation, exercise: str) -> Image:

@@ -6,16 +6,21 @@ what is rendered from them stay as they are. The exact angle is read from the bo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posemill.errors import InputError
+from posemill.synth import room
 from posemill.synth.activities import ACTIVITIES
 from posemill.synth.body import Body, Rig, rig
+from posemill.synth.camera import Camera
+from posemill.synth.flesh import HAIRS, SKINS, Look, dress
 from posemill.synth.motion import SIDES, Motion, Style, finish
+from posemill.synth.render import Sensor, frames
 from posemill.synth.rotation import Floats
 
 Change = Callable[[Motion, np.random.Generator], None]
@@ -62,6 +67,17 @@ def perform(
         FAULTS[exercise][fault](motion, rng)
     finish(motion, style, rng)
     return Performance(exercise, fault, motion.time_s, body, rig(body, motion))
+
+
+def pictures(performance: Performance, camera: Camera, seed: int) -> Iterator[NDArray[np.uint8]]:
+    """Render a performance before a camera: every picture, (H, W, 3) uint8 RGB. The seed decides clothes and room."""
+    rng = np.random.default_rng(seed)
+    skin, hair = SKINS[rng.integers(len(SKINS))], HAIRS[rng.integers(len(HAIRS))]
+    look = Look.random(rng, skin, hair, bool(rng.uniform() < 0.4))
+    points = np.concatenate(list(performance.rig.points.values()))
+    backdrop = room.build(camera, [], float(np.abs(points[:, [0, 2]]).max()), rng)
+    surface = dress(performance.body, performance.rig, look)
+    yield from frames(surface, performance.rig, camera, backdrop, Sensor(np.ones(3), 1.5), rng)
 
 
 def _share(motion: Motion, channel: str) -> Floats:
