@@ -1,0 +1,110 @@
+"""The fall alarm: people in, falls and what became of them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import ClassVar
+
+from posemill.applications.fall.geometry import BodyGeometry, GeometryReader
+from posemill.applications.fall.identity import Body, Identities
+from posemill.applications.fall.params import FallParams
+from posemill.applications.fall.person import Finding, PersonMonitor, State
+from posemill.applications.fall.zones import Zones
+from posemill.applications.protocol import (
+    Annotation,
+    Application,
+    AppParams,
+    Detail,
+    Event,
+    Output,
+    Severity,
+    StreamFacts,
+    TrackedFrame,
+)
+
+ALARMS = ("fall", "fall_suspected")
+
+
+class FallAlarm(Application[FallParams]):
+    """Alarm on people who fall and do not get up.
+
+    Events: `fall` and `fall_suspected` (not seen after a fast descent), alarms; `long_lie`, an alarm; `got_up`, which
+    clears them; `lying_still`, a warning without a fall seen; `cannot_judge` and `can_judge`.
+    """
+
+    name: ClassVar[str] = "fall"
+    title: ClassVar[str] = "Fall alarm"
+    Params: ClassVar[type[AppParams]] = FallParams
+
+    def start(self, stream: StreamFacts) -> None:
+        """Begin a stream. Errors: InputError where the skeleton has no shoulders or hips."""
+        params, size = self.params, (stream.width_px, stream.height_px)
+        self._reader = GeometryReader(stream.skeleton, *size)
+        self._beds, self._floor = Zones(params.bed_zones, *size), Zones(params.floor_zones, *size)
+        self._identities = Identities()
+        self._counts: dict[str, int] = {}
+        self._time_s = 0.0
+
+    def update(self, frame: TrackedFrame) -> Sequence[Output]:
+        """Take the next frame and return what became known."""
+        self._time_s = frame.time_s
+        return list(self._events(frame))
+
+    def finish(self) -> Sequence[Output]:
+        """End the stream: an alarm that was on its way is given."""
+        return [
+            self._event(body, finding)
+            for body in self._identities.bodies
+            for finding in body.monitor.ended(self._time_s)
+        ]
+
+    def annotations(self) -> Sequence[Annotation]:
+        """State of everybody seen in the newest frame."""
+        return [self._annotation(body) for body in self._identities.bodies if body.last.time_s == self._time_s]
+
+    def summary(self) -> dict[str, Detail]:
+        """Number of falls, of suspected falls and of people who got up; seconds watched."""
+        counts: dict[str, Detail] = {kind: self._counts.get(kind, 0) for kind in (*ALARMS, "got_up", "long_lie")}
+        return counts | {"watched_s": round(self._time_s, 2)}
+
+    def _events(self, frame: TrackedFrame) -> Iterator[Event]:
+        for body, geometry in self._identities.assign(self._measured(frame), frame.time_s, self._monitor):
+            yield from self._told(body, body.monitor.update(geometry))
+        for body in self._identities.lost(frame.time_s):
+            yield from self._told(body, body.monitor.missing(frame.time_s))
+
+    def _measured(self, frame: TrackedFrame) -> dict[int, BodyGeometry]:
+        least = self.params.min_keypoint_confidence
+        read = {
+            person: self._reader.read(frame.time_s, pose.xy, pose.confidence, least)
+            for person, pose in frame.people.items()
+        }
+        return {person: body for person, body in read.items() if body is not None}
+
+    def _monitor(self) -> PersonMonitor:
+        return PersonMonitor(self.params, self._beds, self._floor)
+
+    def _told(self, body: Body, findings: Iterable[Finding]) -> Iterator[Event]:
+        for finding in findings:
+            yield self._event(body, finding)
+
+    def _event(self, body: Body, finding: Finding) -> Event:
+        self._counts[finding.kind] = self._counts.get(finding.kind, 0) + 1
+        return Event(
+            application=self.name,
+            kind=finding.kind,
+            person=body.person,
+            time_s=self._time_s,
+            start_s=finding.start_s,
+            end_s=finding.end_s,
+            severity=finding.severity,
+            message=finding.message,
+            details=finding.details,
+        )
+
+    def _annotation(self, body: Body) -> Annotation:
+        monitor = body.monitor
+        alarmed = monitor.episode is not None and monitor.episode.alarmed_s is not None
+        text = "FALL" if alarmed and monitor.state is State.ON_FLOOR else str(monitor.state)
+        severity = Severity.ALARM if alarmed else Severity.INFO
+        return Annotation(body.person, text, severity)
