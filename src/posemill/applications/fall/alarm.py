@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
+from posemill.applications.fall.activity import ActivityEvidence, load_activity
 from posemill.applications.fall.geometry import BodyGeometry, GeometryReader
 from posemill.applications.fall.identity import Body, Identities
 from posemill.applications.fall.params import FallParams
 from posemill.applications.fall.person import Finding, PersonMonitor, State
+from posemill.applications.fall.visibility import Visibility
 from posemill.applications.fall.zones import Zones
 from posemill.applications.protocol import (
     Annotation,
@@ -35,13 +37,26 @@ class FallAlarm(Application[FallParams]):
     name: ClassVar[str] = "fall"
     title: ClassVar[str] = "Fall alarm"
     Params: ClassVar[type[AppParams]] = FallParams
+    limits: ClassVar[tuple[str, ...]] = (
+        "It sees only who the pose network finds: people in the dark, under blankets or behind furniture are missed.",
+        "A fall towards or away from a camera that looks down steeply changes the picture little and may be missed.",
+        "A slow slide to the floor (slower than the speed parameter) is reported only as lying still.",
+        "Without bed zones a fast flop onto a low bed or sofa can look like a fall.",
+        "A person who the picture cuts off, or who is smaller than the size parameter, cannot be judged; it says so.",
+        "A moving camera and cuts in an edited video change heights and can raise or hide an alarm.",
+    )
+    notice: ClassVar[str] = (
+        "This is no medical device: it does not replace supervision, an emergency call button or a certified alarm."
+    )
 
     def start(self, stream: StreamFacts) -> None:
         """Begin a stream. Errors: InputError where the skeleton has no shoulders or hips."""
         params, size = self.params, (stream.width_px, stream.height_px)
         self._reader = GeometryReader(stream.skeleton, *size)
         self._beds, self._floor = Zones(params.bed_zones, *size), Zones(params.floor_zones, *size)
-        self._identities = Identities()
+        self._exits = Zones(params.exit_zones, *size)
+        self._activity, self._skeleton = load_activity(params.model), stream.skeleton
+        self._identities = Identities(self._new_body)
         self._counts: dict[str, int] = {}
         self._time_s = 0.0
 
@@ -68,10 +83,17 @@ class FallAlarm(Application[FallParams]):
         return counts | {"watched_s": round(self._time_s, 2)}
 
     def _events(self, frame: TrackedFrame) -> Iterator[Event]:
-        for body, geometry in self._identities.assign(self._measured(frame), frame.time_s, self._monitor):
-            yield from self._told(body, body.monitor.update(geometry))
+        for body in self._identities.assign(self._measured(frame), frame.time_s):
+            monitor = body.monitor
+            if body.activity is not None:
+                body.activity.add(frame.time_s, frame.people[body.person])
+            probability = body.activity.probability(frame.time_s) if body.activity and monitor.down else None
+            yield from self._told(body, monitor.update(body.last, probability))
+            yield from self._told(body, body.visibility.seen(body.last, monitor.history.length_px))
         for body in self._identities.lost(frame.time_s):
             yield from self._told(body, body.monitor.missing(frame.time_s))
+            left = body.monitor.at_border or self._exits.hold(*body.last.middle)
+            yield from self._told(body, body.visibility.missing(frame.time_s, body.last.time_s, left))
 
     def _measured(self, frame: TrackedFrame) -> dict[int, BodyGeometry]:
         least = self.params.min_keypoint_confidence
@@ -81,8 +103,16 @@ class FallAlarm(Application[FallParams]):
         }
         return {person: body for person, body in read.items() if body is not None}
 
-    def _monitor(self) -> PersonMonitor:
-        return PersonMonitor(self.params, self._beds, self._floor)
+    def _new_body(self, number: int, person: int, geometry: BodyGeometry) -> Body:
+        params = self.params
+        return Body(
+            number=number,
+            person=person,
+            last=geometry,
+            monitor=PersonMonitor(params, self._beds, self._floor),
+            visibility=Visibility(params.cannot_judge_s, params.min_body_px),
+            activity=None if self._activity is None else ActivityEvidence(self._activity, self._skeleton),
+        )
 
     def _told(self, body: Body, findings: Iterable[Finding]) -> Iterator[Event]:
         for finding in findings:

@@ -13,8 +13,14 @@ from posemill.applications.fall.geometry import BodyGeometry
 RATE_HZ, KEPT_S = 15.0, 5.0  # samples are kept at no more than this rate, for so long
 SMOOTHED = 3  # samples in the running median that removes single wrong poses
 SPEED_OVER_S = 0.25  # shorter steps are noise
-REFERENCE_S = 1.0  # before the descent: where the feet, hips and zone of the upright body are taken from
+REFERENCE_S, AT_TOP = (
+    1.0,
+    0.1,
+)  # around the highest place, within so many body lengths of it: where the feet, hips and zone of the upright body are taken from
 LENGTHENS_S, SHORTENS_S = 0.4, 6.0  # time constants of the body's length: foreshortening only shortens
+VANISHING_S = 1.0  # a descent in which a body vanishes began at most so long before
+LEFT_TOP = 0.05  # body lengths under its highest place the head has left it
+LEAST_DROP = 0.1  # body lengths
 UPRIGHT_DEG = 50.0  # of the trunk: only then the length of the body is learned
 
 
@@ -82,23 +88,32 @@ class History:
             self.length_px += (body.length_px - self.length_px) * min(1.0, elapsed_s / constant_s)
 
     def descent(self, within_s: float) -> Descent | None:
-        """Measure the way down to the newest sample from the highest place within so many seconds."""
+        """Measure the way down to the newest sample from the highest place within so many seconds.
+
+        None where it is shorter than `LEAST_DROP`.
+        """
+        newest = self.newest
+        if newest is None or newest.head_y - min(s.head_y for s in self._samples) < LEAST_DROP * self.length_px:
+            return None
         seen = [s for s in self._samples if not isnan(s.head_y)]
-        if len(seen) < 4 or isnan(self.length_px) or isnan(seen[-1].head_y):
+        if len(seen) < 4 or isnan(self.length_px):
             return None
         now = seen[-1]
         recent = [s for s in seen if s.time_s >= now.time_s - within_s - SPEED_OVER_S]
         top = min(recent, key=lambda s: s.head_y)
-        before = [s for s in seen if top.time_s - REFERENCE_S <= s.time_s <= top.time_s + SPEED_OVER_S]
+        before = [
+            s for s in seen if abs(s.time_s - top.time_s) <= REFERENCE_S and s.head_y <= top.head_y + AT_TOP * length_px
+        ]
         length_px = self.length_px
         hip_top_y = _median(s.hip_y for s in before)
         feet_y = _median(s.ankle_y for s in before)
         after = [s for s in recent if s.time_s >= top.time_s]
+        left = max(s.time_s for s in after if s.head_y <= top.head_y + LEFT_TOP * length_px)
         return Descent(
             drop=(now.head_y - top.head_y) / length_px,
             speed=_fastest(after) / length_px,
             hip_drop=(now.hip_y - hip_top_y) / length_px,
-            started_s=top.time_s,
+            started_s=left,
             length_px=length_px,
             top_y=top.head_y,
             hip_top_y=hip_top_y,
@@ -113,6 +128,16 @@ class History:
         now = recent[-1]
         before = next((s for s in reversed(recent) if now.time_s - s.time_s >= SPEED_OVER_S), recent[0])
         return (now.head_y - before.head_y) / (now.time_s - before.time_s) / self.length_px
+
+    def vanishing(self) -> Descent | None:
+        """Measure the way down at the newest pose, not smoothed: for a body that was not found after it."""
+        raw = self._raw[-1] if self._raw else None
+        if raw is None or isnan(raw.head_y):
+            return None
+        self._samples.append(raw)
+        descent = self.descent(VANISHING_S)
+        self._samples.pop()
+        return descent
 
     def motion(self, over_s: float = 1.0) -> float:
         """Way of the head and hips a second in body lengths: a person at rest has less than about 0.1."""

@@ -7,7 +7,7 @@ do not depend on the distance to the camera.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot, nan
+from math import acos, degrees, hypot, isnan, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,15 @@ SHOULDERS, HIPS = ("left_shoulder", "right_shoulder"), ("left_hip", "right_hip")
 KNEES, ANKLES = ("left_knee", "right_knee"), ("left_ankle", "right_ankle")
 TRUNK, THIGH, SHANK = 0.283, 0.243, 0.242  # shares of the body's length
 HEAD_BEYOND_SHOULDERS = 0.45  # trunk lengths from the shoulders to the middle of the head
+LEGS = 0.47  # share of the body's length from the hips to the ankles
+LEAST_KEYPOINTS = 3
 BORDER = 0.015  # share of the picture: keypoints this near its border may be guessed for what is outside
 
+Point = tuple[float, float]
+Points = list[Point | None]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)  # not frozen: built for every pose of every frame, and frozen costs twice the time
 class BodyGeometry:
     """One person in one frame. Pixels of the upright picture, y down; NaN = not seen.
 
@@ -34,8 +39,6 @@ class BodyGeometry:
     thigh_deg           inclination of the thighs, from knee to hip: 0 = standing, 90 = sitting seen from the side.
     length_px           length of the standing body after the longest of its parts seen now (foreshortening shortens).
     left_px, top_px, right_px, bottom_px  box around the keypoints.
-    confidence          mean of the keypoints seen.
-    seen                share of the keypoints that are seen, 0..1.
     cut_off             True where legs or head are missing and the body touches the picture's border.
     """
 
@@ -54,8 +57,6 @@ class BodyGeometry:
     top_px: float
     right_px: float
     bottom_px: float
-    confidence: float
-    seen: float
     cut_off: bool
 
     @property
@@ -92,18 +93,21 @@ class GeometryReader:
 
         xy (K, 2), confidence (K,); keypoints below `min_confidence` count as not seen.
         """
-        seen = ~np.isnan(xy[:, 0]) & (confidence >= min_confidence)
-        if seen.sum() < 3:
+        points: Points = [
+            (x, y) if x == x and c >= min_confidence else None  # NaN is not equal to itself
+            for (x, y), c in zip(xy.tolist(), confidence.tolist(), strict=True)
+        ]
+        known = [point for point in points if point is not None]
+        if len(known) < LEAST_KEYPOINTS:
             return None
-        points = np.where(seen[:, None], xy, np.nan).astype(np.float64)
-        head, shoulder, hip, knee, ankle = (self._mean(points, part) for part in self._index)
+        head, shoulder, hip, knee, ankle = (_mean(points, part) for part in self._index.values())
         trunk = shoulder[0] - hip[0], shoulder[1] - hip[1]
-        if np.isnan(head[0]):
+        if isnan(head[0]):
             head = (shoulder[0] + HEAD_BEYOND_SHOULDERS * trunk[0], shoulder[1] + HEAD_BEYOND_SHOULDERS * trunk[1])
-        if np.isnan(head[1]) and np.isnan(hip[1]):
+        if isnan(head[1]) and isnan(hip[1]):
             return None
-        left, top = np.nanmin(points, 0)
-        right, bottom = np.nanmax(points, 0)
+        xs, ys = [x for x, _ in known], [y for _, y in known]
+        length_px = self._length(points)
         return BodyGeometry(
             time_s=time_s,
             head_x=head[0],
@@ -115,47 +119,53 @@ class GeometryReader:
             ankle_y=ankle[1],
             trunk_deg=_inclination(*trunk),
             thigh_deg=_inclination(hip[0] - knee[0], hip[1] - knee[1]),
-            length_px=self._length(points),
-            left_px=float(left),
-            top_px=float(top),
-            right_px=float(right),
-            bottom_px=float(bottom),
-            confidence=float(confidence[seen].mean()),
-            seen=float(seen.mean()),
-            cut_off=self._cut_off(points, ankle[1], head[1]),
+            length_px=length_px,
+            left_px=min(xs),
+            top_px=min(ys),
+            right_px=max(xs),
+            bottom_px=max(ys),
+            cut_off=self._cut_off(known, ankle[1], head[1], hip[1], length_px),
         )
 
-    def _mean(self, points: NDArray[np.float64], part: str) -> tuple[float, float]:
-        chosen = points[self._index[part]]
-        chosen = chosen[~np.isnan(chosen[:, 0])]
-        return (float(chosen[:, 0].mean()), float(chosen[:, 1].mean())) if len(chosen) else (nan, nan)
-
-    def _length(self, points: NDArray[np.float64]) -> float:
+    def _length(self, points: Points) -> float:
         """Length of the body after trunk, thighs and shanks, by the longest answer; NaN where the trunk is not seen."""
-        trunk = _longest(points, self._index["shoulder"], self._index["hip"])
-        thigh = _longest(points, self._index["hip"], self._index["knee"])
-        shank = _longest(points, self._index["knee"], self._index["ankle"])
+        part = self._index
+        trunk = _longest(points, part["shoulder"], part["hip"])
+        thigh = _longest(points, part["hip"], part["knee"])
+        shank = _longest(points, part["knee"], part["ankle"])
         answers = (
             0.95 * trunk / TRUNK,
             (trunk + thigh) / (TRUNK + THIGH),
             (trunk + thigh + shank) / (TRUNK + THIGH + SHANK),
         )
-        known = [answer for answer in answers if not np.isnan(answer)]
-        return max(known, default=nan)
+        return max((answer for answer in answers if not isnan(answer)), default=nan)
 
-    def _cut_off(self, points: NDArray[np.float64], ankle_y: float, head_y: float) -> bool:
-        seen = points[~np.isnan(points[:, 0])]
-        x, y = seen[:, 0] / self._width, seen[:, 1] / self._height
-        outside = (x < BORDER) | (x > 1 - BORDER) | (y < BORDER) | (y > 1 - BORDER)
-        return bool(outside.sum() >= 2) or bool(outside.any() and (np.isnan(ankle_y) or np.isnan(head_y)))
+    def _cut_off(self, known: list[Point], ankle_y: float, head_y: float, hip_y: float, length_px: float) -> bool:
+        near_x, near_y = BORDER * self._width, BORDER * self._height
+        outside = sum(
+            x < near_x or x > self._width - near_x or y < near_y or y > self._height - near_y for x, y in known
+        )
+        legs_below = isnan(ankle_y) and hip_y + LEGS * length_px > self._height
+        return outside >= 2 or legs_below or (outside > 0 and (isnan(ankle_y) or isnan(head_y)))
 
 
-def _longest(points: NDArray[np.float64], start: list[int], end: list[int]) -> float:
-    lengths = [hypot(*(points[a] - points[b])) for a, b in zip(start, end, strict=False)]
-    known = [length for length in lengths if not np.isnan(length)]
-    return max(known, default=nan)
+def _mean(points: Points, part: list[int]) -> Point:
+    chosen = [point for index in part if (point := points[index]) is not None]
+    if not chosen:
+        return nan, nan
+    return sum(x for x, _ in chosen) / len(chosen), sum(y for _, y in chosen) / len(chosen)
+
+
+def _longest(points: Points, start: list[int], end: list[int]) -> float:
+    lengths = [
+        hypot(first[0] - second[0], first[1] - second[1])
+        for a, b in zip(start, end, strict=False)
+        if (first := points[a]) is not None and (second := points[b]) is not None
+    ]
+    return max(lengths, default=nan)
 
 
 def _inclination(x: float, y: float) -> float:
     """Angle of a vector to the picture's upward direction, degrees; NaN where it is not seen or has no length."""
-    return float(np.degrees(np.arccos(-y / hypot(x, y)))) if hypot(x, y) > 0 else nan
+    length = hypot(x, y)
+    return degrees(acos(max(-1.0, min(1.0, -y / length)))) if length > 0 else nan

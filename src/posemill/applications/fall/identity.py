@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import hypot, isnan
 
+from posemill.applications.fall.activity import ActivityEvidence
 from posemill.applications.fall.geometry import BodyGeometry
 from posemill.applications.fall.person import PersonMonitor
+from posemill.applications.fall.visibility import Visibility
 
 KEPT_S, KEPT_DOWN_S = 3.0, 120.0  # a lost body is forgotten after so long; one that is down later
 MOST_BODIES = 32
@@ -18,13 +20,14 @@ GETS_UP_S = 1.2  # nobody gets up from the floor faster: who appears upright soo
 
 @dataclass(slots=True, eq=False)
 class Body:
-    """A body and its monitor; `person` is the number that the tracker gave it last."""
+    """A body with what is known of it; `person` is the number that the tracker gave it last."""
 
     number: int
     person: int
-    monitor: PersonMonitor
     last: BodyGeometry
-    frames: int = 0
+    monitor: PersonMonitor
+    visibility: Visibility
+    activity: ActivityEvidence | None
 
     @property
     def size_px(self) -> float:
@@ -36,32 +39,24 @@ class Body:
 class Identities:
     """Assign person numbers of a tracker to bodies, over changes of number."""
 
-    def __init__(self) -> None:
+    def __init__(self, new: Callable[[int, int, BodyGeometry], Body]) -> None:
         self.bodies: list[Body] = []
+        self._new = new  # number, person, geometry → body
         self._next = 0
 
-    def assign(
-        self, people: Mapping[int, BodyGeometry], time_s: float, monitor: Callable[[], PersonMonitor]
-    ) -> Iterator[tuple[Body, BodyGeometry]]:
-        """Yield every seen body with its geometry. A body that nobody continues stays in `bodies` as lost."""
-        free = {body.person: body for body in self.bodies}
-        unknown = dict(people)
-        taken: set[int] = set()
+    def assign(self, people: Mapping[int, BodyGeometry], time_s: float) -> Iterator[Body]:
+        """Yield every seen body, its newest geometry in `last`. Bodies that nobody continues stay in `bodies`."""
+        known = {body.person: body for body in self.bodies}
+        taken = {known[person].number for person in people if person in known}
         for person, geometry in people.items():
-            if (body := free.get(person)) is not None:
-                del unknown[person]
-                taken.add(body.number)
-                body.last, body.frames = geometry, body.frames + 1
-                yield body, geometry
-        for person, geometry in unknown.items():
-            body = self._nearest(geometry, time_s, taken)
+            body = known.get(person) or self._nearest(geometry, time_s, taken)
             if body is None:
-                body = Body(self._next, person, monitor(), geometry)
+                body = self._new(self._next, person, geometry)
                 self._next += 1
                 self.bodies.append(body)
             taken.add(body.number)
-            body.person, body.last, body.frames = person, geometry, body.frames + 1
-            yield body, geometry
+            body.person, body.last = person, geometry
+            yield body
 
     def lost(self, time_s: float) -> list[Body]:
         """Return the bodies that were not seen at this time, without those that were lost too long ago."""

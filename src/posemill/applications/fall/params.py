@@ -48,6 +48,9 @@ class FallParams(AppParams):
     floor_zones: tuple[Polygon, ...] = Field(
         default=(), description="the floor to watch, as such polygons; none = the whole picture outside the beds"
     )
+    exit_zones: tuple[Polygon, ...] = Field(
+        default=(), description="doors within the picture, as such polygons; who vanishes there has left"
+    )
     model: str | None = Field(
         default=EMBEDDED,
         description="activity model: `embedded`, the folder of a package, or null for geometry alone",

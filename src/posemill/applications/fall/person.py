@@ -21,7 +21,8 @@ AVERAGED_S = 0.4  # time constant of the evidence
 UPRIGHT_AGAIN_S = 0.3  # before the alarm, so long upright ends the episode
 OUT_OF_BED_S, OUT_OF_BED_DROP = 3.0, 0.12  # time and body lengths between lying in bed and lying beside it
 STILL = 0.12  # body lengths a second
-LOST_SPEED = 0.8  # a person who vanishes in a descent of this speed may have fallen
+LOST_SPEED, LOST_DROP, LOST_HIP_DROP = 0.8, 0.2, 0.06  # who vanishes in a descent of this kind may have fallen
+KNOWN_S = 0.2  # a body seen for less long has no height to come down from
 
 
 class State(StrEnum):
@@ -74,7 +75,7 @@ class PersonMonitor:
         self.state = State.UPRIGHT
         self.episode: Episode | None = None
         self.seen_s = self.began_s = -1.0
-        self.at_border = False
+        self.at_border = self._asked_vanished = False
         self._bed: BodyGeometry | None = None  # the newest geometry lying in bed
         self._still_since_s: float | None = None
         self._still_told = False
@@ -89,7 +90,7 @@ class PersonMonitor:
         if self.began_s < 0:
             self.began_s = self.seen_s = body.time_s
         elapsed_s, self.seen_s = body.time_s - self.seen_s, body.time_s
-        self.at_border = body.cut_off
+        self.at_border, self._asked_vanished = body.cut_off, False
         self.history.add(body)
         now = self.history.newest
         if now is None or isnan(now.head_y) or self.history.length_px < self._params.min_body_px:
@@ -103,7 +104,7 @@ class PersonMonitor:
 
     def missing(self, time_s: float) -> Iterator[Finding]:
         """Take a frame in which the person was not found."""
-        episode = self.episode
+        episode = self.episode = self.episode or self._vanished()
         if episode is None or episode.alarmed_s is not None:
             return
         lost_s = time_s - self.seen_s
@@ -115,6 +116,17 @@ class PersonMonitor:
                 yield self._alarm(episode, time_s, "fall_suspected")
             else:
                 self._end()
+
+    def _vanished(self) -> Episode | None:
+        """An episode for a body that is no longer found in the middle of a fast descent."""
+        if self._asked_vanished:
+            return None
+        self._asked_vanished = True
+        descent = self.history.vanishing()
+        if descent is None or self.at_border or self.seen_s - self.began_s < KNOWN_S:
+            return None
+        fast = descent.speed >= LOST_SPEED and descent.drop >= LOST_DROP and descent.hip_drop >= LOST_HIP_DROP
+        return Episode(descent, self.seen_s, "descent") if fast else None
 
     def ended(self, time_s: float) -> Iterator[Finding]:
         """Take the end of the stream: an alarm that was on its way is given."""
@@ -139,7 +151,7 @@ class PersonMonitor:
     def _look_for_descent(self, now: BodyGeometry) -> None:
         params = self._params
         descent = self.history.descent(params.max_descent_s)
-        if descent is None or now.time_s - self.began_s < 0.2:
+        if descent is None or now.time_s - self.began_s < KNOWN_S:
             return
         if descent.drop >= params.min_drop_body_lengths and descent.speed >= params.min_speed_body_lengths_per_s:
             self.episode = Episode(descent, now.time_s, "descent")

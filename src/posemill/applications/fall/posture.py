@@ -15,7 +15,7 @@ class Posture:
 
     drop, hip_drop   body lengths that head and hips are lower than before.
     head_height, hip_height  body lengths above the feet's place before.
-    lying            0..1, the trunk is level and the head low.
+    lying            0..1, the trunk is level, the head low and the hips came down: who bends keeps them up.
     slumped          0..1, the hips are at the feet's height and the head is low.
     """
 
@@ -34,7 +34,8 @@ def posture(body: BodyGeometry, since: Descent) -> Posture:
     floor_y = max(since.floor_y, body.ankle_y if not isnan(body.ankle_y) else since.floor_y)
     head_height, hip_height = (floor_y - body.head_y) / length, (floor_y - body.hip_y) / length
     level = _step(body.trunk_deg, 52.0, 9.0)
-    lying = level * _step(-head_height, -0.45, 0.07)
+    hips_down = max(_step(hip_drop, 0.12, 0.03), _step(-hip_height, -0.24, 0.03))
+    lying = level * _step(-head_height, -0.45, 0.07) * hips_down
     slumped = _step(-hip_height, -0.17, 0.05) * _step(-head_height, -0.55, 0.05)
     return Posture(drop, hip_drop, head_height, hip_height, lying, slumped)
 
