@@ -13,10 +13,8 @@ from posemill.applications.fall.geometry import BodyGeometry
 RATE_HZ, KEPT_S = 15.0, 5.0  # samples are kept at no more than this rate, for so long
 SMOOTHED = 3  # samples in the running median that removes single wrong poses
 SPEED_OVER_S = 0.25  # shorter steps are noise
-REFERENCE_S, AT_TOP = (
-    1.0,
-    0.1,
-)  # around the highest place, within so many body lengths of it: where the feet, hips and zone of the upright body are taken from
+REFERENCE_S = 1.0  # around the highest place: from there the feet and hips of the upright body are taken
+AT_TOP = 0.1  # where the head is within so many body lengths of it
 LENGTHENS_S, SHORTENS_S = 0.4, 6.0  # time constants of the body's length: foreshortening only shortens
 VANISHING_S = 1.0  # a descent in which a body vanishes began at most so long before
 LEFT_TOP = 0.05  # body lengths under its highest place the head has left it
@@ -101,10 +99,10 @@ class History:
         now = seen[-1]
         recent = [s for s in seen if s.time_s >= now.time_s - within_s - SPEED_OVER_S]
         top = min(recent, key=lambda s: s.head_y)
+        length_px = self.length_px
         before = [
             s for s in seen if abs(s.time_s - top.time_s) <= REFERENCE_S and s.head_y <= top.head_y + AT_TOP * length_px
         ]
-        length_px = self.length_px
         hip_top_y = _median(s.hip_y for s in before)
         feet_y = _median(s.ankle_y for s in before)
         after = [s for s in recent if s.time_s >= top.time_s]
