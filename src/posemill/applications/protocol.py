@@ -24,7 +24,7 @@ Detail = str | float | int | bool | None
 
 
 class Severity(StrEnum):
-    """How much an event matters to whoever watches."""
+    """Severity of an event for whoever watches."""
 
     INFO = "info"
     WARNING = "warning"
@@ -33,7 +33,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StreamFacts:
-    """What is known of a stream before its first frame.
+    """Facts of a stream that are known before its first frame.
 
     skeleton          of every pose.
     width_px, height_px  of the upright picture.
@@ -125,7 +125,7 @@ Output = Event | Measurement
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """What an overlay shows of a person (None: of the scene) after a frame.
+    """A note that an overlay shows at a person (None: of the scene) after a frame.
 
     text       a few words.
     keypoints  names of keypoints to stress, such as the joint that a correction is about.

@@ -32,6 +32,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "review": ("posemill.cli.review:review", "Review the worst tracks and correct them in an annotation tool."),
     "export": ("posemill.cli.export:export", "Export tracks in the formats of other tools."),
+    "apps": ("posemill.cli.apps:apps", "List the applications: fall alarm, repetitions, form coach, yoga ..."),
+    "app": ("posemill.cli.apps:app", "Run an application on a video, a camera, a stream or tracks."),
     "draw": ("posemill.cli.draw:draw", "Draw the poses in a video file."),
     "stage": ("posemill.cli.stage:stage", "Run one stage of dvc.yaml."),
     "tune": ("posemill.cli.tune:tune", "Hyper-parameter search (Optuna)."),

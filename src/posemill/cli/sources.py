@@ -106,9 +106,10 @@ def capture(
     import tempfile
     from datetime import UTC, datetime
 
-    from posemill.ingest.camera import record, redacted_source
+    from posemill.ingest.camera import record
     from posemill.ingest.current_user import current_user
     from posemill.ingest.register import register_video
+    from posemill.video.camera import redacted_source
 
     name = redacted_source(source)
     with tempfile.TemporaryDirectory() as folder, progress("recording, frames", None, quiet or as_json) as step:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from posemill.errors import InputError, Unavailable
-from posemill.ingest.camera import record, redacted_source
+from posemill.ingest.camera import record
+from posemill.video.camera import redacted_source
 from posemill.video.encode import VideoWriter
 from posemill.video.probe import probe
 

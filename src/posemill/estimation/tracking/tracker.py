@@ -32,7 +32,7 @@ class Tracker:
         >>> tracker = Tracker(COCO_17, TrackingParams())
         >>> xy = np.random.default_rng(0).uniform(0, 100, (17, 2)).astype(np.float32)
         >>> for frame in range(10):
-        ...     tracker.update(frame, frame / 25, [Pose(xy, np.ones(17, np.float32), 0.9)])
+        ...     _ = tracker.update(frame, frame / 25, [Pose(xy, np.ones(17, np.float32), 0.9)])
         >>> [len(track) for track in tracker.tracks()]
         [10]
     """
@@ -46,8 +46,8 @@ class Tracker:
         self._times_s: list[float] = []
         self._usual: float | None = None
 
-    def update(self, frame: int, time_s: float, poses: Sequence[Pose]) -> None:
-        """Assign every pose of a frame to the tracklet it fits best, or to a new one."""
+    def update(self, frame: int, time_s: float, poses: Sequence[Pose]) -> list[Tracklet]:
+        """Assign every pose of a frame to the tracklet it fits best, or to a new one; return those that got a pose."""
         self._frames.append(frame)
         self._times_s.append(time_s)
         self._active = [t for t in self._active if time_s - t.times_s[-1] <= self._params.max_gap_s]
@@ -55,15 +55,30 @@ class Tracker:
             tracklet.motion.predict(time_s)
         poses = [pose for pose in poses if not np.isnan(pose.xy).all()]
         if not poses:
-            return
+            return []
         xy = np.stack([pose.xy for pose in poses])
         bones = log_bone_lengths(xy, self._edges)
+        updated = []
         for number, assigned in self._assign(time_s, poses, xy, bones).items():
             if assigned is None:
-                self._begin(frame, time_s, poses[number], bones[number])
+                updated.append(self._begin(frame, time_s, poses[number], bones[number]))
             else:
                 assigned.add(frame, time_s, poses[number], bones[number])
                 self._learn(poses[number].person_confidence)
+                updated.append(assigned)
+        return updated
+
+    @property
+    def active(self) -> tuple[Tracklet, ...]:
+        """Tracklets that the next frame's poses may belong to."""
+        return tuple(self._active)
+
+    def drop_history(self) -> None:
+        """Forget what the next frames do not need, so that memory is bounded; `tracks` then lacks it."""
+        self._all = list(self._active)
+        self._frames, self._times_s = self._frames[-2:], self._times_s[-2:]
+        for tracklet in self._active:
+            tracklet.drop_history()
 
     def tracks(self) -> tuple[PoseTrack, ...]:
         """Return everybody who stayed long enough, numbered from 0: the largest and longest in view first.
@@ -84,11 +99,12 @@ class Tracker:
             chain[-1].times_s[-1] - chain[0].times_s[0] >= min(params.min_duration_s, self._times_s[-1])
         )
 
-    def _begin(self, frame: int, time_s: float, pose: Pose, bones: Floats) -> None:
+    def _begin(self, frame: int, time_s: float, pose: Pose, bones: Floats) -> Tracklet:
         tracklet = Tracklet(frame, time_s, pose, bones)
         self._active.append(tracklet)
         self._all.append(tracklet)
         self._learn(pose.person_confidence)
+        return tracklet
 
     def _learn(self, confidence: float) -> None:
         self._usual = confidence if self._usual is None else self._usual + USUAL_GAIN * (confidence - self._usual)

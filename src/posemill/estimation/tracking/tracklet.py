@@ -38,3 +38,7 @@ class Tracklet:
         self.frames.append(frame)
         self.times_s.append(time_s)
         self.poses.append(pose)
+
+    def drop_history(self) -> None:
+        """Keep the newest pose only; motion, body and weight stay."""
+        del self.frames[:-1], self.times_s[:-1], self.poses[:-1]

@@ -1,0 +1,104 @@
+"""Streams of tracked poses from videos and cameras, with their pictures for an overlay; memory is bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from posemill.applications.protocol import StreamFacts
+from posemill.applications.sources import Stream, stream_of_tracks, track_online
+from posemill.errors import Unavailable
+from posemill.estimation.estimator import PoseEstimator
+from posemill.estimation.tracking import OnlineTracker
+from posemill.estimation.types import FramePoses, Image
+from posemill.pose.track import MediumTracks
+from posemill.video.camera import Camera, is_live, redacted_source
+from posemill.video.decode import Frame, read_frames
+from posemill.video.probe import probe
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """A source that was opened.
+
+    stream    its tracked poses.
+    pictures  for every frame of the stream its picture, to be taken after it; None = keypoints only.
+    fps       frames a second, for an overlay video.
+    frames    how many frames are expected; None = nobody knows.
+    """
+
+    stream: Stream
+    pictures: Iterator[Image] | None
+    fps: float
+    frames: int | None
+
+
+@contextmanager
+def open_source(source: str, estimator: PoseEstimator, sandboxed: bool = False) -> Iterator[Opened]:
+    """Open a video file, a camera (its number) or a network stream (URL), with an online tracker behind it.
+
+    A file and a camera go the same way, so that they get the same answers. A camera's frames that come while the
+    network works are dropped, oldest first.
+
+    Errors: Unavailable where a camera does not open or gives nothing; UnreadableMedia where a file is no video.
+    """
+    if is_live(source):
+        with Camera(source) as camera:
+            yield _of_camera(camera, estimator)
+    else:
+        with closing(estimator.stream(source, sandboxed=sandboxed)) as frames:
+            yield _of_video(Path(source), estimator, frames)
+
+
+def opened_tracks(tracks: MediumTracks, source: str) -> Opened:
+    """Return stored tracks as an opened source, with the pictures of their video where it is known."""
+    pictures = None
+    if tracks.source is not None and tracks.source.is_file():
+        pictures = _pictures_at(tracks.source, tracks.frame_numbers.tolist())
+    return Opened(stream_of_tracks(tracks, source), pictures, tracks.fps, len(tracks.frame_numbers))
+
+
+def _of_video(path: Path, estimator: PoseEstimator, frames: Iterator[FramePoses]) -> Opened:
+    about = probe(path)
+    facts = StreamFacts(estimator.skeleton, about.width_px, about.height_px, path.name)
+    tracker = OnlineTracker(estimator.skeleton, estimator.params.tracking)
+    stride = estimator.params.frame_stride
+    pictures = (frame.image for frame in read_frames(path, stride))  # decoded again only where somebody looks
+    return Opened(Stream(facts, track_online(frames, tracker)), pictures, about.fps / stride, about.frames // stride)
+
+
+def _of_camera(camera: Camera, estimator: PoseEstimator) -> Opened:
+    frames = camera.newest_frames()
+    first = next(frames, None)
+    if first is None:
+        raise Unavailable(
+            f"{redacted_source(camera.source)} opened and gave no picture: is it used by another program?"
+        )
+    height, width = first.image.shape[:2]
+    facts = StreamFacts(estimator.skeleton, width, height, redacted_source(camera.source))
+    newest: list[Image] = []
+
+    def posed(frame: Frame) -> FramePoses:
+        newest[:] = [frame.image]
+        return FramePoses(frame.index, frame.time_s, estimator.predict([frame.image])[0])
+
+    poses = (posed(frame) for frame in chain([first], frames))
+    tracker = OnlineTracker(estimator.skeleton, estimator.params.tracking)
+    return Opened(Stream(facts, track_online(poses, tracker)), _always_newest(newest), camera.fps, None)
+
+
+def _always_newest(box: list[Image]) -> Iterator[Image]:
+    while True:
+        yield box[0]
+
+
+def _pictures_at(path: Path, numbers: list[int]) -> Iterator[Image]:
+    wanted = iter(numbers)
+    number = next(wanted, None)
+    for frame in read_frames(path):
+        if frame.index == number:
+            yield frame.image
+            number = next(wanted, None)

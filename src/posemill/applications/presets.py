@@ -1,0 +1,56 @@
+"""Parameters of an application from a YAML file: a user's own, or one of the presets that come with it."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from posemill.applications.registry import find_application
+from posemill.errors import InputError
+from posemill.text_file import read_text
+
+
+def preset_names(application: str) -> tuple[str, ...]:
+    """Return the names of the presets of an application."""
+    folder = _folder(application)
+    if folder is None or not folder.is_dir():
+        return ()
+    return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")))
+
+
+def load_params(application: str, preset: str) -> dict[str, Any]:
+    """Read the parameters of a preset by name, or of a YAML file by its path.
+
+    Errors: InputError where there is neither, or the file is no mapping; unknown keys are found by the application.
+    """
+    path = Path(preset)
+    if path.is_file():
+        return parse_params(read_text(path), str(path))
+    folder = _folder(application)
+    if folder is not None and preset in preset_names(application):
+        return parse_params(folder.joinpath(f"{preset}.yaml").read_text(encoding="utf-8"), preset)
+    known = ", ".join(preset_names(application)) or "none"
+    raise InputError(f"there is no file {preset} and no such preset of application {application}; presets: {known}")
+
+
+def parse_params(text: str, name: str) -> dict[str, Any]:
+    """Parse YAML text of parameters. Errors: InputError where it is no mapping."""
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as exc:
+        raise InputError(f"{name} is no YAML: {' '.join(str(exc).split())}") from exc
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise InputError(f"{name}: parameters should be a mapping of names to values, came {type(values).__name__}")
+    return {str(key): value for key, value in values.items()}
+
+
+def _folder(application: str) -> Traversable | None:
+    """The folder of presets beside the application's module."""
+    package = find_application(application).__module__.rpartition(".")[0]
+    return files(package).joinpath("presets") if package else None

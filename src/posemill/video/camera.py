@@ -1,0 +1,146 @@
+"""Cameras and network streams, through OpenCV: frames stamped when they come."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import cv2
+
+from posemill.errors import InputError, Unavailable
+from posemill.video.decode import Frame
+
+ASSUMED_FPS = 30.0  # cameras that do not say; frames carry their true time all the same
+
+
+def is_live(source: str) -> bool:
+    """True for a camera's number and for a URL; False for a file's path.
+
+    Examples:
+        >>> [is_live(source) for source in ("0", "rtsp://camera.local/live", "clip.mp4")]
+        [True, True, False]
+    """
+    return source.isdigit() or "://" in source
+
+
+def redacted_source(source: str) -> str:
+    """Return the source without user, password and query, since it goes into the database and into reports.
+
+    Examples:
+        >>> redacted_source("rtsp://ann:secret@camera.local:554/live?token=x")
+        'rtsp://camera.local:554/live'
+    """
+    if source.isdigit():
+        return f"camera {source}"
+    if "://" not in source:
+        return Path(source).name
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(source)
+    host = f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"
+    return f"{parts.scheme}://{host}{parts.path}"
+
+
+class Camera:
+    """An opened camera (its number), network stream (URL) or file, for the length of a `with`.
+
+    Errors: Unavailable when the source does not open; InputError when it is none of the three.
+    """
+
+    def __init__(self, source: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self.source, self.live, self._clock = source, is_live(source), clock
+        self._capture = _open(source)
+
+    @property
+    def fps(self) -> float:
+        """Frames a second as the source says; 30 where it says nothing that can be."""
+        fps = float(self._capture.get(cv2.CAP_PROP_FPS))
+        return fps if 1 <= fps <= 240 else ASSUMED_FPS
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield every frame until the source ends. Live frames are stamped when they come, those of a file by it."""
+        begin: float | None = None
+        number = 0
+        while True:
+            read, image = self._capture.read()
+            if not read:
+                return
+            at = self._clock() if self.live else self._file_time(number)
+            begin = at if begin is None else begin
+            yield Frame(number, at - begin, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+            number += 1
+
+    def newest_frames(self) -> Iterator[Frame]:
+        """Yield the newest frame each time one is asked for: frames that came meanwhile are dropped, as `dropped` says.
+
+        The network may be slower than the camera; what it gets is never old.
+        """
+        return newest(self.frames())
+
+    def _file_time(self, number: int) -> float:
+        stamp = float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
+        return stamp if stamp > 0 or number == 0 else number / self.fps
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._capture.release()
+
+
+def newest(frames: Iterator[Frame]) -> Iterator[Frame]:
+    """Read frames in a thread and yield the newest each time one is asked for. An error of the source is raised here.
+
+    The numbers of the frames tell which were dropped.
+    """
+    box: list[Frame] = []
+    failed: list[BaseException] = []
+    changed, ended, closed = threading.Condition(), threading.Event(), threading.Event()
+
+    def read() -> None:
+        try:
+            for frame in frames:
+                with changed:
+                    box[:] = [frame]
+                    changed.notify()
+                if closed.is_set():
+                    break
+        except BaseException as exc:
+            failed.append(exc)
+        finally:
+            ended.set()
+            with changed:
+                changed.notify()
+
+    reader = threading.Thread(target=read, name="posemill-camera", daemon=True)
+    reader.start()
+    try:
+        while True:
+            with changed:
+                while not box and not ended.is_set():
+                    changed.wait()
+                if not box:
+                    break
+                frame = box.pop()
+            yield frame
+        if failed:
+            raise failed[0]
+    finally:
+        closed.set()
+        reader.join(timeout=5)
+
+
+def _open(source: str) -> Any:
+    if not is_live(source) and not Path(source).exists():
+        raise InputError(f"{source} is neither a camera's number, a URL nor a file")
+    capture = cv2.VideoCapture(int(source)) if source.isdigit() else cv2.VideoCapture(source)
+    if not capture.isOpened():
+        capture.release()
+        raise Unavailable(f"{redacted_source(source)} does not open: is it connected, allowed and not in use?")
+    return capture
