@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import isnan, nan
 from statistics import median
@@ -58,6 +58,11 @@ class History:
     def newest(self) -> BodyGeometry | None:
         """The newest smoothed sample."""
         return self._samples[-1] if self._samples else None
+
+    @property
+    def samples(self) -> Sequence[BodyGeometry]:
+        """The smoothed samples, oldest first."""
+        return self._samples
 
     def forget(self) -> None:
         """Drop the samples, keep the body's length: the next ones are not compared with these."""
