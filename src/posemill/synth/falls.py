@@ -79,7 +79,7 @@ def forward(script: Script, rng: np.random.Generator) -> str:
 
 def backward(script: Script, rng: np.random.Generator) -> str:
     """Backward from standing: the hips bend, the seat comes first, then the back."""
-    reach = {"arm_flex": 40, "arm_abduct": 20, "neck": 16, "hip_flex": 34, "spine": 8}
+    reach = {"arm_flex": 40, "arm_abduct": 20, "neck": 16, "hip_flex": 22, "spine": 8}
     _topple(script, "fall_backward", supine(rng), rng, rng.uniform(0.75, 1.1), reach, pinned=1.0)
     return "supine"
 
@@ -119,10 +119,11 @@ def wall_slide(script: Script, rng: np.random.Generator) -> str:
     seat = floor_seat(rng, knees=rng.uniform(25, 55)) | {"neck": rng.uniform(8, 30)}
     script.land(seat, 0.45 * length, pinned=0.0).falling("wall_slide", start_s, script.now)
     script.to(seat | {"neck": seat["neck"] + 5}, rng.uniform(0.3, 0.8), restless=0.4)
-    if rng.uniform() < 0.4:
-        side = on_the_side(rng)
-        script.hold(rng.uniform(0.3, 1.5)).to(_between(script, side, 0.4), 0.4)
-        script.land(side, 0.3)
+    if rng.uniform() < 0.4:  # tips over as it sits, legs drawn up
+        over = on_the_side(rng) | {n: seat[n] for n in ("hip_flex", "knee", "pitch")}
+        over["left_hip_flex"] = over["hip_flex"] - 8
+        script.hold(rng.uniform(0.3, 1.5)).land(over, rng.uniform(0.5, 0.8))
+        script.to(on_the_side(rng), 0.6)
         return "side"
     return "seat"
 
@@ -140,7 +141,7 @@ def slip(script: Script, rng: np.random.Generator) -> str:
     """A slip while walking: the feet shoot ahead, the body lands on seat and back."""
     _pace(script, rng, rng.uniform(0.8, 1.5), rng.uniform(0.8, 1.3))
     _carried_on(script, rng.uniform(0.2, 0.5))
-    reach = {"arm_flex": 60, "arm_abduct": 40, "hip_flex": 46, "left_knee": -10, "neck": 14}
+    reach = {"arm_flex": 60, "arm_abduct": 40, "hip_flex": 32, "left_knee": -10, "neck": 14}
     _topple(script, "slip", supine(rng), rng, rng.uniform(0.55, 0.8), reach, 0.6, pinned=0.15, gait=0.0)
     return "supine"
 
@@ -168,6 +169,8 @@ def from_chair(script: Script, rng: np.random.Generator) -> str:
         slump = sit | {"pitch": -28, "hip_flex": 60, "neck": 24, "knee": 78}
     script.to(slump, rng.uniform(0.5, 1.0), pelvis_m=height - 0.02)
     way_down = _between(script, end, 0.5)
+    if way == 0:  # onto the knees first
+        way_down = {"pitch": 60, "hip_flex": 66, "knee": 102, "ankle": 30, "arm_flex": 62, "neck": 8, "spine": 14}
     script.to(
         way_down,
         0.34,
@@ -205,6 +208,7 @@ def from_bed(script: Script, rng: np.random.Generator) -> str:
     down |= {"arm_flex": 14.0, "arm_abduct": 70.0 if front else -4.0, "arm_twist": 80.0 if front else 10.0}
     down |= {} if front else {"left_arm_flex": 48.0, "right_arm_flex": 80.0}
     down |= {"hip_twist": 4.0, "hip_abduct": 3.0}
+    down |= {"pitch": -92.0, "neck": -14.0, "head_turn": 45.0} if front else {}
     script.land(down, rng.uniform(0.36, 0.44), pelvis_m=0.0, **beside(0.66))
     script.falling("fall_from_bed", start_s, script.now)
     script.to(varied_limbs(down, rng), rng.uniform(0.3, 0.7), restless=0.35)

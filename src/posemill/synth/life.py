@@ -368,7 +368,7 @@ def fall_scene(seed: int, kind: str | None = None, recovers: bool | None = None,
         own = np.random.default_rng([seed, 82, attempt])
         home, labeller, numbers = Home.random(own), Labeller.random(own), _Numbers()
         actor = _Actor(home, fps, labeller, numbers, np.random.default_rng([seed, 83, attempt]))
-        blocks = list(_lead_in(actor, own.uniform(8, 40)))
+        blocks = list(_lead_in(actor, own.uniform(10, 60)))
         blocks += list(_fallen(actor, kind, recovers))
         if _possible(blocks[-1], actor, fps):
             break
@@ -381,10 +381,21 @@ def fall_scene(seed: int, kind: str | None = None, recovers: bool | None = None,
 
 
 def _lead_in(actor: _Actor, seconds: float) -> Iterator[_Block]:
-    while actor.now_s < seconds or actor.state != "up":
-        for block in _live(actor):
-            yield block
-            break
+    """Short everyday actions, until it is time to fall."""
+    while actor.now_s < seconds:
+        rng = actor.rng
+        actor.go_on()
+        kind = str(rng.choice(["walk", "walk", "sofa", "chair", *_HERE]))
+        if kind == "walk":
+            actor.script.walk(*actor.home.free_place(rng), rng.uniform(0.5, 1.3))
+        elif kind in ("sofa", "chair"):
+            _settle(actor, kind, rng.uniform(0.6, 1.3))
+            everyday.sit_for(actor.script, rng, float(rng.uniform(2, 20)))
+            everyday.stand_up(actor.script, rng)
+            actor.state = "up"
+        else:
+            everyday.ACTIONS[kind](actor.script, rng, float(rng.uniform(1, 12)))
+        yield actor.shoot()
 
 
 def _possible(block: _Block, actor: _Actor, fps: float) -> bool:
@@ -421,6 +432,9 @@ def _fallen(actor: _Actor, kind: str, recovers: bool) -> Iterator[_Block]:
         script.walk(*piece.front).turn(piece.heading).hold(0.2, pinned=1.0)
         everyday.lie_down(script, rng, piece.high[1], 1)
         everyday.rest(script, rng, rng.uniform(3, 15))
+        out = np.deg2rad(piece.heading)  # nearer to the edge
+        aside = {"x_m": script.value("x_m") + 0.2 * np.sin(out), "z_m": script.value("z_m") + 0.2 * np.cos(out)}
+        script.to(None, rng.uniform(0.8, 2.0), **aside).hold(rng.uniform(1, 5))
     elif kind == "wall_slide":
         sign = rng.choice([-1, 1])
         script.walk(rng.uniform(-0.3, 0.3) * home.width_m, sign * (home.depth_m / 2 - 0.35))

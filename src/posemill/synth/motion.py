@@ -91,7 +91,7 @@ class FallMoments:
 
     kind        activity, as `fall_forward`.
     start_s     balance is lost.
-    impact_s    the trunk or the pelvis reaches the floor.
+    impact_s    the trunk reaches the floor; the pelvis, where the fall ends sitting.
     rise_s      the person begins to get up; None = stays down to the end.
     upright_s   the person stands again; None = never.
     """

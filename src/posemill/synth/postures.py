@@ -48,9 +48,9 @@ def supine(rng: np.random.Generator, knees: float | None = None, arms: float | N
     """Lying on the back; knees raised by `knees`, arms out by `arms`."""
     bend = rng.uniform(0, 24) if knees is None else knees
     return {
-        "pitch": -87,
+        "pitch": -88,
         "hip_flex": bend,
-        "knee": 2 * bend + 1,
+        "knee": max(2 * bend - 3, 1),
         "ankle": 28 - 0.3 * bend,
         "hip_abduct": rng.uniform(4, 12),
         "hip_twist": 22,
