@@ -125,9 +125,9 @@ class CoverageTest:
         good = whole and not body.length_px < self._params.min_body_px
         feet_x = body.middle[0] if isnan(body.hip_x) else body.hip_x
         feet_y = body.bottom_px if isnan(body.ankle_y) else body.ankle_y
-        column, row = (np.array([feet_x, feet_y]) / self._size * (COLUMNS, ROWS)).astype(int)
-        if 0 <= column < COLUMNS and 0 <= row < ROWS:
-            (self._well if good else self._poorly)[row, column] += 1
+        cell = np.array([feet_x, feet_y]) / self._size * (COLUMNS, ROWS)
+        column, row = np.clip(cell, 0, (COLUMNS - 1, ROWS - 1)).astype(int)  # feet outside: at the border
+        (self._well if good else self._poorly)[row, column] += 1
 
 
 def _cells(floor: Sequence[Sequence[Corner]], beds: Sequence[Sequence[Corner]]) -> NDArray[np.bool_]:
