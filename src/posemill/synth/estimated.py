@@ -94,7 +94,7 @@ def _reported(
     inside = np.isfinite(xy).all(-1) & (xy >= 0).all(-1) & (xy <= limit).all(-1)
     near = np.isfinite(xy).all(-1) & (xy >= -0.15 * body[:, None, None]).all(-1)
     near &= (xy <= limit + 0.15 * body[:, None, None]).all(-1)
-    pushed = near & ~inside & (rng.uniform(size=inside.shape) < 0.6)
+    pushed = near & ~inside & (_slow(inside.shape, fps, rng) > -0.25)
     xy = np.where(pushed[..., None], np.clip(np.nan_to_num(xy), 0, limit), xy)
     confidence = np.where(pushed, rng.uniform(0.05, 0.35, inside.shape), confidence)
     seen = (inside | pushed) & ~((confidence < 0.12) & (rng.uniform(size=inside.shape) < 0.5))

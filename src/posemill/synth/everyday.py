@@ -98,7 +98,7 @@ def sit_down(
 
 def stand_up(script: Script, rng: np.random.Generator) -> None:
     """Stand up from a seat."""
-    length = rng.uniform(0.9, 2.0)
+    length = rng.uniform(1.3, 2.6)
     script.doing(SITTING).to(_toward(script, LEAN, 0.5) | {"pitch": 40.0, "spine": 16.0}, 0.4 * length, pinned=1.0)
     script.to(dict(LEAN), 0.25 * length, pelvis_m=0.0, restless=1.0)
     script.doing(UPRIGHT).to(stand(rng), 0.4 * length)
@@ -365,7 +365,7 @@ def crouch(script: Script, rng: np.random.Generator, stay_s: float) -> None:
 def crawl(script: Script, rng: np.random.Generator, stay_s: float) -> None:
     """Crawling on hands and knees, as small children do; begins and ends on all fours."""
     script.doing(FLOOR).cut(dict(ALL_FOURS), hands=1.0, pinned=0.0)
-    speed, turn = rng.uniform(0.2, 0.7), rng.uniform(-50, 50)
+    speed, turn = rng.uniform(0.15, 0.5), rng.uniform(40, 110)
     end = script.now + stay_s
     script.overlay(script.now, end, _crawling(rng.uniform(0.7, 1.3)))
     while script.now < end - 0.3:

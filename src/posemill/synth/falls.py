@@ -43,14 +43,14 @@ def _topple(
 ) -> None:
     """Tip over from the pose the script is in: slow, then fast, hard onto the floor; `reach` is added on the way."""
     start_s = script.now
-    # an inverted pendulum: a sixth of the way in half the time
-    early = _between(script, end, 0.16, knee=14 * sag, hip_flex=8)
+    # an inverted pendulum: a fifth of the way in two fifths of the time
+    early = _between(script, end, 0.18, knee=14 * sag, hip_flex=8)
     bend = {"knee": 26 * sag, "hip_flex": 14 * sag}
-    late = _between(script, end, 0.52, **{n: reach.get(n, 0) + bend.get(n, 0) for n in {*reach, *bend}})
+    late = _between(script, end, 0.58, **{n: reach.get(n, 0) + bend.get(n, 0) for n in {*reach, *bend}})
     down = dict(end)
-    script.to(early, 0.48 * length_s, **{n: _part(script, n, v, 0.3) for n, v in ground.items()})
-    script.to(late, 0.27 * length_s, **{n: _part(script, n, v, 0.6) for n, v in ground.items()})
-    script.land(down, 0.25 * length_s, **ground)
+    script.to(early, 0.42 * length_s, **{n: _part(script, n, v, 0.3) for n, v in ground.items()})
+    script.to(late, 0.32 * length_s, **{n: _part(script, n, v, 0.6) for n, v in ground.items()})
+    script.land(down, 0.26 * length_s, **ground)
     script.falling(kind, start_s, script.now)
     settled = dict(down) | {"neck": down.get("neck", 0) + rng.normal(0, 5)}
     for name in ("pitch", "roll"):
@@ -73,21 +73,21 @@ def varied_limbs(pose: Mapping[str, float], rng: np.random.Generator) -> dict[st
 def forward(script: Script, rng: np.random.Generator) -> str:
     """Forward from standing, arms stretched out to catch it."""
     reach = {"arm_flex": rng.uniform(20, 60), "arm_abduct": -rng.uniform(0, 20), "neck": -12}
-    _topple(script, "fall_forward", prone(rng), rng, rng.uniform(0.75, 1.15), reach, pinned=1.0)
+    _topple(script, "fall_forward", prone(rng), rng, rng.uniform(0.85, 1.25), reach, pinned=1.0)
     return "prone"
 
 
 def backward(script: Script, rng: np.random.Generator) -> str:
     """Backward from standing: the hips bend, the seat comes first, then the back."""
     reach = {"arm_flex": 40, "arm_abduct": 20, "neck": 16, "hip_flex": 22, "spine": 8}
-    _topple(script, "fall_backward", supine(rng), rng, rng.uniform(0.75, 1.1), reach, pinned=1.0)
+    _topple(script, "fall_backward", supine(rng), rng, rng.uniform(0.85, 1.2), reach, pinned=1.0)
     return "supine"
 
 
 def sideways(script: Script, rng: np.random.Generator) -> str:
     """Sideways from standing, the lower arm ahead."""
     reach = {"right_arm_abduct": 45, "left_arm_abduct": 30, "spine_side": -10, "hip_flex": 12}
-    _topple(script, "fall_sideways", on_the_side(rng), rng, rng.uniform(0.75, 1.15), reach, pinned=1.0)
+    _topple(script, "fall_sideways", on_the_side(rng), rng, rng.uniform(0.85, 1.25), reach, pinned=1.0)
     return "side"
 
 
@@ -104,7 +104,7 @@ def faint(script: Script, rng: np.random.Generator) -> str:
     end = _FALLEN[lying](rng)
     end |= {"hip_flex": rng.uniform(20, 55), "knee": rng.uniform(45, 95)} if lying == "side" else {}
     way = _between(script, end, 0.45)
-    script.to(way, rng.uniform(0.22, 0.32)).land(end, rng.uniform(0.18, 0.26))
+    script.to(way, rng.uniform(0.25, 0.34)).land(end, rng.uniform(0.25, 0.34))
     script.falling("faint", min(lost_s, start_s + 0.5), script.now)
     script.to(varied_limbs(end, rng), rng.uniform(0.3, 0.7), pinned=0.0, restless=0.25)
     return lying
@@ -133,7 +133,7 @@ def trip(script: Script, rng: np.random.Generator) -> str:
     _pace(script, rng, rng.uniform(0.8, 1.5), rng.uniform(0.8, 1.35))
     _carried_on(script, rng.uniform(0.15, 0.45))
     reach = {"arm_flex": rng.uniform(30, 70), "neck": -14}
-    _topple(script, "trip", prone(rng), rng, rng.uniform(0.65, 0.95), reach, pinned=0.7, gait=0.0)
+    _topple(script, "trip", prone(rng), rng, rng.uniform(0.78, 1.05), reach, pinned=0.7, gait=0.0)
     return "prone"
 
 
@@ -142,7 +142,7 @@ def slip(script: Script, rng: np.random.Generator) -> str:
     _pace(script, rng, rng.uniform(0.8, 1.5), rng.uniform(0.8, 1.3))
     _carried_on(script, rng.uniform(0.2, 0.5))
     reach = {"arm_flex": 60, "arm_abduct": 40, "hip_flex": 32, "left_knee": -10, "neck": 14}
-    _topple(script, "slip", supine(rng), rng, rng.uniform(0.55, 0.8), reach, 0.6, pinned=0.15, gait=0.0)
+    _topple(script, "slip", supine(rng), rng, rng.uniform(0.72, 0.95), reach, 0.6, pinned=0.15, gait=0.0)
     return "supine"
 
 

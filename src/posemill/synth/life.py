@@ -353,11 +353,14 @@ def _facts(home: Home, source: str) -> StreamFacts:
     return StreamFacts(COCO_17, home.camera.width_px, home.camera.height_px, source)
 
 
-def fall_scene(seed: int, kind: str | None = None, recovers: bool | None = None, fps: float = FPS) -> Scene:
+def fall_scene(
+    seed: int, kind: str | None = None, recovers: bool | None = None, fps: float = FPS, short: bool = False
+) -> Scene:
     """Everyday life that ends in one fall, with its exact moments in `falls`.
 
     kind      of falls.WAYS; None = drawn from the seed.
     recovers  gets up after some seconds; None = three in ten do. Otherwise the person lies for 25 to 60 s.
+    short     for training: no lead-in, and 4 to 10 s of lying.
     """
     rng = np.random.default_rng([seed, 81])
     kind = kind or str(rng.choice(list(falls.WAYS)))
@@ -368,8 +371,9 @@ def fall_scene(seed: int, kind: str | None = None, recovers: bool | None = None,
         own = np.random.default_rng([seed, 82, attempt])
         home, labeller, numbers = Home.random(own), Labeller.random(own), _Numbers()
         actor = _Actor(home, fps, labeller, numbers, np.random.default_rng([seed, 83, attempt]))
-        blocks = list(_lead_in(actor, own.uniform(10, 60)))
-        blocks += list(_fallen(actor, kind, recovers))
+        blocks = [] if short else list(_lead_in(actor, own.uniform(10, 60)))
+        stay_s = own.uniform(4, 10) if short else own.uniform(25, 60)
+        blocks += list(_fallen(actor, kind, recovers, stay_s))
         if _possible(blocks[-1], actor, fps):
             break
     people: list[Iterator[_Block]] = [iter(blocks)]
@@ -378,6 +382,33 @@ def fall_scene(seed: int, kind: str | None = None, recovers: bool | None = None,
         people.append(_live(other))
     frames = sum(len(block.numbers) for block in blocks)
     return Scene(_facts(home, f"fall-{seed}"), fps, home, home.zones(), blocks[-1].falls, people, frames)
+
+
+def action_scene(seed: int, kind: str, fps: float = FPS) -> Scene:
+    """One action in some home, for training: of everyday.ACTIONS, or walk, chair, sofa, sofa_lie or bed_lie."""
+    known = (*everyday.ACTIONS, "walk", "chair", "sofa", "sofa_lie", "bed_lie")
+    if kind not in known:
+        raise InputError(f"unknown action {kind!r}; known are {', '.join(known)}")
+    rng = np.random.default_rng([seed, 91])
+    home, labeller, numbers = Home.random(rng), Labeller.random(rng), _Numbers()
+    actor = _Actor(home, fps, labeller, numbers, np.random.default_rng([seed, 92]), child=kind == "crawl")
+    stay = float(rng.uniform(2, 10))
+    if kind in everyday.ACTIONS:
+        everyday.ACTIONS[kind](actor.script, rng, stay)
+    elif kind == "walk":
+        actor.script.walk(*home.free_place(rng), rng.uniform(0.4, 1.4)).walk(
+            *home.free_place(rng), rng.uniform(0.4, 1.4)
+        )
+    else:
+        _settle(actor, kind, rng.uniform(0.6, 1.3))
+        if actor.state == "lying":
+            everyday.rest(actor.script, rng, stay)
+            everyday.leave_bed(actor.script, rng, actor.side)
+        else:
+            everyday.sit_for(actor.script, rng, stay)
+            everyday.stand_up(actor.script, rng)
+    block = actor.shoot()
+    return Scene(_facts(home, f"{kind}-{seed}"), fps, home, home.zones(), (), [iter([block])], len(block.numbers))
 
 
 def _lead_in(actor: _Actor, seconds: float) -> Iterator[_Block]:
@@ -417,7 +448,7 @@ def _in(places: Floats, piece: Furniture) -> bool:
     return bool(((places > low) & (places < high)).all(1).any())
 
 
-def _fallen(actor: _Actor, kind: str, recovers: bool) -> Iterator[_Block]:
+def _fallen(actor: _Actor, kind: str, recovers: bool, stay_s: float) -> Iterator[_Block]:
     """Go to where the fall begins, fall, and stay down or get up."""
     rng, home = actor.rng, actor.home
     actor.go_on()
@@ -446,7 +477,7 @@ def _fallen(actor: _Actor, kind: str, recovers: bool) -> Iterator[_Block]:
     yield actor.shoot()
     actor.go_on()
     lying = falls.fall(actor.script, kind, rng)
-    actor.script.doing(STILL).hold(rng.uniform(2.5, 9) if recovers else rng.uniform(25, 60))
+    actor.script.doing(STILL).hold(rng.uniform(2.5, 9) if recovers else stay_s)
     if recovers:
         falls.rise_again(actor.script, lying, rng)
         actor.script.hold(rng.uniform(1, 4))

@@ -121,16 +121,16 @@ def cross_legged(rng: np.random.Generator) -> dict[str, float]:
     """Sitting on the floor with crossed legs."""
     return {
         "pitch": -4,
-        "hip_flex": 72,
-        "hip_abduct": 34,
-        "hip_twist": 62,
-        "knee": 122,
+        "hip_flex": 94,
+        "hip_abduct": 42,
+        "hip_twist": 80,
+        "knee": 128,
         "ankle": 30,
         "spine": 8,
         "arm_flex": 26,
         "arm_abduct": 16,
         "elbow": 44,
-        "right_knee": 128,
+        "right_knee": 136,
     }
 
 

@@ -215,7 +215,7 @@ def _interpolate(times: Floats, rows: Floats, hard: Floats, time_s: Floats) -> F
     one, two = 2 * w[1:] + w[:-1], w[1:] + 2 * w[:-1]
     with np.errstate(divide="ignore", invalid="ignore"):
         slopes[1:-1] = np.where(same, (one + two) / (one / before + two / after), 0.0)
-    arriving = np.where(hard[1:, None], 1.7 * secants, slopes[1:])
+    arriving = np.where(hard[1:, None], 1.35 * secants, slopes[1:])
     leaving = np.where(hard[:-1, None], 0.0, slopes[:-1])
     at = np.clip(np.searchsorted(times, time_s, "right") - 1, 0, len(times) - 2)
     h = steps[at]
