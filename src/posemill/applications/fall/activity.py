@@ -15,9 +15,9 @@ from posemill.errors import InputError
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import PoseTrack
 
-EMBEDDED_MODEL = Path(__file__).parent / "weights"
-FALLEN_CLASSES = ("fall", "falling", "fallen", "lying_after_fall")
-EVERY_S = 0.5  # the model runs so often for a body
+EMBEDDED_MODEL = Path(__file__).parent / "model"
+FALLEN_CLASSES = ("fall", "falling")
+EVERY_S = 0.3  # the model runs so often for a body
 KEPT_HZ = 30.0
 
 
@@ -66,7 +66,7 @@ def load_activity(model: str | None) -> Activity | None:
 
 
 class ActivityEvidence:
-    """The newest poses of one body, a window long, and the model's answer about them every half second."""
+    """The newest poses of one body, a window long, and the model's answer about them every few tenths of a second."""
 
     def __init__(self, activity: Activity, skeleton: Skeleton) -> None:
         self._activity, self._skeleton = activity, skeleton

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
 from posemill.applications.fall.activity import ActivityEvidence, load_activity
+from posemill.applications.fall.evidence import Evidence, TrainedEvidence
 from posemill.applications.fall.geometry import BodyGeometry, GeometryReader
 from posemill.applications.fall.identity import Body, Identities
 from posemill.applications.fall.params import FallParams
@@ -49,6 +50,8 @@ class FallAlarm(Application[FallParams]):
         "This is no medical device: it does not replace supervision, an emergency call button or a certified alarm."
     )
 
+    evidence: Evidence | None = None  # what weighs the geometry; None = as trained
+
     def start(self, stream: StreamFacts) -> None:
         """Begin a stream. Errors: InputError where the skeleton has no shoulders or hips."""
         params, size = self.params, (stream.width_px, stream.height_px)
@@ -56,6 +59,7 @@ class FallAlarm(Application[FallParams]):
         self._beds, self._floor = Zones(params.bed_zones, *size), Zones(params.floor_zones, *size)
         self._exits = Zones(params.exit_zones, *size)
         self._activity, self._skeleton = load_activity(params.model), stream.skeleton
+        self._evidence, self._height_px = self.evidence or TrainedEvidence.load(), stream.height_px
         self._identities = Identities(self._new_body)
         self._counts: dict[str, int] = {}
         self._time_s = 0.0
@@ -81,6 +85,11 @@ class FallAlarm(Application[FallParams]):
         """Number of falls, of suspected falls and of people who got up; seconds watched."""
         counts: dict[str, Detail] = {kind: self._counts.get(kind, 0) for kind in (*ALARMS, "got_up", "long_lie")}
         return counts | {"watched_s": round(self._time_s, 2)}
+
+    @property
+    def bodies(self) -> Sequence[Body]:
+        """Everybody who is followed, seen in the newest frame or lost."""
+        return self._identities.bodies
 
     def _events(self, frame: TrackedFrame) -> Iterator[Event]:
         for body in self._identities.assign(self._measured(frame), frame.time_s):
@@ -109,7 +118,7 @@ class FallAlarm(Application[FallParams]):
             number=number,
             person=person,
             last=geometry,
-            monitor=PersonMonitor(params, self._beds, self._floor),
+            monitor=PersonMonitor(params, self._beds, self._floor, self._evidence, self._height_px),
             visibility=Visibility(params.cannot_judge_s, params.min_body_px),
             activity=None if self._activity is None else ActivityEvidence(self._activity, self._skeleton),
         )

@@ -160,6 +160,7 @@ def _smoothed(raw: deque[BodyGeometry]) -> BodyGeometry:
         hip_x=_median(body.hip_x for body in raw),
         hip_y=_median(body.hip_y for body in raw),
         knee_y=_median(body.knee_y for body in raw),
+        ankle_x=_median(body.ankle_x for body in raw),
         ankle_y=_median(body.ankle_y for body in raw),
         trunk_deg=_median(body.trunk_deg for body in raw),
         thigh_deg=_median(body.thigh_deg for body in raw),

@@ -47,6 +47,15 @@ FEATURES = (
     "size_in_picture",
     "feet_in_picture",
     "out_of_bed",
+    "feet_moved_across",
+    "feet_moved_down",
+    "knee_height",
+    "hips_first",
+    "stop_s",
+    "known_s",
+    "upright_before",
+    "keypoints_before",
+    "confidence_kept",
 )
 RECENT_S, BEFORE_S, GAPS_S = 0.5, 1.0, 1.5
 USUAL_GAP_S = 0.15  # between the poses of a slow camera
@@ -70,6 +79,7 @@ def measure(
     recent = [s for s in samples if s.time_s >= now_s - RECENT_S]
     before = [s for s in samples if start_s - BEFORE_S <= s.time_s <= start_s]
     after = [s for s in samples if s.time_s >= start_s]
+    earlier = [s for s in samples if s.time_s <= start_s] or after[:1]
     head, hip, ankle = (_mean(getattr(s, name) for s in recent) for name in ("head_y", "hip_y", "ankle_y"))
     drop = (head - descent.top_y) / length
     low_y = descent.top_y + 0.85 * largest_drop * length
@@ -109,6 +119,15 @@ def measure(
         length / height_px,
         descent.floor_y / height_px,
         float(out_of_bed),
+        abs(_mean(s.ankle_x for s in recent) - _mean(s.ankle_x for s in before)) / length,
+        (ankle - descent.floor_y) / length,
+        (descent.floor_y - _mean(s.knee_y for s in recent)) / length,
+        (midway.hip_y - descent.hip_top_y) / length,
+        _stop_s(after),
+        min(start_s - samples[0].time_s, 4.0),
+        _mean(_in_order(s) for s in earlier),
+        _mean(s.seen for s in earlier),
+        _mean(s.confidence for s in recent) / max(_mean(s.confidence for s in earlier), 0.05),
     )
     return np.clip(np.nan_to_num(np.array(values, np.float32), nan=0.0), -_LIMIT, _LIMIT + 2)
 
@@ -143,3 +162,19 @@ def _gap_s(samples: Sequence[BodyGeometry]) -> float:
     """Longest time without a pose, beyond the usual one."""
     gaps = [b.time_s - a.time_s for a, b in pairwise(samples)]
     return max(0.0, max(gaps, default=0.0) - USUAL_GAP_S)
+
+
+def _in_order(body: BodyGeometry) -> float:
+    """1 where head, hips, knees and ankles are above each other, as of who stands, sits or walks."""
+    heights = [y for y in (body.head_y, body.hip_y, body.knee_y, body.ankle_y) if not isnan(y)]
+    return float(len(heights) > 1 and heights == sorted(heights))
+
+
+def _stop_s(samples: Sequence[BodyGeometry]) -> float:
+    """Seconds from the head's fastest step down until it is slower than a quarter of that: a body hits the floor."""
+    known = [s for s in samples if not isnan(s.head_y)]
+    speeds = [(b.time_s, (b.head_y - a.head_y) / (b.time_s - a.time_s)) for a, b in pairwise(known)]
+    if not speeds:
+        return 0.0
+    fastest_s, fastest = max(speeds, key=lambda pair: pair[1])
+    return next((s - fastest_s for s, speed in speeds if s > fastest_s and speed < 0.25 * fastest), 2.0)

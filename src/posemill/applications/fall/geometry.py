@@ -34,11 +34,13 @@ class BodyGeometry:
 
     head_x, head_y      middle of the head; extrapolated along the trunk where only shoulders and hips are seen.
     shoulder_y, knee_y, ankle_y  mean of left and right.
-    hip_x, hip_y        mean of left and right.
+    hip_x, hip_y, ankle_x  mean of left and right.
     trunk_deg           inclination of the trunk: 0 = upright, 90 = level, 180 = head down.
     thigh_deg           inclination of the thighs, from knee to hip: 0 = standing, 90 = sitting seen from the side.
     length_px           length of the standing body after the longest of its parts seen now (foreshortening shortens).
     left_px, top_px, right_px, bottom_px  box around the keypoints.
+    seen                share of the keypoints that are seen, 0..1.
+    confidence          mean of the keypoints seen.
     cut_off             True where legs or head are missing and the body touches the picture's border.
     """
 
@@ -49,6 +51,7 @@ class BodyGeometry:
     hip_x: float
     hip_y: float
     knee_y: float
+    ankle_x: float
     ankle_y: float
     trunk_deg: float
     thigh_deg: float
@@ -57,6 +60,8 @@ class BodyGeometry:
     top_px: float
     right_px: float
     bottom_px: float
+    seen: float
+    confidence: float
     cut_off: bool
 
     @property
@@ -116,6 +121,7 @@ class GeometryReader:
             hip_x=hip[0],
             hip_y=hip[1],
             knee_y=knee[1],
+            ankle_x=ankle[0],
             ankle_y=ankle[1],
             trunk_deg=_inclination(*trunk),
             thigh_deg=_inclination(hip[0] - knee[0], hip[1] - knee[1]),
@@ -124,6 +130,8 @@ class GeometryReader:
             top_px=min(ys),
             right_px=max(xs),
             bottom_px=max(ys),
+            seen=len(known) / len(points),
+            confidence=float(confidence[confidence >= min_confidence].mean()),
             cut_off=self._cut_off(known, ankle[1], head[1], hip[1], length_px),
         )
 

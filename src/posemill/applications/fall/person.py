@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isnan
+from math import exp, isnan, log
+
+import numpy as np
+from numpy.typing import NDArray
 
 from posemill.applications.fall.descent import Descent, History
+from posemill.applications.fall.evidence import Evidence
+from posemill.applications.fall.features import measure
 from posemill.applications.fall.geometry import BodyGeometry
 from posemill.applications.fall.params import FallParams
-from posemill.applications.fall.posture import fall_evidence, is_upright, posture
+from posemill.applications.fall.posture import is_upright
 from posemill.applications.fall.zones import Zones
 from posemill.applications.protocol import Detail, Severity
 
 LANDED_SPEED = 0.25  # body lengths a second: slower than this the body has come to rest
 LONGEST_FALL_S = 1.5  # from the recognised descent: then the body counts as down even if it still moves
 DOUBT_S = 6.0  # a descent that has not become an alarm by then was none
-AVERAGED_S = 0.4  # time constant of the evidence
+LOOK_EVERY_S = 0.2  # the evidence is asked for so often
+SOFT, LEAST_WEIGHT = 1.5, -0.5  # log odds from half to full weight, and the weight of what is surely no fall
+ACTIVITY_WEIGHT, ACTIVITY_LIMIT = 1.0, 4.0  # of the activity model's log odds, and how far they count
 UPRIGHT_AGAIN_S = 0.3  # before the alarm, so long upright ends the episode
 OUT_OF_BED_S, OUT_OF_BED_DROP = 3.0, 0.12  # time and body lengths between lying in bed and lying beside it
 STILL = 0.12  # body lengths a second
@@ -52,6 +59,9 @@ class Episode:
     """A descent and what followed.
 
     impact_s    when the body came to rest; None = still falling.
+    features    of the newest look; None before the first and while the body is in bed.
+    activity    largest probability of a fall after the activity model; None without one.
+    log_odds    evidence of the newest look that it was a fall: geometry and activity model.
     weighted_s  seconds on the floor, each weighted by its evidence.
     """
 
@@ -59,7 +69,11 @@ class Episode:
     recognised_s: float
     cause: str
     impact_s: float | None = None
-    evidence: float = 0.0
+    largest_drop: float = 0.0
+    features: NDArray[np.float32] | None = None
+    activity: float | None = None
+    looked_s: float = -1e9
+    log_odds: float = -5.0
     weighted_s: float = 0.0
     alarmed_s: float | None = None
     long_lie: bool = False
@@ -69,8 +83,10 @@ class Episode:
 class PersonMonitor:
     """State machine of one person; `update` with every frame it is seen in, `missing` with every other one."""
 
-    def __init__(self, params: FallParams, beds: Zones, floor: Zones) -> None:
+    def __init__(self, params: FallParams, beds: Zones, floor: Zones, evidence: Evidence, height_px: float) -> None:
         self._params, self._beds, self._floor = params, beds, floor
+        self._evidence, self._height_px = evidence, height_px
+        self._wanted_log_odds = log(params.fall_evidence / (1 - params.fall_evidence))
         self.history = History()
         self.state = State.UPRIGHT
         self.episode: Episode | None = None
@@ -108,7 +124,7 @@ class PersonMonitor:
         if episode is None or episode.alarmed_s is not None:
             return
         lost_s = time_s - self.seen_s
-        if episode.weighted_s > 0 and episode.evidence >= self._params.fall_evidence:
+        if episode.weighted_s > 0 and episode.log_odds >= self._wanted_log_odds:
             if episode.weighted_s + lost_s >= max(self._params.on_floor_alarm_s, 0.5):
                 yield self._alarm(episode, time_s, "fall")
         elif lost_s >= self._params.lost_alarm_s:
@@ -191,22 +207,29 @@ class PersonMonitor:
 
     def _weigh(self, episode: Episode, now: BodyGeometry, elapsed_s: float, activity: float | None) -> None:
         """Add the time since the last frame to the seconds on the floor, weighted by the evidence."""
-        evidence = self._evidence(episode, now, activity)
-        share = min(1.0, elapsed_s / AVERAGED_S)
-        episode.evidence += share * (evidence - episode.evidence)
+        descent = episode.descent
+        episode.largest_drop = max(episode.largest_drop, (now.head_y - descent.top_y) / descent.length_px)
+        if activity is not None:
+            episode.activity = max(activity, episode.activity or 0.0)
+        if now.time_s - episode.looked_s >= LOOK_EVERY_S - 1e-3:
+            episode.looked_s = now.time_s
+            episode.log_odds = self._log_odds(episode, now)
         if episode.impact_s is None:
             return
-        middle = self._params.fall_evidence
-        weight = (episode.evidence - 0.7 * middle) / (0.7 * middle)
-        episode.weighted_s = max(0.0, episode.weighted_s + elapsed_s * max(-0.5, min(1.0, weight)))
+        weight = (episode.log_odds - self._wanted_log_odds + SOFT) / (2 * SOFT)
+        episode.weighted_s = max(0.0, episode.weighted_s + elapsed_s * max(LEAST_WEIGHT, min(1.0, weight)))
 
-    def _evidence(self, episode: Episode, now: BodyGeometry, activity: float | None) -> float:
+    def _log_odds(self, episode: Episode, now: BodyGeometry) -> float:
         if not isnan(now.hip_x) and (self._beds.hold(now.hip_x, now.hip_y) or not self._watched(now)):
-            return 0.0
-        if episode.cause == "out of bed":
-            return 1.0 if now.trunk_deg > 45 or isnan(now.trunk_deg) else 0.6
-        geometric = fall_evidence(posture(now, episode.descent), episode.descent.speed)
-        return geometric if activity is None else 0.6 * geometric + 0.4 * activity
+            episode.features = None
+            return -ACTIVITY_LIMIT
+        out_of_bed = episode.cause != "descent"
+        episode.features = measure(self.history, episode.descent, episode.largest_drop, out_of_bed, self._height_px)
+        geometry = self._evidence.logit(episode.features)
+        if episode.activity is None:
+            return geometry
+        odds = log(max(episode.activity, 1e-6) / max(1 - episode.activity, 1e-6))
+        return geometry + ACTIVITY_WEIGHT * max(-ACTIVITY_LIMIT, min(ACTIVITY_LIMIT, odds))
 
     def _watched(self, now: BodyGeometry) -> bool:
         return not self._floor or self._floor.hold(now.hip_x, now.hip_y) or self._floor.hold(now.head_x, now.head_y)
@@ -253,7 +276,7 @@ class PersonMonitor:
             "impact_s": None if episode.impact_s is None else round(episode.impact_s, 2),
             "drop_body_lengths": round(descent.drop, 2),
             "speed_body_lengths_per_s": round(descent.speed, 2),
-            "evidence": round(episode.evidence, 2),
+            "evidence": round(1 / (1 + exp(-episode.log_odds)), 3),
             "seen": time_s - self.seen_s < 0.5,
         }
         return Finding(kind, Severity.ALARM, descent.started_s, message, values | details)
