@@ -14,13 +14,16 @@ from posemill.stages.figures import columns
 from posemill.stages.workspace import Workspace
 
 
-def main(flow: Any, rows: Callable[[Workspace], list[tuple[str, str]]]) -> None:
-    """Run the flow and print its table; exit code 1 on an error, 75 when trying again may help, as `posemill` does."""
+def main(flow: Any, rows: Callable[[Workspace], list[tuple[str, str]]], *arguments: Any) -> None:
+    """Run the flow with these arguments and print its table.
+
+    Exit code 1 on an error, 75 when trying again may help, as `posemill` does.
+    """
     print(f"{flow.name}: starting Prefect (the first start takes up to a minute)", flush=True)
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(_sentence_only)
     try:
-        flow()
+        flow(*arguments)
     except PosemillError as exc:
         print(f"posemill: {'retryable' if exc.retryable else 'error'}: {exc}", file=sys.stderr)
         sys.exit(os.EX_TEMPFAIL if exc.retryable else 1)

@@ -21,6 +21,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from posemill.applications.protocol import Event, Measurement, Severity
+from posemill.applications.result import ApplicationResult
 from posemill.pose.gaps import found_only
 from posemill.pose.track import PoseTrack
 from posemill.serving.app import create_app
@@ -102,6 +104,8 @@ class StandIn:
             Route("/version", self.version),
             Route("/analyse_video", self.video, methods=["POST"]),
             Route("/analyse_image", self.image, methods=["POST"]),
+            Route("/apps", self.applications),
+            Route("/apps/{name}", self.video, methods=["POST"]),
             Route("/predict_track", self.track, methods=["POST"]),
             Route("/jobs/{id}", self.status, methods=["GET"]),
             Route("/jobs/{id}", self.cancel, methods=["DELETE"]),
@@ -144,8 +148,50 @@ class StandIn:
             says = f"{name} is not a video that can be read: it begins like a text; send MP4, MOV or WebM"
             return JSONResponse({"error": says}, 422)
         job = f"{len(self.jobs) + 1:08x}"
-        self.jobs[job] = {"name": name, "polls": 0, "cancelled": False}
+        application = request.path_params.get("name")
+        self.jobs[job] = {"name": name, "polls": 0, "cancelled": False, "application": application}
         return JSONResponse({"job": job, "status": f"/jobs/{job}"}, 202)
+
+    async def applications(self, request: Request) -> Response:
+        """Two applications."""
+        titles = {"fall": "Fall alarm", "repetitions": "Repetitions"}
+        return JSONResponse([{"application": name, "title": title, "line": title} for name, title in titles.items()])
+
+    def said_by_application(self, name: str) -> ApplicationResult:
+        """A fall of the first person, and what cannot be measured."""
+        fell = {"application": name, "person": 0, "time_s": 2.0, "start_s": 1.0}
+        text = "Person 0 fell & lies <b>down</b>"
+        return ApplicationResult(
+            application=name,
+            title="Fall alarm",
+            source="crossing.mp4",
+            params={},
+            skeleton="coco-17",
+            width_px=640,
+            height_px=360,
+            frames=100,
+            duration_s=4.0,
+            people=2,
+            events=(
+                Event(**fell, kind="fall", end_s=3.0, severity=Severity.ALARM, message=text),
+                Event(**fell | {"start_s": 3.0, "time_s": 3.0}, kind="cleared", message="Person 0 got up"),
+            ),
+            measurements=(
+                Measurement(
+                    application=name,
+                    name="long_lie",
+                    person=0,
+                    start_s=0,
+                    end_s=4,
+                    value=None,
+                    unit="s",
+                    reason="cut off by the border",
+                ),
+            ),
+            summary={"falls": 1, "longest_lie_s": 2.0},
+            limits=("It cannot see behind furniture.",),
+            notice="This is no medical device.",
+        )
 
     async def image(self, request: Request) -> Response:
         """The poses of the clip at one moment."""
@@ -205,6 +251,9 @@ class StandIn:
 
     async def result(self, request: Request) -> Response:
         """The canned answer."""
+        job = self.jobs[request.path_params["id"]]
+        if job["application"]:
+            return JSONResponse(self.said_by_application(job["application"]).model_dump(mode="json"))
         return JSONResponse(self.answer(nobody="nobody" in self.jobs[request.path_params["id"]]["name"]))
 
     async def overlay(self, request: Request) -> Response:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # type checkers take it as true; importing typing would take longer than all of this
 if TYPE_CHECKING:
+    from posemill import apps
     from posemill.errors import (
         CheckpointError,
         GateError,
@@ -55,6 +56,7 @@ __all__ = [
     "Unavailable",
     "UnreadableMedia",
     "__version__",
+    "apps",
     "open_workspace",
     "read_media",
     "read_tracks",
@@ -71,6 +73,7 @@ _HOMES = {
     "Prediction": "posemill.prediction.schema",
     "SKELETONS": "posemill.pose.skeleton",
     "Skeleton": "posemill.pose.topology",
+    "apps": "posemill",
     "open_workspace": "posemill.workspace",
     "read_media": "posemill.formats.registry",
     "read_tracks": "posemill.formats.registry",
@@ -86,6 +89,8 @@ if not TYPE_CHECKING:  # or else every misspelt name would pass a type checker
 
         if name == "__version__":
             value = _version()
+        elif _HOMES.get(name) == __name__:  # a module of its own
+            value = import_module(f"{__name__}.{name}")
         elif name in __all__:
             value = getattr(import_module(_HOMES.get(name, "posemill.errors")), name)
         else:

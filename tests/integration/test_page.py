@@ -98,6 +98,36 @@ def reached(page: Page, text: str) -> None:
     expect(page.locator("#outcome-title")).to_contain_text(text)
 
 
+def test_an_application_is_chosen_and_its_events_lead_to_their_moments(
+    opened: Open, scene: Scene, stand_in: StandIn
+) -> None:
+    page = opened()
+    assert page.get_by_label("Look for").locator("option").all_text_contents() == [
+        "Activities",
+        "Fall alarm",
+        "Repetitions",
+    ]
+    page.get_by_label("Look for").select_option("Fall alarm")
+    choose(page, scene.clip)
+    reached(page, "Fall alarm")
+    expect(page.locator(".lead").nth(1)).to_have_text("Person 0 fell & lies <b>down</b>")
+    expect(page.locator(".notice")).to_have_text("This is no medical device.")
+    expect(page.locator(".app-figures")).to_contain_text("longest lie s")
+    expect(page.locator(".app-timeline .segment.alarm")).to_have_count(1)
+    expect(page.locator(".screen")).to_have_attribute("data-source", "overlay")
+    page.get_by_role("button", name="Person 0 got up").click()
+    expect(page.locator(".clock").first).to_have_text("0:03.0 / 0:04.0")
+    expect(page.locator(".event.now")).to_have_count(2)
+    page.get_by_text("1 measurement").click()
+    expect(page.locator(".app-table")).to_contain_text("cut off by the border")
+    page.get_by_text("What it cannot see").click()
+    expect(page.locator("details li")).to_have_text("It cannot see behind furniture.")
+    page.reload(wait_until="networkidle")  # the job is in the address
+    reached(page, "Fall alarm")
+    page.get_by_role("button", name="Try another").click()
+    expect(page.locator("#start")).to_be_visible()
+
+
 def test_a_clip_is_played_looked_at_and_judged(opened: Open, scene: Scene, stand_in: StandIn) -> None:
     page = opened()
     choose(page, scene.clip)

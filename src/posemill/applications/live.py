@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from posemill.applications.protocol import StreamFacts
-from posemill.applications.sources import Stream, stream_of_tracks, track_online
+from posemill.applications.protocol import StreamFacts, TrackedFrame, TrackedPose
+from posemill.applications.sources import Stream, stream_of_tracks
 from posemill.errors import Unavailable
 from posemill.estimation.estimator import PoseEstimator
 from posemill.estimation.tracking import OnlineTracker
@@ -18,6 +18,7 @@ from posemill.pose.track import MediumTracks
 from posemill.video.camera import Camera, is_live, redacted_source
 from posemill.video.decode import Frame, read_frames
 from posemill.video.probe import probe
+from posemill.video.sandboxed import probe_sandboxed, read_frames_sandboxed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +51,18 @@ def open_source(source: str, estimator: PoseEstimator, sandboxed: bool = False) 
             yield _of_camera(camera, estimator)
     else:
         with closing(estimator.stream(source, sandboxed=sandboxed)) as frames:
-            yield _of_video(Path(source), estimator, frames)
+            yield _of_video(Path(source), estimator, frames, sandboxed)
+
+
+def track_online(frames: Iterable[FramePoses], tracker: OnlineTracker) -> Iterator[TrackedFrame]:
+    """Number the people of a stream of poses: what a file and a camera have in common."""
+    for frame in frames:
+        people = tracker.update(frame)
+        yield TrackedFrame(
+            frame.frame,
+            frame.time_s,
+            {person: TrackedPose(pose.xy, pose.confidence) for person, pose in sorted(people.items())},
+        )
 
 
 def opened_tracks(tracks: MediumTracks, source: str) -> Opened:
@@ -61,12 +73,13 @@ def opened_tracks(tracks: MediumTracks, source: str) -> Opened:
     return Opened(stream_of_tracks(tracks, source), pictures, tracks.fps, len(tracks.frame_numbers))
 
 
-def _of_video(path: Path, estimator: PoseEstimator, frames: Iterator[FramePoses]) -> Opened:
-    about = probe(path)
+def _of_video(path: Path, estimator: PoseEstimator, frames: Iterator[FramePoses], sandboxed: bool) -> Opened:
+    about = probe_sandboxed(path) if sandboxed else probe(path)
     facts = StreamFacts(estimator.skeleton, about.width_px, about.height_px, path.name)
     tracker = OnlineTracker(estimator.skeleton, estimator.params.tracking)
     stride = estimator.params.frame_stride
-    pictures = (frame.image for frame in read_frames(path, stride))  # decoded again only where somebody looks
+    again = read_frames_sandboxed(path, stride) if sandboxed else read_frames(path, stride)
+    pictures = (frame.image for frame in again)  # decoded again only where somebody looks
     return Opened(Stream(facts, track_online(frames, tracker)), pictures, about.fps / stride, about.frames // stride)
 
 

@@ -1,14 +1,12 @@
-"""Streams of tracked poses for applications: from stored tracks, from poses of a video, and from a camera."""
+"""Streams of tracked poses for applications, from stored tracks; those of videos and cameras are in live.py."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 
 from posemill.applications.protocol import StreamFacts, TrackedFrame, TrackedPose
-from posemill.estimation.tracking import OnlineTracker
-from posemill.estimation.types import FramePoses
 from posemill.pose.track import MediumTracks
 
 
@@ -53,14 +51,3 @@ def _of_tracks(tracks: MediumTracks) -> Iterator[TrackedFrame]:
 def first_seconds(stream: Stream, seconds: float) -> Stream:
     """Return the frames before a time; those after it are not asked for."""
     return Stream(stream.facts, takewhile(lambda frame: frame.time_s < seconds, stream.frames))
-
-
-def track_online(frames: Iterable[FramePoses], tracker: OnlineTracker) -> Iterator[TrackedFrame]:
-    """Number the people of a stream of poses: what a file and a camera have in common."""
-    for frame in frames:
-        people = tracker.update(frame)
-        yield TrackedFrame(
-            frame.frame,
-            frame.time_s,
-            {person: TrackedPose(pose.xy, pose.confidence) for person, pose in sorted(people.items())},
-        )

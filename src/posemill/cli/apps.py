@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +58,7 @@ def apps(as_json: bool) -> None:
     "--overlay", type=click.Path(path_type=Path, dir_okay=False), help="Write a video (MP4) with what is said."
 )
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a report (HTML).")
+@click.option("--notify", type=FILE, help="A YAML file of channels: webhook, e-mail, MQTT.")
 @click.option("--backend", help="Pose backend instead of that of params.yaml; see `posemill backends`.")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Stop after so much of the stream.")
 @click.option("--format", "track_format", help="Format of a file of tracks, where it is not recognized.")
@@ -69,6 +70,7 @@ def app(
     as_json: bool,
     overlay: Path | None,
     report: Path | None,
+    notify: Path | None,
     backend: str | None,
     seconds: float | None,
     track_format: str | None,
@@ -92,8 +94,10 @@ def app(
     application = kind.from_values(values)
     with ExitStack() as stack:
         opened = stack.enter_context(_open(source, backend, track_format))
-        draw = stack.enter_context(_overlay(overlay, opened)) if overlay else None
-        result = _run(application, opened, seconds, draw, as_json)
+        takers = [stack.enter_context(_overlay(overlay, opened))] if overlay else []
+        if notify:
+            takers.append(stack.enter_context(_channels(notify, opened)))
+        result = _run(application, opened, seconds, takers, as_json)
     if report:
         from posemill.applications.report import application_page
 
@@ -105,7 +109,7 @@ def _run(
     application: Application[Any],
     opened: Opened,
     seconds: float | None,
-    draw: Callable[[Step], None] | None,
+    takers: Sequence[Callable[[Step], None]],
     as_json: bool,
 ) -> ApplicationResult:
     """Run to the end of the stream, or until Ctrl-C."""
@@ -118,14 +122,14 @@ def _run(
 
     def take(step: Step) -> None:
         collector.add(step)
-        if draw is not None and step.frame is not None:
-            draw(step)
+        for taker in takers:
+            taker(step)
         for output in step.outputs:
             _say(output, as_json)
 
     with progress(application.title, opened.frames, as_json) as advance:
         try:
-            for step in steps(application, stream, annotate=draw is not None):
+            for step in steps(application, stream, annotate=bool(takers)):
                 take(step)
                 advance()
         except KeyboardInterrupt:
@@ -190,12 +194,31 @@ def _overlay(target: Path, opened: Opened) -> Iterator[Callable[[Step], None]]:
     with VideoWriter(target, opened.fps, facts.width_px, facts.height_px) as writer:
 
         def draw(step: Step) -> None:
-            assert step.frame is not None
+            if step.frame is None:
+                return
             events = [output for output in step.outputs if isinstance(output, Event)]
             image = overlay.draw(next(pictures), step.frame, events, step.annotations)
             writer.write(image, step.frame.time_s)
 
         yield draw
+
+
+@contextmanager
+def _channels(path: Path, opened: Opened) -> Iterator[Callable[[Step], None]]:
+    """Send events in the background; what is not delivered at the end is sent by the next run."""
+    from posemill.applications.channels.config import load_channels
+    from posemill.applications.channels.dispatcher import Dispatcher
+    from posemill.applications.protocol import Event
+    from posemill.settings import Settings
+
+    with Dispatcher(load_channels(path), Settings.from_env().home / "channels") as dispatcher:
+
+        def send(step: Step) -> None:
+            for output in step.outputs:
+                if isinstance(output, Event):
+                    dispatcher.send(output, opened.stream.facts.source)
+
+        yield send
 
 
 def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from posemill.estimation.licence import licence
 from posemill.serving import upload_retention
 from posemill.serving.activity import FIRST, ROUTERS
 from posemill.serving.app import create_app
+from posemill.serving.application_videos import ApplicationVideos
 from posemill.serving.base_service import BaseActivityService
 from posemill.serving.jobs import Jobs
 from posemill.serving.live_windows import LivePredictor
@@ -40,6 +41,7 @@ class AnalysisService(BaseActivityService):
         self.pose_estimator.warm()
         self.licence = licence(self.pose_estimator.params.backend)
         self.videos = VideoAnalysis(self.pose_estimator, self.predictor, self.provenance, self.limits, self.observe)
+        self.applications = ApplicationVideos(self.pose_estimator, self.limits, self.provenance)
         self.images = CapacityLimiter(2)  # unpacked at once; each may have 200 MB
         self.jobs = Jobs(int(self.limits.jobs), self.limits.job_keep_s)
         upload_retention.start_cleanup()

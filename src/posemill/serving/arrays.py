@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ from numpy.typing import NDArray
 
 from posemill.errors import InputError
 from posemill.pose.skeleton import Skeleton, skeleton
-from posemill.pose.track import PoseTrack, State
+from posemill.pose.track import FrameTimes, MediumTracks, PoseTrack, State
 from posemill.pose.unseen import not_found
 from posemill.serving.schemas.activity import TrackRequest
+from posemill.serving.schemas.applications import ApplicationRequest, PersonTrack
 
 LARGEST = 1e9  # pixels and seconds; larger numbers are slips
 LONGEST_S = 1800.0  # of a track: two poses a year apart would ask for a hundred million windows
@@ -70,6 +72,49 @@ def track_of(request: TrackRequest) -> PoseTrack:
     )
 
 
+def tracks_of(request: ApplicationRequest) -> MediumTracks:
+    """Convert the tracks of everybody in a request. InputError or SkeletonError say what does not fit."""
+    tracks = [_person(request, person) for person in request.people]
+    given = request.frame_times_s
+    times = np.unique(np.concatenate([np.zeros(0), *(track.time_s for track in tracks)]))
+    if given is not None:
+        times = _numbers(given, "frame_times_s should be (F,) numbers")
+        if times.ndim != 1 or np.isnan(times).any() or (np.diff(times) <= 0).any():
+            raise InputError("frame_times_s should be (F,) numbers that strictly increase")
+    for person, track in zip(request.people, tracks, strict=True):
+        if not np.isin(track.time_s, times).all():
+            raise InputError(f"person {person.person}: a time is none of frame_times_s")
+    analysed = FrameTimes(np.arange(len(times), dtype=np.int32), times)
+    numbered = [replace(track, frame=np.searchsorted(times, track.time_s).astype(np.int32)) for track in tracks]
+    body = tracks[0].skeleton if tracks else _body(request)
+    return MediumTracks(
+        medium="request",
+        labeller="imported",
+        skeleton=body,
+        width_px=request.width_px,
+        height_px=request.height_px,
+        frames=len(times),
+        duration_s=float(max(times[-1], 0.0)) if len(times) else 0.0,
+        tracks=tuple(numbered),
+        analysed=analysed,
+    )
+
+
+def _person(request: ApplicationRequest, person: PersonTrack) -> PoseTrack:
+    fields = TrackRequest.model_construct(
+        skeleton=request.skeleton,
+        keypoints=request.keypoints,
+        time_s=person.time_s,
+        xy=person.xy,
+        confidence=person.confidence,
+        z=person.z,
+    )
+    try:
+        return replace(track_of(fields), person=person.person)
+    except InputError as exc:
+        raise InputError(f"person {person.person}: {exc}") from exc
+
+
 def with_nulls(array: NDArray[np.float32]) -> list[Any]:
     """Convert an array to nested lists for JSON, NaN as None; the way back is windows_array and track_of.
 
@@ -82,7 +127,7 @@ def with_nulls(array: NDArray[np.float32]) -> list[Any]:
     return nested
 
 
-def _body(request: TrackRequest) -> Skeleton:
+def _body(request: TrackRequest | ApplicationRequest) -> Skeleton:
     """Return a known skeleton, or one made of the given names: a conversion by name needs nothing else."""
     if (request.skeleton is None) == (request.keypoints is None):
         raise InputError("give either `skeleton` (a known name, such as coco-17) or `keypoints` (names in array order)")

@@ -24,6 +24,24 @@ if TYPE_CHECKING:
     from posemill.serving.routers.uploads import VideoUpload
 
 
+def reserve(upload: VideoUpload, limits: VideoLimits, stride: int) -> Job:
+    """Probe an upload and fill in its job: the frames to come, and True in `kept` where it is not answered at once.
+
+    Errors: UnreadableMedia, InputError for a video that is longer than this service takes.
+    """
+    from posemill.video.sandboxed import probe_sandboxed
+
+    job, facts = upload.reserved, probe_sandboxed(upload.video)
+    if facts.duration_s > limits.longest_video_s:
+        raise InputError(
+            f"{upload.video.name} lasts {facts.duration_s:.0f} s and this service takes videos of up to "
+            f"{limits.longest_video_s:.0f} s: send a shorter piece"
+        )
+    job.frames = -(-facts.frames // stride)
+    job.kept = upload.flag("job") or facts.duration_s > limits.short_video_s
+    return job
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoAnalysis:
     """Steps from an upload to an answer, and to the files of a job."""
@@ -39,25 +57,17 @@ class VideoAnalysis:
 
         Errors: UnreadableMedia, InputError for a video that is longer than this service takes, or any for a 3-D model.
         """
-        from posemill.video.sandboxed import probe_sandboxed
-
         if self.predictor.features.coordinates == 3:
             raise InputError("videos give x and y, and this model reads z too: send whole tracks to /predict_track")
-        job, facts = upload.reserved, probe_sandboxed(upload.video)
-        if facts.duration_s > self.limits.longest_video_s:
-            raise InputError(
-                f"{upload.video.name} lasts {facts.duration_s:.0f} s and this service takes videos of up to "
-                f"{self.limits.longest_video_s:.0f} s: send a shorter piece"
-            )
-        job.frames = -(-facts.frames // self.pose_estimator.params.frame_stride)
-        job.kept = upload.job or facts.duration_s > self.limits.short_video_s
+        upload.flag("tracks")  # a field that is wrong is told now
+        job = reserve(upload, self.limits, self.pose_estimator.params.frame_stride)
         jobs.start(job, lambda job: self.work(job, upload))
         return job
 
     def work(self, job: Job, upload: VideoUpload) -> None:
         """Write the answer, and for a kept job overlay and sheet, into the job's folder; remove the upload."""
         tracks = self.pose_estimator.tracks(upload.video, job.posed)
-        answer = self.answer(tracks, upload.tracks)
+        answer = self.answer(tracks, upload.flag("tracks"))
         (job.folder / ANSWER).write_text(answer.model_dump_json())
         if job.kept:
             from posemill.serving.overlay import draw

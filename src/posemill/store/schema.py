@@ -328,3 +328,53 @@ prediction_log = Table(
     _at(),
     _by(),
 )
+
+app_run = Table(
+    "app_run",
+    metadata,
+    _id(),
+    _medium(),
+    Column("application", Text, nullable=False, index=True),
+    Column("fingerprint", Text, nullable=False),  # of everything in `provenance`
+    Column("provenance", JSONB, nullable=False),  # tracks' labeller, parameters, code, version
+    Column("summary", JSONB, nullable=False),
+    Column("frames", Integer, nullable=False),
+    Column("duration_s", Float, nullable=False),
+    Column("people", Integer, nullable=False),
+    _at(),
+    _by(),
+    UniqueConstraint("medium_id", "application", "fingerprint"),
+)
+
+app_event = Table(
+    "app_event",
+    metadata,
+    _id(),
+    Column("app_run_id", BigInteger, ForeignKey("app_run.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("person", Integer),  # null: of the whole scene
+    Column("time_s", Float, nullable=False),  # when it was known
+    Column("start_s", Float, nullable=False),
+    Column("end_s", Float),  # null: not ended
+    Column("severity", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("details", JSONB, nullable=False),
+    CheckConstraint("severity in ('info', 'warning', 'alarm')", name="severity"),
+)
+
+app_measurement = Table(
+    "app_measurement",
+    metadata,
+    _id(),
+    Column("app_run_id", BigInteger, ForeignKey("app_run.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("person", Integer),
+    Column("start_s", Float, nullable=False),
+    Column("end_s", Float, nullable=False),
+    Column("value", Float),  # null: could not be measured, `reason` says why
+    Column("unit", Text, nullable=False),
+    Column("low", Float),  # 95 % interval
+    Column("high", Float),
+    Column("reason", Text),
+    Column("details", JSONB, nullable=False),
+)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from posemill.errors import InputError
 from posemill.serving.client import Client
 from posemill.serving.schemas.activity import Person, TrackPoints, VideoAnswer, VideoFacts
+from posemill.serving.schemas.applications import ApplicationAnswer
 from posemill.settings import Settings
 from posemill.store.media import MediaStore, digest_of
 from posemill.uat.provenance import provenance_of
@@ -34,6 +35,13 @@ class ClipFile:
         if self.kind == "video":
             return client.analyse_video(self.path, tracks=True)
         return _analyse_keypoints(client, self.path)
+
+    def run_application(self, client: Client, scenario: Scenario) -> ApplicationAnswer:
+        """Run the scenario's application on the clip at a service. Errors: those of Client."""
+        from posemill.store.track_file import read_medium
+
+        source = self.path if self.kind == "video" else read_medium(self.path)
+        return client.run_application(str(scenario.application), source, scenario.params)
 
 
 def find_clips(acceptance: AcceptanceSettings) -> list[ClipFile]:

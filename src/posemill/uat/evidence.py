@@ -26,10 +26,19 @@ def moments(outcome: ScenarioChecks) -> list[Check]:
 
 def evidence(clip: Path | None, answer: VideoAnswer, outcome: ScenarioChecks) -> bytes:
     """JPEG with one captioned picture per moment. Without a video file, skeletons are drawn on grey."""
+    shown = moments(outcome)
+    return _sheet(shown, [_picture(clip, answer, outcome.person, check.moment_s) for check in shown])
+
+
+def frames(clip: Path, outcome: ScenarioChecks) -> bytes:
+    """JPEG with one captioned frame of the video per moment, without skeletons."""
+    shown = moments(outcome)
+    return _sheet(shown, [_frame(clip, check.moment_s) for check in shown])
+
+
+def _sheet(shown: Sequence[Check], pictures: Sequence[NDArray[np.uint8]]) -> bytes:
     from posemill.video.draw import contact_sheet
 
-    shown = moments(outcome)
-    pictures = [_picture(clip, answer, outcome.person, check.moment_s) for check in shown]
     captions = [f"{c.moment_s:.2f} s: expected {c.expected}, answered {c.answered}" for c in shown]
     height, width = pictures[0].shape[:2]
     scale = SIDE_PX / max(width, height)

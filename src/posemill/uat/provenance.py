@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from posemill.errors import InputError
 from posemill.serving.schemas.activity import TrackAnswer, VideoAnswer
+from posemill.serving.schemas.applications import ApplicationAnswer
 from posemill.serving.schemas.provenance import Provenance
 from posemill.settings import Settings
 from posemill.store import schema
@@ -30,7 +31,7 @@ class Resolved:
     bento: str | None
 
 
-def provenance_of(answer: TrackAnswer | VideoAnswer) -> Provenance:
+def provenance_of(answer: TrackAnswer | VideoAnswer | ApplicationAnswer) -> Provenance:
     """Provenance of a service's answer."""
     return answer.provenance
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from posemill.errors import InputError, PosemillError
 from posemill.serving.client import Client
 from posemill.uat import checks, evidence, report
+from posemill.uat.application_checks import check_application
 from posemill.uat.clips import ClipFile, find_clips
 from posemill.uat.provenance import Provenance, provenance_of
-from posemill.uat.scenarios import LocatedScenario
+from posemill.uat.scenarios import LocatedScenario, Scenario
 from posemill.uat.served import client_of
 from posemill.uat.settings import AcceptanceSettings
 
@@ -80,14 +81,12 @@ def _run_scenario(
     scenario, started = located.scenario, time.monotonic()
     picture, provenance = None, None
     try:
-        answer = clip.analyse(client)
-        outcome = checks.check_scenario(scenario, answer)
-        picture = evidence.evidence(clip.path if clip.kind == "video" else None, answer, outcome)
-        provenance = provenance_of(answer)
+        outcome, picture, provenance = _answered(client, scenario, clip)
     except PosemillError as exc:
         if exc.retryable:
             raise
-        outcome = checks.failed(scenario.expect[0].activity, str(exc))
+        expected = scenario.application or scenario.expect[0].activity
+        outcome = checks.failed(expected, str(exc))
     failed = [f"{c.expected}: {c.says}" for c in outcome.checks if not c.passed]
     result = report.ScenarioResult(
         name=scenario.name,
@@ -105,6 +104,20 @@ def _run_scenario(
         alt=evidence.alt_text(evidence.moments(outcome)),
     )
     return _Answered(result, picture, provenance)
+
+
+def _answered(
+    client: Client, scenario: Scenario, clip: ClipFile
+) -> tuple[checks.ScenarioChecks, bytes | None, Provenance]:
+    """Ask the service for activities or for an application, and check what it says."""
+    video = clip.path if clip.kind == "video" else None
+    if scenario.application is not None:
+        said = clip.run_application(client, scenario)
+        outcome = check_application(scenario, said)
+        return outcome, None if video is None else evidence.frames(video, outcome), provenance_of(said)
+    answer = clip.analyse(client)
+    outcome = checks.check_scenario(scenario, answer)
+    return outcome, evidence.evidence(video, answer, outcome), provenance_of(answer)
 
 
 def _common_provenance(provenances: Sequence[Provenance]) -> Provenance | None:

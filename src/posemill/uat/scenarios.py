@@ -53,8 +53,32 @@ class Expected(_Strict):
         return self.start_s is None and self.end_s is None
 
 
+class ExpectedEvent(_Strict):
+    """Expected events of an application: of a kind, perhaps at a time, and how many.
+
+    start_s  an event that begins within tolerance_s of it counts; None: any.
+    """
+
+    kind: Name
+    start_s: Seconds | None = None
+    at_least: int = Field(1, ge=0)
+    at_most: int | None = Field(None, ge=0)
+
+    def __str__(self) -> str:
+        when = "" if self.start_s is None else f" at {self.start_s:g} s"
+        many = f"{self.at_least} or more" if self.at_most is None else f"{self.at_least} to {self.at_most}"
+        return f"{self.kind}{when}: {many}"
+
+
+class Range(_Strict):
+    """Limits of a headline figure of an application, both included."""
+
+    low: float | None = None
+    high: float | None = None
+
+
 class Scenario(_Limits):
-    """A clip (file, or digest or source of a medium) and the activities expected in it.
+    """A clip (file, or digest or source of a medium) and what is expected in it: activities, or of an application.
 
     person  `main_subject`: the person of the verdict; `any`: the person with most passed checks; or a person's number.
     """
@@ -65,8 +89,13 @@ class Scenario(_Limits):
     medium: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{6,64}$")] | None = Field(None, description="digest")
     source: Name | None = Field(None, description="source of a medium, as `posemill media` lists it")
     person: Person = "main_subject"
-    expect: Annotated[tuple[Expected, ...], Field(min_length=1)]
+    expect: tuple[Expected, ...] = Field((), min_length=1)  # left out where an application is named
     never: tuple[Name, ...] = Field((), description="activities that must not occur for longer than tolerance_s")
+    application: Name | None = Field(None, description="name of an application, whose events are checked instead")
+    params: dict[str, Any] = Field({}, description="its parameters")
+    expect_events: tuple[ExpectedEvent, ...] = ()
+    never_events: tuple[Name, ...] = Field((), description="kinds of events that must not occur")
+    expect_summary: dict[Name, Range] = Field({}, description="limits of its headline figures")
     note: str | None = None
 
     @model_validator(mode="after")
@@ -74,6 +103,20 @@ class Scenario(_Limits):
         given = [name for name in ("path", "medium", "source") if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError(f"give one of path, medium and source; came {' and '.join(given) or 'none'}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_expectation(self) -> Self:
+        of_events = self.expect_events or self.never_events or self.expect_summary
+        if self.application is None:
+            if of_events or self.params:
+                raise ValueError("events, figures and params are of an application: name it as `application`")
+            if not self.expect:
+                raise ValueError("expect should name at least 1 activity")
+        elif self.expect or self.never:
+            raise ValueError("with an application give expect_events, never_events or expect_summary, no activities")
+        elif not of_events:
+            raise ValueError("nothing is expected of the application: expect_events, never_events or expect_summary")
         return self
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from bright_square import BrightSquare
 from fixtures.media import film
 from made_up_tracks import made_up
 from posemill.applications.live import open_source, opened_tracks
@@ -16,32 +16,11 @@ from posemill.applications.run import Collector, run, steps
 from posemill.applications.sources import Stream, first_seconds, stream_of_tracks
 from posemill.errors import InputError, Unavailable, UnreadableMedia
 from posemill.estimation.estimator import PoseEstimator
-from posemill.estimation.types import Pose
 from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import FrameTimes, MediumTracks, PoseTrack
 from posemill.video.camera import Camera, newest
 from posemill.video.decode import Frame
 from stand_in_application import Presence
-
-
-class BrightSquare:
-    """A pose backend whose person is the bright square of `fixtures.media.picture`."""
-
-    skeleton = COCO_17
-
-    def describe(self) -> dict[str, Any]:
-        return {"backend": "bright square"}
-
-    def poses(self, images: Sequence[np.ndarray]) -> list[list[Pose]]:
-        return [self._pose(image) for image in images]
-
-    def _pose(self, image: np.ndarray) -> list[Pose]:
-        y, x = np.nonzero(image[..., 0] > 170)
-        if len(x) < 20:
-            return []
-        offset = np.linspace(-6, 6, 17)
-        xy = np.stack([x.mean() + offset, y.mean() + offset[::-1] ** 2 / 6], -1).astype(np.float32)
-        return [Pose(xy, np.ones(17, np.float32), 0.9)]
 
 
 @pytest.fixture

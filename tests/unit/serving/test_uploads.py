@@ -55,7 +55,8 @@ def read(dependency: Any, came: Request, then: Callable[[Any], Any] = lambda upl
 
 def test_a_video_is_stored_in_the_folder_of_a_job(jobs: Jobs) -> None:
     upload = read(video_upload, request(form(tracks="true", job="on")))
-    assert (upload.tracks, upload.job, upload.video.read_bytes()) == (True, True, b"12345")
+    assert (upload.flag("tracks"), upload.flag("job"), upload.flag("other")) == (True, True, False)
+    assert upload.video.read_bytes() == b"12345"
     assert upload.video.is_relative_to(upload.reserved.folder)
     assert upload.video.name == "a.mp4"
     assert jobs.under_way == 1
@@ -68,7 +69,6 @@ def test_a_video_is_stored_in_the_folder_of_a_job(jobs: Jobs) -> None:
     [
         (request(b"{}", kind="application/json"), "send a form"),
         (request(form(field="file")), "no file in its field `video`"),
-        (request(form(tracks="perhaps")), "`tracks` should be true or false"),
         (request(b"rubbish"), "cannot be read"),
         (request(form()[:60]), "no file|cannot be read"),
     ],
@@ -152,3 +152,10 @@ def test_a_picture_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_names_are_harmless(said: str | None, kept: str) -> None:
     assert safe_name(said, "x") == kept
+
+
+def test_a_flag_is_true_or_false(jobs: Jobs) -> None:
+    upload = read(video_upload, request(form(tracks="perhaps", params="a: 1")))
+    assert upload.fields == {"tracks": "perhaps", "params": "a: 1"}
+    with pytest.raises(HTTPException, match="`tracks` should be true or false"):
+        upload.flag("tracks")

@@ -18,6 +18,7 @@ from posemill.params.label import LabelParams
 from posemill.prediction.model import ActivityModel
 from posemill.serving.jobs import ANSWER, OVERLAY, SHEET, Job, Jobs, State
 from posemill.serving.pose_estimator import PackagedPoseEstimator
+from posemill.serving.routers.uploads import VideoUpload
 from posemill.serving.schemas.activity import Receipt, VideoAnswer
 from posemill.serving.video_analysis import VideoAnalysis
 from posemill.serving.video_limits import VideoLimits
@@ -53,7 +54,7 @@ def work(predictor: ActivityModel, seen: list[tuple[str, int]]) -> VideoAnalysis
 def uploaded(jobs: Jobs, frames: int, *, job: bool = False) -> Any:
     opened = jobs.open()
     video = write_video(opened.folder / "a.mp4", 1, frames)
-    return SimpleNamespace(reserved=opened, video=video, tracks=True, job=job)
+    return VideoUpload(video, {"tracks": "true", "job": str(job)}, opened)
 
 
 def done(work: VideoAnalysis, jobs: Jobs, upload: Any) -> Job:

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from posemill.pose.track import PoseTrack
 from posemill.serving import tensors
 from posemill.serving.arrays import with_nulls
+from posemill.serving.client.applications import ApplicationCalls
 from posemill.serving.client.live import LiveCalls
-from posemill.serving.client.videos import VideoCalls
 from posemill.serving.schemas.activity import TrackAnswer, WindowsAnswer
 
 
-class Client(VideoCalls, LiveCalls):
+class Client(ApplicationCalls, LiveCalls):
     """Client of a running service at `url`, such as http://127.0.0.1:3000.
 
     Errors of every call: InputError with the service's sentence when it refuses what was sent, Unavailable when it

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from posemill.errors import PosemillError
 from posemill.serving.client.connection import Connection
@@ -49,6 +50,10 @@ class VideoCalls(Connection):
 
     def wait(self, number: str, progress: Callable[[JobStatus], None] | None = None) -> VideoAnswer:
         """Wait for the answer of a job, once it is done. Errors: PosemillError for a job that ends otherwise."""
+        return VideoAnswer.model_validate(self.wait_for(number, progress))
+
+    def wait_for(self, number: str, progress: Callable[[JobStatus], None] | None = None) -> Any:
+        """Wait for the answer of a job as plain JSON values; see `wait`."""
         poll_s = POLL_S
         while (status := self.job(number)).state in ("queued", "running"):
             if progress is not None:
@@ -57,7 +62,7 @@ class VideoCalls(Connection):
             poll_s = min(1.2 * poll_s, POLL_MOST_S)
         if status.state != "done":
             raise PosemillError(f"job {number[:12]} {status.state}" + (f": {status.error}" if status.error else ""))
-        return VideoAnswer.model_validate(self.get(f"/jobs/{number}/result"))
+        return self.get(f"/jobs/{number}/result")
 
     def overlay(self, number: str, path: Path) -> Path:
         """Store the overlay video (MP4) of a job that is done."""

@@ -9,8 +9,8 @@ import * as words from "./words.js";
 const PICTURE = /\.(jpe?g|png|webp|bmp|gif)$/i;
 
 /**
- * about: {name, job, digest}; its `job` is set as soon as there is one, and onJob() called.
- * Answers {kind: "video", answer, sources, body, saves} or {kind: "picture", answer, url, body}.
+ * about: {name, job, digest, application (null for activities)}; its `job` is set as soon as there is one, and onJob() called.
+ * Answers {kind: "video" or "application", answer, sources, body, saves} or {kind: "picture", answer, url, body}.
  */
 export async function analysed(file, about, signal, onJob) {
   if (file && (file.type.startsWith("image/") || PICTURE.test(file.name))) return picture(file, signal);
@@ -26,8 +26,9 @@ export async function analysed(file, about, signal, onJob) {
     const overlay = service.jobFile(about.job, "overlay.mp4"), sheet = service.jobFile(about.job, "sheet.jpg");
     sources.unshift({ url: overlay, drawn: true });
     saves.push({ text: "Overlay video", save: () => keep(overlay, "overlay.mp4") });
-    saves.push({ text: "Contact sheet", save: () => keep(sheet, "sheet.jpg") });
+    if (answer.video) saves.push({ text: "Contact sheet", save: () => keep(sheet, "sheet.jpg") });
   }
+  if (!answer.video) return { kind: "application", answer, sources, saves }; // also after a reload: the answer says what it is
   return { kind: "video", answer, sources, saves, body: await skeleton(answer.video.skeleton) };
 }
 
@@ -36,10 +37,12 @@ async function picture(file, signal) {
   return { kind: "picture", answer, url: URL.createObjectURL(file), body: await skeleton(answer.image.skeleton) };
 }
 
-/** A VideoAnswer; the service makes a job of it, or answers at once. */
+/** A VideoAnswer, or what an application says; the service makes a job of it, or answers at once. */
 async function video(file, about, signal, onJob) {
   if (file) {
-    const answer = await service.upload("analyse_video", { tracks: "true", job: "true", video: file }, signal, sending(file));
+    const route = about.application ? `apps/${encodeURIComponent(about.application)}` : "analyse_video";
+    const fields = about.application ? { job: "true", video: file } : { tracks: "true", job: "true", video: file };
+    const answer = await service.upload(route, fields, signal, sending(file));
     if (!answer.job) return answer;
     about.job = answer.job;
     onJob();

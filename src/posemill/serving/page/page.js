@@ -1,14 +1,16 @@
 // The acceptance page: from a file to an answer that the client confirms or corrects. One attempt at a time.
 
+import { showApplication } from "./application.js";
 import { analysed } from "./attempt.js";
 import { sha256 } from "./digest.js";
 import { announce, byId, fill } from "./dom.js";
 import { showOutcome } from "./outcome.js";
 import { showPicture } from "./picture.js";
 import * as service from "./service.js";
-import { keypointsOnly, start } from "./start.js";
+import { chosenApplication, keypointsOnly, offerApplications, start } from "./start.js";
 import { askedKey, complain, progress, show } from "./views.js";
 
+const SHOWN = { picture: showPicture, video: showOutcome, application: showApplication };
 const REMEMBERED = "posemill-attempt";
 let running = null; // AbortController of the attempt
 let shown = null; // the outcome on the page, which takes keys
@@ -32,6 +34,7 @@ async function greet() {
     byId("service").textContent = version.bento ?? "";
     fill(byId("footer"), ["posemill " + (version.posemill ?? ""), version.licence, provenance].filter(Boolean).join(" · "));
     if (!JSON.stringify(version.endpoints ?? []).includes("/analyse_video")) keypointsOnly();
+    else await offerApplications();
   } catch (error) {
     if (error.status === 401 && (await askedKey())) await greet();
     else complain(error);
@@ -43,7 +46,7 @@ async function attempt(wanted) {
   running?.abort();
   const controller = (running = new AbortController());
   const { signal } = controller;
-  const about = wanted.job ? remembered(wanted.job) : { name: (wanted.file ?? wanted.entry).name, job: null };
+  const about = wanted.job ? remembered(wanted.job) : { name: (wanted.file ?? wanted.entry).name, job: null, application: chosenApplication() };
   leave();
   complain(null);
   show("work");
@@ -66,7 +69,7 @@ async function attempt(wanted) {
 function present(found, about) {
   show("outcome");
   const options = { ...found, attempt: about, onAgain: again };
-  shown = (found.kind === "picture" ? showPicture : showOutcome)(byId("outcome"), options) ?? null;
+  shown = SHOWN[found.kind](byId("outcome"), options) ?? null;
   byId("outcome-title").focus({ preventScroll: true });
   scrollTo(0, 0);
   announce(`Done: ${byId("outcome-title").textContent}`);

@@ -20,6 +20,7 @@ export function useKey(value) {
 
 export const version = () => json("version");
 export const gallery = () => json("gallery");
+export const applications = () => json("apps");
 export const skeletons = () => json("uat/skeletons.json");
 export const cancelJob = (id) => json(`jobs/${encodeURIComponent(id)}`, { method: "DELETE" });
 export const jobFile = (id, name) => `jobs/${encodeURIComponent(id)}/${name}`;

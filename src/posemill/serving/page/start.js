@@ -16,6 +16,17 @@ export async function start({ onFile, onEntry }) {
   byId("gallery").hidden = !entries.length;
 }
 
+/** Offer the applications of the service beside activities; without any there is nothing to choose. */
+export async function offerApplications() {
+  const entries = await service.applications().catch(() => []);
+  const options = entries.map((entry) => el("option", { value: entry.application, title: entry.line }, entry.title));
+  fill(byId("application"), el("option", { value: "" }, "Activities"), options);
+  byId("for-what").hidden = !entries.length;
+}
+
+/** The chosen application's name; null for activities. */
+export const chosenApplication = () => byId("application").value || null;
+
 /** What the page says where only keypoints are answered. */
 export function keypointsOnly() {
   byId("lead").textContent = "This service takes keypoints only: it knows activities, not pictures. Give it one person’s track as JSON, or serve the analysis bento to try clips.";

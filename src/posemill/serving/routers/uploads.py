@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,14 @@ class VideoForm(BaseModel):
     job: bool = Field(False, description="work on it as a job, also when it is short: progress, overlay and sheet")
 
 
+class ApplicationForm(BaseModel):
+    """Form of /apps/NAME."""
+
+    video: UploadFile = Field(description="a video file", json_schema_extra=_FILE)
+    params: str = Field("", description="parameters of the application, as YAML or JSON; see GET /apps")
+    job: bool = Field(False, description="work on it as a job, also when it is short: progress and overlay")
+
+
 class ImageForm(BaseModel):
     """Form of /analyse_image."""
 
@@ -54,12 +62,18 @@ def described(form: type[BaseModel]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoUpload:
-    """Video file in the folder of `reserved`, its place among the jobs; tracks and job as VideoForm."""
+    """Video file in the folder of `reserved`, its place among the jobs; `fields` are the others of its form."""
 
     video: Path
-    tracks: bool
-    job: bool
+    fields: Mapping[str, str]
     reserved: Job
+
+    def flag(self, field: str) -> bool:
+        """Return a field that is true or false, false where it was left out. Errors: HTTPException (400)."""
+        try:
+            return _BOOL.validate_python(self.fields.get(field) or False)
+        except ValidationError:
+            raise HTTPException(400, f"the form's field `{field}` should be true or false") from None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,8 +99,8 @@ async def video_upload(request: Request) -> AsyncIterator[VideoUpload]:
     try:
         async with read_form(request) as form:
             path = await run_sync(_store, _file(form, "video"), job.folder)
-            upload = VideoUpload(path, _flag(form, "tracks"), _flag(form, "job"), job)
-        yield upload
+            fields = {name: value for name, value in form.items() if isinstance(value, str)}
+        yield VideoUpload(path, fields, job)
     except BaseException:  # also when the client has gone
         jobs.forget(job)
         raise
@@ -138,13 +152,6 @@ def _file(form: FormData, field: str) -> FormFile:
     if not isinstance(upload, FormFile):
         raise HTTPException(400, f"the form has no file in its field `{field}`")
     return upload
-
-
-def _flag(form: FormData, field: str) -> bool:
-    try:
-        return _BOOL.validate_python(form.get(field) or False)
-    except ValidationError:
-        raise HTTPException(400, f"the form's field `{field}` should be true or false") from None
 
 
 def _store(upload: FormFile, folder: Path) -> Path:

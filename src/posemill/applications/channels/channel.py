@@ -1,0 +1,57 @@
+"""The protocol of a channel, and its two kinds of failure."""
+
+from __future__ import annotations
+
+import os
+from abc import abstractmethod
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from posemill.applications.channels.message import Message
+from posemill.applications.protocol import Severity
+from posemill.errors import InputError
+
+
+class Undeliverable(Exception):
+    """The receiver refused the message for good: trying again would not help."""
+
+
+class Undelivered(Exception):
+    """The receiver was away or busy: try again later."""
+
+
+class Channel(BaseModel):
+    """A way to a receiver.
+
+    name        in logs and the spool; unique among the channels of a file.
+    severities  of the events that are sent.
+    kinds       of events; None = all of these severities.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[\w-]{1,60}$")
+    severities: tuple[Severity, ...] = (Severity.WARNING, Severity.ALARM)
+    kinds: tuple[str, ...] | None = None
+
+    def wants(self, message: Message) -> bool:
+        """True if the channel sends this event."""
+        event = message.event
+        return event.severity in self.severities and (self.kinds is None or event.kind in self.kinds)
+
+    @abstractmethod
+    def send(self, message: Message) -> None:
+        """Deliver a message. Errors: Undelivered, Undeliverable."""
+
+
+def secret(variable: str | None, what: str) -> str | None:
+    """Read a secret from the environment variable that the configuration names; None without one.
+
+    Errors: InputError where the variable is not set.
+    """
+    if variable is None:
+        return None
+    value = os.environ.get(variable)
+    if not value:
+        raise InputError(f"{what}: the environment variable {variable} is not set")
+    return value

@@ -1,0 +1,71 @@
+"""Applications on uploaded videos: pose estimation, online tracking, the application, and its overlay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from posemill.applications.live import Opened, open_source
+from posemill.applications.protocol import Application, Event
+from posemill.applications.run import Collector, Step, steps
+from posemill.serving.jobs import ANSWER, OVERLAY, Job, Jobs
+from posemill.serving.pose_estimator import PackagedPoseEstimator
+from posemill.serving.schemas.applications import answer_with
+from posemill.serving.schemas.provenance import Provenance
+from posemill.serving.upload_retention import retain
+from posemill.serving.video_analysis import reserve
+from posemill.serving.video_limits import VideoLimits
+
+if TYPE_CHECKING:
+    from posemill.serving.routers.uploads import VideoUpload
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ApplicationVideos:
+    """Steps from an upload to what an application says of it."""
+
+    pose_estimator: PackagedPoseEstimator
+    limits: VideoLimits
+    provenance: Provenance
+
+    def begin(self, jobs: Jobs, upload: VideoUpload, application: Application[Any]) -> Job:
+        """Probe the upload and queue the work, as VideoAnalysis.begin does."""
+        job = reserve(upload, self.limits, self.pose_estimator.params.frame_stride)
+        jobs.start(job, lambda job: self.work(job, upload, application))
+        return job
+
+    def work(self, job: Job, upload: VideoUpload, application: Application[Any]) -> None:
+        """Write the result, and for a kept job the overlay, into the job's folder; remove the upload."""
+        estimator = self.pose_estimator.estimator
+        with ExitStack() as stack:
+            stack.enter_context(self.pose_estimator.lock)
+            opened = stack.enter_context(open_source(str(upload.video), estimator, sandboxed=True))
+            draw = _overlay(stack, opened, job) if job.kept else None
+            collector = Collector(application, opened.stream)
+            for step in steps(application, opened.stream, annotate=draw is not None):
+                collector.add(step)
+                job.posed(step.frame is not None)
+                if draw is not None:
+                    draw(step)
+        answer = answer_with(collector.result(), self.provenance)
+        (job.folder / ANSWER).write_text(answer.model_dump_json())
+        retain(upload.video)
+
+
+def _overlay(stack: ExitStack, opened: Opened, job: Job) -> Callable[[Step], None]:
+    from posemill.applications.draw import ApplicationOverlay
+    from posemill.video.encode import VideoWriter
+
+    facts, pictures = opened.stream.facts, opened.pictures
+    assert pictures is not None  # a video has them
+    overlay = ApplicationOverlay(facts.skeleton)
+    writer = stack.enter_context(VideoWriter(job.folder / OVERLAY, opened.fps, facts.width_px, facts.height_px))
+
+    def draw(step: Step) -> None:
+        if step.frame is not None:
+            events = [output for output in step.outputs if isinstance(output, Event)]
+            writer.write(overlay.draw(next(pictures), step.frame, events, step.annotations), step.frame.time_s)
+
+    return draw
