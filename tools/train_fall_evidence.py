@@ -30,7 +30,7 @@ from posemill.synth.everyday import FALLING, FLOOR, STILL
 from posemill.synth.falls import WAYS
 from posemill.synth.life import Scene, everyday_life, fall_scene
 
-LOOSE = {"min_drop_body_lengths": 0.25, "min_speed_body_lengths_per_s": 0.3, "on_floor_alarm_s": 60.0}
+LOOSE = {"min_drop_body_lengths": 0.25, "min_speed_body_lengths_per_s": 0.3, "alarm_after_s": 60.0}
 LEAD_S, AFTER_S = 25.0, 8.0  # of a fall's scene before and after its impact
 HOME_H = 3.0
 HIDDEN, NETWORKS, EPOCHS, NOISE = (24, 12), 4, 60, 0.12

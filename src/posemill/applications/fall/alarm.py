@@ -82,9 +82,15 @@ class FallAlarm(Application[FallParams]):
         return [self._annotation(body) for body in self._identities.bodies if body.last.time_s == self._time_s]
 
     def summary(self) -> dict[str, Detail]:
-        """Number of falls, of suspected falls and of people who got up; seconds watched."""
-        counts: dict[str, Detail] = {kind: self._counts.get(kind, 0) for kind in (*ALARMS, "got_up", "long_lie")}
-        return counts | {"watched_s": round(self._time_s, 2)}
+        """Number of falls, of those that were only suspected, of people who got up, of long lies; seconds watched."""
+        counts = self._counts
+        return {
+            "falls": sum(counts.get(kind, 0) for kind in ALARMS),
+            "suspected": counts.get("fall_suspected", 0),
+            "got_up": counts.get("got_up", 0),
+            "long_lies": counts.get("long_lie", 0),
+            "watched_s": round(self._time_s, 2),
+        }
 
     @property
     def bodies(self) -> Sequence[Body]:

@@ -13,13 +13,13 @@ EMBEDDED = "embedded"
 class FallParams(AppParams):
     """Parameters of the fall alarm; presets in `presets/` set zones and times for a room."""
 
-    on_floor_alarm_s: float = Field(
+    alarm_after_s: float = Field(
         default=1.2,
         gt=0,
         le=60,
         description="alarm after so long on the floor without getting up; time in doubt counts in part",
     )
-    lost_alarm_s: float = Field(
+    lost_alarm_after_s: float = Field(
         default=2.0, gt=0, le=60, description="alarm when a person is not seen for so long after a fast descent"
     )
     long_lie_s: float = Field(default=60.0, gt=0, description="a second alarm after so long on the floor")

@@ -125,9 +125,9 @@ class PersonMonitor:
             return
         lost_s = time_s - self.seen_s
         if episode.weighted_s > 0 and episode.log_odds >= self._wanted_log_odds:
-            if episode.weighted_s + lost_s >= max(self._params.on_floor_alarm_s, 0.5):
+            if episode.weighted_s + lost_s >= max(self._params.alarm_after_s, 0.5):
                 yield self._alarm(episode, time_s, "fall")
-        elif lost_s >= self._params.lost_alarm_s:
+        elif lost_s >= self._params.lost_alarm_after_s:
             if episode.descent.speed >= LOST_SPEED and not self.at_border:
                 yield self._alarm(episode, time_s, "fall_suspected")
             else:
@@ -147,7 +147,7 @@ class PersonMonitor:
     def ended(self, time_s: float) -> Iterator[Finding]:
         """Take the end of the stream: an alarm that was on its way is given."""
         episode = self.episode
-        if episode and episode.alarmed_s is None and episode.weighted_s >= 0.4 * self._params.on_floor_alarm_s:
+        if episode and episode.alarmed_s is None and episode.weighted_s >= 0.4 * self._params.alarm_after_s:
             yield self._alarm(episode, time_s, "fall", stream_ended=True)
 
     def _note_bed(self, now: BodyGeometry) -> None:
@@ -237,7 +237,7 @@ class PersonMonitor:
     def _on_the_floor(self, episode: Episode, now: BodyGeometry) -> Iterator[Finding]:
         params = self._params
         if episode.alarmed_s is None:
-            if episode.weighted_s >= params.on_floor_alarm_s:
+            if episode.weighted_s >= params.alarm_after_s:
                 yield self._alarm(episode, now.time_s, "fall")
             elif episode.impact_s is not None and now.time_s - episode.impact_s > DOUBT_S and episode.weighted_s <= 0:
                 self._end()

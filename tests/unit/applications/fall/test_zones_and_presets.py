@@ -39,7 +39,7 @@ def test_zones_are_shares_of_the_picture() -> None:
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
 def test_presets_are_valid(preset: object) -> None:
     values = yaml.safe_load(preset.read_text())  # type: ignore[attr-defined]
-    assert FallAlarm.from_values(values).params.on_floor_alarm_s < 3
+    assert FallAlarm.from_values(values).params.alarm_after_s < 3
 
 
 def test_there_is_a_preset_a_room() -> None:
