@@ -1,11 +1,15 @@
 """Pose accuracy on annotated photos: COCO's AP and AR, mean OKS and recall of a pose backend.
 
     python benchmarks/pose_accuracy.py --photos DIR [--backend posenet] [--long-edge 385] [--json]
-    python benchmarks/pose_accuracy.py --photos DIR --long-edge 641 --also 385 --mirrored --close-up 257
+    python benchmarks/pose_accuracy.py --photos DIR --long-edge 641 --scales 385 --flip --crop 257
+    python benchmarks/pose_accuracy.py --photos DIR --backend movenet --rotations [--json]
 
 DIR holds photos and COCO-style JSON files (anywhere in it) whose category names the keypoints. Keypoints are compared
 by name, so annotations of other skeletons count with those that they share with COCO. Crowds and people with fewer
 than 3 known keypoints are ignored: neither missed nor wrongly found.
+
+--rotations measures rotation instead: the photos rotated by 0, 90, 180 and 270 degrees, alone and beside somebody who
+stands, and what it costs in a video. Of the figures by group, --rotation-threshold 0 gives those without rotation.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+import pose_rotations
 from coco_keypoints import Photo, by_name, coco_figures
 from posemill.estimation.accuracy import FOUND, best_pairs
 from posemill.estimation.estimator import PoseEstimator
@@ -148,6 +153,7 @@ def chosen(args: argparse.Namespace) -> PoseEstimator:
         "instance_threshold": args.instance_threshold,
         "seed_threshold": args.seed_threshold,
         "force_complete": not args.no_force_complete,
+        "rotation_fallback_threshold": args.rotation_threshold,
     }
     tta = {"scales_px": args.scales, "flip": args.flip, "crop_px": args.crop}
     return PoseEstimator(args.backend, long_edge_px=args.long_edge, tta=tta, **common)
@@ -168,11 +174,17 @@ def main() -> None:
     parser.add_argument("--instance-threshold", type=float, default=usual.instance_threshold)
     parser.add_argument("--seed-threshold", type=float, default=usual.seed_threshold)
     parser.add_argument("--no-force-complete", action="store_true")
+    parser.add_argument("--rotations", action="store_true", help="accuracy by orientation, and what rotation costs")
+    parser.add_argument("--rotation-threshold", type=float, default=usual.rotation_fallback_threshold)
+    parser.add_argument("--no-videos", action="store_true", help="with --rotations: accuracy only")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     every, estimator = list(photos(args.photos)), chosen(args)
     if not every:
         raise SystemExit(f"{args.photos} has no photo with annotated keypoints of people")
+    if args.rotations:
+        measure_rotations(args, estimator, every)
+        return
     rows = figures(estimator, every, *measure(estimator, every))
     show(rows)
     if args.json:
@@ -181,6 +193,18 @@ def main() -> None:
         said |= {"scales_px": scales, "flip": args.flip, "crop_px": args.crop}
         coco = {f"coco_{name}": value for name, value in rows.get("coco", {}).items()}
         print(json.dumps(said | rows["all"] | coco))
+
+
+def measure_rotations(args: argparse.Namespace, rotating: PoseEstimator, every: Sequence[Photo]) -> None:
+    """The tables of --rotations."""
+    args.rotation_threshold = 0.0
+    plain, pictures = chosen(args), [(photo, read_picture(photo.path)) for photo in every]
+    rows = pose_rotations.accuracy(plain, rotating, pictures)
+    times = [] if args.no_videos else pose_rotations.paces(plain, rotating)
+    pose_rotations.show(rows, times)
+    if args.json:
+        said = {"benchmark": "pose_rotations", "backend": args.backend, "long_edge_px": args.long_edge}
+        print(json.dumps(said | pose_rotations.flat(rows, times)))
 
 
 def show(rows: dict[str, dict[str, float]]) -> None:

@@ -62,12 +62,13 @@ def nms(poses: Sequence[Pose]) -> list[Pose]:
     """
     kept: list[Pose] = []
     for pose in sorted(poses, key=lambda p: -p.person_confidence):
-        if not any(_overlap(pose, other) for other in kept):
+        if not any(overlap(pose, other) for other in kept):
             kept.append(pose)
     return kept
 
 
-def _overlap(one: Pose, other: Pose) -> bool:
+def overlap(one: Pose, other: Pose) -> bool:
+    """True if the boxes of two poses overlap so much that they are of one person."""
     boxes = [_box(one), _box(other)]
     low, high = np.maximum(boxes[0][0], boxes[1][0]), np.minimum(boxes[0][1], boxes[1][1])
     intersection = float(np.prod(np.maximum(high - low, 0)))

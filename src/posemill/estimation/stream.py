@@ -6,7 +6,7 @@ Only the poses of a frame are kept: memory is bounded however long the video is.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from posemill.estimation.prefetch import batched, prefetched
+from posemill.estimation.prefetch import prefetched
 from posemill.estimation.region import Region
+from posemill.estimation.threaded import stream_through
 from posemill.estimation.types import (
     FramePoses,
     FrameSpan,
     Image,
-    Pose,
     PoseBackend,
     PropagatingBackend,
-    StreamingBackend,
 )
 from posemill.params.label import LabelParams
 from posemill.video.decode import read_frames
@@ -83,20 +82,10 @@ def _independent(
             yield region.crop(frame.image) if region else frame.image
 
     # generators, so that an error here ends their threads
-    with closing(frames), closing(_batches(backend, images(), params)) as found:
+    with closing(frames), closing(stream_through(backend, images(), params.batch_frames)) as found:
         for poses in found:
             frame, region = under_way.popleft()
             yield FramePoses(frame.index, frame.time_s, region.to_image(poses) if region else poses)
-
-
-def _batches(
-    backend: PoseBackend, images: Iterator[Image], params: LabelParams
-) -> Generator[Sequence[Pose], None, None]:
-    if isinstance(backend, StreamingBackend):
-        yield from backend.stream(images)
-    else:
-        for batch in batched(images, params.batch_frames):
-            yield from backend.poses(batch)
 
 
 def _propagated(

@@ -85,8 +85,8 @@ class Labeller:
         )
 
     def propagated(self, media: Iterable[str]) -> int:
-        """Count the frames of these media with ROI propagation; damaged files do not count."""
-        if self.params.roi_propagation is None:
+        """Count the frames of these media of which only regions were posed; damaged files do not count."""
+        if self.params.roi_propagation is None and not self.params.rotation_fallback_threshold:
             return 0
         stored, count = self.poses.stretches(self.pose_fingerprint), 0
         for medium in media:

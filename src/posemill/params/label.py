@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from posemill.params.section import Section
 from posemill.params.tracking import TrackingParams
-from posemill.params.tta import RoiPropagationParams, TTAParams, fits_stride
+from posemill.params.tta import RoiPropagationParams, RotationParams, TTAParams, fits_stride
 
 
 class LabelParams(Section):
@@ -44,12 +44,13 @@ class LabelParams(Section):
     keypoint_threshold: float = Field(default=0.0, ge=0, le=1, description="keypoints less sure are not seen")
     seed_threshold: float = Field(default=0.2, gt=0, le=1, description="confidence of a person's first keypoint")
     rotation_fallback_threshold: float = Field(
-        default=0.45,
+        default=0.7,
         ge=0,
         le=1,
-        description="a frame without anybody of this confidence is also run rotated to both sides, "
-        "for people who lie; 0 = never",
+        description="who is less confident upright may be more so in a picture rotated by 90, 180 or 270 degrees, "
+        "as people who lie are; 0 = pictures are never rotated",
     )
+    rotation: RotationParams = RotationParams()
     tta: TTAParams = TTAParams()
     roi_propagation: RoiPropagationParams | None = Field(
         default=None,

@@ -1,4 +1,4 @@
-"""The `label.tta` and `label.roi_propagation` sections of params.yaml."""
+"""The `label.tta`, `label.rotation` and `label.roi_propagation` sections of params.yaml."""
 
 from __future__ import annotations
 
@@ -45,6 +45,14 @@ class TTAParams(Section):
     def enabled(self) -> bool:
         """True if any frame is seen more than once."""
         return bool(self.scales_px or self.flip or self.crop_px)
+
+
+class RotationParams(Section):
+    """Rotation: between keyframes everybody is posed in the orientation that showed them upright at the keyframe."""
+
+    keyframe_interval: int = Field(
+        default=48, ge=2, le=256, description="frames; a keyframe is posed in four orientations, which costs 4 frames"
+    )
 
 
 class RoiPropagationParams(Section):

@@ -113,6 +113,7 @@ def _loaded(params: LabelParams, settings: Settings) -> Labeller:
 
     from posemill.estimation.estimator import PoseEstimator
     from posemill.estimation.roi_propagation import RoiPropagatingBackend
+    from posemill.estimation.tta.rotating import RotatingBackend
     from posemill.labelling.labeller import open_labeller
 
     labeller = open_labeller(params, settings)
@@ -121,6 +122,9 @@ def _loaded(params: LabelParams, settings: Settings) -> Labeller:
     if isinstance(backend, RoiPropagatingBackend):  # a call of its is one picture, and as many run as it has threads
         turns = threading.BoundedSemaphore(params.threads)
         serialized = backend.through(lambda each: _SerializedBackend(each, turns))
+    elif isinstance(backend, RotatingBackend):
+        one = threading.BoundedSemaphore(1)
+        serialized = backend.through(lambda each: _SerializedBackend(each, one))
     else:
         serialized = _SerializedBackend(backend, threading.BoundedSemaphore(1))
     return replace(labeller, estimator=PoseEstimator.from_backend(serialized, params))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.estimation.fingerprint import pose_code
+from posemill.estimation.tta.crops import crop_around, shifted
 from posemill.estimation.types import Pose, PoseBackend
 from posemill.params.label import LabelParams
 from posemill.params.tta import TTAParams
@@ -22,8 +23,6 @@ from posemill.pose.skeleton import Skeleton
 
 MIN_OKS = 0.4  # from which poses of two views are of the same person
 MARGIN = 0.25  # of a person's longer side, on each side of a crop
-MIN_CROP_PX = 32
-GREY = 127
 Image = NDArray[np.uint8]
 
 
@@ -96,14 +95,13 @@ class TTABackend:
         """Everybody again from a crop, where that shows the same person."""
         assert self._tta.crop_px is not None
         backend = self._at[self._tta.crop_px]
-        corners, cuts = zip(*(_crop(pose, image) for pose in people), strict=True) if people else ((), ())
+        corners, cuts = zip(*(crop_around(pose, image, MARGIN) for pose in people), strict=True) if people else ((), ())
         found = backend.poses(cuts)
         if self._tta.flip:
             found = [[*a, *b] for a, b in zip(found, self._flipped(backend, cuts), strict=True)]
         refined = []
         for pose, corner, near in zip(people, corners, found, strict=True):
-            there = [Pose(p.xy + corner, p.confidence, p.person_confidence) for p in near]
-            refined.append(self._refined(pose, there))
+            refined.append(self._refined(pose, [shifted(p, corner) for p in near]))
         return refined
 
     def _refined(self, pose: Pose, near: Sequence[Pose]) -> Pose:
@@ -158,19 +156,3 @@ def _mean(poses: Sequence[Pose], views: int) -> Pose:
 
 def _reflected(xy: NDArray[np.float32], width: int) -> NDArray[np.float32]:
     return np.stack([width - 1 - xy[:, 0], xy[:, 1]], -1).astype(np.float32)
-
-
-def _crop(pose: Pose, image: Image) -> tuple[NDArray[np.float32], Image]:
-    """Crop a square around the person with a margin; its top-left pixel in the picture comes first.
-
-    All are square so that they become one size of the network's input; what is outside the picture is grey.
-    """
-    seen = pose.xy[~np.isnan(pose.xy).any(-1)]
-    low, high = (seen.min(0), seen.max(0)) if len(seen) else (np.zeros(2), np.array(image.shape[1::-1]))
-    side = max(MIN_CROP_PX, round(float((high - low).max()) * (1 + 2 * MARGIN)))
-    left, top = (round(float(v)) for v in (low + high - side) / 2)
-    cut = np.full((side, side, 3), GREY, np.uint8)
-    x, y = max(0, -left), max(0, -top)
-    part = image[max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)]
-    cut[y : y + part.shape[0], x : x + part.shape[1]] = part
-    return np.array([left, top], np.float32), cut

@@ -1,60 +1,118 @@
-"""Rotated views of a picture: networks trained on people who stand find those who lie in a picture turned a quarter."""
+"""Rotated views of a picture: networks trained on people who stand find those who lie in a picture turned a quarter.
+
+A picture is posed as it is and rotated by 90, 180 and 270 degrees. Every person keeps the view in which the network is
+most confident of them, so an upright bystander says nothing about who lies beside.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.estimation.postprocess import nms
-from posemill.estimation.preprocess import MULTIPLE, Placement, network_input, place
-from posemill.estimation.types import Pose
+from posemill.estimation.postprocess import overlap
+from posemill.estimation.tta.crops import crop_around, shifted
+from posemill.estimation.types import Image, Pose, PoseBackend
+from posemill.pose.oks import box_area, oks
+from posemill.pose.skeleton import Skeleton
 
-ROTATED_SCALE = 0.75  # who lies in a landscape picture is large in it
-
-
-class RotatedView:
-    """A picture (H, W, 3) uint8 RGB, rotated counterclockwise by `quarter_turns` quarters for the network."""
-
-    def __init__(self, image: NDArray[np.uint8], quarter_turns: int, long_edge_px: int) -> None:
-        self.image, self.quarter_turns = image, quarter_turns
-        height, width = image.shape[:2]
-        sides = (height, width) if quarter_turns % 2 == 0 else (width, height)
-        self.placement: Placement = place(*sides, long_edge_px)
-
-    def network_input(self) -> NDArray[np.uint8]:
-        """See preprocess.network_input."""
-        rotated = np.ascontiguousarray(np.rot90(self.image, self.quarter_turns)) if self.quarter_turns else self.image
-        return network_input(rotated, self.placement)
-
-    def to_image(self, xy: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Map (K, 2) pixels of the network's input to pixels of the upright picture."""
-        x, y = self.placement.to_image(xy).T
-        height, width = self.image.shape[:2]
-        upright = {0: (x, y), 1: (width - 1 - y, x), 2: (width - 1 - x, height - 1 - y), 3: (y, height - 1 - x)}
-        return np.stack(upright[self.quarter_turns % 4], -1).astype(np.float32)
+ORIENTATIONS = (0, 1, 2, 3)  # quarter turns
+UPRIGHT_GAIN = 1.1  # a rotated view must be so much more confident of a person than the picture itself
+MARGIN = 0.2  # of a person's longer side, on each side of a crop
+MIN_CONFIDENCE = 0.2  # of a person in a rotated view; noise there would be people whom the picture does not show
 
 
-def rotated_long_edge(long_edge_px: int) -> int:
-    """Return the long edge of rotated views, again 16n + 1."""
-    return round(ROTATED_SCALE * (long_edge_px - 1) / MULTIPLE) * MULTIPLE + 1
+@dataclass(frozen=True, slots=True, eq=False)
+class OrientedPose:
+    """A pose in pixels of the picture, and the view that shows it upright.
+
+    quarter_turns  counterclockwise rotation 0..3 of the picture in which the network found the pose.
+    """
+
+    pose: Pose
+    quarter_turns: int = 0
+
+    @property
+    def confidence(self) -> float:
+        """Person confidence that is compared across views; the picture itself is preferred a little."""
+        return self.pose.person_confidence * (1.0 if self.quarter_turns else UPRIGHT_GAIN)
 
 
-def with_rotation_fallback(
-    image: NDArray[np.uint8], long_edge_px: int, threshold: float, pose: Callable[[RotatedView], Sequence[Pose]]
-) -> list[Pose]:
-    """Pose a picture upright, and rotated to both sides too when nobody in it reaches the confidence threshold.
+def rotate_image(image: Image, quarter_turns: int) -> Image:
+    """Rotate (H, W, 3) counterclockwise by quarter turns, as np.rot90 does; contiguous."""
+    import cv2
+
+    codes = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_CLOCKWISE}
+    turns = quarter_turns % 4
+    return np.asarray(cv2.rotate(image, codes[turns]), np.uint8) if turns else np.ascontiguousarray(image)
+
+
+def to_upright(xy: NDArray[np.float32], quarter_turns: int, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Map (..., 2) pixels of a rotated view to pixels of the picture.
 
     Args:
-        image: (H, W, 3) uint8 RGB.
-        long_edge_px: longer side given to the network; rotated views get three quarters of it.
-        threshold: person confidence 0..1; 0 = never rotate.
-        pose: runs network and decoder on a view.
+        xy: pixels of the view.
+        quarter_turns: counterclockwise rotation of the view.
+        size: height and width of the picture.
+
+    Examples:
+        >>> to_upright(np.array([[0, 0]], np.float32), 1, (100, 200)).tolist()
+        [[199.0, 0.0]]
     """
-    poses = list(pose(RotatedView(image, 0, long_edge_px)))
-    if not threshold or any(each.person_confidence >= threshold for each in poses):
-        return poses
-    for quarter_turns in (1, 3):
-        poses += pose(RotatedView(image, quarter_turns, rotated_long_edge(long_edge_px)))
-    return nms(poses)
+    x, y = xy[..., 0], xy[..., 1]
+    height, width = size
+    upright = {0: (x, y), 1: (width - 1 - y, x), 2: (width - 1 - x, height - 1 - y), 3: (y, height - 1 - x)}
+    return np.stack(upright[quarter_turns % 4], -1).astype(np.float32)
+
+
+def from_view(poses: Sequence[Pose], quarter_turns: int, size: tuple[int, int]) -> list[OrientedPose]:
+    """Poses of a rotated view in pixels of the picture, whose height and width are `size`.
+
+    Those of too little confidence in a rotated view are left out.
+    """
+    sure = [p for p in poses if not quarter_turns or p.person_confidence >= MIN_CONFIDENCE]
+    return [OrientedPose(replace(p, xy=to_upright(p.xy, quarter_turns, size)), quarter_turns) for p in sure]
+
+
+def merge_orientations(people: Sequence[OrientedPose], threshold: float = 1.0) -> list[OrientedPose]:
+    """Merge the poses of several views to people: where two views overlap, the more confident one stays.
+
+    Poses of one view never suppress each other: its decoder has told these people apart already.
+
+    Args:
+        people: poses of all views, in pixels of the picture.
+        threshold: person confidence from which an upright pose stays whatever the other views show.
+
+    Returns:
+        People, the most confident first.
+    """
+    kept: list[OrientedPose] = []
+    for person in sorted(people, key=lambda p: (not _settled(p, threshold), -p.confidence)):
+        if not any(person.quarter_turns != o.quarter_turns and overlap(person.pose, o.pose) for o in kept):
+            kept.append(person)
+    return sorted(kept, key=lambda p: -p.pose.person_confidence)
+
+
+def pose_crops(
+    backend: PoseBackend, images: Sequence[Image], poses: Sequence[Pose], turns: Sequence[int]
+) -> list[list[OrientedPose]]:
+    """Pose a square crop of every picture, around a pose and rotated by quarter turns; in pixels of the pictures."""
+    cuts = [crop_around(pose, image, MARGIN) for pose, image in zip(poses, images, strict=True)]
+    views = backend.poses([rotate_image(cut, by) for (_, cut), by in zip(cuts, turns, strict=True)])
+    return [
+        [replace(p, pose=shifted(p.pose, corner)) for p in from_view(view, by, (len(cut), len(cut)))]
+        for view, (corner, cut), by in zip(views, cuts, turns, strict=True)
+    ]
+
+
+def agreement(pose: Pose, reference: Pose, skeleton: Skeleton) -> float:
+    """OKS of a pose with another one, over the keypoints that both have; 0 where there is none."""
+    both = np.where(np.isnan(pose.xy), np.float32("nan"), reference.xy)
+    area = max(float(box_area(reference.xy)), 1.0)
+    return float(np.nan_to_num(oks(pose.xy, both, area, skeleton)))
+
+
+def _settled(person: OrientedPose, threshold: float) -> bool:
+    return person.quarter_turns == 0 and person.pose.person_confidence >= threshold

@@ -60,7 +60,7 @@ class MoveNetBackend(ThreadedBackend):
     """See PoseBackend: nobody or one person in each picture.
 
     The size of the input is the network's, so `long_edge_px` has no meaning here; nor have `force_complete`, since
-    every keypoint is answered, and the seeds and the rotation fallback of OpenPifPaf.
+    every keypoint is answered, and the seeds of OpenPifPaf.
     """
 
     skeleton = COCO_17

@@ -16,8 +16,8 @@ from posemill.estimation.backends.openpifpaf.operators import openpifpaf_version
 from posemill.estimation.fingerprint import pose_code
 from posemill.estimation.postprocess import mask_out_of_frame
 from posemill.estimation.prefetch import mapped
+from posemill.estimation.preprocess import network_input, place
 from posemill.estimation.runtimes import Network, load_runtime
-from posemill.estimation.tta.rotation import RotatedView, with_rotation_fallback
 from posemill.estimation.types import Pose
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
@@ -60,7 +60,6 @@ class OpenPifPafBackend:
             "instance_threshold": params.instance_threshold,
             "keypoint_threshold": params.keypoint_threshold,
             "seed_threshold": params.seed_threshold,
-            "rotation_fallback_threshold": params.rotation_fallback_threshold,
         }
 
     def poses(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Pose]]:
@@ -72,16 +71,15 @@ class OpenPifPafBackend:
         return mapped(self._pool, self._pose_image, images, AHEAD * self._runtime.workers)
 
     def _pose_image(self, image: NDArray[np.uint8]) -> list[Pose]:
-        params = self._params
-        return with_rotation_fallback(image, params.long_edge_px, params.rotation_fallback_threshold, self._look)
-
-    def _look(self, view: RotatedView) -> list[Pose]:
-        fields = self._runtime(view.network_input())
-        return [self._pose(points, confidence, view) for points, confidence in self._decode(fields)]
-
-    def _pose(self, points: NDArray[np.float32], confidence: float, view: RotatedView) -> Pose:
-        xy, threshold = view.to_image(points[:, :2]), self._params.keypoint_threshold
-        return mask_out_of_frame(xy, points[:, 2].astype(np.float32), view.image, threshold, confidence)
+        (height, width), threshold = image.shape[:2], self._params.keypoint_threshold
+        placement = place(height, width, self._params.long_edge_px)
+        people = self._decode(self._runtime(network_input(image, placement)))
+        return [
+            mask_out_of_frame(
+                placement.to_image(points[:, :2]), points[:, 2].astype(np.float32), image, threshold, confidence
+            )
+            for points, confidence in people
+        ]
 
 
 def _module(checkpoint: Checkpoint) -> Any:

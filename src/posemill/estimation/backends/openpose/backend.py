@@ -25,8 +25,7 @@ class OpenPoseBackend(ThreadedBackend):
     """See PoseBackend.
 
     The longer side becomes `params.long_edge_px`, rounded down to a multiple of 16. Keypoints that the picture does not
-    show are not guessed, so `force_complete` has no meaning here; nor have the seeds of OpenPifPaf's decoder and the
-    rotation fallback for people who lie.
+    show are not guessed, so `force_complete` has no meaning here; nor have the seeds of OpenPifPaf's decoder.
     """
 
     def __init__(self, network: GraphFile, params: LabelParams) -> None:

@@ -14,10 +14,9 @@ from posemill.estimation.backends.posenet.decoder import DecodedPose, decode_man
 from posemill.estimation.backends.posenet.fields import read_fields
 from posemill.estimation.fingerprint import pose_code
 from posemill.estimation.postprocess import mask_out_of_frame
-from posemill.estimation.preprocess import Placement
+from posemill.estimation.preprocess import Placement, network_input, place
 from posemill.estimation.runtimes import Network, load_runtime
 from posemill.estimation.threaded import ThreadedBackend
-from posemill.estimation.tta.rotation import RotatedView, with_rotation_fallback
 from posemill.estimation.types import Pose, PoseBackend
 from posemill.params.label import LabelParams
 from posemill.pose.skeleton import COCO_17
@@ -70,27 +69,23 @@ class PoseNetBackend(ThreadedBackend):
             "instance_threshold": params.instance_threshold,
             "keypoint_threshold": params.keypoint_threshold,
             "seed_threshold": params.seed_threshold,
-            "rotation_fallback_threshold": params.rotation_fallback_threshold,
         }
 
     def _pose_image(self, image: NDArray[np.uint8]) -> list[Pose]:
-        threshold = 0.0 if self._one_person else self._params.rotation_fallback_threshold
-        return with_rotation_fallback(image, self._params.long_edge_px, threshold, self._look)
-
-    def _look(self, view: RotatedView) -> list[Pose]:
-        view.placement = _fitting(view.placement, self._checkpoint.multiple)
-        (raw,) = self._runtime(view.network_input())
-        fields = read_fields(raw, _stride(view.placement, raw))
+        height, width = image.shape[:2]
+        placement = _fitting(place(height, width, self._params.long_edge_px), self._checkpoint.multiple)
+        (raw,) = self._runtime(network_input(image, placement))
+        fields = read_fields(raw, _stride(placement, raw))
         if self._one_person:
             found = [decode_one(fields)]
         else:
             found = decode_many(fields, self._params.seed_threshold, self._params.instance_threshold)
         sure = [person for person in found if person.person_confidence >= self._params.instance_threshold]
-        return [self._pose(person, view) for person in sure]
+        return [self._pose(person, image, placement) for person in sure]
 
-    def _pose(self, person: DecodedPose, view: RotatedView) -> Pose:
-        xy, threshold = view.to_image(person.xy), self._params.keypoint_threshold
-        return mask_out_of_frame(xy, person.confidence, view.image, threshold, person.person_confidence)
+    def _pose(self, person: DecodedPose, image: NDArray[np.uint8], placement: Placement) -> Pose:
+        xy, threshold = placement.to_image(person.xy), self._params.keypoint_threshold
+        return mask_out_of_frame(xy, person.confidence, image, threshold, person.person_confidence)
 
 
 def _fitting(placement: Placement, multiple: int) -> Placement:
