@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--subjects", default=12, show_default=True, type=click.IntRange(1), help="Number of subjects.")
 @click.option(
-    "--activities", default="usual", show_default=True, help="Names with commas between; or usual, sports, all."
+    "--activities",
+    default="usual",
+    show_default=True,
+    help="Names with commas between; or usual, sports, falls, everyday, yoga, all.",
 )
 @click.option("--rename", default="", help="Rename activities, such as push_up=pushup,sit_up=situp.")
 @renamed_option("--call", "--rename")

@@ -136,10 +136,13 @@ def watching(points: Floats, size: tuple[int, int], rng: np.random.Generator) ->
     points  (N, 3) every place the body ever takes.
     """
     azimuth, roll, table = rng.uniform(-180, 180), rng.normal(0, 1.2), rng.uniform() < 0.35
-    while True:
-        field, fill = rng.uniform(45, 85), rng.uniform(0.5, 0.9)
-        height = rng.uniform(0.7, 1.1) if table else rng.uniform(2.2, 2.8)
+    field, fill = rng.uniform(45, 85), rng.uniform(0.5, 0.9)
+    height = rng.uniform(0.7, 1.1) if table else rng.uniform(2.2, 2.8)
+    for _ in range(60):  # further away where it looks down too steeply, nearer with a wider lens where too flat
         view = View(azimuth, height, field, fill, roll)
         camera = around(points, view, size)
-        if table or 20 <= np.rad2deg(-np.arcsin(camera.turn[2, 1])) <= 45:
-            return view, camera
+        down = np.rad2deg(-np.arcsin(camera.turn[2, 1]))
+        if table or 20 <= down <= 45:
+            break
+        fill, field = (0.93 * fill, field) if down > 45 else (min(1.03 * fill, 0.95), min(1.05 * field, 120))
+    return view, camera
