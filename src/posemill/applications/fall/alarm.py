@@ -59,7 +59,7 @@ class FallAlarm(Application[FallParams]):
         self._beds, self._floor = Zones(params.bed_zones, *size), Zones(params.floor_zones, *size)
         self._exits = Zones(params.exit_zones, *size)
         self._activity, self._skeleton = load_activity(params.model), stream.skeleton
-        self._evidence, self._height_px = self.evidence or TrainedEvidence.load(), stream.height_px
+        self._evidence = self.evidence or TrainedEvidence.load()
         self._identities = Identities(self._new_body)
         self._counts: dict[str, int] = {}
         self._time_s = 0.0
@@ -124,7 +124,7 @@ class FallAlarm(Application[FallParams]):
             number=number,
             person=person,
             last=geometry,
-            monitor=PersonMonitor(params, self._beds, self._floor, self._evidence, self._height_px),
+            monitor=PersonMonitor(params, self._beds, self._floor, self._evidence),
             visibility=Visibility(params.cannot_judge_s, params.min_body_px),
             activity=None if self._activity is None else ActivityEvidence(self._activity, self._skeleton),
         )

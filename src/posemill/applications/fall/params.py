@@ -40,7 +40,7 @@ class FallParams(AppParams):
         default=2.0, gt=0, le=4, description="longest time from upright to the floor in a fall"
     )
     fall_evidence: float = Field(
-        default=0.5, gt=0, lt=1, description="evidence from which a posture after a descent counts as a fall, 0..1"
+        default=0.75, gt=0, lt=1, description="evidence from which a posture after a descent counts as a fall, 0..1"
     )
     bed_zones: tuple[Polygon, ...] = Field(
         default=(), description="beds and sofas as polygons of (x, y), shares of the picture; lying there is no fall"

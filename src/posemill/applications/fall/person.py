@@ -83,9 +83,9 @@ class Episode:
 class PersonMonitor:
     """State machine of one person; `update` with every frame it is seen in, `missing` with every other one."""
 
-    def __init__(self, params: FallParams, beds: Zones, floor: Zones, evidence: Evidence, height_px: float) -> None:
+    def __init__(self, params: FallParams, beds: Zones, floor: Zones, evidence: Evidence) -> None:
         self._params, self._beds, self._floor = params, beds, floor
-        self._evidence, self._height_px = evidence, height_px
+        self._evidence = evidence
         self._wanted_log_odds = log(params.fall_evidence / (1 - params.fall_evidence))
         self.history = History()
         self.state = State.UPRIGHT
@@ -224,7 +224,7 @@ class PersonMonitor:
             episode.features = None
             return -ACTIVITY_LIMIT
         out_of_bed = episode.cause != "descent"
-        episode.features = measure(self.history, episode.descent, episode.largest_drop, out_of_bed, self._height_px)
+        episode.features = measure(self.history, episode.descent, episode.largest_drop, out_of_bed)
         geometry = self._evidence.logit(episode.features)
         if episode.activity is None:
             return geometry
