@@ -28,8 +28,9 @@ import numpy as np
 from scipy import stats
 
 from posemill.applications.fall.alarm import ALARMS, FallAlarm
+from posemill.applications.live import track_online
 from posemill.applications.protocol import Event, Output, StreamFacts, TrackedFrame
-from posemill.applications.sources import Stream, stream_of_tracks, track_online
+from posemill.applications.sources import Stream, stream_of_tracks
 from posemill.estimation.estimator import PoseEstimator
 from posemill.estimation.tracking import OnlineTracker
 from posemill.estimation.types import FramePoses, Pose

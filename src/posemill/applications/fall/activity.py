@@ -17,7 +17,7 @@ from posemill.pose.track import PoseTrack
 
 EMBEDDED_MODEL = Path(__file__).parent / "model"
 FALLEN_CLASSES = ("fall", "falling")
-EVERY_S = 0.3  # the model runs so often for a body
+EVERY_S, AVERAGED = 0.2, 3  # the model runs so often for a body that comes down; so many answers are averaged
 KEPT_HZ = 30.0
 
 
@@ -74,7 +74,7 @@ class ActivityEvidence:
             maxlen=int(KEPT_HZ * activity.window_s) + 2
         )
         self._asked_s = -1e9
-        self._answer: float | None = None
+        self._answers: deque[float] = deque(maxlen=AVERAGED)
 
     def add(self, time_s: float, pose: TrackedPose) -> None:
         """Keep a pose."""
@@ -82,11 +82,17 @@ class ActivityEvidence:
             self._poses.append((time_s, pose.xy, pose.confidence))
 
     def probability(self, time_s: float) -> float | None:
-        """Return the newest answer of the model, at most `EVERY_S` old; None where it cannot say."""
-        if time_s - self._asked_s >= EVERY_S and len(self._poses) > 1:
+        """Return the mean of the model's newest answers, about half a second of them; None where it cannot say.
+
+        One answer alone can be wrong for a moment, and a fall shows in several.
+        """
+        if time_s - self._asked_s >= EVERY_S - 1e-3 and len(self._poses) > 1:
+            if time_s - self._asked_s > 2 * EVERY_S + 0.2:
+                self._answers.clear()  # of an earlier descent
             self._asked_s = time_s
-            self._answer = self._ask(time_s)
-        return self._answer
+            if (answer := self._ask(time_s)) is not None:
+                self._answers.append(answer)
+        return sum(self._answers) / len(self._answers) if len(self._answers) == AVERAGED else None
 
     def _ask(self, time_s: float) -> float | None:
         start_s = time_s - self._activity.window_s

@@ -24,7 +24,8 @@ LONGEST_FALL_S = 1.5  # from the recognised descent: then the body counts as dow
 DOUBT_S = 6.0  # a descent that has not become an alarm by then was none
 LOOK_EVERY_S = 0.2  # the evidence is asked for so often
 SOFT, LEAST_WEIGHT = 1.5, -0.5  # log odds from half to full weight, and the weight of what is surely no fall
-ACTIVITY_WEIGHT, ACTIVITY_LIMIT = 1.0, 4.0  # of the activity model's log odds, and how far they count
+ACTIVITY_LIMIT = 4.0  # the activity model's log odds count so far
+GEOMETRY_WEIGHT, GEOMETRY_LIMIT = 0.5, 3.0  # of the geometry's log odds beside them, and how far they count
 UPRIGHT_AGAIN_S = 0.3  # before the alarm, so long upright ends the episode
 OUT_OF_BED_S, OUT_OF_BED_DROP = 3.0, 0.12  # time and body lengths between lying in bed and lying beside it
 STILL = 0.12  # body lengths a second
@@ -85,7 +86,7 @@ class PersonMonitor:
 
     def __init__(self, params: FallParams, beds: Zones, floor: Zones, evidence: Evidence) -> None:
         self._params, self._beds, self._floor = params, beds, floor
-        self._evidence = evidence
+        self._evidence, self._geometry_alone = evidence, params.model is None
         self._wanted_log_odds = log(params.fall_evidence / (1 - params.fall_evidence))
         self.history = History()
         self.state = State.UPRIGHT
@@ -226,10 +227,12 @@ class PersonMonitor:
         out_of_bed = episode.cause != "descent"
         episode.features = measure(self.history, episode.descent, episode.largest_drop, out_of_bed)
         geometry = self._evidence.logit(episode.features)
-        if episode.activity is None:
+        if self._geometry_alone:
             return geometry
-        odds = log(max(episode.activity, 1e-6) / max(1 - episode.activity, 1e-6))
-        return geometry + ACTIVITY_WEIGHT * max(-ACTIVITY_LIMIT, min(ACTIVITY_LIMIT, odds))
+        activity = episode.activity or 0.0
+        odds = log(max(activity, 1e-6) / max(1 - activity, 1e-6))
+        geometry = GEOMETRY_WEIGHT * max(-GEOMETRY_LIMIT, min(GEOMETRY_LIMIT, geometry))
+        return geometry + max(-ACTIVITY_LIMIT, min(ACTIVITY_LIMIT, odds))
 
     def _watched(self, now: BodyGeometry) -> bool:
         return not self._floor or self._floor.hold(now.hip_x, now.hip_y) or self._floor.hold(now.head_x, now.head_y)
