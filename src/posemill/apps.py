@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from posemill.applications.fall.alarm import FallAlarm
     from posemill.applications.protocol import Application, Event, Measurement, Severity
     from posemill.applications.result import ApplicationResult
     from posemill.applications.run import run
@@ -19,12 +20,22 @@ _HOMES = {
     "Application": "protocol",
     "ApplicationResult": "result",
     "Event": "protocol",
+    "FallAlarm": "fall.alarm",
     "Measurement": "protocol",
     "Severity": "protocol",
     "run": "run",
     "stream_of_tracks": "sources",
 }
-__all__ = ["Application", "ApplicationResult", "Event", "Measurement", "Severity", "run", "stream_of_tracks"]
+__all__ = [
+    "Application",
+    "ApplicationResult",
+    "Event",
+    "FallAlarm",
+    "Measurement",
+    "Severity",
+    "run",
+    "stream_of_tracks",
+]
 
 
 if not TYPE_CHECKING:

@@ -57,6 +57,14 @@ def test_train_on_a_folder_of_keypoint_files(tmp_path: Path) -> None:
     assert (tmp_path / "model" / "activity.onnx").is_file()
 
 
+def test_watch_a_fall(tmp_path: Path) -> None:
+    said = run("fall_alarm.py", "--picture", "fall.png", folder=tmp_path)
+    assert "alarm    fall" in said
+    assert "got_up" in said
+    assert "no medical device" in said
+    assert (tmp_path / "fall.png").read_bytes()[:4] == b"\x89PNG"
+
+
 @pytest.mark.slow
 def test_call_a_running_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The real small service, which takes seconds to be ready: the example is a client of no stand-in."""

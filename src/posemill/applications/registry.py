@@ -19,7 +19,9 @@ class Entry:
     line: str
 
 
-APPLICATIONS: Mapping[str, Entry] = {}
+APPLICATIONS: Mapping[str, Entry] = {
+    "fall": Entry("posemill.applications.fall.alarm:FallAlarm", "alarms on people who fall and do not get up"),
+}
 
 
 def find_application(name: str) -> type[Application[Any]]:

@@ -1,0 +1,112 @@
+"""Activity evidence: the probability after a trained activity model that a body falls or lies on the floor."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.applications.fall.params import EMBEDDED
+from posemill.applications.protocol import TrackedPose
+from posemill.errors import InputError
+from posemill.pose.skeleton import Skeleton
+from posemill.pose.track import PoseTrack
+
+EMBEDDED_MODEL = Path(__file__).parent / "model"
+FALLEN_CLASSES = ("fall", "falling")
+EVERY_S, AVERAGED = 0.2, 3  # the model runs so often for a body that comes down; so many answers are averaged
+KEPT_HZ = 30.0
+
+
+class Activity(Protocol):
+    """A model that sees a body's poses: what the fall alarm needs of an activity model."""
+
+    window_s: float
+
+    def probability(self, track: PoseTrack, start_s: float, end_s: float) -> float | None:
+        """Probability 0..1 that the person falls or has fallen between two times; None = it cannot say."""
+        ...
+
+
+class PackagedActivity:
+    """A packaged activity model whose classes include a fall.
+
+    Errors: CheckpointError where the package is incomplete; InputError where none of its classes is a fall.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from posemill.prediction.model import ActivityModel
+
+        self._model = ActivityModel.load(folder)
+        self._fallen = [n for n, name in enumerate(self._model.classes) if name in FALLEN_CLASSES]
+        if not self._fallen:
+            known = ", ".join(self._model.classes)
+            raise InputError(f"{folder}: no class of {', '.join(FALLEN_CLASSES)} in the model's classes: {known}")
+        self.window_s = self._model.features.window.duration_s
+
+    def probability(self, track: PoseTrack, start_s: float, end_s: float) -> float | None:
+        """Probability of the classes of a fall in one window."""
+        windows, _ = self._model.features.windows_at(track, np.array([[start_s, end_s]]))
+        if not len(windows):
+            return None
+        return float(self._model.probabilities(windows)[0, self._fallen].sum())
+
+
+def load_activity(model: str | None) -> Activity | None:
+    """Load the model of the parameters: `embedded`, the folder of a package, or None for geometry alone.
+
+    Errors: CheckpointError or InputError, see PackagedActivity.
+    """
+    if model is None:
+        return None
+    return PackagedActivity(EMBEDDED_MODEL if model == EMBEDDED else Path(model))
+
+
+class ActivityEvidence:
+    """The newest poses of one body, a window long, and the model's answer about them every few tenths of a second."""
+
+    def __init__(self, activity: Activity, skeleton: Skeleton) -> None:
+        self._activity, self._skeleton = activity, skeleton
+        self._poses: deque[tuple[float, NDArray[np.float32], NDArray[np.float32]]] = deque(
+            maxlen=int(KEPT_HZ * activity.window_s) + 2
+        )
+        self._asked_s = -1e9
+        self._answers: deque[float] = deque(maxlen=AVERAGED)
+
+    def add(self, time_s: float, pose: TrackedPose) -> None:
+        """Keep a pose."""
+        if not self._poses or time_s - self._poses[-1][0] >= 0.9 / KEPT_HZ:
+            self._poses.append((time_s, pose.xy, pose.confidence))
+
+    def probability(self, time_s: float) -> float | None:
+        """Return the mean of the model's newest answers, about half a second of them; None where it cannot say.
+
+        One answer alone can be wrong for a moment, and a fall shows in several.
+        """
+        if time_s - self._asked_s >= EVERY_S - 1e-3 and len(self._poses) > 1:
+            if time_s - self._asked_s > 2 * EVERY_S + 0.2:
+                self._answers.clear()  # of an earlier descent
+            self._asked_s = time_s
+            if (answer := self._ask(time_s)) is not None:
+                self._answers.append(answer)
+        return sum(self._answers) / len(self._answers) if len(self._answers) == AVERAGED else None
+
+    def _ask(self, time_s: float) -> float | None:
+        start_s = time_s - self._activity.window_s
+        recent = [pose for pose in self._poses if pose[0] >= start_s]
+        if len(recent) < 2:
+            return None
+        times = np.array([pose[0] for pose in recent])
+        track = PoseTrack(
+            skeleton=self._skeleton,
+            person=0,
+            frame=np.arange(len(recent), dtype=np.int32),
+            time_s=times,
+            xy=np.stack([pose[1] for pose in recent]).astype(np.float32),
+            confidence=np.stack([pose[2] for pose in recent]).astype(np.float32),
+            state=np.zeros(len(recent), np.uint8),
+        )
+        return self._activity.probability(track, start_s, time_s)
