@@ -19,7 +19,9 @@ class Entry:
     line: str
 
 
-APPLICATIONS: Mapping[str, Entry] = {}
+APPLICATIONS: Mapping[str, Entry] = {
+    "yoga": Entry("posemill.applications.yoga:YogaIdentifier", "names held poses, their side, and times each hold"),
+}
 
 
 def find_application(name: str) -> type[Application[Any]]:

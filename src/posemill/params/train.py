@@ -18,6 +18,7 @@ NETWORKS = (
     "posec3d",
     "posec3d-slowonly",
     "linear",
+    "mlp",
 )  # as in models, by a test
 
 

@@ -1,0 +1,35 @@
+"""Pose model: one pose → probabilities, by a package that was trained on still poses."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.errors import InputError
+from posemill.prediction.model import ActivityModel
+
+EMBEDDED = Path(__file__).parent / "model"
+
+
+@lru_cache(maxsize=4)
+def load_pose_model(folder: Path | None) -> ActivityModel:
+    """Load a package, or the embedded one.
+
+    Errors: CheckpointError where files are missing or changed; InputError where it was trained on motion.
+    """
+    model = ActivityModel.load(folder or EMBEDDED)
+    if (sampling := model.features.window.sampling) != "still":
+        raise InputError(
+            f"{folder}: this package was trained on windows of motion (sampling {sampling}); the yoga identifier needs "
+            "one trained on still poses, with prepare.window.sampling: still"
+        )
+    return model
+
+
+def probabilities(model: ActivityModel, pose: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the probabilities (C,) of a pose (K, 3) in pixels, of the model's skeleton; NaN = not seen."""
+    held = np.repeat(pose[None, None], model.features.window.frames, axis=1)
+    return np.asarray(model.probabilities(np.asarray(held, np.float32))[0])
