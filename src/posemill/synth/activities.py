@@ -13,6 +13,9 @@ import numpy as np
 
 from posemill.errors import InputError
 from posemill.synth import sports
+from posemill.synth.asanas import YOGA
+from posemill.synth.everyday import EVERYDAY
+from posemill.synth.falls import FALLS
 from posemill.synth.motion import SIDES, Motion, Style, finish, repetitions, rise, wander
 from posemill.synth.rotation import Floats
 
@@ -33,13 +36,12 @@ def move(activity: str, time_s: Floats, style: Style, rng: np.random.Generator) 
 
 
 def named(names: str) -> list[str]:
-    """Activities out of names with commas between; usual, sports and all stand for several. InputError for others."""
-    several = {"usual": USUAL, "sports": SPORTS, "all": ACTIVITIES}
+    """Activities out of names with commas between; those of GROUPS stand for several. InputError for others."""
     found: list[str] = []
     for name in filter(None, map(str.strip, names.split(","))):
-        if name not in several and name not in ACTIVITIES:
-            raise InputError(f"unknown activity {name!r}; known are usual, sports, all and {', '.join(ACTIVITIES)}")
-        found += several.get(name, [name])
+        if name not in GROUPS and name not in ACTIVITIES:
+            raise InputError(f"unknown activity {name!r}; known are {', '.join(GROUPS)} and {', '.join(ACTIVITIES)}")
+        found += GROUPS.get(name, [name])
     return list(dict.fromkeys(found))
 
 
@@ -313,4 +315,7 @@ SPORTS: Mapping[str, Activity] = MappingProxyType(
         )
     }
 )
-ACTIVITIES: Mapping[str, Activity] = MappingProxyType({**USUAL, **SPORTS})
+ACTIVITIES: Mapping[str, Activity] = MappingProxyType({**USUAL, **SPORTS, **FALLS, **EVERYDAY, **YOGA})
+GROUPS: Mapping[str, Mapping[str, Activity]] = MappingProxyType(
+    {"usual": USUAL, "sports": SPORTS, "falls": FALLS, "everyday": EVERYDAY, "yoga": YOGA, "all": ACTIVITIES}
+)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from posemill.pose.skeleton import COCO_17
-from posemill.synth.motion import SIDES, Motion
+from posemill.synth.motion import SIDES, Ground, Motion
 from posemill.synth.rotation import Floats, about, turn
 
 # places on the head, in heights of the body from the head's centre (x outward); faces of the keypoints
@@ -54,6 +54,24 @@ class Body:
             girth=rng.uniform(0.88, 1.25),
         )
 
+    @classmethod
+    def child(cls, rng: np.random.Generator) -> Body:
+        """A small child's body: short limbs, a long trunk and a large head."""
+        adult, height = cls.random(rng), rng.uniform(0.74, 1.05)
+        s = height / adult.height
+        return cls(
+            height=height,
+            upper_arm=0.94 * s * adult.upper_arm,
+            forearm=0.94 * s * adult.forearm,
+            thigh=0.86 * s * adult.thigh,
+            shank=0.84 * s * adult.shank,
+            trunk=1.1 * s * adult.trunk,
+            shoulder=s * adult.shoulder,
+            hip=s * adult.hip,
+            head=rng.uniform(1.3, 1.5),
+            girth=rng.uniform(1.1, 1.35),
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rig:
@@ -74,6 +92,8 @@ class Rig:
 def rig(body: Body, motion: Motion) -> Rig:
     """Forward kinematics: the position of every joint, with the feet (or hands and feet) on the floor."""
     lean = np.zeros(len(motion.time_s))
+    if motion.ground is not None:
+        return _in_the_room(body, motion, motion.ground)
     if motion.hands_down:
         for _ in range(4):  # turn about the feet until hands and toes are level; converges in two or three rounds
             lean = lean + _tilt(_free(body, motion, lean))
@@ -84,6 +104,8 @@ def _free(body: Body, motion: Motion, lean: Floats) -> Rig:
     """Forward kinematics with the pelvis at the origin."""
     a = motion.radians
     pelvis = about(2, a("roll")) @ about(0, a("pitch") + lean)
+    if motion.ground is not None and motion.ground.spin.any():
+        pelvis = pelvis @ about(1, np.deg2rad(motion.ground.spin))
     chest = pelvis @ about(1, a("spine_twist")) @ about(2, a("spine_side")) @ about(0, a("spine"))
     head = chest @ about(1, a("head_turn")) @ about(2, a("head_tilt")) @ about(0, a("neck"))
     points: dict[str, Floats] = {"pelvis": np.zeros((len(motion.time_s), 3))}
@@ -174,3 +196,68 @@ def _on_the_floor(body: Body, motion: Motion, free: Rig) -> Rig:
     shift[:, 2] += motion.channels["forward_m"]
     shift[:, 1] = motion.channels["up_m"] - low
     return Rig({name: place + shift for name, place in free.points.items()}, free.frames)
+
+
+def _in_the_room(body: Body, motion: Motion, ground: Ground) -> Rig:
+    """Put a scripted body where it is: level on hands and feet, on the floor or a seat, about its pinned feet."""
+    lean = np.zeros(len(motion.time_s))
+    if ground.hands.any():
+        for _ in range(4):
+            lean = lean + ground.hands * _level(_free(body, motion, lean), body.height)
+    free = _free(body, motion, lean)
+    heading = about(1, np.deg2rad(ground.heading))
+    points = {name: turn(heading, place) for name, place in free.points.items()}
+    shift = np.stack([ground.x_m, motion.channels["up_m"] + _lift(body, points, ground), ground.z_m], -1)
+    toes = (points["left_toe"] + points["right_toe"]) / 2
+    moved = np.diff(toes, axis=0) * (ground.pinned[1:, None] + ground.pinned[:-1, None]) / 2
+    shift[1:, [0, 2]] -= np.cumsum(moved, axis=0)[:, [0, 2]]
+    points = {name: place + shift for name, place in points.items()}
+    frames = {name: heading @ frame for name, frame in free.frames.items()}
+    for side in SIDES:
+        for part in ("wrist", "elbow"):
+            _rest_arm(body, points, frames, side, part)
+    return Rig(points, frames)
+
+
+def _lift(body: Body, points: dict[str, Floats], ground: Ground) -> Floats:
+    """(T,) how far up the body goes to be on the floor, or on its seat; arms carry only where `hands` says so."""
+    arms = ("wrist", "elbow")
+    low = _lowest(points, body.height, tuple(part for part in _TOUCHING if part not in arms))
+    low = np.minimum(low, points["head"][:, 1] - 0.06 * body.height)
+    low = np.minimum(low, points["nose"][:, 1] - 0.008)
+    low = low + ground.hands * np.minimum(_lowest(points, body.height, arms) - low, 0)
+    seat = np.where(ground.pelvis_m > 0, ground.pelvis_m + _TOUCHING["hip"] * body.height, -np.inf)
+    return np.asarray(np.maximum(-low, seat))
+
+
+def _rest_arm(body: Body, points: dict[str, Floats], frames: dict[str, Floats], side: str, part: str) -> None:
+    """Where a wrist or elbow would be in the floor, turn the arm up about its shoulder until it lies on it."""
+    shoulder, end = points[f"{side}_shoulder"], points[f"{side}_{part}"]
+    least = _TOUCHING[part] * body.height
+    below = np.flatnonzero(end[:, 1] < least)
+    if not len(below):
+        return
+    arm = (end - shoulder)[below]
+    reach = np.linalg.norm(arm, axis=-1)
+    flat = np.hypot(arm[:, 0], arm[:, 2])
+    level = np.clip((least - shoulder[below, 1]) / reach, -1, 1)
+    by = np.arcsin(level) - np.arctan2(arm[:, 1], flat)
+    ahead = np.where(flat[:, None] > 1e-6, arm[:, [0, 2]] / np.maximum(flat, 1e-6)[:, None], (0.0, 1.0))
+    towards = about(1, np.arctan2(ahead[:, 0], ahead[:, 1]))  # +z to the way the arm points
+    raised = towards @ about(0, -by) @ np.swapaxes(towards, -1, -2)
+    for name in ("elbow", "wrist"):
+        point = points[f"{side}_{name}"]
+        point[below] = shoulder[below] + turn(raised, point[below] - shoulder[below])
+    for name in ("upper_arm", "forearm"):
+        frames[f"{side}_{name}"][below] = raised @ frames[f"{side}_{name}"][below]
+
+
+def _level(free: Rig, height: float) -> Floats:
+    """(T,) radians to turn forward so that hands (or forearms) and feet (or knees) are equally low."""
+
+    def lowest(parts: tuple[str, ...]) -> Floats:
+        places = np.stack([free.points[f"{s}_{p}"] - (0, _TOUCHING[p] * height, 0) for p in parts for s in SIDES])
+        return np.asarray(places[places[..., 1].argmin(0), np.arange(places.shape[1])])
+
+    hands, feet = lowest(("wrist", "elbow")), lowest(("toe", "knee"))
+    return np.asarray(np.arctan2(hands[:, 1] - feet[:, 1], np.maximum(hands[:, 2] - feet[:, 2], 0.3)))

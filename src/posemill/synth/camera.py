@@ -128,3 +128,18 @@ def random_view(rng: np.random.Generator, lying: bool = False, walking: bool = F
         else rng.uniform(0.95, 1.08),
         roll_deg=rng.normal(0, 1.2),
     )
+
+
+def watching(points: Floats, size: tuple[int, int], rng: np.random.Generator) -> tuple[View, Camera]:
+    """A camera that watches over a room, from any side: high in a corner, looking down 20 to 45 degrees, or on a table.
+
+    points  (N, 3) every place the body ever takes.
+    """
+    azimuth, roll, table = rng.uniform(-180, 180), rng.normal(0, 1.2), rng.uniform() < 0.35
+    while True:
+        field, fill = rng.uniform(45, 85), rng.uniform(0.5, 0.9)
+        height = rng.uniform(0.7, 1.1) if table else rng.uniform(2.2, 2.8)
+        view = View(azimuth, height, field, fill, roll)
+        camera = around(points, view, size)
+        if table or 20 <= np.rad2deg(-np.arcsin(camera.turn[2, 1])) <= 45:
+            return view, camera

@@ -14,15 +14,21 @@ from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import MediumTracks, PoseTrack, State
 from posemill.synth import room
 from posemill.synth.activities import ACTIVITIES, USUAL, move
+from posemill.synth.asanas import YOGA
 from posemill.synth.body import Body, Rig, rig
-from posemill.synth.camera import RATES, SIZES, Camera, View, around, random_view
+from posemill.synth.camera import RATES, SIZES, Camera, View, around, random_view, watching
+from posemill.synth.everyday import EVERYDAY
+from posemill.synth.falls import FALLS
 from posemill.synth.flesh import HAIRS, SKINS, Look, dress
-from posemill.synth.motion import Motion, Style
+from posemill.synth.motion import FallMoments, Motion, Style
 from posemill.synth.render import Sensor, frames
 
 LABELLER = "synthetic-truth"
 HIDDEN = 0.5  # confidence of a keypoint behind furniture: known exactly, but not to be seen
-_ON_THE_FLOOR = ("push_up", "plank", "fall", "sit_up", "bench_press")
+_LOW_ASANAS = ("downward_dog", "cobra", "plank_pose", "child_pose", "bridge", "easy_seat")
+_ON_THE_FLOOR = ("push_up", "plank", "fall", "sit_up", "bench_press", *(f"asana_{name}" for name in _LOW_ASANAS))
+_WATCHED = (*FALLS, *EVERYDAY)  # filmed as a camera that watches over a room does
+_LENGTHS_S = dict.fromkeys(FALLS, (5.0, 8.0)) | dict.fromkeys(EVERYDAY, (5.0, 8.0)) | dict.fromkeys(YOGA, (3.5, 5.5))
 _RATE_SHARE = (1 / np.array(RATES)) / (1 / np.array(RATES)).sum()  # every rate gets the same number of frames
 
 
@@ -53,6 +59,7 @@ class SynthClip:
     truth   one track: xy exact in pixels, NaN where a keypoint is outside the picture; confidence 1, or 0.5 where
             furniture hides the keypoint. Keypoints hidden by the body itself stay, as COCO's annotators do it.
     camera  such as "oblique+41": the view and its azimuth in degrees, positive from the person's left.
+    falls   exact moments of the falls in it.
     """
 
     plan: Plan
@@ -62,6 +69,7 @@ class SynthClip:
     camera: str
     truth: PoseTrack
     _scene: _Scene
+    falls: tuple[FallMoments, ...] = ()
 
     def images(self) -> Iterator[NDArray[np.uint8]]:
         """Every picture, (height_px, width_px, 3) uint8 RGB; the same every time."""
@@ -132,7 +140,9 @@ def stage(plan: Plan) -> SynthClip:
     look_rng, rng = _rng(plan, "look"), _rng(plan, "motion")
     look = Look.random(look_rng, skin, hair, bool(person.uniform() < 0.4))
     fps = float(rng.choice(RATES, p=_RATE_SHARE))
-    time_s = np.arange(round(rng.uniform(2.2, 2.9) * fps)) / fps
+    if plan.activity == "crawl":  # as small children do
+        body = Body.child(np.random.default_rng([plan.seed, len(_STREAMS), plan.subject]))
+    time_s = np.arange(round(rng.uniform(*_LENGTHS_S.get(plan.activity, (2.2, 2.9))) * fps)) / fps
     motion = move(plan.activity, time_s, style, rng)
     posed = rig(body, motion)
     view, camera = _film(plan, posed)
@@ -140,7 +150,7 @@ def stage(plan: Plan) -> SynthClip:
     scene = _Scene(plan, body, look, posed, camera, backdrop)
     truth = ground_truth_track(posed, camera, backdrop, time_s)
     name = f"{view.name}{view.azimuth_deg:+.0f}"
-    return SynthClip(plan, fps, camera.width_px, camera.height_px, name, truth, scene)
+    return SynthClip(plan, fps, camera.width_px, camera.height_px, name, truth, scene, motion.falls)
 
 
 def write(clip: SynthClip, folder: Path) -> Path:
@@ -175,10 +185,12 @@ def ground_truth_track(posed: Rig, camera: Camera, backdrop: room.Backdrop, time
 
 def _film(plan: Plan, posed: Rig) -> tuple[View, Camera]:
     rng = _rng(plan, "camera")
-    view = random_view(rng, plan.activity in _ON_THE_FLOOR, plan.activity == "walk", plan.activity == "wave")
     points = np.concatenate(list(posed.points.values()))
-    top = posed.points["head"] + (0, 0.12, 0)
-    points = np.concatenate([points, top])
+    points = np.concatenate([points, posed.points["head"] + (0, 0.12, 0)])
+    if plan.activity in _WATCHED:
+        sizes = [size for size in SIZES if size[0] > size[1]]
+        return watching(points, sizes[rng.integers(len(sizes))], rng)
+    view = random_view(rng, plan.activity in _ON_THE_FLOOR, plan.activity == "walk", plan.activity == "wave")
     wide = np.ptp(points[:, [0, 2]], axis=0).max() > 1.25 * np.ptp(points[:, 1])
     sizes = [s for s in SIZES if not wide or s[0] > s[1]]  # nobody films a push-up upright
     return view, around(points, view, sizes[rng.integers(len(sizes))])
@@ -187,12 +199,30 @@ def _film(plan: Plan, posed: Rig) -> tuple[View, Camera]:
 def _place(plan: Plan, posed: Rig, motion: Motion, camera: Camera) -> room.Backdrop:
     rng = _rng(plan, "room")
     points = np.concatenate(list(posed.points.values()))
-    standing = plan.activity not in _ON_THE_FLOOR and not motion.walking
+    standing = plan.activity not in (*_ON_THE_FLOOR, *_WATCHED) and not motion.walking
     boxes = room.furnish(points, camera, bool(standing and rng.uniform() < 0.12), rng)
     if motion.chair:
         x, y, z = posed.points["pelvis"][-1].tolist()
         boxes += room.chair(y - 0.085, x, z + 0.06, rng)
+    if motion.ground is not None and motion.ground.pelvis_m.any():
+        boxes += _seat(posed, motion, rng)
     return room.build(camera, boxes, float(np.abs(points[:, [0, 2]]).max()), rng)
+
+
+def _seat(posed: Rig, motion: Motion, rng: np.random.Generator) -> list[room.Box]:
+    """The chair or the bed that a scripted body rests on."""
+    assert motion.ground is not None
+    resting = motion.ground.pelvis_m
+    used = np.flatnonzero(resting > 0.9 * resting.max())
+    trunk = posed.points["neck"] - posed.points["pelvis"]
+    ankle_y = (posed.points["left_ankle"][used, 1] + posed.points["right_ankle"][used, 1]) / 2
+    level = used[(np.abs(trunk[used, 1]) < 0.2) & (ankle_y > 0.5 * resting.max())]
+    at = int(level[len(level) // 2]) if len(level) else int(used[len(used) // 2])
+    pelvis, height = posed.points["pelvis"][at], float(resting.max())
+    if not len(level):
+        return room.chair(height, float(pelvis[0]), float(pelvis[2]) + 0.02, rng)
+    others = posed.points["pelvis"] - pelvis
+    return [room.bed(pelvis, trunk[at], others[np.hypot(others[:, 0], others[:, 2]).argmax()], height, rng)]
 
 
 _STREAMS = ("subject", "look", "motion", "camera", "room", "sensor", "encoder")

@@ -64,6 +64,46 @@ class Style:
 
 
 @dataclass(slots=True, eq=False)
+class Ground:
+    """Position of a scripted body in its room; every array is (T,).
+
+    x_m, z_m, heading  metres and degrees: heading 0 faces +z, 90 faces +x.
+    pelvis_m  metres: the pelvis rests no lower than this (a seat, a bed); 0 is the floor.
+    pinned    0..1: 1 keeps the toes where they are, and the body moves about them.
+    hands     0..1: 1 turns the body until hands and feet (or knees) are equally low.
+    spin      degrees about the body's own long axis, before pitch and roll.
+    restless  times the usual wobble: lying still is stiller than standing.
+    """
+
+    x_m: Floats
+    z_m: Floats
+    heading: Floats
+    pelvis_m: Floats
+    pinned: Floats
+    hands: Floats
+    spin: Floats
+    restless: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class FallMoments:
+    """Exact moments of a fall, in seconds of the motion's own time.
+
+    kind        activity, as `fall_forward`.
+    start_s     balance is lost.
+    impact_s    the trunk reaches the floor; the pelvis, where the fall ends sitting.
+    rise_s      the person begins to get up; None = stays down to the end.
+    upright_s   the person stands again; None = never.
+    """
+
+    kind: str
+    start_s: float
+    impact_s: float
+    rise_s: float | None = None
+    upright_s: float | None = None
+
+
+@dataclass(slots=True, eq=False)
 class Motion:
     """Channels over time: degrees, or metres where the name ends in _m. Zero is standing with hanging arms.
 
@@ -75,6 +115,8 @@ class Motion:
     hands_down  hands (or forearms) and feet both carry: the body is turned until both are on the floor.
     walking     the feet do not stay in place.
     chair       there is a chair under the last pose.
+    ground      where a scripted body is; None = in the middle, facing +z, on whatever is lowest.
+    falls       moments of the falls in it.
     """
 
     time_s: Floats
@@ -83,6 +125,8 @@ class Motion:
     hands_down: bool = False
     walking: bool = False
     chair: bool = False
+    ground: Ground | None = None
+    falls: tuple[FallMoments, ...] = ()
 
     def __post_init__(self) -> None:
         names = TRUNK + tuple(f"{side}_{limb}" for side in SIDES for limb in LIMBS)
@@ -102,6 +146,7 @@ class Motion:
 
 def finish(motion: Motion, style: Style, rng: np.random.Generator) -> None:
     """Add what all motions of a subject share: posture, left and right a little different, wobble."""
+    restless = 1.0 if motion.ground is None else motion.ground.restless
     motion.add(spine=style.stoop_deg, neck=-0.5 * style.stoop_deg)
     for name in motion.channels:
         if name.startswith("left_") and "toe" not in name:
@@ -109,7 +154,7 @@ def finish(motion: Motion, style: Style, rng: np.random.Generator) -> None:
         if name.startswith("right_") and "toe" not in name:
             motion.channels[name] *= 1 - style.asymmetry / 2
         if not name.endswith("_m") and "toe" not in name:
-            motion.channels[name] += wander(rng, motion.time_s, 0.9 * style.restless)
+            motion.channels[name] += restless * wander(rng, motion.time_s, 0.9 * style.restless)
     for side in SIDES:  # knees and elbows do not bend the wrong way
         for joint in ("knee", "elbow"):
             motion.channels[f"{side}_{joint}"] = np.maximum(motion.channels[f"{side}_{joint}"], 1.0)

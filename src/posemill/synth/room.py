@@ -149,6 +149,19 @@ def chair(seat_y: float, x: float, z: float, rng: np.random.Generator) -> list[B
     return [*legs, seat, Box((x - w, seat_y + 0.12, back - 0.04), (x + w, seat_y + 0.45, back), colour)]
 
 
+def bed(pelvis: Floats, trunk: Floats, out: Floats, top_y: float, rng: np.random.Generator) -> Box:
+    """A bed under who lies with the pelvis at (3,) `pelvis`, the trunk along (3,) `trunk`; `out` is its open side."""
+    along = 0 if abs(trunk[0]) > abs(trunk[2]) else 2
+    head, open_side = float(np.sign(trunk[along]) or 1), float(np.sign(out[2 - along]) or 1)
+    low, high = [0.0, 0.0, 0.0], [0.0, top_y, 0.0]
+    low[along], high[along] = sorted((pelvis[along] + 1.0 * head, pelvis[along] - 1.05 * head))
+    low[2 - along], high[2 - along] = sorted(
+        (pelvis[2 - along] + 0.32 * open_side, pelvis[2 - along] - 0.7 * open_side)
+    )
+    tone = rng.uniform(110, 200)
+    return Box((low[0], 0.0, low[2]), (high[0], top_y, high[2]), (tone, tone * rng.uniform(0.9, 1.05), tone))
+
+
 def furnish(points: Floats, camera: Camera, in_front: bool, rng: np.random.Generator) -> list[Box]:
     """Some pieces behind the person, and a low one in front if wanted; none where the person ever is.
 
