@@ -65,11 +65,12 @@ class MLP(nn.Module):
         for _ in range(depth):
             layers += [nn.Linear(before, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(dropout)]
             before = width
-        self.layers = nn.Sequential(*layers, nn.Linear(before, classes))
+        self.body = nn.Sequential(*layers)
+        self.head = nn.Linear(before, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, K, 3) → (B, classes)."""
-        logits: Tensor = self.layers(self.geometry(x).mean(1))
+        logits: Tensor = self.head(self.body(self.geometry(x).mean(1)))
         return logits
 
 
