@@ -141,7 +141,14 @@ def _three_legged_dog(rng: np.random.Generator) -> Pose:
 def _forward_fold(rng: np.random.Generator) -> Pose:
     pitch, spine = rng.uniform(84, 116), rng.uniform(14, 44)
     reach = rng.uniform(150, 178) if rng.uniform() < 0.4 else rng.uniform(100, 140)
-    return {"pitch": pitch, "spine": spine, "hip_flex": pitch, "knee": rng.uniform(1, 14), "arm_flex": reach, "elbow": 8}
+    return {
+        "pitch": pitch,
+        "spine": spine,
+        "hip_flex": pitch,
+        "knee": rng.uniform(1, 14),
+        "arm_flex": reach,
+        "elbow": 8,
+    }
 
 
 def _boat(rng: np.random.Generator) -> Pose:

@@ -84,6 +84,8 @@ def test_nobody_gives_none() -> None:
 def test_in_a_picture_a_single_pose_is_enough_and_the_larger_person_counts() -> None:
     small, large = person(0, 200, size_px=60, frames=range(1)), person(1, 420, size_px=180, frames=range(1))
     subject = main_subject(medium(small, large))
-    assert subject is not None and subject.person == 1
+    assert subject is not None
+    assert subject.person == 1
     moving = main_subject(medium(large, person(0, 200, size_px=60)))
-    assert moving is not None and moving.person == 0  # in a video a single pose is a false one
+    assert moving is not None
+    assert moving.person == 0

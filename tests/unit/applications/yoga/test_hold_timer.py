@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from hypothesis import given
@@ -21,7 +22,8 @@ def holds(seen: Sequence[Recognised], step_s: float = 0.1, min_hold_s: float = 1
 def test_a_hold_lasts_from_its_first_to_its_last_sighting() -> None:
     (hold,) = holds([NOTHING] * 5 + [TREE] * 31 + [NOTHING] * 20)
     assert (hold.name, hold.side) == ("tree", "left")
-    assert abs(hold.start_s - 0.5) < 1e-9 and abs(hold.hold_s - 3.0) < 1e-9
+    assert abs(hold.start_s - 0.5) < 1e-9
+    assert abs(hold.hold_s - 3.0) < 1e-9
 
 
 def test_a_short_loss_does_not_end_it_and_a_long_one_does() -> None:
@@ -47,4 +49,4 @@ def test_what_is_too_short_is_no_hold() -> None:
 def test_holds_follow_one_another_and_are_long_enough(seen: list[Recognised]) -> None:
     found = holds(seen)
     assert all(hold.hold_s >= 1.0 - 1e-9 for hold in found)
-    assert all(a.last_s < b.start_s for a, b in zip(found, found[1:], strict=False))
+    assert all(a.last_s < b.start_s for a, b in itertools.pairwise(found))

@@ -62,12 +62,13 @@ def test_a_held_asana_is_named_and_timed(asana: str, pose: str) -> None:
     assert [e.details["pose"] for e in held] == [pose]
     assert abs(float(held[0].details["hold_s"] or 0) - HOLD_S) < 1.0
     entered = [e for e in events if e.kind == "pose_entered"]
-    assert len(entered) == 1 and entered[0].time_s - entered[0].start_s >= 2.0
+    assert len(entered) == 1
+    assert entered[0].time_s - entered[0].start_s >= 2.0
 
 
 def test_sides_follow_the_body_and_a_mirroring_camera_exchanges_them() -> None:
     def side(app: YogaIdentifier, mirrored: bool) -> object:
-        return [e for e in run(app, filmed("tree", mirrored=mirrored)) if e.kind == "pose_held"][0].details["side"]
+        return next(e for e in run(app, filmed("tree", mirrored=mirrored)) if e.kind == "pose_held").details["side"]
 
     assert side(YogaIdentifier(), False) == "right"  # the right knee is bent
     assert side(YogaIdentifier(), True) == "left"
@@ -110,7 +111,8 @@ def test_summary_and_annotations_say_what_is_held() -> None:
     app.start(FACTS)
     for frame in frames(filmed("tree")):
         app.update(frame)
-    assert app.summary()["longest_pose"] == "tree" and app.summary()["holds"] == 1
+    assert app.summary()["longest_pose"] == "tree"
+    assert app.summary()["holds"] == 1
     (annotation,) = app.annotations()
     assert annotation.text.startswith("tree (right)")
 

@@ -6,11 +6,8 @@ from posemill.applications.yoga.pose_window import PoseWindow
 from posemill.applications.yoga.side import side_of
 from posemill.pose.skeleton import BODY_12
 
-STANDING = np.array(
-    [[60, 100], [40, 100], [65, 140], [35, 140], [65, 180], [35, 180]]
-    + [[55, 200], [45, 200], [55, 250], [45, 250], [55, 300], [45, 300]],
-    np.float32,
-)
+_HALF = np.array([[10, 100], [15, 140], [15, 180], [5, 200], [5, 250], [5, 300]], np.float32)
+STANDING = np.stack([_HALF * (1, 1) + (50, 0), _HALF * (-1, 1) + (50, 0)], 1).reshape(12, 2).astype(np.float32)
 
 
 def changed(**places: tuple[float, float]) -> np.ndarray:
@@ -39,7 +36,8 @@ def test_the_median_forgets_outliers_and_old_poses() -> None:
     for t in range(30):
         window.add(t / 10, pose + (500 if t == 25 else 0) * (np.arange(12) == 4)[:, None])
     np.testing.assert_allclose(window.median()[:, :2], STANDING)
-    assert len(window.poses) == 11 and window.speed() == 0.0
+    assert len(window.poses) == 11
+    assert window.speed() == 0.0
 
 
 def test_speed_is_in_body_lengths_a_second() -> None:
@@ -53,4 +51,5 @@ def test_a_keypoint_that_is_never_seen_stays_unseen() -> None:
     window, pose = PoseWindow(1.0), np.c_[STANDING, np.ones(12)].astype(np.float32)
     pose[3] = np.nan, np.nan, 0
     window.add(0.0, pose)
-    assert np.isnan(window.median()[3, :2]).all() and window.median()[3, 2] == 0
+    assert np.isnan(window.median()[3, :2]).all()
+    assert window.median()[3, 2] == 0
