@@ -36,14 +36,16 @@ from posemill.applications.protocol import StreamFacts, TrackedFrame, TrackedPos
 from posemill.applications.yoga import YogaIdentifier
 from posemill.applications.yoga.pose_model import EMBEDDED, load_pose_model
 from posemill.estimation.estimator import PoseEstimator
+from posemill.evaluation.calibration import fit_temperature
 from posemill.evaluation.classification_metrics import wilson_interval
 from posemill.features.clip_windows import clip_windows
 from posemill.features.pipeline import FeaturePipeline
 from posemill.packaging.assemble import assemble
 from posemill.params.train import AugmentParams, TrainParams
-from posemill.pose.holds import longest_hold
+from posemill.pose.holds import STILL, longest_hold, speed
 from posemill.pose.skeleton import BLAZEPOSE_33, COCO_17, conversion_index
 from posemill.pose.window import WindowSpec
+from posemill.synth.still_asanas import STILL_ASANAS, still_keypoints
 from posemill.training.datamodule import WindowIndex
 from posemill.training.fit import FitResult, fit
 
@@ -51,6 +53,7 @@ SPEC = WindowSpec(sampling="still", duration_s=0.6, stride_s=0.3, clip_frames=8)
 FPS = 15.0  # of poses.npz, which does not say it; holds are timed in it only
 SIZE_PX = (1600, 900)
 OTHER = "other"
+RENDERED = 120  # rendered poses of each asana beside those of real people
 UNLIKE = 0.08  # body lengths a keypoint, from which a pose is not the one that is held
 NAMES = {"downdog": "downward_dog", "warrior": "warrior_2", "warrior2": "warrior_2"}  # of the embedded model
 TRAINING = TrainParams(
@@ -76,18 +79,19 @@ class Learnt:
     result: FitResult
     features: FeaturePipeline
     classes: list[str]
+    temperature: float = 1.0
 
     def probabilities(self, windows: Floats) -> Floats:
         """(N, C) of windows (N, T, K, 3) in pixels."""
         with torch.no_grad():
             logits = self.result.network(torch.from_numpy(self.features.transform(windows)))
-        return np.asarray(torch.softmax(logits, 1).numpy())
+        return np.asarray(torch.softmax(logits / self.temperature, 1).numpy())
 
     def package(self, folder: Path) -> Path:
         """Write the package that the application loads."""
         windows = np.zeros((2, *self.features.shape), np.float32)
         windows[..., :2] = np.random.default_rng(0).uniform(0, 100, windows[..., :2].shape)
-        assemble(folder, self.result.network, self.result.card, self.features, windows, 1.0, {}, {})
+        assemble(folder, self.result.network, self.result.card, self.features, windows, self.temperature, {}, {})
         return folder
 
 
@@ -109,7 +113,9 @@ def learn(windows: Floats, names: NDArray[np.str_], groups: NDArray[Any], seed: 
     with tempfile.TemporaryDirectory() as scratch:
         index = WindowIndex(target.astype(np.int64), np.arange(len(target)), split)
         result = fit(params, windows, index, features, classes, Path(scratch) / "fit", pretrained=EMBEDDED)
-    return Learnt(result, features, classes)
+    with torch.no_grad():
+        logits = result.network(torch.from_numpy(features.transform(windows[split == "validation"]))).numpy()
+    return Learnt(result, features, classes, fit_temperature(logits, target[split == "validation"]))
 
 
 # ---------------------------------------------------------------------------------------------------------- clips
@@ -150,12 +156,24 @@ def read_clips(path: Path) -> list[Clip]:
 
 
 def clip_examples(clip: Clip, step: int = 3) -> tuple[Floats, list[str]]:
-    """Poses of a clip with their names: its longest hold, and what is unlike it."""
+    """Poses of a clip with their names: its longest hold, and where the body is still in what is unlike it.
+
+    Poses in movement are left out: the way into one asana leads through others, which nobody has named.
+    """
     start, end = longest_hold(clip.time_s, clip.xy)
     normal = _normalised(clip.xy)
-    unlike = np.linalg.norm(normal - np.median(normal[start:end], 0), axis=-1).mean(-1) > UNLIKE
+    unlike = speed(clip.time_s, clip.xy) <= STILL
+    unlike &= np.linalg.norm(normal - np.median(normal[start:end], 0), axis=-1).mean(-1) > UNLIKE
     hold, others = np.arange(start, end)[::step], np.flatnonzero(unlike)[::step]
     return clip.xy[np.r_[hold, others]], [clip.name] * len(hold) + [OTHER] * len(others)
+
+
+def rendered_examples(names: Sequence[str]) -> tuple[Floats, list[str]]:
+    """Rendered people in these poses and in none, as many as a person's clips give."""
+    wanted = {name: NAMES.get(name, name) for name in names} | {OTHER: OTHER}
+    known = {name: asana for name, asana in wanted.items() if asana in (*STILL_ASANAS, OTHER)}
+    poses = [still_keypoints(a, np.random.default_rng([1, i])) for a in known.values() for i in range(RENDERED)]
+    return np.array(poses, np.float32), [name for name in known for _ in range(RENDERED)]
 
 
 def _normalised(xy: Floats) -> Floats:
@@ -181,10 +199,10 @@ def clip_figures(clips: Sequence[Clip]) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         for person in sorted({clip.subject for clip in clips}):
             others = [clip for clip in clips if clip.subject != person]
-            examples = [clip_examples(clip) for clip in others]
+            examples = [*(clip_examples(clip) for clip in others), rendered_examples(sorted({c.name for c in others}))]
             poses = np.concatenate([p for p, _ in examples])
             names = np.array([n for _, each in examples for n in each])
-            groups = np.repeat(np.arange(len(others)), [len(n) for _, n in examples])
+            groups = np.repeat(np.arange(len(examples)), [len(n) for _, n in examples])
             learnt = learn(held(poses), names, groups, batch=64, epochs=15)
             app = YogaIdentifier(model=learnt.package(Path(folder) / str(person)), min_hold_s=0.6)
             rows += [(clip, *stream(app, clip)) for clip in clips if clip.subject == person]
