@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from posemill.applications.protocol import StreamFacts, TrackedFrame, TrackedPose
 from posemill.applications.yoga import YogaIdentifier
-from posemill.applications.yoga.pose_model import EMBEDDED, load_pose_model
+from posemill.applications.yoga.pose_model import EMBEDDED, LEAST_TEMPERATURE, load_pose_model
 from posemill.estimation.estimator import PoseEstimator
 from posemill.evaluation.calibration import fit_temperature
 from posemill.evaluation.classification_metrics import wilson_interval
@@ -53,7 +53,7 @@ SPEC = WindowSpec(sampling="still", duration_s=0.6, stride_s=0.3, clip_frames=8)
 FPS = 15.0  # of poses.npz, which does not say it; holds are timed in it only
 SIZE_PX = (1600, 900)
 OTHER = "other"
-RENDERED = 120  # rendered poses of each asana beside those of real people
+RENDERED = 80  # rendered poses of each asana beside those of real people
 UNLIKE = 0.08  # body lengths a keypoint, from which a pose is not the one that is held
 NAMES = {"downdog": "downward_dog", "warrior": "warrior_2", "warrior2": "warrior_2"}  # of the embedded model
 TRAINING = TrainParams(
@@ -115,7 +115,8 @@ def learn(windows: Floats, names: NDArray[np.str_], groups: NDArray[Any], seed: 
         result = fit(params, windows, index, features, classes, Path(scratch) / "fit", pretrained=EMBEDDED)
     with torch.no_grad():
         logits = result.network(torch.from_numpy(features.transform(windows[split == "validation"]))).numpy()
-    return Learnt(result, features, classes, fit_temperature(logits, target[split == "validation"]))
+    temperature = max(fit_temperature(logits, target[split == "validation"]), LEAST_TEMPERATURE)
+    return Learnt(result, features, classes, temperature)
 
 
 # ---------------------------------------------------------------------------------------------------------- clips
@@ -155,7 +156,7 @@ def read_clips(path: Path) -> list[Clip]:
     return clips
 
 
-def clip_examples(clip: Clip, step: int = 3) -> tuple[Floats, list[str]]:
+def clip_examples(clip: Clip, step: int = 5) -> tuple[Floats, list[str]]:
     """Poses of a clip with their names: its longest hold, and where the body is still in what is unlike it.
 
     Poses in movement are left out: the way into one asana leads through others, which nobody has named.
@@ -203,7 +204,7 @@ def clip_figures(clips: Sequence[Clip]) -> dict[str, float]:
             poses = np.concatenate([p for p, _ in examples])
             names = np.array([n for _, each in examples for n in each])
             groups = np.repeat(np.arange(len(examples)), [len(n) for _, n in examples])
-            learnt = learn(held(poses), names, groups, batch=64, epochs=15)
+            learnt = learn(held(poses), names, groups, batch=64, epochs=10)
             app = YogaIdentifier(model=learnt.package(Path(folder) / str(person)), min_hold_s=0.6)
             rows += [(clip, *stream(app, clip)) for clip in clips if clip.subject == person]
     figures = _clip_rows("clips", rows)
@@ -256,7 +257,7 @@ def photo_figures(windows: Floats, names: NDArray[np.str_], groups: NDArray[np.s
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import StratifiedGroupKFold
 
-    found = np.isfinite(windows[:, 0, :, 0]).any(-1)
+    found = np.asarray(np.isfinite(windows[:, 0, :, 0]).any(-1), bool)
     right = np.zeros(len(names), bool)
     folds = list(StratifiedGroupKFold(5, shuffle=True, random_state=0).split(windows, names, groups))
     for train, test in folds:

@@ -95,7 +95,7 @@ def main() -> None:
     with torch.no_grad():
         logits = result.network(torch.from_numpy(features.transform(held[validation]))).numpy()
     temperature = fit_temperature(logits, target[validation])
-    labeller = {"backend": "movenet", "checkpoint": "lightning", "params": {}, "describes": None}
+    labeller: dict[str, object] = {"backend": "movenet", "checkpoint": "lightning", "params": {}, "describes": None}
     origin = {"code": None, "training": f"tools/train_yoga.py --each {given.each} --seed {given.seed}"}
     assemble(given.out, result.network, result.card, features, held[::97], temperature, labeller, origin, REJECTION)
     models.save(given.out, result.network, result.card)  # to begin a training of one's own with
