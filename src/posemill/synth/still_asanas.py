@@ -46,8 +46,9 @@ _ARMS: tuple[Pose, ...] = (
     {"arm_abduct": 88, "elbow": 8},  # level
     {"arm_abduct": 46, "arm_flex": -16, "arm_twist": -75, "elbow": 98},  # on the hips
     {"arm_flex": 4, "arm_abduct": 12, "elbow": 12},  # hanging
+    {"arm_flex": 118, "arm_abduct": 20, "elbow": 62},  # raised with bent elbows, as stiff shoulders do
 )
-_ABOVE, _APART, _PRAYER, _AHEAD, _BENT, _CACTUS, _LEVEL, _HIPS, _HANGING = range(len(_ARMS))
+_ABOVE, _APART, _PRAYER, _AHEAD, _BENT, _CACTUS, _LEVEL, _HIPS, _HANGING, _RAISED = range(len(_ARMS))
 
 
 def _one_of(rng: np.random.Generator, *arms: int) -> Pose:
@@ -65,7 +66,7 @@ def _tree(rng: np.random.Generator) -> Pose:
 def _warrior_1(rng: np.random.Generator) -> Pose:
     pose = {k: v for k, v in asanas.warrior_1(rng).items() if "arm" not in k and "elbow" not in k}
     pose["spine"] = rng.uniform(-14, 4)
-    return pose | dict(_one_of(rng, _ABOVE, _ABOVE, _APART, _PRAYER))
+    return pose | dict(_one_of(rng, _ABOVE, _ABOVE, _APART, _RAISED, _PRAYER))
 
 
 def _warrior_2(rng: np.random.Generator) -> Pose:
@@ -92,14 +93,14 @@ def _side_angle(rng: np.random.Generator) -> Pose:
 def _goddess(rng: np.random.Generator) -> Pose:
     knee, twist = rng.uniform(46, 88), rng.uniform(55, 84)
     legs = {"hip_abduct": knee * rng.uniform(0.82, 1.0), "hip_twist": twist, "knee": knee, "ankle": 8}
-    arms = _one_of(rng, _CACTUS, _CACTUS, _PRAYER, _ABOVE, _APART, _LEVEL, _HIPS)
+    arms = _one_of(rng, _CACTUS, _CACTUS, _RAISED, _PRAYER, _ABOVE, _APART, _LEVEL, _HIPS)
     return legs | dict(arms) | {"pitch": rng.uniform(-4, 10)}
 
 
 def _chair(rng: np.random.Generator) -> Pose:
     knee, pitch = rng.uniform(42, 92), rng.uniform(10, 44)
     legs = {"pitch": pitch, "knee": knee, "hip_flex": pitch + 0.8 * knee, "hip_abduct": rng.uniform(0, 7)}
-    return legs | dict(_one_of(rng, _ABOVE, _ABOVE, _APART, _PRAYER, _AHEAD, _AHEAD, _BENT))
+    return legs | dict(_one_of(rng, _ABOVE, _ABOVE, _APART, _RAISED, _PRAYER, _AHEAD, _AHEAD, _BENT, _CACTUS))
 
 
 def _plank(rng: np.random.Generator) -> Pose:
