@@ -8,4 +8,5 @@ SMALL: dict[str, dict[str, object]] = {
     "posec3d": {"base": 8, "cells": 12, "every": 4, "blocks": [1, 1], "dropout": 0.1},
     "posec3d-slowonly": {"base": 8, "cells": 12, "every": 4, "stem": 3, "blocks": [1, 1], "dropout": 0.0},
     "linear": {},
+    "mlp": {"width": 16, "dropout": 0.0},
 }

@@ -11,15 +11,22 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 from scipy.io import savemat
 
+from posemill.applications.protocol import StreamFacts, TrackedFrame, TrackedPose
+from posemill.applications.yoga import YogaIdentifier
+from posemill.estimation.estimator import PoseEstimator
 from posemill.pose.skeleton import COCO_17, PENN_13
 from posemill.synth.corpus import Plan, stage
+from posemill.video.draw import write_jpeg
 from toy_workspace import REPOSITORY
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -47,7 +54,7 @@ ACTIVITIES = {
     "tennis_serve": "tennis_serve",
 }
 SHOWN = [COCO_17.index(name) for name in ("nose", *PENN_13.keypoints[1:])]  # a nose stands for the head
-SHRUNK = {
+SHRUNK: dict[str, dict[str, Any]] = {
     "label": {"frame_stride": 6, "long_edge_px": 257},
     "train": {"epochs": 1, "hyper": {"tcn": {"width": 16, "dilations": [1, 2]}}},
 }
@@ -111,10 +118,39 @@ def test_penn_action(workspace: Path, database: str, tmp_path: Path) -> None:
     assert metrics["clips"] == 30  # the official test split, all of it annotated
 
 
-def shrink(params: Path) -> None:
+def yoga_photos(folder: Path) -> Path:
+    """Photos of six people in four asanas, one folder an asana: the last picture of rendered clips."""
+    for asana in ("tree_left", "warrior_2_right", "downward_dog", "cobra"):
+        (folder / asana).mkdir(parents=True)
+        for person in range(1, 7):
+            *_, last = stage(Plan(22, person, f"asana_{asana}", 0)).images()
+            write_jpeg(folder / asana / f"{person}.jpg", last)
+    return folder
+
+
+def test_yoga(workspace: Path, database: str, tmp_path: Path) -> None:
+    data = yoga_photos(tmp_path / "photos")
+    lines = commands(workspace / "examples" / "yoga" / "README.md")
+    assert [line.split()[0] for line in lines] == ["posemill", "cp", "dvc"]
+    for line in lines:
+        run(workspace, re.sub(r"\bPATH\b", str(data), line.partition(" #")[0]), database)
+        if line.startswith("cp "):
+            shrink(workspace / "params.yaml", {"train": {"epochs": 3}})
+    assert (workspace / "build" / "package" / "bento.json").is_file()
+    metrics = yaml.safe_load((workspace / "build" / "evaluate" / "metrics.json").read_text())
+    assert metrics["clips"] >= 4  # a quarter of the photos
+    app = YogaIdentifier(model=workspace / "build" / "package")
+    tracks = PoseEstimator("movenet", threads=1).track(data / "tree_left" / "1.jpg")
+    app.start(StreamFacts(tracks.skeleton, tracks.width_px, tracks.height_px))
+    track = tracks.tracks[0]
+    app.update(TrackedFrame(0, 0.0, {0: TrackedPose(track.xy[0], track.confidence[0])}))
+    assert app.recognised(0).name in {None, "cobra", "downward_dog", "tree_left", "warrior_2_right"}
+
+
+def shrink(params: Path, changes: Mapping[str, Mapping[str, Any]] = MappingProxyType(SHRUNK)) -> None:
     """Few epochs of a small network, and no gate: one epoch teaches nothing."""
     content = yaml.safe_load(params.read_text())
-    for section, values in SHRUNK.items():
+    for section, values in changes.items():
         content[section] |= values
     content["evaluate"]["gates"] = dict.fromkeys(content["evaluate"]["gates"])
     params.write_text(yaml.safe_dump(content))

@@ -20,7 +20,14 @@ class Entry:
 
 
 APPLICATIONS: Mapping[str, Entry] = {
-    "fall": Entry("posemill.applications.fall.alarm:FallAlarm", "alarms on people who fall and do not get up"),
+    "fall": Entry("posemill.applications.fall.alarm:FallAlarm", "Alarms on people who fall and do not get up."),
+    "repetitions": Entry(
+        "posemill.applications.repetitions.application:RepetitionCounter", "Counts repetitions of any exercise."
+    ),
+    "coach": Entry("posemill.applications.coach.coach:FormCoach", "Corrects the form of exercises."),
+    "yoga": Entry("posemill.applications.yoga:YogaIdentifier", "Names held yoga poses and their side, and times them."),
+    "ratios": Entry("posemill.applications.ratios.app:BodyRatios", "Measures ratios of body segments with intervals."),
+    "mocap": Entry("posemill.applications.mocap.app:MotionCapture", "Measures joint angles over time."),
 }
 
 

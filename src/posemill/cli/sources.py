@@ -26,7 +26,7 @@ __all__ = ["add", "capture", "media", "opened", "quarantine", "segments"]
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @claim_options()
-@click.option("--activity-from-folder", is_flag=True, help="The folder of a video names its activity.")
+@click.option("--activity-from-folder", is_flag=True, help="The folder of a file names its activity.")
 @click.option("--dataset", default="own", show_default=True, help="The dataset they belong to.")
 @modes
 def add(
@@ -37,7 +37,9 @@ def add(
     as_json: bool,
     **claims: str | None,
 ) -> None:
-    """Add videos: files, folders, or a manifest of segments (.csv or .parquet).
+    """Add videos or pictures: files, folders, or a manifest of segments (.csv or .parquet).
+
+    A picture (JPEG, PNG, WebP) is one pose. Of a folder its videos are taken; of one without videos its pictures.
 
     A manifest has the column path and any of start_s, end_s, activity, subject, camera, split. Adding the same file
     again changes nothing; what is missing is filled in, and a contradiction is listed and left as it was.
@@ -45,6 +47,7 @@ def add(
     \b
       posemill add squat.mp4 --activity squat --subject anna
       posemill add videos/ --activity-from-folder
+      posemill add photos/ --activity-from-folder
       posemill add segments.csv --dataset gym
     """
     from dataclasses import asdict

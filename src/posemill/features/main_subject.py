@@ -32,10 +32,11 @@ def main_subject(tracks: MediumTracks, start_s: float = 0.0, end_s: float = floa
     """Return the main subject's poses with start_s <= time < end_s (NaN = to the end); None where there is no person.
 
     Confidence plays no part: a bystander who stands still is often seen best. Pieces of the same person, which a
-    tracker lost and found again, are joined.
+    tracker lost and found again, are joined. A track of a single pose counts where no other is longer, as in a picture.
     """
     end = tracks.duration_s + 1.0 if np.isnan(end_s) else end_s
-    pieces = [t for t in (track.between(start_s, end) for track in tracks.tracks) if len(t) > 1]
+    found = [track.between(start_s, end) for track in tracks.tracks]
+    pieces = [t for t in found if len(t) > 1] or [t for t in found if len(t)]
     if not pieces:
         return None
     length = max(min(end, tracks.duration_s) - start_s, 1e-6)
@@ -53,7 +54,7 @@ def _traits(track: PoseTrack, length_s: float, centre: NDArray[np.float64], diag
     size = float(np.median(box_size(track.xy).max(-1)))
     middle = np.nan_to_num(_middle(track.xy), nan=0.0)
     away = float(np.median(np.linalg.norm(middle - centre, axis=-1))) / (diagonal / 2)
-    step = float(np.median(np.diff(track.time_s)))
+    step = float(np.median(np.diff(track.time_s))) if len(track) > 1 else length_s
     return _Traits(
         presence=min(len(track) * step / length_s, 1.0),
         size=size / diagonal,
@@ -71,6 +72,8 @@ def _middle(xy: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def _movement(track: PoseTrack, size_px: float) -> float:
     """Mean speed of keypoints against the body's middle over a quarter second, body sizes a second."""
+    if len(track) < 2:
+        return 0.0
     lag = max(round(STEP_S / float(np.median(np.diff(track.time_s)))), 1)
     if len(track) <= lag:
         return 0.0

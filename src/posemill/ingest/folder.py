@@ -1,4 +1,4 @@
-"""Entries from video files and folders, and what is left out of them with the reason."""
+"""Entries from video and picture files and their folders, and what is left out of them with the reason."""
 
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ PICTURES = frozenset(
         ".webp",
     ]
 )
+STILLS = frozenset([".jpeg", ".jpg", ".png", ".webp"])  # pictures that can be media: each is one pose
+A_PICTURE = "it is a picture"
 SHOWN = 20  # left-out files named in one message
 
 LeftOut = dict[str, str]  # path as people know it → why it is not taken
@@ -59,8 +61,9 @@ def scan(paths: Sequence[Path], *, activity_from_folder: bool = False, **claims:
     """Return the entries of these files, folders and manifests, and what was left out.
 
     A folder gives its videos at any depth, without hidden files: by ending, and whatever else can be decoded; `source`
-    is their path within it, the folder's name first. A manifest (.csv, .parquet) says itself what its rows are, and the
-    claims fill its gaps.
+    is their path within it, the folder's name first. A folder that holds no video gives its pictures (JPEG, PNG, WebP):
+    beside videos a picture is a thumbnail or a title, alone it is what is wanted. A manifest (.csv, .parquet) says
+    itself what its rows are, and the claims fill its gaps.
 
     claims  of clip_fields.CLAIMS, such as `activity`, for all entries.
     Errors: InputError that lists every path that is missing, empty of videos or of an unknown kind.
@@ -80,10 +83,12 @@ def scan(paths: Sequence[Path], *, activity_from_folder: bool = False, **claims:
 def _of(path: Path, claims: dict[str, Any], activity_from_folder: bool, left_out: LeftOut) -> list[Entry]:
     if path.is_dir():
         base, passed = path.resolve(), dict[Path, str]()
-        files = sorted(videos(path, passed))
+        files = sorted(videos(path, passed)) or sorted(_stills(passed))
+        passed = {file: why for file, why in passed.items() if file not in files}
         if not files:
             raise InputError(
-                f"{path} holds no video ({_endings()}, or another that can be decoded)"
+                f"{path} holds no video ({_endings()}, or another that can be decoded) and no picture "
+                f"({', '.join(sorted(STILLS))})"
                 + (f": {_listed({str(f.relative_to(path)): why for f, why in passed.items()})}" if passed else "")
             )
         left_out.update({printable(f"{base.name}/{f.relative_to(path)}"): why for f, why in passed.items()})
@@ -92,10 +97,12 @@ def _of(path: Path, claims: dict[str, Any], activity_from_folder: bool, left_out
         raise InputError(f"{path} does not exist")
     elif path.suffix.lower() in MANIFESTS:
         return read_manifest(path, claims)
-    elif path.suffix.lower() in VIDEOS:
+    elif path.suffix.lower() in VIDEOS | STILLS:
         pairs = [(path, path.name)]
     elif (why := _why_not(path)) is not None:
-        raise InputError(f"{path} is neither a video ({_endings()}) nor a manifest (.csv, .parquet): {why}")
+        raise InputError(
+            f"{path} is neither a video ({_endings()}) nor a picture nor a manifest (.csv, .parquet): {why}"
+        )
     else:
         pairs = [(path, path.name)]
     return [_entry(file, source, claims, activity_from_folder) for file, source in pairs]
@@ -141,6 +148,11 @@ def videos(folder: Path, left_out: dict[Path, str] | None = None) -> Iterator[Pa
     yield from closed
 
 
+def _stills(passed: dict[Path, str]) -> list[Path]:
+    """Pictures that can be media among the files that are no videos."""
+    return [file for file, why in passed.items() if why == A_PICTURE and file.suffix.lower() in STILLS]
+
+
 def _is_empty(folder: Path) -> bool:
     """True for a folder with the name of a video that holds none: somebody took it for one."""
     return folder.suffix.lower() in VIDEOS and next(videos(folder), None) is None
@@ -151,7 +163,7 @@ def _why_not(file: Path) -> str | None:
     from posemill.video.sandboxed import probe_sandboxed
 
     if file.suffix.lower() in PICTURES:
-        return "it is a picture"
+        return A_PICTURE
     try:
         frames = probe_sandboxed(file).frames
     except UnreadableMedia as exc:

@@ -29,6 +29,7 @@ NETWORKS: Mapping[str, str] = MappingProxyType(
         "posec3d": "posemill.models.posec3d:PoseC3D",
         "posec3d-slowonly": "posemill.models.posec3d:PoseC3DSlowOnly",
         "linear": "posemill.models.linear:Linear",
+        "mlp": "posemill.models.mlp:MLP",
     }
 )
 # made of trained networks by `posemill assemble`, never trained themselves

@@ -14,7 +14,7 @@ AUTO: Literal["auto"] = "auto"
 class WindowParams(Section):
     """Sliding windows over tracks; posemill.pose.window.WindowSpec explains each figure."""
 
-    sampling: Literal["time", "clip"] = "time"
+    sampling: Literal["time", "clip", "still"] = "time"
     duration_s: float = Field(default=2.0, gt=0)
     stride_s: float = Field(default=0.25, gt=0)
     rate_hz: float = Field(default=24.0, gt=0)

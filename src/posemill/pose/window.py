@@ -18,10 +18,11 @@ from posemill.pose.track import PoseTrack
 class WindowSpec:
     """Specification of windows of T = `frames` poses.
 
-    sampling    `time`: windows of duration_s every stride_s; `clip`: one window over the whole track.
+    sampling    `time`: windows of duration_s every stride_s; `clip`: one window over the whole track; `still`: as
+                `time`, and each window is one pose, the median over its duration, held for T frames.
     duration_s  length of a window, seconds; `rate_hz` poses a second, so T = duration_s · rate_hz (sampling `time`).
     stride_s    from one window's start to the next one's.
-    clip_frames T for sampling `clip`.
+    clip_frames T for samplings `clip` and `still`.
     scales      sampling `time` also cuts windows of scale · duration_s every scale · stride_s, all with T poses, so
                 that fast and slow repetitions both fill a window.
     gap_s       longest gap between two sightings of a keypoint that is interpolated, see posemill.pose.gaps.
@@ -31,10 +32,11 @@ class WindowSpec:
     min_seen    a window in which fewer than this share of the T poses has a keypoint is not made.
 
     A track shorter than a scale's window gives one window over all of it (once, whatever the number of scales
-    that are too long), down to half of the shortest scale; below that it gives none.
+    that are too long), down to half of the shortest scale; below that it gives none. With sampling `still` a track of
+    any length gives one, so that a photo's single pose and a moment of a video make the same window.
     """
 
-    sampling: Literal["time", "clip"] = "time"
+    sampling: Literal["time", "clip", "still"] = "time"
     duration_s: float = 2.0
     stride_s: float = 1.0
     rate_hz: float = 24.0
@@ -47,8 +49,10 @@ class WindowSpec:
 
     def __post_init__(self) -> None:
         positive = (self.duration_s, self.stride_s, self.rate_hz, self.gap_s, *self.scales)
-        if self.sampling not in ("time", "clip") or not self.scales or not all(v > 0 for v in positive):
-            raise InputError(f"window: sampling is time or clip, all durations, rates and scales are above 0: {self}")
+        if self.sampling not in ("time", "clip", "still") or not self.scales or not all(v > 0 for v in positive):
+            raise InputError(
+                f"window: sampling is time, clip or still, all durations, rates and scales are above 0: {self}"
+            )
         if self.smoothing not in get_args(Method):
             raise InputError(f"window: smoothing is one of {', '.join(get_args(Method))}, came {self.smoothing!r}")
         if self.frames < 4 or self.smooth_s < 0 or not 0 <= self.min_seen <= 1:
@@ -57,7 +61,7 @@ class WindowSpec:
     @property
     def frames(self) -> int:
         """T, the number of poses in every window."""
-        return self.clip_frames if self.sampling == "clip" else round(self.duration_s * self.rate_hz)
+        return round(self.duration_s * self.rate_hz) if self.sampling == "time" else self.clip_frames
 
     def spans(self, start_s: float, end_s: float) -> NDArray[np.float64]:
         """Return start and end of every window between two times, (N, 2) float64 seconds; short scales first.
@@ -69,6 +73,8 @@ class WindowSpec:
         length = end_s - start_s
         if self.sampling == "clip":
             return np.array([[start_s, end_s]] if length > 0 else []).reshape(-1, 2)
+        if self.sampling == "still" and length < self.duration_s * min(self.scales):
+            return np.array([[start_s, end_s]]) if length >= 0 else np.zeros((0, 2))
         rows: list[tuple[float, float]] = []
         for scale in sorted(self.scales):
             duration = scale * self.duration_s
@@ -96,6 +102,8 @@ def cut(track: PoseTrack, spans: NDArray[np.float64], spec: WindowSpec, coordina
     """
     if coordinates == 3 and track.z is None:
         raise InputError("these windows have x, y and z, and the track has x and y only: give its z")
+    if spec.sampling == "still":
+        return _held(track, spans, spec, coordinates)
     parts = (np.arange(spec.frames) + 0.5) / spec.frames
     at_s = spans[:, :1] + (spans[:, 1:] - spans[:, :1]) * parts
     out = np.full((len(spans), spec.frames, len(track.skeleton), coordinates + 1), np.nan, np.float32)
@@ -108,4 +116,20 @@ def cut(track: PoseTrack, spans: NDArray[np.float64], spec: WindowSpec, coordina
         known = ~np.isnan(track.xy[:, k, 0])
         if known.any():
             out[:, :, k] = resample(track.time_s[known], values[known, k], at_s, gaps)
+    return out
+
+
+def _held(track: PoseTrack, spans: NDArray[np.float64], spec: WindowSpec, coordinates: int) -> NDArray[np.float32]:
+    """Windows of one pose each, the median of the sightings in a span, T times; NaN where there is none."""
+    out = np.full((len(spans), spec.frames, len(track.skeleton), coordinates + 1), np.nan, np.float32)
+    out[..., 2] = 0
+    values = np.concatenate([track.xy, track.confidence[..., None]], -1)
+    if coordinates == 3 and track.z is not None:
+        values = np.concatenate([values, track.z[..., None]], -1)
+    for window, (start_s, end_s) in zip(out, spans, strict=True):
+        inside = values[(track.time_s >= start_s) & ((track.time_s < end_s) | (track.time_s == start_s))]
+        for k in range(len(track.skeleton)):
+            known = inside[~np.isnan(inside[:, k, 0]), k]
+            if len(known):
+                window[:, k] = np.median(known, axis=0)
     return out

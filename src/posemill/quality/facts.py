@@ -24,6 +24,7 @@ _CORNERS = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 class TrackFacts:
     """Quality metrics of one track. NaN where it cannot be measured, which no expectation counts as a fault.
 
+    poses                   how many; NaN in a medium of a single frame, which cannot have more than one.
     infinite, half_seen     number of keypoints with an infinite coordinate, and with only one of x and y.
     confidence_min, _max    over all keypoints; confidence_unseen: the largest where the keypoint is not seen.
     time_step_s, frame_step the smallest step from one pose to the next.
@@ -36,7 +37,7 @@ class TrackFacts:
 
     medium: str
     person: int
-    poses: int
+    poses: float
     infinite: int
     half_seen: int
     confidence_min: float
@@ -62,10 +63,12 @@ def track_facts(
     size_px: tuple[int, int],
     skeleton: Skeleton,
     params: ValidateParams,
+    still: bool = False,
 ) -> TrackFacts:
     """Measure one track; arrays as in PoseTrack, but nothing about them is taken for granted.
 
     size_px  width and height of the upright picture.
+    still    the medium has a single frame.
     """
     seen = np.asarray(np.isfinite(xy).all(-1))
     clean = np.where(seen[..., None], xy, np.nan).astype(np.float64)
@@ -74,7 +77,7 @@ def track_facts(
     return TrackFacts(
         medium=medium,
         person=person,
-        poses=len(frame),
+        poses=_NAN if still else len(frame),
         infinite=int(np.isinf(xy).any(-1).sum()),
         half_seen=int((np.isnan(xy).any(-1) & ~np.isnan(xy).all(-1)).sum()),
         confidence_min=_extreme(np.min, confidence),
@@ -112,19 +115,21 @@ def clip_facts(clips: pd.DataFrame, media: pd.DataFrame, labelled: pd.DataFrame,
 
     clips, media  ingest's tables; labelled  label's media table; poses  by clip: poses of accepted tracks inside it.
     Adds medium_kind and medium_status (null where the medium is not in that table), length_s, beyond_end_s (how far
-    the clip reaches over its medium's end) and poses (NaN where the medium is not labelled, which is a fault already).
+    the clip reaches over its medium's end) and poses (NaN where the medium is not labelled, which is a fault already,
+    and where it has a single frame with somebody in it).
     """
     by_medium = media.set_index("medium")
     duration = clips["medium"].map(by_medium["duration_s"]).astype("float64")
     status = clips["medium"].map(labelled.set_index("medium")["status"])
     end = clips["end_s"].astype("float64").fillna(duration)
+    still = clips["medium"].map(by_medium["frames"]) == 1
     accepted = clips["clip"].map(poses).fillna(0).astype("float64")
     return clips.assign(
         medium_kind=clips["medium"].map(by_medium["kind"]),
         medium_status=status,
         length_s=end - clips["start_s"],
         beyond_end_s=end - duration,
-        poses=accepted.where(status.isin(["labelled", "imported"])),
+        poses=accepted.where(status.isin(["labelled", "imported"]) & ~(still & (accepted > 0))),
     )
 
 

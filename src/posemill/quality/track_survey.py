@@ -75,7 +75,8 @@ class TrackSurvey:
         size = tracks.width_px, tracks.height_px
         for t in tracks.tracks:
             arrays = t.frame, t.time_s, t.xy, t.confidence
-            self._facts.append(track_facts(tracks.medium, t.person, *arrays, size, t.skeleton, self.params))
+            still = tracks.frames == 1
+            self._facts.append(track_facts(tracks.medium, t.person, *arrays, size, t.skeleton, self.params, still))
             self._counts(tracks.skeleton).add(t)
         for clip, start, end in self._by_medium.get(tracks.medium, []):
             self._add_clip(clip, start, end, tracks)

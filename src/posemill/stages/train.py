@@ -81,13 +81,22 @@ def trained(params: TrainParams, inputs: Workspace, scratch: Path, **options: An
     classes: list[str] = json.loads(_needed(prepared / "classes.json").read_text())
     pipeline = FeaturePipeline.load(_needed(prepared / "features.json"))
     windows = np.load(_needed(prepared / "windows.npy"), mmap_mode="r")
-    start = inputs.root / params.pretrained if params.pretrained else None
+    start = find_pretrained(params.pretrained, inputs.root) if params.pretrained else None
     noise = FittedNoise.load(_noise(inputs)) if params.augment.noise == "fitted" else None
     index = _index(prepared, classes)
     options |= {"pretrained": start, "noise": noise}
     if params.folds > 1:
         return fit_folds(params, windows, index, _groups(prepared), pipeline, classes, scratch, **options)
     return fit(params, windows, index, pipeline, classes, scratch, **options)
+
+
+def find_pretrained(name: str, root: Path) -> Path:
+    """Return the weights to begin with: a path seen from the workspace, or `yoga`, the embedded pose model's."""
+    if name == "yoga":
+        from posemill.applications.yoga.pose_model import EMBEDDED
+
+        return EMBEDDED
+    return root / name
 
 
 def digest(params: TrainParams, inputs: Workspace) -> str:

@@ -19,6 +19,7 @@ from posemill.video.orientation import orientation_of
 from posemill.video.packets import COMPLETE, Extent, decoded
 from posemill.video.probe import first_size, probe
 from posemill.video.seek import Pictures, enter, list_pictures
+from posemill.video.still import still_kind, still_picture
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -50,7 +51,7 @@ def read_frames(path: Path, stride: int = 1, start: int = 0, end: int | None = N
     """Decode the frames start <= index < end whose index is a multiple of `stride`, lazily.
 
     Index, time and picture are those of a reading from the beginning, also where a seek saved decoding what comes
-    before `start`. Memory stays flat.
+    before `start`. Memory stays flat. A picture file has one frame, at 0 s.
 
     Errors: UnreadableMedia at once when nothing decodes; after the last good frame when the file is cut off or
     more than a hundredth of its packets are damaged, as far as this reading comes.
@@ -58,6 +59,10 @@ def read_frames(path: Path, stride: int = 1, start: int = 0, end: int | None = N
     if stride < 1 or start < 0:
         raise ValueError(f"stride should be 1 or more and start 0 or more, came as {stride} and {start}")
     if end is not None and end <= start:
+        return
+    if still_kind(path):
+        if start == 0:
+            yield Frame(0, 0.0, still_picture(path))
         return
     shown: _Shown | None = None
     for index, time_s, frame in _numbered(path, start, end):
@@ -162,6 +167,8 @@ def read_frame(path: Path, time_s: float) -> Frame:
 
     Errors: UnreadableMedia where nothing decodes there.
     """
+    if still_kind(path):
+        return Frame(0, 0.0, still_picture(path))
     pictures = list_pictures(path)
     if pictures is None:
         return _by_seeking(path, time_s, probe(path).fps)

@@ -1,4 +1,4 @@
-"""Probe of a video file: size, rate and length, from all of its packets (without decoding them)."""
+"""Probe of a video file: size, rate and length, from all of its packets (without decoding them); or of a picture."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from posemill.errors import UnreadableMedia
 from posemill.video.container import open_video
 from posemill.video.orientation import orientation_of, shown_size
 from posemill.video.packets import Extent, decoded
+from posemill.video.still import SHOWN_S, still_kind, still_picture
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -45,9 +46,14 @@ class VideoProbe:
 
 
 def probe(path: Path) -> VideoProbe:
-    """Probe a video by reading the whole file once. UnreadableMedia says why a file cannot be used."""
+    """Probe a video by reading the whole file once. UnreadableMedia says why a file cannot be used.
+
+    A picture file (JPEG, PNG, WebP) is a medium of one frame that lasts a second.
+    """
     from av.error import FFmpegError
 
+    if kind := still_kind(path):
+        return _probe_still(path, kind)
     first = first_frame(path)
     shown = orientation_of(first)
     with open_video(path) as (container, stream, extent):
@@ -64,6 +70,13 @@ def probe(path: Path) -> VideoProbe:
         codec = stream.codec_context.name
         found = VideoProbe(*sides, fps, extent.shown, span_s + 1 / fps, codec, shown.rotation, shown.mirrored)
     _check_plausible(found, path, max(found.duration_s, extent.end_s - extent.begin_s))
+    return found
+
+
+def _probe_still(path: Path, kind: str) -> VideoProbe:
+    height, width, _ = still_picture(path).shape
+    found = VideoProbe(width, height, 1 / SHOWN_S, 1, SHOWN_S, kind, 0)
+    _check_plausible(found, path, SHOWN_S)
     return found
 
 

@@ -79,3 +79,13 @@ def test_only_the_stretch_counts() -> None:
 def test_nobody_gives_none() -> None:
     assert main_subject(medium()) is None
     assert main_subject(medium(person(0, 320)), 5.0, 6.0) is None
+
+
+def test_in_a_picture_a_single_pose_is_enough_and_the_larger_person_counts() -> None:
+    small, large = person(0, 200, size_px=60, frames=range(1)), person(1, 420, size_px=180, frames=range(1))
+    subject = main_subject(medium(small, large))
+    assert subject is not None
+    assert subject.person == 1
+    moving = main_subject(medium(large, person(0, 200, size_px=60)))
+    assert moving is not None
+    assert moving.person == 0

@@ -61,6 +61,19 @@ def test_what_is_left_out_is_said_once_with_its_reason(tmp_path: Path) -> None:
     assert "not a video" in left_out["mixed/notes.txt"]
 
 
+def test_a_folder_without_videos_gives_its_pictures(tmp_path: Path) -> None:
+    home = tmp_path / "photos"
+    touch(home, "tree/a.jpg", "tree/b.PNG", "chair/c.webp", "chair/anim.gif", "notes.txt")
+    found = scan([home], activity_from_folder=True)
+    assert [(e.source, e.activity) for e in found.entries] == [
+        ("photos/chair/c.webp", "chair"),
+        ("photos/tree/a.jpg", "tree"),
+        ("photos/tree/b.PNG", "tree"),
+    ]
+    assert set(found.left_out) == {"photos/chair/anim.gif", "photos/notes.txt"}
+    assert [e.source for e in scan([home / "tree" / "a.jpg"]).entries] == ["a.jpg"]
+
+
 def test_what_can_be_decoded_is_taken_whatever_its_ending(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "v.mp4", 25, 64, 48) as writer:
         for level in range(5):

@@ -65,6 +65,8 @@ def two_that_differ_in_the_third() -> tuple[torch.Tensor, torch.Tensor]:
 def test_the_order_of_frames_matters(name: str) -> None:
     if name == "linear":
         pytest.skip("the baseline describes a window by what does not depend on the direction of time")
+    if name == "mlp":
+        pytest.skip("it is for still poses, whose frames are alike")
     network = small(name, BODY_12, 5).eval()
     x = torch.randn(2, 24, 12, 3)
     assert (network(x) - network(x.flip(1))).abs().max() > 1e-4
@@ -72,6 +74,8 @@ def test_the_order_of_frames_matters(name: str) -> None:
 
 @everyone
 def test_it_learns_a_small_problem_and_passes_the_check_before_training(name: str) -> None:
+    if name == "mlp":
+        pytest.skip("it is for still poses, and these differ in motion only")
     network = small(name, BODY_12, 3)
     x, target = swaying(36, seed=1)
     assert sanity.check_training(network, x, target, 3)["learnt_accuracy"] >= 0.9

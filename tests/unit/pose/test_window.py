@@ -88,3 +88,23 @@ def test_the_end_of_a_stretch_is_not_lost() -> None:
 def test_impossible_windows_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InputError, match="window"):
         WindowSpec(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_still_window_holds_the_median_pose() -> None:
+    spec = WindowSpec(sampling="still", duration_s=1.0, stride_s=0.5, clip_frames=8)
+    track = moving(25, 3.0)
+    windows = cut(track, spec.spans(0.0, 3.0), spec)
+    assert windows.shape == (5, 8, 12, 3)
+    assert (windows == windows[:, :1]).all()
+    np.testing.assert_allclose(windows[:, 0, 0, 0], 50 * np.array([0.48, 0.98, 1.48, 1.98, 2.48]), atol=1.1)
+
+
+def test_a_single_pose_is_one_still_window() -> None:
+    spec = WindowSpec(sampling="still", duration_s=1.0, clip_frames=8)
+    track = moving(25, 3.0).rows(np.array([0]))
+    for end_s in (0.0, 0.5, 1.0):
+        windows = cut(track, spec.spans(0.0, end_s), spec)
+        assert windows.shape[0] == 1
+        np.testing.assert_array_equal(windows[0, 3, :, :2], track.xy[0])
+    hidden = moving(25, 1.0, slice(0, 25))
+    assert np.isnan(cut(hidden, spec.spans(0.0, 1.0), spec)[..., :2]).all()

@@ -118,3 +118,8 @@ def test_clip_facts_know_open_ends_and_unknown_media() -> None:
     assert facts["poses"].tolist()[0] == 30
     assert facts["poses"].tolist()[2] == 0
     assert facts["poses"].isna().tolist() == [False, True, False, False, False, False, False, True]
+
+
+def test_a_picture_cannot_have_more_than_one_pose() -> None:
+    assert np.isnan(measure(still=True).poses)
+    assert measure(still=False).poses == 30
