@@ -26,7 +26,7 @@ class DensityNetwork:
     """Residual dilated convolutions over time: features (T, F) → repetitions in each bin (T,).
 
     It gives the probability of being within a repetition and a distribution over how long that one is; the density is
-    the probability times the mean rate.
+    the probability times the rate at the geometric mean of the lengths.
 
     dilations  of the residual blocks, in bins.
     weights    parameter → array, as PyTorch has them: convolutions (out, in, 3) or (out, in, 1).
@@ -45,7 +45,7 @@ class DensityNetwork:
         out = _pointwise(np.maximum(hidden, 0), w["out.weight"], w["out.bias"])
         active = 1 / (1 + np.exp(-out[:, 0].clip(-30, 30)))
         share = np.exp(out[:, 1:] - out[:, 1:].max(1, keepdims=True))
-        rate = (share @ (1 / PERIODS_BINS)) / share.sum(1)
+        rate = np.exp(-(share @ np.log(PERIODS_BINS)) / share.sum(1))  # of the geometric mean
         return np.asarray(active * rate, np.float32)
 
 

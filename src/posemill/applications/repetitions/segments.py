@@ -71,7 +71,7 @@ class Integrator:
             self._integral -= 1.0
             self._passed = [end]
         self._bin += 1
-        if self._recent.sum() < QUIET_SUM and self._bin >= QUIET_BINS:
+        if value <= _LEAST_ACTIVE and self._recent.sum() < QUIET_SUM:
             found += self._end_set()
         return found
 
