@@ -10,11 +10,29 @@ from collections import deque
 
 import numpy as np
 
-from posemill.applications.repetitions.network import DensityNetwork
+from posemill.applications.repetitions.network import PERIODS_BINS, DensityNetwork
 from posemill.applications.repetitions.poses import KEYPOINTS, Floats, Mask
-from posemill.applications.repetitions.similarity import features
+from posemill.applications.repetitions.similarity import features, local_movement, moving_mean
 
 HOP_BINS = 10
+LEAST_MOVEMENT = 0.12  # deviations of the pose, of the keypoint that moves most: less is the estimator's jitter
+_LOGIT_BINS, _LENGTH_BINS = 7, 25  # over which the network's answers are averaged
+# a set goes on where the network is in doubt: it is sharper and a little more willing than it says
+_SHARPNESS, _WILLING = 1.5, 0.2
+
+
+def density_of(logits: Floats, movement: Floats) -> Floats:
+    """Return the repetitions of each bin: the probability of being within one over its length.
+
+    logits    (T, 1 + P), see DensityNetwork.
+    movement  (T,), see local_movement; bins with next to none have no repetition.
+    """
+    active = _SHARPNESS * (moving_mean(logits[None, :, :1], _LOGIT_BINS)[0, :, 0] + _WILLING)
+    probability = 1 / (1 + np.exp(-active.clip(-30, 30)))
+    lengths = moving_mean(logits[None, :, 1:], _LENGTH_BINS)[0]
+    share = np.exp(lengths - lengths.max(1, keepdims=True))
+    geometric_mean = np.exp((share @ np.log(PERIODS_BINS)) / share.sum(1))
+    return np.where(movement > LEAST_MOVEMENT, probability / geometric_mean, 0).astype(np.float32)
 
 
 class DensityStream:
@@ -55,5 +73,6 @@ class DensityStream:
         if not seen.any():
             return np.zeros(wanted, np.float32)
         poses = np.stack(self._poses).reshape(-1, KEYPOINTS, 2)
-        density = self._network(features(poses[None], seen[None])[0])
+        logits = self._network(features(poses[None], seen[None])[0])
+        density = density_of(logits, local_movement(poses[None], seen[None])[0])
         return density[end - wanted - start : end - start]

@@ -1,4 +1,4 @@
-"""The small temporal convolutional network that says how many repetitions pass in each bin, in plain numpy.
+"""The small temporal convolutional network that finds repetitions and their length, in plain numpy.
 
 Trained by `tools/train_repetitions.py` on synthetic motion only: random bodies that repeat random movements before
 random cameras. It knows no exercise.
@@ -23,10 +23,9 @@ WEIGHTS = "repetition-density.npz"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DensityNetwork:
-    """Residual dilated convolutions over time: features (T, F) → repetitions in each bin (T,).
+    """Residual dilated convolutions over time: features (T, F) → (T, 1 + P).
 
-    It gives the probability of being within a repetition and a distribution over how long that one is; the density is
-    the probability times the rate at the geometric mean of the lengths.
+    First the logit of being within a repetition, then the logits of how long that one is, see PERIODS_BINS.
 
     dilations  of the residual blocks, in bins.
     weights    parameter → array, as PyTorch has them: convolutions (out, in, 3) or (out, in, 1).
@@ -36,17 +35,13 @@ class DensityNetwork:
     weights: dict[str, Floats]
 
     def __call__(self, features: Floats) -> Floats:
-        """Return the repetitions of every bin, (T,), at least 0."""
+        """Return the logits of every bin."""
         w = self.weights
         hidden = _pointwise(features, w["inp.weight"], w["inp.bias"])
         for i, dilation in enumerate(self.dilations):
             inner = _dilated(hidden, w[f"a.{i}.weight"], w[f"a.{i}.bias"], dilation)
             hidden = hidden + _pointwise(np.maximum(inner, 0), w[f"b.{i}.weight"], w[f"b.{i}.bias"])
-        out = _pointwise(np.maximum(hidden, 0), w["out.weight"], w["out.bias"])
-        active = 1 / (1 + np.exp(-out[:, 0].clip(-30, 30)))
-        share = np.exp(out[:, 1:] - out[:, 1:].max(1, keepdims=True))
-        rate = np.exp(-(share @ np.log(PERIODS_BINS)) / share.sum(1))  # of the geometric mean
-        return np.asarray(active * rate, np.float32)
+        return np.asarray(_pointwise(np.maximum(hidden, 0), w["out.weight"], w["out.bias"]), np.float32)
 
 
 def _pointwise(x: Floats, weight: Floats, bias: Floats) -> Floats:

@@ -9,6 +9,7 @@ from posemill.applications.repetitions.poses import Floats, Mask
 # bins; both directions are looked at. 0.2 to 8 s at ten bins a second
 LAGS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 19, 22, 26, 30, 35, 40, 46, 53, 61, 70, 80)
 SPREAD_BINS = 81  # over which the mean distance is taken that others are measured by
+_NEARBY_BINS = 41
 _SMALLEST = 0.003  # of a squared distance: a body at rest is no periodic motion of its own noise
 CHANNELS = 24 + 12 + 4 * len(LAGS) + 1
 
@@ -47,6 +48,13 @@ def self_similarity(poses: Floats, seen: Mask) -> Floats:
     symmetric = np.concatenate([(left + right) / 2, np.abs(left - right) / 2], axis=2)
     anything: Mask = np.asarray(seen.any(-1))
     return np.concatenate([_profile(smooth, anything), _profile(symmetric, anything)], -1)
+
+
+def local_movement(poses: Floats, seen: Mask) -> Floats:
+    """Return how far the keypoint that moves most moves about its mean of four seconds: (B, T), in deviations."""
+    smooth = moving_mean(_held(poses, seen), 3)
+    away = ((smooth - moving_mean(smooth, _NEARBY_BINS)) ** 2).sum(-1)
+    return np.asarray(np.sqrt(moving_mean(away, _NEARBY_BINS)).max(-1), np.float32)
 
 
 def _held(poses: Floats, seen: Mask) -> Floats:

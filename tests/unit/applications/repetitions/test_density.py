@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from posemill.applications.repetitions.density import HOP_BINS, DensityStream
-from posemill.applications.repetitions.network import PERIODS_BINS, DensityNetwork, density_network
+from posemill.applications.repetitions.density import HOP_BINS, DensityStream, density_of
+from posemill.applications.repetitions.network import PERIODS_BINS, density_network
 from posemill.applications.repetitions.poses import KEYPOINTS
-from posemill.applications.repetitions.similarity import CHANNELS, LAGS, features
+from posemill.applications.repetitions.similarity import CHANNELS, LAGS, features, local_movement
 
 
 def _poses(bins: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -46,28 +46,32 @@ def test_numpy_gives_what_torch_gives() -> None:
     hidden = conv(torch.from_numpy(x.T[None]), "inp")
     for i, dilation in enumerate(network.dilations):
         hidden = hidden + conv(torch.relu(conv(hidden, f"a.{i}", dilation)), f"b.{i}")
-    out = conv(torch.relu(hidden), "out")[0].double()
-    shares = torch.softmax(out[1:], 0)
-    length = torch.exp((shares * torch.from_numpy(PERIODS_BINS).log()[:, None]).sum(0))
-    expected = torch.sigmoid(out[0]) / length
-    np.testing.assert_allclose(network(x), expected.numpy(), rtol=1e-3, atol=1e-6)
+    expected = conv(torch.relu(hidden), "out")[0].T
+    np.testing.assert_allclose(network(x), expected.numpy(), rtol=1e-3, atol=1e-4)
 
 
-def test_a_repetition_is_at_most_as_dense_as_the_shortest() -> None:
-    network = DensityNetwork(
-        (1,),
-        {
-            "inp.weight": np.zeros((2, CHANNELS, 1), np.float32),
-            "inp.bias": np.zeros(2, np.float32),
-            "a.0.weight": np.zeros((2, 2, 3), np.float32),
-            "a.0.bias": np.zeros(2, np.float32),
-            "b.0.weight": np.zeros((2, 2, 1), np.float32),
-            "b.0.bias": np.zeros(2, np.float32),
-            "out.weight": np.zeros((1 + len(PERIODS_BINS), 2, 1), np.float32),
-            "out.bias": np.concatenate([[50, 50], np.zeros(len(PERIODS_BINS) - 1)]).astype(np.float32),
-        },
-    )
-    np.testing.assert_allclose(network(np.zeros((3, CHANNELS), np.float32)), 1 / PERIODS_BINS[0], rtol=1e-5)
+def _logits(active: float, length_bins: float, bins: int = 60) -> np.ndarray:
+    logits = np.full((bins, 1 + len(PERIODS_BINS)), -20, np.float32)
+    logits[:, 0] = active
+    logits[:, 1 + int(np.argmin(np.abs(PERIODS_BINS - length_bins)))] = 20
+    return logits
+
+
+def test_the_density_is_one_over_the_length_where_repetitions_are_certain() -> None:
+    moving = np.ones(60, np.float32)
+    np.testing.assert_allclose(density_of(_logits(20, 20), moving), 1 / 20, rtol=0.06)
+    assert density_of(_logits(-20, 20), moving).max() < 1e-6
+
+
+def test_a_body_that_hardly_moves_repeats_nothing() -> None:
+    assert not density_of(_logits(20, 20), np.full(60, 0.05, np.float32)).any()
+
+
+def test_movement_is_that_of_the_keypoint_that_moves_most() -> None:
+    poses = np.zeros((1, 200, KEYPOINTS, 2), np.float32)
+    poses[0, :, 3, 0] = 0.5 * np.sin(np.arange(200) * 2 * np.pi / 20)
+    movement = local_movement(poses, np.ones((1, 200, KEYPOINTS), bool))[0, 60:140]
+    np.testing.assert_allclose(movement, 0.5 / np.sqrt(2), rtol=0.1)
 
 
 def test_a_periodic_pose_is_most_like_itself_a_period_later() -> None:
