@@ -21,22 +21,31 @@ from posemill.applications.protocol import (
 )
 from posemill.applications.repetitions.main_subject import MainSubject
 from posemill.applications.repetitions.params import RepetitionParams
+from posemill.applications.repetitions.poses import Floats, Mask, standardise
 from posemill.applications.repetitions.subject import Repetition, SubjectCounter
 from posemill.pose.skeleton import BODY_12, conversion_index
 
 MAIN = -1  # key of the main subject, whoever they are
 MOST_PEOPLE = 1000  # whose counts are kept; a camera may run for months
 
+LARGEST_STEP = 0.5  # deviations, mean of the keypoints: more between a lost track and the next is a cut
 Key = int  # of a count: a person's number, or MAIN
 
 
 @dataclass(slots=True)
 class _Present:
-    """Somebody who is in the picture or was just now."""
+    """Somebody who is in the picture or was just now, with their newest standardised pose."""
 
     counter: SubjectCounter
     person: int
     seen_s: float
+    pose: Floats
+    seen: Mask
+
+    def looks_like(self, pose: Floats, seen: Mask) -> bool:
+        """Return true if the pose can follow the newest one without a cut."""
+        both = self.seen & seen
+        return not both.any() or float(np.abs(pose - self.pose)[both].mean()) < LARGEST_STEP
 
 
 class RepetitionCounter(Application[RepetitionParams]):
@@ -80,10 +89,9 @@ class RepetitionCounter(Application[RepetitionParams]):
         """Take the next frame and return the repetitions that are certain since it came."""
         self._time_s = frame.time_s
         bodies = self._bodies(frame)
-        for key, (person, _) in bodies.items():
-            present = self._present.setdefault(key, _Present(self._counter(), person, frame.time_s))
-            present.person, present.seen_s = person, frame.time_s
         outputs: list[Output] = []
+        for key, (person, pose) in bodies.items():
+            outputs += self._see(key, person, self._points(pose))
         for key, present in list(self._present.items()):
             points = self._points(bodies[key][1]) if key in bodies else _NOBODY
             outputs += self._events(key, present, present.counter.update(frame.time_s, points))
@@ -121,6 +129,21 @@ class RepetitionCounter(Application[RepetitionParams]):
     def counts(self) -> dict[int, int]:
         """Return the repetitions by person; the main subject's are those of whoever it is now."""
         return {self._people[key]: count for key, count in self._counts.items()}
+
+    def _see(self, key: Key, person: int, points: NDArray[np.float64]) -> list[Output]:
+        """Note who is in the picture; a body that a cut shows from elsewhere begins a new set."""
+        outputs: list[Output] = []
+        pose, seen = standardise(points)
+        present = self._present.get(key)
+        if present is not None and present.person != person and not present.looks_like(pose, seen):
+            outputs += self._events(key, present, present.counter.finish())
+            present = None
+        if present is None:
+            present = self._present[key] = _Present(self._counter(), person, self._time_s, pose, seen)
+        present.person, present.seen_s = person, self._time_s
+        if seen.any():
+            present.pose, present.seen = pose, seen
+        return outputs
 
     def _counter(self) -> SubjectCounter:
         return SubjectCounter(self.params.lookahead_s, self.params.least_range_deg)
