@@ -1,6 +1,7 @@
 """Train the repetition counter's network on synthetic motion only, and write its weights.
 
-    python tools/train_repetitions.py OUT.npz [--takes 5000] [--steps 4500] [--from WEIGHTS.npz] [--seed 0]
+    python tools/train_repetitions.py OUT.npz [--takes 5000] [--steps 4500] [--from WEIGHTS.npz]
+        [--learning-rate 0.0024] [--seed 0]
 
 No exercise is shown to it: takes are random movements from random postures (`posemill.synth.repetitive`), seen by
 random cameras through an estimator's errors (`posemill.synth.observation`). Half an hour on one core with the defaults.
@@ -133,11 +134,11 @@ def _count_loss(density: Tensor, true_density: Tensor) -> Tensor:
     return loss
 
 
-def train(network: Network, pool: Pool, steps: int, seed: int) -> None:
+def train(network: Network, pool: Pool, steps: int, learning_rate: float, seed: int) -> None:
     """Train in place; prints the running loss."""
     rng = np.random.default_rng(seed + 1)
-    optimizer = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2.4e-3, total_steps=steps, pct_start=0.08)
+    optimizer = torch.optim.AdamW(network.parameters(), learning_rate, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps, pct_start=0.08)
     started, running = time.monotonic(), 0.0
     for step in range(1, steps + 1):
         inputs, period_s, weight = draw(rng, pool)
@@ -175,6 +176,7 @@ def main() -> None:
     parser.add_argument("--takes", type=int, default=5000)
     parser.add_argument("--steps", type=int, default=4500)
     parser.add_argument("--from", dest="start", type=Path, help="weights to start from")
+    parser.add_argument("--learning-rate", type=float, default=2.4e-3, help="the largest of the schedule")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.manual_seed(options.seed)
@@ -182,7 +184,8 @@ def main() -> None:
     network = Network()
     if options.start:
         read_into(network, options.start)
-    train(network, make_pool(np.random.default_rng(options.seed), options.takes), options.steps, options.seed)
+    pool = make_pool(np.random.default_rng(options.seed), options.takes)
+    train(network, pool, options.steps, options.learning_rate, options.seed)
     write(network.eval(), options.out)
 
 

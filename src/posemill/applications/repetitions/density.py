@@ -17,8 +17,6 @@ from posemill.applications.repetitions.similarity import features, local_movemen
 HOP_BINS = 10
 LEAST_MOVEMENT = 0.12  # deviations of the pose, of the keypoint that moves most: less is the estimator's jitter
 _LOGIT_BINS, _LENGTH_BINS = 7, 25  # over which the network's answers are averaged
-# a set goes on where the network is in doubt: it is sharper and a little more willing than it says
-_SHARPNESS, _WILLING = 1.5, 0.2
 
 
 def density_of(logits: Floats, movement: Floats) -> Floats:
@@ -27,7 +25,7 @@ def density_of(logits: Floats, movement: Floats) -> Floats:
     logits    (T, 1 + P), see DensityNetwork.
     movement  (T,), see local_movement; bins with next to none have no repetition.
     """
-    active = _SHARPNESS * (moving_mean(logits[None, :, :1], _LOGIT_BINS)[0, :, 0] + _WILLING)
+    active = moving_mean(logits[None, :, :1], _LOGIT_BINS)[0, :, 0]
     probability = 1 / (1 + np.exp(-active.clip(-30, 30)))
     lengths = moving_mean(logits[None, :, 1:], _LENGTH_BINS)[0]
     share = np.exp(lengths - lengths.max(1, keepdims=True))
