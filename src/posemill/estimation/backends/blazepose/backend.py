@@ -33,7 +33,7 @@ from posemill.pose.oks import box_area, oks
 from posemill.pose.skeleton import BLAZEPOSE_33
 
 PRESENT = 0.5  # confidence that there is somebody in a square, MediaPipe's own threshold
-PART = 0.8  # of the box of a person found in a window, in that of a larger one
+PART = 0.9  # of the box of a person found in a window, in that of a larger one
 DOUBLE = 0.5  # OKS from which two poses are of one person
 
 
