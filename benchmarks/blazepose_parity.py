@@ -50,7 +50,8 @@ def reference(pictures: Path, target: Path, complexity: int) -> None:
 
 def compare(source: Path) -> dict[str, Any]:
     """Compare posemill's most confident person with MediaPipe's, picture by picture."""
-    from posemill.estimation.backends.blazepose.backend import BlazePoseBackend, load
+    from posemill.estimation.backends.blazepose.backend import BlazePoseBackend
+    from posemill.estimation.backends.blazepose.load import load
     from posemill.params.label import LabelParams
 
     said = json.loads(source.read_text())

@@ -169,7 +169,7 @@ BACKENDS: Mapping[str, BackendEntry] = register(
         ),
         BackendEntry(
             name="blazepose",
-            factory="posemill.estimation.backends.blazepose.backend:load",
+            factory="posemill.estimation.backends.blazepose.load:load",
             skeleton=BLAZEPOSE_33,
             people="many",
             code_licence="Apache-2.0",

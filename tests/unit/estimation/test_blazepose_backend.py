@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError, InputError
 from posemill.estimation.accuracy import best_pairs
-from posemill.estimation.backends.blazepose.backend import BlazePoseBackend, load
+from posemill.estimation.backends.blazepose.backend import BlazePoseBackend
 from posemill.estimation.backends.blazepose.checkpoints import DETECTOR, EMBEDDED, SHA256
+from posemill.estimation.backends.blazepose.load import load
 from posemill.estimation.backends.blazepose.propagation import BlazePosePropagation, Follower
 from posemill.estimation.estimator import PoseEstimator
 from posemill.estimation.factory import load_backend

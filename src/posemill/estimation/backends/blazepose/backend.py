@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from posemill.errors import InputError
 from posemill.estimation.backends.blazepose.checkpoints import (
     DETECTOR,
-    find_landmark_file,
     open_detector,
     open_landmarks,
 )
@@ -27,7 +26,7 @@ from posemill.estimation.fingerprint import pose_code
 from posemill.estimation.postprocess import mask_out_of_frame
 from posemill.estimation.runtimes.graph_file import GraphFile
 from posemill.estimation.threaded import ThreadedBackend
-from posemill.estimation.types import Pose, PoseBackend
+from posemill.estimation.types import Pose
 from posemill.params.label import LabelParams
 from posemill.pose.oks import box_area, oks
 from posemill.pose.skeleton import BLAZEPOSE_33
@@ -35,20 +34,6 @@ from posemill.pose.skeleton import BLAZEPOSE_33
 PRESENT = 0.5  # confidence that there is somebody in a square, MediaPipe's own threshold
 PART = 0.9  # of the box of a person found in a window, in that of a larger one
 DOUBLE = 0.5  # OKS from which two poses are of one person
-
-
-def load(params: LabelParams) -> PoseBackend:
-    """The backend with lite landmarks (embedded), full or heavy ones; see checkpoints.find_landmark_file."""
-    require_openvino(params)
-    if params.roi_propagation is not None:
-        from posemill.estimation.backends.blazepose.propagation import BlazePosePropagation
-
-        return BlazePosePropagation(_load, params)
-    return _load(params)
-
-
-def _load(params: LabelParams) -> BlazePoseBackend:
-    return BlazePoseBackend(find_landmark_file(params), params)
 
 
 def require_openvino(params: LabelParams) -> None:
