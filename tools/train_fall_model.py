@@ -50,8 +50,8 @@ HYPER: dict[str, Any] = {"width": 56, "kernel": 5, "dilations": [1, 2, 4], "drop
 FPS = (5.0, 7.5, 10.0, 12.0, 15.0, 15.0, 20.0, 25.0, 30.0)
 PARTS = ("train", "val", "test")
 SHARES = {"train": 1.0, "val": 0.12, "test": 0.15}
-FALL_SCENES, ACTION_SCENES, EXERCISE_SCENES = 80, 40, 6  # of every kind, in the train part
-HOMES, HOME_H = 26, 0.5  # everyday life, hours of each
+FALL_SCENES, ACTION_SCENES, EXERCISE_SCENES = 75, 35, 5  # of every kind, in the train part
+HOMES, HOME_H = 20, 0.5  # everyday life, hours of each
 ACTION_KINDS = (*ACTIONS, "walk", "chair", "sofa", "sofa_lie", "bed_lie")
 EXERCISE = {
     **dict.fromkeys(
@@ -248,7 +248,7 @@ def main() -> None:
     """Gather, train, calibrate, test, write the package."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=7)
     arguments = parser.parse_args()
     folder: Path = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)

@@ -37,8 +37,8 @@ def tree(rng: np.random.Generator) -> Pose:
 def warrior_1(rng: np.random.Generator) -> Pose:
     """Warrior I: a lunge onto the bent right knee, trunk upright, arms above the head."""
     front = rng.uniform(52, 68)
-    back = _even(front)
-    legs = {"right_hip_flex": front, "right_knee": front, "left_hip_flex": -back, "left_knee": 3, "left_toe_point": 36}
+    back = _even(front, raised=0.066)
+    legs = {"right_hip_flex": front, "right_knee": front, "left_hip_flex": -back, "left_knee": 3, "left_toe_point": 20}
     return legs | dict(_ABOVE) | {"spine": -6}
 
 
@@ -50,9 +50,12 @@ def warrior_2(rng: np.random.Generator) -> Pose:
     return legs | {"arm_abduct": rng.uniform(84, 94), "elbow": 5, "head_turn": -72}
 
 
-def _even(front_deg: float) -> float:
-    """Angle of a straight leg that is as low as a bent one with its shank upright."""
-    return float(np.rad2deg(np.arccos((np.cos(np.deg2rad(front_deg)) + 1) / 2)))
+def _even(front_deg: float, raised: float = 0.0) -> float:
+    """Angle of a straight leg that is as low as a bent one with its shank upright.
+
+    raised  how far the straight leg's heel is up, in lengths of the leg.
+    """
+    return float(np.rad2deg(np.arccos((np.cos(np.deg2rad(front_deg)) + 1) / 2 - raised)))
 
 
 def triangle(rng: np.random.Generator) -> Pose:
