@@ -61,7 +61,7 @@ def track_online(frames: Iterable[FramePoses], tracker: OnlineTracker) -> Iterat
         yield TrackedFrame(
             frame.frame,
             frame.time_s,
-            {person: TrackedPose(pose.xy, pose.confidence) for person, pose in sorted(people.items())},
+            {person: TrackedPose(pose.xy, pose.confidence, pose.z) for person, pose in sorted(people.items())},
         )
 
 

@@ -38,7 +38,7 @@ def draw(which: str, folder: Path, pictures: int, color_by_side: bool) -> None:
     settings = Settings.from_env()
     start_s, end_s, path = 0.0, float("inf"), Path(which)
     if path.is_file():
-        tracked, name = _tracked(settings, path), path.stem
+        tracked, name = tracked_video(settings, path), path.stem
     elif path.suffix:
         raise InputError(f"there is no file {which}")
     else:
@@ -51,12 +51,13 @@ def draw(which: str, folder: Path, pictures: int, color_by_side: bool) -> None:
     click.echo(f"{folder / name}.mp4 and .png: {', '.join(map(counted, tracked.tracks)) or 'nobody was found'}")
 
 
-def _tracked(settings: Settings, path: Path) -> MediumTracks:
+def tracked_video(settings: Settings, path: Path, backend: str | None = None) -> MediumTracks:
+    """Estimate and track the poses of a video with params.yaml's labeller, or another backend; nothing is kept."""
     from posemill.cli.output import progress
     from posemill.estimation.estimator import PoseEstimator
     from posemill.video.probe import probe
 
-    estimator = PoseEstimator(params=_section(settings))
+    estimator = PoseEstimator(backend, params=_section(settings))
     with progress("labelling", probe(path).frames // estimator.params.frame_stride, False) as step:
         return estimator.track(path, on_frame=lambda _: step())
 

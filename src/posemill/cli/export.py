@@ -21,7 +21,25 @@ if TYPE_CHECKING:
 VISIBLE = "COCO: keypoints less confident are placed, not visible (1)."
 
 
-@click.command()
+class _Export(click.Command):
+    """The command, and `mocap` below it, which has options of its own."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Parse the arguments, those of `mocap` by its own options."""
+        if args[:1] != ["mocap"]:
+            return super().make_context(info_name, args, parent, **extra)
+        from posemill.cli.export_mocap import mocap
+
+        return mocap.make_context(f"{info_name} mocap", args[1:], parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that the context was made for."""
+        return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
+
+
+@click.command(cls=_Export)
 @click.argument("which", nargs=-1, required=True)
 @click.option("--format", "form", type=click.Choice(writable()), required=True)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="export", show_default=True)
@@ -41,6 +59,7 @@ def export(
 
     Where digits could be both, write clip:123456 or medium:123456.
     Corrected keypoints are what people said. What becomes of unseen keypoints is in docs/howto/formats.md.
+    `posemill export mocap` writes motion-capture files (BVH, C3D, TRC, MOT): see its --help.
 
     \b
       posemill export tracks --format coco --out coco/

@@ -1,0 +1,1 @@
+"""Motion-capture files: TRC, C3D, MOT and BVH, read and written."""

@@ -1,0 +1,1 @@
+"""OpenSim models and inverse kinematics: markers to joint angles, without OpenSim."""
