@@ -23,6 +23,7 @@ _HOMES = {
     "FallAlarm": "fall.alarm",
     "Measurement": "protocol",
     "Severity": "protocol",
+    "YogaIdentifier": "yoga.identifier",
     "run": "run",
     "stream_of_tracks": "sources",
 }

@@ -25,7 +25,9 @@ APPLICATIONS: Mapping[str, Entry] = {
         "posemill.applications.repetitions.application:RepetitionCounter", "Counts repetitions of any exercise."
     ),
     "coach": Entry("posemill.applications.coach.coach:FormCoach", "Corrects the form of exercises."),
-    "yoga": Entry("posemill.applications.yoga:YogaIdentifier", "Names held yoga poses and their side, and times them."),
+    "yoga": Entry(
+        "posemill.applications.yoga.identifier:YogaIdentifier", "Names held yoga poses and their side, and times them."
+    ),
     "ratios": Entry("posemill.applications.ratios.app:BodyRatios", "Measures ratios of body segments with intervals."),
     "mocap": Entry("posemill.applications.mocap.app:MotionCapture", "Measures joint angles over time."),
 }
