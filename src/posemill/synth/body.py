@@ -231,7 +231,7 @@ def _lift(body: Body, points: dict[str, Floats], ground: Ground) -> Floats:
 
 
 def _rest_arm(body: Body, points: dict[str, Floats], frames: dict[str, Floats], side: str, part: str) -> None:
-    """Where a wrist or elbow would be in the floor, turn the arm up about its shoulder until it lies on it."""
+    """Turn an arm up about its shoulder where its wrist or elbow would be in the floor."""
     shoulder, end = points[f"{side}_shoulder"], points[f"{side}_{part}"]
     least = _TOUCHING[part] * body.height
     below = np.flatnonzero(end[:, 1] < least)

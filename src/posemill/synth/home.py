@@ -66,7 +66,7 @@ class Home:
         return cls(width, depth, _furnish(width, depth, rng), _watch(width, depth, rng))
 
     def zones(self) -> tuple[Zone, ...]:
-        """Where furniture is in the picture; pieces outside it have none."""
+        """Return the zones of furniture in the picture; pieces outside it have none."""
         found = []
         for piece in self.furniture:
             (x0, _, z0), (x1, y, z1) = piece.low, piece.high

@@ -137,7 +137,7 @@ class Script:
         return self
 
     def labels(self, time_s: Floats) -> list[str]:
-        """What the person does at each time; before the first note, what it says."""
+        """Return the label at each time; before the first note, that of the note."""
         starts = [start for start, _ in self.doings]
         at = np.searchsorted(starts, time_s, "right") - 1
         return [self.doings[max(i, 0)][1] for i in at.tolist()]
