@@ -10,18 +10,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from posemill.applications.coach.coach import FormCoach
     from posemill.applications.fall.alarm import FallAlarm
+    from posemill.applications.mocap.app import MotionCapture
     from posemill.applications.protocol import Application, Event, Measurement, Severity
+    from posemill.applications.ratios.app import BodyRatios
+    from posemill.applications.repetitions.application import RepetitionCounter
     from posemill.applications.result import ApplicationResult
     from posemill.applications.run import run
     from posemill.applications.sources import stream_of_tracks
+    from posemill.applications.yoga.identifier import YogaIdentifier
 
 _HOMES = {
     "Application": "protocol",
     "ApplicationResult": "result",
+    "BodyRatios": "ratios.app",
     "Event": "protocol",
     "FallAlarm": "fall.alarm",
+    "FormCoach": "coach.coach",
     "Measurement": "protocol",
+    "MotionCapture": "mocap.app",
+    "RepetitionCounter": "repetitions.application",
     "Severity": "protocol",
     "YogaIdentifier": "yoga.identifier",
     "run": "run",
@@ -30,10 +39,15 @@ _HOMES = {
 __all__ = [
     "Application",
     "ApplicationResult",
+    "BodyRatios",
     "Event",
     "FallAlarm",
+    "FormCoach",
     "Measurement",
+    "MotionCapture",
+    "RepetitionCounter",
     "Severity",
+    "YogaIdentifier",
     "run",
     "stream_of_tracks",
 ]
