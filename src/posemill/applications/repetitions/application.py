@@ -131,13 +131,14 @@ class RepetitionCounter(Application[RepetitionParams]):
         return {self._people[key]: count for key, count in self._counts.items()}
 
     def _see(self, key: Key, person: int, points: NDArray[np.float64]) -> list[Output]:
-        """Note who is in the picture; a body that a cut shows from elsewhere begins a new set."""
+        """Note who is in the picture; a body that a cut shows from elsewhere is looked at anew."""
         outputs: list[Output] = []
         pose, seen = standardise(points)
         present = self._present.get(key)
         if present is not None and present.person != person and not present.looks_like(pose, seen):
-            outputs += self._events(key, present, present.counter.finish())
-            present = None
+            complete, under_way = present.counter.hand_over()
+            outputs += self._events(key, present, complete)
+            present.counter = self._counter(under_way)
         if present is None:
             present = self._present[key] = _Present(self._counter(), person, self._time_s, pose, seen)
         present.person, present.seen_s = person, self._time_s
@@ -145,8 +146,8 @@ class RepetitionCounter(Application[RepetitionParams]):
             present.pose, present.seen = pose, seen
         return outputs
 
-    def _counter(self) -> SubjectCounter:
-        return SubjectCounter(self.params.lookahead_s, self.params.least_range_deg)
+    def _counter(self, carried: float = 0.0) -> SubjectCounter:
+        return SubjectCounter(self.params.lookahead_s, self.params.least_range_deg, carried)
 
     def _bodies(self, frame: TrackedFrame) -> dict[Key, tuple[int, TrackedPose]]:
         """Return whom to count and their poses."""

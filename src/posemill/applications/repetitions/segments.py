@@ -10,6 +10,7 @@ from posemill.applications.repetitions.poses import Floats
 
 QUIET_BINS = 25  # with next to no density in them a set is over
 QUIET_SUM = 0.12
+_LEAST_REMAINDER = 0.5
 _LEAST_ACTIVE = 0.01  # of a bin: a repetition of 10 s
 _BEGUN = 0.02  # of the integral, from which a repetition is taken to have started
 
@@ -27,15 +28,25 @@ class Integrator:
     """Streaming integral of the density, in sets that begin and end at rest.
 
     Within a set the repetition k lasts from the integral k - 1 to k. When the set is over, a remainder of at least
-    `least_remainder` is a repetition too, a smaller one is forgotten, so what leaks in while nothing happens never
+    a half is a repetition too, a smaller one is forgotten, so what leaks in while nothing happens never
     adds up.
+
+    Args:
+        carried: share of a repetition that was under way when a cut came, which goes on in this set.
     """
 
-    def __init__(self, least_remainder: float = 0.5) -> None:
-        self._least = least_remainder
+    def __init__(self, carried: float = 0.0) -> None:
         self._bin = 0
-        self._recent = np.zeros(QUIET_BINS)
+        self._recent = np.full(QUIET_BINS, 2 * QUIET_SUM / QUIET_BINS if carried > 0 else 0.0)
         self._begin()
+        if carried > _BEGUN:
+            self._integral = carried
+            self._passed += [0.0] * (1 + (carried >= _LEAST_REMAINDER))
+
+    @property
+    def under_way(self) -> float:
+        """Return the share of the repetition that is not complete yet."""
+        return self._integral
 
     def _begin(self) -> None:
         self._integral = 0.0
@@ -77,7 +88,7 @@ class Integrator:
 
     def _end_set(self) -> list[Span]:
         found = []
-        if self._integral >= self._least and self._passed:
+        if self._integral >= _LEAST_REMAINDER and self._passed:
             start, end = self._passed[0], self._last_active + 1.0
             end = max(end, start + 1)
             middle = self._passed[1] if len(self._passed) > 1 else (start + end) / 2

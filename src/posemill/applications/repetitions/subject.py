@@ -57,12 +57,13 @@ class SubjectCounter:
     Args:
         lookahead_s: of future that a moment must have before it is decided.
         least_range_deg: repetitions whose principal joint moves less are not reported; 0 = report all.
+        carried: share of a repetition that was under way when a cut came, see `hand_over`.
     """
 
-    def __init__(self, lookahead_s: float, least_range_deg: float = 0.0) -> None:
+    def __init__(self, lookahead_s: float, least_range_deg: float = 0.0, carried: float = 0.0) -> None:
         self._grid = TimeGrid(STEP_S)
         self._density = DensityStream(density_network(), round(WINDOW_S / STEP_S), round(lookahead_s / STEP_S))
-        self._integrator = Integrator()
+        self._integrator = Integrator(carried)
         self._least_range = least_range_deg
         self._angles: deque[dict[str, float]] = deque(maxlen=round((2 * WINDOW_S + lookahead_s) / STEP_S))
         self._open: list[dict[str, float]] = []
@@ -92,11 +93,15 @@ class SubjectCounter:
 
     def finish(self) -> list[Repetition]:
         """End the stream and return the repetitions that were not certain yet."""
+        complete, _ = self.hand_over()
+        return complete + [r for span in self._integrator.finish() for r in self._report(span)]
+
+    def hand_over(self) -> tuple[list[Repetition], float]:
+        """End the stream at a cut; return the complete repetitions, and the share of the one that is under way."""
         if self._origin_s is None:
-            return []
+            return [], 0.0
         spans = self._take(self._grid.finish()) + self._integrator.push(self._density.finish())
-        spans += self._integrator.finish()
-        return [r for span in spans for r in self._report(span)]
+        return [r for span in spans for r in self._report(span)], self._integrator.under_way
 
     def _take(self, bins: Sequence[tuple[Floats, Mask]]) -> list[Span]:
         spans: list[Span] = []

@@ -102,6 +102,17 @@ def test_the_main_subject_is_followed_when_the_tracker_gives_a_new_number() -> N
     assert {e.person for e in events} == {1, 2}
 
 
+def test_a_cut_to_another_camera_goes_on_counting() -> None:
+    before = exercising("squat", 5, still_s=(2.0, 0.0), azimuth_deg=10)
+    after = exercising("squat", 4, still_s=(0.0, 2.0), azimuth_deg=-80)
+    nobody = np.full_like(after, np.nan), np.full_like(before, np.nan)
+    events = _run(RepetitionCounter(), {1: np.concatenate([before, nobody[0]]), 2: np.concatenate([nobody[1], after])})
+    assert abs(len(events) - 9) <= 1
+    assert [e.details["number"] for e in events] == list(range(1, len(events) + 1))
+    edges = [time for e in events for time in (e.start_s, e.end_s or 0.0)]
+    assert edges == sorted(edges)
+
+
 def test_a_new_stream_forgets_the_one_before() -> None:
     app = RepetitionCounter()
     first = _run(app, {0: exercising("curl", 5)})

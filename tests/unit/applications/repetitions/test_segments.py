@@ -32,6 +32,16 @@ def test_what_leaks_in_while_nothing_happens_never_adds_up() -> None:
     assert _spans(np.full(20_000, 0.003), []) == []
 
 
+def test_a_repetition_that_a_cut_divides_counts_once() -> None:
+    before = Integrator()
+    assert len(before.push(np.full(29, 0.05, np.float32))) == 1
+    after = Integrator(before.under_way)
+    spans = after.push(np.full(31, 0.05, np.float32)) + after.finish()
+    assert len(spans) == 2
+    assert spans[0].start == 0
+    np.testing.assert_allclose([s.end for s in spans], [11, 31], atol=1.1)
+
+
 @given(st.integers(0, 10_000), st.lists(st.integers(1, 399), max_size=8))
 def test_the_parts_in_which_it_comes_do_not_matter(seed: int, cuts: list[int]) -> None:
     rng = np.random.default_rng(seed)
