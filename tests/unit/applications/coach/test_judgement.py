@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from coached_people import filmed
 from posemill.applications.coach.judgement import Certainty, Verdict, judge_pose
@@ -121,3 +123,18 @@ def test_real_plank_frames_in_a_turned_picture_beat_the_floor() -> None:
         said = {"hips_too_high": "too_high", "hips_too_low": "too_low"}.get(judged.likeliest or "", "correct")
         right.append(said == row["label_name"])
     assert np.mean(right) > 0.698
+
+
+@pytest.mark.parametrize("exercise", ["plank", "lunge"])
+@given(seed=st.integers(0, 10_000), hidden=st.floats(0, 1), scale=st.sampled_from([0.0, 1e-6, 1.0, 1e6]))
+@settings(max_examples=25, deadline=None)
+def test_junk_is_judged_without_an_error_and_never_taken_for_the_exercise(
+    exercise: str, seed: int, hidden: float, scale: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    xy = scale * rng.normal(size=(17, 2))
+    xy[rng.uniform(size=17) < hidden] = np.nan
+    confidence = rng.uniform(size=17)
+    judged = judge_pose(xy, confidence, COCO_17, exercise)
+    assert set(judged.rules) == {rule.name for rule in rules_of(exercise).rules}
+    assert not judged.answered or np.isfinite(xy[confidence >= 0.1]).sum() <= 20  # a few points may look like anything

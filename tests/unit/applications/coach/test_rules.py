@@ -110,3 +110,10 @@ def test_a_missing_file_and_an_unknown_exercise_are_named(tmp_path: Path) -> Non
         read_rules(tmp_path / "none.yaml")
     with pytest.raises(InputError, match="there are plank, squat, push_up, lunge"):
         rules_of("burpee")
+
+
+def test_the_rule_of_the_how_to_page_is_valid() -> None:
+    page = Path(__file__).resolve().parents[4] / "docs" / "howto" / "coach.md"
+    example = page.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    rules = parse_rules(yaml.safe_load(example), "coach.md")
+    assert rules.rules[0].limit == 100
