@@ -22,7 +22,7 @@ Layer = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 class Evidence(Protocol):
-    """What answers how much a descent looks like a fall."""
+    """Interface of the evidence: how much a descent looks like a fall."""
 
     def logit(self, features: NDArray[np.float32]) -> float:
         """Log odds of a fall against everyday movement, for features (F,); 0 = undecided."""

@@ -45,7 +45,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What became known of a person: an event without its person."""
+    """Finding about a person: an event without its person."""
 
     kind: str
     severity: Severity

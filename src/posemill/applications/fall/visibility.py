@@ -14,7 +14,7 @@ AGAIN_S = 1.0  # so long without a reason, and the person can be judged again
 
 
 class Reason(StrEnum):
-    """Why a person cannot be judged."""
+    """Reason that a person cannot be judged for."""
 
     CUT_OFF = "cut_off"
     TOO_SMALL = "too_small"
@@ -29,7 +29,7 @@ MESSAGES = {
 
 
 class Visibility:
-    """What keeps one person from being judged, reported once it lasts, and its end."""
+    """Reason that keeps one person from being judged, reported once it lasts, and its end."""
 
     def __init__(self, after_s: float, min_body_px: float) -> None:
         self._after_s, self._min_body_px = after_s, min_body_px

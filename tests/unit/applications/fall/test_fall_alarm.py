@@ -164,11 +164,11 @@ def test_numbers_that_alternate_are_one_person() -> None:
 
 def test_a_person_who_vanishes_while_falling_is_suspected() -> None:
     def lost(frame: TrackedFrame, seen: dict[int, TrackedPose]) -> dict[int, TrackedPose]:
-        return {} if frame.time_s >= 2.7 else seen
+        return {} if frame.time_s >= 2.76 else seen
 
     found = alarms(events_of(changed(people(FALL, seconds=8), lost)))
     assert [event.kind for event in found] == ["fall_suspected"]
-    assert found[0].time_s - 2.7 == pytest.approx(2.0, abs=0.2)
+    assert found[0].time_s - 2.76 == pytest.approx(2.0, abs=0.2)
 
 
 def test_a_helper_does_not_clear_the_alarm() -> None:
