@@ -9,7 +9,8 @@ Sequences and continuous footage are apart, rendered and real too. Rendered home
 without them by --no-zones. An alarm between a fall's start and 10 s after its impact finds it; every other alarm is
 false. Intervals: Clopper-Pearson, 95 %; the bound of a rate: Poisson, one-sided, 95 %.
 
-Evidence and thresholds were fitted to rendered scenes of seeds from 5000 on; the seeds reported here begin at 0.
+Evidence was fitted to rendered scenes of seeds from 5000 on, thresholds chosen on seeds from 1000 to 3000; the seeds
+reported here begin at 0.
 Poses of clips are kept in --cache by the fingerprint of their network.
 """
 
@@ -278,6 +279,8 @@ def main() -> None:
     if args.hours:
         groups["rendered everyday"] = rendered_everyday(args.hours, args.seed, not args.no_zones, params)
     for name, group in groups.items():
+        if not group.footage_s:
+            continue
         report(name, group, figures)
     counted = [group for name, group in groups.items() if name in ("real", "rendered everyday")]
     false, hours = sum(len(g.false_alarms) for g in counted), sum(g.footage_s for g in counted) / 3600

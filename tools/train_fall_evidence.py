@@ -1,6 +1,6 @@
 """Train the fall alarm's evidence: a small network over the features of descents, from rendered falls and homes.
 
-    OMP_NUM_THREADS=1 python tools/train_fall_evidence.py build/fall-evidence        (twenty minutes on one core)
+    OMP_NUM_THREADS=1 python tools/train_fall_evidence.py build/fall-evidence        (an hour on one core)
 
 Descents of falls are told from descents of everyday life (bending, sitting, lying down, exercise, pets), with loose
 thresholds so that every descent is looked at. No real footage is used. Looks are kept in looks.npz of the folder, so
@@ -33,7 +33,7 @@ from posemill.synth.life import Scene, everyday_life, fall_scene
 LOOSE = {"min_drop_body_lengths": 0.25, "min_speed_body_lengths_per_s": 0.3, "alarm_after_s": 60.0}
 LEAD_S, AFTER_S = 25.0, 8.0  # of a fall's scene before and after its impact
 HOME_H = 3.0
-HIDDEN, NETWORKS, EPOCHS, NOISE = (24, 12), 4, 60, 0.12
+HIDDEN, NETWORKS, EPOCHS, NOISE = (16, 8), 3, 25, 0.15
 ANKLES_MISSING = 0.15  # share of looks whose ankles are hidden in training
 EVERYDAY = "everyday"
 

@@ -39,20 +39,29 @@ def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np
 def fit_temperature(logits: NDArray[np.float32], actual: NDArray[np.int64]) -> float:
     """Fit the temperature of least negative log-likelihood; on validation, never on test.
 
-    logits (N, C), actual (N,) class numbers. 1.0 where there is nothing to fit, and within 1/20..20: with no wrong
-    prediction the best one would be 0.
+    As in Platt scaling the targets are not 1 but (N + 1) / (N + 2): N predictions without an error are no proof that
+    there is never one, and without this the temperature of such a validation split would be 0 and every probability 1.
+
+    logits (N, C), actual (N,) class numbers. 1.0 where there is nothing to fit, and within 1/20..20.
     """
     from scipy.optimize import minimize_scalar
 
     if not len(actual):
         return 1.0
     optimum = minimize_scalar(
-        lambda log_t: negative_log_likelihood(softmax(logits, float(np.exp(log_t))), actual),
+        lambda log_t: _platt_loss(softmax(logits, float(np.exp(log_t))), actual),
         bounds=(-_LOG_LIMIT, _LOG_LIMIT),
         method="bounded",
         options={"xatol": 1e-4},
     )
     return float(np.exp(optimum.x))
+
+
+def _platt_loss(probabilities: NDArray[np.floating], actual: NDArray[np.int64]) -> float:
+    """The mean cross-entropy of p(actual) and (N + 1) / (N + 2), nats."""
+    p = np.clip(probabilities[np.arange(len(actual)), actual], 1e-12, 1 - 1e-12)
+    target = (len(actual) + 1) / (len(actual) + 2)
+    return float(-(target * np.log(p) + (1 - target) * np.log1p(-p)).mean())
 
 
 def negative_log_likelihood(probabilities: NDArray[np.floating], actual: NDArray[np.int64]) -> float:

@@ -31,10 +31,10 @@ class FallParams(AppParams):
     )
     got_up_s: float = Field(default=1.0, gt=0, le=30, description="upright for so long clears the alarm")
     min_drop_body_lengths: float = Field(
-        default=0.33, gt=0, le=1, description="the head comes down by at least so much in a fall"
+        default=0.22, gt=0, le=1, description="the head comes down by at least so much in a fall"
     )
     min_speed_body_lengths_per_s: float = Field(
-        default=0.45, gt=0, description="the head comes down at least so fast in a fall"
+        default=0.3, gt=0, description="the head comes down at least so fast in a fall"
     )
     max_descent_s: float = Field(
         default=2.0, gt=0, le=4, description="longest time from upright to the floor in a fall"

@@ -29,7 +29,7 @@ GEOMETRY_WEIGHT, GEOMETRY_LIMIT = 0.5, 3.0  # of the geometry's log odds beside 
 UPRIGHT_AGAIN_S = 0.3  # before the alarm, so long upright ends the episode
 OUT_OF_BED_S, OUT_OF_BED_DROP = 3.0, 0.12  # time and body lengths between lying in bed and lying beside it
 STILL = 0.12  # body lengths a second
-LOST_SPEED, LOST_DROP, LOST_HIP_DROP = 0.8, 0.2, 0.06  # who vanishes in a descent of this kind may have fallen
+LOST_SPEED, LOST_DROP, LOST_HIP_DROP = 1.0, 0.2, 0.06  # who vanishes in a descent of this kind may have fallen
 KNOWN_S = 0.2  # a body seen for less long has no height to come down from
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from posemill.applications.fall.descent import Descent
 from posemill.applications.fall.geometry import BodyGeometry
 
-BACK_UP = 0.22  # body lengths under its highest place: the head is up again
+BACK_UP = 0.15  # body lengths under its highest place: the head is up again
 STANDS_TRUNK_DEG, STANDS_THIGH_DEG, STANDS_HEIGHT = 35.0, 40.0, 0.65
 
 
