@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 AGREES = 0.4  # OKS from which a crop shows the pose of the whole picture, and better
 RESEMBLES = 0.2  # OKS from which a crop shows that somebody is there
-CONFIRMS = 0.3  # person confidence that the crop must have
+CONFIRMS = 0.9  # of the person confidence that the crop must have too: of a pattern it has less
 BELIEVED = 0.4  # person confidence from which nobody needs to be shown by a crop
 CROP_SCALE = 0.54  # long edge of a crop around one person over that of whole pictures
 
@@ -94,7 +94,8 @@ class RotatedPictures:
         crops = pose_crops(near, [image] * len(rotated), [p.pose for p in rotated], turns)
         confirmed = []
         for person, found in zip(rotated, crops, strict=True):
-            seen = [p for p in found if p.pose.person_confidence >= CONFIRMS]
+            least = CONFIRMS * person.pose.person_confidence
+            seen = [p for p in found if p.pose.person_confidence >= least]
             agree = [agreement(p.pose, person.pose, self.skeleton) for p in seen]
             best = int(np.argmax(agree)) if agree else -1
             if agree and agree[best] >= AGREES:
