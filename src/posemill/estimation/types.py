@@ -100,3 +100,12 @@ class LiveBackend(Protocol):
     def one_by_one(self) -> Callable[[Image], list[Pose]]:
         """Return a function that poses successive frames of one live stream."""
         ...
+
+
+@runtime_checkable
+class CroppingBackend(Protocol):
+    """A PoseBackend with a quicker way for pictures that are crops around one person."""
+
+    def for_crops(self) -> PoseBackend:
+        """Return the backend for such pictures."""
+        ...

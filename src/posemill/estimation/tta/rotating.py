@@ -26,7 +26,7 @@ from posemill.estimation.tta.rotation import (
     pose_crops,
     rotate_image,
 )
-from posemill.estimation.types import FramePoses, FrameSpan, Image, Pose, PoseBackend
+from posemill.estimation.types import CroppingBackend, FramePoses, FrameSpan, Image, Pose, PoseBackend
 from posemill.params.label import LabelParams
 from posemill.params.tta import TTAParams
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 AGREES = 0.4  # OKS from which a crop shows the pose of the whole picture, and better
 RESEMBLES = 0.2  # OKS from which a crop shows that somebody is there
+CONFIRMS = 0.9  # of the person confidence that the crop must have too: of a pattern it has less
 BELIEVED = 0.4  # person confidence from which nobody needs to be shown by a crop
 CROP_SCALE = 0.54  # long edge of a crop around one person over that of whole pictures
 
@@ -92,7 +93,9 @@ class RotatedPictures:
         turns = [person.quarter_turns for person in rotated]
         crops = pose_crops(near, [image] * len(rotated), [p.pose for p in rotated], turns)
         confirmed = []
-        for person, seen in zip(rotated, crops, strict=True):
+        for person, found in zip(rotated, crops, strict=True):
+            least = CONFIRMS * person.pose.person_confidence
+            seen = [p for p in found if p.pose.person_confidence >= least]
             agree = [agreement(p.pose, person.pose, self.skeleton) for p in seen]
             best = int(np.argmax(agree)) if agree else -1
             if agree and agree[best] >= AGREES:
@@ -106,11 +109,17 @@ class RotatingBackend:
     """See PoseBackend and PropagatingBackend: another backend, which thereby finds people however they lie.
 
     load  makes the backend for some parameters.
+    wrap  is put around every backend; None = nothing.
     """
 
-    def __init__(self, load: Callable[[LabelParams], PoseBackend], params: LabelParams) -> None:
-        self._load, self._params = load, params
-        self._full = load(params)
+    def __init__(
+        self,
+        load: Callable[[LabelParams], PoseBackend],
+        params: LabelParams,
+        wrap: Callable[[PoseBackend], PoseBackend] | None = None,
+    ) -> None:
+        self._load, self._params, self._wrap = load, params, wrap or (lambda backend: backend)
+        self._full = self._wrap(load(params))
         self._pictures = RotatedPictures(self._full, self._crop_backend, params.rotation_fallback_threshold)
         self._loading = threading.Lock()
         self._near: PoseBackend | None = None
@@ -119,7 +128,7 @@ class RotatingBackend:
 
     def through(self, wrap: Callable[[PoseBackend], PoseBackend]) -> RotatingBackend:
         """Return the same with every backend wrapped."""
-        return RotatingBackend(lambda params: wrap(self._load(params)), self._params)
+        return RotatingBackend(self._load, self._params, lambda backend: wrap(self._wrap(backend)))
 
     def describe(self) -> dict[str, Any]:
         """See PoseBackend."""
@@ -167,9 +176,9 @@ class RotatingBackend:
         """The backend for crops around people, loaded when somebody is lost or lies for the first time."""
         with self._loading:
             if self._near is None:
-                long_edge_px = crop_long_edge(self._params.long_edge_px)
-                tta = TTAParams(flip=self._params.tta.flip)
-                self._near = self._load(self._params.model_copy(update={"long_edge_px": long_edge_px, "tta": tta}))
+                long_edge_px, tta = crop_long_edge(self._params.long_edge_px), TTAParams(flip=self._params.tta.flip)
+                near = self._load(self._params.model_copy(update={"long_edge_px": long_edge_px, "tta": tta}))
+                self._near = self._wrap(near.for_crops() if isinstance(near, CroppingBackend) else near)
             return self._near
 
 

@@ -65,9 +65,9 @@ class MoveNetBackend(ThreadedBackend):
 
     skeleton = COCO_17
 
-    def __init__(self, network: GraphFile, params: LabelParams) -> None:
+    def __init__(self, network: GraphFile, params: LabelParams, *, crops: bool = False) -> None:
         super().__init__(params.threads)
-        self._network, self._params = network, params
+        self._network, self._params, self._crops = network, params, crops
         self._movenet = MoveNet(network.path, params)
 
     def describe(self) -> dict[str, Any]:
@@ -85,9 +85,13 @@ class MoveNetBackend(ThreadedBackend):
             "keypoint_threshold": params.keypoint_threshold,
         }
 
+    def for_crops(self) -> PoseBackend:
+        """See CroppingBackend: the network runs once, since another crop would hardly be smaller."""
+        return MoveNetBackend(self._network, self._params, crops=True)
+
     def _pose_image(self, image: NDArray[np.uint8]) -> list[Pose]:
         found = self._movenet.pose(image, whole(image))
-        box = crop_around(found, image)
+        box = None if self._crops else crop_around(found, image)
         if box is not None:
             nearer = self._movenet.pose(image, box)
             found = max(found, nearer, key=lambda person: float(person[:, 2].mean()))
