@@ -150,7 +150,8 @@ class Application(ABC, Generic[P]):
     """A streaming consumer of tracked poses.
 
     Class attributes: `name` (as the command line has it), `title`, `Params` (its pydantic model), `limits` (what it
-    cannot see, a sentence each, shown in its card), `notice` (a sentence that every report carries, or empty).
+    cannot see, a sentence each, shown in its card), `notice` (a sentence that every report carries, or empty),
+    `backend` (the pose backend that suits it, of those that are embedded).
 
     Args:
         params: parameters; None = the defaults.
@@ -165,6 +166,7 @@ class Application(ABC, Generic[P]):
     Params: ClassVar[type[AppParams]]
     limits: ClassVar[tuple[str, ...]] = ()
     notice: ClassVar[str] = ""
+    backend: ClassVar[str] = "movenet-many"  # several people; of the embedded ones best at bodies that lie
 
     params: P
 

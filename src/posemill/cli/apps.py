@@ -59,7 +59,7 @@ def apps(as_json: bool) -> None:
 )
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a report (HTML).")
 @click.option("--notify", type=FILE, help="A YAML file of channels: webhook, e-mail, MQTT.")
-@click.option("--backend", help="Pose backend instead of that of params.yaml; see `posemill backends`.")
+@click.option("--backend", help="Pose backend; default: the one that suits the application.")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Stop after so much of the stream.")
 @click.option("--format", "track_format", help="Format of a file of tracks, where it is not recognized.")
 def app(
@@ -93,7 +93,7 @@ def app(
     values = (load_params(name, preset) if preset else {}) | _settings(settings)
     application = kind.from_values(values)
     with ExitStack() as stack:
-        opened = stack.enter_context(_open(source, backend, track_format))
+        opened = stack.enter_context(_open(source, backend or kind.backend, track_format))
         takers = [stack.enter_context(_overlay(overlay, opened))] if overlay else []
         if notify:
             takers.append(stack.enter_context(_channels(notify, opened)))
@@ -138,7 +138,7 @@ def _run(
 
 
 @contextmanager
-def _open(source: str, backend: str | None, track_format: str | None) -> Iterator[Opened]:
+def _open(source: str, backend: str, track_format: str | None) -> Iterator[Opened]:
     from posemill.applications.live import open_source, opened_tracks
     from posemill.video.camera import is_live
 
@@ -169,7 +169,7 @@ def _tracks(path: Path, track_format: str | None) -> MediumTracks:
     return read_tracks(path, track_format)
 
 
-def _estimator(backend: str | None) -> PoseEstimator:
+def _estimator(backend: str) -> PoseEstimator:
     from posemill import params
     from posemill.estimation.estimator import PoseEstimator
     from posemill.params.label import LabelParams

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     help="Clips of an activity and subject.",
 )
 @renamed_option("--clips-per", "--clips-per-activity", type=click.IntRange(1))
+@click.option(
+    "--duration-s", type=click.FloatRange(0.5, 600), help="Length of every clip; default: as its activity usually is."
+)
 @click.option("--seed", default=11, show_default=True, type=click.IntRange(0), help="The same seed, the same corpus.")
 @click.option(
     "--out",
@@ -50,6 +53,7 @@ def synth(
     rename: str,
     split: str | None,
     clips_per_activity: int,
+    duration_s: float | None,
     seed: int,
     out: Path | None,
     quiet: bool,
@@ -64,14 +68,14 @@ def synth(
       posemill synth
       posemill synth --subjects 4 --activities squat,fall --clips-per-activity 2
       posemill synth --activities sports --rename sit_up=situp,pull_up=pullup --split train
-      posemill synth --subjects 2 --out rendered/
+      posemill synth --subjects 2 --activities squat --duration-s 15 --out rendered/
     """
     from posemill.operations import synth as stage
     from posemill.synth.activities import named
     from posemill.synth.corpus import plan
 
     labels = _labels(rename)
-    plans = plan(seed, subjects, named(activities), clips_per_activity)
+    plans = plan(seed, subjects, named(activities), clips_per_activity, duration_s)
     silent = quiet or as_json
     if out is not None:
         with _progress(plans, silent) as report:

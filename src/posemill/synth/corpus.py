@@ -34,17 +34,22 @@ _RATE_SHARE = (1 / np.array(RATES)) / (1 / np.array(RATES)).sum()  # every rate 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One clip to render; the same plan always gives the same clip."""
+    """One clip to render; the same plan always gives the same clip.
+
+    duration_s  None = as long as clips of the activity usually are.
+    """
 
     seed: int
     subject: int
     activity: str
     take: int
+    duration_s: float | None = None
 
     @property
     def name(self) -> str:
         """Unique name, also the file's."""
-        return f"{self.subject_name}-{self.activity}-{self.take}"
+        length = "" if self.duration_s is None else f"-{self.duration_s:g}s"
+        return f"{self.subject_name}-{self.activity}-{self.take}{length}"
 
     @property
     def subject_name(self) -> str:
@@ -107,9 +112,16 @@ class _Scene:
 
 
 def plan(
-    seed: int, subjects: int = 12, activities: Sequence[str] = tuple(USUAL), clips_per_activity: int = 1
+    seed: int,
+    subjects: int = 12,
+    activities: Sequence[str] = tuple(USUAL),
+    clips_per_activity: int = 1,
+    duration_s: float | None = None,
 ) -> list[Plan]:
-    """Every clip of a corpus: `clips_per_activity` takes of every activity by every subject."""
+    """Every clip of a corpus: `clips_per_activity` takes of every activity by every subject.
+
+    duration_s  of every clip; None = as its activity usually is.
+    """
     unknown = sorted(set(activities) - set(ACTIVITIES))
     if unknown or not activities or subjects < 1 or clips_per_activity < 1 or seed < 0:
         raise InputError(
@@ -118,7 +130,7 @@ def plan(
             f"unknown activities {unknown}"
         )
     return [
-        Plan(seed, subject, activity, take)
+        Plan(seed, subject, activity, take, duration_s)
         for take in range(clips_per_activity)
         for subject in range(1, subjects + 1)
         for activity in dict.fromkeys(activities)
@@ -142,7 +154,8 @@ def stage(plan: Plan) -> SynthClip:
     fps = float(rng.choice(RATES, p=_RATE_SHARE))
     if plan.activity == "crawl":  # as small children do
         body = Body.child(np.random.default_rng([plan.seed, len(_STREAMS), plan.subject]))
-    time_s = np.arange(round(rng.uniform(*_LENGTHS_S.get(plan.activity, (2.2, 2.9))) * fps)) / fps
+    usual_s = rng.uniform(*_LENGTHS_S.get(plan.activity, (2.2, 2.9)))
+    time_s = np.arange(round((usual_s if plan.duration_s is None else plan.duration_s) * fps)) / fps
     motion = move(plan.activity, time_s, style, rng)
     posed = rig(body, motion)
     view, camera = _film(plan, posed)

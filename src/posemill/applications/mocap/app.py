@@ -50,6 +50,7 @@ class MotionCapture(Application[MocapParams]):
         "Lengths in metres need the person's height; without it an average height is assumed.",
     )
     notice: ClassVar[str] = "No medical device: joint angles are estimates from video."
+    backend: ClassVar[str] = "blazepose"  # gives depth
 
     def start(self, stream: StreamFacts) -> None:
         """Begin a stream. Errors: InputError where the skeleton has no shoulders or hips."""

@@ -49,6 +49,7 @@ class BodyRatios(Application[RatiosParams]):
         "The person's size in the picture should stay about the same, or change slowly.",
     )
     notice: ClassVar[str] = "Estimates from video, for no medical and no identification purpose."
+    backend: ClassVar[str] = "blazepose"  # gives depth
 
     def start(self, stream: StreamFacts) -> None:
         """Begin a stream. Errors: InputError where the skeleton has no shoulders or hips."""
