@@ -147,6 +147,19 @@ def test_yoga(workspace: Path, database: str, tmp_path: Path) -> None:
     assert app.recognised(0).name in {None, "cobra", "downward_dog", "tree_left", "warrior_2_right"}
 
 
+def test_applications(workspace: Path, database: str) -> None:
+    lines = commands(workspace / "examples" / "applications" / "README.md")
+    assert [line.split()[1] for line in lines] == ["synth", "apps", *["app"] * 6, "export"]
+    for line in lines:
+        run(workspace, line, database)
+    out = workspace / "out"
+    assert {path.name for path in out.iterdir()} >= {
+        *("fall.mp4", "repetitions.mp4", "yoga.mp4"),
+        *("fall.html", "coach.html", "ratios.html", "mocap.html"),
+    }
+    assert {path.suffix for path in (out / "mocap").iterdir()} == {".bvh", ".trc", ".mot", ".csv"}
+
+
 def shrink(params: Path, changes: Mapping[str, Mapping[str, Any]] = MappingProxyType(SHRUNK)) -> None:
     """Few epochs of a small network, and no gate: one epoch teaches nothing."""
     content = yaml.safe_load(params.read_text())
