@@ -21,7 +21,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load
 
+from made_up_tracks import made_up
 from packaged import ABSTAIN_BELOW, CLASSES, SPEC, some_windows, walking_track, write_package
+from posemill.applications.registry import APPLICATIONS, find_application
+from posemill.applications.run import run
+from posemill.applications.sources import stream_of_tracks
 from posemill.errors import InputError, PosemillError
 from posemill.packaging import bento
 from posemill.pose.skeleton import BODY_12, COCO_17
@@ -73,11 +77,24 @@ def test_building_again_finds_the_same_bento(built: tuple[Path, Path, dict[str, 
 def test_the_activity_bento_carries_only_what_it_needs(built: tuple[Path, Path, dict[str, str]]) -> None:
     _, home, tags = built
     source = home / "bentoml" / "bentos" / tags["activity"].replace(":", "/") / "src" / "posemill"
-    assert {p.name for p in source.iterdir() if p.is_dir()} == {"pose", "features", "prediction", "serving", "store"}
+    rooms = {"applications", "pose", "features", "prediction", "serving", "store"}
+    assert {p.name for p in source.iterdir() if p.is_dir()} == rooms
     requirements = (source.parents[1] / "env" / "python" / "requirements.txt").read_text()
     assert "onnxruntime" in requirements
     assert "torch" not in requirements
     assert "openpifpaf" not in requirements
+
+
+def test_every_application_runs_on_tracks(client: Client) -> None:
+    tracks = made_up(1, people=1, frames=200, unseen=0)
+    assert [entry.application for entry in client.applications()] == list(APPLICATIONS)
+    for name in APPLICATIONS:
+        answer = client.run_application(name, tracks)
+        expected = run(find_application(name)(), stream_of_tracks(tracks, "request"))
+        assert answer.summary == expected.summary
+        assert answer.events == expected.events
+    with pytest.raises(InputError, match="there is no application 'fal'"):
+        client.run_application("fal", tracks)
 
 
 def test_windows_get_the_predictors_answer(built: tuple[Path, Path, dict[str, str]], client: Client) -> None:

@@ -17,6 +17,9 @@ import numpy as np
 import pytest
 
 from packaged import some_windows
+from posemill.applications.live import open_source
+from posemill.applications.registry import APPLICATIONS, find_application
+from posemill.applications.run import run as run_application
 from posemill.errors import InputError
 from posemill.estimation.estimator import PoseEstimator
 from posemill.estimation.types import PoseBackend
@@ -78,6 +81,19 @@ def form(client: Client, body: bytes, kind: str = "multipart/form-data; boundary
         return answer.status, json.loads(answer.read())
     finally:
         connection.close()
+
+
+def test_an_application_says_of_an_upload_what_it_says_of_the_file(
+    client: Client, backend: PoseBackend, analysis_labels: LabelParams, person: Path
+) -> None:
+    estimator = PoseEstimator.from_backend(backend, analysis_labels)
+    for name in ("fall", "repetitions"):
+        answer = client.run_application(name, person)
+        assert answer.provenance.bento is not None
+        with open_source(str(person), estimator) as opened:
+            expected = run_application(find_application(name)(), opened.stream)
+        assert answer.model_dump(exclude={"provenance"}) == expected.model_dump()
+    assert {entry.application for entry in client.applications()} == set(APPLICATIONS)
 
 
 def test_the_service_sees_what_the_labeller_saw(
