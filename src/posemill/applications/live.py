@@ -93,10 +93,11 @@ def _of_camera(camera: Camera, estimator: PoseEstimator) -> Opened:
     height, width = first.image.shape[:2]
     facts = StreamFacts(estimator.skeleton, width, height, redacted_source(camera.source))
     newest: list[Image] = []
+    estimate = estimator.live()
 
     def posed(frame: Frame) -> FramePoses:
         newest[:] = [frame.image]
-        return FramePoses(frame.index, frame.time_s, estimator.predict([frame.image])[0])
+        return FramePoses(frame.index, frame.time_s, estimate(frame.image))
 
     poses = (posed(frame) for frame in chain([first], frames))
     tracker = OnlineTracker(estimator.skeleton, estimator.params.tracking)

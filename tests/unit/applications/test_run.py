@@ -18,6 +18,7 @@ from posemill.errors import InputError, Unavailable, UnreadableMedia
 from posemill.estimation.estimator import PoseEstimator
 from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import FrameTimes, MediumTracks, PoseTrack
+from posemill.synth.corpus import Plan, stage, write
 from posemill.video.camera import Camera, newest
 from posemill.video.decode import Frame
 from stand_in_application import Presence
@@ -102,6 +103,22 @@ def test_a_camera_and_a_file_get_the_same_answers(
         of_stream = run(Presence(alarm_after_s=0), opened.stream)
     assert [event.kind for event in of_stream.events] == ["came", "stays"]
     assert of_stream.people == of_file.people == 1
+
+
+def test_a_camera_sees_the_poses_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the real network and its rotation: only the times differ, which are those of the frames' coming."""
+    monkeypatch.setattr(Camera, "newest_frames", Camera.frames)
+    estimator = PoseEstimator("posenet", threads=1, long_edge_px=129)
+    video = write(stage(Plan(3, 1, "walk", 0)), tmp_path)
+    poses = []
+    for source in (str(video), f"file://{video}"):
+        with open_source(source, estimator) as opened:
+            poses.append([p.xy for frame in opened.stream.frames for p in frame.people.values()])
+    of_file, of_camera = poses
+    assert len(of_file) > 20
+    # OpenCV converts colours a little otherwise than PyAV
+    middle = min(len(of_file), len(of_camera)) // 2
+    np.testing.assert_allclose(of_camera[middle], of_file[middle], atol=6)
 
 
 def test_a_file_brings_a_picture_for_every_frame(estimator: PoseEstimator, tmp_path: Path) -> None:
