@@ -200,6 +200,8 @@ def test_everything_works_with_the_keyboard_alone(opened: Open, scene: Scene, st
     page.keyboard.press("Tab")
     expect(page.locator("#file")).to_be_focused()
     page.keyboard.press("Tab")
+    expect(page.locator("#application")).to_be_focused()
+    page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     expect(page.locator(".gallery button", has_text="crossing")).to_be_focused()  # the first has the hostile name
     page.keyboard.press("Enter")

@@ -123,13 +123,14 @@ def test_predictions_and_plots(prepare: Path, tmp_path: Path) -> None:
 
 
 def test_the_temperature_comes_from_validation_alone(tmp_path: Path) -> None:
-    logits, right = [2.0] * 40, ["walk"] * 30 + ["sit"] * 10  # right in 3 of 4: the logit should be log 3
+    logits, right = [2.0] * 40, ["walk"] * 30 + ["sit"] * 10  # right in 3 of 4
     a = prepared(tmp_path / "a", [9.0, *logits], ["walk", *right], list(range(41)), ["test", *["validation"] * 40])
     b = prepared(tmp_path / "b", [9.0, *logits], ["sit", *right], list(range(41)), ["test", *["validation"] * 40])
     for folder in (a, b):
         judged(folder, folder / "out")
         temperature = json.loads((folder / "out" / "calibration.json").read_text())["temperature"]
-        assert temperature == pytest.approx(2 / np.log(3), rel=1e-3)
+        share = (30 * 41 / 42 + 10 / 42) / 40  # as in Platt scaling, of N right predictions (N + 1) / (N + 2) are
+        assert temperature == pytest.approx(2 / np.log(share / (1 - share)), rel=1e-3)
         assert metrics(folder / "out")["temperature"] == temperature
 
 

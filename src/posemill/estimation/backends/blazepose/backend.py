@@ -53,6 +53,7 @@ class BlazePoseBackend(ThreadedBackend):
 
     skeleton = BLAZEPOSE_33
     name = "blazepose"
+    modules: tuple[str, ...] = (f"{__package__}.load",)  # whose code decides, with what they import
 
     def __init__(self, file: GraphFile, params: LabelParams) -> None:
         super().__init__(params.threads)
@@ -68,7 +69,7 @@ class BlazePoseBackend(ThreadedBackend):
             "checkpoint": self._file.name,
             "checkpoint_sha256": self._file.sha256,
             "detector_sha256": DETECTOR.sha256,
-            "code": pose_code(type(self).__module__),
+            "code": pose_code(*self.modules),
             "precision": params.precision,
             "skeleton": self.skeleton.name,
             "long_edge_px": params.long_edge_px,

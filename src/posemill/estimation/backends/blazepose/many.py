@@ -49,6 +49,7 @@ class BlazePoseManyBackend(BlazePoseBackend):
     """See PoseBackend and BlazePoseBackend. `long_edge_px` and `instance_threshold` are PoseNet's too."""
 
     name = "blazepose-many"
+    modules = (__name__,)
 
     def __init__(self, file: GraphFile, finder: PoseBackend, params: LabelParams) -> None:
         super().__init__(file, params)
