@@ -22,6 +22,7 @@ TRUNK, THIGH, SHANK = 0.283, 0.243, 0.242  # shares of the body's length
 HEAD_BEYOND_SHOULDERS = 0.45  # trunk lengths from the shoulders to the middle of the head
 LEGS = 0.47  # share of the body's length from the hips to the ankles
 LEAST_KEYPOINTS = 3
+LEAST_LENGTH_PX = 1.0  # keypoints that were all found in one place have no length, and heights are divided by it
 BORDER = 0.015  # share of the picture: keypoints this near its border may be guessed for what is outside
 
 Point = tuple[float, float]
@@ -112,7 +113,7 @@ class GeometryReader:
         if isnan(head[1]) and isnan(hip[1]):
             return None
         xs, ys = [x for x, _ in known], [y for _, y in known]
-        length_px = self._length(points)
+        length_px = max(self._length(points), LEAST_LENGTH_PX)  # NaN stays: it is the first
         return BodyGeometry(
             time_s=time_s,
             head_x=head[0],

@@ -102,7 +102,7 @@ def _look(sketch: Sketch, params: RatiosParams, width_px: int, height_px: int) -
     times_s, points = sketch.arrays()
     noise = sketch.noise()
     size = _usual_size(points)
-    if not np.isfinite(size):
+    if not size > 0:  # NaN, or all keypoints in one place
         return _Seen({}, dict.fromkeys(SEGMENTS, "neither trunk, thighs nor shanks were seen"), 1.0)
     points = _one_scale(times_s, points, size)
     if points.shape[-1] == 3:
