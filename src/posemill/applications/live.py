@@ -7,13 +7,15 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
-from posemill.applications.protocol import StreamFacts, TrackedFrame, TrackedPose
+from posemill.applications.protocol import Application, StreamFacts, TrackedFrame, TrackedPose
 from posemill.applications.sources import Stream, stream_of_tracks
 from posemill.errors import Unavailable
 from posemill.estimation.estimator import PoseEstimator
 from posemill.estimation.tracking import OnlineTracker
 from posemill.estimation.types import FramePoses, Image
+from posemill.params.label import LabelParams
 from posemill.pose.track import MediumTracks
 from posemill.video.camera import Camera, is_live, redacted_source
 from posemill.video.decode import Frame, read_frames
@@ -35,6 +37,17 @@ class Opened:
     pictures: Iterator[Image] | None
     fps: float
     frames: int | None
+
+
+def estimator_for(application: Application[Any], params: LabelParams, backend: str | None = None) -> PoseEstimator:
+    """Return the pose estimator of an application: its backend, or another, with the other parameters of a labeller.
+
+    The runtime is the usual one unless the labeller has the same backend: not every backend has every runtime.
+    """
+    name = backend or application.backend
+    if name == params.backend:
+        return PoseEstimator(params=params)
+    return PoseEstimator(name, params=params, runtime=LabelParams().runtime)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from posemill.applications.protocol import Application, Output
     from posemill.applications.result import ApplicationResult
     from posemill.applications.run import Step
-    from posemill.estimation.estimator import PoseEstimator
+    from posemill.params.label import LabelParams
     from posemill.pose.track import MediumTracks
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -93,7 +93,7 @@ def app(
     values = (load_params(name, preset) if preset else {}) | _settings(settings)
     application = kind.from_values(values)
     with ExitStack() as stack:
-        opened = stack.enter_context(_open(source, backend or kind.backend, track_format))
+        opened = stack.enter_context(_open(source, application, backend, track_format))
         takers = [stack.enter_context(_overlay(overlay, opened))] if overlay else []
         if notify:
             takers.append(stack.enter_context(_channels(notify, opened)))
@@ -138,8 +138,10 @@ def _run(
 
 
 @contextmanager
-def _open(source: str, backend: str, track_format: str | None) -> Iterator[Opened]:
-    from posemill.applications.live import open_source, opened_tracks
+def _open(
+    source: str, application: Application[Any], backend: str | None, track_format: str | None
+) -> Iterator[Opened]:
+    from posemill.applications.live import estimator_for, open_source, opened_tracks
     from posemill.video.camera import is_live
 
     path = Path(source)
@@ -150,7 +152,7 @@ def _open(source: str, backend: str, track_format: str | None) -> Iterator[Opene
     if track_format is not None or (not is_live(source) and _holds_tracks(path)):
         yield opened_tracks(_tracks(path, track_format), path.name)
         return
-    with open_source(source, _estimator(backend)) as opened:
+    with open_source(source, estimator_for(application, _labeller(), backend)) as opened:
         yield opened
 
 
@@ -169,15 +171,14 @@ def _tracks(path: Path, track_format: str | None) -> MediumTracks:
     return read_tracks(path, track_format)
 
 
-def _estimator(backend: str) -> PoseEstimator:
+def _labeller() -> LabelParams:
+    """The label section of params.yaml; its defaults where there is no workspace."""
     from posemill import params
-    from posemill.estimation.estimator import PoseEstimator
     from posemill.params.label import LabelParams
     from posemill.settings import Settings
 
     file = Settings.from_env().workspace / "params.yaml"
-    label = params.load(file).label if file.is_file() else LabelParams()
-    return PoseEstimator(backend, params=label)
+    return params.load(file).label if file.is_file() else LabelParams()
 
 
 @contextmanager

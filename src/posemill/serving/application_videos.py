@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from posemill.applications.live import Opened, open_source
+from posemill.applications.live import Opened, estimator_for, open_source
 from posemill.applications.protocol import Application, Event
 from posemill.applications.run import Collector, Step, steps
+from posemill.estimation.estimator import PoseEstimator
 from posemill.serving.jobs import ANSWER, OVERLAY, Job, Jobs
 from posemill.serving.pose_estimator import PackagedPoseEstimator
 from posemill.serving.schemas.applications import answer_with
@@ -24,11 +25,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ApplicationVideos:
-    """Steps from an upload to what an application says of it."""
+    """Steps from an upload to what an application says of it.
+
+    Poses are those of the backend that suits the application, with the other parameters of the packaged labeller, as
+    `posemill app` has them; its network is loaded with the first video.
+    """
 
     pose_estimator: PackagedPoseEstimator
     limits: VideoLimits
     provenance: Provenance
+    _others: dict[str, PoseEstimator] = field(default_factory=dict)
+
+    def estimator_for(self, application: Application[Any]) -> PoseEstimator:
+        """Return the pose estimator of an application."""
+        name, packaged = application.backend, self.pose_estimator.estimator
+        if name == packaged.params.backend:
+            return packaged
+        if name not in self._others:
+            self._others[name] = estimator_for(application, packaged.params)
+        return self._others[name]
 
     def begin(self, jobs: Jobs, upload: VideoUpload, application: Application[Any]) -> Job:
         """Probe the upload and queue the work, as VideoAnalysis.begin does."""
@@ -38,9 +53,9 @@ class ApplicationVideos:
 
     def work(self, job: Job, upload: VideoUpload, application: Application[Any]) -> None:
         """Write the result, and for a kept job the overlay, into the job's folder; remove the upload."""
-        estimator = self.pose_estimator.estimator
         with ExitStack() as stack:
-            stack.enter_context(self.pose_estimator.lock)
+            stack.enter_context(self.pose_estimator.lock)  # one video at a time, whatever it is for
+            estimator = self.estimator_for(application)
             opened = stack.enter_context(open_source(str(upload.video), estimator, sandboxed=True))
             draw = _overlay(stack, opened, job) if job.kept else None
             collector = Collector(application, opened.stream)
@@ -49,7 +64,7 @@ class ApplicationVideos:
                 job.posed(step.frame is not None)
                 if draw is not None:
                     draw(step)
-        answer = answer_with(collector.result(), self.provenance)
+        answer = answer_with(collector.result(), self.provenance, estimator.fingerprint)
         (job.folder / ANSWER).write_text(answer.model_dump_json())
         retain(upload.video)
 

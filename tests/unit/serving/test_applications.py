@@ -41,6 +41,7 @@ PROVENANCE = Provenance.of("posemill-analysis:a", dict.fromkeys(("model", "featu
 def result_of(answer: Any) -> ApplicationResult:
     """The result of an answer, whose provenance is the service's."""
     assert answer.pop("provenance") == PROVENANCE.model_dump()
+    answer.pop("labeller")
     return ApplicationResult.model_validate(answer)
 
 
@@ -63,7 +64,9 @@ class Service:
 def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Service]:
     monkeypatch.setattr(registry, "APPLICATIONS", {"presence": Entry("stand_in_application:Presence", "Says who.")})
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    estimator = PackagedPoseEstimator(PoseEstimator.from_backend(BrightSquare()), Lock())
+    square = PoseEstimator.from_backend(BrightSquare())
+    estimator = PackagedPoseEstimator(square, Lock())
+    monkeypatch.setattr(Presence, "backend", square.params.backend)
     limits, queue = VideoLimits(short_video_s=2.0, longest_video_s=6.0), Jobs(2, keep_s=60)
     state = SimpleNamespace(
         provenance=PROVENANCE,
@@ -117,6 +120,18 @@ def test_a_video_gets_the_answer_that_a_file_gets(service: Service, tmp_path: Pa
     answer = service.ask("POST", "/apps/presence", files={"video": ("a.mp4", video.read_bytes())})
     with open_source(str(video), PoseEstimator.from_backend(BrightSquare())) as opened:
         assert result_of(answer.json()) == run(Presence(), opened.stream)
+
+
+def test_an_application_has_the_poses_of_the_backend_that_suits_it(service: Service) -> None:
+    videos: ApplicationVideos = service.state.applications
+    packaged, application = videos.pose_estimator.estimator, Presence()
+    assert videos.estimator_for(application) is packaged
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Presence, "backend", "posenet")
+        other = videos.estimator_for(application)
+        assert other is videos.estimator_for(application)
+    assert other.params.backend == "posenet"
+    assert other.params.tracking == packaged.params.tracking
 
 
 @pytest.mark.parametrize(

@@ -52,9 +52,13 @@ class ApplicationRequest(Strict):
 
 
 class ApplicationAnswer(ApplicationResult):
-    """Result of an application with the provenance of the service that ran it."""
+    """Result of an application with the provenance of the service that ran it.
+
+    labeller  fingerprint of what found the keypoints of a video; None for tracks that were sent.
+    """
 
     provenance: Provenance
+    labeller: str | None = None
 
 
 class ApplicationEntry(Strict):
@@ -69,6 +73,6 @@ class ApplicationEntry(Strict):
     notice: str
 
 
-def answer_with(result: ApplicationResult, provenance: Provenance) -> ApplicationAnswer:
+def answer_with(result: ApplicationResult, provenance: Provenance, labeller: str | None = None) -> ApplicationAnswer:
     """Return the answer of a service: a result with the service's provenance."""
-    return ApplicationAnswer.model_construct(**dict(result), provenance=provenance)
+    return ApplicationAnswer.model_construct(**dict(result), provenance=provenance, labeller=labeller)
