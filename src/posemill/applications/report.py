@@ -25,7 +25,7 @@ def application_page(result: ApplicationResult) -> Page:
         f"{'person' if result.people == 1 else 'people'}, keypoints {result.skeleton}.",
         f"posemill application {result.application}",
     )
-    page.figures([Figure(_words(name), _text(value)) for name, value in result.summary.items()])
+    page.figures(_figures(result.summary))
     if result.notice:
         page.banner(result.notice, "warn")
     _events(page, result)
@@ -37,7 +37,23 @@ def application_page(result: ApplicationResult) -> Page:
     return page.table(("parameter", "value"), [(name, _text(value)) for name, value in result.params.items()])
 
 
+def _figures(summary: Mapping[str, Detail]) -> list[Figure]:
+    """A figure a name; `x_low` and `x_high` are the interval of `x`."""
+    ends = {f"{name}_{end}" for name in summary for end in ("low", "high") if f"{name}_{end}" in summary}
+    return [
+        Figure(
+            _words(name),
+            _text(value),
+            f"{_text(summary[f'{name}_low'])} to {_text(summary[f'{name}_high'])}" if f"{name}_low" in ends else "",
+        )
+        for name, value in summary.items()
+        if name not in ends
+    ]
+
+
 def _events(page: Page, result: ApplicationResult) -> None:
+    if result.measurements and not result.events:
+        return  # an application that only measures
     page.section("Events", "" if result.events else "Nothing was reported.")
     if not result.events:
         return

@@ -44,6 +44,16 @@ def test_measurements_over_time_are_curves(result: ApplicationResult) -> None:
     assert "not measured" not in html
 
 
+def test_an_interval_is_told_with_its_figure_and_no_events_are_no_section(result: ApplicationResult) -> None:
+    measured = {"ratio": 1.2, "ratio_low": 1.1, "ratio_high": 1.3}
+    html = application_page(result.model_copy(update={"summary": measured, "events": ()})).html()
+    assert "1.1 to 1.3" in html
+    assert "ratio low" not in html
+    assert "Nothing was reported" not in html
+    nothing = application_page(result.model_copy(update={"measurements": (), "events": ()})).html()
+    assert "Nothing was reported" in nothing
+
+
 def test_a_measurement_without_a_value_says_why(result: ApplicationResult) -> None:
     row = Measurement(
         application="presence", name="arm", person=0, start_s=0, end_s=1, value=None, unit="m", reason="foreshortened"
