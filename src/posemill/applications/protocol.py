@@ -166,7 +166,7 @@ class Application(ABC, Generic[P]):
     Params: ClassVar[type[AppParams]]
     limits: ClassVar[tuple[str, ...]] = ()
     notice: ClassVar[str] = ""
-    backend: ClassVar[str] = "movenet-many"  # several people; of the embedded ones best at bodies that lie
+    backend: ClassVar[str] = "movenet"  # one person, the main subject, however it lies
 
     params: P
 

@@ -46,6 +46,7 @@ class FallAlarm(Application[FallParams]):
         "A person who the picture cuts off, or who is smaller than the size parameter, cannot be judged; it says so.",
         "A moving camera and cuts in an edited video change heights and can raise or hide an alarm.",
     )
+    backend: ClassVar[str] = "blazepose"  # several people, whoever lies turned upright
     notice: ClassVar[str] = (
         "This is no medical device: it does not replace supervision, an emergency call button or a certified alarm."
     )
