@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from posemill.applications.live import Opened
 from posemill.applications.protocol import Annotation, Event, Severity, TrackedFrame
+from posemill.applications.run import Step
+from posemill.errors import InputError
 from posemill.pose.skeleton import Skeleton
 from posemill.video.draw import PEOPLE, Colour, Image, draw_pose
+from posemill.video.encode import VideoWriter
 
 TONES: dict[Severity, Colour] = {
     Severity.INFO: (255, 255, 255),
@@ -63,6 +69,28 @@ class ApplicationOverlay:
                 cv2.circle(image, (round(float(x)), round(float(y))), 3 * _unit(image), colour, _unit(image))
         seen = pose.xy[np.isfinite(pose.xy[:, 0])]
         _plate(image, annotation.text, (int(seen[:, 0].min()), int(seen[:, 1].min()) - 3 * _unit(image)), colour)
+
+
+@contextmanager
+def overlay_writer(target: Path, opened: Opened) -> Iterator[Callable[[Step], None]]:
+    """Write an overlay video (MP4): yields a function that takes every step of a run with annotations, in order.
+
+    Errors: InputError where the source has no pictures.
+    """
+    pictures, facts = opened.pictures, opened.stream.facts
+    if pictures is None:
+        raise InputError("there are keypoints only, and no video to draw on: leave --overlay out, or give the video")
+    overlay = ApplicationOverlay(facts.skeleton)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with VideoWriter(target, opened.fps, facts.width_px, facts.height_px) as writer:
+
+        def draw(step: Step) -> None:
+            if step.frame is not None:
+                events = [output for output in step.outputs if isinstance(output, Event)]
+                image = overlay.draw(next(pictures), step.frame, events, step.annotations)
+                writer.write(image, step.frame.time_s)
+
+        yield draw
 
 
 def _banner(image: Image, event: Event) -> None:

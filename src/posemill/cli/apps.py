@@ -94,7 +94,11 @@ def app(
     application = kind.from_values(values)
     with ExitStack() as stack:
         opened = stack.enter_context(_open(source, application, backend, track_format))
-        takers = [stack.enter_context(_overlay(overlay, opened))] if overlay else []
+        takers: list[Callable[[Step], None]] = []
+        if overlay:
+            from posemill.applications.draw import overlay_writer
+
+            takers.append(stack.enter_context(overlay_writer(overlay, opened)))
         if notify:
             takers.append(stack.enter_context(_channels(notify, opened)))
         result = _run(application, opened, seconds, takers, as_json)
@@ -179,29 +183,6 @@ def _labeller() -> LabelParams:
 
     file = Settings.from_env().workspace / "params.yaml"
     return params.load(file).label if file.is_file() else LabelParams()
-
-
-@contextmanager
-def _overlay(target: Path, opened: Opened) -> Iterator[Callable[[Step], None]]:
-    from posemill.applications.draw import ApplicationOverlay
-    from posemill.applications.protocol import Event
-    from posemill.video.encode import VideoWriter
-
-    pictures, facts = opened.pictures, opened.stream.facts
-    if pictures is None:
-        raise InputError("there are keypoints only, and no video to draw on: leave --overlay out, or give the video")
-    overlay = ApplicationOverlay(facts.skeleton)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with VideoWriter(target, opened.fps, facts.width_px, facts.height_px) as writer:
-
-        def draw(step: Step) -> None:
-            if step.frame is None:
-                return
-            events = [output for output in step.outputs if isinstance(output, Event)]
-            image = overlay.draw(next(pictures), step.frame, events, step.annotations)
-            writer.write(image, step.frame.time_s)
-
-        yield draw
 
 
 @contextmanager

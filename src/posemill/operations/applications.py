@@ -116,23 +116,16 @@ def _of_medium(application: Application[Any], labelled: Labelled, medium: str) -
 
 def _provenance(application: Application[Any], tracks: MediumTracks, code: str) -> dict[str, Any]:
     """Everything that decides a result."""
+    from posemill.store.track_file import medium_bytes
+
     return {
         "application": application.name,
         "params": application.params.model_dump(mode="json"),
         "labeller": tracks.labeller,
-        "tracks": tracks_digest(tracks),
+        "tracks": hashlib.sha256(medium_bytes(tracks)).hexdigest(),
         "code": code,
         "posemill": metadata.version("posemill"),
     }
-
-
-def tracks_digest(tracks: MediumTracks) -> str:
-    """Return the SHA-256 (hex) of tracks as they were read, corrections included."""
-    digest = hashlib.sha256()
-    for track in tracks.tracks:
-        for array in (track.frame, track.time_s, track.xy, track.confidence):
-            digest.update(array.tobytes())
-    return digest.hexdigest()
 
 
 def _code(kind: type[Application[Any]]) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from posemill.applications.live import Opened, estimator_for, open_source
-from posemill.applications.protocol import Application, Event
-from posemill.applications.run import Collector, Step, steps
+from posemill.applications.draw import overlay_writer
+from posemill.applications.live import estimator_for, open_source
+from posemill.applications.protocol import Application
+from posemill.applications.run import Collector, steps
 from posemill.estimation.estimator import PoseEstimator
 from posemill.serving.jobs import ANSWER, OVERLAY, Job, Jobs
 from posemill.serving.pose_estimator import PackagedPoseEstimator
@@ -57,7 +57,7 @@ class ApplicationVideos:
             stack.enter_context(self.pose_estimator.lock)  # one video at a time, whatever it is for
             estimator = self.estimator_for(application)
             opened = stack.enter_context(open_source(str(upload.video), estimator, sandboxed=True))
-            draw = _overlay(stack, opened, job) if job.kept else None
+            draw = stack.enter_context(overlay_writer(job.folder / OVERLAY, opened)) if job.kept else None
             collector = Collector(application, opened.stream)
             for step in steps(application, opened.stream, annotate=draw is not None):
                 collector.add(step)
@@ -67,20 +67,3 @@ class ApplicationVideos:
         answer = answer_with(collector.result(), self.provenance, estimator.fingerprint)
         (job.folder / ANSWER).write_text(answer.model_dump_json())
         retain(upload.video)
-
-
-def _overlay(stack: ExitStack, opened: Opened, job: Job) -> Callable[[Step], None]:
-    from posemill.applications.draw import ApplicationOverlay
-    from posemill.video.encode import VideoWriter
-
-    facts, pictures = opened.stream.facts, opened.pictures
-    assert pictures is not None  # a video has them
-    overlay = ApplicationOverlay(facts.skeleton)
-    writer = stack.enter_context(VideoWriter(job.folder / OVERLAY, opened.fps, facts.width_px, facts.height_px))
-
-    def draw(step: Step) -> None:
-        if step.frame is not None:
-            events = [output for output in step.outputs if isinstance(output, Event)]
-            writer.write(overlay.draw(next(pictures), step.frame, events, step.annotations), step.frame.time_s)
-
-    return draw
