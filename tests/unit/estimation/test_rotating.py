@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,15 @@ class UprightStream(Upright):
             if len(waiting) > 5:
                 yield waiting.pop(0)
         yield from waiting
+
+
+class Unsure(Upright):
+    """Sees people with little confidence, in crops hardly ever, and nobody in some pictures."""
+
+    def found(self, image: NDArray[np.uint8]) -> list[Pose]:
+        poses = [replace(pose, person_confidence=min(pose.person_confidence, 0.35)) for pose in super().found(image)]
+        total = int(image[::3, ::3].sum())
+        return poses if sorted(image.shape[:2]) == sorted(SIZE) or total % 7 == 0 else []
 
 
 def middles(image: NDArray[np.uint8], channel: int) -> list[NDArray[np.float64]]:
@@ -233,6 +243,22 @@ def test_who_lies_and_leaves_is_given_up() -> None:
     assert cost(seen) <= 1.5 * INTERVAL
 
 
+@pytest.mark.parametrize("begins", [0, 5])
+def test_whom_the_network_hardly_believes_is_kept_while_nobody_else_is_there(begins: int) -> None:
+    def film(n: int) -> list[Figure]:
+        return [(150 + 0.4 * n, 120, 90 if n >= begins else 0)]
+
+    found, seen = followed(film, INTERVAL, Unsure)
+    assert sum(right(f.poses, film(n)) for n, f in enumerate(found)) >= INTERVAL - BATCH
+    assert cost(seen) <= 2.5 * INTERVAL
+
+
+def test_an_empty_room_costs_half_as_much_again() -> None:
+    found, seen = followed(lambda _: [], 2 * INTERVAL)
+    assert not any(f.poses for f in found)
+    assert cost(seen) <= 1.5 * 2 * INTERVAL
+
+
 def test_flickering_people_cannot_make_it_expensive() -> None:
     def film(n: int) -> list[Figure]:
         return [(60 + 70 * k, 120, 0) for k in range(5) if (n // 4 + k) % 3]
@@ -258,7 +284,7 @@ def film_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "change", [{}, {"frame_stride": 3}, {"roi": (0.05, 0.1, 0.98, 1.0)}, {"threads": 5, "batch_frames": 3}]
 )
-@pytest.mark.parametrize("kind", [Upright, UprightStream])
+@pytest.mark.parametrize("kind", [Upright, UprightStream, Unsure])
 def test_poses_do_not_depend_on_where_a_video_is_cut(
     film_file: Path, change: dict[str, Any], kind: type[Upright]
 ) -> None:
@@ -286,8 +312,9 @@ def test_poses_do_not_depend_on_threads_or_on_how_pictures_stream(film_file: Pat
     assert found(Upright) == found(UprightStream) == found(Upright, batch_frames=1) == found(Upright, threads=4)
 
 
-def test_a_live_stream_gets_the_poses_of_the_video(film_file: Path) -> None:
-    estimator = PoseEstimator.from_backend(rotating()[0], PARAMS)
+@pytest.mark.parametrize("kind", [UprightStream, Unsure])
+def test_a_live_stream_gets_the_poses_of_the_video(film_file: Path, kind: type[Upright]) -> None:
+    estimator = PoseEstimator.from_backend(rotating(kind=kind)[0], PARAMS)
     live = estimator.live()
     frames = list(estimator.stream(film_file))
     assert any(frame.propagated for frame in frames)

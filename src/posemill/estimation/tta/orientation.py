@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 BATCH = 4  # frames in which a crop stays where it is
 WHOLE = 8  # where all are in crops, every so many frames are seen whole, for those who come in
 CROWD = 3  # people of one orientation from which a rotated view of the whole frame costs less than crops
+LONE = 0.45  # person confidence below which, where nobody has more, rotated views of the whole frame are posed too
 CONFIDENT = 0.3  # person confidence from which somebody upright is followed
 SUNK = 0.5  # of a person's best confidence: below that another orientation is tried
 SEARCHES = 3  # of a group at most, so that flickering poses cannot make it expensive
@@ -107,6 +108,8 @@ class OrientationGroup:
         self._posed: list[_Person] = []
         self._whole = True
         self._searches = 0
+        self._turns = max(self._cropped, key=lambda p: p.best).last.quarter_turns if self._cropped else 0
+        self._alone_frames = 0  # in a row with nobody confident
         self._number = 0  # of the next frame in the group
 
     def follow(self, frames: Iterator[Frame]) -> Generator[FramePoses, None, None]:
@@ -129,7 +132,7 @@ class OrientationGroup:
             (found,) = self._batch([frame])
             return found
         (poses,) = self._full.poses([frame.image])
-        people = self._searched(frame.image, [OrientedPose(pose) for pose in poses])
+        people = self._alone(frame.image, self._searched(frame.image, [OrientedPose(pose) for pose in poses]))
         self._number += 1
         if self._cropped:
             self._arrange()
@@ -161,7 +164,7 @@ class OrientationGroup:
         with closing(stream_through(self._full, images(), self._params.batch_frames)) as found:
             for poses in found:
                 frame = waiting.popleft()
-                people = self._searched(frame.image, [OrientedPose(pose) for pose in poses])
+                people = self._alone(frame.image, self._searched(frame.image, [OrientedPose(pose) for pose in poses]))
                 self._number += 1
                 yield _frame_poses(frame, people)
                 if self._cropped:
@@ -185,6 +188,7 @@ class OrientationGroup:
                 people = self._turned(frame.image, people)
             if n in upright:
                 people = self._searched(frame.image, people)
+            people = self._alone(frame.image, people)
             yield _frame_poses(frame, people, propagated=n not in upright)
         self._number = first + len(frames)
 
@@ -222,6 +226,36 @@ class OrientationGroup:
         known = [person.last for person in (*self._standing, *self._cropped)]
         self._standing += [_Person.of(p) for p in upright if _sure(p) and not any(p is k for k in known)]
         return people
+
+    def _alone(self, image: Image, people: list[OrientedPose]) -> list[OrientedPose]:
+        """The people of a frame, with those of rotated views of the whole frame if nobody is confident without.
+
+        The orientation that last showed somebody comes first. The others follow at once and then less and less often,
+        so that an empty room costs little.
+        """
+        if any(p.quarter_turns or p.pose.person_confidence >= LONE for p in people):
+            self._alone_frames = 0
+            return people
+        self._alone_frames += 1
+        often = self._alone_frames <= LOST or self._alone_frames % WHOLE == 0
+        turns = [self._turns] if self._turns and often else []
+        found = self._views(image, turns)
+        if not found and self._alone_frames.bit_count() == 1:  # 1, 2, 4, 8, ...
+            found = self._views(image, [by for by in ORIENTATIONS[1:] if by not in turns])
+        people = merge_orientations([*people, *found], self._params.rotation_fallback_threshold)
+        new = [p for p in people if p.quarter_turns]
+        if new:
+            self._turns, self._alone_frames = new[0].quarter_turns, 0
+        found_again = [p for p in new if _sure(p)]  # in place of those in crops who are the same people
+        self._cropped = [c for c in self._cropped if not any(overlap(c.last.pose, p.pose) for p in found_again)]
+        self._cropped += [_Person.of(p) for p in found_again]
+        return people
+
+    def _views(self, image: Image, turns: Sequence[int]) -> list[OrientedPose]:
+        """The people of whole rotated views of a frame."""
+        views = self._full.poses([rotate_image(image, by) for by in turns]) if turns else []
+        size = (image.shape[0], image.shape[1])
+        return [p for by, poses in zip(turns, views, strict=True) for p in from_view(poses, by, size)]
 
     def _turned(self, image: Image, people: list[OrientedPose]) -> list[OrientedPose]:
         """The people of a frame, after those in crops were looked for in other orientations where that is needed."""

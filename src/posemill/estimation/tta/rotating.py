@@ -16,7 +16,7 @@ import numpy as np
 
 from posemill.estimation.fingerprint import pose_code
 from posemill.estimation.preprocess import MULTIPLE
-from posemill.estimation.tta.orientation import OrientationGroup
+from posemill.estimation.tta.orientation import LONE, OrientationGroup
 from posemill.estimation.tta.rotation import (
     ORIENTATIONS,
     OrientedPose,
@@ -83,7 +83,8 @@ class RotatedPictures:
         if self._near is None or not rotated:
             return merged
         standing = [p for p in people if not p.quarter_turns]  # also those who had to give way to somebody in doubt
-        return merge_orientations([*standing, *self._confirmed(self._near(), image, rotated)], self._threshold)
+        sure = merge_orientations([*standing, *self._confirmed(self._near(), image, rotated)], self._threshold)
+        return sure if any(person.pose.person_confidence >= LONE for person in sure) else merged
 
     def _views(self, image: Image, turns: Sequence[int]) -> list[list[Pose]]:
         return self._backend.poses([rotate_image(image, by) for by in turns]) if turns else []
