@@ -138,7 +138,13 @@ class Annotation:
 
 
 class AppParams(BaseModel):
-    """Parameters of an application. Names end in their unit (`_s`, `_deg`, `_body_lengths`)."""
+    """Parameters of an application. Names end in their unit (`_s`, `_deg`, `_body_lengths`).
+
+    local_files  names of parameters whose value is a file or folder of the machine that runs the application; a
+                 service takes none from its clients.
+    """
+
+    local_files: ClassVar[tuple[str, ...]] = ()
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -188,6 +194,18 @@ class Application(ABC, Generic[P]):
     def from_values(cls, values: Mapping[str, Any]) -> Self:
         """Build it from parameters by name, as a preset file has them."""
         return cls(cls.parse(values))
+
+    @classmethod
+    def from_client(cls, values: Mapping[str, Any]) -> Self:
+        """Build it from parameters that somebody sent. Errors: InputError also for a file or folder of this machine."""
+        for name in cls.Params.local_files:
+            if values.get(name, None) not in (None, default := cls.Params.model_fields[name].default):
+                raise InputError(
+                    f"parameters of application {cls.name}: {name} is a folder of the machine that runs the "
+                    f"application, which a client cannot choose (got {str(values[name])[:80]!r}): leave it out, or "
+                    f"send {default!r}"
+                )
+        return cls.from_values(values)
 
     @abstractmethod
     def start(self, stream: StreamFacts) -> None:

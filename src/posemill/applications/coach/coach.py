@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -60,6 +60,8 @@ class CoachParams(AppParams):
     least_confidence  keypoints below it count as hidden.
     smoothing_s       keypoints are averaged over this long before they are judged; 0 = not at all.
     """
+
+    local_files: ClassVar[tuple[str, ...]] = ("rules",)
 
     exercise: Literal["plank", "squat", "push_up", "lunge", "auto"] = "auto"
     rules: Path | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from posemill.applications.fall.zones import Polygon
@@ -12,6 +14,8 @@ EMBEDDED = "embedded"
 
 class FallParams(AppParams):
     """Parameters of the fall alarm; presets in `presets/` set zones and times for a room."""
+
+    local_files: ClassVar[tuple[str, ...]] = ("model",)
 
     alarm_after_s: float = Field(
         default=1.2,

@@ -14,11 +14,13 @@ from posemill.applications.protocol import (
     Application,
     Detail,
     Event,
+    Measurement,
     Output,
     StreamFacts,
     TrackedFrame,
     TrackedPose,
 )
+from posemill.applications.repetitions.activity import ActivitySegment, RepetitionActivity, load_model
 from posemill.applications.repetitions.main_subject import MainSubject
 from posemill.applications.repetitions.params import RepetitionParams
 from posemill.applications.repetitions.poses import Floats, Mask, standardise
@@ -41,6 +43,7 @@ class _Present:
     seen_s: float
     pose: Floats
     seen: Mask
+    activity: RepetitionActivity | None = None
 
     def looks_like(self, pose: Floats, seen: Mask) -> bool:
         """Return true if the pose can follow the newest one without a cut."""
@@ -51,7 +54,8 @@ class _Present:
 class RepetitionCounter(Application[RepetitionParams]):
     """Counts what people repeat, whatever it is, and says when each repetition started, turned and ended.
 
-    An event of kind `repetition` is given for each, at most `lookahead_s` and a second after it ended.
+    An event of kind `repetition` is given for each, at most `lookahead_s` and a second after it ended. With an activity
+    model each has its activity, and a measurement `repetitions` counts every activity segment.
 
     Examples:
         >>> RepetitionCounter(lookahead_s=3.0).summary()
@@ -81,8 +85,13 @@ class RepetitionCounter(Application[RepetitionParams]):
         self._total, self._time_s, self._seconds = 0, 0.0, 0.0
 
     def start(self, stream: StreamFacts) -> None:
-        """Begin a stream. Errors: SkeletonError where the skeleton lacks a keypoint of body-12."""
-        self._index = conversion_index(stream.skeleton, BODY_12)
+        """Begin a stream.
+
+        Errors: SkeletonError where the skeleton lacks a keypoint of body-12 or one of the activity model's;
+        CheckpointError where the model's package is incomplete.
+        """
+        self._index, self._skeleton = conversion_index(stream.skeleton, BODY_12), stream.skeleton
+        self._model = load_model(self.params.model)
         self._reset()
 
     def update(self, frame: TrackedFrame) -> Sequence[Output]:
@@ -92,11 +101,13 @@ class RepetitionCounter(Application[RepetitionParams]):
         outputs: list[Output] = []
         for key, (person, pose) in bodies.items():
             outputs += self._see(key, person, self._points(pose))
+            if (activity := self._present[key].activity) is not None:
+                activity.add(frame.time_s, pose)
         for key, present in list(self._present.items()):
             points = self._points(bodies[key][1]) if key in bodies else _NOBODY
             outputs += self._events(key, present, present.counter.update(frame.time_s, points))
             if frame.time_s - present.seen_s > self.params.away_s:
-                outputs += self._events(key, present, present.counter.finish())
+                outputs += self._left(key, present)
                 del self._present[key]
         return outputs
 
@@ -104,7 +115,7 @@ class RepetitionCounter(Application[RepetitionParams]):
         """End the stream and return the repetitions that were not certain yet."""
         outputs: list[Output] = []
         for key, present in self._present.items():
-            outputs += self._events(key, present, present.counter.finish())
+            outputs += self._left(key, present)
         self._present = {}
         return outputs
 
@@ -130,6 +141,13 @@ class RepetitionCounter(Application[RepetitionParams]):
         """Return the repetitions by person; the main subject's are those of whoever it is now."""
         return {self._people[key]: count for key, count in self._counts.items()}
 
+    def _left(self, key: Key, present: _Present) -> list[Output]:
+        """End the set of somebody who left, or at the end of the stream."""
+        outputs = self._events(key, present, present.counter.finish())
+        if present.activity is not None and (segment := present.activity.segments.finish()):
+            outputs.append(self._count_of(present.person, segment))
+        return outputs
+
     def _see(self, key: Key, person: int, points: NDArray[np.float64]) -> list[Output]:
         """Note who is in the picture; a body that a cut shows from elsewhere is looked at anew."""
         outputs: list[Output] = []
@@ -140,7 +158,7 @@ class RepetitionCounter(Application[RepetitionParams]):
             outputs += self._events(key, present, complete)
             present.counter = self._counter(under_way)
         if present is None:
-            present = self._present[key] = _Present(self._counter(), person, self._time_s, pose, seen)
+            present = self._present[key] = _Present(self._counter(), person, self._time_s, pose, seen, self._named())
         present.person, present.seen_s = person, self._time_s
         if seen.any():
             present.pose, present.seen = pose, seen
@@ -148,6 +166,11 @@ class RepetitionCounter(Application[RepetitionParams]):
 
     def _counter(self, carried: float = 0.0) -> SubjectCounter:
         return SubjectCounter(self.params.lookahead_s, self.params.least_range_deg, carried)
+
+    def _named(self) -> RepetitionActivity | None:
+        if self._model is None:
+            return None
+        return RepetitionActivity(self._model, self._skeleton, self.params.lookahead_s)
 
     def _bodies(self, frame: TrackedFrame) -> dict[Key, tuple[int, TrackedPose]]:
         """Return whom to count and their poses."""
@@ -162,29 +185,32 @@ class RepetitionCounter(Application[RepetitionParams]):
         return points
 
     def _events(self, key: Key, present: _Present, repetitions: Sequence[Repetition]) -> list[Output]:
+        """The events of repetitions and, with an activity model, the counts of activity segments that they end."""
         events: list[Output] = []
         for repetition in repetitions:
             number = self._counts[key] = self._counts.pop(key, 0) + 1
             self._people[key] = present.person
             self._total += 1
             self._seconds += repetition.duration_s
-            events.append(self._event(present.person, number, repetition))
+            events += self._event(present, number, repetition)
         while len(self._counts) > MOST_PEOPLE:
             oldest = next(iter(self._counts))
             del self._counts[oldest], self._people[oldest]
         return events
 
-    def _event(self, person: int, number: int, repetition: Repetition) -> Event:
+    def _event(self, present: _Present, number: int, repetition: Repetition) -> list[Output]:
+        """The event of a repetition, after the count of the activity segment that it ends."""
         joint = None if repetition.joint is None else repetition.joint.replace("_", " ")
         span = "" if repetition.range_deg is None else f", {joint} through {repetition.range_deg:.0f} degrees"
-        return Event(
+        name, details, ended = self._activity(present, repetition)
+        event = Event(
             application=self.name,
             kind="repetition",
-            person=person,
+            person=present.person,
             time_s=self._time_s,
             start_s=round(repetition.start_s, 3),
             end_s=round(repetition.end_s, 3),
-            message=f"Repetition {number}: {repetition.duration_s:.1f} s{span}",
+            message=f"Repetition {number}{name}: {repetition.duration_s:.1f} s{span}",
             details={
                 "number": number,
                 "turning_s": round(repetition.turning_s, 3),
@@ -193,7 +219,32 @@ class RepetitionCounter(Application[RepetitionParams]):
                 "tempo_per_min": round(repetition.tempo_per_min, 1),
                 "joint": repetition.joint,
                 "range_deg": None if repetition.range_deg is None else round(repetition.range_deg, 1),
+                **details,
             },
+        )
+        return [*([self._count_of(present.person, ended)] if ended else []), event]
+
+    def _activity(
+        self, present: _Present, repetition: Repetition
+    ) -> tuple[str, dict[str, Detail], ActivitySegment | None]:
+        """The activity of a repetition in words and as details, and the segment that it ends."""
+        if present.activity is None:
+            return "", {}, None
+        name, probability = present.activity.of(repetition.start_s, repetition.end_s)
+        ended = present.activity.segments.add(name, repetition.start_s, repetition.end_s)
+        details = {"activity": name, "probability": None if probability is None else round(probability, 3)}
+        return ("" if name is None else f" of {name}"), details, ended
+
+    def _count_of(self, person: int, segment: ActivitySegment) -> Measurement:
+        return Measurement(
+            application=self.name,
+            name="repetitions",
+            person=person,
+            start_s=round(segment.start_s, 3),
+            end_s=round(segment.end_s, 3),
+            value=segment.repetitions,
+            unit="count",
+            details={"activity": segment.activity},
         )
 
 

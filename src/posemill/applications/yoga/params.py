@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
@@ -11,6 +12,8 @@ from posemill.applications.protocol import AppParams
 
 class YogaParams(AppParams):
     """Parameters of the yoga identifier: the pose model, and the hysteresis of the hold timer."""
+
+    local_files: ClassVar[tuple[str, ...]] = ("model",)
 
     model: Path | None = Field(
         default=None,

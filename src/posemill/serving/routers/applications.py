@@ -78,7 +78,7 @@ async def run_application(name: str, request: Request) -> Response:
 
 def _on_tracks(name: str, request: ApplicationRequest) -> ApplicationResult:
     """Run on the tracks of a request, in this thread. Errors: InputError, SkeletonError."""
-    application = find_application(name).from_values(request.params)
+    application = find_application(name).from_client(request.params)
     return run(application, stream_of_tracks(tracks_of(request), "request"))
 
 
@@ -87,7 +87,7 @@ async def _on_video(name: str, request: Request) -> Response:
     if getattr(service, "applications", None) is None:
         raise HTTPException(415, "this service takes keypoints, as JSON; videos are for the analysis service")
     async with _upload(request) as upload:
-        application = find_application(name).from_values(parse_params(upload.fields.get("params", ""), "params"))
+        application = find_application(name).from_client(parse_params(upload.fields.get("params", ""), "params"))
         await run_sync(service.applications.begin, service.jobs, upload, application)
         return await answer_of(service, upload.reserved)
 
