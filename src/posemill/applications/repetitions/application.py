@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -83,6 +84,7 @@ class RepetitionCounter(Application[RepetitionParams]):
         self._counts: dict[Key, int] = {}
         self._people: dict[Key, int] = {}  # newest person behind a count
         self._total, self._time_s, self._seconds = 0, 0.0, 0.0
+        self._by_activity: Counter[str] = Counter()
 
     def start(self, stream: StreamFacts) -> None:
         """Begin a stream.
@@ -135,7 +137,12 @@ class RepetitionCounter(Application[RepetitionParams]):
             "main_subject": None if best is None else self._people[best],
             "main_subject_repetitions": 0 if best is None else self._counts[best],
             "tempo_per_min": round(60 * self._total / self._seconds, 1) if self._seconds > 0 else None,
+            **({} if self.params.model is None else {"by_activity": self._activities()}),
         }
+
+    def _activities(self) -> str:
+        """The counts of the segments that have ended, by activity, the most frequent first."""
+        return ", ".join(f"{name} {count}" for name, count in self._by_activity.most_common())
 
     def counts(self) -> dict[int, int]:
         """Return the repetitions by person; the main subject's are those of whoever it is now."""
@@ -236,6 +243,7 @@ class RepetitionCounter(Application[RepetitionParams]):
         return ("" if name is None else f" of {name}"), details, ended
 
     def _count_of(self, person: int, segment: ActivitySegment) -> Measurement:
+        self._by_activity[segment.activity or "unknown"] += segment.repetitions
         return Measurement(
             application=self.name,
             name="repetitions",

@@ -44,13 +44,17 @@ def model(least: float = 0.0) -> Any:
 
 
 def outputs(poses: NDArray[np.float64], packaged: Any, monkeypatch: pytest.MonkeyPatch) -> list[Output]:
+    """The outputs of the whole stream, the summary checked against them."""
     monkeypatch.setattr("posemill.applications.repetitions.application.load_model", lambda folder: packaged)
     app = RepetitionCounter(model="somewhere")
     app.start(StreamFacts(COCO_17, *SIZE_PX))
     found: list[Output] = []
     for n, xy in enumerate(poses):
         found += app.update(TrackedFrame(n, n / FPS, {0: TrackedPose(xy.astype(np.float32), np.full(17, 0.9))}))
-    return [*found, *app.finish()]
+    found += app.finish()
+    counts = [f"{o.details['activity'] or 'unknown'} {o.value:.0f}" for o in found if isinstance(o, Measurement)]
+    assert set(str(app.summary()["by_activity"]).split(", ")) == set(counts or [""])
+    return found
 
 
 def test_repetitions_are_counted_by_activity_segment(monkeypatch: pytest.MonkeyPatch) -> None:
