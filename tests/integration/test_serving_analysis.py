@@ -15,11 +15,13 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from packaged import some_windows
 from posemill.applications.live import open_source
 from posemill.applications.registry import APPLICATIONS, find_application
 from posemill.applications.run import run as run_application
+from posemill.cli.main import cli
 from posemill.errors import InputError
 from posemill.estimation.estimator import PoseEstimator
 from posemill.estimation.types import PoseBackend
@@ -29,9 +31,14 @@ from posemill.pose.gaps import found_only
 from posemill.prediction import timeline
 from posemill.prediction.model import ActivityModel
 from posemill.serving.client import Client
+from posemill.settings import Settings
+from posemill.uat.run import run as run_scenarios
+from posemill.uat.scenarios import read_scenarios
+from posemill.uat.settings import AcceptanceSettings
 from posemill.video.decode import read_frames
 from posemill.video.draw import write_png
 from posemill.video.encode import VideoWriter
+from toy_workspace import REPOSITORY
 
 pytestmark = [
     pytest.mark.slow,
@@ -89,7 +96,7 @@ def test_an_application_says_of_an_upload_what_it_says_of_the_file(
     for name in ("fall", "mocap"):
         application = find_application(name)()
         estimator = PoseEstimator(
-            application.backend, params=analysis_labels.model_copy(update={"runtime": "openvino"})
+            application.backend, params=analysis_labels.model_copy(update={"runtime": "openvino", "frame_stride": 1})
         )
         answer = client.run_application(name, person)
         assert answer.provenance.bento is not None
@@ -98,6 +105,21 @@ def test_an_application_says_of_an_upload_what_it_says_of_the_file(
         assert answer.model_dump(exclude={"provenance", "labeller"}) == expected.model_dump()
         assert answer.labeller == estimator.fingerprint
     assert {entry.application for entry in client.applications()} == set(APPLICATIONS)
+
+
+def test_the_scenarios_of_the_example_are_accepted(client: Client, tmp_path: Path) -> None:
+    example = REPOSITORY / "examples" / "applications"
+    copied = tmp_path / "acceptance.yaml"
+    copied.write_text((example / "acceptance.yaml").read_text())
+    (synth,) = [line for line in (example / "README.md").read_text().splitlines() if line.startswith("posemill synth")]
+    arguments = [*synth.split()[1:-1], str(tmp_path / "rendered"), "--quiet"]
+    assert CliRunner().invoke(cli, arguments).exit_code == 0
+    settings = Settings(workspace=tmp_path, home=tmp_path)
+    accepted = run_scenarios(
+        AcceptanceSettings(settings, scenarios=(copied,), service_url=client.url, report=tmp_path / "report")
+    )
+    assert accepted.report.passed, [f"{s.name}: {s.says}" for s in accepted.report.scenarios if not s.passed]
+    assert {s.application for s in read_scenarios(copied)} == set(APPLICATIONS)
 
 
 def test_the_service_sees_what_the_labeller_saw(

@@ -39,7 +39,7 @@ class ApplicationVideos:
     def estimator_for(self, application: Application[Any]) -> PoseEstimator:
         """Return the pose estimator of an application."""
         name, packaged = application.backend, self.pose_estimator.estimator
-        if name == packaged.params.backend:
+        if name == packaged.params.backend and packaged.params.frame_stride == 1:
             return packaged
         if name not in self._others:
             self._others[name] = estimator_for(application, packaged.params)
@@ -47,7 +47,7 @@ class ApplicationVideos:
 
     def begin(self, jobs: Jobs, upload: VideoUpload, application: Application[Any]) -> Job:
         """Probe the upload and queue the work, as VideoAnalysis.begin does."""
-        job = reserve(upload, self.limits, self.pose_estimator.params.frame_stride)
+        job = reserve(upload, self.limits, stride=1)
         jobs.start(job, lambda job: self.work(job, upload, application))
         return job
 
