@@ -42,7 +42,8 @@ class Opened:
 def estimator_for(application: Application[Any], params: LabelParams, backend: str | None = None) -> PoseEstimator:
     """Return the pose estimator of an application: its backend, or another, with the other parameters of a labeller.
 
-    Every frame is posed whatever the labeller's stride: with four poses a second a fall is not seen. The runtime is the usual one unless the labeller has the same backend: not every backend has every runtime.
+    Every frame is posed whatever the labeller's stride: with four poses a second a fall is not seen.
+    The runtime is the usual one unless the labeller has the same backend: not every backend has every runtime.
     """
     name, params = backend or application.backend, params.model_copy(update={"frame_stride": 1})
     if name == params.backend:
