@@ -1,4 +1,4 @@
-"""The protocol of a channel, and its two kinds of failure."""
+"""The base of every channel."""
 
 from __future__ import annotations
 
@@ -10,14 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from posemill.applications.channels.message import Message
 from posemill.applications.protocol import Severity
 from posemill.errors import InputError
-
-
-class Undeliverable(Exception):
-    """The receiver refused the message for good: trying again would not help."""
-
-
-class Undelivered(Exception):
-    """The receiver was away or busy: try again later."""
 
 
 class Channel(BaseModel):

@@ -9,8 +9,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from posemill.applications.channels.channel import Channel, Undeliverable, Undelivered, secret
+from posemill.applications.channels.channel import Channel, secret
 from posemill.applications.channels.message import Message
+from posemill.delivery.receiver import Undeliverable, Undelivered
 
 
 class Email(Channel):

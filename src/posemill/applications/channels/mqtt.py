@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from posemill.applications.channels.channel import Channel, Undelivered, secret
+from posemill.applications.channels.channel import Channel, secret
 from posemill.applications.channels.message import Message
+from posemill.delivery.receiver import Undelivered
 
 
 class Mqtt(Channel):
