@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from abc import abstractmethod
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from posemill.applications.channels.message import Message
 from posemill.applications.protocol import Severity
-from posemill.errors import InputError
 
 
 class Channel(BaseModel):
@@ -34,16 +32,3 @@ class Channel(BaseModel):
     @abstractmethod
     def send(self, message: Message) -> None:
         """Deliver a message. Errors: Undelivered, Undeliverable."""
-
-
-def secret(variable: str | None, what: str) -> str | None:
-    """Read a secret from the environment variable that the configuration names; None without one.
-
-    Errors: InputError where the variable is not set.
-    """
-    if variable is None:
-        return None
-    value = os.environ.get(variable)
-    if not value:
-        raise InputError(f"{what}: the environment variable {variable} is not set")
-    return value

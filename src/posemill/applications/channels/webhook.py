@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from posemill.applications.channels.channel import Channel, secret
+from posemill.applications.channels.channel import Channel
 from posemill.applications.channels.message import Message
+from posemill.delivery.secret import secret
 from posemill.delivery.webhook import post
 
 
