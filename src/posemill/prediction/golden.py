@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,21 @@ class GoldenClip:
     verdict: dict[str, Any] | None
     timeline: list[dict[str, Any]]
 
+    def asked(self, model: WindowClassifier) -> GoldenClip:
+        """Return the same clip with another runtime's answers: its track is cut into the same spans again."""
+        windows, spans = model.features.windows_at(self.track, self.spans)
+        probabilities = model.probabilities(windows)
+        return replace(
+            self,
+            spans=spans,
+            windows=windows,
+            inputs=model.features.transform(windows),
+            logits=model.logits(windows),
+            probabilities=probabilities,
+            verdict=verdict(model, probabilities),
+            timeline=timeline(model, spans, probabilities),
+        )
+
 
 def answer(model: WindowClassifier, golden: GoldenTrack) -> GoldenClip:
     """Return the clip with the answers of a model."""
@@ -128,6 +143,29 @@ def timeline(
         }
         for row in segments(spans, probabilities)
     ]
+
+
+def compare(expected: GoldenClip, given: GoldenClip) -> float:
+    """Return the largest difference of a probability; infinity where windows, verdict or timeline differ."""
+    if expected.probabilities.shape != given.probabilities.shape:
+        return float("inf")
+    same = [_activity(expected.verdict) == _activity(given.verdict), _intervals(expected) == _intervals(given)]
+    if not all(same):
+        return float("inf")
+    parts = [expected.probabilities - given.probabilities, np.array(_joined(expected)) - np.array(_joined(given))]
+    return float(max(np.abs(part).max(initial=0.0) for part in parts))
+
+
+def _activity(verdict: dict[str, Any] | None) -> tuple[Any, Any] | None:
+    return None if verdict is None else (verdict["activity"], verdict["abstained"])
+
+
+def _joined(clip: GoldenClip) -> list[float]:
+    return clip.verdict["probabilities"] if clip.verdict else []
+
+
+def _intervals(clip: GoldenClip) -> list[tuple[Any, ...]]:
+    return [(round(row["start_s"], 6), round(row["end_s"], 6), row["activity"]) for row in clip.timeline]
 
 
 def read_golden(path: Path, classes: Sequence[str] | None = None) -> tuple[GoldenClip, ...]:
