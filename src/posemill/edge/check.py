@@ -10,7 +10,7 @@ import numpy as np
 
 from posemill.edge.model import MODEL, EdgeModel
 from posemill.errors import CheckpointError
-from posemill.prediction.golden import FILE, TOLERANCE, GoldenClip, compare, read_golden
+from posemill.prediction.golden import FILE, TOLERANCE, GoldenClip, answer, compare, question, read_golden
 
 POSES, SIDE_PX = 10, (360, 640)
 
@@ -18,7 +18,7 @@ POSES, SIDE_PX = 10, (360, 640)
 def answers(model: EdgeModel, folder: Path) -> tuple[list[tuple[GoldenClip, GoldenClip]], float]:
     """Return the golden clips beside this device's answers, and the largest difference of a probability."""
     clips = read_golden(folder / MODEL / FILE, model.classifier.classes)
-    pairs = [(clip, clip.asked(model.classifier)) for clip in clips]
+    pairs = [(clip, answer(model.classifier, question(clip))) for clip in clips]
     return pairs, max(compare(expected, given) for expected, given in pairs)
 
 

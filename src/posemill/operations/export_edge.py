@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +15,22 @@ from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
     from posemill.packaging.edge import EdgeExport
+    from posemill.prediction.golden import GoldenTrack
 
 
 def export(
-    package: Path | None, out: Path, pose: str | None, long_edge_px: int | None, wheelhouse: bool = False
+    package: Path | None,
+    out: Path,
+    pose: str | None,
+    long_edge_px: int | None,
+    wheelhouse: bool = False,
+    golden: Sequence[GoldenTrack] | None = None,
 ) -> EdgeExport:
     """Write the export; see posemill.packaging.edge.
 
     package  None = build/package of the workspace.
     pose     posenet, movenet or movenet-many; None = as the model's videos were labelled.
+    golden   None = clips of the workspace's test split.
     """
     from posemill.operations.golden_clips import golden_tracks
     from posemill.packaging.edge import choose_pose, export_edge, require_edge
@@ -41,7 +49,7 @@ def export(
     labeller = _labeller(folder)
     tracking = LabelParams().tracking.model_dump() | (labeller.get("params") or {}).get("tracking", {})
     choice = choose_pose(labeller, pose, long_edge_px)
-    return export_edge(folder, out, golden_tracks(inputs, model), choice, tracking, wheelhouse)
+    return export_edge(folder, out, golden or golden_tracks(inputs, model), choice, tracking, wheelhouse)
 
 
 def _labeller(folder: Path) -> dict[str, Any]:

@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-
 from posemill.atomic import write_text
 from posemill.errors import InputError
 from posemill.features.clip_windows import clip_windows
@@ -23,8 +21,7 @@ def main_subject_of(
     cut = clip_windows(model.features, tracks, start_s, end_s)
     if cut is None or not len(cut.windows):
         return None
-    end = min(float(np.nan_to_num(end_s, nan=np.inf)), max(tracks.duration_s, start_s))
-    return GoldenTrack(name, cut.subject, tracks.width_px, tracks.height_px, activity, start_s, end)
+    return GoldenTrack(name, cut.subject, tracks.width_px, tracks.height_px, activity)
 
 
 def write_golden(path: Path, model: WindowClassifier, tracks: Iterable[GoldenTrack]) -> tuple[GoldenClip, ...]:
