@@ -25,11 +25,12 @@ sys.meta_path.insert(0, Blocker())
 """
 
 
-def small_export(folder: Path, network: str = "posenet", **more: Any) -> Path:
-    """Export a small model of random weights to a new folder below `folder`."""
-    package = folder / "package"
-    package.mkdir(parents=True)
-    write_package(package)
+def small_export(folder: Path, network: str = "posenet", package: Path | None = None, **more: Any) -> Path:
+    """Export a small model of random weights, or a package that is there, to a new folder below `folder`."""
+    if package is None:
+        package = folder / "package"
+        package.mkdir(parents=True)
+        write_package(package)
     label = LabelParams()
     settings = {"long_edge_px": 257, "instance_threshold": 0.15, "keypoint_threshold": 0.0, "seed_threshold": 0.2}
     tracks = [GoldenTrack(f"clip {n}", walking_track(seed=n), 640, 480) for n in range(3)]

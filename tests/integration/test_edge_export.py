@@ -68,7 +68,7 @@ def test_poses_are_those_of_the_platform(
     network: str, export: Path, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POSEMILL_HOME", str(tmp_path / "home"))
-    folder = export if network == "posenet" else small_export(tmp_path, network)
+    folder = export if network == "posenet" else small_export(tmp_path, network, export / "model")
     image = next(stage(Plan(seed=5, subject=1, activity="jumping_jack", take=0)).images())
     estimator = PoseEstimator(network, long_edge_px=257, rotation_fallback_threshold=0.0, threads=1)
     (expected, *_), (given, *_) = estimator.predict([image])[0], EdgeModel.open(folder).pose(image)
@@ -160,18 +160,18 @@ def _serve(video: Path, address: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(["ffmpeg", "-v", "error", "-nostdin", *source, *coding])
 
 
-def test_an_archive(tmp_path: Path) -> None:
-    target = small_export(tmp_path, "movenet", target=tmp_path / "edge.tar.gz")
+def test_an_archive(export: Path, tmp_path: Path) -> None:
+    target = small_export(tmp_path, "movenet", export / "model", target=tmp_path / "edge.tar.gz")
     with tarfile.open(target) as archive:
         archive.extractall(tmp_path / "there", filter="data")
     assert launch(tmp_path / "there" / "posemill-edge", "check").returncode == 0
 
 
-def test_a_changed_folder_does_not_run(tmp_path: Path) -> None:
-    export = small_export(tmp_path, "movenet")
-    classes = export / "model" / "classes.json"
+def test_a_changed_folder_does_not_run(export: Path, tmp_path: Path) -> None:
+    changed = small_export(tmp_path, "movenet", export / "model")
+    classes = changed / "model" / "classes.json"
     classes.write_text(classes.read_text().replace("squat", "sit"))
-    done = launch(export, "run", "0")
+    done = launch(changed, "run", "0")
     assert (done.returncode, done.stdout) == (1, "")
     assert "model/classes.json should have SHA-256" in done.stderr
     assert "Traceback" not in done.stderr
