@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import distribution, version
 from pathlib import Path
@@ -24,7 +24,7 @@ from typing import Any
 from posemill.atomic import atomic_path
 from posemill.code_digest import PACKAGE, import_closure, source_file
 from posemill.edge.manifest import LIBRARY, write_manifest
-from posemill.edge.model import MODEL
+from posemill.edge.model import MODEL, open_classifier
 from posemill.errors import InputError, PosemillError
 from posemill.estimation.registry import WEIGHTS
 from posemill.packaging.export import posenet_to_openvino
@@ -48,6 +48,7 @@ SAME_WEIGHTS: Mapping[str, str] = {
     "movenet": "movenet",
     "movenet-many": "movenet-many",
 }
+Lower = Callable[[Path, dict[str, Any]], dict[str, Any]]
 POSE_FIELDS = ("long_edge_px", "instance_threshold", "keypoint_threshold", "seed_threshold")
 
 
@@ -102,12 +103,14 @@ def export_edge(
     pose: PoseChoice,
     tracking: Mapping[str, Any],
     wheelhouse: bool = False,
+    lower: Lower | None = None,
 ) -> EdgeExport:
     """Write an export to a folder, or to an archive where the name ends in .tar.gz, .tgz or .zip.
 
     package   folder of a packaged model.
     golden    tracks for golden.json.
     tracking  values of the tracking section.
+    lower     writes networks of lower precision into the folder; returns what it changes in edge.json.
     Errors: InputError for a folder that is not empty, or a model that the edge cannot run.
     """
     model = ActivityModel.load(package)
@@ -120,14 +123,17 @@ def export_edge(
         folder = Path(temporary) / "posemill-edge"
         for name in ("", MODEL, "pose", LIBRARY, "licences"):
             (folder / name).mkdir()
-        clips = _write_model(package, folder / MODEL, model, golden)
-        content = {
+        _write_model(package, folder / MODEL)
+        content: dict[str, Any] = {
             "posemill": version("posemill"),
             "classes": list(model.classes),
             "tracking": dict(tracking),
             "pose": _write_pose(folder / "pose", pose),
             "licence": "Apache-2.0; paho-mqtt: EPL-2.0 OR BSD-3-Clause",
         }
+        content |= lower(folder, content) if lower is not None else {}
+        exported = open_classifier(folder / MODEL, file=content.get("activity_file"))
+        clips = len(write_golden(folder / MODEL / GOLDEN, exported, golden))
         write_library(folder / LIBRARY)
         _write_files(folder)
         if wheelhouse:
@@ -178,11 +184,10 @@ def write_library(folder: Path) -> None:
             _copy(Path(str(file.locate())), folder / file)
 
 
-def _write_model(package: Path, folder: Path, model: ActivityModel, golden: Iterable[GoldenTrack]) -> int:
+def _write_model(package: Path, folder: Path) -> None:
     for name in MODEL_FILES:
         if (package / name).is_file():
             _copy(package / name, folder / name)
-    return len(write_golden(folder / GOLDEN, model, golden))
 
 
 def _write_pose(folder: Path, pose: PoseChoice) -> dict[str, Any]:
