@@ -1,8 +1,10 @@
-"""The device that the runtime is on: what its processor lacks, told in a sentence."""
+"""The device that the runtime is on: what its processor lacks, and memory that is given back."""
 
 from __future__ import annotations
 
+import ctypes
 import platform
+from contextlib import suppress
 from pathlib import Path
 
 from posemill.errors import InputError
@@ -34,3 +36,19 @@ def require_processor(cpuinfo: Path = CPU, machine: str | None = None) -> str | 
             "--pose movenet"
         )
     return None
+
+
+ARENA_MAX = -8  # of glibc's mallopt
+ARENAS = 2  # threads share their memory pools: those of readers that come and go would keep their own
+
+
+def share_memory_pools() -> None:
+    """Let all threads share two pools of glibc's allocator; elsewhere nothing happens. Before threads are started."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(ARENA_MAX, ARENAS)
+
+
+def give_memory_back() -> None:
+    """Return freed memory to the system, where glibc can: streams that are opened again leave holes in it."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

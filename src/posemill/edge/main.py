@@ -22,7 +22,7 @@ from typing import Any
 
 from posemill.edge.check import answers, check
 from posemill.edge.config import EdgeConfig, config_of, load_config
-from posemill.edge.device import require_processor
+from posemill.edge.device import require_processor, share_memory_pools
 from posemill.edge.model import EdgeModel
 from posemill.edge.outputs import Outputs
 from posemill.edge.runtime import Runtime
@@ -38,6 +38,7 @@ def main(folder: Path, arguments: list[str] | None = None) -> int:
     logging.basicConfig(format="posemill-edge: %(message)s", level=logging.INFO, stream=sys.stderr)
     given = _parser().parse_args(arguments)
     try:
+        share_memory_pools()
         if warning := require_processor():
             _log.warning(warning)
         if given.command == "check":

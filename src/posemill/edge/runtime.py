@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from posemill.edge.config import EdgeConfig, SourceConfig
+from posemill.edge.device import give_memory_back
 from posemill.edge.frame_queue import FrameQueue
 from posemill.edge.message import EdgeEvent
 from posemill.edge.model import EdgeModel
@@ -74,6 +75,7 @@ class Runtime:
                 self._finish_ended(lane)
             if self._clock() >= due_s:
                 due_s += self._config.health_s
+                give_memory_back()
                 self._report_health()
         for lane in self._lanes:
             lane.reader.stop()
