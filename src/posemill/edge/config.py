@@ -96,7 +96,7 @@ class HttpConfig:
 
 @dataclass(frozen=True, slots=True)
 class ActivityConfig:
-    """When an activity counts."""
+    """Confirmation of activities, and how often a lasting one is reported."""
 
     confirm: int = 2
     held_s: float = 30.0

@@ -82,7 +82,7 @@ class LineWriter:
 
 
 class Outputs:
-    """Where events go, for the length of a `with`. Safe to use from several threads.
+    """Destinations of events, for the length of a `with`. Safe to use from several threads.
 
     An event is kept on disk before `emit` returns, for every receiver that wants it.
     """
