@@ -217,3 +217,23 @@ def test_what_the_edge_cannot_run_is_refused_in_a_sentence(export: Path) -> None
     with pytest.raises(InputError, match="labelled by keypoint-rcnn"):
         choose_pose({"backend": "keypoint-rcnn", "params": {}}, None, None)
     assert choose_pose({"params": {"backend": "openpifpaf", "checkpoint": "posenet"}}, None, 257).network == "posenet"
+
+
+def test_a_killed_launcher_ends_what_was_open_at_its_next_start(export: Path, video: Path, tmp_path: Path) -> None:
+    config = tmp_path / "cameras.toml"
+    config.write_text(
+        f'state = "{tmp_path}/state"\nthreads = 1\n[http]\nport = 0\n'
+        f'[[source]]\nname = "door"\nurl = "{video}"\nrealtime = true\n'
+        '[[source.zone]]\nname = "all"\npolygon = [[0, 0], [1, 0], [1, 1], [0, 1]]\n'
+    )
+    process = start(export, "run", str(config))
+    assert process.stdout is not None
+    while (entered := json.loads(process.stdout.readline())["event"])["kind"] != "entered":
+        pass
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    done = launch(export, "run", str(config))
+    first = json.loads(done.stdout.splitlines()[0])["event"]
+    assert (first["kind"], first["person"], first["start_s"]) == ("left", entered["person"], entered["start_s"])
+    assert first["details"] == {"zone": "all", "reason": "the runtime was stopped"}

@@ -1,6 +1,7 @@
 """MQTT broker: events, each exactly once while both ends live, and retained state topics that are cleared when over.
 
     <prefix>/availability                      online, offline (the broker says so when the runtime dies)
+    <prefix>/health                            the newest health report; retained
     <prefix>/<source>/events/<application>/<kind>    an event, not retained, quality of service 2
     <prefix>/<source>/camera                   running, lost, frozen ...; retained
     <prefix>/<source>/person/<number>/activity retained while it lasts
@@ -81,8 +82,8 @@ class Broker:
         self._client.loop_stop()
 
     def wants(self, message: EdgeMessage) -> bool:
-        """See Receiver: the broker gets everything."""
-        return True
+        """See Receiver: everything but health, which is a state: old health is of no use to anybody."""
+        return message.event.kind != "health"
 
     def send(self, message: EdgeMessage) -> None:
         """Deliver an event. A message whose acknowledgement is awaited is not given to the client twice."""

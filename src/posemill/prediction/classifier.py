@@ -84,7 +84,8 @@ class WindowClassifier:
         classes, network = tuple(_read(folder / CLASSES)), open_network(folder / MODEL)
         if network.outputs != len(classes):
             raise CheckpointError(
-                f"{folder}: the model has {network.outputs} outputs, classes.json {len(classes)} names"
+                f"{folder}: the model has {network.outputs} outputs, classes.json {len(classes)} names; the two are of "
+                "different models: package the model again"
             )
         calibration, features = _read(folder / CALIBRATION), FeaturePipeline.load(folder / FEATURES)
         threshold = rejection_threshold(calibration)
