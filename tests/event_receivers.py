@@ -65,6 +65,7 @@ class Mosquitto:
     def __init__(self, folder: Path, users: dict[str, str] | None = None) -> None:
         program = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
         if program is None:
+            assert not os.environ.get("MOSQUITTO_REQUIRED"), "no mosquitto"
             pytest.skip("no mosquitto: tools/mosquitto.sh installs it")
         self.port, self._program = free_port(), program
         self._config = folder / "mosquitto.conf"
