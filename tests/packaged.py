@@ -64,7 +64,7 @@ def hold_network() -> tuple[nn.Module, NetworkCard]:
     return network, NetworkCard("tcn", hyper, BODY_12.name, CLASSES, SPEC.frames)
 
 
-def write_package(folder: Path, labeller: Mapping[str, Any] | None = None) -> float:
+def write_package(folder: Path, labeller: Mapping[str, Any] | None = None, weights: str | None = None) -> float:
     """A whole package folder; returns the measured difference between ONNX and the network."""
     from posemill.packaging.assemble import assemble
 
@@ -77,6 +77,6 @@ def write_package(folder: Path, labeller: Mapping[str, Any] | None = None) -> fl
         some_windows(),
         1.5,
         labeller or {},
-        {"snapshot": "0" * 64},
+        {"snapshot": "0" * 64, "weights": weights},
         ABSTAIN_BELOW,
     )

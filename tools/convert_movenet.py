@@ -20,7 +20,8 @@ import numpy as np
 from onnx import TensorProto, helper
 from tensorflow_onnx import Writer, read_tensorflow_js, save
 
-from posemill.estimation.backends.movenet.single import EMBEDDED, HEADS, decode
+from posemill.estimation.backends.movenet.decoder import HEADS, decode
+from posemill.estimation.backends.movenet.single import EMBEDDED
 from posemill.estimation.runtimes.graphs import open_graph
 
 SOURCES = {

@@ -28,7 +28,12 @@ VIEWS = frozenset(
 
 
 def import_closure(
-    module: str | Iterable[str], *, stop: Iterable[str] = (), around: bool = True, package: Path = PACKAGE
+    module: str | Iterable[str],
+    *,
+    stop: Iterable[str] = (),
+    around: bool = True,
+    deferred: bool = True,
+    package: Path = PACKAGE,
 ) -> frozenset[str]:
     """Return the posemill modules that a module can reach by its import statements, itself included.
 
@@ -42,6 +47,8 @@ def import_closure(
         stop: modules that are neither counted nor entered; a package stands for all that is in it.
         around: count the packages around a module too. Without them a package counts only where something is imported
             from it by name: importing it on the way to a module does nothing.
+        deferred: count imports within functions, and modules named in strings; without, only those that are imported
+            when the module itself is.
         package: folder of the package's source.
 
     Raises:
@@ -65,7 +72,9 @@ def import_closure(
             continue
         (closure if entered else run).add(name)
         todo.extend((parent, False) for parent in (_parents(name) if around else ()))
-        todo.extend((other, True) for other in _imported(name, package, entered) if (name, other) not in VIEWS)
+        todo.extend(
+            (other, True) for other in _imported(name, package, entered and deferred) if (name, other) not in VIEWS
+        )
     return frozenset(closure | run)
 
 

@@ -189,16 +189,16 @@ def _labeller() -> LabelParams:
 def _channels(path: Path, opened: Opened) -> Iterator[Callable[[Step], None]]:
     """Send events in the background; what is not delivered at the end is sent by the next run."""
     from posemill.applications.channels.config import load_channels
-    from posemill.applications.channels.dispatcher import Dispatcher
+    from posemill.applications.channels.dispatcher import EventDispatcher
     from posemill.applications.protocol import Event
     from posemill.settings import Settings
 
-    with Dispatcher(load_channels(path), Settings.from_env().home / "channels") as dispatcher:
+    with EventDispatcher(load_channels(path), Settings.from_env().home / "channels") as dispatcher:
 
         def send(step: Step) -> None:
             for output in step.outputs:
                 if isinstance(output, Event):
-                    dispatcher.send(output, opened.stream.facts.source)
+                    dispatcher.send_event(output, opened.stream.facts.source)
 
         yield send
 

@@ -57,6 +57,30 @@ class FrameSpan:
     end: int | None = None
 
 
+class PoseSettings(Protocol):
+    """Thresholds of a pose network's decoder; the label section of params.yaml has them and describes them."""
+
+    @property
+    def long_edge_px(self) -> int:
+        """Longer side given to the network; 16n + 1."""
+        ...
+
+    @property
+    def instance_threshold(self) -> float:
+        """Person confidence under which people are dropped."""
+        ...
+
+    @property
+    def keypoint_threshold(self) -> float:
+        """Confidence under which a keypoint is not seen."""
+        ...
+
+    @property
+    def seed_threshold(self) -> float:
+        """Confidence of a person's first keypoint."""
+        ...
+
+
 class PoseBackend(Protocol):
     """A pose network with its decoder: pictures to poses."""
 

@@ -60,6 +60,26 @@ def to_openvino(model: Path, path: Path) -> Path:
     return path
 
 
+def posenet_to_openvino(path: Path) -> Path:
+    """Convert the embedded PoseNet to OpenVINO: `path` (.xml) and the weights (.bin), in full precision.
+
+    The network takes pictures (1, H, W, 3) uint8 RGB of any sides of 16n + 1 and gives raw fields (1, 115, h, w).
+    """
+    import torch
+
+    from posemill.estimation.backends.posenet.checkpoints import EMBEDDED, find_checkpoint
+
+    module = find_checkpoint(EMBEDDED, None).module()
+    with warnings.catch_warnings(), torch.no_grad():  # tracing warns of the list that it returns
+        warnings.simplefilter("ignore")
+        picture = torch.zeros((1, 145, 257, 3), dtype=torch.uint8)
+        traced = torch.jit.trace(module, picture, check_trace=False)  # type: ignore[no-untyped-call]
+    library = openvino()
+    graph = library.convert_model(traced, input=([1, -1, -1, 3], library.Type.u8))
+    library.save_model(graph, path, compress_to_fp16=False)
+    return path
+
+
 def openvino() -> Any:
     """Import OpenVINO with its telemetry disabled."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

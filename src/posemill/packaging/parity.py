@@ -25,7 +25,7 @@ def require_parity(model: Path, network: nn.Module, inputs: NDArray[np.float32],
     Errors: CheckpointError if the difference exceeds `tolerance`.
     """
     logits = _by_openvino(model, inputs) if model.suffix == ".xml" else _by_onnx(model, inputs)
-    difference = float(np.abs(logits - _by_torch(network, inputs)).max())
+    difference = float(np.abs(logits - by_torch(network, inputs)).max())
     if not difference <= tolerance:  # also for NaN
         raise CheckpointError(
             f"logits of {model.name} differ from the network's by {difference:.2g} on {len(inputs)} windows, at most "
@@ -50,7 +50,8 @@ def _by_openvino(model: Path, inputs: NDArray[np.float32]) -> NDArray[np.float32
     return np.array(core.compile_model(core.read_model(model), "CPU", precise)([inputs])[0])
 
 
-def _by_torch(network: nn.Module, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+def by_torch(network: nn.Module, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the logits (N, C) of the network itself, in eval mode."""
     import torch
 
     with torch.inference_mode():

@@ -14,6 +14,7 @@ import cv2
 from posemill.errors import InputError, Unavailable
 from posemill.video.decode import Frame
 
+TOLERANCE_S = 2e-3  # frames come a little early
 ASSUMED_FPS = 30.0  # cameras that do not say; frames carry their true time all the same
 
 
@@ -48,12 +49,15 @@ def redacted_source(source: str) -> str:
 class Camera:
     """An opened camera (its number), network stream (URL) or file, for the length of a `with`.
 
+    timeout_s  a network stream that gives nothing for so long ends; None = as OpenCV has it, 30 s.
     Errors: Unavailable when the source does not open; InputError when it is none of the three.
     """
 
-    def __init__(self, source: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, source: str, clock: Callable[[], float] = time.monotonic, timeout_s: float | None = None
+    ) -> None:
         self.source, self.live, self._clock = source, is_live(source), clock
-        self._capture = _open(source)
+        self._capture = _open(source, timeout_s)
 
     @property
     def fps(self) -> float:
@@ -72,6 +76,25 @@ class Camera:
             at = self._clock() if self.live else self._file_time(number)
             begin = at if begin is None else begin
             yield Frame(number, at - begin, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+            number += 1
+
+    def sampled_frames(self, rate_hz: float) -> Iterator[Frame]:
+        """Yield at most so many frames a second, evenly; those between are decoded and not made RGB.
+
+        The numbers count all frames of the source.
+        """
+        begin: float | None = None
+        number, due_s = 0, 0.0
+        while self._capture.grab():
+            at = self._clock() if self.live else self._file_time(number)
+            begin = at if begin is None else begin
+            time_s = at - begin
+            if time_s >= due_s - TOLERANCE_S:
+                due_s = max(due_s + 1 / rate_hz, time_s - 1 / rate_hz)
+                read, image = self._capture.retrieve()
+                if not read:
+                    return
+                yield Frame(number, time_s, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
             number += 1
 
     def newest_frames(self) -> Iterator[Frame]:
@@ -136,11 +159,19 @@ def newest(frames: Iterator[Frame]) -> Iterator[Frame]:
         reader.join(timeout=5)
 
 
-def _open(source: str) -> Any:
+def _open(source: str, timeout_s: float | None) -> Any:
     if not is_live(source) and not Path(source).exists():
         raise InputError(f"{source} is neither a camera's number, a URL nor a file")
-    capture = cv2.VideoCapture(int(source)) if source.isdigit() else cv2.VideoCapture(source)
+    capture = cv2.VideoCapture(int(source)) if source.isdigit() else _opened(source, timeout_s)
     if not capture.isOpened():
         capture.release()
         raise Unavailable(f"{redacted_source(source)} does not open: is it connected, allowed and not in use?")
     return capture
+
+
+def _opened(source: str, timeout_s: float | None) -> Any:
+    if timeout_s is None or not is_live(source):
+        return cv2.VideoCapture(source)
+    timeout_ms = round(1000 * timeout_s)
+    limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, timeout_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms]
+    return cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)

@@ -16,15 +16,8 @@ from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError, InputError
 from posemill.estimation.accuracy import best_pairs
-from posemill.estimation.backends.movenet.single import (
-    EMBEDDED,
-    HEADS,
-    crop_around,
-    decode,
-    input_side,
-    network_input,
-    whole,
-)
+from posemill.estimation.backends.movenet.decoder import HEADS, crop_around, decode, network_input, whole
+from posemill.estimation.backends.movenet.single import EMBEDDED, input_side
 from posemill.estimation.factory import load_backend
 from posemill.estimation.runtimes.graphs import RUNTIMES, open_graph
 from posemill.estimation.types import PoseBackend

@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from posemill.estimation.accuracy import best_pairs
-from posemill.estimation.backends.movenet.multi import MoveNetManyBackend, distinct, load, square_around
+from posemill.estimation.backends.movenet.around import distinct, square_around
+from posemill.estimation.backends.movenet.multi import MoveNetManyBackend, load
 from posemill.estimation.backends.movenet.single import EMBEDDED
 from posemill.estimation.types import Pose, PoseBackend
 from posemill.params.label import LabelParams

@@ -1,23 +1,13 @@
-"""The protocol of a channel, and its two kinds of failure."""
+"""The base of every channel."""
 
 from __future__ import annotations
 
-import os
 from abc import abstractmethod
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from posemill.applications.channels.message import Message
 from posemill.applications.protocol import Severity
-from posemill.errors import InputError
-
-
-class Undeliverable(Exception):
-    """The receiver refused the message for good: trying again would not help."""
-
-
-class Undelivered(Exception):
-    """The receiver was away or busy: try again later."""
 
 
 class Channel(BaseModel):
@@ -42,16 +32,3 @@ class Channel(BaseModel):
     @abstractmethod
     def send(self, message: Message) -> None:
         """Deliver a message. Errors: Undelivered, Undeliverable."""
-
-
-def secret(variable: str | None, what: str) -> str | None:
-    """Read a secret from the environment variable that the configuration names; None without one.
-
-    Errors: InputError where the variable is not set.
-    """
-    if variable is None:
-        return None
-    value = os.environ.get(variable)
-    if not value:
-        raise InputError(f"{what}: the environment variable {variable} is not set")
-    return value

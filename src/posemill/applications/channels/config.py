@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from posemill.applications.channels.email import Email
 from posemill.applications.channels.mqtt import Mqtt
 from posemill.applications.channels.webhook import Webhook
+from posemill.delivery.secret import secret
 from posemill.errors import InputError
 from posemill.text_file import read_text
 
@@ -37,8 +38,6 @@ def load_channels(path: Path) -> tuple[AnyChannel, ...]:
 
     A missing environment variable of a secret is told here too, and not at the first alarm.
     """
-    from posemill.applications.channels.channel import secret
-
     try:
         channels = ChannelsFile.model_validate(yaml.safe_load(read_text(path))).channels
     except FileNotFoundError:

@@ -9,8 +9,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from posemill.applications.channels.channel import Channel, Undeliverable, Undelivered, secret
+from posemill.applications.channels.channel import Channel
 from posemill.applications.channels.message import Message
+from posemill.delivery.receiver import Undeliverable, Undelivered
+from posemill.delivery.secret import secret
 
 
 class Email(Channel):

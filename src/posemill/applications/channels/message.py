@@ -34,6 +34,10 @@ class Message(BaseModel):
         content = json.dumps([source, sent_at, event.model_dump(mode="json")], sort_keys=True)
         return cls(id=hashlib.sha256(content.encode()).hexdigest()[:32], source=source, sent_at=sent_at, event=event)
 
+    def encoded(self) -> bytes:
+        """Return the message as JSON."""
+        return self.model_dump_json().encode()
+
     @property
     def subject(self) -> str:
         """One line for people."""

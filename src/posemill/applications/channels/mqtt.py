@@ -6,8 +6,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from posemill.applications.channels.channel import Channel, Undelivered, secret
+from posemill.applications.channels.channel import Channel
 from posemill.applications.channels.message import Message
+from posemill.delivery.receiver import Undelivered
+from posemill.delivery.secret import secret
 
 
 class Mqtt(Channel):

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from posemill.applications.fall.geometry import BodyGeometry, GeometryReader
 from posemill.applications.fall.params import FallParams
-from posemill.applications.fall.zones import Corner, inside
 from posemill.applications.protocol import StreamFacts, TrackedFrame
 from posemill.errors import InputError
+from posemill.pose.polygon import Corner, inside
 
 COLUMNS, ROWS = 32, 18  # cells of the picture
 ENOUGH = 3  # well seen feet in a cell or its neighbours: that cell is covered

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from posemill.estimation.tracking.settings import TrackingSettings
 from posemill.estimation.tracking.tracker import Tracker
 from posemill.estimation.tracking.tracklet import Tracklet
 from posemill.estimation.types import FramePoses, Pose
-from posemill.params.tracking import TrackingParams
 from posemill.pose.skeleton import Skeleton
 
 
@@ -17,6 +17,7 @@ class OnlineTracker:
 
     Examples:
         >>> import numpy as np
+        >>> from posemill.params.tracking import TrackingParams
         >>> from posemill.pose.skeleton import COCO_17
         >>> tracker = OnlineTracker(COCO_17, TrackingParams(min_poses=2))
         >>> pose = Pose(np.random.default_rng(0).uniform(0, 99, (17, 2)).astype("f4"), np.ones(17, "f4"), 0.9)
@@ -24,9 +25,9 @@ class OnlineTracker:
         [[], [0], [0]]
     """
 
-    def __init__(self, skeleton: Skeleton, params: TrackingParams | None = None) -> None:
+    def __init__(self, skeleton: Skeleton, params: TrackingSettings) -> None:
         self.skeleton = skeleton
-        self._params = params or TrackingParams()
+        self._params = params
         self._tracker = Tracker(skeleton, self._params)
         self._seen: dict[Tracklet, int] = {}  # poses of those without a number
         self._number: dict[Tracklet, int] = {}

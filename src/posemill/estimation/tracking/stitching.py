@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.estimation.tracking.motion import Motion
+from posemill.estimation.tracking.settings import TrackingSettings
 from posemill.estimation.tracking.similarity import body_similarity, oks_to_expected
 from posemill.estimation.tracking.tracklet import Tracklet
 from posemill.estimation.types import Pose
-from posemill.params.tracking import TrackingParams
 from posemill.pose.oks import box_area
 from posemill.pose.skeleton import Skeleton
 
@@ -20,7 +20,7 @@ MIN_POSES = 3  # a shorter tracklet has no motion to go by
 REACH, FASTEST = 2.0, 6.0  # body sizes, and body sizes a second: tracklets farther apart are not compared
 
 
-def stitch(tracklets: Sequence[Tracklet], skeleton: Skeleton, params: TrackingParams) -> list[list[Tracklet]]:
+def stitch(tracklets: Sequence[Tracklet], skeleton: Skeleton, params: TrackingSettings) -> list[list[Tracklet]]:
     """Link tracklets to chains, each one person, in order of time; the most similar pairs are linked first."""
     pairs = [(_similarity(tracklets[i], tracklets[j], skeleton), i, j) for i, j in _near(tracklets, params.max_gap_s)]
     next_of: dict[int, int] = {}

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.estimation.tracking.assignment import linear_assignment
+from posemill.estimation.tracking.settings import TrackingSettings
 from posemill.estimation.tracking.similarity import body_similarity, log_bone_lengths, oks_pairwise, oks_to_expected
 from posemill.estimation.tracking.stitching import stitch
 from posemill.estimation.tracking.tracklet import Tracklet
 from posemill.estimation.types import Pose
-from posemill.params.tracking import TrackingParams
 from posemill.pose.gaps import fill_gaps
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import PoseTrack, State
@@ -28,6 +29,7 @@ class Tracker:
     """Track people online: `update` with every frame in order, then ask for `tracks`.
 
     Examples:
+        >>> from posemill.params.tracking import TrackingParams
         >>> from posemill.pose.skeleton import COCO_17
         >>> tracker = Tracker(COCO_17, TrackingParams())
         >>> xy = np.random.default_rng(0).uniform(0, 100, (17, 2)).astype(np.float32)
@@ -37,7 +39,7 @@ class Tracker:
         [10]
     """
 
-    def __init__(self, skeleton: Skeleton, params: TrackingParams) -> None:
+    def __init__(self, skeleton: Skeleton, params: TrackingSettings) -> None:
         self._skeleton, self._params = skeleton, params
         self._edges = skeleton.edge_index
         self._active: list[Tracklet] = []
@@ -152,16 +154,13 @@ class Tracker:
         self, similarity: Floats, gain: Floats, taken: dict[int, int], tracklets: Flags, poses: Flags
     ) -> dict[int, int]:
         """Pairs pose → tracklet of the largest total gain, of those that are free and similar enough (Hungarian)."""
-        from scipy.optimize import linear_sum_assignment
-
         rows = [i for i in np.flatnonzero(tracklets).tolist() if i not in taken.values()]
         columns = [n for n in np.flatnonzero(poses).tolist() if n not in taken]
         if not rows or not columns:
             return {}
         grid = np.ix_(rows, columns)
         value = np.where(similarity[grid] >= self._params.min_oks, gain[grid], 0.0)
-        pairs = zip(*linear_sum_assignment(value, maximize=True), strict=True)
-        return {columns[c]: rows[r] for r, c in pairs if value[r, c] > 0}
+        return {columns[c]: rows[r] for r, c in linear_assignment(value) if value[r, c] > 0}
 
     def _duplicates(self, pairwise: Floats, confidence: Floats, claims: NDArray[np.int64]) -> Flags:
         """(N,) poses that show the same body as a more confident one, unless two tracklets of the frame before claim

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.pose.gaps import found_only
 from posemill.pose.track import PoseTrack
 from posemill.serving import tensors
 from posemill.serving.arrays import with_nulls
@@ -40,7 +41,11 @@ class Client(ApplicationCalls, LiveCalls):
         return WindowsAnswer.model_validate(self.send("POST", "/predict_windows", body, headers))
 
     def predict_track(self, track: PoseTrack) -> TrackAnswer:
-        """Predict one person's track. Keypoints go by name, so that any skeleton with the model's keypoints works."""
+        """Predict one person's track. Keypoints go by name, so that any skeleton with the model's keypoints works.
+
+        Interpolated rows are not sent: they are no sightings, and the model fills gaps by itself.
+        """
+        track = found_only(track)
         body = {
             "keypoints": list(track.skeleton.keypoints),
             "time_s": track.time_s.tolist(),

@@ -19,13 +19,13 @@ from typing import Any
 
 import pytest
 
-from posemill.applications.channels.channel import Undeliverable, Undelivered
 from posemill.applications.channels.config import load_channels
 from posemill.applications.channels.email import Email
 from posemill.applications.channels.message import Message
 from posemill.applications.channels.mqtt import Mqtt
 from posemill.applications.channels.webhook import Webhook
 from posemill.applications.protocol import Event, Severity
+from posemill.delivery.receiver import Undeliverable, Undelivered
 from posemill.errors import InputError
 
 EVENT = Event(

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posemill.applications.fall.alarm import FallAlarm
-from posemill.applications.fall.zones import Zones, inside
+from posemill.applications.fall.zones import Zones
+from posemill.pose.polygon import inside
 
 PRESETS = sorted(files("posemill.applications.fall").joinpath("presets").iterdir(), key=str)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.estimation.backends.posenet.checkpoints import PoseNetCheckpoint, find_checkpoint
-from posemill.estimation.backends.posenet.decoder import DecodedPose, decode_many, decode_one
-from posemill.estimation.backends.posenet.fields import read_fields
+from posemill.estimation.backends.posenet.people import people
 from posemill.estimation.fingerprint import pose_code
-from posemill.estimation.postprocess import mask_out_of_frame
-from posemill.estimation.preprocess import Placement, network_input, place
 from posemill.estimation.runtimes import Network, load_runtime
 from posemill.estimation.threaded import ThreadedBackend
 from posemill.estimation.types import Pose, PoseBackend
@@ -72,29 +68,8 @@ class PoseNetBackend(ThreadedBackend):
         }
 
     def _pose_image(self, image: NDArray[np.uint8]) -> list[Pose]:
-        height, width = image.shape[:2]
-        placement = _fitting(place(height, width, self._params.long_edge_px), self._checkpoint.multiple)
-        (raw,) = self._runtime(network_input(image, placement))
-        fields = read_fields(raw, _stride(placement, raw))
-        if self._one_person:
-            found = [decode_one(fields)]
-        else:
-            found = decode_many(fields, self._params.seed_threshold, self._params.instance_threshold)
-        sure = [person for person in found if person.person_confidence >= self._params.instance_threshold]
-        return [self._pose(person, image, placement) for person in sure]
+        return people(image, self._run, self._params, self._checkpoint.multiple, self._one_person)
 
-    def _pose(self, person: DecodedPose, image: NDArray[np.uint8], placement: Placement) -> Pose:
-        xy, threshold = placement.to_image(person.xy), self._params.keypoint_threshold
-        return mask_out_of_frame(xy, person.confidence, image, threshold, person.person_confidence)
-
-
-def _fitting(placement: Placement, multiple: int) -> Placement:
-    """Networks of a coarser stride get sides that fit them: more padding, right and below."""
-    height, width = (-(-(side - 1) // multiple) * multiple + 1 for side in placement.sides)
-    return replace(placement, sides=(height, width))
-
-
-def _stride(placement: Placement, raw: NDArray[np.float32]) -> int:
-    """Pixels a cell: cells lie on both borders."""
-    cells = max(1, int(raw.shape[2]) - 1)
-    return round((placement.sides[1] - 1) / cells)
+    def _run(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        (raw,) = self._runtime(picture)
+        return raw
