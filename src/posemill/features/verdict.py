@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -54,3 +56,41 @@ def timeline(
     for m in np.flatnonzero(covers.any(1)):
         out[m] = clip_probabilities(window_probs[covers[m]])
     return out
+
+
+class ActivityRun(NamedTuple):
+    """An interval with one most probable activity.
+
+    best         its position among the classes.
+    probability  mean over the interval.
+    """
+
+    start_s: float
+    end_s: float
+    best: int
+    probability: float
+
+
+def segments(spans: NDArray[np.float64], probabilities: NDArray[np.float32]) -> list[ActivityRun]:
+    """Segment a track by its most probable activity: windows overlap, so every moment gets the verdict of its windows.
+
+    spans (N, 2) seconds, probabilities (N, C). Moments that no window covers are left out.
+    """
+    edges = np.unique(spans)
+    if len(edges) < 2:
+        return []
+    starts, ends = edges[:-1], edges[1:]
+    rows = timeline(probabilities, spans, (starts + ends) / 2)
+    known = ~np.isnan(rows).any(1)
+    best = np.where(known, np.nan_to_num(rows).argmax(1), -1)
+    cuts = np.flatnonzero(np.diff(best, prepend=-2))
+    runs = [(i, j) for i, j in zip(cuts, [*cuts[1:], len(best)], strict=True) if best[i] >= 0]
+    return [
+        ActivityRun(
+            float(starts[i]),
+            float(ends[j - 1]),
+            int(best[i]),
+            float(np.average(rows[i:j, best[i]], weights=ends[i:j] - starts[i:j])),
+        )
+        for i, j in runs
+    ]

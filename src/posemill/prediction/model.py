@@ -1,66 +1,35 @@
 """Packaged activity models: windows or tracks → probabilities, verdicts and timelines.
 
-ONNX Runtime and the feature pipeline, nothing else: the services, acceptance, a notebook and an edge device use this
-one, and it needs neither BentoML nor torch.
+ONNX Runtime and the feature pipeline, nothing else: the services, acceptance and a notebook use this one, and it needs
+neither BentoML nor torch.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.errors import CheckpointError
-from posemill.features.calibration_file import rejection_threshold
 from posemill.features.main_subject import main_subject
-from posemill.features.pipeline import FeaturePipeline
 from posemill.pose.gaps import found_only
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.prediction import timeline
+from posemill.prediction.classifier import CALIBRATION, FILES, Network, WindowClassifier, WindowProbabilities
 from posemill.prediction.locate import package_folder
 from posemill.prediction.schema import Person, Prediction, TrackPoints, TrackPrediction, Verdict, VideoFacts
 
-MODEL, FEATURES, CLASSES, DIGESTS, CALIBRATION = (
-    "activity.onnx",
-    "features.json",
-    "classes.json",
-    "digests.json",
-    "calibration.json",
-)
-FILES = {"model": MODEL, "features": FEATURES, "classes": CLASSES, "calibration": CALIBRATION}  # that must be whole
-BATCH = 256  # windows a run, so that memory does not grow with the length of a track
+__all__ = ["CALIBRATION", "FILES", "ActivityModel", "OnWindows", "WindowProbabilities"]
+
 NO_WINDOW = "the track is too short, or too little of it is seen, for one window"
 OnWindows = Callable[[NDArray[np.float32], NDArray[np.float32]], object]
 
 
-class WindowProbabilities(NamedTuple):
-    """Windows of a track with their probabilities; N may be 0.
-
-    spans          (N, 2) seconds, start and end.
-    windows        (N, T, K, 3) pixels, NaN = not seen.
-    probabilities  (N, C), calibrated.
-    """
-
-    spans: NDArray[np.float64]
-    windows: NDArray[np.float32]
-    probabilities: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ActivityModel:
-    """A packaged activity model, ready to predict.
-
-    features     the fitted feature pipeline: its skeleton and window are what the model takes.
-    classes      activities in output order, C of them.
-    temperature  > 0; logits are divided by it (temperature scaling).
-    digests      of the packaged files, see packaging/digests.py.
-    rejection_threshold  probability under which the model abstains, found in evaluation; None = it never does.
+class ActivityModel(WindowClassifier):
+    """A packaged activity model on ONNX Runtime, ready to predict; see WindowClassifier for its attributes.
 
     Examples:
         A model is loaded from the folder that the package stage writes, or from a bento's folder:
@@ -69,12 +38,7 @@ class ActivityModel:
         >>> model.predict(posemill.read_tracks("clip.json")).verdict    # doctest: +SKIP
     """
 
-    features: FeaturePipeline
-    classes: tuple[str, ...]
-    temperature: float
-    digests: dict[str, Any]
-    session: Any
-    rejection_threshold: float | None = None
+    __slots__ = ()
 
     @classmethod
     def load(cls, folder: Path | str, threads: int = 1) -> Self:
@@ -82,22 +46,7 @@ class ActivityModel:
 
         Errors: CheckpointError where a file is missing or was changed after packaging.
         """
-        import onnxruntime
-
-        folder = package_folder(Path(folder))
-        digests = _read(folder / DIGESTS)
-        for key, name in FILES.items():
-            _verify(folder / name, digests.get(key))
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = threads
-        options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(folder / MODEL, options, providers=["CPUExecutionProvider"])
-        classes = tuple(_read(folder / CLASSES))
-        if (outputs := session.get_outputs()[0].shape[-1]) != len(classes):
-            raise CheckpointError(f"{folder}: the model has {outputs} outputs, classes.json {len(classes)} names")
-        calibration = _read(folder / CALIBRATION)
-        features, threshold = FeaturePipeline.load(folder / FEATURES), rejection_threshold(calibration)
-        return cls(features, classes, float(calibration["temperature"]), digests, session, threshold)
+        return cls.read(package_folder(Path(folder)), partial(_open_network, threads=threads))
 
     def predict(
         self, tracks: MediumTracks, *, keypoints: bool = False, on_windows: OnWindows | None = None
@@ -151,34 +100,6 @@ class ActivityModel:
         """Return the probabilities (N, C) float32 of windows (N, T, K, 3) in pixels (NaN = not seen)."""
         return self.probabilities(windows)
 
-    def window_probabilities(
-        self, track: PoseTrack, start_s: float | None = None, end_s: float | None = None
-    ) -> WindowProbabilities:
-        """Cut a track into windows between two times (None = from the first, to the last pose) and predict each."""
-        windows, spans = self.features.windows(track, start_s, end_s)
-        return WindowProbabilities(spans, windows, self.probabilities(windows))
-
-    def logits(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the logits (N, C) float32 of windows (N, T, K, 3) in pixels (NaN = not seen)."""
-        prepared = self.features.transform(windows)
-        name = self.session.get_inputs()[0].name
-        parts = [self.session.run(None, {name: prepared[i : i + BATCH]})[0] for i in range(0, len(prepared), BATCH)]
-        return np.concatenate(parts) if parts else np.zeros((0, len(self.classes)), np.float32)
-
-    def probabilities(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the calibrated probabilities (N, C) float32 of windows (N, T, K, 3); every row sums to 1."""
-        z = self.logits(windows).astype(np.float64) / self.temperature
-        e = np.exp(z - z.max(-1, keepdims=True, initial=-np.inf))
-        return np.asarray(e / e.sum(-1, keepdims=True), np.float32)
-
-    def abstained(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Return (N,) true where the top-1 probability of (N, C) is below the rejection threshold."""
-        return np.asarray(probabilities.max(-1, initial=0) < (self.rejection_threshold or 0.0))
-
-    def warm(self) -> None:
-        """Run the model once on an empty window, so that the first request does not wait for what loads lazily."""
-        self.probabilities(np.full((1, *self.features.shape), np.nan, np.float32))
-
     def _verdict(self, probabilities: NDArray[np.float32]) -> Verdict | None:
         return timeline.verdict(probabilities, self.classes, self.rejection_threshold)
 
@@ -212,17 +133,12 @@ def _points(track: PoseTrack) -> TrackPoints:
     return TrackPoints(time_s=track.time_s.tolist(), xy=xy.tolist(), confidence=track.confidence.tolist())
 
 
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text())
-    except (FileNotFoundError, json.JSONDecodeError) as exc:
-        raise CheckpointError(f"{path} is missing or not JSON: run `posemill stage package` again") from exc
+def _open_network(path: Path, threads: int) -> Network:
+    import onnxruntime
 
-
-def _verify(path: Path, digest: str | None) -> None:
-    if not path.is_file():
-        raise CheckpointError(f"no {path}: run `posemill stage package` again")
-    if (actual := hashlib.sha256(path.read_bytes()).hexdigest()) != digest:
-        raise CheckpointError(
-            f"{path}: SHA-256 should be {str(digest)[:12]}…, is {actual[:12]}…; it was changed after packaging"
-        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = threads
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name, outputs = session.get_inputs()[0].name, session.get_outputs()[0].shape[-1]
+    return Network(lambda windows: np.asarray(session.run(None, {name: windows})[0]), outputs)

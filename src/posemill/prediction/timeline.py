@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.features.verdict import clip_probabilities, timeline
+from posemill.features.verdict import clip_probabilities
+from posemill.features.verdict import segments as runs
 from posemill.prediction.schema import Segment, Verdict, Window
 
 
@@ -58,33 +59,16 @@ def segments(
 
     spans (N, 2) seconds, probabilities (N, C). Moments that no window covers are left out.
     """
-    edges = np.unique(spans)
-    if len(edges) < 2:
-        return []
-    starts, ends = edges[:-1], edges[1:]
-    rows = timeline(probabilities, spans, (starts + ends) / 2)
-    known = ~np.isnan(rows).any(1)
-    best = np.where(known, np.nan_to_num(rows).argmax(1), -1)
-    cuts = np.flatnonzero(np.diff(best, prepend=-2))
-    runs = [(i, j) for i, j in zip(cuts, [*cuts[1:], len(best)], strict=True) if best[i] >= 0]
-    return [_segment(starts[i:j], ends[i:j], rows[i:j, best[i]], classes[best[i]], threshold) for i, j in runs]
-
-
-def _segment(
-    starts: NDArray[np.float64],
-    ends: NDArray[np.float64],
-    probability: NDArray[np.float32],
-    activity: str,
-    threshold: float | None,
-) -> Segment:
-    mean = float(np.average(probability, weights=ends - starts))
-    return Segment(
-        start_s=float(starts[0]),
-        end_s=float(ends[-1]),
-        activity=activity,
-        probability=mean,
-        abstained=mean < (threshold or 0),
-    )
+    return [
+        Segment(
+            start_s=run.start_s,
+            end_s=run.end_s,
+            activity=classes[run.best],
+            probability=run.probability,
+            abstained=run.probability < (threshold or 0),
+        )
+        for run in runs(spans, probabilities)
+    ]
 
 
 def _named(row: NDArray[np.float32], classes: Sequence[str]) -> dict[str, float]:

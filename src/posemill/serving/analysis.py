@@ -8,13 +8,13 @@ import bentoml
 from anyio import CapacityLimiter
 
 from posemill.estimation.licence import licence
+from posemill.prediction.live_windows import LivePredictor
 from posemill.serving import upload_retention
 from posemill.serving.activity import FIRST, ROUTERS
 from posemill.serving.app import create_app
 from posemill.serving.application_videos import ApplicationVideos
 from posemill.serving.base_service import BaseActivityService
 from posemill.serving.jobs import Jobs
-from posemill.serving.live_windows import LivePredictor
 from posemill.serving.middleware.install import install_middleware, mounted
 from posemill.serving.pose_estimator import PackagedPoseEstimator
 from posemill.serving.routers import images, jobs, videos

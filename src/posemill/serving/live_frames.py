@@ -10,7 +10,7 @@ from posemill.estimation.types import FramePoses
 from posemill.features.main_subject import main_subject
 from posemill.pose.gaps import found_only
 from posemill.pose.track import MediumTracks
-from posemill.serving.live_windows import LivePredictor, PredictionSchedule
+from posemill.prediction.live_windows import LivePredictor, PredictionSchedule
 from posemill.serving.pose_estimator import PackagedPoseEstimator
 from posemill.video.sandboxed import read_picture_sandboxed
 

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from posemill.errors import InputError
 from posemill.pose.track import PoseTrack
+from posemill.prediction.live_windows import LivePoses, LivePredictor
 from posemill.serving.arrays import track_of
 from posemill.serving.live_messages import BadMessage, FrameMessage, Message, PoseMessage, SkeletonMessage
-from posemill.serving.live_windows import LivePoses, LivePredictor
 from posemill.serving.schemas.activity import TrackRequest
 
 ONLY_2D = "/live takes x and y, and this model reads z too: send whole tracks to /predict_track"

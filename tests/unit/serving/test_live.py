@@ -16,6 +16,7 @@ from packaged import SPEC, walking_track
 from posemill.errors import InputError
 from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import PoseTrack
+from posemill.prediction.live_windows import LivePoses, LivePredictor
 from posemill.prediction.model import ActivityModel
 from posemill.serving import live_messages
 from posemill.serving.app import create_app
@@ -29,7 +30,6 @@ from posemill.serving.live_messages import (
     SkeletonMessage,
 )
 from posemill.serving.live_stream import PredictionStream
-from posemill.serving.live_windows import LivePoses, LivePredictor
 from posemill.serving.routers import live as module
 
 FPS = 25

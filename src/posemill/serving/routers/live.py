@@ -18,10 +18,10 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from posemill.errors import PosemillError
+from posemill.prediction.live_windows import LivePredictor
 from posemill.serving.context import current_service
 from posemill.serving.live_messages import Message, MessageParser, NewestQueue
 from posemill.serving.live_stream import PredictionStream
-from posemill.serving.live_windows import LivePredictor
 
 SLOW_S = 30.0  # for taking an answer
 WORKERS = 2  # connections that are worked for at the same time

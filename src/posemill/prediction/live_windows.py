@@ -14,7 +14,7 @@ from posemill.errors import InputError
 from posemill.features.pipeline import FeaturePipeline
 from posemill.features.verdict import clip_probabilities
 from posemill.pose.track import PoseTrack, State
-from posemill.prediction.model import ActivityModel
+from posemill.prediction.classifier import WindowClassifier
 
 MOST_POSES = 4096  # that are remembered; a window of 4 s at 1000 poses a second
 Observe = Callable[[str, NDArray[np.float32], NDArray[np.float32]], Any]
@@ -24,7 +24,7 @@ Observe = Callable[[str, NDArray[np.float32], NDArray[np.float32]], Any]
 class LivePredictor:
     """Predicts the current activity from the windows that end now, of every length that was seen."""
 
-    predictor: ActivityModel
+    predictor: WindowClassifier
     observe: Observe | None = None
 
     @property
