@@ -12,12 +12,14 @@ export BENTOML_DO_NOT_TRACK := True
 export GX_ANALYTICS_ENABLED := false
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test lint types contracts unit docs browser ffmpeg mosquitto serve deploy lock clean
+PAGE := src/posemill/live_page/static/digests.json
+
+.PHONY: help setup demo test lint types contracts unit docs web browser ffmpeg mosquitto serve deploy lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(VENV)/.installed  ## install everything into .venv
+setup: $(VENV)/.installed web  ## install everything into .venv, build the live page
 
 $(VENV)/.installed: requirements.lock pyproject.toml tools/preflight.sh
 	@PYTHON=$(PYTHON) sh tools/preflight.sh
@@ -25,6 +27,11 @@ $(VENV)/.installed: requirements.lock pyproject.toml tools/preflight.sh
 	$(BIN)/uv pip sync -q --compile-bytecode --python $(BIN)/python requirements.lock
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
 	@touch $@
+
+web: $(PAGE)  ## build the live page from web/, with the packages of its lock file
+
+$(PAGE): web/package-lock.json web/build.mjs $(wildcard web/src/*.js web/src/*/*.js web/static/* web/licences/*) | $(VENV)/.installed
+	@PYTHON=$(BIN)/python sh tools/live_page.sh
 
 demo: setup  ## the whole main job on a synthetic corpus, then how to serve it
 	@$(BIN)/posemill demo

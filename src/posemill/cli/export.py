@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,18 +22,21 @@ if TYPE_CHECKING:
 VISIBLE = "COCO: keypoints less confident are placed, not visible (1)."
 
 
+BELOW = {"mocap": "posemill.cli.export_mocap:mocap", "browser": "posemill.cli.export_browser:browser"}
+
+
 class _Export(click.Command):
-    """The command, and `mocap` below it, which has options of its own."""
+    """The command, and those of BELOW, which have options of their own."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Parse the arguments, those of `mocap` by its own options."""
-        if args[:1] != ["mocap"]:
+        """Parse the arguments, those of a command below by its own options."""
+        if not args or args[0] not in BELOW:
             return super().make_context(info_name, args, parent, **extra)
-        from posemill.cli.export_mocap import mocap
-
-        return mocap.make_context(f"{info_name} mocap", args[1:], parent, **extra)
+        module, attribute = BELOW[args[0]].split(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that the context was made for."""
@@ -59,7 +63,8 @@ def export(
 
     Where digits could be both, write clip:123456 or medium:123456.
     Corrected keypoints are what people said. What becomes of unseen keypoints is in docs/howto/formats.md.
-    `posemill export mocap` writes motion-capture files (BVH, C3D, TRC, MOT): see its --help.
+    `posemill export mocap` writes motion-capture files (BVH, C3D, TRC, MOT), `posemill export browser` a model in
+    a web page: see their --help.
 
     \b
       posemill export tracks --format coco --out coco/
