@@ -21,7 +21,6 @@ const WEIGHTS = {
 };
 const WASM = [
   ["@tensorflow/tfjs-backend-wasm", "dist/tfjs-backend-wasm-simd.wasm"],
-  ["@tensorflow/tfjs-backend-wasm", "dist/tfjs-backend-wasm.wasm"],
   ["onnxruntime-web", "dist/ort-wasm-simd-threaded.wasm"],
 ];
 

@@ -21,12 +21,8 @@ const HANDLERS = {
   },
   async frame({ bitmap }) {
     const began = performance.now();
-    try {
-      const people = network ? await network.people(bitmap) : [];
-      return { people, width: bitmap.width, height: bitmap.height, ms: performance.now() - began, tensors: tf.memory().numTensors };
-    } finally {
-      bitmap.close();
-    }
+    const people = network ? await network.people(bitmap) : [];
+    return { people, bitmap, width: bitmap.width, height: bitmap.height, ms: performance.now() - began, tensors: tf.memory().numTensors };
   },
 };
 
@@ -46,8 +42,10 @@ self.onmessage = ({ data: { id, type, ...rest } }) => {
   queue = queue.then(async () => {
     try {
       const answer = await HANDLERS[type](rest);
-      self.postMessage({ id, answer }, (answer.people ?? []).flatMap((p) => [p.xy.buffer, p.confidence.buffer]));
+      const arrays = (answer.people ?? []).flatMap((p) => [p.xy.buffer, p.confidence.buffer]);
+      self.postMessage({ id, answer }, answer.bitmap ? [answer.bitmap, ...arrays] : arrays);
     } catch (error) {
+      rest.bitmap?.close();
       self.postMessage({ id, error: error.message });
     }
   });

@@ -53,9 +53,10 @@ const bars = new Bars($("bars"));
 const log = new EventLog($("events"), $("events-hint"), $("save-events"));
 let pose, activity, teach, people;
 let ready = false;
+let lastS = -Infinity;
 let focus = null; // number of the person whose bars are shown
 let shown = { people: [], width: 0, height: 0 };
-const meter = { times: [], ms: [] };
+const meter = { times: [], ms: [], frames: 0 };
 
 function chooseModel() {
   const timing = timings[$("which").value];
@@ -68,17 +69,20 @@ function chooseModel() {
 function begin() {
   people.reset();
   log.begin();
+  lastS = -Infinity;
   focus = null;
   meter.times.length = 0;
   $("empty").hidden = true;
   $("stop").disabled = false;
 }
 
-async function frame(bitmap, timeS) {
-  if (!ready) return bitmap.close();
+async function frame(bitmap, timeS, current) {
+  if (!ready || !current()) return bitmap.close();
   try {
     const found = await pose.ask("frame", { bitmap }, [bitmap]);
-    if (!page.source.kind) return;
+    if (!current() || timeS <= lastS) return found.bitmap.close(); // of another source, or the same moment again
+    lastS = timeS;
+    show(found.bitmap);
     const named = people.take(found.people, timeS);
     shown = { people: named, width: found.width, height: found.height };
     recording.add(named, timeS, found.width, found.height);
@@ -86,12 +90,19 @@ async function frame(bitmap, timeS) {
     if (focus === null || !named.some(({ number }) => number === focus)) setFocus(nearest?.number ?? focus);
     teach.frame(nearest, timeS, found.width, found.height);
     paint();
-    measured(found.ms, named.length);
+    measured(found, named.length);
   } catch (error) {
     page.source.close();
     stopped();
     page.alert(error.message);
   }
+}
+
+/** The picture that was looked at, so that skeletons lie on it however long that took. */
+function show(bitmap) {
+  const canvas = $("picture");
+  if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) Object.assign(canvas, { width: bitmap.width, height: bitmap.height });
+  canvas.getContext("bitmaprenderer").transferFromImageBitmap(bitmap);
 }
 
 function inFront(named) {
@@ -126,7 +137,8 @@ function setFocus(number) {
   bars.show(people.known.get(number)?.prediction ?? null);
 }
 
-function measured(ms, count) {
+function measured({ ms, tensors }, count) {
+  meter.frames++;
   meter.times.push(performance.now());
   meter.ms.push(ms);
   if (meter.times.length > METER_FRAMES) meter.times.shift(), meter.ms.shift();
@@ -134,7 +146,7 @@ function measured(ms, count) {
   const fps = (1000 * (meter.times.length - 1)) / (meter.times[meter.times.length - 1] - meter.times[0]);
   const average = meter.ms.reduce((a, b) => a + b, 0) / meter.ms.length;
   $("meter").hidden = false;
-  Object.assign($("meter").dataset, { fps: fps.toFixed(1), ms: average.toFixed(1), people: count, poses: recording.poses });
+  Object.assign($("meter").dataset, { fps: fps.toFixed(1), ms: average.toFixed(1), people: count, poses: recording.poses, frames: meter.frames, tensors });
   $("meter").textContent = `${fps.toFixed(0)} frames/s · ${average.toFixed(0)} ms`;
   $("save-track").disabled = recording.poses === 0;
 }
@@ -143,6 +155,7 @@ function stopped() {
   people.end(recording.end);
   teach.ended();
   shown = { people: [], width: 0, height: 0 };
+  $("picture").getContext("bitmaprenderer").transferFromImageBitmap(null);
   paint();
   bars.show(null);
   Object.assign($("empty"), { hidden: false });

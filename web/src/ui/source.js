@@ -3,16 +3,17 @@
 import { cameraError, noCamera } from "./needs.js";
 
 const MOST_PX = 960; // longer edge of a picture that is looked at
+const AHEAD = 2; // one at work and one that waits, so that the network never does
 
 /** Plays a camera or file in a video element and hands on every frame that there is time for. */
 export class Source {
   /**
    * @param {HTMLVideoElement} video
-   * @param {{onFrame: (bitmap: ImageBitmap, timeS: number) => Promise<void>, onEnd: (reason: string | null) => void}} handlers
+   * @param {{onFrame: (bitmap: ImageBitmap, timeS: number, current: () => boolean) => Promise<void>, onEnd: (reason: string | null) => void}} handlers
    */
   constructor(video, handlers) {
-    Object.assign(this, { video, handlers, kind: null, stream: null, url: null, run: 0 });
-    video.addEventListener("ended", () => this.kind === "file" && this.close(null));
+    Object.assign(this, { video, handlers, kind: null, stream: null, url: null, run: 0, ahead: 0 });
+    video.addEventListener("ended", () => this.kind === "file" && this.finish());
     video.addEventListener("error", () => this.kind === "file" && this.close("This video cannot be played by this browser. MP4 (H.264), WebM and MOV usually can."));
   }
 
@@ -58,23 +59,40 @@ export class Source {
     if (run === this.run && this.kind) this.next(run);
   }
 
+  /** Wait for frames as they come; while AHEAD of them are looked at, newer ones are left out. */
   next(run) {
     const { video } = this;
+    const current = () => run === this.run;
     const take = async (timeS) => {
-      if (run !== this.run) return;
-      const scale = Math.min(1, MOST_PX / Math.max(video.videoWidth, video.videoHeight, 1));
+      if (!current()) return;
+      wait();
+      if (this.ahead >= AHEAD || !video.videoWidth) return;
+      this.ahead++;
+      const scale = Math.min(1, MOST_PX / Math.max(video.videoWidth, video.videoHeight));
       const size = scale < 1 ? { resizeWidth: Math.round(video.videoWidth * scale), resizeHeight: Math.round(video.videoHeight * scale) } : {};
       try {
-        if (video.videoWidth) await this.handlers.onFrame(await createImageBitmap(video, size), timeS);
+        await this.handlers.onFrame(await createImageBitmap(video, size), timeS, current);
+      } catch (error) {
+        if (current() && error.name !== "InvalidStateError") throw error; // a picture that was gone by then
       } finally {
-        if (run === this.run) this.next(run);
+        this.ahead--;
       }
     };
-    if (video.requestVideoFrameCallback) {
-      video.requestVideoFrameCallback((now, frame) => take(this.kind === "file" ? frame.mediaTime : now / 1000));
-    } else {
-      requestAnimationFrame((now) => take(this.kind === "file" ? video.currentTime : now / 1000));
-    }
+    const wait = () => {
+      if (video.requestVideoFrameCallback) {
+        video.requestVideoFrameCallback((now, frame) => take(this.kind === "file" ? frame.mediaTime : now / 1000));
+      } else {
+        requestAnimationFrame((now) => take(this.kind === "file" ? video.currentTime : now / 1000));
+      }
+    };
+    wait();
+  }
+
+  /** The file has been played: close it when its last frames have been looked at. */
+  async finish() {
+    const { run } = this;
+    for (let waited = 0; this.ahead && waited < 100; waited++) await new Promise((resolve) => setTimeout(resolve, 20));
+    if (run === this.run) this.close(null);
   }
 
   /** Stop; `reason` is a sentence for an end that nobody asked for, null for the end of a file. */
