@@ -19,7 +19,8 @@ PAGE := src/posemill/live_page/static/digests.json
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(VENV)/.installed web  ## install everything into .venv, build the live page
+setup: $(VENV)/.installed  ## install everything into .venv, build the live page
+	@$(MAKE) -s web || echo "posemill: everything but the live page works without it" >&2
 
 $(VENV)/.installed: requirements.lock pyproject.toml tools/preflight.sh
 	@PYTHON=$(PYTHON) sh tools/preflight.sh

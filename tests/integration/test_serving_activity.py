@@ -23,6 +23,7 @@ from safetensors.numpy import load
 
 from made_up_tracks import made_up
 from packaged import ABSTAIN_BELOW, CLASSES, SPEC, some_windows, walking_track, write_package
+from posemill import live_page
 from posemill.applications.registry import APPLICATIONS, find_application
 from posemill.applications.run import run
 from posemill.applications.sources import stream_of_tracks
@@ -83,6 +84,14 @@ def test_the_activity_bento_carries_only_what_it_needs(built: tuple[Path, Path, 
     assert "onnxruntime" in requirements
     assert "torch" not in requirements
     assert "openpifpaf" not in requirements
+
+
+@pytest.mark.skipif(not live_page.files(), reason="the live page was not built: make web")
+def test_the_live_page_comes_with_this_model(built: tuple[Path, Path, dict[str, str]], client: Client) -> None:
+    page = urllib.request.urlopen(f"{client.url}/live-page/", timeout=30)
+    assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+    sent = urllib.request.urlopen(f"{client.url}/live-page/model/activity.onnx", timeout=30).read()
+    assert sent == (built[0] / "activity.onnx").read_bytes()
 
 
 def test_every_application_runs_on_tracks(client: Client) -> None:
