@@ -97,6 +97,7 @@ const { metafile } = await build({
   absWorkingDir: here,
   entryPoints: {
     page: "src/ui/page.js",
+    check: "src/check.js",
     "pose.worker": "src/pose/pose.worker.js",
     "activity.worker": "src/model/activity.worker.js",
     "teach.worker": "src/teach/teach.worker.js",
@@ -105,7 +106,7 @@ const { metafile } = await build({
   bundle: true,
   metafile: true,
   format: "esm",
-  target: ["chrome91", "firefox114", "safari16.4"],
+  target: ["chrome91", "firefox114", "safari17"],
   minify: true,
   legalComments: "none",
   logLevel: "warning",

@@ -7,6 +7,7 @@ One browser and one service for all tests.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +21,15 @@ from chromium import PATIENCE_MS, chromium, comes
 from live_models import gappy_track, golden_tracks, small_package
 from packaged import CLASSES
 from posemill import live_page
+from posemill.errors import InputError
 from posemill.features import WindowSpec
 from posemill.ingest.datasets import table
 from posemill.ingest.datasets import taught as taught_data
+from posemill.packaging import browser_answers
 from posemill.packaging.browser import export_browser
 from posemill.packaging.taught import package_taught
 from posemill.pose.track import PoseTrack
+from posemill.prediction.golden import GoldenTrack, answer
 from posemill.prediction.model import ActivityModel
 from posemill.prediction.taught import read_taught
 from posemill.serving.app import create_app
@@ -203,6 +207,25 @@ def test_golden_clips_of_every_kind_of_window_get_the_platforms_answers(opened: 
         assert golden["input"] < 1e-3, name
 
 
+def test_a_headless_browser_answers_golden_clips_for_the_platform(material: Material) -> None:
+    model, tracks = ActivityModel.load(material.folder / "scales"), golden_tracks()
+    if not any(shutil.which(name) for name in browser_answers.BROWSERS):
+        pytest.skip("no browser")
+    given = browser_answers.browser_answers(material.folder / "export-scales", model, tracks)
+    for track, clip in zip(tracks, given, strict=True):
+        wanted = answer(model, track)
+        assert wanted.verdict is not None
+        assert clip.verdict is not None
+        assert np.allclose(clip.spans, wanted.spans)
+        assert np.abs(clip.probabilities - wanted.probabilities).max() < 1e-4
+        assert clip.verdict["activity"] == wanted.verdict["activity"]
+        assert [s["activity"] for s in clip.timeline] == [s["activity"] for s in wanted.timeline]
+    with pytest.raises(InputError, match="other golden clips"):
+        browser_answers.browser_answers(
+            material.folder / "export-scales", model, [GoldenTrack("other", gappy_track(1), 640, 480)]
+        )
+
+
 @pytest.mark.parametrize("name", SPECS)
 def test_a_whole_track_gets_the_platforms_windows_verdict_and_segments(
     opened: Open, address: str, material: Material, name: str
@@ -224,8 +247,6 @@ def test_a_whole_track_gets_the_platforms_windows_verdict_and_segments(
 
 @pytest.mark.parametrize("broken", ["features.json", "activity.onnx"])
 def test_a_tampered_model_is_refused(opened: Open, address: str, material: Material, broken: str) -> None:
-    import shutil
-
     folder = material.folder / f"tampered-{broken}"
     shutil.copytree(material.folder / "export-gaussian" / "model", folder, dirs_exist_ok=True)
     with (folder / broken).open("ab") as file:

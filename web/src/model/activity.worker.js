@@ -4,7 +4,7 @@ import * as ort from "onnxruntime-web/wasm";
 
 import { TaughtNetwork } from "../teach/network.js";
 import { ActivityModel } from "./activity.js";
-import { compareGolden } from "./golden.js";
+import { answersTo, compareGolden } from "./golden.js";
 import { loadGolden, loadPackage } from "./load.js";
 
 const root = new URL("./", self.location.href).href;
@@ -34,6 +34,11 @@ const HANDLERS = {
   },
   async track({ which, track }) {
     return models[which].predictTrack(track);
+  },
+  async answers({ folder, headers }) {
+    const golden = await loadGolden(folder, about.digests, headers);
+    if (!golden) throw new Error("There are no golden clips beside this model: export it with `posemill export browser`.");
+    return (await answersTo(golden, about, models.packaged.logits)).map(({ inputs, ...answer }) => answer);
   },
   async golden({ folder, headers }) {
     const golden = await loadGolden(folder, about.digests, headers);

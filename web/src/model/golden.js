@@ -3,25 +3,35 @@
 import { SKELETON, KEYPOINTS } from "../pose/skeleton.js";
 import { ActivityModel } from "./activity.js";
 
-/** Largest differences from golden.json, and every verdict or timeline that is another one. */
-export async function compareGolden(golden, about, logits) {
+/** This page's answers to golden clips: windows of the same spans, their inputs and probabilities, verdict and timeline. */
+export async function answersTo(golden, about, logits) {
   if (JSON.stringify(golden.classes) !== JSON.stringify(about.classes)) throw new Error("golden.json is of a model with other classes: export the model again.");
-  const worst = { clips: golden.clips.length, windows: 0, input: 0, probability: 0, tolerance: golden.tolerance, different: [] };
+  const answers = [];
   for (const clip of golden.clips) {
     const model = new ActivityModel(about, logits, keypointsOf(clip.track.skeleton, about.features.skeleton));
     const track = trackOf(clip.track);
     const { spans, windows } = model.features.windows(model.features.convert(track), rowsOf(clip.spans));
+    answers.push({ name: clip.name, inputs: model.features.transform(windows), ...(await model.predictTrack(track, spans)), spans });
+  }
+  return answers;
+}
+
+/** Largest differences from golden.json, and every verdict or timeline that is another one. */
+export async function compareGolden(golden, about, logits) {
+  const worst = { clips: golden.clips.length, windows: 0, input: 0, probability: 0, tolerance: golden.tolerance, different: [] };
+  const answers = await answersTo(golden, about, logits);
+  golden.clips.forEach((clip, i) => {
     const rows = rowsOf(clip.probabilities);
-    if (windows.length !== rows.length) {
-      worst.different.push(`${clip.name}: ${windows.length} windows instead of ${rows.length}`);
-      continue;
+    const answer = answers[i];
+    if (answer.spans.length !== rows.length) {
+      worst.different.push(`${clip.name}: ${answer.spans.length} windows instead of ${rows.length}`);
+      return;
     }
-    worst.windows += windows.length;
-    worst.input = Math.max(worst.input, furthest(model.features.transform(windows), clip.inputs.values));
-    const answer = await model.predictTrack(track, spans);
+    worst.windows += rows.length;
+    worst.input = Math.max(worst.input, furthest(answer.inputs, clip.inputs.values));
     worst.probability = Math.max(worst.probability, furthest(answer.probabilities.flat(), rows.flat()));
     worst.different.push(...otherVerdicts(clip, answer));
-  }
+  });
   return { ...worst, same: worst.probability <= worst.tolerance && !worst.different.length };
 }
 

@@ -17,7 +17,7 @@ import { BODY, TRUNK, WINDOW } from "./network.js";
  */
 
 const TEMPOS = [1, 0.85, 1.2]; // a window of that many times its length: quicker and slower people
-const COPIES = 4; // of each window, turned, stretched and shaken
+const COPIES = 3; // of each window, turned, stretched and shaken
 const TURN = 0.2, STRETCH = 0.15, JITTER = 0.02;
 
 /** Random numbers from a seed (mulberry32): the same examples give the same model. */

@@ -11,7 +11,8 @@ import { BODY, FORMAT, HIDDEN, KERNEL, THRESHOLD, WINDOW, base64, unfolded } fro
 
 const STEPS = WINDOW.frames - KERNEL + 1;
 const WIDTH = KERNEL * 2 * BODY.keypoints.length;
-const EPOCHS = 30;
+const EPOCHS = 20;
+const TRIAL_EPOCHS = 10; // of networks that only judge the examples they have not seen
 const BATCH = 64;
 const FOLDS = 3;
 const RATE = 3e-3;
@@ -32,11 +33,11 @@ async function train({ examples, classes, seed = 1 }, report) {
   const doubts = [];
   for (const [number, left] of parts.entries()) {
     const kept = examples.filter((_, i) => !left.includes(i));
-    const network = await fitted(kept, classes, features, randomFrom(seed + number), (share) => report((number + share) / total));
+    const network = await fitted(kept, classes, features, TRIAL_EPOCHS, randomFrom(seed + number), (share) => report((number + share) / total));
     doubts.push(...disagreeing(network, examples, left, classes, features));
     network.dispose();
   }
-  const network = await fitted(examples, classes, features, randomFrom(seed), (share) => report((parts.length + share) / total));
+  const network = await fitted(examples, classes, features, EPOCHS, randomFrom(seed), (share) => report((parts.length + share) / total));
   const taught = written(network, classes, features);
   network.dispose();
   const checked = parts.reduce((sum, part) => sum + part.length, 0);
@@ -71,7 +72,7 @@ function built(classes, seed) {
   return layers.model({ inputs: input, outputs: output });
 }
 
-async function fitted(examples, classes, features, random, report) {
+async function fitted(examples, classes, features, epochs, random, report) {
   const { inputs, labels } = inputsOf(examples, classes, features, true, random);
   if (!labels.length) throw new Error("The examples are too short, or hardly anybody is seen in them: record them again.");
   const rows = unfolded(inputs, labels.length, WINDOW.frames, BODY.keypoints.length);
@@ -79,10 +80,10 @@ async function fitted(examples, classes, features, random, report) {
   const optimizer = tf.train.adam(RATE);
   const weights = balanced(labels, classes.length);
   const variables = network.trainableWeights.map((w) => w.read());
-  for (let epoch = 0; epoch < EPOCHS; epoch++) {
-    optimizer.learningRate = RATE * (1 + Math.cos((Math.PI * epoch) / EPOCHS)) / 2;
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    optimizer.learningRate = RATE * (1 + Math.cos((Math.PI * epoch) / epochs)) / 2;
     for (const batch of batches(labels.length, random)) step(network, optimizer, variables, rows, labels, weights, batch, classes.length);
-    report((epoch + 1) / EPOCHS);
+    report((epoch + 1) / epochs);
     await new Promise((resolve) => setTimeout(resolve));
   }
   optimizer.dispose();
