@@ -6,6 +6,7 @@ One browser and one service for all tests.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -82,7 +83,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
     with camera.open("wb") as file:
         for image in crossing(4).images():
             file.write(cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes())
-    clips = {}
+    clips = {"crossing": crossing(4).write(folder)}
     for activity in ("jumping_jack", "idle"):
         for subject in (3, 7):
             clip = stage(Plan(11, subject, activity, 0, 2.0))
@@ -245,6 +246,18 @@ def test_a_whole_track_gets_the_platforms_windows_verdict_and_segments(
     assert segments == [(pytest.approx(s.start_s), pytest.approx(s.end_s), s.activity) for s in wanted.segments]
 
 
+def test_a_class_list_that_does_not_fit_is_refused(opened: Open, address: str, material: Material) -> None:
+    folder = material.folder / "other-classes"
+    shutil.copytree(material.folder / "export-gaussian" / "model", folder)
+    (folder / "classes.json").write_text('["one", "two"]')
+    digests = json.loads((folder / "digests.json").read_text())
+    digests["classes"] = hashlib.sha256((folder / "classes.json").read_bytes()).hexdigest()
+    (folder / "digests.json").write_text(json.dumps(digests))
+    page = opened(path="/live-page/licences.txt", ready=False)
+    (refused,) = ask(page, [{"type": "load", "folder": f"{address}/exports/{folder.name}/"}])
+    assert "3 outputs, its classes.json 2 names" in refused
+
+
 @pytest.mark.parametrize("broken", ["features.json", "activity.onnx"])
 def test_a_tampered_model_is_refused(opened: Open, address: str, material: Material, broken: str) -> None:
     folder = material.folder / f"tampered-{broken}"
@@ -278,15 +291,17 @@ def test_a_camera_gives_poses_activities_events_and_a_track(opened: Open, tmp_pa
     expect(page.locator("#empty")).to_be_visible()
 
 
-def test_several_people_are_told_apart(opened: Open) -> None:
+@pytest.mark.parametrize("network", ["multipose", "posenet"])
+def test_several_people_keep_their_numbers_while_they_cross(opened: Open, material: Material, network: str) -> None:
     page = opened()
-    for network in ("multipose", "posenet"):
-        page.select_option("#network", network)
-        expect(page.locator("#state")).to_have_text("Ready")
-        watch(page)
-        comes(page, lambda: number(page, "people") >= 2)
-        expect(page.locator("#people button")).to_have_count(2)
-        page.click("#stop")
+    page.select_option("#network", network)
+    expect(page.locator("#state")).to_have_text("Ready")
+    page.set_input_files("#file", material.clips["crossing"])
+    expect(page.locator("#people button")).to_have_count(2)
+    expect(page.locator("#empty")).to_be_visible()
+    told = page.locator("#events").inner_text()
+    assert "Person 2 has gone" in told
+    assert "Person 3" not in told
 
 
 def test_a_video_file_is_watched_to_its_end(opened: Open, material: Material) -> None:

@@ -53,6 +53,7 @@ const bars = new Bars($("bars"));
 const log = new EventLog($("events"), $("events-hint"), $("save-events"));
 let pose, activity, teach, people;
 let ready = false;
+let facing = "user"; // which of a phone's cameras
 let lastS = -Infinity;
 let focus = null; // number of the person whose bars are shown
 let shown = { people: [], width: 0, height: 0 };
@@ -160,6 +161,7 @@ function stopped() {
   bars.show(null);
   Object.assign($("empty"), { hidden: false });
   $("meter").hidden = true;
+  $("turn").hidden = true;
   $("stop").disabled = true;
 }
 
@@ -213,6 +215,20 @@ async function checkGolden() {
   }
 }
 
+async function openCamera() {
+  page.alert(null);
+  try {
+    await page.source.camera(facing);
+    begin();
+    $("mirror").checked = facing === "user"; // as in a mirror, unless the camera looks away
+    mirror();
+    const cameras = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
+    $("turn").hidden = cameras.length < 2;
+  } catch (error) {
+    page.alert(error.message);
+  }
+}
+
 function state(text) {
   $("state").textContent = text;
 }
@@ -253,16 +269,10 @@ async function start() {
 }
 
 function listen() {
-  $("camera").addEventListener("click", async () => {
-    page.alert(null);
-    try {
-      await page.source.camera("user");
-      begin();
-      $("mirror").checked = true;
-      mirror();
-    } catch (error) {
-      page.alert(error.message);
-    }
+  $("camera").addEventListener("click", openCamera);
+  $("turn").addEventListener("click", () => {
+    facing = facing === "user" ? "environment" : "user";
+    openCamera();
   });
   $("file").addEventListener("change", ({ target }) => {
     const [file] = target.files;

@@ -1,6 +1,6 @@
 // Everybody in the picture: their newest poses, their activities, and the events of these.
 
-import { Tracker, GAP_S } from "../pose/tracker.js";
+import { GAP_S, Tracker, withoutDoubles } from "../pose/tracker.js";
 import { K } from "../pose/skeleton.js";
 
 const CONFIRMED = 2; // predictions in a row that begin an activity
@@ -29,7 +29,8 @@ export class People {
   }
 
   /** Take a frame; returns the people with number and text. */
-  take(people, timeS) {
+  take(found, timeS) {
+    const people = withoutDoubles(found);
     const numbers = this.tracker.follow(people, timeS);
     for (const [number, person] of this.known) {
       if (timeS - person.times[person.times.length - 1] > GAP_S) this.leave(number, person, timeS);
