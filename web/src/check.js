@@ -10,6 +10,9 @@ async function answers() {
   return activity.ask("answers", { folder });
 }
 
-const content = await answers().then((clips) => ({ clips }), (error) => ({ error: error.message }));
+const content = await answers().then(
+  (clips) => ({ clips }),
+  (error) => ({ error: error.message }),
+);
 await fetch("answers", { method: "POST", body: JSON.stringify(content) });
 document.getElementById("told").textContent = content.error ?? `${content.clips.length} clips answered.`;

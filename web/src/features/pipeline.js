@@ -24,19 +24,15 @@ export class FeaturePipeline {
   }
 
   /** A track of the pose network's keypoints in the model's. */
-  convert({ times, xy, confidence }) {
+  convert({ times, xy }) {
     const given = times.length ? xy.length / times.length / 2 : 0;
-    const own = { times, xy: new Float32Array(times.length * this.keypoints * 2), confidence: null };
-    own.confidence = new Float32Array(times.length * this.keypoints);
+    const own = new Float32Array(times.length * this.keypoints * 2);
     for (let row = 0; row < times.length; row++) {
-      this.index.forEach((from, k) => {
-        const to = row * this.keypoints + k, source = row * given + from;
-        own.xy[2 * to] = xy[2 * source];
-        own.xy[2 * to + 1] = xy[2 * source + 1];
-        own.confidence[to] = confidence ? confidence[source] : 1;
-      });
+      this.index.forEach((from, k) =>
+        own.set(xy.subarray(2 * (row * given + from), 2 * (row * given + from) + 2), 2 * (row * this.keypoints + k)),
+      );
     }
-    return own;
+    return { times, xy: own };
   }
 
   /** Windows (T, K, 2) in pixels of given spans, or of the whole track, without those in which little is seen. */
@@ -80,22 +76,30 @@ export class FeaturePipeline {
 
 /** Why this page cannot run a model of such features, or null. */
 export function refusal(fields, given) {
-  if (fields?.format !== FORMAT) return `The model's features.json should be of format ${FORMAT}, came ${fields?.format}: export the model again.`;
-  if ((fields.coordinates ?? 2) !== 2) return "The model needs depth (z), which no pose network of this page gives: train it with prepare.coordinates: 2.";
+  if (fields?.format !== FORMAT)
+    return `The model's features.json should be of format ${FORMAT}, came ${fields?.format}: export the model again.`;
+  if ((fields.coordinates ?? 2) !== 2)
+    return "The model needs depth (z), which no pose network of this page gives: train it with prepare.coordinates: 2.";
   const missing = fields.skeleton.keypoints.filter((name) => !given.includes(name));
-  if (missing.length) return `The model needs ${missing.join(", ")}, which no pose network of this page gives: train it with prepare.skeleton: body-12.`;
-  if (!METHODS.includes(fields.window.smoothing)) return `The model is smoothed by ${fields.window.smoothing}, which this page does not know: export it again with a page of its version.`;
+  if (missing.length)
+    return `The model needs ${missing.join(", ")}, which no pose network of this page gives: train it with prepare.skeleton: body-12.`;
+  if (!METHODS.includes(fields.window.smoothing))
+    return `The model is smoothed by ${fields.window.smoothing}, which this page does not know: export it again with a page of its version.`;
   return null;
 }
 
 function meanOfSeen(window, frames, keypoints, which) {
   const points = [];
   for (let t = 0; t < frames; t++) {
-    let x = 0, y = 0, seen = 0;
+    let x = 0,
+      y = 0,
+      seen = 0;
     for (const k of which) {
       const at = (t * keypoints + k) * 2;
       if (Number.isNaN(window[at])) continue;
-      x += window[at]; y += window[at + 1]; seen++;
+      x += window[at];
+      y += window[at + 1];
+      seen++;
     }
     if (seen) points.push([Math.fround(x / seen), Math.fround(y / seen)]);
   }
@@ -120,7 +124,8 @@ export function fillInTime(window, frames, keypoints) {
       const left = seen[next] === t ? t : seen[Math.max(next - 1, 0)];
       const weight = right > left ? Math.min(Math.max((t - left) / (right - left), 0), 1) : 0;
       for (const axis of [0, 1]) {
-        const a = window[(left * keypoints + k) * 2 + axis], b = window[(right * keypoints + k) * 2 + axis];
+        const a = window[(left * keypoints + k) * 2 + axis],
+          b = window[(right * keypoints + k) * 2 + axis];
         out[(t * keypoints + k) * 2 + axis] = a + (b - a) * weight;
       }
     }

@@ -67,19 +67,26 @@ function boxSides(frames, xy, keypoints) {
 
 /** Longest side of the box around the seen keypoints of one pose; 0 where none is seen. */
 export function longestSide(xy, offset, keypoints) {
-  let left = Infinity, right = -Infinity, top = Infinity, bottom = -Infinity;
+  let left = Infinity,
+    right = -Infinity,
+    top = Infinity,
+    bottom = -Infinity;
   for (let k = 0; k < keypoints; k++) {
-    const x = xy[offset + 2 * k], y = xy[offset + 2 * k + 1];
+    const x = xy[offset + 2 * k],
+      y = xy[offset + 2 * k + 1];
     if (Number.isNaN(x)) continue;
-    left = Math.min(left, x); right = Math.max(right, x);
-    top = Math.min(top, y); bottom = Math.max(bottom, y);
+    left = Math.min(left, x);
+    right = Math.max(right, x);
+    top = Math.min(top, y);
+    bottom = Math.max(bottom, y);
   }
   return right >= left ? Math.fround(Math.max(right - left, bottom - top)) : 0;
 }
 
 function gaussian(at, columns, sigmaS) {
   let reach = 0;
-  for (const time of at) reach = Math.max(reach, searchSorted(at, time + 3 * sigmaS) - searchSorted(at, time - 3 * sigmaS));
+  for (const time of at)
+    reach = Math.max(reach, searchSorted(at, time + 3 * sigmaS) - searchSorted(at, time - 3 * sigmaS));
   const out = columns.map((x) => new Float64Array(x.length));
   for (let i = 0; i < at.length; i++) {
     let total = 0;
@@ -124,7 +131,9 @@ function bothWays(coefficients, x, pad) {
   }
   extended.set(x, pad);
   const there = oneWay(coefficients, extended);
-  return oneWay(coefficients, there.reverse()).reverse().slice(pad, pad + n);
+  return oneWay(coefficients, there.reverse())
+    .reverse()
+    .slice(pad, pad + n);
 }
 
 function oneWay([b0, b1, b2, a1, a2], x) {
@@ -155,7 +164,8 @@ function oneEuro(at, columns, cutoffHz, size) {
       speed[axis] += share(SPEED_HZ, step) * ((columns[axis][i] - out[axis][i - 1]) / step - speed[axis]);
     }
     const hz = cutoffHz + (BETA * Math.hypot(speed[0], speed[1])) / size;
-    for (const axis of [0, 1]) out[axis][i] = out[axis][i - 1] + share(hz, step) * (columns[axis][i] - out[axis][i - 1]);
+    for (const axis of [0, 1])
+      out[axis][i] = out[axis][i - 1] + share(hz, step) * (columns[axis][i] - out[axis][i - 1]);
   }
   return out;
 }
@@ -174,7 +184,10 @@ function kalman(at, x, cutoffHz) {
 
 /** Kalman filter forward, Rauch-Tung-Striebel smoother backward, of position and velocity. */
 function rauchTungStriebel(steps, x, noise, velocityVariance) {
-  const position = [x[0]], velocity = [0], variance = [[1, 0, velocityVariance]], ahead = [];
+  const position = [x[0]],
+    velocity = [0],
+    variance = [[1, 0, velocityVariance]],
+    ahead = [];
   steps.forEach((step, i) => {
     let [p, c, v] = variance[i];
     p += 2 * step * c + step ** 2 * v + (noise * step ** 3) / 3;
@@ -182,7 +195,8 @@ function rauchTungStriebel(steps, x, noise, velocityVariance) {
     v += noise * step;
     const expected = position[i] + step * velocity[i];
     ahead.push([expected, velocity[i], p, c, v]);
-    const gain = p / (p + 1), gainVelocity = c / (p + 1);
+    const gain = p / (p + 1),
+      gainVelocity = c / (p + 1);
     position.push(expected + gain * (x[i + 1] - expected));
     velocity.push(velocity[i] + gainVelocity * (x[i + 1] - expected));
     variance.push([p - gain * p, c - gain * c, v - gainVelocity * c]);
@@ -193,8 +207,11 @@ function rauchTungStriebel(steps, x, noise, velocityVariance) {
   for (let i = steps.length - 1; i >= 0; i--) {
     const [expected, expectedVelocity, p, c, v] = ahead[i];
     const [p0, c0, v0] = variance[i];
-    const a = p0 + steps[i] * c0, b = c0 + steps[i] * v0, det = p * v - c * c;
-    const off = out[i + 1] - expected, offVelocity = later - expectedVelocity;
+    const a = p0 + steps[i] * c0,
+      b = c0 + steps[i] * v0,
+      det = p * v - c * c;
+    const off = out[i + 1] - expected,
+      offVelocity = later - expectedVelocity;
     out[i] = position[i] + ((a * v - c0 * c) * off + (c0 * p - a * c) * offVelocity) / det;
     later = velocity[i] + ((b * v - v0 * c) * off + (v0 * p - b * c) * offVelocity) / det;
   }

@@ -11,7 +11,9 @@ export function softmax(logits, temperature = 1) {
 
 /** Normalised geometric mean of windows' probabilities. */
 export function clipProbabilities(rows) {
-  const logs = rows[0].map((_, c) => rows.reduce((sum, row) => sum + Math.log(Math.max(row[c], 1e-6)), 0) / rows.length);
+  const logs = rows[0].map(
+    (_, c) => rows.reduce((sum, row) => sum + Math.log(Math.max(row[c], 1e-6)), 0) / rows.length,
+  );
   return softmax(logs);
 }
 

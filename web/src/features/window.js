@@ -7,7 +7,6 @@ import { smooth } from "./smooth.js";
  * @typedef {object} Track one person's poses, in the model's keypoints
  * @property {Float64Array} times (T) seconds, increasing
  * @property {Float32Array} xy (T, K, 2) pixels, NaN = not seen
- * @property {Float32Array} confidence (T, K)
  */
 
 /** Poses in every window. */
@@ -74,7 +73,8 @@ export function cut(track, rows, spec, keypoints) {
 
 function sightings(track, smoothed, keypoints, k) {
   const rows = [];
-  for (let row = 0; row < track.times.length; row++) if (!Number.isNaN(track.xy[(row * keypoints + k) * 2])) rows.push(row);
+  for (let row = 0; row < track.times.length; row++)
+    if (!Number.isNaN(track.xy[(row * keypoints + k) * 2])) rows.push(row);
   const times = Float64Array.from(rows, (row) => track.times[row]);
   const [x, y] = [0, 1].map((axis) => Float32Array.from(rows, (row) => smoothed[(row * keypoints + k) * 2 + axis]));
   return { times, x, y, step: medianStep(times) };

@@ -12,7 +12,7 @@ export class ActivityModel {
     Object.assign(this, { classes, temperature, threshold, logits });
     const { duration_s: duration, scales, stride_s: stride } = this.features.spec;
     this.lengths = [...scales].sort((a, b) => a - b).map((scale) => scale * duration);
-    this.stride = stride * this.lengths[0] / duration;
+    this.stride = (stride * this.lengths[0]) / duration;
   }
 
   /** Probabilities a window of given spans; of the whole track without spans. */
@@ -45,6 +45,11 @@ export class ActivityModel {
     if (!probabilities.length) return null;
     const of = clipProbabilities(probabilities);
     const best = of.indexOf(Math.max(...of));
-    return { activity: this.classes[best], probability: of[best], probabilities: of, abstained: of[best] < (this.threshold ?? 0) };
+    return {
+      activity: this.classes[best],
+      probability: of[best],
+      probabilities: of,
+      abstained: of[best] < (this.threshold ?? 0),
+    };
   }
 }

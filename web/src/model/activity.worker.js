@@ -20,9 +20,25 @@ const HANDLERS = {
     const session = await ort.InferenceSession.create(new Uint8Array(about.bytes), { executionProviders: ["wasm"] });
     about.bytes = null;
     models.packaged = new ActivityModel(about, (input, n) => run(session, input, n, models.packaged.features));
-    const outputs = (await models.packaged.logits(new Float32Array(models.packaged.features.frames * models.packaged.features.keypoints * 3), 1))[0].length;
-    if (outputs !== about.classes.length) throw new Error(`The model has ${outputs} outputs, its classes.json ${about.classes.length} names: export the model again.`);
-    return { classes: about.classes, stride: models.packaged.stride, lengths: models.packaged.lengths, sampling: about.features.window.sampling, labeller: about.labeller, digest: about.digests.model, golden: Boolean(about.digests.golden) };
+    const outputs = (
+      await models.packaged.logits(
+        new Float32Array(models.packaged.features.frames * models.packaged.features.keypoints * 3),
+        1,
+      )
+    )[0].length;
+    if (outputs !== about.classes.length)
+      throw new Error(
+        `The model has ${outputs} outputs, its classes.json ${about.classes.length} names: export the model again.`,
+      );
+    return {
+      classes: about.classes,
+      stride: models.packaged.stride,
+      lengths: models.packaged.lengths,
+      sampling: about.features.window.sampling,
+      labeller: about.labeller,
+      digest: about.digests.model,
+      golden: Boolean(about.digests.golden),
+    };
   },
   async teach({ taught }) {
     const network = new TaughtNetwork(taught);
@@ -37,7 +53,8 @@ const HANDLERS = {
   },
   async answers({ folder, headers }) {
     const golden = await loadGolden(folder, about.digests, headers);
-    if (!golden) throw new Error("There are no golden clips beside this model: export it with `posemill export browser`.");
+    if (!golden)
+      throw new Error("There are no golden clips beside this model: export it with `posemill export browser`.");
     return (await answersTo(golden, about, models.packaged.logits)).map(({ inputs, ...answer }) => answer);
   },
   async golden({ folder, headers }) {
@@ -47,7 +64,9 @@ const HANDLERS = {
 };
 
 async function run(session, input, n, { frames, keypoints }) {
-  const output = await session.run({ [session.inputNames[0]]: new ort.Tensor("float32", input, [n, frames, keypoints, 3]) });
+  const output = await session.run({
+    [session.inputNames[0]]: new ort.Tensor("float32", input, [n, frames, keypoints, 3]),
+  });
   const { data, dims } = output[session.outputNames[0]];
   const rows = Array.from({ length: n }, (_, i) => Array.from(data.subarray(i * dims[1], (i + 1) * dims[1])));
   output[session.outputNames[0]].dispose();

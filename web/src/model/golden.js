@@ -5,20 +5,33 @@ import { ActivityModel } from "./activity.js";
 
 /** This page's answers to golden clips: windows of the same spans, their inputs and probabilities, verdict and timeline. */
 export async function answersTo(golden, about, logits) {
-  if (JSON.stringify(golden.classes) !== JSON.stringify(about.classes)) throw new Error("golden.json is of a model with other classes: export the model again.");
+  if (JSON.stringify(golden.classes) !== JSON.stringify(about.classes))
+    throw new Error("golden.json is of a model with other classes: export the model again.");
   const answers = [];
   for (const clip of golden.clips) {
     const model = new ActivityModel(about, logits, keypointsOf(clip.track.skeleton, about.features.skeleton));
     const track = trackOf(clip.track);
     const { spans, windows } = model.features.windows(model.features.convert(track), rowsOf(clip.spans));
-    answers.push({ name: clip.name, inputs: model.features.transform(windows), ...(await model.predictTrack(track, spans)), spans });
+    answers.push({
+      name: clip.name,
+      inputs: model.features.transform(windows),
+      ...(await model.predictTrack(track, spans)),
+      spans,
+    });
   }
   return answers;
 }
 
 /** Largest differences from golden.json, and every verdict or timeline that is another one. */
 export async function compareGolden(golden, about, logits) {
-  const worst = { clips: golden.clips.length, windows: 0, input: 0, probability: 0, tolerance: golden.tolerance, different: [] };
+  const worst = {
+    clips: golden.clips.length,
+    windows: 0,
+    input: 0,
+    probability: 0,
+    tolerance: golden.tolerance,
+    different: [],
+  };
   const answers = await answersTo(golden, about, logits);
   golden.clips.forEach((clip, i) => {
     const rows = rowsOf(clip.probabilities);
@@ -40,7 +53,8 @@ function otherVerdicts(clip, { verdict, segments }) {
   if (verdict?.activity !== clip.verdict?.activity || verdict?.abstained !== clip.verdict?.abstained) {
     told.push(`${clip.name}: ${verdict?.activity} instead of ${clip.verdict?.activity}`);
   }
-  const brief = (rows) => rows.map((s) => [s.start_s.toFixed(3), s.end_s.toFixed(3), s.activity, s.abstained].join(" ")).join("; ");
+  const brief = (rows) =>
+    rows.map((s) => [s.start_s.toFixed(3), s.end_s.toFixed(3), s.activity, s.abstained].join(" ")).join("; ");
   if (brief(segments) !== brief(clip.timeline)) told.push(`${clip.name}: another timeline`);
   return told;
 }
@@ -55,8 +69,13 @@ function keypointsOf(skeleton, own) {
 function trackOf({ time_s: times, xy, confidence, state }) {
   const kept = times.map((_, row) => row).filter((row) => state[row] !== 1); // interpolated rows are no sightings
   const keypoints = confidence.shape[1];
-  const part = (values, size) => Float32Array.from(kept.flatMap((row) => values.slice(row * size, (row + 1) * size).map((v) => v ?? NaN)));
-  return { times: Float64Array.from(kept, (row) => times[row]), xy: part(xy.values, 2 * keypoints), confidence: part(confidence.values, keypoints) };
+  const part = (values, size) =>
+    Float32Array.from(kept.flatMap((row) => values.slice(row * size, (row + 1) * size).map((v) => v ?? NaN)));
+  return {
+    times: Float64Array.from(kept, (row) => times[row]),
+    xy: part(xy.values, 2 * keypoints),
+    confidence: part(confidence.values, keypoints),
+  };
 }
 
 function rowsOf({ shape, values }) {

@@ -1,6 +1,11 @@
 // A packaged activity model: files beside the page, checked by their digests before use.
 
-const FILES = { model: "activity.onnx", features: "features.json", classes: "classes.json", calibration: "calibration.json" };
+const FILES = {
+  model: "activity.onnx",
+  features: "features.json",
+  classes: "classes.json",
+  calibration: "calibration.json",
+};
 
 /** A file that is missing or was changed; the message says what to do. */
 export class ModelError extends Error {}
@@ -26,7 +31,12 @@ export async function loadPackage(folder, headers = {}) {
     classes,
     temperature: calibration.temperature,
     threshold: calibration.rejection_threshold ?? calibration.abstain_below ?? null,
-    labeller: digests.labeller ? parsed(new TextDecoder().decode(await checked(folder, "labeller.json", digests.labeller, headers)), "labeller.json") : {},
+    labeller: digests.labeller
+      ? parsed(
+          new TextDecoder().decode(await checked(folder, "labeller.json", digests.labeller, headers)),
+          "labeller.json",
+        )
+      : {},
     digests,
   };
 }
@@ -39,11 +49,16 @@ export async function loadGolden(folder, digests, headers = {}) {
 
 async function checked(folder, name, digest, headers) {
   const response = await ask(`${folder}${name}`, headers);
-  if (!response.ok) throw new ModelError(`The model's file ${name} is missing here (${response.status}). Export the model again and copy the whole folder.`);
+  if (!response.ok)
+    throw new ModelError(
+      `The model's file ${name} is missing here (${response.status}). Export the model again and copy the whole folder.`,
+    );
   const bytes = await response.arrayBuffer();
   const found = await sha256(bytes);
   if (found !== digest) {
-    throw new ModelError(`The model's file ${name} is damaged or was changed: its digest should be ${String(digest).slice(0, 12)}…, is ${found.slice(0, 12)}…. Export the model again and copy the whole folder.`);
+    throw new ModelError(
+      `The model's file ${name} is damaged or was changed: its digest should be ${String(digest).slice(0, 12)}…, is ${found.slice(0, 12)}…. Export the model again and copy the whole folder.`,
+    );
   }
   return bytes;
 }
@@ -51,8 +66,12 @@ async function checked(folder, name, digest, headers) {
 async function json(folder, name, headers, optional) {
   const response = await ask(`${folder}${name}`, headers);
   if (response.status === 404 && optional) return null;
-  if (response.status === 401 || response.status === 403) throw new ModelError("This service keeps its model for people with a key: give yours on its acceptance page (/uat), then reload this page. Poses and teaching work without.");
-  if (!response.ok) throw new ModelError(`The model could not be read: ${name} answered ${response.status}. Reload the page.`);
+  if (response.status === 401 || response.status === 403)
+    throw new ModelError(
+      "This service keeps its model for people with a key: give yours on its acceptance page (/uat), then reload this page. Poses and teaching work without.",
+    );
+  if (!response.ok)
+    throw new ModelError(`The model could not be read: ${name} answered ${response.status}. Reload the page.`);
   return parsed(await response.text(), name);
 }
 
@@ -73,6 +92,11 @@ function parsed(text, name) {
 }
 
 async function sha256(bytes) {
-  if (!globalThis.crypto?.subtle) throw new ModelError("This page checks its model's digests, which a browser does on https:// or localhost only: open it there.");
-  return Array.from(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  if (!globalThis.crypto?.subtle)
+    throw new ModelError(
+      "This page checks its model's digests, which a browser does on https:// or localhost only: open it there.",
+    );
+  return Array.from(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
 }

@@ -24,7 +24,11 @@ export function cropAround(person, width, height) {
   const middle = [0, 1].map((axis) => hips.reduce((sum, k) => sum + xy[2 * k + axis], 0) / hips.length);
   const reach = (k) => Math.max(Math.abs(xy[2 * k] - middle[0]), Math.abs(xy[2 * k + 1] - middle[1]));
   const torso = Math.max(...[...SHOULDERS, ...HIPS].filter(sure).map(reach));
-  const body = Math.max(...KEYPOINTS.map((_, k) => k).filter(sure).map(reach));
+  const body = Math.max(
+    ...KEYPOINTS.map((_, k) => k)
+      .filter(sure)
+      .map(reach),
+  );
   const edge = Math.max(middle[0], width - middle[0], middle[1], height - middle[1]);
   const half = Math.min(Math.max(TORSO_MARGIN * torso, BODY_MARGIN * body), edge);
   if (!(half > 0) || half >= Math.max(width, height) / 2) return whole(width, height);

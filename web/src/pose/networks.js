@@ -7,7 +7,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { cropAround, whole } from "./crop.js";
 import { K } from "./skeleton.js";
 
-export const LEAST = 0.15; // mean confidence of a person, as the platform's instance threshold
+const LEAST = 0.15; // mean confidence of a person, as the platform's instance threshold
 
 /** @typedef {{xy: Float32Array, confidence: Float32Array}} Person (K, 2) pixels, NaN = not seen; (K) 0..1 */
 

@@ -22,7 +22,14 @@ const HANDLERS = {
   async frame({ bitmap }) {
     const began = performance.now();
     const people = network ? await network.people(bitmap) : [];
-    return { people, bitmap, width: bitmap.width, height: bitmap.height, ms: performance.now() - began, tensors: tf.memory().numTensors };
+    return {
+      people,
+      bitmap,
+      width: bitmap.width,
+      height: bitmap.height,
+      ms: performance.now() - began,
+      tensors: tf.memory().numTensors,
+    };
   },
 };
 

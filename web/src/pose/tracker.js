@@ -5,7 +5,8 @@ import { K, SIGMAS } from "./skeleton.js";
 const LOOSE = 4; // a moving person's keypoints may be twice as far apart as OKS allows in a still
 const LEAST = 0.2; // similarity under which two poses are of different people
 const DOUBLE_OKS = 0.6; // two poses of a frame as alike as this are one person, found twice
-const STILL = 0.3, SPEED = 1.5; // body sizes: how far somebody may be from where they are expected, at once and a second
+const STILL = 0.3,
+  SPEED = 1.5; // body sizes: how far somebody may be from where they are expected, at once and a second
 const MOMENTUM = 0.5;
 export const GAP_S = 1;
 
@@ -22,7 +23,8 @@ export class Tracker {
     const pairs = [];
     people.forEach((person, i) => {
       const place = placeOf(person.xy);
-      for (const track of this.known) pairs.push([similarity(track, person, place, timeS - track.timeS), i, track, place]);
+      for (const track of this.known)
+        pairs.push([similarity(track, person, place, timeS - track.timeS), i, track, place]);
     });
     pairs.sort((a, b) => b[0] - a[0]);
     const numbers = new Array(people.length).fill(null);
@@ -56,7 +58,9 @@ export function withoutDoubles(people) {
 function moved(track, person, place, timeS) {
   const step = Math.max(timeS - track.timeS, 1e-3);
   const share = track.age++ ? MOMENTUM : 1;
-  track.velocity = track.velocity.map((v, axis) => v + share * ((place.middle[axis] - track.place.middle[axis]) / step - v));
+  track.velocity = track.velocity.map(
+    (v, axis) => v + share * ((place.middle[axis] - track.place.middle[axis]) / step - v),
+  );
   Object.assign(track, { person, timeS, place });
 }
 
@@ -72,9 +76,11 @@ function similarity(track, person, place, step) {
 
 function oks(a, b, [right, down], loose) {
   const area = loose * Math.max(placeOf(a).area, placeOf(b).area, 1);
-  let sum = 0, common = 0;
+  let sum = 0,
+    common = 0;
   for (let k = 0; k < K; k++) {
-    const dx = a[2 * k] + right - b[2 * k], dy = a[2 * k + 1] + down - b[2 * k + 1];
+    const dx = a[2 * k] + right - b[2 * k],
+      dy = a[2 * k + 1] + down - b[2 * k + 1];
     if (Number.isNaN(dx)) continue;
     common++;
     sum += Math.exp(-(dx * dx + dy * dy) / (2 * area * (2 * SIGMAS[k]) ** 2));
@@ -84,7 +90,9 @@ function oks(a, b, [right, down], loose) {
 
 /** Middle, longer side and area of the box around a pose. */
 function placeOf(xy) {
-  const [x, y] = [0, 1].map((axis) => Array.from({ length: K }, (_, k) => xy[2 * k + axis]).filter((v) => !Number.isNaN(v)));
+  const [x, y] = [0, 1].map((axis) =>
+    Array.from({ length: K }, (_, k) => xy[2 * k + axis]).filter((v) => !Number.isNaN(v)),
+  );
   const middle = [x, y].map((values) => values.reduce((a, b) => a + b, 0) / Math.max(values.length, 1));
   const [width, height] = [x, y].map((values) => (values.length ? Math.max(...values) - Math.min(...values) : 0));
   return { middle, size: Math.max(width, height), area: width * height };

@@ -18,7 +18,9 @@ import { BODY, TRUNK, WINDOW } from "./network.js";
 
 const TEMPOS = [1, 0.85, 1.2]; // a window of that many times its length: quicker and slower people
 const COPIES = 3; // of each window, turned, stretched and shaken
-const TURN = 0.2, STRETCH = 0.15, JITTER = 0.02;
+const TURN = 0.2,
+  STRETCH = 0.15,
+  JITTER = 0.02;
 
 /** Random numbers from a seed (mulberry32): the same examples give the same model. */
 export function randomFrom(seed) {
@@ -33,10 +35,14 @@ export function randomFrom(seed) {
 
 /** Features fitted to examples, as features.json has them. */
 export function fitFeatures(examples) {
-  const empty = fields(BODY.keypoints.map(() => [0, 0]), 1);
+  const empty = fields(
+    BODY.keypoints.map(() => [0, 0]),
+    1,
+  );
   const pipeline = new FeaturePipeline(empty, KEYPOINTS);
   const sums = BODY.keypoints.map(() => [0, 0, 0]);
-  let squares = 0, count = 0;
+  let squares = 0,
+    count = 0;
   for (const example of examples) {
     for (const window of pipeline.windows(pipeline.convert(example)).windows) {
       pipeline.normalise(window).forEach((value, i) => {
@@ -65,7 +71,9 @@ function fields(mean_pose, spread) {
 /** Network inputs and class numbers of examples; `augment` adds other tempos and copies. */
 export function inputsOf(examples, classes, features, augment, random) {
   const pipeline = new FeaturePipeline(features, KEYPOINTS);
-  const inputs = [], labels = [], owners = [];
+  const inputs = [],
+    labels = [],
+    owners = [];
   examples.forEach((example, owner) => {
     const track = pipeline.convert(example);
     for (const tempo of augment ? TEMPOS : [1]) {
@@ -92,13 +100,18 @@ function spansAt(tempo, track) {
 /** Turned, stretched and shaken a little; never mirrored, since left and right may be what is taught. */
 function shaken(input, random) {
   const within = (most) => (2 * random() - 1) * most;
-  const angle = within(TURN), sx = 1 + within(STRETCH), sy = 1 + within(STRETCH);
+  const angle = within(TURN),
+    sx = 1 + within(STRETCH),
+    sy = 1 + within(STRETCH);
   const [c, s] = [Math.cos(angle), Math.sin(angle)];
   const steady = Float32Array.from({ length: 2 * BODY.keypoints.length }, () => within(3 * JITTER)); // an estimator's habit
   return input.map((value, i) => {
-    const axis = i % 3, at = i - axis, k = ((i / 3) | 0) % BODY.keypoints.length;
+    const axis = i % 3,
+      at = i - axis,
+      k = ((i / 3) | 0) % BODY.keypoints.length;
     if (axis === 2) return 0;
-    const x = input[at] * sx, y = input[at + 1] * sy;
+    const x = input[at] * sx,
+      y = input[at + 1] * sy;
     return (axis ? s * x + c * y : c * x - s * y) + steady[2 * k + axis] + within(JITTER);
   });
 }

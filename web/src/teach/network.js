@@ -3,14 +3,26 @@
 /** Keypoints of the taught models: those of the body, which every skeleton of the platform has. */
 export const BODY = {
   name: "body-12",
-  keypoints: ["shoulder", "elbow", "wrist", "hip", "knee", "ankle"].flatMap((part) => [`left_${part}`, `right_${part}`]),
+  keypoints: ["shoulder", "elbow", "wrist", "hip", "knee", "ankle"].flatMap((part) => [
+    `left_${part}`,
+    `right_${part}`,
+  ]),
 };
 export const TRUNK = ["left_shoulder", "right_shoulder", "left_hip", "right_hip"];
 export const KERNEL = 5; // poses that the convolution sees together
 export const HIDDEN = 48;
 export const WINDOW = {
-  sampling: "time", duration_s: 1.5, stride_s: 0.25, rate_hz: 16, clip_frames: 64, scales: [1], gap_s: 0.5,
-  smooth_s: 0.08, min_seen: 0.3, smoothing: "gaussian", frames: 24,
+  sampling: "time",
+  duration_s: 1.5,
+  stride_s: 0.25,
+  rate_hz: 16,
+  clip_frames: 64,
+  scales: [1],
+  gap_s: 0.5,
+  smooth_s: 0.08,
+  min_seen: 0.3,
+  smoothing: "gaussian",
+  frames: 24,
 };
 export const THRESHOLD = 0.6; // probability under which a taught model abstains
 export const FORMAT = "posemill-taught-1";
@@ -40,7 +52,8 @@ export class TaughtNetwork {
     this.classes = classes.length;
     this.frames = features.window.frames;
     this.keypoints = features.skeleton.keypoints.length;
-    for (const [name, { shape, values }] of Object.entries(network.weights)) this[name] = { shape, values: floats(values) };
+    for (const [name, { shape, values }] of Object.entries(network.weights))
+      this[name] = { shape, values: floats(values) };
     this.width = this.hidden_weight.shape[0];
     this.hidden = this.hidden_weight.shape[1];
   }
@@ -73,7 +86,8 @@ export class TaughtNetwork {
   output(pooled) {
     const { values } = this.output_weight;
     return Array.from({ length: this.classes }, (_, c) =>
-      pooled.reduce((sum, x, d) => sum + x * values[d * this.classes + c], this.output_bias.values[c]));
+      pooled.reduce((sum, x, d) => sum + x * values[d * this.classes + c], this.output_bias.values[c]),
+    );
   }
 }
 

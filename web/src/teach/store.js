@@ -19,7 +19,20 @@ export function exampleOf(frames, { activity, subject, kind, width, height }) {
   const last = frames[frames.length - 1].timeS - start;
   const duration_s = last * (frames.length / (frames.length - 1));
   const id = crypto.randomUUID?.() ?? String(Math.random()).slice(2);
-  return { id, activity, subject, kind, width_px: width, height_px: height, frames: frames.length, duration_s, frame: rows, times, xy, confidence };
+  return {
+    id,
+    activity,
+    subject,
+    kind,
+    width_px: width,
+    height_px: height,
+    frames: frames.length,
+    duration_s,
+    frame: rows,
+    times,
+    xy,
+    confidence,
+  };
 }
 
 /** The file's text: examples, and the trained model where there is one. */
@@ -51,13 +64,24 @@ export function fromText(text) {
     throw new Error("This file is not JSON: open one that “Download” of this page wrote.");
   }
   if (content?.format !== FORMAT || !Array.isArray(content.examples) || !Array.isArray(content.classes)) {
-    throw new Error(`This file should be of format ${FORMAT}, came ${content?.format}: open one that “Download” of this page wrote.`);
+    throw new Error(
+      `This file should be of format ${FORMAT}, came ${content?.format}: open one that “Download” of this page wrote.`,
+    );
   }
   const examples = content.examples.map(({ time_s, xy, confidence, ...about }) => {
-    if (xy?.length !== time_s?.length * 2 * K || confidence?.length !== time_s.length * K || !content.classes.includes(about.activity)) {
+    if (
+      xy?.length !== time_s?.length * 2 * K ||
+      confidence?.length !== time_s.length * K ||
+      !content.classes.includes(about.activity)
+    ) {
       throw new Error(`An example of ${about.activity} in this file is damaged: its numbers do not fit together.`);
     }
-    return { ...about, times: Float64Array.from(time_s), xy: Float32Array.from(xy, (v) => v ?? NaN), confidence: Float32Array.from(confidence) };
+    return {
+      ...about,
+      times: Float64Array.from(time_s),
+      xy: Float32Array.from(xy, (v) => v ?? NaN),
+      confidence: Float32Array.from(confidence),
+    };
   });
   return { classes: content.classes, examples, taught: content.model ?? null };
 }

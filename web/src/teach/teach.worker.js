@@ -33,22 +33,34 @@ async function train({ examples, classes, seed = 1 }, report) {
   const doubts = [];
   for (const [number, left] of parts.entries()) {
     const kept = examples.filter((_, i) => !left.includes(i));
-    const network = await fitted(kept, classes, features, TRIAL_EPOCHS, randomFrom(seed + number), (share) => report((number + share) / total));
+    const network = await fitted(kept, classes, features, TRIAL_EPOCHS, randomFrom(seed + number), (share) =>
+      report((number + share) / total),
+    );
     doubts.push(...disagreeing(network, examples, left, classes, features));
     network.dispose();
   }
-  const network = await fitted(examples, classes, features, EPOCHS, randomFrom(seed), (share) => report((parts.length + share) / total));
+  const network = await fitted(examples, classes, features, EPOCHS, randomFrom(seed), (share) =>
+    report((parts.length + share) / total),
+  );
   const taught = written(network, classes, features);
   network.dispose();
   const checked = parts.reduce((sum, part) => sum + part.length, 0);
-  return { taught, doubts, checked, by: parts.by, seconds: (performance.now() - began) / 1000, tensors: tf.memory().numTensors };
+  return {
+    taught,
+    doubts,
+    checked,
+    by: parts.by,
+    seconds: (performance.now() - began) / 1000,
+    tensors: tf.memory().numTensors,
+  };
 }
 
 /** Positions of examples that are left out together: whole people where there are several, else a share of each class. */
 function folds(examples) {
   const people = [...new Set(examples.map((e) => e.subject))];
   const classes = new Set(examples.map((e) => e.activity));
-  const enough = (left) => new Set(examples.filter((_, i) => !left.includes(i)).map((e) => e.activity)).size === classes.size;
+  const enough = (left) =>
+    new Set(examples.filter((_, i) => !left.includes(i)).map((e) => e.activity)).size === classes.size;
   const count = {};
   const groups = Array.from({ length: FOLDS }, () => []);
   const bySubject = people.length > 1;
@@ -64,25 +76,33 @@ function folds(examples) {
 function built(classes, seed) {
   const input = layers.input({ shape: [STEPS, WIDTH] });
   const uniform = (n) => layers.initializers.glorotUniform({ seed: seed + n });
-  const hidden = layers.layers.dense({ units: HIDDEN, activation: "relu", kernelInitializer: uniform(1), name: "hidden" }).apply(input);
+  const hidden = layers.layers
+    .dense({ units: HIDDEN, activation: "relu", kernelInitializer: uniform(1), name: "hidden" })
+    .apply(input);
   const mean = layers.layers.globalAveragePooling1d({}).apply(hidden);
   const most = layers.layers.globalMaxPooling1d({}).apply(hidden);
-  const both = layers.layers.dropout({ rate: 0.3, seed: seed + 2 }).apply(layers.layers.concatenate().apply([mean, most]));
-  const output = layers.layers.dense({ units: classes.length, kernelInitializer: uniform(3), name: "output" }).apply(both);
+  const both = layers.layers
+    .dropout({ rate: 0.3, seed: seed + 2 })
+    .apply(layers.layers.concatenate().apply([mean, most]));
+  const output = layers.layers
+    .dense({ units: classes.length, kernelInitializer: uniform(3), name: "output" })
+    .apply(both);
   return layers.model({ inputs: input, outputs: output });
 }
 
 async function fitted(examples, classes, features, epochs, random, report) {
   const { inputs, labels } = inputsOf(examples, classes, features, true, random);
-  if (!labels.length) throw new Error("The examples are too short, or hardly anybody is seen in them: record them again.");
+  if (!labels.length)
+    throw new Error("The examples are too short, or hardly anybody is seen in them: record them again.");
   const rows = unfolded(inputs, labels.length, WINDOW.frames, BODY.keypoints.length);
   const network = built(classes, Math.floor(random() * 1e6));
   const optimizer = tf.train.adam(RATE);
   const weights = balanced(labels, classes.length);
   const variables = network.trainableWeights.map((w) => w.read());
   for (let epoch = 0; epoch < epochs; epoch++) {
-    optimizer.learningRate = RATE * (1 + Math.cos((Math.PI * epoch) / epochs)) / 2;
-    for (const batch of batches(labels.length, random)) step(network, optimizer, variables, rows, labels, weights, batch, classes.length);
+    optimizer.learningRate = (RATE * (1 + Math.cos((Math.PI * epoch) / epochs))) / 2;
+    for (const batch of batches(labels.length, random))
+      step(network, optimizer, variables, rows, labels, weights, batch, classes.length);
     report((epoch + 1) / epochs);
     await new Promise((resolve) => setTimeout(resolve));
   }
@@ -96,12 +116,19 @@ function step(network, optimizer, variables, rows, labels, weights, batch, class
     const picked = new Float32Array(batch.length * size);
     batch.forEach((row, i) => picked.set(rows.subarray(row * size, (row + 1) * size), i * size));
     const x = tf.tensor(picked, [batch.length, STEPS, WIDTH]);
-    const wanted = tf.tensor(batch.flatMap((row) => softened(labels[row], classes)), [batch.length, classes]);
+    const wanted = tf.tensor(
+      batch.flatMap((row) => softened(labels[row], classes)),
+      [batch.length, classes],
+    );
     const share = tf.tensor1d(batch.map((row) => weights[labels[row]]));
-    optimizer.minimize(() => {
-      const losses = tf.losses.softmaxCrossEntropy(wanted, network.apply(x, { training: true }), share);
-      return tf.mean(losses);
-    }, false, variables.map((v) => v.val ?? v));
+    optimizer.minimize(
+      () => {
+        const losses = tf.losses.softmaxCrossEntropy(wanted, network.apply(x, { training: true }), share);
+        return tf.mean(losses);
+      },
+      false,
+      variables.map((v) => v.val ?? v),
+    );
   });
 }
 
@@ -111,7 +138,10 @@ function softened(label, classes) {
 }
 
 function balanced(labels, classes) {
-  return Array.from({ length: classes }, (_, c) => labels.length / classes / Math.max(labels.filter((l) => l === c).length, 1));
+  return Array.from(
+    { length: classes },
+    (_, c) => labels.length / classes / Math.max(labels.filter((l) => l === c).length, 1),
+  );
 }
 
 function batches(n, random) {
@@ -125,19 +155,31 @@ function batches(n, random) {
 
 /** Examples that a network which never saw them takes for another class. */
 function disagreeing(network, examples, left, classes, features) {
-  const { inputs, labels, owners } = inputsOf(left.map((i) => examples[i]), classes, features, false);
+  const { inputs, labels, owners } = inputsOf(
+    left.map((i) => examples[i]),
+    classes,
+    features,
+    false,
+  );
   if (!labels.length) return [];
   const rows = unfolded(inputs, labels.length, WINDOW.frames, BODY.keypoints.length);
   const output = tf.tidy(() => tf.softmax(network.predict(tf.tensor(rows, [labels.length, STEPS, WIDTH]))));
   const probabilities = output.arraySync();
   output.dispose();
-  return left.map((at, owner) => {
-    const own = probabilities.filter((_, i) => owners[i] === owner);
-    if (!own.length) return null;
-    const of = clipProbabilities(own);
-    const best = argmax(of);
-    return { id: examples[at].id, taken_for: classes[best], probability: of[best], wrong: classes[best] !== examples[at].activity };
-  }).filter((doubt) => doubt?.wrong);
+  return left
+    .map((at, owner) => {
+      const own = probabilities.filter((_, i) => owners[i] === owner);
+      if (!own.length) return null;
+      const of = clipProbabilities(own);
+      const best = argmax(of);
+      return {
+        id: examples[at].id,
+        taken_for: classes[best],
+        probability: of[best],
+        wrong: classes[best] !== examples[at].activity,
+      };
+    })
+    .filter((doubt) => doubt?.wrong);
 }
 
 function written(network, classes, features) {
@@ -147,7 +189,14 @@ function written(network, classes, features) {
     weights[`${layer}_weight`] = { shape: kernel.shape, values: base64(kernel.dataSync()) };
     weights[`${layer}_bias`] = { shape: bias.shape, values: base64(bias.dataSync()) };
   }
-  return { format: FORMAT, classes, features, temperature: 1, threshold: THRESHOLD, network: { kernel: KERNEL, weights } };
+  return {
+    format: FORMAT,
+    classes,
+    features,
+    temperature: 1,
+    threshold: THRESHOLD,
+    network: { kernel: KERNEL, weights },
+  };
 }
 
 self.onmessage = async ({ data: { id, type, ...rest } }) => {

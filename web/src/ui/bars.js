@@ -14,7 +14,13 @@ export class Bars {
     this.rows = names.map((name) => {
       const fill = make("span");
       const share = make("span", { textContent: "–" });
-      const row = make("li", {}, make("span", { textContent: words(name), title: words(name) }), make("span", { className: "track" }, fill), share);
+      const row = make(
+        "li",
+        {},
+        make("span", { textContent: words(name), title: words(name) }),
+        make("span", { className: "track" }, fill),
+        share,
+      );
       fill.style.transform = "scaleX(0)";
       return { row, fill, share };
     });

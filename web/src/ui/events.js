@@ -8,7 +8,9 @@ const MOST = 300;
 export class EventLog {
   constructor(list, hint, button) {
     Object.assign(this, { list, hint, button, events: [], start: null });
-    button.addEventListener("click", () => save(`events-${stamp()}.json`, "application/json", JSON.stringify(this.events, null, 1)));
+    button.addEventListener("click", () =>
+      save(`events-${stamp()}.json`, "application/json", JSON.stringify(this.events, null, 1)),
+    );
   }
 
   /** A new source: times count from its first frame. */
@@ -28,7 +30,13 @@ export class EventLog {
     if (this.events.length > MOST) this.events.shift();
     const dot = make("span", { className: "dot" });
     dot.style.background = colourOf(event.person);
-    const row = make("li", { className: event.type === "begins" ? "" : "quiet" }, make("time", { textContent: clock(told.time_s) }), dot, make("span", { textContent: sentence(told) }));
+    const row = make(
+      "li",
+      { className: event.type === "begins" ? "" : "quiet" },
+      make("time", { textContent: clock(told.time_s) }),
+      dot,
+      make("span", { textContent: sentence(told) }),
+    );
     this.list.prepend(row);
     if (this.list.children.length > MOST) this.list.lastChild.remove();
     this.hint.hidden = true;

@@ -32,7 +32,10 @@ function skeleton(context, { xy, confidence }, at, line, colour) {
   const seen = (k) => confidence[k] > SURE && !Number.isNaN(xy[2 * k]);
   const place = (k) => at(xy[2 * k], xy[2 * k + 1]);
   context.lineCap = "round";
-  for (const [stroke, width] of [["rgb(0 0 0 / .45)", line * 2.1], [colour, line]]) {
+  for (const [stroke, width] of [
+    ["rgb(0 0 0 / .45)", line * 2.1],
+    [colour, line],
+  ]) {
     context.strokeStyle = stroke;
     context.lineWidth = width;
     context.beginPath();
@@ -82,8 +85,12 @@ export function thumbnail(canvas, xy, offset = 0) {
   if (!seen.length) return;
   const [xs, ys] = [0, 1].map((axis) => seen.map((p) => p[axis]));
   const [left, top] = [Math.min(...xs), Math.min(...ys)];
-  const scale = Math.min(canvas.width, canvas.height) * 0.84 / Math.max(Math.max(...xs) - left, Math.max(...ys) - top, 1);
-  const shift = [(canvas.width - (Math.max(...xs) - left) * scale) / 2, (canvas.height - (Math.max(...ys) - top) * scale) / 2];
+  const scale =
+    (Math.min(canvas.width, canvas.height) * 0.84) / Math.max(Math.max(...xs) - left, Math.max(...ys) - top, 1);
+  const shift = [
+    (canvas.width - (Math.max(...xs) - left) * scale) / 2,
+    (canvas.height - (Math.max(...ys) - top) * scale) / 2,
+  ];
   const context = canvas.getContext("2d");
   context.clearRect(0, 0, canvas.width, canvas.height);
   context.lineWidth = Math.max(1.5, canvas.width / 26);

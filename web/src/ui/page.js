@@ -102,7 +102,8 @@ async function frame(bitmap, timeS, current) {
 /** The picture that was looked at, so that skeletons lie on it however long that took. */
 function show(bitmap) {
   const canvas = $("picture");
-  if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) Object.assign(canvas, { width: bitmap.width, height: bitmap.height });
+  if (canvas.width !== bitmap.width || canvas.height !== bitmap.height)
+    Object.assign(canvas, { width: bitmap.width, height: bitmap.height });
   canvas.getContext("bitmaprenderer").transferFromImageBitmap(bitmap);
 }
 
@@ -142,12 +143,19 @@ function measured({ ms, tensors }, count) {
   meter.frames++;
   meter.times.push(performance.now());
   meter.ms.push(ms);
-  if (meter.times.length > METER_FRAMES) meter.times.shift(), meter.ms.shift();
+  if (meter.times.length > METER_FRAMES) (meter.times.shift(), meter.ms.shift());
   if (meter.times.length < 2) return;
   const fps = (1000 * (meter.times.length - 1)) / (meter.times[meter.times.length - 1] - meter.times[0]);
   const average = meter.ms.reduce((a, b) => a + b, 0) / meter.ms.length;
   $("meter").hidden = false;
-  Object.assign($("meter").dataset, { fps: fps.toFixed(1), ms: average.toFixed(1), people: count, poses: recording.poses, frames: meter.frames, tensors });
+  Object.assign($("meter").dataset, {
+    fps: fps.toFixed(1),
+    ms: average.toFixed(1),
+    people: count,
+    poses: recording.poses,
+    frames: meter.frames,
+    tensors,
+  });
   $("meter").textContent = `${fps.toFixed(0)} frames/s · ${average.toFixed(0)} ms`;
   $("save-track").disabled = recording.poses === 0;
 }
@@ -181,7 +189,9 @@ async function openNetwork() {
     $("state").dataset.backend = backend;
   } catch (error) {
     state("Not ready");
-    page.alert(`The pose network did not load (${error.message}). Reload the page when the connection is back, or choose another network.`);
+    page.alert(
+      `The pose network did not load (${error.message}). Reload the page when the connection is back, or choose another network.`,
+    );
   }
 }
 
@@ -194,7 +204,9 @@ async function openModel() {
   const model = timings.packaged;
   $("which").disabled = !model;
   $("which").querySelector("[value=packaged]").disabled = !model;
-  $("bars-hint").textContent = model ? "" : "There is no trained model beside this page. Poses and teaching work without one.";
+  $("bars-hint").textContent = model
+    ? ""
+    : "There is no trained model beside this page. Poses and teaching work without one.";
   $("model-about").textContent = model
     ? `The trained model tells apart ${model.classes.map(words).join(", ")}. It learnt from poses of ${model.labeller.backend ?? "an unknown estimator"}${model.labeller.checkpoint ? ` (${model.labeller.checkpoint})` : ""}; its digest is ${model.digest.slice(0, 12)}.`
     : "";
@@ -206,7 +218,12 @@ async function checkGolden() {
   $("checked").textContent = "Checking…";
   try {
     const found = await activity.ask("golden", { folder: MODEL, headers });
-    Object.assign($("checked").dataset, { probability: found.probability, input: found.input, windows: found.windows, same: found.same });
+    Object.assign($("checked").dataset, {
+      probability: found.probability,
+      input: found.input,
+      windows: found.windows,
+      same: found.same,
+    });
     $("checked").textContent = found.same
       ? `The same as on the platform: ${found.windows} windows of ${found.clips} clips, largest difference ${found.probability.toExponential(1)}.`
       : `Not the same as on the platform: largest difference ${found.probability.toExponential(1)}; ${found.different.join("; ")}. Do not use this model here.`;
@@ -287,7 +304,9 @@ function listen() {
   $("which").addEventListener("change", chooseModel);
   $("mirror").addEventListener("change", mirror);
   $("check").addEventListener("click", checkGolden);
-  $("save-track").addEventListener("click", () => save(`track-${stamp()}.csv`, "text/csv", recording.csv(`live-${stamp()}`)));
+  $("save-track").addEventListener("click", () =>
+    save(`track-${stamp()}.csv`, "text/csv", recording.csv(`live-${stamp()}`)),
+  );
   tabs((name) => name === "teach" && teach.prepare());
   window.addEventListener("resize", paint);
   document.addEventListener("keydown", ({ key, target }) => {

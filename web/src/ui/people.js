@@ -25,7 +25,8 @@ export class People {
   /** Times of a model's windows: {lengths, stride}; null without a model. */
   use(timing) {
     this.timing = timing;
-    for (const person of this.known.values()) Object.assign(person, { activity: null, prediction: null, candidate: null, due: -Infinity });
+    for (const person of this.known.values())
+      Object.assign(person, { activity: null, prediction: null, candidate: null, due: -Infinity });
   }
 
   /** Take a frame; returns the people with number and text. */
@@ -39,13 +40,23 @@ export class People {
       const person = this.known.get(numbers[i]) ?? this.enter(numbers[i], timeS);
       this.remember(person, pose, timeS);
       this.ask(person, timeS);
-      const text = person.prediction && !person.prediction.abstained ? this.handlers.words(person.prediction.activity) : "";
+      const text =
+        person.prediction && !person.prediction.abstained ? this.handlers.words(person.prediction.activity) : "";
       return { ...pose, number: numbers[i], text };
     });
   }
 
   enter(number, timeS) {
-    const person = { number, times: [], poses: [], activity: null, candidate: null, prediction: null, due: -Infinity, asked: false };
+    const person = {
+      number,
+      times: [],
+      poses: [],
+      activity: null,
+      candidate: null,
+      prediction: null,
+      due: -Infinity,
+      asked: false,
+    };
     this.known.set(number, person);
     this.handlers.onEvent({ time_s: timeS, person: number, type: "enters" });
     return person;
@@ -53,7 +64,8 @@ export class People {
 
   leave(number, person, timeS) {
     this.known.delete(number);
-    if (person.activity) this.handlers.onEvent({ time_s: timeS, person: number, type: "ends", activity: person.activity });
+    if (person.activity)
+      this.handlers.onEvent({ time_s: timeS, person: number, type: "ends", activity: person.activity });
     this.handlers.onEvent({ time_s: timeS, person: number, type: "leaves" });
   }
 
@@ -91,10 +103,21 @@ export class People {
   heard(person, prediction, timeS) {
     person.prediction = prediction;
     const now = prediction && !prediction.abstained ? prediction.activity : null;
-    person.candidate = person.candidate?.activity === now ? { activity: now, count: person.candidate.count + 1 } : { activity: now, count: 1 };
+    person.candidate =
+      person.candidate?.activity === now
+        ? { activity: now, count: person.candidate.count + 1 }
+        : { activity: now, count: 1 };
     if (person.candidate.count >= CONFIRMED && now !== person.activity) {
-      if (person.activity) this.handlers.onEvent({ time_s: timeS, person: person.number, type: "ends", activity: person.activity });
-      if (now) this.handlers.onEvent({ time_s: timeS, person: person.number, type: "begins", activity: now, probability: prediction.probability });
+      if (person.activity)
+        this.handlers.onEvent({ time_s: timeS, person: person.number, type: "ends", activity: person.activity });
+      if (now)
+        this.handlers.onEvent({
+          time_s: timeS,
+          person: person.number,
+          type: "begins",
+          activity: now,
+          probability: prediction.probability,
+        });
       person.activity = now;
     }
     this.handlers.onPrediction(person, timeS);

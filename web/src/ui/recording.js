@@ -32,7 +32,13 @@ export class Recording {
   put({ number, xy, confidence }, timeS) {
     let piece = this.pieces[this.pieces.length - 1];
     if (!piece || piece.count === PIECE) {
-      piece = { count: 0, times: new Float64Array(PIECE), frames: new Int32Array(PIECE), people: new Int32Array(PIECE), values: new Float32Array(PIECE * ROW) };
+      piece = {
+        count: 0,
+        times: new Float64Array(PIECE),
+        frames: new Int32Array(PIECE),
+        people: new Int32Array(PIECE),
+        values: new Float32Array(PIECE * ROW),
+      };
       this.pieces.push(piece);
       if (this.pieces.length > MOST) [this.dropped] = [Boolean(this.pieces.shift())];
     }
@@ -48,11 +54,17 @@ export class Recording {
     const duration = (this.end - (this.start ?? 0)) * ((this.frame + 1) / Math.max(this.frame, 1)) || 0.04;
     const about = [medium, this.width, this.height, this.frame + 1, duration.toFixed(6)];
     const columns = KEYPOINTS.flatMap((name) => [`${name}_x`, `${name}_y`, `${name}_confidence`]);
-    const lines = [["medium", "width_px", "height_px", "frames", "duration_s", "person", "frame", "time_s", ...columns].join()];
+    const lines = [
+      ["medium", "width_px", "height_px", "frames", "duration_s", "person", "frame", "time_s", ...columns].join(),
+    ];
     for (const piece of this.pieces) {
       for (let i = 0; i < piece.count; i++) {
         const values = piece.values.subarray(i * ROW, (i + 1) * ROW);
-        const cells = KEYPOINTS.flatMap((_, k) => (Number.isNaN(values[2 * k]) ? ["", "", "0"] : [values[2 * k].toFixed(2), values[2 * k + 1].toFixed(2), values[2 * K + k].toFixed(4)]));
+        const cells = KEYPOINTS.flatMap((_, k) =>
+          Number.isNaN(values[2 * k])
+            ? ["", "", "0"]
+            : [values[2 * k].toFixed(2), values[2 * k + 1].toFixed(2), values[2 * K + k].toFixed(4)],
+        );
         lines.push([...about, piece.people[i], piece.frames[i], piece.times[i].toFixed(6), ...cells].join());
       }
     }

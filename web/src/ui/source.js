@@ -14,7 +14,12 @@ export class Source {
   constructor(video, handlers) {
     Object.assign(this, { video, handlers, kind: null, stream: null, url: null, run: 0, ahead: 0 });
     video.addEventListener("ended", () => this.kind === "file" && this.finish());
-    video.addEventListener("error", () => this.kind === "file" && this.close("This video cannot be played by this browser. MP4 (H.264), WebM and MOV usually can."));
+    video.addEventListener(
+      "error",
+      () =>
+        this.kind === "file" &&
+        this.close("This video cannot be played by this browser. MP4 (H.264), WebM and MOV usually can."),
+    );
   }
 
   /** Open the camera; throws an Error with one sentence. */
@@ -25,13 +30,17 @@ export class Source {
     const run = ++this.run;
     let stream;
     try {
-      stream = await navigator.mediaDevices.getUserMedia({ audio: false, video: { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: facing } });
+      stream = await navigator.mediaDevices.getUserMedia({
+        audio: false,
+        video: { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: facing },
+      });
     } catch (error) {
       throw new Error(cameraError(error));
     }
     if (run !== this.run) return stream.getTracks().forEach((track) => track.stop());
     stream.getVideoTracks()[0].addEventListener("ended", () => {
-      if (this.stream === stream) this.close("The camera was lost. Connect it again and press “Use camera”; what was recorded is kept.");
+      if (this.stream === stream)
+        this.close("The camera was lost. Connect it again and press “Use camera”; what was recorded is kept.");
     });
     Object.assign(this, { kind: "camera", stream });
     this.video.srcObject = stream;
@@ -69,7 +78,10 @@ export class Source {
       if (this.ahead >= AHEAD || !video.videoWidth) return;
       this.ahead++;
       const scale = Math.min(1, MOST_PX / Math.max(video.videoWidth, video.videoHeight));
-      const size = scale < 1 ? { resizeWidth: Math.round(video.videoWidth * scale), resizeHeight: Math.round(video.videoHeight * scale) } : {};
+      const size =
+        scale < 1
+          ? { resizeWidth: Math.round(video.videoWidth * scale), resizeHeight: Math.round(video.videoHeight * scale) }
+          : {};
       try {
         await this.handlers.onFrame(await createImageBitmap(video, size), timeS, current);
       } catch (error) {

@@ -11,12 +11,24 @@ const POSE_S = 1.2; // a held pose is recorded for so long
 export class Teach {
   /** @param {object} page what it needs of the page: alert, source, network(), useTaught(model), playFile(file) */
   constructor(page) {
-    Object.assign(this, { page, classes: [], examples: [], taught: null, doubts: new Map(), recorder: null, worker: null });
+    Object.assign(this, {
+      page,
+      classes: [],
+      examples: [],
+      taught: null,
+      doubts: new Map(),
+      recorder: null,
+      worker: null,
+    });
     this.bars = new Bars($("taught-bars"));
     $("add-class").addEventListener("submit", (event) => this.addClass(event));
     $("train").addEventListener("click", () => this.train());
     $("save-taught").addEventListener("click", () => {
-      save(`taught-${stamp()}.json`, "application/json", toText(this.classes, this.examples, this.taught, page.network()));
+      save(
+        `taught-${stamp()}.json`,
+        "application/json",
+        toText(this.classes, this.examples, this.taught, page.network()),
+      );
       this.unsaved = false;
     });
     $("open-taught").addEventListener("change", ({ target }) => this.open(target));
@@ -33,7 +45,8 @@ export class Teach {
     event.preventDefault();
     const name = $("class-name").value.trim().toLowerCase().replace(/\s+/g, "_");
     if (!name) return;
-    if (this.classes.includes(name)) return this.page.alert(`There is a class ${words(name)} already: give this one another name.`);
+    if (this.classes.includes(name))
+      return this.page.alert(`There is a class ${words(name)} already: give this one another name.`);
     this.page.alert(null);
     this.classes.push(name);
     $("class-name").value = "";
@@ -52,14 +65,21 @@ export class Teach {
     const count = (name) => this.examples.filter((e) => e.activity === name).length;
     const ready = this.classes.length > 1 && this.classes.every((name) => count(name) > 1);
     $("train").disabled = !ready || Boolean(this.training);
-    $("train-hint").textContent = ready ? `${this.examples.length} examples of ${this.classes.length} classes.` : "Two classes with two examples each are the least.";
+    $("train-hint").textContent = ready
+      ? `${this.examples.length} examples of ${this.classes.length} classes.`
+      : "Two classes with two examples each are the least.";
     $("save-taught").disabled = !this.examples.length;
   }
 
   row(name) {
     const own = this.examples.filter((e) => e.activity === name);
     const button = (text, label, action) => {
-      const made = make("button", { type: "button", className: "button small", textContent: text, disabled: Boolean(this.recorder) });
+      const made = make("button", {
+        type: "button",
+        className: "button small",
+        textContent: text,
+        disabled: Boolean(this.recorder),
+      });
       made.setAttribute("aria-label", `${label} of ${words(name)}`);
       made.addEventListener("click", action);
       return made;
@@ -75,21 +95,42 @@ export class Teach {
     videos.addEventListener("change", () => this.fromVideos(name, videos));
     const label = make("label", { className: "button small", textContent: "From videos", htmlFor: id });
     const shots = make("div", { className: "shots" }, ...own.map((example) => this.shot(example)));
-    return make("li", {},
-      make("div", { className: "row spread", style: "margin: 0" }, make("span", { className: "name", textContent: words(name) }), make("span", { className: "hint", textContent: `${own.length} example${own.length === 1 ? "" : "s"}` })),
-      make("div", { className: "row" },
+    return make(
+      "li",
+      {},
+      make(
+        "div",
+        { className: "row spread", style: "margin: 0" },
+        make("span", { className: "name", textContent: words(name) }),
+        make("span", { className: "hint", textContent: `${own.length} example${own.length === 1 ? "" : "s"}` }),
+      ),
+      make(
+        "div",
+        { className: "row" },
         button("Record pose", "Record a pose", () => this.record(name, "pose")),
         button("Record movement", "Record a movement", () => this.record(name, "movement")),
-        videos, label, remove),
-      shots);
+        videos,
+        label,
+        remove,
+      ),
+      shots,
+    );
   }
 
   shot(example) {
     const canvas = make("canvas", { width: 52, height: 52 });
-    thumbnail(canvas, example.xy, (example.times.length >> 1) * (2 * example.confidence.length) / example.times.length);
+    thumbnail(
+      canvas,
+      example.xy,
+      ((example.times.length >> 1) * (2 * example.confidence.length)) / example.times.length,
+    );
     const doubt = this.doubts.get(example.id);
     const about = `${words(example.activity)}, ${example.subject}, ${example.duration_s.toFixed(1)} s${doubt ? `, looks like ${words(doubt.taken_for)}` : ""}`;
-    const button = make("button", { type: "button", className: `shot${doubt ? " doubtful" : ""}`, title: `Remove: ${about}` }, canvas);
+    const button = make(
+      "button",
+      { type: "button", className: `shot${doubt ? " doubtful" : ""}`, title: `Remove: ${about}` },
+      canvas,
+    );
     button.setAttribute("aria-label", `Remove the example ${about}`);
     button.addEventListener("click", () => {
       this.examples = this.examples.filter((e) => e !== example);
@@ -101,7 +142,8 @@ export class Teach {
   /** Record an example after the countdown. */
   async record(activity, kind) {
     if (this.recorder) return;
-    if (!this.page.source.kind) return this.page.alert("There is no picture to record from: use the camera or open a video first.");
+    if (!this.page.source.kind)
+      return this.page.alert("There is no picture to record from: use the camera or open a video first.");
     this.page.alert(null);
     const seconds = kind === "pose" ? POSE_S : Number($("length").value);
     const recorder = { activity, kind, frames: [], until: null, seconds, done: null };
@@ -135,7 +177,10 @@ export class Teach {
   keep({ frames, activity, kind, width, height }) {
     const subject = $("subject").value.trim() || "person 1";
     const example = frames.length > 3 ? exampleOf(frames, { activity, subject, kind, width, height }) : null;
-    if (!example) return this.page.alert("Nobody was seen well enough for this example: stand where the whole body is in the picture, and record it again.");
+    if (!example)
+      return this.page.alert(
+        "Nobody was seen well enough for this example: stand where the whole body is in the picture, and record it again.",
+      );
     this.examples.push(example);
     this.changed();
   }
@@ -177,7 +222,11 @@ export class Teach {
     Object.assign(bar, { hidden: false, value: 0 });
     $("trained").textContent = "";
     try {
-      const answer = await this.worker.ask("train", { examples: this.examples, classes: this.classes, onProgress: (share) => (bar.value = share) });
+      const answer = await this.worker.ask("train", {
+        examples: this.examples,
+        classes: this.classes,
+        onProgress: (share) => (bar.value = share),
+      });
       this.taught = answer.taught;
       this.tell(answer);
       await this.page.useTaught(this.taught);
@@ -193,12 +242,25 @@ export class Teach {
   tell({ doubts, checked, by, seconds }) {
     const right = checked - doubts.length;
     const how = by === "person" ? "people left out of training" : "examples left out of training";
-    $("trained").textContent = `Trained in ${seconds.toFixed(0)} s.` + (checked ? ` Of ${checked} ${how}, ${right} are taken for what they are.` : " Too few examples to say how good it is.");
+    $("trained").textContent =
+      `Trained in ${seconds.toFixed(0)} s.` +
+      (checked
+        ? ` Of ${checked} ${how}, ${right} are taken for what they are.`
+        : " Too few examples to say how good it is.");
     this.doubts = new Map(doubts.map((doubt) => [doubt.id, doubt]));
-    $("doubts").replaceChildren(...doubts.map((doubt) => {
-      const example = this.examples.find((e) => e.id === doubt.id);
-      return make("li", {}, this.shot(example), make("span", { textContent: `${words(example.activity)} of ${example.subject} looks like ${words(doubt.taken_for)} (${Math.round(100 * doubt.probability)} %)` }));
-    }));
+    $("doubts").replaceChildren(
+      ...doubts.map((doubt) => {
+        const example = this.examples.find((e) => e.id === doubt.id);
+        return make(
+          "li",
+          {},
+          this.shot(example),
+          make("span", {
+            textContent: `${words(example.activity)} of ${example.subject} looks like ${words(doubt.taken_for)} (${Math.round(100 * doubt.probability)} %)`,
+          }),
+        );
+      }),
+    );
   }
 
   async open(input) {
