@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,15 @@ from numpy.typing import NDArray
 
 from packaged import CLASSES, walking_track
 from posemill.features import FeaturePipeline, WindowSpec
+from posemill.packaging.digests import of_file
+from posemill.packaging.golden import write_golden
 from posemill.packaging.taught import package_taught
 from posemill.pose.skeleton import BODY_12, COCO_17, Skeleton
 from posemill.pose.track import PoseTrack, State
+from posemill.prediction.classifier import DIGESTS
+from posemill.prediction.golden import FILE as GOLDEN
 from posemill.prediction.golden import GoldenTrack
+from posemill.prediction.model import ActivityModel
 from posemill.prediction.taught import TaughtModel
 
 KERNEL, HIDDEN = 5, 8
@@ -46,6 +52,15 @@ def small_package(folder: Path, spec: WindowSpec, body: Skeleton = BODY_12, seed
     features = FeaturePipeline(body, spec)
     features = features.fit(np.concatenate([features.windows(g.track)[0] for g in golden_tracks()]))
     package_taught(random_model(features, seed), "none", folder)
+
+
+def add_golden(folder: Path) -> None:
+    """Put golden clips and their digest into a package, as an export for the browser has them."""
+    model = ActivityModel.load(folder)
+    body = model.features.skeleton
+    write_golden(folder / GOLDEN, model, [replace(g, track=g.track.to(body)) for g in golden_tracks()])
+    digests = json.loads((folder / DIGESTS).read_text()) | {"golden": of_file(folder / GOLDEN)}
+    (folder / DIGESTS).write_text(json.dumps(digests))
 
 
 def random_model(features: FeaturePipeline, seed: int) -> TaughtModel:
