@@ -65,7 +65,7 @@ ffmpeg:  # the reference decoder of the video tests
 mosquitto:  # the broker of the channels' tests
 	@sh tools/mosquitto.sh
 
-serve: setup  ## serve the newest bento on 127.0.0.1:3000: page at /uat, endpoints at /docs
+serve: setup  ## serve the newest bento on 127.0.0.1:3000: pages at /uat and /live-page/, endpoints at /docs
 	@$(BIN)/posemill serve
 
 deploy: setup  ## register the scheduled deployments of prefect.yaml on a running Prefect server
