@@ -12,12 +12,15 @@ export BENTOML_DO_NOT_TRACK := True
 export GX_ANALYTICS_ENABLED := false
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test lint types contracts unit docs browser ffmpeg mosquitto serve deploy lock clean
+PAGE := src/posemill/live_page/static/digests.json
+
+.PHONY: help setup demo test lint types contracts unit docs web browser ffmpeg mosquitto serve deploy lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(VENV)/.installed  ## install everything into .venv
+setup: $(VENV)/.installed  ## install everything into .venv, build the live page
+	@$(MAKE) -s web || echo "posemill: everything but the live page works without it" >&2
 
 $(VENV)/.installed: requirements.lock pyproject.toml tools/preflight.sh
 	@PYTHON=$(PYTHON) sh tools/preflight.sh
@@ -25,6 +28,11 @@ $(VENV)/.installed: requirements.lock pyproject.toml tools/preflight.sh
 	$(BIN)/uv pip sync -q --compile-bytecode --python $(BIN)/python requirements.lock
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
 	@touch $@
+
+web: $(PAGE)  ## build the live page from web/, with the packages of its lock file
+
+$(PAGE): web/package-lock.json web/build.mjs $(wildcard web/src/*.js web/src/*/*.js web/static/* web/licences/*) | $(VENV)/.installed
+	@PYTHON=$(BIN)/python sh tools/live_page.sh
 
 demo: setup  ## the whole main job on a synthetic corpus, then how to serve it
 	@$(BIN)/posemill demo
@@ -57,7 +65,7 @@ ffmpeg:  # the reference decoder of the video tests
 mosquitto:  # the broker of the channels' tests
 	@sh tools/mosquitto.sh
 
-serve: setup  ## serve the newest bento on 127.0.0.1:3000: page at /uat, endpoints at /docs
+serve: setup  ## serve the newest bento on 127.0.0.1:3000: pages at /uat and /live-page/, endpoints at /docs
 	@$(BIN)/posemill serve
 
 deploy: setup  ## register the scheduled deployments of prefect.yaml on a running Prefect server

@@ -14,15 +14,21 @@ from click.testing import CliRunner
 from scipy.io import savemat
 from sqlalchemy import Engine
 
+from live_models import golden_tracks, random_model
+from packaged import CLASSES, SPEC
 from posemill.cli.imports import import_
 from posemill.errors import InputError
+from posemill.features import FeaturePipeline
 from posemill.params.ingest import IngestParams
+from posemill.pose.skeleton import BODY_12
+from posemill.prediction.model import ActivityModel
 from posemill.settings import Settings
 from posemill.stages import ingest
 from posemill.stages.workspace import Workspace
 from posemill.store import catalog
 from posemill.store.media import MediaStore
 from posemill.store.track_file import read_medium
+from taught_files import example, written
 
 
 @pytest.fixture
@@ -283,3 +289,21 @@ def test_pixels_with_a_confidence_are_refused_whole(ask, cases: Path) -> None:
     folder = cases / "09-pyskl-x-y-score-taken-for-metres"
     with pytest.raises(InputError, match="x and y are pixels"):
         ask("pyskl", folder / "xyc.pkl", "--classes", folder / "classes.txt", "--split", "none")
+
+
+def test_what_was_taught_in_the_live_page(ask: Any, engine: Engine, tmp_path: Path) -> None:
+    features = FeaturePipeline(BODY_12, SPEC)
+    features = features.fit(np.concatenate([features.windows(g.track)[0] for g in golden_tracks()]))
+    model = random_model(features, 3)
+    examples = [example(0), example(1), example(2, xy=[1.0])]
+    file = written(tmp_path / "yard.json", examples, model=model.model_dump(), classes=list(CLASSES))
+    first = ask("taught", file, "--model", tmp_path / "package")
+    assert (first["sequences"], first["media_added"], first["clips_added"]) == (2, 2, 2)
+    assert len(first["faults"]) == 1
+    assert ask("taught", file)["media_added"] == 0  # the same again changes nothing
+    with engine.connect() as connection:
+        rows = {(row["activity"], row["subject"]) for row in catalog.clips(connection)}
+    assert {("rest", "yard/person 0"), ("squat", "yard/person 1")} <= rows
+    assert ActivityModel.load(tmp_path / "package").classes == CLASSES
+    with pytest.raises(InputError, match="no model: press Train"):
+        ask("taught", written(tmp_path / "bare.json", [example(5)]), "--model", tmp_path / "other")

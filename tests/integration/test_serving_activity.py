@@ -23,6 +23,7 @@ from safetensors.numpy import load
 
 from made_up_tracks import made_up
 from packaged import ABSTAIN_BELOW, CLASSES, SPEC, some_windows, walking_track, write_package
+from posemill import live_page
 from posemill.applications.registry import APPLICATIONS, find_application
 from posemill.applications.run import run
 from posemill.applications.sources import stream_of_tracks
@@ -77,12 +78,20 @@ def test_building_again_finds_the_same_bento(built: tuple[Path, Path, dict[str, 
 def test_the_activity_bento_carries_only_what_it_needs(built: tuple[Path, Path, dict[str, str]]) -> None:
     _, home, tags = built
     source = home / "bentoml" / "bentos" / tags["activity"].replace(":", "/") / "src" / "posemill"
-    rooms = {"applications", "pose", "features", "prediction", "serving", "store"}
+    rooms = {"applications", "pose", "features", "live_page", "prediction", "serving", "store"}
     assert {p.name for p in source.iterdir() if p.is_dir()} == rooms
     requirements = (source.parents[1] / "env" / "python" / "requirements.txt").read_text()
     assert "onnxruntime" in requirements
     assert "torch" not in requirements
     assert "openpifpaf" not in requirements
+
+
+@pytest.mark.skipif(not live_page.files(), reason="the live page was not built: make web")
+def test_the_live_page_comes_with_this_model(built: tuple[Path, Path, dict[str, str]], client: Client) -> None:
+    page = urllib.request.urlopen(f"{client.url}/live-page/", timeout=30)
+    assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+    sent = urllib.request.urlopen(f"{client.url}/live-page/model/activity.onnx", timeout=30).read()
+    assert sent == (built[0] / "activity.onnx").read_bytes()
 
 
 def test_every_application_runs_on_tracks(client: Client) -> None:

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 VISIBLE = "COCO: keypoints less confident are placed, not visible (1)."
 
 
-BELOW = {"mocap": "posemill.cli.export_mocap:mocap", "edge": "posemill.cli.export_edge:edge"}
+BELOW = {
+    "mocap": "posemill.cli.export_mocap:mocap",
+    "edge": "posemill.cli.export_edge:edge",
+    "browser": "posemill.cli.export_browser:browser",
+}
 
 
 class _Export(click.Command):
@@ -64,7 +68,7 @@ def export(
     Where digits could be both, write clip:123456 or medium:123456.
     Corrected keypoints are what people said. What becomes of unseen keypoints is in docs/howto/formats.md.
     `posemill export mocap` writes motion-capture files (BVH, C3D, TRC, MOT), `posemill export edge` a model for a
-    device with a camera: see their --help.
+    device with a camera, `posemill export browser` one in a web page: see their --help.
 
     \b
       posemill export tracks --format coco --out coco/

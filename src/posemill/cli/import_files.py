@@ -1,4 +1,4 @@
-"""`posemill import pyskl`, `coco`, `table`, `videos`: exchange formats of data sets."""
+"""`posemill import pyskl`, `coco`, `table`, `taught`, `videos`: exchange formats of data sets."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from posemill.ingest.keypoints import Faulty
     from posemill.ingest.projection import Depth, Up
     from posemill.ingest.protocol import SplitBy
+
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command("pyskl")
@@ -177,6 +180,40 @@ def table(
     read = partial(data.sequences, path, defaults)
     source = SequenceSource(name, f"tracks of {path.name}", path, read, classes=activities(classes), split_by=split_by)
     run_import(source, None, **how)
+
+
+@click.command("taught")
+@click.argument("path", type=PATH)
+@click.option("--dataset", help="Its name here; default: the file's.")
+@click.option(
+    "--model", type=click.Path(path_type=Path, file_okay=False), help="Write the taught model as a package there."
+)
+@common
+def taught(path: Path, dataset: str | None, model: Path | None, **how: Any) -> None:
+    """Examples that were recorded in the live page's teach mode: its Download, a JSON file.
+
+    Each example becomes tracks with an activity and a subject. With --model the small model that the page trained
+    becomes a package too, which answers as in the page; train on the imported examples for a better one.
+
+    \b
+      posemill import taught taught-2026-05-04.json
+      posemill import taught taught-2026-05-04.json --model build/taught
+    """
+    from posemill.errors import InputError
+    from posemill.ingest.datasets import taught as data
+    from posemill.ingest.keypoints import SequenceSource
+    from posemill.prediction.taught import read_taught
+
+    content, name = read_taught(path), dataset or path.stem
+    if model is not None:
+        from posemill.packaging.taught import package_taught
+
+        if content.model is None:
+            raise InputError(f"{path} has examples only, no model: press Train in the page before Download")
+        package_taught(content.model, content.pose_network, model)
+    read = partial(data.sequences, path, dataset=name)
+    origin = f"examples taught in the live page on {content.created[:10]}; poses by {content.pose_network}"
+    run_import(SequenceSource(name, origin, path, read, require_motion=False), len(content.examples), **how)
 
 
 @click.command("videos")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from posemill.cli.import_files import coco, pyskl, table, videos
+from posemill.cli.import_files import coco, pyskl, table, taught, videos
 from posemill.cli.import_published import jhmdb, ntu, penn_action
 from posemill.cli.import_tools import tool_command, tool_names
 
@@ -37,5 +37,5 @@ def import_() -> None:
     """
 
 
-for command in (penn_action, jhmdb, ntu, pyskl, coco, table, videos):
+for command in (penn_action, jhmdb, ntu, pyskl, coco, table, taught, videos):
     import_.add_command(command)

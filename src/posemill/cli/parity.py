@@ -10,7 +10,7 @@ from posemill.cli.output import table
 from posemill.errors import GateError
 
 MODEL = "A packaged model, or a bento's folder; default: build/package of the workspace."
-RUNTIME = "Only this one (pytorch, onnxruntime, openvino, service, edge); may be repeated."
+RUNTIME = "Only this one (pytorch, onnxruntime, openvino, service, edge, browser); may be repeated; default: all that can run here."
 SERVICE = "URL of a running service; default: the newest bento is served for the time."
 EDGE = "An exported folder; default: one is exported for the time."
 
@@ -34,7 +34,7 @@ def parity(
       posemill parity --runtime edge --edge edge/
     """
     from posemill.operations.golden_clips import golden_tracks
-    from posemill.operations.parity import Question, run
+    from posemill.operations.parity import Question, available, run
     from posemill.prediction.locate import package_folder
     from posemill.prediction.model import ActivityModel
     from posemill.settings import Settings
@@ -43,7 +43,10 @@ def parity(
     inputs = Workspace(Settings.from_env().workspace)
     folder = package_folder(package or inputs.output("package"))
     model = ActivityModel.load(folder)
-    outcomes = run(Question(inputs, folder, model, golden_tracks(inputs, model), service, edge), runtimes or None)
+    here, absent = available()
+    for name, reason in absent.items() if not runtimes else ():
+        click.echo(f"{name} is left out: {reason}", err=True)
+    outcomes = run(Question(inputs, folder, model, golden_tracks(inputs, model), service, edge), runtimes or here)
     rows = [
         {
             "runtime": outcome.runtime,

@@ -30,7 +30,8 @@ def serve(bento: str | None, port: int, host: str, small: bool, open_to_all: boo
     """Serve the newest bento of this workspace until Ctrl-C.
 
     \b
-    The page for clients is /uat, the endpoints are described at /docs, limits and keys in docs/howto/secure.md.
+    The page for clients is /uat, the live page /live-page/, the endpoints are described at /docs, limits and keys in
+    docs/howto/secure.md.
       posemill serve
       posemill serve --small --port 3100
       posemill keys add acme; posemill serve --host 0.0.0.0

@@ -1,6 +1,6 @@
-"""Parity of every runtime: the same golden clips through PyTorch, ONNX Runtime, OpenVINO, the service and the edge.
+"""Parity of every runtime: the same golden clips through PyTorch, ONNX Runtime, OpenVINO, service, edge, browser.
 
-A runtime is a function from golden tracks to their answers; one more (such as a browser) is one more entry of RUNTIMES.
+A runtime is a function from golden tracks to their answers; one more is one more entry of RUNTIMES.
 """
 
 from __future__ import annotations
@@ -169,6 +169,24 @@ def _launched(folder: Path, question: Question) -> list[GoldenClip]:
     return [from_json(by_name[track.name]) for track in question.tracks]
 
 
+def _browser(question: Question) -> list[GoldenClip]:
+    """The live page with an export of the model, in a headless browser."""
+    from posemill.packaging.browser import export_browser
+    from posemill.packaging.browser_answers import browser_answers
+
+    with tempfile.TemporaryDirectory(prefix="posemill-parity-") as folder:
+        export_browser(question.folder, Path(folder) / "page", question.model, question.tracks)
+        return browser_answers(Path(folder) / "page", question.model, question.tracks)
+
+
+def available() -> tuple[list[str], dict[str, str]]:
+    """Return the runtimes that can be asked here, and the others with the reason why not."""
+    from posemill.packaging.browser_answers import absent
+
+    why = {"browser": reason} if (reason := absent()) else {}
+    return [name for name in RUNTIMES if name not in why], why
+
+
 RUNTIMES: Mapping[str, Callable[[Question], list[GoldenClip]]] = MappingProxyType(
     {
         "pytorch": _pytorch,
@@ -176,5 +194,6 @@ RUNTIMES: Mapping[str, Callable[[Question], list[GoldenClip]]] = MappingProxyTyp
         "openvino": _openvino,
         "service": _service,
         "edge": _edge,
+        "browser": _browser,
     }
 )

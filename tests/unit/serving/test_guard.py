@@ -88,9 +88,13 @@ def test_keys(headers: dict[str, str], status: int, says: str) -> None:
     assert (sent.get(b"www-authenticate") == b"Bearer") == (status == 401)
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/", "/uat", "/uat/page.js"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/", "/uat", "/uat/page.js", "/live-page/page.js"])
 def test_health_and_the_page_need_no_key(path: str) -> None:
     assert run(ask(guard(require_keys=True), path, method="GET"))[0] == 200
+
+
+def test_the_model_of_the_live_page_needs_one() -> None:
+    assert run(ask(guard(require_keys=True), "/live-page/model/activity.onnx", method="GET"))[0] == 401
 
 
 @pytest.mark.parametrize(("site", "status"), [("cross-site", 403), ("same-origin", 200), ("none", 200)])

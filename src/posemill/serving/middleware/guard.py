@@ -22,7 +22,8 @@ from posemill.serving.middleware.request_timeout import RequestMonitor, ServerLo
 
 DATABASE_URL = "POSEMILL_DATABASE_URL"
 # files without anything of anybody, and the description of the endpoints
-_PUBLIC = ("/uat", "/static_content/", "/docs", "/openapi.json", "/schema.json", "/favicon.ico")
+_PUBLIC = ("/uat", "/live-page", "/static_content/", "/docs", "/openapi.json", "/schema.json", "/favicon.ico")
+_NOT_PUBLIC = "/live-page/model/"  # the page is anybody's, the service's model is not
 READING = frozenset({"GET", "HEAD", "OPTIONS"})  # a WebSocket has no method
 PICKLE = b"application/vnd.bentoml+pickle"  # BentoML reads it between its own processes
 CHECK_S = 1.0
@@ -76,7 +77,7 @@ class GuardMiddleware:
             raise HTTPException(403, "a page of another site asked for this in its visitor's name; only this page may")
         if scope["path"] in PROBES:
             raise HTTPException(405, f"{scope['path']} does not take this method", {"allow": "GET, HEAD"})
-        if not (scope["path"] == "/" or scope["path"].startswith(_PUBLIC)):
+        if not _is_public(scope["path"]):
             await self._authenticate(scope)
         if _media_type(scope).startswith(PICKLE):
             raise HTTPException(415, "pickles are never loaded here; send JSON, a form, or application/x-safetensors")
@@ -141,6 +142,10 @@ class GuardMiddleware:
             if not monitor.check(now) and task is not None:
                 monitor.given_up = True
                 task.cancel()
+
+
+def _is_public(path: str) -> bool:
+    return path == "/" or (path.startswith(_PUBLIC) and not path.startswith(_NOT_PUBLIC))
 
 
 def _header(scope: Scope, name: bytes) -> bytes:
