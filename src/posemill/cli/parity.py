@@ -10,7 +10,7 @@ from posemill.cli.output import table
 from posemill.errors import GateError
 
 MODEL = "A packaged model, or a bento's folder; default: build/package of the workspace."
-RUNTIME = "Only this one (pytorch, onnxruntime, openvino, service, edge, browser); may be repeated; default: all that can run here."
+RUNTIME = "Only this one (pytorch, onnxruntime, openvino, service, edge, browser); may be repeated."
 SERVICE = "URL of a running service; default: the newest bento is served for the time."
 EDGE = "An exported folder; default: one is exported for the time."
 
