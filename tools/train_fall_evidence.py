@@ -48,6 +48,11 @@ HIDDEN, NETWORKS, EPOCHS, NOISE = (32, 16), 3, 20, 0.12
 ANKLES_MISSING, MODEL_MISSING = 0.15, 0.2  # share of looks without ankles, without an activity model, in training
 EVERYDAY = "everyday"
 LOOK_S = 0.2
+WATCHING: dict[str, Any] = {
+    "lying_still_s": None,
+    "alarm_after_s": 60.0,
+    "evidence_fades_per_s": 1e6,
+}  # each look alone
 
 
 class Nothing:
@@ -81,7 +86,7 @@ def looks_of(scene: Scene, zones: bool, evidence: Evidence) -> Iterator[tuple[An
     """Rows of Looks of one scene, the episode as (body, time recognised)."""
     size = np.array([scene.facts.width_px, scene.facts.height_px])
     beds = [np.clip(zone.polygon / size, 0, 1).tolist() for zone in scene.zones if zone.kind in ("bed", "sofa")]
-    alarm = FallAlarm(lying_still_s=None, bed_zones=beds if zones else (), alarm_after_s=60.0)
+    alarm = FallAlarm(bed_zones=beds if zones else (), **WATCHING)
     alarm.evidence = evidence
     alarm.start(scene.facts)
     truth = scene.falls[0] if scene.falls else None
@@ -236,7 +241,8 @@ def table(looks: Looks, out: NDArray[np.float64], scenes: int, hours: float) -> 
 
 def _alarm_at(out: NDArray[np.float64], rested: NDArray[np.bool_], wanted: float, alarm_after_s: float) -> int | None:
     """The look at which an episode alarms; None = it does not. As PersonMonitor weighs the time."""
-    weight = np.clip((out - wanted + SOFT) / (2 * SOFT), LEAST_WEIGHT, 1.0)
+    at = float(FallParams().evidence_fades_per_s) * LOOK_S * np.arange(len(out))
+    weight = np.clip((np.maximum.accumulate(out + at) - at - wanted + SOFT) / (2 * SOFT), LEAST_WEIGHT, 1.0)
     total = 0.0
     for n, (share, counts) in enumerate(zip(weight.tolist(), rested.tolist(), strict=True)):
         total = max(0.0, total + counts * LOOK_S * share)
@@ -274,9 +280,9 @@ def main() -> None:
     """Gather, mine, fit, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--falls", type=int, default=1200)
-    parser.add_argument("--homes", type=int, default=40)
-    parser.add_argument("--mined", type=int, default=60)
+    parser.add_argument("--falls", type=int, default=1000)
+    parser.add_argument("--homes", type=int, default=20)
+    parser.add_argument("--mined", type=int, default=28)
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     args = parser.parse_args()
     torch.set_num_threads(1)

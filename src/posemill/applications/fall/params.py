@@ -42,6 +42,11 @@ class FallParams(AppParams):
     fall_evidence: float = Field(
         default=0.98, gt=0, lt=1, description="evidence from which a posture after a descent counts as a fall, 0..1"
     )
+    evidence_fades_per_s: float = Field(
+        default=3.0,
+        gt=0,
+        description="clear evidence fades by so many log odds a second; as poses of who lies are poor",
+    )
     bed_zones: tuple[Polygon, ...] = Field(
         default=(), description="beds and sofas as polygons of (x, y), shares of the picture; lying there is no fall"
     )

@@ -64,7 +64,7 @@ class Episode:
     impact_s    when the body came to rest; None = still falling.
     features    of the newest look; None before the first and while the body is in bed.
     activity    largest probability of a fall after the activity model; None without one.
-    log_odds    evidence of the newest look that it was a fall.
+    log_odds    evidence that it was a fall, of the newest look or of an earlier one, faded.
     weighted_s  seconds on the floor, each weighted by its evidence.
     """
 
@@ -218,8 +218,10 @@ class PersonMonitor:
         if activity is not None:
             episode.activity = max(activity, episode.activity or 0.0)
         if now.time_s - episode.looked_s >= LOOK_EVERY_S - 1e-3:
+            faded = episode.log_odds - self._params.evidence_fades_per_s * (now.time_s - episode.looked_s)
             episode.looked_s = now.time_s
-            episode.log_odds = self._log_odds(episode, now, activity)
+            newest = self._log_odds(episode, now, activity)
+            episode.log_odds = newest if episode.features is None else max(newest, faded)
         if episode.impact_s is None:
             return
         wanted = self._wanted_log_odds - (SUSPICION if episode.suspected else 0.0)

@@ -183,7 +183,7 @@ def test_who_is_found_lying_after_a_suspected_fall_alarms() -> None:
 
 def test_sitting_down_first_and_falling_then_alarms() -> None:
     keys = (at(STAND, 0), at(STAND, 2), at(SIT, 3.0), at(SIT, 5.0), at(LIE_FORWARD, 5.8, fast=True))
-    found = alarms(events_of(people(keys, seconds=10)))
+    found = alarms(events_of(people(keys, seconds=10, fps=12.5), model="embedded"))
     assert [event.kind for event in found] == ["fall"]
     assert 0 < found[0].time_s - 5.8 < 3.0
 
