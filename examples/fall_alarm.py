@@ -87,7 +87,7 @@ def main() -> None:
     scene = fall_scene(args.seed, kind="fall_backward", recovers=True)
     events, shots = watch(scene)
     fall = scene.falls[0]
-    alarms = [event for event in events if event.kind in ("fall", "fall_suspected")]
+    alarms = [event for event in events if event.kind == "fall"]
     for alarm in alarms:
         print(f"impact at {fall.impact_s:.1f} s, alarm {alarm.time_s - fall.impact_s:.1f} s later")
     if args.picture:

@@ -115,25 +115,26 @@ def found_only(track: PoseTrack) -> PoseTrack:
 def resample(
     time_s: NDArray[np.float64], values: NDArray[np.float32], at_s: NDArray[np.float64], policy: GapPolicy
 ) -> NDArray[np.float32]:
-    """Resample one keypoint's sightings at other times, by linear interpolation.
+    """Resample sightings of a keypoint, or of several that were seen together, at other times, by linear interpolation.
 
-    time_s  (S,) seconds, increasing; values (S, C) float32: x, y, confidence and perhaps z, all seen.
+    time_s  (S,) seconds, increasing; values (S, ..., C) float32: x, y, confidence and perhaps z, all seen.
     at_s    (N, T) seconds.
-    Returns (N, T, C) float32; NaN, with confidence 0, inside gaps that the policy does not bridge, and more than one
-    time step before the first or after the last sighting.
+    Returns (N, T, ..., C) float32; NaN, with confidence 0, inside gaps that the policy does not bridge, and more than
+    one time step before the first or after the last sighting.
     """
     step_s = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
     right = np.searchsorted(time_s, at_s).clip(1, max(len(time_s) - 1, 1))
     left = right - 1
     right = right.clip(max=len(time_s) - 1)
     gap_s = time_s[right] - time_s[left]
-    weight = ((at_s - time_s[left]) / np.where(gap_s > 0, gap_s, 1)).clip(0, 1)[..., None]
-    interpolated = values[left] * (1 - weight) + values[right] * weight
+    weight = ((at_s - time_s[left]) / np.where(gap_s > 0, gap_s, 1)).clip(0, 1)
+    each = (*at_s.shape, *(1,) * (values.ndim - 1))
+    interpolated = values[left] * (1 - weight.reshape(each)) + values[right] * weight.reshape(each)
     # a track ends half a frame after its last pose, so the held ends reach one step out
     outside = (at_s < time_s[0] - step_s) | (at_s > time_s[-1] + step_s)
-    unseen = outside | (~policy.bridges(gap_s, step_s) & (weight[..., 0] > 0) & (weight[..., 0] < 1))
+    unseen = outside | (~policy.bridges(gap_s, step_s) & (weight > 0) & (weight < 1))
     missing = np.array([np.nan, np.nan, 0, np.nan])[: values.shape[-1]]
-    return np.where(unseen[..., None], missing, interpolated).astype(np.float32)
+    return np.where(unseen.reshape(each), missing, interpolated).astype(np.float32)
 
 
 def split_at_gaps(time_s: NDArray[np.float64], policy: GapPolicy) -> list[NDArray[np.int64]]:

@@ -112,10 +112,14 @@ def cut(track: PoseTrack, spans: NDArray[np.float64], spec: WindowSpec, coordina
     smoothed = smooth(spec.smoothing, track.time_s, positions, spec.smooth_s, spec.gap_s)
     values = np.concatenate([smoothed[..., :2], track.confidence[..., None], smoothed[..., 2:]], -1)
     gaps = for_windows(spec.gap_s)
+    patterns: dict[bytes, list[int]] = {}
+    seen = ~np.isnan(track.xy[..., 0])
     for k in range(len(track.skeleton)):
-        known = ~np.isnan(track.xy[:, k, 0])
+        patterns.setdefault(seen[:, k].tobytes(), []).append(k)
+    for keypoints in patterns.values():  # seen in the same poses: resampled at once, most often all of them
+        known = seen[:, keypoints[0]]
         if known.any():
-            out[:, :, k] = resample(track.time_s[known], values[known, k], at_s, gaps)
+            out[:, :, keypoints] = resample(track.time_s[known], values[known][:, keypoints], at_s, gaps)
     return out
 
 

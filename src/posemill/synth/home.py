@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from posemill.synth.camera import Camera, look_at
 from posemill.synth.room import Box
@@ -36,6 +37,14 @@ class Furniture:
         h = np.deg2rad(self.heading)
         out = (abs(np.sin(h)) * (self.high[0] - self.low[0]) + abs(np.cos(h)) * (self.high[2] - self.low[2])) / 2
         return float(x + (out + 0.28) * np.sin(h)), float(z + (out + 0.28) * np.cos(h))
+
+    def hides(self, points: Floats, viewer: Floats) -> NDArray[np.bool_]:
+        """(N,) true for the points (N, 3) that it hides from a viewer (3,): the line of sight goes through its box."""
+        way = points - viewer
+        with np.errstate(divide="ignore", invalid="ignore"):
+            one, two = (np.array(self.low) - viewer) / way, (np.array(self.high) - viewer) / way
+        enters, leaves = np.minimum(one, two).max(-1), np.maximum(one, two).min(-1)
+        return np.asarray((enters < leaves) & (leaves > 0) & (enters < 1))
 
     def box(self) -> Box:
         """As a box that can be drawn."""

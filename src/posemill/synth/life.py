@@ -26,6 +26,7 @@ from posemill.synth.rotation import Floats
 from posemill.synth.script import GROUND, Script
 
 FPS = 10.0
+HIDDEN_SHARE = 0.5  # of the body behind a bed or sofa, or its hips: no camera sees such a fall
 _CHILD_SHARE, _PET_SHARE, _COMPANY_SHARE = 0.15, 0.35, 0.4
 _HERE = {"stand_about": 12, "cook": 6, "reach": 4, "pick_up": 6, "tie_shoes": 2.5, "crouch": 2.5, "kneel": 2.5}
 _HERE |= {"play_with_pet": 2, "exercise": 2, "lie_down_floor": 0.7}
@@ -430,7 +431,10 @@ def _lead_in(actor: _Actor, seconds: float) -> Iterator[_Block]:
 
 
 def _possible(block: _Block, actor: _Actor, fps: float) -> bool:
-    """True if most of the body is seen before, at and after the fall, and it lies in no wall and no furniture."""
+    """True if most of the body is seen before, at and after the fall, and it lies in no wall and in or behind nothing.
+
+    Keypoints are not hidden by furniture here, so a fall that no camera would see is none that is asked for.
+    """
     fall = block.falls[-1]
     first = actor.frames - len(block.numbers)
     rows = np.arange(int((fall.start_s - 0.5) * fps), int((fall.impact_s + 3) * fps)) - first
@@ -440,7 +444,11 @@ def _possible(block: _Block, actor: _Actor, fps: float) -> bool:
     down = min(int(fall.impact_s * fps) + 1 - first, len(block.numbers) - 1)
     places = np.stack([actor.posed.points[n][down] for n in ("pelvis", "neck", "head", "left_knee", "right_ankle")])
     inside_room = np.abs(places[:, [0, 2]]).max(0) < np.array([actor.home.width_m, actor.home.depth_m]) / 2
-    return bool(inside_room.all()) and not any(_in(places, piece) for piece in actor.home.furniture)
+    home, viewer = actor.home, actor.home.camera.place
+    if not inside_room.all() or any(_in(places, piece) for piece in home.furniture):
+        return False
+    hidden = np.any([piece.hides(places, viewer) for piece in home.pieces("bed", "sofa")], axis=0)
+    return bool(not hidden[0] and hidden.mean() < HIDDEN_SHARE)
 
 
 def _in(places: Floats, piece: Furniture) -> bool:

@@ -25,14 +25,12 @@ from posemill.applications.protocol import (
     TrackedFrame,
 )
 
-ALARMS = ("fall", "fall_suspected")
-
 
 class FallAlarm(Application[FallParams]):
     """Alarm on people who fall and do not get up.
 
-    Events: `fall` and `fall_suspected` (not seen after a fast descent), alarms; `long_lie`, an alarm; `got_up`, which
-    clears them; `lying_still`, a warning without a fall seen; `cannot_judge` and `can_judge`.
+    Events: `fall` and `long_lie`, alarms; `got_up`, which clears them; `fall_suspected` (not seen after a fast descent)
+    and `lying_still` (without a fall seen), warnings; `cannot_judge` and `can_judge`.
     """
 
     name: ClassVar[str] = "fall"
@@ -83,10 +81,10 @@ class FallAlarm(Application[FallParams]):
         return [self._annotation(body) for body in self._identities.bodies if body.last.time_s == self._time_s]
 
     def summary(self) -> dict[str, Detail]:
-        """Number of falls, of those that were only suspected, of people who got up, of long lies; seconds watched."""
+        """Number of falls, of suspected ones, of people who got up, of long lies; seconds watched."""
         counts = self._counts
         return {
-            "falls": sum(counts.get(kind, 0) for kind in ALARMS),
+            "falls": counts.get("fall", 0),
             "suspected": counts.get("fall_suspected", 0),
             "got_up": counts.get("got_up", 0),
             "long_lies": counts.get("long_lie", 0),

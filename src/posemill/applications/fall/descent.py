@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from math import isnan, nan
-from statistics import median
+from math import inf, isnan, nan
 
 from posemill.applications.fall.geometry import BodyGeometry
 
@@ -64,10 +63,12 @@ class History:
         """The smoothed samples, oldest first."""
         return self._samples
 
-    def forget(self) -> None:
-        """Drop the samples, keep the body's length: the next ones are not compared with these."""
-        self._raw.clear()
-        self._samples.clear()
+    def forget(self, before_s: float = inf) -> None:
+        """Drop the samples before a time, keep the body's length: the next ones are not compared with these."""
+        while self._samples and self._samples[0].time_s < before_s:
+            self._samples.popleft()
+        if not self._samples:
+            self._raw.clear()
 
     def add(self, body: BodyGeometry) -> bool:
         """Take a frame's geometry; False where it is nearer to the last sample than the rate allows."""
@@ -90,15 +91,15 @@ class History:
             constant_s = LENGTHENS_S if body.length_px > self.length_px else SHORTENS_S
             self.length_px += (body.length_px - self.length_px) * min(1.0, elapsed_s / constant_s)
 
-    def descent(self, within_s: float) -> Descent | None:
-        """Measure the way down to the newest sample from the highest place within so many seconds.
+    def descent(self, within_s: float, since_s: float = -inf, least: float = LEAST_DROP) -> Descent | None:
+        """Measure the way down to the newest sample from the highest place within so many seconds and since a time.
 
-        None where it is shorter than `LEAST_DROP`.
+        None where it is shorter than `least` body lengths.
         """
         newest = self.newest
-        if newest is None or newest.head_y - min(s.head_y for s in self._samples) < LEAST_DROP * self.length_px:
+        if newest is None or newest.head_y - min(s.head_y for s in self._samples) < least * self.length_px:
             return None
-        seen = [s for s in self._samples if not isnan(s.head_y)]
+        seen = [s for s in self._samples if not isnan(s.head_y) and s.time_s >= since_s]
         if len(seen) < 4 or isnan(self.length_px):
             return None
         now = seen[-1]
@@ -168,8 +169,11 @@ def _smoothed(raw: deque[BodyGeometry]) -> BodyGeometry:
 
 
 def _median(values: Iterable[float]) -> float:
-    known = [value for value in values if not isnan(value)]
-    return median(known) if known else nan
+    known = sorted(value for value in values if value == value)  # NaN is not equal to itself
+    middle = len(known) // 2
+    if not known:
+        return nan
+    return known[middle] if len(known) % 2 else (known[middle - 1] + known[middle]) / 2
 
 
 def _fastest(samples: list[BodyGeometry]) -> float:

@@ -6,8 +6,9 @@ One vector a look, in body lengths, seconds and shares, so that it depends on ne
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from math import cos, isnan, radians, sin
+from math import cos, isnan, log, radians, sin
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,17 @@ FEATURES = (
     "out_of_bed",
     "upright_before",
     "keypoints_before",
+    "upright_now",
+    "box_width",
+    "length_now",
+    "descended_s",
+    "beds_drawn",
+    "from_bed",
+    "out_of_bed_across",
+    "out_of_bed_down",
+    "activity_known",
+    "activity_most",
+    "activity_now",
 )
 RECENT_S, BEFORE_S, GAPS_S = 0.5, 1.0, 1.5
 USUAL_GAP_S = 0.15  # between the poses of a slow camera
@@ -49,16 +61,36 @@ _LIMIT = 4.0
 FASTEST, LONGEST_S = 1.0, 2.5  # body lengths a second, seconds: beyond, more says nothing; people who act fall slowly
 
 
-def measure(history: History, descent: Descent, largest_drop: float, out_of_bed: bool) -> NDArray[np.float32]:
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """Circumstances of a descent besides the body's own geometry.
+
+    largest_drop   body lengths, of the descent so far.
+    out_of_bed     True where it began by leaving a bed zone.
+    beds_drawn     True where there are bed zones.
+    from_bed_px    distance of the hips to the nearest bed zone; 0 within and without any.
+    from_place_px  (x, y) way of the hips from where they lay in bed; zeros for who was in none.
+    activity_most, activity_now  probability of a fall after the activity model, so far and now; None without one.
+    """
+
+    largest_drop: float
+    out_of_bed: bool = False
+    beds_drawn: bool = False
+    from_bed_px: float = 0.0
+    from_place_px: tuple[float, float] = (0.0, 0.0)
+    activity_most: float | None = None
+    activity_now: float | None = None
+
+
+def measure(history: History, descent: Descent, around: Circumstances) -> NDArray[np.float32]:
     """Return the features (F,) float32 of a body after a descent; keypoints not seen count as 0, and are flagged.
 
     Args:
         history: of the body.
         descent: its way down.
-        largest_drop: body lengths, of the descent so far.
-        out_of_bed: True where it began in a bed zone.
+        around: what else is known of the descent.
     """
-    samples, length = history.samples, descent.length_px
+    samples, length, largest_drop = history.samples, descent.length_px, around.largest_drop
     now_s, start_s = samples[-1].time_s, descent.started_s
     recent = [s for s in samples if s.time_s >= now_s - RECENT_S]
     before = [s for s in samples if start_s - BEFORE_S <= s.time_s <= start_s]
@@ -95,11 +127,28 @@ def measure(history: History, descent: Descent, largest_drop: float, out_of_bed:
         min(history.motion(), FASTEST),
         min(reached.time_s - start_s, LONGEST_S),
         _gap_s([s for s in samples if s.time_s >= now_s - GAPS_S]),
-        float(out_of_bed),
+        float(around.out_of_bed),
         _mean(_in_order(s) for s in earlier),
         _mean(s.seen for s in earlier),
+        _mean(_in_order(s) for s in recent),
+        _mean(s.right_px - s.left_px for s in recent) / length,
+        _mean(s.length_px for s in recent) / length,
+        min(now_s - start_s, LONGEST_S),
+        float(around.beds_drawn),
+        around.from_bed_px / length,
+        around.from_place_px[0] / length,
+        around.from_place_px[1] / length,
+        float(around.activity_most is not None),
+        _log_odds(around.activity_most),
+        _log_odds(around.activity_now),
     )
     return np.clip(np.nan_to_num(np.array(values, np.float32), nan=0.0), -_LIMIT, _LIMIT)
+
+
+def _log_odds(probability: float | None) -> float:
+    if probability is None:
+        return 0.0
+    return log(max(probability, 1e-3) / max(1 - probability, 1e-3)) / 2
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -24,7 +24,7 @@ class FallParams(AppParams):
         description="alarm after so long on the floor without getting up; time in doubt counts in part",
     )
     lost_alarm_after_s: float = Field(
-        default=2.0, gt=0, le=60, description="alarm when a person is not seen for so long after a fast descent"
+        default=2.0, gt=0, le=60, description="suspect a fall of who is not seen for so long after a fast descent"
     )
     long_lie_s: float = Field(default=60.0, gt=0, description="a second alarm after so long on the floor")
     lying_still_s: float | None = Field(
@@ -35,16 +35,21 @@ class FallParams(AppParams):
     )
     got_up_s: float = Field(default=1.0, gt=0, le=30, description="upright for so long clears the alarm")
     min_drop_body_lengths: float = Field(
-        default=0.22, gt=0, le=1, description="the head comes down by at least so much in a fall"
+        default=0.12, gt=0, le=1, description="the head comes down by at least so much in a fall"
     )
     min_speed_body_lengths_per_s: float = Field(
-        default=0.3, gt=0, description="the head comes down at least so fast in a fall"
+        default=0.2, gt=0, description="the head comes down at least so fast in a fall"
     )
     max_descent_s: float = Field(
         default=2.0, gt=0, le=4, description="longest time from upright to the floor in a fall"
     )
     fall_evidence: float = Field(
-        default=0.75, gt=0, lt=1, description="evidence from which a posture after a descent counts as a fall, 0..1"
+        default=0.98, gt=0, lt=1, description="evidence from which a posture after a descent counts as a fall, 0..1"
+    )
+    evidence_fades_per_s: float = Field(
+        default=3.0,
+        gt=0,
+        description="clear evidence fades by so many log odds a second; as poses of who lies are poor",
     )
     bed_zones: tuple[Polygon, ...] = Field(
         default=(), description="beds and sofas as polygons of (x, y), shares of the picture; lying there is no fall"

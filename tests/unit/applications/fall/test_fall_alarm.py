@@ -166,9 +166,26 @@ def test_a_person_who_vanishes_while_falling_is_suspected() -> None:
     def lost(frame: TrackedFrame, seen: dict[int, TrackedPose]) -> dict[int, TrackedPose]:
         return {} if frame.time_s >= 2.76 else seen
 
-    found = alarms(events_of(changed(people(FALL, seconds=8), lost)))
-    assert [event.kind for event in found] == ["fall_suspected"]
+    found = events_of(changed(people(FALL, seconds=5.5), lost))
+    assert [(event.kind, event.severity) for event in found[:1]] == [("fall_suspected", Severity.WARNING)]
     assert found[0].time_s - 2.76 == pytest.approx(2.0, abs=0.2)
+    assert not alarms(found)
+
+
+def test_who_is_found_lying_after_a_suspected_fall_alarms() -> None:
+    def lost(frame: TrackedFrame, seen: dict[int, TrackedPose]) -> dict[int, TrackedPose]:
+        return {} if 2.76 <= frame.time_s < 5.5 else seen
+
+    found = [e for e in events_of(changed(people(FALL, seconds=9), lost)) if e.kind.startswith("fall")]
+    assert [event.kind for event in found] == ["fall_suspected", "fall"]
+    assert found[1].time_s - 5.5 < 3.0
+
+
+def test_sitting_down_first_and_falling_then_alarms() -> None:
+    keys = (at(STAND, 0), at(STAND, 2), at(SIT, 3.0), at(SIT, 5.0), at(LIE_FORWARD, 5.8, fast=True))
+    found = alarms(events_of(people(keys, seconds=10, fps=12.5), model="embedded"))
+    assert [event.kind for event in found] == ["fall"]
+    assert 0 < found[0].time_s - 5.8 < 3.0
 
 
 def test_a_helper_does_not_clear_the_alarm() -> None:

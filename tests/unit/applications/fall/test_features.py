@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posemill.applications.fall.descent import KEPT_S, RATE_HZ, History
-from posemill.applications.fall.features import FEATURES, measure
+from posemill.applications.fall.features import FEATURES, Circumstances, measure
 from posemill.applications.fall.geometry import BodyGeometry, GeometryReader
 from stick_people import BEND, HEIGHT_PX, LIE, STAND, STREAM, WIDTH_PX, Key, at, people
 
@@ -81,7 +81,7 @@ def features_after(keys: Sequence[Key], seconds: float) -> dict[str, float]:
     kept = history(keys, seconds)
     descent = kept.descent(3.0)
     assert descent is not None
-    return dict(zip(FEATURES, measure(kept, descent, descent.drop, False).tolist(), strict=True))
+    return dict(zip(FEATURES, measure(kept, descent, Circumstances(descent.drop)).tolist(), strict=True))
 
 
 def test_features_tell_lying_from_bending() -> None:
@@ -94,12 +94,53 @@ def test_features_tell_lying_from_bending() -> None:
     assert fallen["descent_s"] == pytest.approx(0.6, abs=0.3)
 
 
+def test_features_tell_of_the_bed_and_of_the_activity_model() -> None:
+    kept = history(FALL, 3.8)
+    descent = kept.descent(3.0)
+    assert descent is not None
+    around = Circumstances(
+        descent.drop,
+        out_of_bed=True,
+        beds_drawn=True,
+        from_bed_px=0.5 * descent.length_px,
+        from_place_px=(-descent.length_px, 0.25 * descent.length_px),
+        activity_most=0.9,
+        activity_now=0.5,
+    )
+    features = dict(zip(FEATURES, measure(kept, descent, around).tolist(), strict=True))
+    assert (features["out_of_bed"], features["beds_drawn"], features["activity_known"]) == (1, 1, 1)
+    assert features["from_bed"] == pytest.approx(0.5)
+    assert (features["out_of_bed_across"], features["out_of_bed_down"]) == pytest.approx((-1, 0.25))
+    assert features["activity_most"] == pytest.approx(np.log(9) / 2)
+    assert features["activity_now"] == pytest.approx(0)
+    assert features["box_width"] > 2 * features["box_height"]
+
+
+def test_a_descent_is_measured_since_a_time() -> None:
+    kept = history((at(STAND, 0), at(STAND, 1), at(BEND, 1.6), at(BEND, 2.6), at(LIE, 3.2, fast=True)), 3.6)
+    whole, later = kept.descent(3.0), kept.descent(3.0, since_s=2.2)
+    assert whole is not None
+    assert later is not None
+    assert later.drop < whole.drop - 0.2
+    assert later.started_s > 2.5
+
+
+def test_forgetting_what_was_before_a_time_keeps_the_rest() -> None:
+    kept = history((STAND,), 3.0)
+    kept.forget(2.5)
+    assert len(kept) > 3
+    assert kept.samples[0].time_s >= 2.5
+    kept.forget()
+    assert len(kept) == 0
+    assert kept.length_px == pytest.approx(220, rel=0.05)
+
+
 def test_features_are_finite_whatever_is_hidden() -> None:
     kept = history(FALL, 3.8)
     for body in kept.samples:
         body.hip_x = body.hip_y = body.ankle_x = body.ankle_y = body.knee_y = float("nan")
     descent = kept.descent(3.0)
     assert descent is not None
-    features = measure(kept, descent, descent.drop, True)
+    features = measure(kept, descent, Circumstances(descent.drop, out_of_bed=True, activity_most=0.0, activity_now=1.0))
     assert features.shape == (len(FEATURES),)
     assert np.isfinite(features).all()
