@@ -11,6 +11,11 @@ PosemillError
 └── Unavailable           database, store or server cannot be reached; retryable
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
 
 class PosemillError(Exception):
     """Base class of all exceptions raised by posemill.
@@ -60,3 +65,23 @@ class Unavailable(PosemillError):
     """Database, store or server cannot be reached at the moment."""
 
     retryable = True
+
+
+class _Validation(Protocol):
+    """Interface of pydantic's ValidationError, so that this file does not need pydantic."""
+
+    def errors(self) -> Sequence[Any]: ...
+
+
+def validation_faults(exc: _Validation, prefix: str = "", *, given: bool = False) -> str:
+    """Describe all faults of a pydantic ValidationError in one phrase: field and sentence each.
+
+    Args:
+        exc: the ValidationError.
+        prefix: before every field, as `train.`.
+        given: True adds the value that came.
+    """
+    return "; ".join(
+        f"{prefix}{'.'.join(map(str, e['loc']))}: {e['msg']}" + (f" (got {e['input']!r})" if given else "")
+        for e in exc.errors()
+    )

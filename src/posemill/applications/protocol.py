@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from posemill.errors import InputError
+from posemill.errors import InputError, validation_faults
 from posemill.pose.skeleton import Skeleton
 
 Detail = str | float | int | bool | None
@@ -186,7 +186,7 @@ class Application(ABC, Generic[P]):
         try:
             return cls.Params.model_validate(dict(values))
         except ValidationError as exc:
-            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in exc.errors())
+            wrong = validation_faults(exc, given=True)
             known = ", ".join(cls.Params.model_fields)
             raise InputError(f"parameters of application {cls.name}: {wrong}; it has {known}") from exc
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from posemill.errors import InputError
+from posemill.errors import InputError, validation_faults
 from posemill.estimation.fingerprint import fingerprint, pose_fingerprint
 from posemill.estimation.region import Region
 from posemill.estimation.registry import find_backend
@@ -220,7 +220,7 @@ def _params(backend: str | None, params: LabelParams, settings: dict[str, Any]) 
     try:
         return LabelParams.model_validate(params.model_dump() | changed)
     except ValidationError as exc:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in exc.errors())
+        faults = validation_faults(exc, given=True)
         raise InputError(f"settings of the pose estimator: {faults}") from exc
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from posemill.errors import InputError, ParamsError
+from posemill.errors import InputError, ParamsError, validation_faults
 from posemill.params.train import TrainParams
 from posemill.params.tune import Range, TuneParams, override
 from posemill.stages import train
@@ -97,7 +97,7 @@ def changed(base: TrainParams, values: dict[str, Any]) -> TrainParams:
     try:
         return TrainParams.model_validate(override(base.model_dump(mode="json"), values))
     except ValidationError as exc:
-        faults = "; ".join(f"train.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors())
+        faults = validation_faults(exc, "train.")
         raise ParamsError(f"params.yaml, tune.space: {faults}") from exc
 
 

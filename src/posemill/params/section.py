@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from posemill.errors import ParamsError
+from posemill.errors import ParamsError, validation_faults
 from posemill.text_file import read_text
 
 S = TypeVar("S", bound="Section")
@@ -60,7 +60,7 @@ def parse(content: Any, model: type[S], path: Path) -> S:
     try:
         return model.model_validate(content)
     except ValidationError as exc:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in exc.errors())
+        faults = validation_faults(exc, given=True)
         raise ParamsError(f"{path}: {faults}") from exc
 
 

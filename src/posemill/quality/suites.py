@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from posemill.errors import QualityError
+from posemill.errors import QualityError, validation_faults
 from posemill.quality.engine import great_expectations
 from posemill.quality.outcomes import Level
 
@@ -80,7 +80,7 @@ def load(folder: Path, name: str) -> Suite:
     except FileNotFoundError:
         raise QualityError(f"no suite {path}: restore it from version control") from None
     except ValidationError as exc:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors())
+        faults = validation_faults(exc)
         raise QualityError(f"suite {path} cannot be read: {faults}") from exc
     if not suite.expectations:
         raise QualityError(f"suite {path} has no expectation: validation would pass without looking; add some")

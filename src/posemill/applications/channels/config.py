@@ -12,7 +12,7 @@ from posemill.applications.channels.email import Email
 from posemill.applications.channels.mqtt import Mqtt
 from posemill.applications.channels.webhook import Webhook
 from posemill.delivery.secret import secret
-from posemill.errors import InputError
+from posemill.errors import InputError, validation_faults
 from posemill.text_file import read_text
 
 AnyChannel = Annotated[Webhook | Email | Mqtt, Field(discriminator="kind")]
@@ -45,7 +45,7 @@ def load_channels(path: Path) -> tuple[AnyChannel, ...]:
     except yaml.YAMLError as exc:
         raise InputError(f"{path} is no YAML: {' '.join(str(exc).split())}") from exc
     except ValidationError as exc:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors())
+        faults = validation_faults(exc)
         raise InputError(f"{path}: {faults}") from exc
     for channel in channels:
         for name in ("secret_env", "password_env"):
