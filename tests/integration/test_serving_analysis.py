@@ -95,9 +95,8 @@ def test_an_application_says_of_an_upload_what_it_says_of_the_file(
 ) -> None:
     for name in ("fall", "mocap"):
         application = find_application(name)()
-        estimator = PoseEstimator(
-            application.backend, params=analysis_labels.model_copy(update={"runtime": "openvino", "frame_stride": 1})
-        )
+        usual = {"runtime": "openvino", "long_edge_px": LabelParams().long_edge_px, "frame_stride": 1}
+        estimator = PoseEstimator(application.backend, params=analysis_labels.model_copy(update=usual))
         answer = client.run_application(name, person)
         assert answer.provenance.bento is not None
         with open_source(str(person), estimator) as opened:

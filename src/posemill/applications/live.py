@@ -43,12 +43,13 @@ def estimator_for(application: Application[Any], params: LabelParams, backend: s
     """Return the pose estimator of an application: its backend, or another, with the other parameters of a labeller.
 
     Every frame is posed whatever the labeller's stride: with four poses a second a fall is not seen.
-    The runtime is the usual one unless the labeller has the same backend: not every backend has every runtime.
+    Runtime and long edge are the usual ones unless the labeller has the same backend: they were chosen for that one.
     """
     name, params = backend or application.backend, params.model_copy(update={"frame_stride": 1})
     if name == params.backend:
         return PoseEstimator(params=params)
-    return PoseEstimator(name, params=params, runtime=LabelParams().runtime)
+    usual = LabelParams()
+    return PoseEstimator(name, params=params, runtime=usual.runtime, long_edge_px=usual.long_edge_px)
 
 
 @contextmanager
