@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from posemill.applications.fall.params import EMBEDDED
 from posemill.applications.protocol import TrackedPose
+from posemill.applications.recent_poses import RecentPoses
 from posemill.errors import InputError
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import PoseTrack
@@ -18,7 +18,6 @@ from posemill.pose.track import PoseTrack
 EMBEDDED_MODEL = Path(__file__).parent / "model"
 FALLEN_CLASSES = ("fall", "falling")
 EVERY_S, AVERAGED = 0.2, 3  # the model runs so often for a body that comes down; so many answers are averaged
-KEPT_HZ = 30.0
 
 
 class Activity(Protocol):
@@ -69,17 +68,14 @@ class ActivityEvidence:
     """The newest poses of one body, a window long, and the model's answer about them every few tenths of a second."""
 
     def __init__(self, activity: Activity, skeleton: Skeleton) -> None:
-        self._activity, self._skeleton = activity, skeleton
-        self._poses: deque[tuple[float, NDArray[np.float32], NDArray[np.float32]]] = deque(
-            maxlen=int(KEPT_HZ * activity.window_s) + 2
-        )
+        self._activity = activity
+        self._poses = RecentPoses(skeleton, activity.window_s)
         self._asked_s = -1e9
         self._answers: deque[float] = deque(maxlen=AVERAGED)
 
     def add(self, time_s: float, pose: TrackedPose) -> None:
         """Keep a pose."""
-        if not self._poses or time_s - self._poses[-1][0] >= 0.9 / KEPT_HZ:
-            self._poses.append((time_s, pose.xy, pose.confidence))
+        self._poses.add(time_s, pose)
 
     def probability(self, time_s: float) -> float | None:
         """Return the mean of the model's newest answers, about half a second of them; None where it cannot say.
@@ -96,17 +92,5 @@ class ActivityEvidence:
 
     def _ask(self, time_s: float) -> float | None:
         start_s = time_s - self._activity.window_s
-        recent = [pose for pose in self._poses if pose[0] >= start_s]
-        if len(recent) < 2:
-            return None
-        times = np.array([pose[0] for pose in recent])
-        track = PoseTrack(
-            skeleton=self._skeleton,
-            person=0,
-            frame=np.arange(len(recent), dtype=np.int32),
-            time_s=times,
-            xy=np.stack([pose[1] for pose in recent]).astype(np.float32),
-            confidence=np.stack([pose[2] for pose in recent]).astype(np.float32),
-            state=np.zeros(len(recent), np.uint8),
-        )
-        return self._activity.probability(track, start_s, time_s)
+        track = self._poses.track(start_s, time_s)
+        return None if track is None else self._activity.probability(track, start_s, time_s)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from packaged import write_package
-from posemill.applications.fall.activity import KEPT_HZ, ActivityEvidence, PackagedActivity, load_activity
+from posemill.applications.fall.activity import ActivityEvidence, PackagedActivity, load_activity
 from posemill.applications.protocol import TrackedPose
+from posemill.applications.recent_poses import KEPT_HZ
 from posemill.errors import CheckpointError, InputError
 from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import PoseTrack
