@@ -93,6 +93,8 @@ def load_network(params: Params, inputs: Workspace, network: Path | None = None)
     from posemill.evaluation.predict_fn import predict_fn
     from posemill.features.calibration_file import rejection_threshold
     from posemill.features.pipeline import FeaturePipeline
+    from posemill.models.open_set import OpenSetScore
+    from posemill.packaging.assemble import package_classes, with_open_set
 
     own = inputs.root / params.evaluate.network
     folder = network or own
@@ -111,12 +113,19 @@ def load_network(params: Params, inputs: Workspace, network: Path | None = None)
     evaluated = inputs.output("evaluate") if folder.resolve() == own.resolve() else folder
     calibration = _json(evaluated / "calibration.json")
     weights = str(_json(folder / "network.json")["sha256"])
-    ask = predict_fn(trained, features, float(calibration.get("temperature", 1.0)), params.evaluate.batch_size)
+    score = OpenSetScore.load(evaluated)
+    ask = predict_fn(
+        with_open_set(trained, card, score),
+        features,
+        float(calibration.get("temperature", 1.0)),
+        params.evaluate.batch_size,
+    )
     accuracy, threshold = (
         _json(evaluated / "metrics.json").get("accuracy"),
         rejection_threshold(calibration) or 0.0,
     )
-    return EvaluatedNetwork(ask, features, card.classes, card.name, weights, accuracy, threshold)
+    classes = tuple(package_classes(card, score))
+    return EvaluatedNetwork(ask, features, classes, card.name, weights, accuracy, threshold)
 
 
 def _features(folder: Path, inputs: Workspace) -> Path:
@@ -183,6 +192,7 @@ def verdict(
 ) -> ExternalVerdict:
     """One clip, judged; `found` is a sentence where the video could not be read."""
     from posemill.features.main_subject import main_subject
+    from posemill.features.verdict import abstains
 
     truth = same_activity(clip.activity, network.classes) if clip.activity else None
     about = {"file": clip.name, "medium": medium, "truth": truth or clip.activity}
@@ -203,7 +213,7 @@ def verdict(
         windows=windows,
         people=len(found.tracks),
         person=actor.person if actor else None,
-        abstained=best is not None and of_clip[best] < network.rejection_threshold,
+        abstained=best is not None and abstains(best, of_clip[best], network.rejection_threshold),
         changed={name: max(of, key=lambda a: of[a], default=None) for name, of in changed.items()},
         note=note,
     )

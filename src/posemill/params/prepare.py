@@ -46,13 +46,21 @@ class PrepareParams(Section):
               own where they share one, else the keypoints that all of them have.
     coordinates  of the windows: 2 for x and y, 3 for z too; `auto`: 3 where all tracks have z, else 2.
     activities  the classes, in output order; empty = all activities of the clips, sorted by name.
+    unknown     activities that are kept out of training: their clips measure whether the model says "none of these".
     """
 
     skeleton: str = "body-12"
     coordinates: Literal["auto", 2, 3] = AUTO
     activities: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     window: WindowParams = WindowParams()
     split: SplitParams = SplitParams()
+
+    @model_validator(mode="after")
+    def _unknown_are_no_classes(self) -> PrepareParams:
+        if both := [name for name in self.unknown if name in self.activities]:
+            raise ValueError(f"{', '.join(both)} cannot be in both activities and unknown")
+        return self
 
     @model_validator(mode="after")
     def _known_skeleton(self) -> PrepareParams:

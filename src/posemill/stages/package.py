@@ -94,6 +94,7 @@ def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, trained: 
     from posemill import models
     from posemill.features.calibration_file import rejection_threshold
     from posemill.features.pipeline import FeaturePipeline
+    from posemill.models.open_set import OpenSetScore
     from posemill.monitoring.reference import FILE as REFERENCE
     from posemill.monitoring.reference import write_reference
     from posemill.packaging.assemble import assemble
@@ -129,6 +130,7 @@ def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, trained: 
         _labeller(inputs),
         {**origin, "code": commit(inputs.root)},
         rejection_threshold(_json(inputs.output("evaluate") / "metrics.json", "evaluate")),
+        OpenSetScore.load(inputs.output("evaluate")),
     )
 
 
