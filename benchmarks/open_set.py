@@ -15,8 +15,8 @@ minute each):
 
 A table a material: AUROC of known against unknown clips, risk (share of wrong answers, an answer to an unknown clip
 being wrong) at 20, 50 and 80 % coverage of all clips, and of the known clips alone at 80 %. Means over splits, the
-lowest AUROC, and the 95 % interval over clips of the product's score. `--none-class` trains with rendered random movement as one more
-class, and adds what that class says.
+lowest AUROC, and the 95 % interval over clips of the product's score. `--none-class` trains with rendered random
+movement as one more class, and adds what that class says.
 """
 
 from __future__ import annotations
@@ -377,13 +377,9 @@ def table(title: str, rows: list[Asked]) -> dict[str, object]:
         best = float(np.mean([max(0.8 - r.known.mean(), 0) / 0.8 for r in rows]))
         accepted, styles = (float(np.mean([getattr(r, f) for r in rows])) for f in ("accepted", "accepted_styles"))
         rejected = float(np.mean([(r.scores["product"][~r.known] < 0).mean() for r in rows]))
-        print(
-            f"product: 95 % interval over all clips {low:.3f} to {high:.3f}; at its threshold {accepted:.1%} of the known"
-        )
-        print(
-            f"clips are accepted ({styles:.1%} in other styles), {rejected:.1%} of the unknown are none of these; the least"
-        )
-        print(f"risk at 80 % that is possible, as unknown clips are that many: {best:.1%}")
+        print(f"product: 95 % interval over all clips {low:.3f} to {high:.3f}; at its threshold")
+        print(f"{accepted:.1%} of the known clips are accepted ({styles:.1%} in other styles),")
+        print(f"{rejected:.1%} of the unknown are none of these; least risk that is possible at 80 %: {best:.1%}")
         figures |= {"interval": [low, high], "accepted": accepted, "styles": styles, "rejected": rejected}
     return figures
 
