@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -67,11 +67,12 @@ class OpenSetScore:
         if not path.is_file():
             return None
         try:
-            fields = load_file(path)
+            fields: dict[str, Any] = load_file(path)
             if not fields:
                 return None
-            numbers = {name: float(fields[name][0]) for name in _NUMBERS}
-            return cls(**{name: fields[name] for name in _ARRAYS}, **numbers)
+            numbers: dict[str, Any] = {name: float(fields[name][0]) for name in _NUMBERS}
+            arrays = {name: fields[name] for name in _ARRAYS}
+            return cls(**arrays, **numbers)
         except (SafetensorError, KeyError, IndexError) as exc:
             raise CheckpointError(f"{path} is not an open-set score of posemill ({exc!r}): evaluate again") from exc
 

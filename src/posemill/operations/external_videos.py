@@ -200,7 +200,7 @@ def verdict(
         return ExternalVerdict(**about, outcome="unreadable", note=found)
     actor = main_subject(found, clip.start_s, clip.end_s)
     windows, of_clip = _asked(network, clip, found)
-    best = max(of_clip, key=lambda name: of_clip[name], default=None)
+    best, said = _best(of_clip), max(of_clip, key=lambda name: of_clip[name], default=None)
     changed = {name: _asked(network, clip, change(found))[1] for name, change in changes.items()}
     note = None if windows else "nobody was found" if actor is None else "nobody was seen long enough for one window"
     known: Outcome = "no label" if clip.activity is None else "unknown activity"
@@ -213,10 +213,17 @@ def verdict(
         windows=windows,
         people=len(found.tracks),
         person=actor.person if actor else None,
-        abstained=best is not None and abstains(best, of_clip[best], network.rejection_threshold),
-        changed={name: max(of, key=lambda a: of[a], default=None) for name, of in changed.items()},
+        abstained=said is not None and abstains(said, of_clip[said], network.rejection_threshold),
+        changed={name: _best(of) for name, of in changed.items()},
         note=note,
     )
+
+
+def _best(of_clip: dict[str, float]) -> str | None:
+    """The most probable activity: where the model says "none of these", what it would say, and it abstains."""
+    from posemill.features.verdict import NONE_OF_THESE
+
+    return max((name for name in of_clip if name != NONE_OF_THESE), key=lambda name: of_clip[name], default=None)
 
 
 def _asked(network: EvaluatedNetwork, clip: ExternalClip, tracks: MediumTracks) -> tuple[int, dict[str, float]]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from posemill.features.verdict import NONE_OF_THESE
 from posemill.params.evaluate import EvaluateParams
+from posemill.stages.unknown_windows import UNKNOWN_INDEX, UNKNOWN_WINDOWS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from posemill.models.inference import Features
     from posemill.models.open_set import OpenSetScore
 
-UNKNOWN_WINDOWS, UNKNOWN_INDEX = "unknown.npy", "unknown.parquet"
 MOST_OF_A_CLASS = 400  # train windows whose prototypes are sought
 
 

@@ -23,9 +23,9 @@ from posemill.pose.skeleton import Skeleton, skeleton
 from posemill.pose.track import MediumTracks
 from posemill.pose.window import WindowSpec
 from posemill.stages.content_order import sorted_clips
-from posemill.stages.open_set import UNKNOWN_INDEX, UNKNOWN_WINDOWS
 from posemill.stages.rejected import rejected_tracks
 from posemill.stages.result import StageResult
+from posemill.stages.unknown_windows import UNKNOWN_INDEX, UNKNOWN_WINDOWS
 from posemill.stages.workspace import Workspace
 from posemill.store.clip_fields import PER_WINDOW
 

@@ -20,7 +20,7 @@ from posemill.params.train import TrainParams
 from posemill.pose.skeleton import BODY_12
 from posemill.prediction.model import ActivityModel
 from posemill.stages import evaluate, train
-from posemill.stages.open_set import UNKNOWN_INDEX, UNKNOWN_WINDOWS
+from posemill.stages.unknown_windows import UNKNOWN_INDEX, UNKNOWN_WINDOWS
 from posemill.stages.workspace import Workspace
 
 NONE = "none of these"
