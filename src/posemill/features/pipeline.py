@@ -73,18 +73,33 @@ class FeaturePipeline:
         step = float(np.median(np.diff(track.time_s))) if len(track) > 1 else 0.0
         start = track.time_s[0] if start_s is None or np.isnan(start_s) else start_s
         end = track.time_s[-1] + step if end_s is None or np.isnan(end_s) else end_s
-        return self.windows_at(track, self.window.spans(float(start), float(end)))
+        spans = self.window.spans(float(start), float(end))
+        inside = np.clip(spans, start, end)  # that of a short track reaches beyond both
+        if (inside != spans).any():
+            track = track.between(float(start), float(end))
+        windows, keep = self._cut(track, spans, (inside[:, 1] - inside[:, 0]) / np.maximum(np.ptp(spans, axis=1), 1e-9))
+        return windows, inside[keep]
 
     def windows_at(
         self, track: PoseTrack, spans: NDArray[np.float64]
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Cut given spans (N, 2) out of a track; as `windows`, without those in which the person is hardly seen."""
+        windows, keep = self._cut(track, spans, np.ones(len(spans)))
+        return windows, spans[keep]
+
+    def _cut(
+        self, track: PoseTrack, spans: NDArray[np.float64], part: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Windows of the spans in which the person is seen enough, and which spans (N,) these are.
+
+        part  (N,) of each span in which the person can be seen.
+        """
         track = found_only(track.to(self.skeleton))  # interpolated rows are no sightings, see posemill.pose.gaps
         if len(track) == 0:
-            return np.zeros((0, *self.shape), np.float32), np.zeros((0, 2))
+            return np.zeros((0, *self.shape), np.float32), np.zeros(len(spans), bool)
         windows = cut(track, spans, self.window, self.coordinates)
-        keep = seen(windows[..., :2]).any(-1).mean(-1) >= self.window.min_seen
-        return windows[keep], spans[keep]
+        keep = seen(windows[..., :2]).any(-1).mean(-1) >= self.window.min_seen * part - 1e-9
+        return windows[keep], keep
 
     def fit(self, windows: NDArray[np.float32]) -> FeaturePipeline:
         """Fit mean pose and spread to the train split's windows (N, T, K, C); return the fitted pipeline."""

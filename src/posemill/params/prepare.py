@@ -12,14 +12,17 @@ AUTO: Literal["auto"] = "auto"
 
 
 class WindowParams(Section):
-    """Sliding windows over tracks; posemill.pose.window.WindowSpec explains each figure."""
+    """Sliding windows over tracks; posemill.pose.window.WindowSpec explains each figure.
+
+    scales  `auto`: 1, and 0.5 too where a quarter of the clips for training are shorter than a window.
+    """
 
     sampling: Literal["time", "clip", "still"] = "time"
     duration_s: float = Field(default=2.0, gt=0)
     stride_s: float = Field(default=0.25, gt=0)
     rate_hz: float = Field(default=24.0, gt=0)
     clip_frames: int = Field(default=64, ge=4)
-    scales: tuple[float, ...] = (1.0,)
+    scales: Literal["auto"] | tuple[float, ...] = AUTO
     gap_s: float = Field(default=0.5, gt=0)
     smooth_s: float = Field(default=0.1, ge=0)
     min_seen: float = Field(default=0.3, ge=0, le=1)

@@ -17,6 +17,7 @@ from posemill.features.clip_windows import clip_windows
 from posemill.features.pipeline import FeaturePipeline
 from posemill.features.split_leaks import ClipPoses, leaks
 from posemill.features.splits import ClipMeta, group_subjects, split_by_protocol, split_subjects
+from posemill.features.window_scales import fitted_scales
 from posemill.params.prepare import AUTO, PrepareParams
 from posemill.pose.conversion import shared
 from posemill.pose.skeleton import Skeleton, skeleton
@@ -66,14 +67,15 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
     so, or the same medium or the same keypoints are on both sides of a split.
     """
     from posemill.quality.suite_runner import check_windows
-    from posemill.store.shards import layouts
+    from posemill.store.shards import durations, layouts
 
     validated = inputs.output("validate")
     every = _clips(validated / "clips.parquet")
     clips, dropped = _usable(every, params)
-    pipeline = _pipeline(params, layouts(inputs.output("label"), set(clips["medium"])))
+    label = inputs.output("label")
+    pipeline = _pipeline(params, layouts(label, set(clips["medium"])), _durations(clips, durations(label)))
     shown: dict[int, NDArray[np.float32]] = {}
-    index, windowless = _cut(pipeline, clips, inputs.output("label"), rejected_tracks(validated), outputs, shown)
+    index, windowless = _cut(pipeline, clips, label, rejected_tracks(validated), outputs, shown)
     dropped |= windowless
     if not len(index):
         reasons = "; ".join(f"{n} times: {r}" for r, n in Counter(dropped.values()).items())
@@ -137,10 +139,21 @@ def _usable(clips: pd.DataFrame, params: PrepareParams) -> tuple[pd.DataFrame, d
     return clips[~unlabelled & ~unwanted & ~kept_out], dropped
 
 
-def _pipeline(params: PrepareParams, found: set[tuple[Skeleton, bool]]) -> FeaturePipeline:
-    """With the skeleton and coordinates that are asked for, or, with `auto`, that all tracks have.
+def _durations(clips: pd.DataFrame, media_s: dict[str, float]) -> NDArray[np.float64]:
+    """Durations (N,) in seconds of the clips that are not officially for testing, to their medium's end at most."""
+    learnt = clips[clips["split"] != "test"]
+    medium_s = learnt["medium"].map(media_s)
+    lasts = np.fmin(learnt["end_s"], medium_s) - learnt["start_s"]
+    return np.asarray(lasts.dropna(), np.float64)
 
-    found  the tracks' skeletons, with whether they have z.
+
+def _pipeline(
+    params: PrepareParams, found: set[tuple[Skeleton, bool]], clips_s: NDArray[np.float64]
+) -> FeaturePipeline:
+    """With the skeleton, coordinates and scales that are asked for, or, with `auto`, that fit the data.
+
+    found    the tracks' skeletons, with whether they have z.
+    clips_s  (N,) durations of clips.
     """
     flat = sorted(body.name for body, deep in found if not deep)
     if params.coordinates == 3 and flat:
@@ -151,8 +164,10 @@ def _pipeline(params: PrepareParams, found: set[tuple[Skeleton, bool]]) -> Featu
     body = shared(b for b, _ in found) if params.skeleton == AUTO and found else None
     coordinates = (3 if found and not flat else 2) if params.coordinates == AUTO else params.coordinates
     named = PrepareParams().skeleton if params.skeleton == AUTO else params.skeleton
-    window = WindowSpec(**params.window.model_dump())
-    return FeaturePipeline(body or skeleton(named), window, coordinates=coordinates)
+    window = params.window.model_dump()
+    if params.window.scales == AUTO:
+        window["scales"] = fitted_scales(params.window.duration_s, clips_s)
+    return FeaturePipeline(body or skeleton(named), WindowSpec(**window), coordinates=coordinates)
 
 
 def _cut(

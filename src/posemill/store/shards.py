@@ -122,6 +122,15 @@ def layouts(folder: Path, media: Collection[str]) -> set[tuple[Skeleton, bool]]:
     return layouts_found
 
 
+def durations(folder: Path) -> dict[str, float]:
+    """Duration of every medium, seconds; no track is read."""
+    return {
+        medium: float(entry["duration_s"])
+        for path in shard_paths(folder)
+        for medium, entry in read_metadata(open_parquet(path, str(path)), str(path))[1].items()
+    }
+
+
 def read_shard_medium(path: Path, medium: str) -> MediumTracks:
     """One medium of one shard, reading only the row groups that hold it.
 

@@ -146,6 +146,25 @@ def test_unknown_activities_are_kept_apart(workspace: Workspace) -> None:
         PrepareParams(activities=("nod", "sway"), unknown=("nod",))
 
 
+def test_short_clips_give_windows_and_shorter_windows(workspace: Workspace) -> None:
+    """A second or less, as a throw or a push is: every clip counts, and half as long windows are cut too."""
+    clips = pd.read_parquet(workspace.output("validate") / "clips.parquet")
+    clips.loc[clips["activity"] == "nod", "end_s"] = 0.4
+    clips.to_parquet(workspace.output("validate") / "clips.parquet", index=False)
+    out = workspace.output("prepare")
+    result = prepare.run(PARAMS, workspace, out)
+    assert set(result.dropped) == {prepare.UNLABELLED, prepare.NOBODY}  # as of three-second clips
+    index = pd.read_parquet(out / "index.parquet")
+    assert index[index["activity"] == "nod"].groupby("clip").size().tolist() == [1] * 10
+    assert FeaturePipeline.load(out / "features.json").window.scales == (0.5, 1.0)
+    window = np.load(out / "windows.npy")[index[index["activity"] == "nod"].index[0]]
+    seen = ~np.isnan(window[:, 0, 0])
+    assert 12 <= seen.sum() <= 14  # 0.4 s of half a second, and a step held at both ends
+    explicit = {"window": {**PARAMS.window.model_dump(), "scales": (1.0,)}}
+    prepare.run(PrepareParams.model_validate(PARAMS.model_dump() | explicit), workspace, out)
+    assert FeaturePipeline.load(out / "features.json").window.scales == (1.0,)
+
+
 def test_windows_may_have_the_skeleton_that_the_data_have(workspace: Workspace) -> None:
     out, auto = workspace.output("prepare"), PARAMS.model_copy(update={"skeleton": "auto"})
     prepare.run(auto, workspace, out)
