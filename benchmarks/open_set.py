@@ -24,185 +24,89 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
+from open_set_clips import (
+    SPEC,
+    Clips,
+    joined,
+    penn_clips,
+    random_movement,
+    rendered_clips,
+    rendered_split,
+    with_parts,
+)
 from posemill.evaluation.calibration import fit_temperature, softmax
 from posemill.evaluation.open_set import ClassFeatures, OpenSetClips, auroc, auroc_interval, fit_score, risk_at
 from posemill.features.pipeline import FeaturePipeline
 from posemill.features.verdict import grouped_probabilities
-from posemill.ingest.datasets.penn_action import read_files, sequences
-from posemill.ingest.sequence import Fault
 from posemill.models.inference import predict_logits
 from posemill.models.open_set import OpenSetNetwork, with_features
 from posemill.params.train import AugmentParams, TrainParams
-from posemill.pose.skeleton import BODY_12, COCO_17
-from posemill.pose.track import PoseTrack, State
-from posemill.pose.window import WindowSpec
-from posemill.synth.activities import ACTIVITIES, FALLS, move
-from posemill.synth.body import Body, Rig, rig
-from posemill.synth.camera import SIZES, around, random_view, watching
-from posemill.synth.corpus import _ON_THE_FLOOR, _WATCHED
-from posemill.synth.estimated import Labeller, estimate
-from posemill.synth.motion import Motion, Style
-from posemill.synth.repetitive import random_motion
+from posemill.pose.skeleton import BODY_12
 from posemill.training.datamodule import WindowIndex
 from posemill.training.fit import fit
 
-SPEC = WindowSpec(duration_s=2.0, stride_s=1.0, rate_hz=24.0, scales=(0.5, 1, 2), smooth_s=0.1)
-TAKES = {"train": 36, "validation": 8, "test": 8}  # of every rendered activity
-MOVEMENTS = 1200  # random ones, for --none-class
-RATES = (10.0, 15.0, 25.0, 30.0)
 ACCEPTED = 0.95
-LEAST_KEYPOINTS = 5
-FAMILIES = {
-    **dict.fromkeys(("fall", *FALLS), "fall"),
-    **dict.fromkeys(("sit", "sit_slowly", "plump_down"), "sit down"),
-    **dict.fromkeys(("idle", "stand_about", "asana_mountain"), "stand"),
-    **dict.fromkeys(("plank", "asana_plank_pose"), "plank"),
-    **dict.fromkeys(("lie_down_bed", "lie_down_floor"), "lie down"),
-    **dict.fromkeys(("crouch", "pick_up", "tie_shoes", "play_with_pet", "kneel"), "crouch"),
-    **dict.fromkeys(("exercise", "squat", "asana_chair_pose"), "squat"),
-}
+NONE = "none"
 Scores = dict[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clips:
-    """Windows (N, T, K, 3) with activity, clip and part of each."""
+class Trained:
+    """A trained network; has_none: its last class is of rendered random movement."""
 
-    windows: NDArray[np.float32]
-    activity: NDArray[np.str_]
-    clip: NDArray[np.int64]
-    part: NDArray[np.str_]
+    network: nn.Module
+    features: FeaturePipeline
+    classes: list[str]
+    has_none: bool
 
-    @classmethod
-    def of(cls, rows: Iterator[tuple[PoseTrack, str, str]]) -> Clips:
-        """Cut tracks with activity and part."""
-        plain, cut = FeaturePipeline(BODY_12, SPEC), []
-        for number, (track, activity, part) in enumerate(rows):
-            windows, _ = plain.windows(track)
-            cut.append((windows, activity, number, part))
-        counts = [len(windows) for windows, *_ in cut]
-        columns = [np.repeat(np.array(column), counts) for column in list(zip(*cut, strict=True))[1:]]
-        return cls(np.concatenate([windows for windows, *_ in cut]), *columns)
+    @property
+    def count(self) -> int:
+        """Number of activities."""
+        return len(self.classes) - self.has_none
 
-    def where(self, rows: NDArray[np.bool_]) -> Clips:
-        """Return some windows."""
-        return Clips(self.windows[rows], self.activity[rows], self.clip[rows], self.part[rows])
+    def seen(self, clips: Clips) -> ClassFeatures:
+        """Windows as the network sees them; logits of the last class too."""
+        rows = np.arange(len(clips.windows))
+        found = predict_logits(with_features(self.network), self.features, clips.windows, rows, 256)
+        return ClassFeatures(found[:, : len(self.classes)], found[:, len(self.classes) :], clips.clip)
 
+    def known(self, clips: Clips) -> ClassFeatures:
+        """As `seen`, without the last class."""
+        there = self.seen(clips)
+        return replace(there, logits=there.logits[:, : self.count])
 
-def joined(one: Clips, other: Clips) -> Clips:
-    """Return the windows of both."""
-    columns = ("windows", "activity", "clip", "part")
-    return Clips(*(np.concatenate([getattr(one, name), getattr(other, name)]) for name in columns))
-
-
-def family(activity: str) -> str:
-    """Return the family of a rendered activity."""
-    return FAMILIES.get(activity, activity.removesuffix("_left").removesuffix("_right"))
+    def target(self, clips: Clips) -> NDArray[np.int64]:
+        """(N,) class numbers of windows, -1 for an activity that it was not taught."""
+        return np.array([self.classes.index(a) if a in self.classes else -1 for a in clips.activity])
 
 
-def rendered(name: str, seed: int, usual: bool) -> PoseTrack:
-    """One take of an activity by somebody, as a pose network reports it; not usual: in another style."""
-    rng = np.random.default_rng([seed, list(ACTIVITIES).index(name), usual])
-    fps, style = float(rng.choice(RATES)), Style.random(rng)
-    if not usual:
-        tempo, size = rng.choice([0.65, 1.45]), rng.choice([0.75, 1.15])
-        style = replace(style, tempo=float(tempo * rng.uniform(0.95, 1.05)), amplitude=float(size))
-    motion = move(name, np.arange(round(rng.uniform(3, 5) * fps)) / fps, style, rng)
-    return filmed(motion, fps, name in _WATCHED, name in _ON_THE_FLOOR, rng)
-
-
-def filmed(motion: Motion, fps: float, watched: bool, floor: bool, rng: np.random.Generator) -> PoseTrack:
-    """A motion of some body before some camera."""
-    posed: Rig = rig(Body.random(rng), motion)
-    points, size = np.concatenate(list(posed.points.values())), SIZES[rng.integers(len(SIZES))]
-    if watched:
-        camera = watching(points, size, rng)[1]
-    else:
-        camera = around(points, random_view(rng, floor, motion.walking), size)
-    return estimated(camera.project(posed.keypoints())[0], size, fps, rng)
-
-
-def estimated(exact: NDArray[np.float64], size: tuple[int, int], fps: float, rng: np.random.Generator) -> PoseTrack:
-    """Exact keypoints (T, 17, 2) with an estimator's errors."""
-    xy, confidence = estimate(exact, size, fps, Labeller.random(rng), rng)
-    frames = np.flatnonzero(np.isfinite(xy[..., 0]).any(1)).astype(np.int32)
-    state = np.full(len(frames), State.PREDICTED, np.uint8)
-    return PoseTrack(COCO_17, 0, frames, frames / fps, xy[frames], confidence[frames], state)
-
-
-def rendered_clips() -> Clips:
-    """Every activity, and in unusual styles (part `styles`)."""
-
-    def rows() -> Iterator[tuple[PoseTrack, str, str]]:
-        for name in ACTIVITIES:
-            parts = [part for part, takes in TAKES.items() for _ in range(takes)]
-            for take, part in enumerate(parts):
-                yield rendered(name, take, True), family(name), part
-            for take in range(TAKES["test"]):
-                yield rendered(name, take, False), family(name), "styles"
-
-    return Clips.of(rows())
-
-
-def random_movement() -> Clips:
-    """Random movement of people, no activity at all."""
-
-    def rows() -> Iterator[tuple[PoseTrack, str, str]]:
-        for seed in range(MOVEMENTS):
-            rng = np.random.default_rng([seed, 999])
-            fps = float(rng.choice(RATES))
-            motion = random_motion(rng, rng.uniform(3, 6), fps)
-            yield filmed(motion, fps, rng.random() < 0.3, rng.random() < 0.3, rng), "none", "train"
-
-    return Clips.of(rows())
-
-
-def penn_clips(labels: Path) -> tuple[Clips, Clips]:
-    """Return clips as annotated, and with an estimator's errors: every seventh of the train split is for validation."""
-    clean, noisy = [], []
-    for number, sequence in enumerate(sequences(read_files(labels))):
-        if isinstance(sequence, Fault) or not usable(sequence.tracks.tracks):
-            continue
-        part = sequence.split if sequence.split == "test" else ("validation" if number % 7 == 0 else "train")
-        track, size = sequence.tracks.tracks[0], (sequence.tracks.width_px, sequence.tracks.height_px)
-        clean.append((track, sequence.activity, str(part)))
-        noisy.append((with_errors(track, size, number), sequence.activity, str(part)))
-    return Clips.of(iter(clean)), Clips.of(iter(noisy))
-
-
-def usable(tracks: tuple[PoseTrack, ...]) -> bool:
-    """True if there is a person of at least LEAST_KEYPOINTS keypoints: the product's validation rejects others too."""
-    counts = [np.isfinite(track.xy[..., 0]).sum(1) for track in tracks if len(track) > 1]
-    return bool(counts) and float(np.median(counts[0])) >= LEAST_KEYPOINTS
-
-
-def with_errors(track: PoseTrack, size: tuple[int, int], seed: int) -> PoseTrack:
-    """Annotated keypoints with an estimator's errors; those that are never annotated stay unseen.
-
-    The face's keypoints are put where Penn Action's head is, since errors are shares of the person's size.
-    """
-    names = {name: i for i, name in enumerate(track.skeleton.keypoints)}
-    xy = np.stack([track.xy[:, names.get(name, names["head"])] for name in COCO_17.keypoints], 1).astype(np.float64)
-    seen = np.isfinite(xy[..., 0])
-    never = ~seen.any(0)
-    for k in np.flatnonzero(~never):
-        for axis in range(2):
-            xy[:, k, axis] = np.interp(track.time_s, track.time_s[seen[:, k]], xy[seen[:, k], k, axis])
-    xy[:, never] = np.nanmedian(xy[:, ~never].reshape(-1, 2), axis=0)
-    rng = np.random.default_rng([seed, 4])
-    found, confidence = estimate(xy, size, 30.0, Labeller.random(rng), rng)
-    found[:, never], confidence[:, never] = np.nan, 0
-    kept = np.isfinite(found[..., 0]).any(1)
-    return PoseTrack(
-        COCO_17, 0, track.frame[kept], track.time_s[kept], found[kept], confidence[kept], track.state[kept]
+def train(clips: Clips, epochs: int, width: int, none: Clips | None) -> Trained:
+    """Train on windows of the parts train and validation."""
+    classes = sorted(set(clips.activity))
+    if none is not None:
+        clips = joined(clips, replace(none, clip=none.clip + clips.clip.max() + 1))
+        classes.append(NONE)
+    features = FeaturePipeline(BODY_12, SPEC).fit(clips.windows[clips.part == "train"])
+    params = TrainParams(
+        hyper={"tcn": {"width": width, "kernel": 3}},
+        epochs=epochs,
+        batch=64,
+        patience=epochs,
+        windows_per_clip=3,
+        learning_rate=0.002,
+        augment=AugmentParams(jitter=0.015, drift=0.04, drop_clip=0.15, drop_limb=0.15),
     )
+    index = WindowIndex(np.array([classes.index(a) for a in clips.activity]), clips.clip, clips.part)
+    with tempfile.TemporaryDirectory() as scratch:
+        network = fit(params, clips.windows, index, features, classes, Path(scratch) / "fit").network
+    return Trained(network, features, classes, none is not None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -216,80 +120,50 @@ class Asked:
     accepted_styles: float
 
 
-def ask(trained: Clips, asked: Clips, unknown: list[str], epochs: int, width: int, none: Clips | None) -> Asked:
-    """Train on the train windows of `trained` without `unknown`, and score the windows of `asked`."""
-    own = trained.where(~np.isin(trained.activity, unknown) & np.isin(trained.part, ("train", "validation")))
-    classes = sorted(set(own.activity))
-    if none is not None:
-        own = joined(own, replace(none, clip=none.clip + own.clip.max() + 1))
-        classes.append("none")
-    target = np.array([classes.index(a) for a in own.activity])
-    features = FeaturePipeline(BODY_12, SPEC).fit(own.windows[own.part == "train"])
-    params = TrainParams(
-        hyper={"tcn": {"width": width, "kernel": 3}},
-        epochs=epochs,
-        batch=64,
-        patience=epochs,
-        windows_per_clip=3,
-        learning_rate=0.002,
-        augment=AugmentParams(jitter=0.015, drift=0.04, drop_clip=0.15, drop_limb=0.15),
-    )
-    with tempfile.TemporaryDirectory() as scratch:
-        index = WindowIndex(target, own.clip, own.part)
-        network = fit(params, own.windows, index, features, classes, Path(scratch) / "fit").network
-    both, count = with_features(network), len(classes) - (none is not None)
-
-    def seen(windows: NDArray[np.float32], clip: NDArray[np.int64]) -> ClassFeatures:
-        found = predict_logits(both, features, windows, np.arange(len(windows)), 256)
-        return ClassFeatures(found[:, : len(classes)], found[:, len(classes) :], clip)
-
-    train_rows = (own.part == "train") & (own.activity != "none")
-    train = seen(own.windows[train_rows], own.clip[train_rows])
-    held = asked.where(~np.isin(asked.activity, unknown) & (asked.part == "validation"))
-    validation = seen(held.windows, held.clip)
-    held_target = np.array([classes.index(a) for a in held.activity])
-    temperature = fit_temperature(validation.logits[:, :count], held_target)
-    only = [replace(part, logits=part.logits[:, :count]) for part in (train, validation)]
-    score = fit_score(only[0], target[train_rows], only[1], temperature, ACCEPTED)
+def ask(clips: Clips, asked: Clips, unknown: list[str], epochs: int, width: int, none: Clips | None) -> Asked:
+    """Train on `clips` without the unknown activities, fit the scores on validation, and score the part `asked`."""
+    own = clips.where(~np.isin(clips.activity, unknown) & np.isin(clips.part, ("train", "validation")))
+    trained, taught = train(own, epochs, width, none), own.where(own.part == "train")
+    validation = asked.where(~np.isin(asked.activity, unknown) & (asked.part == "validation"))
+    held = trained.known(validation)
+    temperature = fit_temperature(held.logits, trained.target(validation))
+    seen, target = trained.known(taught), trained.target(taught)
+    score = fit_score(seen, target, held, temperature, ACCEPTED)
     assert score is not None
-    if none is None:
-        answering = OpenSetNetwork(network, score, count)
+    product = None if trained.has_none else OpenSetNetwork(trained.network, score, trained.count)
 
-    def judged(clips: Clips) -> tuple[Scores, NDArray[np.int64]]:
-        there = seen(clips.windows, clips.clip)
-        product = None
-        if none is None:
-            logits = predict_logits(answering, features, clips.windows, np.arange(len(clips.windows)), 256)
-            product = OpenSetClips.of(logits, clips.clip, temperature)
-        return candidates(only[0], target[train_rows], there, count, temperature, product, none is not None)
+    def judged(there: Clips) -> tuple[Scores, NDArray[np.int64]]:
+        scores, best = candidates(trained, seen, target, there, temperature)
+        if product is not None:
+            logits = predict_logits(product, trained.features, there.windows, np.arange(len(there.windows)), 256)
+            scores["product"] = OpenSetClips.of(logits, there.clip, temperature).margin
+        return scores, best
 
-    part = asked.where((asked.part == "asked") | (np.isin(asked.activity, unknown) & (asked.part == "unknown")))
+    part = asked.where(np.isin(asked.part, ("asked", "unknown")))
     scores, best = judged(part)
-    first = np.unique(part.clip, return_index=True)[1]
-    known = ~np.isin(part.activity[first], unknown)
-    actual = np.array([classes.index(a) if k else -1 for a, k in zip(part.activity[first], known, strict=True)])
+    actual = trained.target(part)[np.unique(part.clip, return_index=True)[1]]
     styles = asked.where((asked.part == "styles") & ~np.isin(asked.activity, unknown))
-    accepted = scores["product"][known] >= 0 if none is None else np.array([np.nan])
-    of_styles = judged(styles)[0]["product"] >= 0 if none is None and len(styles.clip) else np.array([np.nan])
-    return Asked(scores, best == actual, known, float(accepted.mean()), float(of_styles.mean()))
+    accepted = of_styles = float("nan")
+    if product is not None:
+        accepted = float((scores["product"][actual >= 0] >= 0).mean())
+        of_styles = float((judged(styles)[0]["product"] >= 0).mean()) if len(styles.clip) else of_styles
+    return Asked(scores, best == actual, actual >= 0, accepted, of_styles)
 
 
 def candidates(
-    train: ClassFeatures,
-    target: NDArray[np.int64],
-    asked: ClassFeatures,
-    classes: int,
-    temperature: float,
-    product: OpenSetClips | None,
-    has_none: bool,
+    trained: Trained, taught: ClassFeatures, target: NDArray[np.int64], clips: Clips, temperature: float
 ) -> tuple[Scores, NDArray[np.int64]]:
-    """Return a score a clip of every candidate, high = known, and the number of the closed-set answer."""
-    logits = asked.logits[:, :classes].astype(np.float64)
-    mean, spread = train.features.mean(0), train.features.std(0) + 1e-6
-    z, q = ((part.features - mean) / spread for part in (train, asked))
+    """Return a score a clip of every candidate, high = known, and the number of the closed-set answer.
+
+    taught  the train windows, whose classes are `target`.
+    """
+    asked = trained.seen(clips)
+    logits = asked.logits[:, : trained.count].astype(np.float64)
+    mean, spread = taught.features.mean(0), taught.features.std(0) + 1e-6
+    z, q = ((part.features - mean) / spread for part in (taught, asked))
     unit = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in (z, q)]
     some = np.random.default_rng(0).permutation(len(z))[:1500]
-    means = np.stack([z[target == c].mean(0) for c in range(classes)])
+    means = np.stack([z[target == c].mean(0) for c in range(trained.count)])
     within, overall = (np.linalg.inv(shrunk(v)) for v in (z - means[target], z - z.mean(0)))
     distance = np.stack([quadratic(q - m, within) for m in means], 1).min(1)
     windows = {
@@ -299,17 +173,14 @@ def candidates(
         "relative Mahalanobis": quadratic(q - z.mean(0), overall) - distance,
         "5th neighbour (cosine)": np.sort(unit[1] @ unit[0][some].T, 1)[:, -5],
     }
-    if has_none:
-        windows["rendered none class"] = log_sum(logits) - asked.logits[:, classes]
-    probabilities = grouped_probabilities(softmax(logits, temperature).astype(np.float32), asked.group)[1]
+    if trained.has_none:
+        windows["rendered none class"] = log_sum(logits) - asked.logits[:, -1]
+    probabilities = grouped_probabilities(softmax(logits, temperature).astype(np.float32), clips.clip)[1]
     scores = {"maximum softmax": np.log(probabilities.max(1).astype(np.float64))}
-    scores |= {name: clip_means(values, asked.group) for name, values in windows.items()}
-    if has_none:
-        scores["rendered none class · softmax"] = (
-            -np.logaddexp(0, -scores["rendered none class"]) + scores["maximum softmax"]
-        )
-    if product is not None:
-        scores["product"] = product.margin
+    scores |= {name: clip_means(values, clips.clip) for name, values in windows.items()}
+    if trained.has_none:
+        known = -np.logaddexp(0, -scores["rendered none class"])
+        scores["none class · softmax"] = known + scores["maximum softmax"]
     return scores, probabilities.argmax(1)
 
 
@@ -333,23 +204,6 @@ def clip_means(values: NDArray[np.float64], clip: NDArray[np.int64]) -> NDArray[
     """Mean of every clip's windows."""
     at = np.unique(clip, return_inverse=True)[1]
     return np.asarray(np.bincount(at, values) / np.bincount(at))
-
-
-def with_parts(clips: Clips, part: str, unknown: list[str]) -> Clips:
-    """Mark what is asked: known clips of the part as `asked`, unknown ones as `unknown`; the rest is to fit on."""
-    marked = np.where(np.isin(clips.activity, unknown) & (clips.part == part), "unknown", clips.part)
-    if part == "test":
-        marked = np.where((marked == "test") & ~np.isin(clips.activity, unknown), "asked", marked)
-    else:  # validation clips of two halves: one to fit, one to ask
-        marked = np.where((marked == "validation") & (clips.clip % 2 == 0), "asked", marked)
-    return replace(clips, part=marked)
-
-
-def rendered_split(names: list[str], seed: int, part: str) -> tuple[list[str], list[str]]:
-    """Return the families that are asked about as unknown, and those that play no part."""
-    order, fifth = np.random.default_rng(seed).permutation(sorted(names)).tolist(), len(names) // 5
-    sides = order[:fifth], order[fifth : 2 * fifth]
-    return (sides[0], sides[1]) if part == "test" else (sides[1], sides[0])
 
 
 def mean_risk(rows: list[Asked], name: str, coverage: float) -> float:

@@ -17,7 +17,7 @@ from posemill.evaluation.calibration import softmax
 from posemill.features.verdict import grouped_probabilities
 from posemill.models.open_set import SMALLEST, OpenSetScore, OpenSetTerms
 
-PROTOTYPES = 8  # of every class
+PROTOTYPES, ROUNDS = 8, 15  # of every class; of k-means
 DIMENSIONS = 48  # principal components in which distances are measured
 SHRINKAGE = 0.05  # of covariances towards a sphere, so that few windows do
 STEADY = 0.01  # of its mean: a feature that varies less is not magnified, since runtimes round differently
@@ -105,11 +105,15 @@ def _whitening(centred: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _centres(unit: NDArray[np.float32]) -> NDArray[np.float32]:
-    """At most PROTOTYPES directions (M, D) that a class's windows cluster about."""
-    from sklearn.cluster import KMeans
+    """At most PROTOTYPES directions (M, D) that a class's windows (N, D) cluster about: spherical k-means.
 
-    count = min(PROTOTYPES, len(np.unique(unit, axis=0)))
-    return _unit(KMeans(count, n_init=1, random_state=0).fit(unit).cluster_centers_)
+    Its own few lines, since a threaded library adds in another order every time, and packages are the same to the bit.
+    """
+    centres = unit[np.random.default_rng(0).permutation(len(unit))[:PROTOTYPES]]
+    for _ in range(ROUNDS):
+        nearest = (unit @ centres.T).argmax(1)
+        centres = _unit(np.stack([unit[nearest == c].sum(0) for c in np.unique(nearest)]))
+    return centres
 
 
 def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
