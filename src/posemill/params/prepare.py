@@ -48,12 +48,15 @@ class PrepareParams(Section):
     skeleton  of the windows; a track of another skeleton is converted by name. `auto`: as the data has it, the tracks'
               own where they share one, else the keypoints that all of them have.
     coordinates  of the windows: 2 for x and y, 3 for z too; `auto`: 3 where all tracks have z, else 2.
+    people  in a window: 2 adds whoever is nearest, for what people do together; `auto`: 2 where nine clips of ten have
+            just two people, as data sets of interactions do, else 1.
     activities  the classes, in output order; empty = all activities of the clips, sorted by name.
     unknown     activities that are kept out of training: their clips measure whether the model says "none of these".
     """
 
     skeleton: str = "body-12"
     coordinates: Literal["auto", 2, 3] = AUTO
+    people: Literal["auto", 1, 2] = AUTO
     activities: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     window: WindowParams = WindowParams()

@@ -33,6 +33,7 @@ class AugmentParams(Section):
     noise  fitted: instead of jitter, drift, jumps and swap_stretches, the labeller's own errors as the label stage
            measured them against true keypoints; keypoints lost come on top of what is set here.
     yaw_rad  only where windows have z.
+    swap_people  only where windows have two people.
     """
 
     noise: Literal["set", "fitted"] = "set"
@@ -43,6 +44,7 @@ class AugmentParams(Section):
     mirror: float = Field(default=0.5, ge=0, le=1)
     swap_sides: float = Field(default=0.0, ge=0, le=1)
     swap_stretches: float = Field(default=0.3, ge=0, le=1)
+    swap_people: float = Field(default=0.5, ge=0, le=1)
     jitter: float = Field(default=0.02, ge=0)
     drift: float = Field(default=0.03, ge=0)
     jumps: float = Field(default=0.02, ge=0, le=1)

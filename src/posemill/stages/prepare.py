@@ -20,6 +20,7 @@ from posemill.features.splits import ClipMeta, group_subjects, split_by_protocol
 from posemill.features.window_scales import fitted_scales
 from posemill.params.prepare import AUTO, PrepareParams
 from posemill.pose.conversion import shared
+from posemill.pose.pairs import own, paired
 from posemill.pose.skeleton import Skeleton, skeleton
 from posemill.pose.track import MediumTracks
 from posemill.pose.window import WindowSpec
@@ -37,6 +38,7 @@ UNLABELLED, NOT_WANTED = "the clip has no activity", "the activity is not in pre
 KEPT_OUT = "the activity is in prepare.unknown"
 NO_TRACKS, NOBODY = "the medium has no tracks", "nobody was found in the clip"
 FIT_WINDOWS = 20_000  # enough for a mean pose, and never more memory than that
+PAIRS = 0.9  # of the clips: then the data are of what two people do together
 SPLITS = ("train", "validation", "test")
 HARDLY_SEEN = "the acting person is seen too little, or the clip is too short, for one window"
 
@@ -67,13 +69,15 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
     so, or the same medium or the same keypoints are on both sides of a split.
     """
     from posemill.quality.suite_runner import check_windows
-    from posemill.store.shards import durations, layouts
+    from posemill.store.shards import durations, layouts, persons
 
     validated = inputs.output("validate")
     every = _clips(validated / "clips.parquet")
     clips, dropped = _usable(every, params)
     label = inputs.output("label")
     pipeline = _pipeline(params, layouts(label, set(clips["medium"])), _durations(clips, durations(label)))
+    if params.people == 2 or (params.people == AUTO and _of_pairs(clips, persons(label))):
+        pipeline = replace(pipeline, skeleton=paired(pipeline.skeleton))
     shown: dict[int, NDArray[np.float32]] = {}
     index, windowless = _cut(pipeline, clips, label, rejected_tracks(validated), outputs, shown)
     dropped |= windowless
@@ -137,6 +141,11 @@ def _usable(clips: pd.DataFrame, params: PrepareParams) -> tuple[pd.DataFrame, d
     dropped |= dict.fromkeys(clips.loc[unwanted, "clip"].astype(int), NOT_WANTED)
     dropped |= dict.fromkeys(clips.loc[kept_out, "clip"].astype(int), KEPT_OUT)
     return clips[~unlabelled & ~unwanted & ~kept_out], dropped
+
+
+def _of_pairs(clips: pd.DataFrame, people: dict[str, int]) -> bool:
+    """True where PAIRS of the clips are of media with just two people."""
+    return len(clips) > 0 and bool((clips["medium"].map(people) == 2).mean() >= PAIRS)
 
 
 def _durations(clips: pd.DataFrame, media_s: dict[str, float]) -> NDArray[np.float64]:
@@ -230,7 +239,7 @@ def _cut_clip(
     if not len(cut.windows):
         return HARDLY_SEEN
     file.write(cut.windows.tobytes())
-    shown[int(clip["clip"])] = cut.subject.to(pipeline.skeleton).xy
+    shown[int(clip["clip"])] = cut.subject.to(own(pipeline.skeleton)).xy
     same = {k: clip[k] for k in ("clip", "medium", *PER_WINDOW)}
     first = len(rows)
     starts = enumerate(cut.spans[:, 0])

@@ -165,6 +165,24 @@ def test_short_clips_give_windows_and_shorter_windows(workspace: Workspace) -> N
     assert FeaturePipeline.load(out / "features.json").window.scales == (1.0,)
 
 
+def test_data_of_interactions_give_windows_of_two_people(workspace: Workspace) -> None:
+    media = list(read_shards(workspace.output("label")))
+    beside = [
+        replace(m, tracks=(*m.tracks, *(replace(t, person=1, xy=t.xy + np.float32(60)) for t in m.tracks)))
+        for m in media[:-1]
+    ]
+    write_shards(workspace.output("label"), [*beside, media[-1]])
+    out = workspace.output("prepare")
+    prepare.run(PARAMS, workspace, out)
+    pipeline = FeaturePipeline.load(out / "features.json")
+    assert (pipeline.people, pipeline.skeleton.name) == (2, "body-12x2")
+    windows = np.load(out / "windows.npy")
+    assert windows.shape == (100, 16, 24, 3)
+    np.testing.assert_allclose(np.abs(windows[:, :, 12:, :2] - windows[:, :, :12, :2]), 60, atol=1e-2)
+    prepare.run(PARAMS.model_copy(update={"people": 1}), workspace, out)
+    assert np.load(out / "windows.npy", mmap_mode="r").shape == (100, 16, 12, 3)
+
+
 def test_windows_may_have_the_skeleton_that_the_data_have(workspace: Workspace) -> None:
     out, auto = workspace.output("prepare"), PARAMS.model_copy(update={"skeleton": "auto"})
     prepare.run(auto, workspace, out)
