@@ -69,7 +69,7 @@ class Stream:
                 self._next += 1
 
     def lost(self, reason: str) -> None:
-        """See SourceListener. What people did is over; their numbers are not used again."""
+        """See SourceListener. What people did is over; who is found again within the tracker's gap keeps a number."""
         with self._lock:
             self._lost_s = time.monotonic()
             self._end_people(f"the source was lost: {reason}")
