@@ -66,6 +66,11 @@ def require_features(features: FeaturePipeline) -> None:
             "this model reads x, y and z, and the pose networks of an edge export give x and y only: train one with "
             "2-D tracks"
         )
+    if features.people == 2:
+        raise InputError(
+            "this model reads pairs of people, and the edge runtime predicts each person alone: train one with "
+            "prepare.people: 1"
+        )
     if features.window.smooth_s > 0 and features.window.smoothing == "butterworth":
         raise InputError(
             "this model smooths its windows with butterworth, which needs SciPy: train it with "

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -92,10 +92,17 @@ class WindowClassifier:
         return cls(features, classes, float(calibration["temperature"]), digests, network.run, threshold)
 
     def window_probabilities(
-        self, track: PoseTrack, start_s: float | None = None, end_s: float | None = None
+        self,
+        track: PoseTrack,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        others: Sequence[PoseTrack] = (),
     ) -> WindowProbabilities:
-        """Cut a track into windows between two times (None = from the first, to the last pose) and predict each."""
-        windows, spans = self.features.windows(track, start_s, end_s)
+        """Cut a track into windows between two times (None = from the first, to the last pose) and predict each.
+
+        others  the other people of the medium, for a model of pairs.
+        """
+        windows, spans = self.features.windows(track, start_s, end_s, others)
         return WindowProbabilities(spans, windows, self.probabilities(windows))
 
     def logits(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -17,8 +17,10 @@ from posemill.features.clip_windows import clip_windows
 from posemill.features.pipeline import FeaturePipeline
 from posemill.features.split_leaks import ClipPoses, leaks
 from posemill.features.splits import ClipMeta, group_subjects, split_by_protocol, split_subjects
+from posemill.features.window_scales import fitted_scales
 from posemill.params.prepare import AUTO, PrepareParams
 from posemill.pose.conversion import shared
+from posemill.pose.pairs import own, paired
 from posemill.pose.skeleton import Skeleton, skeleton
 from posemill.pose.track import MediumTracks
 from posemill.pose.window import WindowSpec
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 UNLABELLED, NOT_WANTED = "the clip has no activity", "the activity is not in prepare.activities"
 NO_TRACKS, NOBODY = "the medium has no tracks", "nobody was found in the clip"
 FIT_WINDOWS = 20_000  # enough for a mean pose, and never more memory than that
+PAIRS = 0.9  # of the clips: then the data are of what two people do together
 SPLITS = ("train", "validation", "test")
 HARDLY_SEEN = "the acting person is seen too little, or the clip is too short, for one window"
 
@@ -63,14 +66,17 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
     so, or the same medium or the same keypoints are on both sides of a split.
     """
     from posemill.quality.suite_runner import check_windows
-    from posemill.store.shards import layouts
+    from posemill.store.shards import durations, layouts, persons
 
     validated = inputs.output("validate")
     every = _clips(validated / "clips.parquet")
     clips, dropped = _usable(every, params)
-    pipeline = _pipeline(params, layouts(inputs.output("label"), set(clips["medium"])))
+    label = inputs.output("label")
+    pipeline = _pipeline(params, layouts(label, set(clips["medium"])), _durations(clips, durations(label)))
+    if params.people == 2 or (params.people == AUTO and _of_pairs(clips, persons(label))):
+        pipeline = replace(pipeline, skeleton=paired(pipeline.skeleton))
     shown: dict[int, NDArray[np.float32]] = {}
-    index, windowless = _cut(pipeline, clips, inputs.output("label"), rejected_tracks(validated), outputs, shown)
+    index, windowless = _cut(pipeline, clips, label, rejected_tracks(validated), outputs, shown)
     dropped |= windowless
     if not len(index):
         reasons = "; ".join(f"{n} times: {r}" for r, n in Counter(dropped.values()).items())
@@ -130,10 +136,26 @@ def _usable(clips: pd.DataFrame, params: PrepareParams) -> tuple[pd.DataFrame, d
     return clips[~unlabelled & ~unwanted], dropped
 
 
-def _pipeline(params: PrepareParams, found: set[tuple[Skeleton, bool]]) -> FeaturePipeline:
-    """With the skeleton and coordinates that are asked for, or, with `auto`, that all tracks have.
+def _of_pairs(clips: pd.DataFrame, people: dict[str, int]) -> bool:
+    """True where PAIRS of the clips are of media with just two people."""
+    return len(clips) > 0 and bool((clips["medium"].map(people) == 2).mean() >= PAIRS)
 
-    found  the tracks' skeletons, with whether they have z.
+
+def _durations(clips: pd.DataFrame, media_s: dict[str, float]) -> NDArray[np.float64]:
+    """Durations (N,) in seconds of the clips that are not officially for testing, to their medium's end at most."""
+    learnt = clips[clips["split"] != "test"]
+    medium_s = learnt["medium"].map(media_s)
+    lasts = np.fmin(learnt["end_s"], medium_s) - learnt["start_s"]
+    return np.asarray(lasts.dropna(), np.float64)
+
+
+def _pipeline(
+    params: PrepareParams, found: set[tuple[Skeleton, bool]], clips_s: NDArray[np.float64]
+) -> FeaturePipeline:
+    """With the skeleton, coordinates and scales that are asked for, or, with `auto`, that fit the data.
+
+    found    the tracks' skeletons, with whether they have z.
+    clips_s  (N,) durations of clips.
     """
     flat = sorted(body.name for body, deep in found if not deep)
     if params.coordinates == 3 and flat:
@@ -144,8 +166,10 @@ def _pipeline(params: PrepareParams, found: set[tuple[Skeleton, bool]]) -> Featu
     body = shared(b for b, _ in found) if params.skeleton == AUTO and found else None
     coordinates = (3 if found and not flat else 2) if params.coordinates == AUTO else params.coordinates
     named = PrepareParams().skeleton if params.skeleton == AUTO else params.skeleton
-    window = WindowSpec(**params.window.model_dump())
-    return FeaturePipeline(body or skeleton(named), window, coordinates=coordinates)
+    window = params.window.model_dump()
+    if params.window.scales == AUTO:
+        window["scales"] = fitted_scales(params.window.duration_s, clips_s)
+    return FeaturePipeline(body or skeleton(named), WindowSpec(**window), coordinates=coordinates)
 
 
 def _cut(
@@ -195,7 +219,7 @@ def _cut_clip(
     if not len(cut.windows):
         return HARDLY_SEEN
     file.write(cut.windows.tobytes())
-    shown[int(clip["clip"])] = cut.subject.to(pipeline.skeleton).xy
+    shown[int(clip["clip"])] = cut.subject.to(own(pipeline.skeleton)).xy
     same = {k: clip[k] for k in ("clip", "medium", *PER_WINDOW)}
     first = len(rows)
     starts = enumerate(cut.spans[:, 0])
