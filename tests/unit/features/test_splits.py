@@ -125,7 +125,7 @@ def test_one_performance_before_two_cameras_is_no_leak_of_a_split_by_camera() ->
 
 
 def test_copies_within_an_official_train_split_are_learnt_from() -> None:
-    """A copy that was dealt to validation goes to training, and so does a validation clip that is a copy of that one."""
+    """A copy that was dealt to validation goes to training, and so does a validation clip that is a copy of it."""
     rng = np.random.default_rng(1)
     shown = [
         np.cumsum(rng.normal(0, 5, (40, 12, 2)), 0).astype(np.float32) + rng.uniform(0, 200, (12, 2)).astype(np.float32)
