@@ -51,14 +51,22 @@ class PrepareParams(Section):
     people  in a window: 2 adds whoever is nearest, for what people do together; `auto`: 2 where nine clips of ten have
             just two people, as data sets of interactions do, else 1.
     activities  the classes, in output order; empty = all activities of the clips, sorted by name.
+    unknown     activities that are kept out of training: their clips measure whether the model says "none of these".
     """
 
     skeleton: str = "body-12"
     coordinates: Literal["auto", 2, 3] = AUTO
     people: Literal["auto", 1, 2] = AUTO
     activities: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     window: WindowParams = WindowParams()
     split: SplitParams = SplitParams()
+
+    @model_validator(mode="after")
+    def _unknown_are_no_classes(self) -> PrepareParams:
+        if both := [name for name in self.unknown if name in self.activities]:
+            raise ValueError(f"{', '.join(both)} cannot be in both activities and unknown")
+        return self
 
     @model_validator(mode="after")
     def _known_skeleton(self) -> PrepareParams:

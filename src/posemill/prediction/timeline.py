@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.features.verdict import clip_probabilities
+from posemill.features.verdict import abstains, clip_probabilities
 from posemill.features.verdict import segments as runs
 from posemill.prediction.schema import Segment, Verdict, Window
 
@@ -15,7 +15,10 @@ from posemill.prediction.schema import Segment, Verdict, Window
 def verdict(
     probabilities: NDArray[np.float32], classes: Sequence[str], threshold: float | None = None
 ) -> Verdict | None:
-    """Return the verdict over all windows (N, C); it abstains below the threshold. None without a window."""
+    """Return the verdict over all windows (N, C); it abstains below the threshold and with "none of these".
+
+    None without a window.
+    """
     if not len(probabilities):
         return None
     of_clip = clip_probabilities(probabilities)
@@ -25,7 +28,7 @@ def verdict(
         activity=classes[best],
         probability=probability,
         probabilities=_named(of_clip, classes),
-        abstained=probability < (threshold or 0),
+        abstained=abstains(classes[best], probability, threshold),
     )
 
 
@@ -43,7 +46,7 @@ def windows(
             activity=classes[int(row.argmax())],
             probability=float(row.max()),
             probabilities=_named(row, classes),
-            abstained=bool(row.max() < (threshold or 0)),
+            abstained=abstains(classes[int(row.argmax())], float(row.max()), threshold),
         )
         for (start, end), row in zip(spans, probabilities, strict=True)
     ]
@@ -65,7 +68,7 @@ def segments(
             end_s=run.end_s,
             activity=classes[run.best],
             probability=run.probability,
-            abstained=run.probability < (threshold or 0),
+            abstained=abstains(classes[run.best], run.probability, threshold),
         )
         for run in runs(spans, probabilities)
     ]

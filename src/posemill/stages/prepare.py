@@ -27,6 +27,7 @@ from posemill.pose.window import WindowSpec
 from posemill.stages.content_order import sorted_clips
 from posemill.stages.rejected import rejected_tracks
 from posemill.stages.result import StageResult
+from posemill.stages.unknown_windows import UNKNOWN_INDEX, UNKNOWN_WINDOWS
 from posemill.stages.workspace import Workspace
 from posemill.store.clip_fields import PER_WINDOW
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNLABELLED, NOT_WANTED = "the clip has no activity", "the activity is not in prepare.activities"
+KEPT_OUT = "the activity is in prepare.unknown"
 NO_TRACKS, NOBODY = "the medium has no tracks", "nobody was found in the clip"
 FIT_WINDOWS = 20_000  # enough for a mean pose, and never more memory than that
 PAIRS = 0.9  # of the clips: then the data are of what two people do together
@@ -62,6 +64,7 @@ class PrepareResult(StageResult):
 def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResult:
     """Write windows.npy, index.parquet, features.json, classes.json, dropped.parquet and docs/ (suite `windows`).
 
+    Clips of prepare.unknown go to unknown.npy and unknown.parquet.
     Errors: InputError when no clip gives a window, or none of an activity or split; QualityError when the suite says
     so, or the same medium or the same keypoints are on both sides of a split.
     """
@@ -85,8 +88,10 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
     index["split"] = _splits(index, clips, params)
     _stop_empty(index, clips)
     findings = _stop_leaks(index, clips, shown, params.split.by)
+    _stop_empty(index, clips)
     index.to_parquet(outputs / "index.parquet", index=False)
     _write_dropped({int(c): dropped[int(c)] for c in every["clip"] if int(c) in dropped}, outputs)
+    _cut_unknown(pipeline, every[every["activity"].isin(params.unknown)], inputs, outputs)
     classes = [a for a in params.activities or sorted(set(index["activity"])) if a in set(index["activity"])]
     (outputs / "classes.json").write_text(json.dumps(classes, indent=1) + "\n")
     check_windows(index, inputs.expectations, outputs / "docs", params.split.by)
@@ -124,16 +129,19 @@ def _clips(path: Path) -> pd.DataFrame:
 def _usable(clips: pd.DataFrame, params: PrepareParams) -> tuple[pd.DataFrame, dict[int, str]]:
     """Clips with a wanted activity, and the others with the reason. InputError for a wanted one without any clip."""
     known = sorted(clips["activity"].dropna().unique())
-    if unknown := [a for a in params.activities if a not in known]:
-        raise InputError(
-            f"prepare.activities names {', '.join(unknown)}, of which there is no clip; there are clips of "
-            f"{', '.join(known) or 'no activity at all'}"
-        )
+    for section, names in (("activities", params.activities), ("unknown", params.unknown)):
+        if unknown := [a for a in names if a not in known]:
+            raise InputError(
+                f"prepare.{section} names {', '.join(unknown)}, of which there is no clip; there are clips of "
+                f"{', '.join(known) or 'no activity at all'}"
+            )
     unlabelled = clips["activity"].isna()
-    unwanted = ~unlabelled & (~clips["activity"].isin(params.activities) if params.activities else False)
+    kept_out = clips["activity"].isin(params.unknown)
+    unwanted = ~unlabelled & ~kept_out & (~clips["activity"].isin(params.activities) if params.activities else False)
     dropped = dict.fromkeys(clips.loc[unlabelled, "clip"].astype(int), UNLABELLED)
     dropped |= dict.fromkeys(clips.loc[unwanted, "clip"].astype(int), NOT_WANTED)
-    return clips[~unlabelled & ~unwanted], dropped
+    dropped |= dict.fromkeys(clips.loc[kept_out, "clip"].astype(int), KEPT_OUT)
+    return clips[~unlabelled & ~unwanted & ~kept_out], dropped
 
 
 def _of_pairs(clips: pd.DataFrame, people: dict[str, int]) -> bool:
@@ -179,8 +187,9 @@ def _cut(
     rejected: set[tuple[str, int]],
     outputs: Path,
     shown: dict[int, NDArray[np.float32]],
+    name: str = "windows.npy",
 ) -> tuple[pd.DataFrame, dict[int, str]]:
-    """Write windows.npy medium by medium; returns its index (without split) and the clips without a window.
+    """Write windows.npy (or `name`) medium by medium; returns its index (without split) and the clips without a window.
 
     shown  gets the poses (T, K, 2) of every clip with a window, by clip.
     """
@@ -200,8 +209,20 @@ def _cut(
                 for clip in wanted[tracks.medium].to_dict("records"):
                     reason = _cut_clip(pipeline, kept, clip, rows, file, shown)
                     dropped.pop(int(clip["clip"])) if reason is None else dropped.update({int(clip["clip"]): reason})
-    _as_npy(raw, outputs / "windows.npy", (len(rows), *pipeline.shape))
+    _as_npy(raw, outputs / name, (len(rows), *pipeline.shape))
     return pd.DataFrame(rows), dropped
+
+
+def _cut_unknown(pipeline: FeaturePipeline, clips: pd.DataFrame, inputs: Workspace, outputs: Path) -> None:
+    """Write unknown.npy and unknown.parquet, which are empty where no activity is kept out."""
+    import pandas as pd
+
+    rejected = rejected_tracks(inputs.output("validate"))
+    index, _ = _cut(pipeline, clips, inputs.output("label"), rejected, outputs, {}, UNKNOWN_WINDOWS)
+    columns = ["window", "clip", "medium", "activity", "subject"]
+    pd.DataFrame(index, columns=index.columns if len(index) else columns).to_parquet(
+        outputs / UNKNOWN_INDEX, index=False
+    )
 
 
 def _cut_clip(
@@ -298,20 +319,28 @@ def shared_subjects(index: pd.DataFrame) -> list[str]:
 
 
 def _stop_leaks(index: pd.DataFrame, clips: pd.DataFrame, shown: dict[int, NDArray[np.float32]], by: str) -> list[str]:
-    """QualityError where a medium, or the same keypoints, are on both sides of a split; returns what is by design."""
+    """QualityError where a medium, or the same keypoints, are on both sides of a split; returns what is by design.
+
+    Copies within an official train split are put together: their validation windows are for training then.
+    """
     import pandas as pd
 
     split = index.drop_duplicates("clip").set_index("clip")["split"]
     used = clips[clips["clip"].isin(split.index)]
     official = used["split"].astype(object).where(used["split"].notna(), None)
     rows = [
-        ClipPoses(int(c), str(m), str(split[c]), o, shown[int(c)], None if pd.isna(camera) else str(camera))
-        for c, m, o, camera in zip(used["clip"], used["medium"], official, used["camera"], strict=True)
+        ClipPoses(int(c), str(m), str(split[c]), o, shown[int(c)], None if pd.isna(camera) else str(camera), str(s))
+        for c, m, o, camera, s in zip(
+            used["clip"], used["medium"], official, used["camera"], used["subject"], strict=True
+        )
     ]
     by_design: list[str] = []
-    found = leaks(rows, by, by_design)
+    learnt: set[str] = set()
+    found = leaks(rows, by, by_design, learnt)
     if found:
         raise QualityError("; ".join(found))
+    dealt = (index["split"] == "validation") & index["subject"].astype(str).isin(learnt)
+    index.loc[dealt, "split"] = "train"
     if both := shared_subjects(index):
         by_design.insert(0, f"{len(both)} subjects are both in the test split and in another one: it is split by {by}")
     return by_design

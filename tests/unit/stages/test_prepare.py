@@ -124,6 +124,28 @@ def test_windows_index_and_features_fit_together(workspace: Workspace) -> None:
     np.testing.assert_array_equal(windows[7], again[spans[:, 0].tolist().index(row["start_s"])])
 
 
+def test_unknown_activities_are_kept_apart(workspace: Workspace) -> None:
+    """Their clips are cut, and play no part in classes, splits and features."""
+    out, validated = workspace.output("prepare"), workspace.output("validate")
+    clips = pd.read_parquet(validated / "clips.parquet")
+    clips.loc[clips["clip"].isin([1, 4]), "activity"] = "dance"
+    clips.to_parquet(validated / "clips.parquet", index=False)
+    prepare.run(PARAMS, workspace, out)
+    assert (len(pd.read_parquet(out / "unknown.parquet")), len(np.load(out / "unknown.npy"))) == (0, 0)
+    result = prepare.run(PARAMS.model_copy(update={"unknown": ("dance",)}), workspace, out)
+    index, unknown = pd.read_parquet(out / "index.parquet"), pd.read_parquet(out / "unknown.parquet")
+    assert result.classes == ["nod", "sway"]
+    assert not set(index["clip"]) & {1, 4}
+    assert unknown.groupby("clip").size().to_dict() == {1: 5, 4: 5}
+    assert set(unknown["activity"]) == {"dance"}
+    assert np.load(out / "unknown.npy").shape == (10, 16, 12, 3)
+    assert result.dropped["the activity is in prepare.unknown"] == 2
+    with pytest.raises(InputError, match=r"prepare\.unknown names jump, of which there is no clip"):
+        prepare.run(PARAMS.model_copy(update={"unknown": ("jump",)}), workspace, out)
+    with pytest.raises(ValueError, match="nod cannot be in both activities and unknown"):
+        PrepareParams(activities=("nod", "sway"), unknown=("nod",))
+
+
 def test_short_clips_give_windows_and_shorter_windows(workspace: Workspace) -> None:
     """A second or less, as a throw or a push is: every clip counts, and half as long windows are cut too."""
     clips = pd.read_parquet(workspace.output("validate") / "clips.parquet")
