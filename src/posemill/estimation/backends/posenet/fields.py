@@ -19,7 +19,7 @@ _FEWEST = np.float32(1e-9)  # weight of a cell without heat
 
 
 class Votes(NamedTuple):
-    """What the cells around N positions say.
+    """Votes of the cells around N positions.
 
     x, y    (N,) positions, pixels of the network's input.
     weight  (N, 25) of the cells, sums are 1.
