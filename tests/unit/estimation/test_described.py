@@ -169,9 +169,8 @@ def test_a_crop_is_the_published_one(left: float, top: float, width: float, heig
     about = InputDescription(width=192, height=256, fit="crop", padding=1.25, unbiased=unbiased)
     box = np.array([left, top, left + width, top + height])
     centre, scale = box.reshape(2, 2).mean(0), np.array([width, height]) * 1.25
-    scale = (
-        np.array([scale[1] * 0.75, scale[1]]) if scale[0] <= scale[1] * 0.75 else np.array([scale[0], scale[0] / 0.75])
-    )
+    wide, high = scale.tolist()
+    scale = np.array([high * 0.75, high] if wide <= high * 0.75 else [wide, wide / 0.75])
     last = np.array([191.0, 255.0]) if unbiased else np.array([192.0, 256.0])
     source = np.stack([centre, centre - [0, scale[0] / 2], centre - [scale[0] / 2, scale[0] / 2]])
     target = np.stack([last / 2, last / 2 - [0, last[0] / 2], last / 2 - [last[0] / 2, last[0] / 2]])
