@@ -88,6 +88,7 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
     index["split"] = _splits(index, clips, params)
     _stop_empty(index, clips)
     findings = _stop_leaks(index, clips, shown, params.split.by)
+    _stop_empty(index, clips)
     index.to_parquet(outputs / "index.parquet", index=False)
     _write_dropped({int(c): dropped[int(c)] for c in every["clip"] if int(c) in dropped}, outputs)
     _cut_unknown(pipeline, every[every["activity"].isin(params.unknown)], inputs, outputs)
@@ -318,20 +319,28 @@ def shared_subjects(index: pd.DataFrame) -> list[str]:
 
 
 def _stop_leaks(index: pd.DataFrame, clips: pd.DataFrame, shown: dict[int, NDArray[np.float32]], by: str) -> list[str]:
-    """QualityError where a medium, or the same keypoints, are on both sides of a split; returns what is by design."""
+    """QualityError where a medium, or the same keypoints, are on both sides of a split; returns what is by design.
+
+    Copies within an official train split are put together: their validation windows are for training then.
+    """
     import pandas as pd
 
     split = index.drop_duplicates("clip").set_index("clip")["split"]
     used = clips[clips["clip"].isin(split.index)]
     official = used["split"].astype(object).where(used["split"].notna(), None)
     rows = [
-        ClipPoses(int(c), str(m), str(split[c]), o, shown[int(c)], None if pd.isna(camera) else str(camera))
-        for c, m, o, camera in zip(used["clip"], used["medium"], official, used["camera"], strict=True)
+        ClipPoses(int(c), str(m), str(split[c]), o, shown[int(c)], None if pd.isna(camera) else str(camera), str(s))
+        for c, m, o, camera, s in zip(
+            used["clip"], used["medium"], official, used["camera"], used["subject"], strict=True
+        )
     ]
     by_design: list[str] = []
-    found = leaks(rows, by, by_design)
+    learnt: set[str] = set()
+    found = leaks(rows, by, by_design, learnt)
     if found:
         raise QualityError("; ".join(found))
+    dealt = (index["split"] == "validation") & index["subject"].astype(str).isin(learnt)
+    index.loc[dealt, "split"] = "train"
     if both := shared_subjects(index):
         by_design.insert(0, f"{len(both)} subjects are both in the test split and in another one: it is split by {by}")
     return by_design
