@@ -85,7 +85,7 @@ class TrainParams(Section):
     epochs: int = Field(default=50, ge=1)
     batch: int = Field(default=32, ge=2)
     windows_per_clip: int = Field(default=0, ge=0)
-    min_windows_per_epoch: int = Field(default=0, ge=0)
+    min_windows_per_epoch: int = Field(default=1600, ge=0)
     learning_rate: float = Field(default=3e-3, gt=0)
     weight_decay: float = Field(default=0.02, ge=0)
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)

@@ -18,7 +18,14 @@ from posemill.stages.workspace import Workspace
 from swaying_people import swaying
 
 CLASSES = ["nod", "still", "sway"]
-BASE = TrainParams(network="tcn", hyper={"tcn": {"width": 16, "dilations": [1, 2]}}, epochs=3, batch=32, threads=1)
+BASE = TrainParams(
+    network="tcn",
+    hyper={"tcn": {"width": 16, "dilations": [1, 2]}},
+    epochs=3,
+    batch=32,
+    threads=1,
+    min_windows_per_epoch=0,
+)
 RATE = Range(low=1e-5, high=3e-2, log=True)
 PARAMS = TuneParams(space={"train.learning_rate": RATE}, trials=3, epochs=None, prune="none")
 

@@ -195,7 +195,7 @@ def test_windows_may_have_the_skeleton_that_the_data_have(workspace: Workspace) 
     both = shared([COCO_17, OPENNI_15])
     assert np.load(out / "windows.npy", mmap_mode="r").shape == (100, 16, 8, 3)
     assert FeaturePipeline.load(out / "features.json").skeleton == both
-    quick = TrainParams(epochs=1, threads=1, hyper={"tcn": {"width": 8, "dilations": [1]}})
+    quick = TrainParams(epochs=1, threads=1, min_windows_per_epoch=0, hyper={"tcn": {"width": 8, "dilations": [1]}})
     train.run(quick, workspace, workspace.output("train"))
     network, card = models.load(workspace.output("train"), ["nod", "sway"], both)
     assert (card.skeleton, network.training) == (both.name, False)
@@ -208,7 +208,13 @@ def test_folds_are_judged_and_assembled_by_what_they_had_not_seen(
     out, trained = workspace.output("prepare"), workspace.output("train")
     prepare.run(PARAMS, workspace, out)
     params = TrainParams(
-        network=network, epochs=2, threads=1, batch=12, folds=2, hyper={"tcn": {"width": 8, "dilations": [1]}}
+        min_windows_per_epoch=0,
+        network=network,
+        epochs=2,
+        threads=1,
+        batch=12,
+        folds=2,
+        hyper={"tcn": {"width": 8, "dilations": [1]}},
     )
     result = train.run(params, workspace, trained)
     index, held_out = pd.read_parquet(out / "index.parquet"), OutOfFoldPredictions.load(trained)
@@ -408,7 +414,12 @@ def test_prepared_windows_train_a_network_that_tells_them_apart(workspace: Works
 
     prepare.run(PARAMS, workspace, workspace.output("prepare"))
     params = TrainParams(
-        hyper={"tcn": {"width": 16, "dilations": [1, 2]}}, epochs=8, batch=12, threads=1, learning_rate=8e-3
+        min_windows_per_epoch=0,
+        hyper={"tcn": {"width": 16, "dilations": [1, 2]}},
+        epochs=8,
+        batch=12,
+        threads=1,
+        learning_rate=8e-3,
     )
     out = workspace.output("train")
     result = train.run(params, workspace, out)

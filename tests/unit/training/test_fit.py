@@ -24,6 +24,7 @@ from swaying_people import Data, swaying
 
 CLASSES = ["nod", "still", "sway"]
 PARAMS = TrainParams(
+    min_windows_per_epoch=0,
     network="tcn",
     hyper={"tcn": {"width": 16, "dilations": (1, 2)}},
     epochs=5,

@@ -17,7 +17,14 @@ from posemill.training.datamodule import WindowIndex
 from posemill.training.fit import fit
 
 CLASSES = ["nod", "still", "sway"]
-TCN = TrainParams(network="tcn", hyper={"tcn": {"width": 16, "dilations": (1, 2)}}, epochs=1, batch=16, threads=1)
+TCN = TrainParams(
+    network="tcn",
+    hyper={"tcn": {"width": 16, "dilations": (1, 2)}},
+    epochs=1,
+    batch=16,
+    threads=1,
+    min_windows_per_epoch=0,
+)
 Data = tuple[np.ndarray, WindowIndex, FeaturePipeline]
 
 
