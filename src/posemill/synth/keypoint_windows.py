@@ -1,0 +1,106 @@
+"""Labelled windows of rendered people without pixels: performed, filmed, seen through a pose network, and cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemill.features.pipeline import FeaturePipeline
+from posemill.pose.track import PoseTrack
+from posemill.synth.body import Body, rig
+from posemill.synth.catalogue import CATALOGUE, CLASSES, EVENTS
+from posemill.synth.filming import RATES, film, seen_by_network, track_of
+from posemill.synth.motion import Style, finish
+from posemill.synth.performances import Interval
+
+PARTS: Mapping[str, float] = MappingProxyType({"train": 1.0, "validation": 0.06, "test": 0.08})
+FILMS_EACH = 2  # cameras that film one performance
+WINDOWS_EACH = 4  # cut out of one film
+_EVENT_SEEN, _STATE_SEEN, _MOST_ELSE = 0.6, 0.75, 0.12
+
+
+def rendered_windows(
+    part: str, films: int, features: FeaturePipeline
+) -> Iterator[tuple[NDArray[np.float32], list[int]]]:
+    """Yield a film's windows (N, T, K, 3) in pixels and their positions in CLASSES; the same part always gives the same.
+
+    films  number of films; every activity has its share of them, in random order.
+    """
+    names = list(CATALOGUE)
+    weights = np.array([CATALOGUE[name].weight for name in names])
+    order = np.random.default_rng([7, *part.encode()])
+    for number in range(films // FILMS_EACH):
+        name = names[int(order.choice(len(names), p=weights / weights.sum()))]
+        rng = np.random.default_rng([number, *part.encode()])
+        for track, intervals in filmed(name, rng):
+            yield cut_and_labelled(track, intervals, features, rng)
+
+
+def filmed(name: str, rng: np.random.Generator, films: int = FILMS_EACH) -> Iterator[tuple[PoseTrack, list[Interval]]]:
+    """Yield the tracks of one performance of an activity by some random person, as several cameras see it.
+
+    Examples:
+        >>> track, intervals = next(filmed("squat", np.random.default_rng(0)))
+        >>> intervals[0][2]
+        'squat'
+    """
+    recipe = CATALOGUE[name]
+    duration, speed = rng.uniform(2.6, 4.6), np.exp(rng.uniform(*np.log(recipe.speed)))
+    fps = 60.0
+    time_s = np.arange(round(duration * fps)) / fps
+    style, way = Style.random(rng), recipe.ways[int(rng.integers(len(recipe.ways)))]
+    performed = way(time_s * speed, style, rng)
+    finish(performed.motion, style, rng)
+    points = rig(Body.random(rng), performed.motion).keypoints()
+    intervals = [(start / speed, end / speed, what) for start, end, what in performed.intervals]
+    for _ in range(films):
+        rate = float(rng.choice(RATES))
+        rows = np.unique(np.round(np.arange(rng.uniform(0, 1) / rate, duration - 1 / fps, 1 / rate) * fps).astype(int))
+        footage = film(points[rows], time_s[rows], rng, recipe.cut)
+        found, confidence = seen_by_network(footage, time_s[rows], rate, rng)
+        yield track_of(found, confidence, time_s[rows]), intervals
+
+
+def cut_and_labelled(
+    track: PoseTrack, intervals: list[Interval], features: FeaturePipeline, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], list[int]]:
+    """Cut windows of the usual length, and some shorter ones; those of unclear activity are left out."""
+    if len(track) < 4:
+        return np.zeros((0, *features.shape), np.float32), []
+    length = np.where(
+        rng.uniform(size=WINDOWS_EACH) < 0.75, features.window.duration_s, rng.uniform(0.7, 2.0, WINDOWS_EACH)
+    )
+    first, last = float(track.time_s[0]), float(track.time_s[-1])
+    length = np.minimum(length, last - first)
+    starts = first + rng.uniform(size=WINDOWS_EACH) * np.maximum(last - first - length, 0)
+    spans = np.stack([starts, starts + length], -1)
+    known = {tuple(span): label for span in spans.tolist() if (label := label_of(*span, intervals)) is not None}
+    if not known:
+        return np.zeros((0, *features.shape), np.float32), []
+    windows, kept = features.windows_at(track, np.array(list(known)))
+    return windows, [CLASSES.index(known[tuple(span)]) for span in kept.tolist()]
+
+
+def label_of(start: float, end: float, intervals: list[Interval]) -> str | None:
+    """Return the activity of a window: an event that is mostly in it, or a state that fills it; None where unclear."""
+    length = end - start
+    seen: dict[str, float] = {}
+    best: tuple[float, str] | None = None
+    events = 0.0
+    for begin, finish_s, name in intervals:
+        inside = max(0.0, min(end, finish_s) - max(start, begin))
+        if name not in EVENTS:
+            seen[name] = seen.get(name, 0.0) + inside
+            continue
+        events += inside
+        share = inside / max(min(finish_s - begin, length), 1e-6)
+        if share >= _EVENT_SEEN and inside > 0.2 * length and (best is None or inside > best[0]):
+            best = (inside, name)
+    if best is not None:
+        return best[1]
+    if events > _MOST_ELSE * length:
+        return None
+    return next((name for name, inside in seen.items() if inside >= _STATE_SEEN * length), None)
