@@ -30,6 +30,7 @@ from posemill.packaging.assemble import write_json
 from posemill.packaging.digests import of_files
 from posemill.packaging.export import to_onnx
 from posemill.packaging.parity import require_parity
+from posemill.params.label import LabelParams
 from posemill.params.prepare import WindowParams
 from posemill.pose.skeleton import BODY_12
 from posemill.pose.window import WindowSpec
@@ -37,9 +38,34 @@ from posemill.synth.catalogue import CLASSES
 from posemill.synth.keypoint_windows import PARTS, rendered_windows
 
 SPEC = WindowSpec(**WindowParams().model_dump(exclude={"stride_s"}), stride_s=WindowParams().stride_s)
-HYPER: dict[str, Any] = {"width": 128, "kernel": 5, "dilations": [1, 2, 4, 8], "dropout": 0.1}
+HYPER: dict[str, Any] = {"width": 128, "kernel": 5, "dilations": [1, 2, 4, 8], "dropout": 0.1, "pool": 2}
 BATCH, LEARNING_RATE, SMOOTHING = 256, 3e-3, 0.05
+EVENTS_THAT_NAME_A_CLIP = {"fall": 0.6}
+BACKEND = "posenet"
 FIRST = 4000  # windows that the feature pipeline is fitted on
+
+CARD = """# Activity model of posemill
+
+Names {classes} usual activities of one person from keypoints: daily life and falls, gestures, desk and factory work, gym,
+yoga, sports. Licence: Apache-2.0. Network: a temporal convolutional network on windows of two seconds of 12 keypoints.
+
+**Training data: rendered people only.** No video, photo or recording of a person was used. Motions are generated
+(posemill.synth.catalogue), filmed by random cameras and seen through a model of a pose network's errors. Trained by
+`tools/train_packaged_model.py`, from seeds.
+
+**Use.** `posemill try clip.mp4`, `posemill.ActivityModel.packaged()`, `posemill serve` before a model of your own is
+packaged. It is a start: a model trained on your own activities, cameras and people is the better one for them.
+
+**Not for** medical or safety decisions, for identifying or judging people, or as the only alarm of a fall (see the fall
+alarm for that). What it was not taught it may still name; `other` catches a part of it. Children, wheelchairs, walking
+aids and more than one person in one activity are not in its training data.
+
+**Figures** on rendered people, motions and cameras that were held out, {windows} windows: accuracy {accuracy}, mean
+recall {mean_recall}. Figures on real videos are in docs/models.md.
+
+| activity | recall | precision | taken for |
+|---|---|---|---|
+"""
 
 
 def gather(folder: Path, films: int) -> tuple[FeaturePipeline, dict[str, NDArray[Any]]]:
@@ -164,11 +190,33 @@ def package(network: nn.Module, features: FeaturePipeline, data: dict[str, NDArr
     require_parity(model, network, with_z(torch.from_numpy(data["test_x"][:256]).float()).numpy())
     features.save(folder / "features.json")
     write_json(folder / "classes.json", list(CLASSES))
-    write_json(folder / "calibration.json", {"temperature": float(temperature)})
+    write_json(folder / "calibration.json", {"temperature": float(temperature), "events": EVENTS_THAT_NAME_A_CLIP})
     write_json(folder / "figures.json", figures)
+    write_json(folder / "labeller.json", labeller())
+    (folder / "card.md").write_text(card(figures), encoding="utf-8")
     names = {"model": "activity.onnx", "features": "features.json", "classes": "classes.json"}
     digests = of_files({k: folder / n for k, n in (names | {"calibration": "calibration.json"}).items()})
     write_json(folder / "digests.json", {**digests, "trained_by": "tools/train_packaged_model.py"})
+
+
+def labeller() -> dict[str, Any]:
+    """What poses a video for this model; `describes` is null, since it was trained on keypoints."""
+    params = LabelParams(backend=BACKEND).model_dump(mode="json")
+    return {"backend": BACKEND, "checkpoint": params["checkpoint"], "params": params, "describes": None}
+
+
+def card(figures: dict[str, Any]) -> str:
+    """The model card: what it knows, how right it is on rendered people, and what it is not for."""
+    rows = [
+        f"| {name} | {row['recall']:.2f} | {row['precision']:.2f} | {taken_for(row['taken_for'])} |"
+        for name, row in figures["activities"].items()
+    ]
+    return CARD.format(classes=len(CLASSES), **figures) + "\n".join(rows) + "\n"
+
+
+def taken_for(others: dict[str, float]) -> str:
+    """The activities that one is mistaken for, from two per cent on."""
+    return ", ".join(f"{name} {share:.0%}" for name, share in others.items() if share >= 0.02) or "-"
 
 
 def main() -> None:

@@ -112,7 +112,7 @@ class ActivityModel(WindowClassifier):
         return self.probabilities(windows)
 
     def _verdict(self, probabilities: NDArray[np.float32]) -> Verdict | None:
-        return timeline.verdict(probabilities, self.classes, self.rejection_threshold)
+        return timeline.verdict(probabilities, self.classes, self.rejection_threshold, self.events)
 
     def _person(self, track: PoseTrack, keypoints: bool, on_windows: OnWindows | None) -> Person:
         answer = self.predict_track(track, on_windows=on_windows)

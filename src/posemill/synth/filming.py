@@ -72,6 +72,8 @@ def _azimuth(rng: np.random.Generator) -> float:
 
 def _height(rng: np.random.Generator, of_target: float, distance: float) -> float:
     kind = rng.uniform()
+    if of_target < 0.5 and rng.uniform() < 0.3:  # who is on the floor is often filmed from there
+        return float(rng.uniform(0.05, 0.6))
     if kind < 0.62:  # in somebody's hands, on a tripod, on a table
         return float(rng.uniform(0.5, 1.9))
     if kind < 0.76:  # on the floor
@@ -123,12 +125,12 @@ def _framed(u: Floats, depth: Floats, rng: np.random.Generator, cut: float) -> F
     kind = rng.uniform()
     if kind < cut:  # feet, or everything below the hips or the waist
         deep = rng.uniform(0.05, 0.28) if rng.uniform() < 0.6 else rng.uniform(0.28, 0.58)
-        high = high - (0.0, deep * height)
+        high = high - np.array([0.0, deep * height])
     elif kind < cut + 0.06:  # a side
-        edge = rng.uniform(0.08, 0.35) * width
-        low, high = (low + (edge, 0.0), high) if rng.uniform() < 0.5 else (low, high - (edge, 0.0))
+        aside = np.array([rng.uniform(0.08, 0.35) * width, 0.0])
+        low, high = (low + aside, high) if rng.uniform() < 0.5 else (low, high - aside)
     elif kind < cut + 0.09:  # the head
-        low = low + (0.0, rng.uniform(0.05, 0.22) * height)
+        low = low + np.array([0.0, rng.uniform(0.05, 0.22) * height])
     box, aspect = high - low, float(rng.choice(ASPECTS))
     fill = rng.uniform(0.3, 1.0) if rng.uniform() < 0.7 else rng.uniform(0.8, 1.0)
     tall = max(box[1], box[0] / aspect) / fill
@@ -144,7 +146,7 @@ def _framed(u: Floats, depth: Floats, rng: np.random.Generator, cut: float) -> F
     corner = low - spare * at
     long_px = float(rng.choice([320, 480, 640, 640, 960, 1280]))
     scale = long_px / picture.max()
-    size = (int(round(picture[0] * scale)), int(round(picture[1] * scale)))
+    size = (round(picture[0] * scale), round(picture[1] * scale))
     return Footage((u - corner) * scale, depth, size)
 
 

@@ -158,7 +158,8 @@ def kick(motion: Motion, style: Style, rng: np.random.Generator) -> None:
         back = 0.0 * forth
     high = rng.uniform(38, 75) if rng.uniform() < 0.6 else rng.uniform(75, 115)
     motion.add(**{f"{side}_hip_flex": 2 - 28 * back + high * forth, f"{side}_knee": 8 + 84 * back + 12 * forth})
-    motion.add(**{f"{side}_toe_point": 40 * forth, f"{other}_knee": 14 + 6 * forth, f"{other}_hip_flex": 6})
+    motion.add(**{f"{side}_toe_point": 40 * forth, f"{other}_knee": 14 + 6 * forth})
+    motion.add(**{f"{other}_hip_flex": 6.0})
     motion.add(pitch=-0.18 * high * forth, arm_abduct=16 + 30 * forth, arm_flex=rng.uniform(-4, 30), hip_abduct=4)
     motion.add(elbow=rng.uniform(20, 95))
     motion.held_left = np.full(len(motion.time_s), 0.0 if side == "left" else 1.0)

@@ -25,7 +25,7 @@ _EVENT_SEEN, _STATE_SEEN, _MOST_ELSE = 0.6, 0.75, 0.12
 def rendered_windows(
     part: str, films: int, features: FeaturePipeline
 ) -> Iterator[tuple[NDArray[np.float32], list[int]]]:
-    """Yield a film's windows (N, T, K, 3) in pixels and their positions in CLASSES; the same part always gives the same.
+    """Yield a film's windows (N, T, K, 3) in pixels and their positions in CLASSES; a part always gives the same.
 
     films  number of films; every activity has its share of them, in random order.
     """
@@ -76,12 +76,12 @@ def cut_and_labelled(
     first, last = float(track.time_s[0]), float(track.time_s[-1])
     length = np.minimum(length, last - first)
     starts = first + rng.uniform(size=WINDOWS_EACH) * np.maximum(last - first - length, 0)
-    spans = np.stack([starts, starts + length], -1)
-    known = {tuple(span): label for span in spans.tolist() if (label := label_of(*span, intervals)) is not None}
+    spans = [(float(start), float(start + long)) for start, long in zip(starts, length, strict=True)]
+    known = {span: label for span in spans if (label := label_of(*span, intervals)) is not None}
     if not known:
         return np.zeros((0, *features.shape), np.float32), []
     windows, kept = features.windows_at(track, np.array(list(known)))
-    return windows, [CLASSES.index(known[tuple(span)]) for span in kept.tolist()]
+    return windows, [CLASSES.index(known[start, end]) for start, end in kept.tolist()]
 
 
 def label_of(start: float, end: float, intervals: list[Interval]) -> str | None:

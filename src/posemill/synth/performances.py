@@ -22,6 +22,8 @@ from posemill.synth.postures import (
     KNEEL,
     SIT_HEELS,
     STOOP,
+    cross_legged,
+    floor_seat,
     on_the_side,
     prone,
     seated,
@@ -74,6 +76,8 @@ def scripted(write: Writer) -> Performer:
 
 def falling(rng: np.random.Generator) -> tuple[Script, list[Interval]]:
     """Write a fall of any kind: standing, walking or sitting before it, lying after it, and perhaps getting up."""
+    if rng.uniform() < 0.35:
+        return _sinking(rng)
     kind = str(rng.choice(list(falls.WAYS)))
     rises = bool(rng.uniform() < 0.3)
     script = falls.fall_script(kind, rng, rng.uniform(0.2, 1.6), rng.uniform(0.6, 2.5), rises)
@@ -84,6 +88,28 @@ def falling(rng: np.random.Generator) -> tuple[Script, list[Interval]]:
     if fall.rise_s is not None and fall.upright_s is not None:
         rows += [(fall.rise_s, fall.upright_s, "get_up"), (fall.upright_s, script.now, "stand")]
     return script, rows
+
+
+def _sinking(rng: np.random.Generator) -> tuple[Script, list[Interval]]:
+    """Write a fall in two parts: onto the seat or the knees, then onto back, belly or a side."""
+    script = Script(stand(rng)).hold(rng.uniform(0.2, 1.6))
+    begun, quick = script.now, rng.uniform(0.8, 1.25)
+    limp = {"arm_abduct": rng.uniform(10, 60), "arm_flex": rng.uniform(-20, 60), "elbow": rng.uniform(10, 60)}
+    if rng.uniform() < 0.6:
+        bent = {"pitch": rng.uniform(-14, 22), "hip_flex": rng.uniform(50, 90), "knee": rng.uniform(60, 100)}
+        script.to(limp | bent, 0.36 * quick, pinned=rng.uniform(0.3, 1.0))
+        script.land(floor_seat(rng, knees=rng.uniform(10, 62)) | {"pitch": rng.uniform(-34, 10)}, 0.26 * quick)
+        after = supine(rng, knees=rng.uniform(0, 60)) if rng.uniform() < 0.75 else on_the_side(rng)
+    else:
+        script.to(limp | {"pitch": 8, "hip_flex": 34, "knee": 64, "spine": 10}, 0.34 * quick)
+        script.land(limp | {"pitch": rng.uniform(5, 34), "hip_flex": 20, "knee": 98, "ankle": 50}, 0.26 * quick)
+        after = prone(rng) if rng.uniform() < 0.6 else on_the_side(rng)
+    script.to(None, rng.uniform(0.02, 0.4), pinned=0.0)
+    if rng.uniform() < 0.85:
+        script.land(after, rng.uniform(0.3, 0.7))
+    over = script.now
+    script.to(falls.varied_limbs(script.pose(), rng), 0.5, restless=0.4).hold(rng.uniform(0.6, 2.5))
+    return script, [(0.0, begun, "stand"), (begun, over + 0.15, "fall"), (over + 0.6, script.now, "lie")]
 
 
 def sitting_down_and_up(rng: np.random.Generator) -> tuple[Script, list[Interval]]:
@@ -190,8 +216,6 @@ def crawling(rng: np.random.Generator) -> tuple[Script, list[Interval]]:
 
 def sitting_on_floor(rng: np.random.Generator) -> tuple[Script, list[Interval]]:
     """Write sitting on the floor with crossed, bent or straight legs."""
-    from posemill.synth.postures import cross_legged, floor_seat
-
     pose = cross_legged(rng) if rng.uniform() < 0.55 else floor_seat(rng)
     if rng.uniform() < 0.3:
         pose |= {"arm_flex": 34, "arm_abduct": 22, "arm_twist": -58, "elbow": 122}

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from posemill.cli.serve import gallery, try_
+from posemill.cli.serve import gallery
+from posemill.cli.try_ import try_
 from posemill.serving.schemas.activity import Receipt
 from posemill.settings import Settings
 from posemill.uat.served import client_of
