@@ -38,16 +38,17 @@ from posemill.synth.catalogue import CLASSES
 from posemill.synth.keypoint_windows import PARTS, rendered_windows
 
 SPEC = WindowSpec(**WindowParams().model_dump(exclude={"stride_s"}), stride_s=WindowParams().stride_s)
-HYPER: dict[str, Any] = {"width": 128, "kernel": 5, "dilations": [1, 2, 4, 8], "dropout": 0.1, "pool": 2}
-BATCH, LEARNING_RATE, SMOOTHING = 256, 3e-3, 0.05
+HYPER: dict[str, Any] = {"width": 128, "kernel": 5, "dilations": [1, 2, 4], "dropout": 0.1, "pool": 2}
+BATCH, LEARNING_RATE, SMOOTHING, UNKNOWN = 256, 3e-3, 0.05, 0.5
 EVENTS_THAT_NAME_A_CLIP = {"fall": 0.6}
 BACKEND = "posenet"
 FIRST = 4000  # windows that the feature pipeline is fitted on
 
 CARD = """# Activity model of posemill
 
-Names {classes} usual activities of one person from keypoints: daily life and falls, gestures, desk and factory work, gym,
-yoga, sports. Licence: Apache-2.0. Network: a temporal convolutional network on windows of two seconds of 12 keypoints.
+Names {classes} usual activities of one person from keypoints: daily life and falls, gestures, desk and factory work,
+gym, yoga, sports. Licence: Apache-2.0. Network: a temporal convolutional network on windows of two seconds of 12
+keypoints.
 
 **Training data: rendered people only.** No video, photo or recording of a person was used. Motions are generated
 (posemill.synth.catalogue), filmed by random cameras and seen through a model of a pose network's errors. Trained by
@@ -57,7 +58,7 @@ yoga, sports. Licence: Apache-2.0. Network: a temporal convolutional network on 
 packaged. It is a start: a model trained on your own activities, cameras and people is the better one for them.
 
 **Not for** medical or safety decisions, for identifying or judging people, or as the only alarm of a fall (see the fall
-alarm for that). What it was not taught it may still name; `other` catches a part of it. Children, wheelchairs, walking
+alarm for that). What it was not taught it may still name; Children, wheelchairs, walking
 aids and more than one person in one activity are not in its training data.
 
 **Figures** on rendered people, motions and cameras that were held out, {windows} windows: accuracy {accuracy}, mean
@@ -124,7 +125,7 @@ def fit(data: dict[str, NDArray[Any]], epochs: int, seed: int = 0) -> nn.Module:
     g = torch.Generator().manual_seed(seed)
     network = build("tcn", BODY_12, len(CLASSES), **HYPER)
     x, y = torch.from_numpy(data["train_x"]), torch.from_numpy(data["train_y"])
-    weight = 1 / torch.bincount(y, minlength=len(CLASSES)).float().clamp(min=1) ** 0.5
+    weight = 1 / torch.bincount(y[y >= 0], minlength=len(CLASSES)).float().clamp(min=1) ** 0.5
     weight, steps = weight / weight.mean(), epochs * (len(x) // BATCH)
     optimiser = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=0.03)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
@@ -135,20 +136,37 @@ def fit(data: dict[str, NDArray[Any]], epochs: int, seed: int = 0) -> nn.Module:
         for rows in torch.randperm(len(x), generator=g)[: len(x) // BATCH * BATCH].split(BATCH):
             with torch.autocast("cpu", torch.bfloat16):
                 logits = network(with_z(augmented(x[rows].float(), g)))
-            loss = functional.cross_entropy(logits.float(), y[rows], weight, label_smoothing=SMOOTHING)
+            loss = loss_of(logits.float(), y[rows], weight)
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 5.0)
             optimiser.step()
             schedule.step()
             total += float(loss.detach())
-        right = float((predict(network, data["validation_x"]).argmax(1) == data["validation_y"]).mean())
+        vx, vy = known_part(data, "validation")
+        right = float((predict(network, vx).argmax(1) == vy).mean())
         print(
             f"epoch {epoch + 1}: loss {total / (len(x) // BATCH):.3f}, validation {right:.4f}, "
             f"{time.monotonic() - began:.0f} s",
             flush=True,
         )
     return network.eval()
+
+
+def loss_of(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:
+    """Cross-entropy of the known activities; what is none of them should look like any of them (outlier exposure)."""
+    known = y >= 0
+    loss = functional.cross_entropy(logits[known], y[known], weight, label_smoothing=SMOOTHING)
+    if bool(known.all()):
+        return loss
+    unknown = -functional.log_softmax(logits[~known], 1).mean(1)
+    return loss + UNKNOWN * unknown.sum() / len(y)
+
+
+def known_part(data: dict[str, NDArray[Any]], part: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Windows and classes of a part without those of none of the activities."""
+    known = data[f"{part}_y"] >= 0
+    return data[f"{part}_x"][known], data[f"{part}_y"][known]
 
 
 def predict(network: nn.Module, x: NDArray[np.float16]) -> NDArray[np.float32]:
@@ -184,8 +202,9 @@ def report(y: NDArray[np.int64], logits: NDArray[np.float32]) -> dict[str, Any]:
 def package(network: nn.Module, features: FeaturePipeline, data: dict[str, NDArray[Any]], folder: Path) -> None:
     """Calibrate, judge on the test part and write the files."""
     folder.mkdir(exist_ok=True)
-    temperature = fit_temperature(predict(network, data["validation_x"]), data["validation_y"])
-    figures = report(data["test_y"], predict(network, data["test_x"]))
+    (vx, vy), (tx, ty) = known_part(data, "validation"), known_part(data, "test")
+    temperature = fit_temperature(predict(network, vx), vy)
+    figures = report(ty, predict(network, tx))
     model = to_onnx(network, SPEC.frames, BODY_12, folder / "activity.onnx")
     require_parity(model, network, with_z(torch.from_numpy(data["test_x"][:256]).float()).numpy())
     features.save(folder / "features.json")

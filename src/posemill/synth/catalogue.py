@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
-from posemill.synth import activities, gestures, gym, performances, sports, work
+from posemill.synth import activities, ball_sports, gestures, gym, performances, sports, work
 from posemill.synth.excursions import random_excursion
 from posemill.synth.gym import Activity, arms_changed
 from posemill.synth.motion import LIMBS, SIDES, Motion, Style, repetitions, wander
@@ -21,7 +22,8 @@ from posemill.synth.postures import KNEEL, supine
 from posemill.synth.random_postures import random_posture
 from posemill.synth.still_asanas import still_pose
 
-OTHER = "other"
+OTHER = "other"  # no class: what a model should be unsure of
+FALL = "fall"
 EVENTS = ("fall", "sit_down", "stand_up", "lie_down", "get_up", "pick_up")  # begin and are over within a clip
 
 
@@ -32,18 +34,22 @@ class Recipe:
     speed    times the usual speed, least and most; gravity allows a fall little.
     cut      share of the clips in which the picture cuts feet or legs off.
     weight   times the usual number of clips.
+    stroke   one quick movement: before and after it the clip shows nothing of it.
     """
 
     ways: tuple[Performer, ...]
     speed: tuple[float, float] = (0.7, 1.25)
     cut: float = 0.22
     weight: float = 1.0
+    stroke: bool = False
 
 
-def _all(
-    name: str, *ways: Activity, speed: tuple[float, float] = (0.7, 1.25), cut: float = 0.22, weight: float = 1.0
-) -> Recipe:
-    return Recipe(tuple(throughout(way, name) for way in ways), speed, cut, weight)
+def _all(name: str, *ways: Activity, **how: Any) -> Recipe:
+    return Recipe(tuple(throughout(way, name) for way in ways), **how)
+
+
+def _stroke(name: str, *ways: Activity, **how: Any) -> Recipe:
+    return Recipe(tuple(throughout(way, name) for way in ways), stroke=True, **how)
 
 
 def _written(*writers: Writer, weight: float = 1.0, speed: tuple[float, float] = (0.75, 1.2)) -> Recipe:
@@ -92,11 +98,23 @@ _SLOW = (0.4, 1.25)
 CATALOGUE: Mapping[str, Recipe] = MappingProxyType(
     {
         # daily life
-        "stand": _all("stand", activities.idle, activities.idle, gestures.talk_with_hands, cut=0.35, weight=1.5),
+        "stand": _all(
+            "stand",
+            activities.idle,
+            activities.idle,
+            gestures.talk_with_hands,
+            gestures.text_on_phone,
+            cut=0.35,
+            weight=1.6,
+        ),
         "walk": _all("walk", activities.walk, work.walk_varied, work.walk_varied, weight=1.6),
         "run": _all("run", work.run),
         "climb_stairs": _all("climb_stairs", work.climb_stairs),
-        "sit": Recipe((throughout(work.sit_still, "sit"), scripted(performances.at_a_desk)), cut=0.45),
+        "sit": Recipe(
+            (throughout(work.sit_still, "sit"), throughout(work.read_book, "sit"), scripted(performances.at_a_desk)),
+            cut=0.45,
+            weight=1.4,
+        ),
         "sit_down": _written(performances.sitting_down_and_up, weight=2.6),
         "lie": _written(performances.lying),
         "lie_down": _written(performances.lying_down_bed, performances.lying_down_floor, weight=2.6),
@@ -108,8 +126,6 @@ CATALOGUE: Mapping[str, Recipe] = MappingProxyType(
         "pick_up": _written(performances.picking_up, weight=1.6),
         "drink": _all("drink", gestures.drink, cut=0.5),
         "phone_call": _all("phone_call", gestures.phone_call, cut=0.45),
-        "read": _all("read", work.read_book, gestures.text_on_phone, cut=0.45),
-        "brush_teeth": _all("brush_teeth", gestures.brush_teeth, cut=0.5),
         # desk and factory
         "type": _all("type", work.type_on_keyboard, cut=0.5),
         "sweep": _all("sweep", work.sweep),
@@ -118,10 +134,10 @@ CATALOGUE: Mapping[str, Recipe] = MappingProxyType(
         "carry": _all("carry", work.carry),
         "push_cart": _all("push_cart", work.push_cart),
         # gestures
-        "wave": _all("wave", activities.wave, cut=0.45),
+        "wave": _all("wave", activities.wave, activities.wave, gym.on_a_seat(activities.wave), cut=0.55, weight=1.3),
         "clap": _all("clap", gestures.clap, cut=0.45),
         "point": _all("point", gestures.point, cut=0.4),
-        "throw": _all("throw", gestures.throw),
+        "throw": _stroke("throw", gestures.throw),
         "kick": _all("kick", gestures.kick),
         "box": _all("box", gestures.box, cut=0.35),
         # gym
@@ -129,7 +145,7 @@ CATALOGUE: Mapping[str, Recipe] = MappingProxyType(
         "lunge": _all("lunge", *_LUNGES, speed=_SLOW, weight=1.2),
         "push_up": _all("push_up", activities.push_up, speed=_SLOW, weight=1.6),
         "plank": _all("plank", activities.plank),
-        "sit_up": _all("sit_up", sports.sit_up, speed=_SLOW),
+        "sit_up": _all("sit_up", ball_sports.sit_up, sports.sit_up, speed=_SLOW, weight=1.3),
         "jumping_jack": _all("jumping_jack", activities.jumping_jack, speed=(0.55, 1.3), weight=1.2),
         "high_knees": _all("high_knees", activities.high_knees),
         "burpee": _all("burpee", gym.burpee),
@@ -137,7 +153,7 @@ CATALOGUE: Mapping[str, Recipe] = MappingProxyType(
         "deadlift": _all("deadlift", gym.deadlift, speed=(0.6, 1.3)),
         "pull_up": _all("pull_up", sports.pull_up, speed=_SLOW),
         "bench_press": _all("bench_press", sports.bench_press, speed=_SLOW),
-        "clean_and_jerk": _all("clean_and_jerk", sports.clean_and_jerk, speed=(0.5, 1.2)),
+        "clean_and_jerk": _all("clean_and_jerk", ball_sports.clean_and_jerk, speed=(0.6, 1.2), weight=1.3),
         "bicep_curl": _all("bicep_curl", gym.bicep_curl, cut=0.4),
         "shoulder_press": _all("shoulder_press", gym.shoulder_press, cut=0.35),
         "arm_raise": _all("arm_raise", activities.arm_raise, gym.lateral_raise, cut=0.3),
@@ -168,15 +184,21 @@ CATALOGUE: Mapping[str, Recipe] = MappingProxyType(
         ),
         "boat": _still("boat", "boat", low=True),
         # sports and music
-        "golf_swing": _all("golf_swing", sports.golf_swing, speed=(0.25, 1.2), weight=1.3),
-        "baseball_swing": _all("baseball_swing", sports.baseball_swing, speed=(0.4, 1.2)),
-        "baseball_pitch": _all("baseball_pitch", sports.baseball_pitch, speed=(0.4, 1.2)),
-        "bowl": _all("bowl", sports.bowl),
-        "tennis_serve": _all("tennis_serve", sports.tennis_serve, speed=(0.4, 1.2)),
-        "tennis_forehand": _all("tennis_forehand", sports.tennis_forehand, speed=(0.4, 1.2)),
-        "basketball_shot": _all("basketball_shot", work.basketball_shot),
-        "strum_guitar": _all("strum_guitar", sports.strum_guitar, cut=0.4),
+        "golf_swing": _stroke("golf_swing", sports.golf_swing, speed=(0.25, 1.2), weight=1.3),
+        "baseball_swing": _stroke("baseball_swing", sports.baseball_swing, speed=(0.4, 1.2)),
+        "baseball_pitch": _stroke(
+            "baseball_pitch", ball_sports.pitch, sports.baseball_pitch, speed=(0.5, 1.2), weight=1.3
+        ),
+        "bowl": _stroke("bowl", ball_sports.bowl_delivery, ball_sports.bowl_delivery, sports.bowl),
+        "tennis_serve": _stroke("tennis_serve", ball_sports.serve, sports.tennis_serve, speed=(0.5, 1.2), weight=1.3),
+        "tennis_forehand": _stroke(
+            "tennis_forehand", ball_sports.forehand, sports.tennis_forehand, speed=(0.5, 1.2), weight=1.3
+        ),
+        "basketball_shot": _stroke("basketball_shot", work.basketball_shot),
+        "strum_guitar": _all(
+            "strum_guitar", sports.strum_guitar, gym.on_a_seat(sports.strum_guitar), cut=0.5, weight=1.3
+        ),
         OTHER: _all(OTHER, anything, speed=(0.7, 1.3), weight=2.0),
     }
 )
-CLASSES = tuple(sorted({*CATALOGUE, "stand_up", "get_up"}))
+CLASSES = tuple(sorted({*CATALOGUE, "stand_up", "get_up"} - {OTHER}))

@@ -124,7 +124,7 @@ def _framed(u: Floats, depth: Floats, rng: np.random.Generator, cut: float) -> F
     width, height = np.maximum(high - low, 1e-3)
     kind = rng.uniform()
     if kind < cut:  # feet, or everything below the hips or the waist
-        deep = rng.uniform(0.05, 0.28) if rng.uniform() < 0.6 else rng.uniform(0.28, 0.58)
+        deep = rng.uniform(0.05, 0.28) if rng.uniform() < 0.5 else rng.uniform(0.28, 0.7)
         high = high - np.array([0.0, deep * height])
     elif kind < cut + 0.06:  # a side
         aside = np.array([rng.uniform(0.08, 0.35) * width, 0.0])
@@ -157,7 +157,7 @@ def seen_by_network(
     xy = _sticking(footage, fps, rng)
     xy, gone = _hidden(xy, fps, rng)
     labeller = Labeller.random(rng)
-    worse = np.exp(rng.normal(0.15, 0.45))
+    worse = np.exp(rng.normal(0.25, 0.5))
     labeller = replace(labeller, error=labeller.error * worse, lying=labeller.lying * rng.uniform(0.8, 1.7))
     if rng.uniform() < 0.25:
         labeller = replace(labeller, swaps_hz=labeller.swaps_hz * 8, jumps_hz=labeller.jumps_hz * 4)
@@ -188,6 +188,10 @@ def _sticking(footage: Footage, fps: float, rng: np.random.Generator) -> Floats:
 
 def _hidden(xy: Floats, fps: float, rng: np.random.Generator) -> tuple[Floats, list[int]]:
     """Hide a group behind furniture or the body itself: guessed somewhere near, or not reported at all."""
+    if rng.uniform() < 0.06:  # the far side of the body
+        side = "left" if rng.uniform() < 0.5 else "right"
+        parts = ("elbow", "wrist", "knee", "ankle", "shoulder", "hip")[: int(rng.integers(3, 7))]
+        return xy, [COCO_17.index(f"{side}_{part}") for part in parts]
     if rng.uniform() >= 0.16:
         return xy, []
     group = [COCO_17.index(name) for name in _HIDEABLE[int(rng.integers(len(_HIDEABLE)))]]

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from posemill.synth.motion import SIDES, Motion, Style, repetitions, rise, wander
+from posemill.synth.motion import SIDES, Motion, Style, repetitions, wander
 from posemill.synth.rotation import Floats
 
 Activity = Callable[[Motion, Style, np.random.Generator], None]
@@ -241,14 +241,19 @@ AHEAD: Mapping[str, float] = MappingProxyType({"arm_flex": 84, "arm_abduct": 6, 
 ON_HIPS: Mapping[str, float] = MappingProxyType({"arm_abduct": 48, "arm_flex": -18, "arm_twist": -75, "elbow": 98})
 
 
-def slow_start(activity: Activity, late_s: float) -> Activity:
-    """Return an activity that is begun from standing, up to `late_s` after the clip begins."""
+def on_a_seat(activity: Activity) -> Activity:
+    """Return an activity of the arms that is done sitting on a chair, a bed or the floor."""
 
     def fill(motion: Motion, style: Style, rng: np.random.Generator) -> None:
         activity(motion, style, rng)
-        share = rise(motion.time_s, rng.uniform(0, late_s), 0.6)
-        for name in motion.channels:
-            motion.channels[name] = motion.channels[name] * share
+        lean, knee = rng.uniform(-12, 12), rng.uniform(66, 104)
+        for side in SIDES:
+            motion.channels[f"{side}_hip_flex"] = np.full(len(motion.time_s), rng.uniform(78, 94) + lean)
+            motion.channels[f"{side}_knee"] = np.full(len(motion.time_s), knee + rng.normal(0, 5))
+        if rng.uniform() < 0.25:  # one leg over the other, or both crossed
+            side = SIDES[rng.integers(2)]
+            motion.add(**{f"{side}_hip_twist": 55.0, f"{side}_hip_abduct": 24.0, f"{side}_knee": 22.0})
+        motion.add(pitch=lean)
 
     fill.__name__, fill.__doc__ = activity.__name__, activity.__doc__
     return fill

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from posemill.features.pipeline import FeaturePipeline
 from posemill.pose.track import PoseTrack
 from posemill.synth.body import Body, rig
-from posemill.synth.catalogue import CATALOGUE, CLASSES, EVENTS
+from posemill.synth.catalogue import CATALOGUE, CLASSES, EVENTS, FALL, OTHER
 from posemill.synth.filming import RATES, film, seen_by_network, track_of
 from posemill.synth.motion import Style, finish
 from posemill.synth.performances import Interval
+from posemill.synth.rotation import Floats
+from posemill.synth.variation import uneven_time, vary
 
 PARTS: Mapping[str, float] = MappingProxyType({"train": 1.0, "validation": 0.06, "test": 0.08})
 FILMS_EACH = 2  # cameras that film one performance
@@ -25,7 +27,7 @@ _EVENT_SEEN, _STATE_SEEN, _MOST_ELSE = 0.6, 0.75, 0.12
 def rendered_windows(
     part: str, films: int, features: FeaturePipeline
 ) -> Iterator[tuple[NDArray[np.float32], list[int]]]:
-    """Yield a film's windows (N, T, K, 3) in pixels and their positions in CLASSES; a part always gives the same.
+    """Yield a film's windows (N, T, K, 3) in pixels and positions in CLASSES (-1: none of them).
 
     films  number of films; every activity has its share of them, in random order.
     """
@@ -52,16 +54,27 @@ def filmed(name: str, rng: np.random.Generator, films: int = FILMS_EACH) -> Iter
     fps = 60.0
     time_s = np.arange(round(duration * fps)) / fps
     style, way = Style.random(rng), recipe.ways[int(rng.integers(len(recipe.ways)))]
-    performed = way(time_s * speed, style, rng)
+    performed = way(uneven_time(time_s, speed, rng, 0.4 if name == FALL else 1.0), style, rng)
+    vary(performed.motion, rng)
     finish(performed.motion, style, rng)
     points = rig(Body.random(rng), performed.motion).keypoints()
     intervals = [(start / speed, end / speed, what) for start, end, what in performed.intervals]
+    if recipe.stroke:
+        intervals = [(*_quick_part(points, time_s), name)]
     for _ in range(films):
         rate = float(rng.choice(RATES))
         rows = np.unique(np.round(np.arange(rng.uniform(0, 1) / rate, duration - 1 / fps, 1 / rate) * fps).astype(int))
         footage = film(points[rows], time_s[rows], rng, recipe.cut)
         found, confidence = seen_by_network(footage, time_s[rows], rate, rng)
         yield track_of(found, confidence, time_s[rows]), intervals
+
+
+def _quick_part(points: Floats, time_s: Floats) -> tuple[float, float]:
+    """Return from when to when a window may begin and end that shows the quickest part of a motion."""
+    apart = points - points.mean(1, keepdims=True)
+    speed = np.linalg.norm(np.diff(apart, axis=0), axis=-1).mean(1)
+    quick = time_s[1:][speed > 0.5 * np.quantile(speed, 0.98)]
+    return float(quick[0]) - 1.3, float(quick[-1]) + 0.9
 
 
 def cut_and_labelled(
@@ -81,7 +94,7 @@ def cut_and_labelled(
     if not known:
         return np.zeros((0, *features.shape), np.float32), []
     windows, kept = features.windows_at(track, np.array(list(known)))
-    return windows, [CLASSES.index(known[start, end]) for start, end in kept.tolist()]
+    return windows, [_number(known[start, end]) for start, end in kept.tolist()]
 
 
 def label_of(start: float, end: float, intervals: list[Interval]) -> str | None:
@@ -104,3 +117,7 @@ def label_of(start: float, end: float, intervals: list[Interval]) -> str | None:
     if events > _MOST_ELSE * length:
         return None
     return next((name for name, inside in seen.items() if inside >= _STATE_SEEN * length), None)
+
+
+def _number(name: str) -> int:
+    return -1 if name == OTHER else CLASSES.index(name)

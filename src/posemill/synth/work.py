@@ -53,10 +53,14 @@ def walk_varied(motion: Motion, style: Style, rng: np.random.Generator) -> None:
         if kind < 0.75:
             _arm(motion, side, arm_flex=-4 - swing * stride * np.sin(own), arm_abduct=rng.uniform(5, 14))
             _arm(motion, side, elbow=rng.uniform(8, 40) + 10 * np.clip(-np.sin(own), 0, 1))
-        elif kind < 0.87:  # in the pockets
+        elif kind < 0.88:  # in the pockets
             _arm(motion, side, arm_flex=-10, arm_abduct=16, elbow=44, arm_twist=-20)
-        else:  # something before the chest
-            _arm(motion, side, arm_flex=24, arm_abduct=8, arm_twist=-34, elbow=rng.uniform(80, 115))
+        elif kind < 0.94:  # bags
+            _arm(motion, side, arm_flex=2, arm_abduct=rng.uniform(6, 16), elbow=6)
+        elif side == "left":  # one hand holds something, or a phone
+            _arm(motion, side, arm_flex=28, arm_abduct=8, arm_twist=-26, elbow=rng.uniform(80, 140))
+        else:
+            _arm(motion, side, arm_flex=-4 - swing * stride * np.sin(own), arm_abduct=8, elbow=18)
     motion.add(spine=rng.uniform(0, 16), spine_twist=-5 * np.sin(phase), hip_abduct=1, hip_twist=5)
     motion.add(up_m=0.015 * np.abs(np.sin(phase)))
     _forward(motion, rng, 4 * 0.86 * np.sin(np.deg2rad(stride)) * rate)
@@ -83,16 +87,13 @@ def climb_stairs(motion: Motion, style: Style, rng: np.random.Generator) -> None
 
 
 def carry(motion: Motion, style: Style, rng: np.random.Generator) -> None:
-    """Walking with a box before the body, or heavy bags hanging from the hands."""
+    """Walking with a box before the body, on both forearms."""
     stride, rate = rng.uniform(14, 25) * style.amplitude, rng.uniform(0.65, 0.98) * style.tempo**0.5
     phase = 2 * np.pi * rate * motion.time_s + rng.uniform(0, 6)
     _legs(motion, phase, stride, rng.uniform(38, 56))
-    if rng.uniform() < 0.8:
-        wide = rng.uniform(-6, 10)
-        motion.add(arm_flex=rng.uniform(14, 46), arm_abduct=8 + wide, elbow=rng.uniform(60, 100), arm_twist=-8)
-        motion.add(pitch=-rng.uniform(0, 7))
-    else:
-        motion.add(arm_flex=2, arm_abduct=rng.uniform(8, 16), elbow=6, spine=rng.uniform(2, 12))
+    wide = rng.uniform(-6, 12)
+    motion.add(arm_flex=rng.uniform(18, 50), arm_abduct=8 + wide, elbow=rng.uniform(68, 104), arm_twist=-6)
+    motion.add(pitch=-rng.uniform(0, 8))
     _forward(motion, rng, 4 * 0.86 * np.sin(np.deg2rad(stride)) * rate)
 
 
