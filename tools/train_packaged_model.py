@@ -25,13 +25,14 @@ from torch.nn import functional
 
 from posemill.evaluation.calibration import fit_temperature
 from posemill.features.pipeline import FeaturePipeline
-from posemill.models.registry import build
+from posemill.models.registry import NetworkCard, build, load, save
 from posemill.packaging.assemble import write_json
 from posemill.packaging.digests import of_files
 from posemill.packaging.export import to_onnx
 from posemill.packaging.parity import require_parity
 from posemill.params.label import LabelParams
 from posemill.params.prepare import WindowParams
+from posemill.pose.definition import fingerprint
 from posemill.pose.skeleton import BODY_12
 from posemill.pose.window import WindowSpec
 from posemill.synth.catalogue import CLASSES
@@ -119,11 +120,11 @@ def with_z(x: Tensor) -> Tensor:
     return torch.cat([x, torch.zeros_like(x[..., :1])], -1)
 
 
-def fit(data: dict[str, NDArray[Any]], epochs: int, seed: int = 0) -> nn.Module:
-    """Train with class weights and a one-cycle schedule; the last epoch is kept."""
+def fit(data: dict[str, NDArray[Any]], epochs: int, begin: Path | None, seed: int = 0) -> nn.Module:
+    """Train with class weights and a one-cycle schedule, from weights or from nothing; the last epoch is kept."""
     torch.manual_seed(seed)
     g = torch.Generator().manual_seed(seed)
-    network = build("tcn", BODY_12, len(CLASSES), **HYPER)
+    network = build("tcn", BODY_12, len(CLASSES), **HYPER) if begin is None else load(begin, CLASSES)[0]
     x, y = torch.from_numpy(data["train_x"]), torch.from_numpy(data["train_y"])
     weight = 1 / torch.bincount(y[y >= 0], minlength=len(CLASSES)).float().clamp(min=1) ** 0.5
     weight, steps = weight / weight.mean(), epochs * (len(x) // BATCH)
@@ -207,6 +208,8 @@ def package(network: nn.Module, features: FeaturePipeline, data: dict[str, NDArr
     figures = report(ty, predict(network, tx))
     model = to_onnx(network, SPEC.frames, BODY_12, folder / "activity.onnx")
     require_parity(model, network, with_z(torch.from_numpy(data["test_x"][:256]).float()).numpy())
+    layout = fingerprint(BODY_12)
+    save(folder, network, NetworkCard("tcn", HYPER, BODY_12.name, CLASSES, SPEC.frames, layout))  # for train.pretrained
     features.save(folder / "features.json")
     write_json(folder / "classes.json", list(CLASSES))
     write_json(folder / "calibration.json", {"temperature": float(temperature), "events": EVENTS_THAT_NAME_A_CLIP})
@@ -244,12 +247,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--films", type=int, default=48_000, help="of the train part")
     parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--begin", type=Path, help="folder of network.safetensors to go on from")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     arguments.folder.mkdir(parents=True, exist_ok=True)
     features, data = gather(arguments.folder, arguments.films)
     print(json.dumps({name: list(array.shape) for name, array in data.items()}))
-    package(fit(data, arguments.epochs), features, data, arguments.folder / "package")
+    network = fit(data, arguments.epochs, arguments.begin)
+    package(network, features, data, arguments.folder / "package")
 
 
 if __name__ == "__main__":

@@ -70,7 +70,8 @@ def _local(model: Path | None, backend: str | None, overlay: Path | None) -> Cal
         if file.suffix == ".npy":
             probabilities = loaded.model.predict_windows(_windows(file))
             return _of_windows(list(loaded.model.classes), probabilities.argmax(1).tolist(), probabilities)
-        return _top(loaded.predict(file, overlay))
+        tried = loaded.predict(file, overlay)
+        return {**_top(tried.prediction), "where": tried.where}
 
     return predict
 
@@ -140,13 +141,15 @@ def described(answer: dict[str, Any]) -> list[str]:
     subject = next((p for p in people if p.person == video["main_subject"]), None)
     if subject is None:
         return [said]
+    where = answer.get("where", {})
     doubt = ", abstained: ask a person" if (video["verdict"] or {}).get("abstained") else ""
-    lines = [f"{said}, person {subject.person}, seen {subject.start_s:.1f} to {subject.end_s:.1f} s{doubt}"]
+    lines = [f"{said}, {_who(subject, where)}{doubt}"]
     lines += [f"  {s.start_s:6.1f} to {s.end_s:6.1f} s  {s.activity:20} {s.probability:.2f}" for s in subject.segments]
     others = [p for p in people if p is not subject and p.verdict is not None]
-    return lines + [f"  also {_short(p)}" for p in sorted(others, key=lambda p: -p.poses)[:5]]
+    return lines + [f"  also {_who(p, where)}: {p.verdict}" for p in sorted(others, key=lambda p: -p.poses)[:5]]
 
 
-def _short(person: Person) -> str:
-    seen = f"seen {person.start_s:.1f} to {person.end_s:.1f} s"
-    return f"person {person.person}, {seen}: {person.verdict}"
+def _who(person: Person, where: dict[int, str]) -> str:
+    """Return whom an answer means: number, third of the picture, time."""
+    third = f" ({where[person.person]})" if person.person in where else ""
+    return f"person {person.person}{third}, seen {person.start_s:.1f} to {person.end_s:.1f} s"

@@ -61,7 +61,8 @@ class TrainParams(Section):
     hyper           hyper-parameters by network name, over those of HYPER; those of other networks than `network` wait
                     until it is chosen.
     pretrained      weights to begin with: a network.safetensors or its folder, seen from the workspace; or
-                    `yoga`, the pose model of the yoga identifier.
+                    `packaged`, the activity model that comes with posemill; or `yoga`, the pose model of the yoga
+                    identifier.
     pretrained_parts  `all` of it, or its `body`: all layers but the last, for other activities.
     windows_per_clip  windows drawn from every train clip an epoch; 0 = all windows of all clips.
     folds           n > 1: n networks that answer together, each trained without another n-th of the clips that are not

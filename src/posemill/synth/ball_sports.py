@@ -6,6 +6,8 @@ the stroke.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from posemill.synth.gestures import _arm, _sides
@@ -13,7 +15,7 @@ from posemill.synth.motion import Motion, Style, repetitions, rise, wander
 from posemill.synth.rotation import Floats
 
 
-def _keys(time_s: Floats, starts: list[float], values: list[float]) -> Floats:
+def _keys(time_s: Floats, starts: Sequence[float], values: Sequence[float]) -> Floats:
     """(T,) values at times with smooth ways between them; constant before and after."""
     out = np.full(len(time_s), values[0], np.float64)
     for begin, end, before, after in zip(starts[:-1], starts[1:], values[:-1], values[1:], strict=True):

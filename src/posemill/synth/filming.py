@@ -21,6 +21,11 @@ RATES = (10.0, 12.5, 15.0, 20.0, 24.0, 25.0, 25.0, 29.97, 30.0, 30.0, 30.0, 50.0
 _LIMB_PAIRS = tuple(
     (COCO_17.index(f"left_{p}"), COCO_17.index(f"right_{p}")) for p in ("elbow", "wrist", "knee", "ankle", "hip")
 )
+_LIMBS = tuple(
+    (f"{side}_{root}", tuple(f"{side}_{part}" for part in parts))
+    for side in ("left", "right")
+    for root, parts in (("shoulder", ("elbow", "wrist")), ("hip", ("knee", "ankle")))
+)
 _HIDEABLE = (
     ("left_ankle", "right_ankle"),
     ("left_ankle", "right_ankle", "left_knee", "right_knee"),
@@ -155,7 +160,7 @@ def seen_by_network(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return keypoints (T, 17, 2) and confidences (T, 17) as a pose network would report them."""
     xy = _sticking(footage, fps, rng)
-    xy, gone = _hidden(xy, fps, rng)
+    xy, gone = _hidden(_collapsed(xy, fps, rng), fps, rng)
     labeller = Labeller.random(rng)
     worse = np.exp(rng.normal(0.25, 0.5))
     labeller = replace(labeller, error=labeller.error * worse, lying=labeller.lying * rng.uniform(0.8, 1.7))
@@ -184,6 +189,19 @@ def _sticking(footage: Footage, fps: float, rng: np.random.Generator) -> Floats:
         xy[:, right] = two + to_left * (one - two)
         xy[:, left] = one + to_right * (two - one)
     return xy
+
+
+def _collapsed(xy: Floats, fps: float, rng: np.random.Generator) -> Floats:
+    """Draw limbs too short, towards where they begin, as networks do that do not see their ends."""
+    out = xy
+    for root, parts in _LIMBS:
+        if rng.uniform() >= 0.07:
+            continue
+        out = out.copy()
+        start, members = COCO_17.index(root), [COCO_17.index(part) for part in parts]
+        size = np.clip(rng.uniform(0.15, 0.85) + 0.15 * _slow((len(xy), 1, 1), rng.uniform(0.3, 2) * fps, rng), 0, 1)
+        out[:, members] = out[:, [start]] + size * (out[:, members] - out[:, [start]])
+    return out
 
 
 def _hidden(xy: Floats, fps: float, rng: np.random.Generator) -> tuple[Floats, list[int]]:

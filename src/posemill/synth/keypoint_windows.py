@@ -21,6 +21,7 @@ from posemill.synth.variation import uneven_time, vary
 PARTS: Mapping[str, float] = MappingProxyType({"train": 1.0, "validation": 0.06, "test": 0.08})
 FILMS_EACH = 2  # cameras that film one performance
 WINDOWS_EACH = 4  # cut out of one film
+LOST = 0.15  # share of the films in which the person is not found while moving most quickly
 _EVENT_SEEN, _STATE_SEEN, _MOST_ELSE = 0.6, 0.75, 0.12
 
 
@@ -66,15 +67,24 @@ def filmed(name: str, rng: np.random.Generator, films: int = FILMS_EACH) -> Iter
         rows = np.unique(np.round(np.arange(rng.uniform(0, 1) / rate, duration - 1 / fps, 1 / rate) * fps).astype(int))
         footage = film(points[rows], time_s[rows], rng, recipe.cut)
         found, confidence = seen_by_network(footage, time_s[rows], rate, rng)
+        if rng.uniform() < LOST:
+            quick = float(time_s[int(_speed(points).argmax())]) + rng.normal(0, 0.3)
+            gone = np.abs(time_s[rows] - quick) < rng.uniform(0.05, 0.5)
+            found[gone], confidence[gone] = np.nan, 0.0
         yield track_of(found, confidence, time_s[rows]), intervals
 
 
 def _quick_part(points: Floats, time_s: Floats) -> tuple[float, float]:
     """Return from when to when a window may begin and end that shows the quickest part of a motion."""
-    apart = points - points.mean(1, keepdims=True)
-    speed = np.linalg.norm(np.diff(apart, axis=0), axis=-1).mean(1)
+    speed = _speed(points)
     quick = time_s[1:][speed > 0.5 * np.quantile(speed, 0.98)]
     return float(quick[0]) - 1.3, float(quick[-1]) + 0.9
+
+
+def _speed(points: Floats) -> Floats:
+    """(T - 1,) mean way of the keypoints against the body's middle from one frame to the next."""
+    apart = points - points.mean(1, keepdims=True)
+    return np.asarray(np.linalg.norm(np.diff(apart, axis=0), axis=-1).mean(1))
 
 
 def cut_and_labelled(
