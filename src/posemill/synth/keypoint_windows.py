@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.features.pipeline import FeaturePipeline
+from posemill.pose.geometry import seen
 from posemill.pose.track import PoseTrack
 from posemill.synth.body import Body, rig
 from posemill.synth.catalogue import CATALOGUE, CLASSES, EVENTS, FALL, OTHER
@@ -21,6 +22,7 @@ from posemill.synth.variation import uneven_time, vary
 PARTS: Mapping[str, float] = MappingProxyType({"train": 1.0, "validation": 0.06, "test": 0.08})
 FILMS_EACH = 2  # cameras that film one performance
 WINDOWS_EACH = 4  # cut out of one film
+LEAST_SEEN = 4  # keypoints of half of the poses of a window
 LOST = 0.15  # share of the films in which the person is not found while moving most quickly
 _EVENT_SEEN, _STATE_SEEN, _MOST_ELSE = 0.6, 0.75, 0.12
 
@@ -104,19 +106,21 @@ def cut_and_labelled(
     if not known:
         return np.zeros((0, *features.shape), np.float32), []
     windows, kept = features.windows_at(track, np.array(list(known)))
+    enough = np.median(seen(windows[..., :2]).sum(-1), axis=1) >= LEAST_SEEN  # one keypoint has no size
+    windows, kept = windows[enough], kept[enough]
     return windows, [_number(known[start, end]) for start, end in kept.tolist()]
 
 
 def label_of(start: float, end: float, intervals: list[Interval]) -> str | None:
     """Return the activity of a window: an event that is mostly in it, or a state that fills it; None where unclear."""
     length = end - start
-    seen: dict[str, float] = {}
+    states: dict[str, float] = {}
     best: tuple[float, str] | None = None
     events = 0.0
     for begin, finish_s, name in intervals:
         inside = max(0.0, min(end, finish_s) - max(start, begin))
         if name not in EVENTS:
-            seen[name] = seen.get(name, 0.0) + inside
+            states[name] = states.get(name, 0.0) + inside
             continue
         events += inside
         share = inside / max(min(finish_s - begin, length), 1e-6)
@@ -126,7 +130,7 @@ def label_of(start: float, end: float, intervals: list[Interval]) -> str | None:
         return best[1]
     if events > _MOST_ELSE * length:
         return None
-    return next((name for name, inside in seen.items() if inside >= _STATE_SEEN * length), None)
+    return next((name for name, inside in states.items() if inside >= _STATE_SEEN * length), None)
 
 
 def _number(name: str) -> int:
