@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from posemill.synth import activities, ball_sports, gestures, gym, performances, sports, work
+from posemill.synth import activities, ball_sports, gestures, gym, gym_variants, performances, sports, work
 from posemill.synth.excursions import random_excursion
 from posemill.synth.gym import Activity, arms_changed
 from posemill.synth.motion import LIMBS, SIDES, Motion, Style, repetitions, wander
@@ -85,35 +85,39 @@ def anything(motion: Motion, style: Style, rng: np.random.Generator) -> None:
     motion.walking = True
 
 
-_SQUATS = (activities.squat,) * 3 + tuple(
-    arms_changed(activities.squat, arms)
-    for arms in (gym.BAR_ON_BACK, gym.BAR_ON_BACK, gym.BAR_IN_FRONT, gym.GOBLET, gym.HANGING, gym.BEHIND_HEAD)
+_SQUATS = (
+    (activities.squat,) * 3
+    + (gym_variants.deep_squat,) * 5
+    + tuple(
+        arms_changed(activities.squat, arms)
+        for arms in (gym.BAR_ON_BACK, gym.BAR_ON_BACK, gym.BAR_IN_FRONT, gym.GOBLET, gym.HANGING, gym.BEHIND_HEAD)
+    )
 )
 _LUNGES = (activities.lunge,) * 3 + (
     arms_changed(activities.lunge, gym.BAR_ON_BACK, gym.GOBLET, gym.HANGING, gym.OVERHEAD, gym.AHEAD),
     gym.side_lunge,
+    gym_variants.walking_lunge,
+    gym_variants.split_squat,
 )
+_CALM = (gestures.talk_with_hands, gestures.text_on_phone, work.read_book)
+_CALM_STANDING = tuple(gym.on_the_feet(way) for way in _CALM)
+_CALM_SITTING = (*(gym.on_a_seat(way) for way in _CALM), gym_variants.recline)
 _SLOW = (0.4, 1.25)
 
 CATALOGUE: Mapping[str, Recipe] = MappingProxyType(
     {
         # daily life
-        "stand": _all(
-            "stand",
-            activities.idle,
-            activities.idle,
-            gestures.talk_with_hands,
-            gestures.text_on_phone,
-            cut=0.35,
-            weight=1.6,
-        ),
+        "stand": _all("stand", activities.idle, activities.idle, *_CALM_STANDING, cut=0.35, weight=1.6),
         "walk": _all("walk", activities.walk, work.walk_varied, work.walk_varied, weight=1.6),
         "run": _all("run", work.run),
         "climb_stairs": _all("climb_stairs", work.climb_stairs),
         "sit": Recipe(
-            (throughout(work.sit_still, "sit"), throughout(work.read_book, "sit"), scripted(performances.at_a_desk)),
+            (
+                *(throughout(way, "sit") for way in (work.sit_still, work.sit_still, *_CALM_SITTING)),
+                scripted(performances.at_a_desk),
+            ),
             cut=0.45,
-            weight=1.4,
+            weight=1.5,
         ),
         "sit_down": _written(performances.sitting_down_and_up, weight=2.6),
         "lie": _written(performances.lying),
@@ -143,10 +147,19 @@ CATALOGUE: Mapping[str, Recipe] = MappingProxyType(
         # gym
         "squat": _all("squat", *_SQUATS, speed=_SLOW, weight=1.8),
         "lunge": _all("lunge", *_LUNGES, speed=_SLOW, weight=1.2),
-        "push_up": _all("push_up", activities.push_up, speed=_SLOW, weight=1.6),
+        "push_up": _all(
+            "push_up", activities.push_up, activities.push_up, gym_variants.push_up_variant, speed=_SLOW, weight=1.6
+        ),
         "plank": _all("plank", activities.plank),
         "sit_up": _all("sit_up", ball_sports.sit_up, sports.sit_up, speed=_SLOW, weight=1.3),
-        "jumping_jack": _all("jumping_jack", activities.jumping_jack, speed=(0.55, 1.3), weight=1.2),
+        "jumping_jack": _all(
+            "jumping_jack",
+            activities.jumping_jack,
+            activities.jumping_jack,
+            gym_variants.half_jack,
+            speed=(0.55, 1.3),
+            weight=1.2,
+        ),
         "high_knees": _all("high_knees", activities.high_knees),
         "burpee": _all("burpee", gym.burpee),
         "mountain_climber": _all("mountain_climber", gym.mountain_climber),

@@ -259,6 +259,20 @@ def on_a_seat(activity: Activity) -> Activity:
     return fill
 
 
+def on_the_feet(activity: Activity) -> Activity:
+    """Return an activity of the arms that is done standing, whatever it does otherwise."""
+
+    def fill(motion: Motion, style: Style, rng: np.random.Generator) -> None:
+        activity(motion, style, rng)
+        for side in SIDES:
+            for limb in ("hip_flex", "knee", "hip_abduct", "hip_twist"):
+                motion.channels[f"{side}_{limb}"] = np.full(len(motion.time_s), rng.uniform(1, 7))
+        motion.channels["pitch"] = wander(rng, motion.time_s, 1.0, 3.0)
+
+    fill.__name__, fill.__doc__ = activity.__name__, activity.__doc__
+    return fill
+
+
 GYM: Mapping[str, Activity] = MappingProxyType(
     {
         a.__name__: a

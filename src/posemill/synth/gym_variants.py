@@ -1,0 +1,97 @@
+"""Variants of common exercises: push-ups on the knees or at a bench, lunges on the way, split squats, half jacks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from posemill.synth import activities
+from posemill.synth.motion import SIDES, Motion, Style, repetitions
+
+
+def push_up_variant(motion: Motion, style: Style, rng: np.random.Generator) -> None:
+    """Push-ups on the knees, with the hands on a bench or wall, or with the feet raised; narrow or wide hands."""
+    u, _ = repetitions(rng, motion.time_s, rng.uniform(1.3, 3.2) / style.tempo, rng.uniform(0.05, 0.3))
+    u = np.clip(u, 0, 1)
+    kind, deep, wide = rng.uniform(), rng.uniform(50, 96), rng.uniform(4, 40)
+    elbow = 8 + deep * u
+    motion.add(elbow=elbow, arm_flex=74 - 0.45 * elbow, arm_abduct=8 + wide * u, neck=-rng.uniform(4, 30))
+    motion.add(hip_flex=rng.uniform(-8, 16), hip_abduct=rng.uniform(1, 8), spine=rng.uniform(-6, 6))
+    if kind < 0.4:  # on the knees
+        motion.add(pitch=66 + 10 * u, knee=rng.uniform(50, 110), toe_point=80)
+        motion.hands_down = True
+    elif kind < 0.75:  # hands high
+        lean = rng.uniform(34, 66)
+        motion.add(pitch=lean + 12 * u, arm_flex=lean - 70, knee=3, toe_point=lean)
+    else:  # feet high
+        motion.add(pitch=84 + 6 * u, arm_flex=12, knee=3, toe_point=60)
+
+
+def walking_lunge(motion: Motion, style: Style, rng: np.random.Generator) -> None:
+    """Lunges that go forward with every step, or back again."""
+    activities.lunge(motion, style, rng)
+    motion.walking = True
+    motion.add(forward_m=rng.uniform(-0.25, 0.5) * (motion.time_s - motion.time_s.mean()))
+
+
+def split_squat(motion: Motion, style: Style, rng: np.random.Generator) -> None:
+    """Split squats: one foot stays ahead, the rear one behind, on the floor or on a bench."""
+    u, _ = repetitions(rng, motion.time_s, rng.uniform(1.5, 3.0) / style.tempo, rng.uniform(0.05, 0.2))
+    front, rear = SIDES if rng.uniform() < 0.5 else SIDES[::-1]
+    raised = rng.uniform(20, 60) * (rng.uniform() < 0.4)
+    motion.add(**{f"{front}_hip_flex": 24 + 62 * u, f"{front}_knee": 20 + 70 * u})
+    motion.add(
+        **{f"{rear}_hip_flex": -22 + 10 * u, f"{rear}_knee": 22 + raised + 58 * u, f"{rear}_toe_point": 66 + 0 * u}
+    )
+    motion.add(pitch=rng.uniform(0, 16) * u, hip_abduct=3, arm_flex=4, arm_abduct=12, elbow=rng.uniform(6, 100))
+
+
+def deep_squat(motion: Motion, style: Style, rng: np.random.Generator) -> None:
+    """Squats of any depth and stance, also with a pause below, wide, or with a jump."""
+    u, _ = repetitions(rng, motion.time_s, rng.uniform(1.3, 4.2) / style.tempo, rng.uniform(0.05, 0.35))
+    u = np.clip(u * rng.uniform(1.0, 1.35), 0, 1)  # a pause below where it is cut
+    knee, wide = rng.uniform(66, 138), rng.uniform(0, 26)
+    pitch = rng.uniform(8, 48)
+    motion.add(knee=5 + knee * u, pitch=pitch * u, hip_flex=(0.62 * knee + pitch) * u, hip_twist=rng.uniform(8, 44))
+    motion.add(hip_abduct=4 + wide, spine=rng.uniform(-4, 14) * u, neck=-rng.uniform(0, 30) * u)
+    kind = rng.integers(4)
+    if kind == 0:
+        motion.add(arm_flex=rng.uniform(0, 80) + rng.uniform(0, 40) * u, arm_abduct=8, elbow=rng.uniform(5, 40))
+    elif kind == 1:
+        motion.add(arm_flex=rng.uniform(30, 60), arm_abduct=10, arm_twist=-46, elbow=rng.uniform(104, 132))
+    elif kind == 2:
+        motion.add(
+            arm_abduct=rng.uniform(36, 64), arm_flex=-16, arm_twist=rng.uniform(40, 80), elbow=rng.uniform(120, 142)
+        )
+    else:
+        motion.add(arm_flex=6 + 0.7 * pitch * u, arm_abduct=12, elbow=rng.uniform(5, 20))
+
+
+def half_jack(motion: Motion, style: Style, rng: np.random.Generator) -> None:
+    """Jacks of any size: arms to the shoulders or ahead, small steps, one foot after the other."""
+    u, number = repetitions(rng, motion.time_s, rng.uniform(0.8, 1.6) / style.tempo, rng.uniform(0.02, 0.2))
+    up, apart = rng.uniform(70, 165), rng.uniform(10, 28)
+    if rng.uniform() < 0.75:
+        motion.add(arm_abduct=10 + up * u, elbow=rng.uniform(8, 50))
+    else:
+        motion.add(arm_flex=70, arm_abduct=6 + 70 * u, elbow=14)
+    if rng.uniform() < 0.6:
+        motion.add(hip_abduct=2 + apart * u, up_m=0.06 * np.sin(np.pi * np.clip(u, 0, 1)) ** 2)
+    else:
+        for side, even in zip(SIDES, (0, 1), strict=True):
+            motion.add(**{f"{side}_hip_abduct": 2 + 1.4 * apart * u * (number % 2 == even)})
+    motion.add(knee=8 + rng.uniform(0, 14) * u, hip_flex=4)
+
+
+def recline(motion: Motion, style: Style, rng: np.random.Generator) -> None:
+    """Leaning far back on a sofa, or bent far forward on a chair, arms anywhere."""
+    lean = -rng.uniform(18, 46) if rng.uniform() < 0.7 else rng.uniform(22, 44)
+    motion.add(pitch=lean, hip_flex=rng.uniform(78, 96) + lean, knee=rng.uniform(20, 100), spine=rng.uniform(4, 24))
+    motion.add(hip_abduct=rng.uniform(3, 16), neck=rng.uniform(0, 26) - 0.3 * lean)
+    kind = rng.integers(3)
+    if kind == 0:
+        motion.add(arm_flex=rng.uniform(10, 50), arm_abduct=10, elbow=rng.uniform(50, 110), arm_twist=-24)
+    elif kind == 1:
+        motion.add(arm_flex=rng.uniform(0, 20), arm_abduct=rng.uniform(20, 70), elbow=rng.uniform(10, 60))
+    else:
+        motion.add(arm_flex=rng.uniform(40, 110), arm_abduct=30, elbow=130)
+    motion.chair = True
