@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from posemill.synth.gestures import _arm, _sides
-from posemill.synth.motion import Motion, Style, repetitions, rise, wander
+from posemill.synth.gestures import dominant_sides, move_arm
+from posemill.synth.motion import Motion, Style, rise, wander
 from posemill.synth.rotation import Floats
 
 
-def _keys(time_s: Floats, starts: Sequence[float], values: Sequence[float]) -> Floats:
+def keyed(time_s: Floats, starts: Sequence[float], values: Sequence[float]) -> Floats:
     """(T,) values at times with smooth ways between them; constant before and after."""
     out = np.full(len(time_s), values[0], np.float64)
     for begin, end, before, after in zip(starts[:-1], starts[1:], values[:-1], values[1:], strict=True):
@@ -26,7 +26,7 @@ def _keys(time_s: Floats, starts: Sequence[float], values: Sequence[float]) -> F
 def bowl_delivery(motion: Motion, style: Style, rng: np.random.Generator) -> None:
     """Bowling: the ball before the chest, four quickening steps, a pendulum swing, a slide on one leg."""
     t, tempo = motion.time_s, style.tempo
-    strong, other = _sides(rng)
+    strong, other = dominant_sides(rng)
     begin = rng.uniform(-0.9, 0.6)
     at = [begin, begin + 0.55 / tempo, begin + 1.1 / tempo, begin + 1.5 / tempo, begin + 2.3 / tempo]
     going = rise(t, at[0], 0.4) * (1 - rise(t, at[3], 0.35))
@@ -41,67 +41,20 @@ def bowl_delivery(motion: Motion, style: Style, rng: np.random.Generator) -> Non
     motion.add(**{f"{strong}_hip_flex": 6 - 28 * down, f"{strong}_knee": 12 + 30 * down})
     motion.add(**{f"{strong}_hip_abduct": -rng.uniform(6, 30) * down, f"{strong}_toe_point": 60 * down})
     back = rng.uniform(40, 85)
-    flex = _keys(t, at, [rng.uniform(24, 45), 22, -back, rng.uniform(10, 40), rng.uniform(95, 165)])
-    _arm(motion, strong, arm_flex=flex, elbow=_keys(t, at, [105, 12, 5, 5, rng.uniform(10, 60)]), arm_abduct=6)
-    helped = _keys(t, at, [1, 0, 0, 0, 0])
-    _arm(motion, other, arm_flex=10 + 26 * helped, elbow=24 + 80 * helped, arm_twist=-24 * helped)
-    _arm(motion, other, arm_abduct=12 + rng.uniform(26, 66) * (1 - helped))
+    flex = keyed(t, at, [rng.uniform(24, 45), 22, -back, rng.uniform(10, 40), rng.uniform(95, 165)])
+    move_arm(motion, strong, arm_flex=flex, elbow=keyed(t, at, [105, 12, 5, 5, rng.uniform(10, 60)]), arm_abduct=6)
+    helped = keyed(t, at, [1, 0, 0, 0, 0])
+    move_arm(motion, other, arm_flex=10 + 26 * helped, elbow=24 + 80 * helped, arm_twist=-24 * helped)
+    move_arm(motion, other, arm_abduct=12 + rng.uniform(26, 66) * (1 - helped))
     speed = rng.uniform(1.0, 2.0)
     motion.add(forward_m=np.cumsum(speed * going * np.gradient(t)))
     motion.walking = True
 
 
-def clean_and_jerk(motion: Motion, style: Style, rng: np.random.Generator) -> None:
-    """Clean and jerk: pull from the floor, caught in a squat, up, a pause, dip, and above the head in a split."""
-    t, tempo = motion.time_s, style.tempo
-    begin = rng.uniform(-4.2, 0.8)
-    spans = [rng.uniform(0.5, 0.9), 0.3, rng.uniform(0.2, 0.9), rng.uniform(0.6, 1.4), rng.uniform(0.3, 1.8)]
-    spans += [0.25, 0.25, rng.uniform(0.6, 1.6), rng.uniform(0.5, 1.2)]
-    at = [begin, *(begin + np.cumsum(np.array(spans) / tempo)).tolist()]
-    catch, split = rng.uniform(30, 118), rng.uniform() < 0.6
-    #        floor  pulled caught held  up  paused dip jerked held recovered
-    knee = [rng.uniform(84, 108), 10, catch, catch, 6, 6, rng.uniform(30, 50), 30, 30, 6]
-    flex = [rng.uniform(104, 122), 4, catch, catch, 2, 2, 24, 16, 16, 2]
-    motion.add(knee=_keys(t, at, knee), hip_flex=_keys(t, at, flex))
-    motion.add(pitch=_keys(t, at, [rng.uniform(34, 56), 0, 14, 14, 0, 0, 0, 0, 0, 0]), hip_abduct=10, hip_twist=14)
-    rack = rng.uniform(44, 86)
-    motion.add(arm_flex=_keys(t, at, [50, 10, rack, rack, rack, rack, rack, 170, 172, 172]))
-    motion.add(elbow=_keys(t, at, [6, 60, 138, 138, 136, 136, 136, 8, 4, 4]), toe_point=_keys(t, at, [0, 26] + [0] * 8))
-    motion.add(arm_abduct=_keys(t, at, [12, 40, 14, 14, 14, 14, 14, 16, 18, 18]))
-    if split:
-        lead, rear = _sides(rng)
-        open_ = _keys(t, at, [0, 0, 0, 0, 0, 0, 0, 1, 1, 0])
-        motion.add(**{f"{lead}_hip_flex": 26 * open_, f"{rear}_hip_flex": -34 * open_, f"{rear}_toe_point": 40 * open_})
-
-
-def sit_up(motion: Motion, style: Style, rng: np.random.Generator) -> None:
-    """Sit-ups and crunches of any kind: straight or bent legs, raised legs, twists, any arms, upright or half."""
-    u, number = repetitions(rng, motion.time_s, rng.uniform(1.3, 3.0) / style.tempo, rng.uniform(0.05, 0.2))
-    knee, full = rng.uniform(4, 125), rng.uniform() < 0.75
-    reach = rng.uniform(55, 100) if full else rng.uniform(14, 40)
-    low = rng.uniform(62, 90)
-    legs = 0.5 * knee + rng.uniform(-6, 18) * (rng.uniform() < 0.4)
-    motion.add(pitch=-low + reach * u, hip_flex=legs + reach * u, knee=knee, toe_point=rng.uniform(0, 50))
-    motion.add(
-        spine=rng.uniform(2, 12) + rng.uniform(8, 38) * u, neck=rng.uniform(0, 18) * u, hip_abduct=rng.uniform(0, 14)
-    )
-    if rng.uniform() < 0.3:
-        motion.add(spine_twist=rng.uniform(14, 36) * u * np.where(number % 2 == 0, 1, -1))
-    kind = rng.integers(4)
-    if kind == 0:
-        motion.add(arm_flex=rng.uniform(84, 126), arm_abduct=rng.uniform(10, 60), elbow=rng.uniform(120, 142))
-    elif kind == 1:
-        motion.add(arm_flex=rng.uniform(28, 46), arm_abduct=8, arm_twist=-48, elbow=rng.uniform(104, 130))
-    elif kind == 2:
-        motion.add(arm_flex=rng.uniform(10, 60) + rng.uniform(10, 50) * u, arm_abduct=8, elbow=12)
-    else:  # swung from above the head
-        motion.add(arm_flex=170 - rng.uniform(60, 110) * u, arm_abduct=10, elbow=rng.uniform(8, 30))
-
-
 def pitch(motion: Motion, style: Style, rng: np.random.Generator) -> None:
     """A pitch: set position, knee lifted, a long stride, the arm over the shoulder, the trunk over the front leg."""
     t, tempo = motion.time_s, style.tempo
-    strong, other = _sides(rng)
+    strong, other = dominant_sides(rng)
     sign = 1 if other == "left" else -1
     begin = rng.uniform(-1.2, 0.8)
     spans = [
@@ -116,32 +69,32 @@ def pitch(motion: Motion, style: Style, rng: np.random.Generator) -> None:
     at = [begin, *(begin + np.cumsum(np.array(spans) / tempo)).tolist()]
     #              set  set  lifted stride cocked release over up
     lift = rng.uniform(74, 118)
-    motion.add(**{f"{other}_hip_flex": _keys(t, at, [4, 4, lift, 50, 62, 66, 70, 30])})
-    motion.add(**{f"{other}_knee": _keys(t, at, [8, 8, 100, 34, 48, 40, 34, 26])})
-    motion.add(**{f"{other}_hip_abduct": _keys(t, at, [3, 3, 4, 26, 10, 6, 4, 4])})
-    motion.add(**{f"{strong}_hip_flex": _keys(t, at, [4, 4, 8, 12, -10, -14, 20, 20])})
-    motion.add(**{f"{strong}_knee": _keys(t, at, [6, 6, 14, 34, 40, 44, rng.uniform(50, 95), 30])})
-    motion.add(**{f"{strong}_toe_point": _keys(t, at, [0, 0, 0, 14, 50, 62, 70, 10])})
+    motion.add(**{f"{other}_hip_flex": keyed(t, at, [4, 4, lift, 50, 62, 66, 70, 30])})
+    motion.add(**{f"{other}_knee": keyed(t, at, [8, 8, 100, 34, 48, 40, 34, 26])})
+    motion.add(**{f"{other}_hip_abduct": keyed(t, at, [3, 3, 4, 26, 10, 6, 4, 4])})
+    motion.add(**{f"{strong}_hip_flex": keyed(t, at, [4, 4, 8, 12, -10, -14, 20, 20])})
+    motion.add(**{f"{strong}_knee": keyed(t, at, [6, 6, 14, 34, 40, 44, rng.uniform(50, 95), 30])})
+    motion.add(**{f"{strong}_toe_point": keyed(t, at, [0, 0, 0, 14, 50, 62, 70, 10])})
     over = rng.uniform(26, 72)
     motion.add(
-        pitch=_keys(t, at, [2, 2, -4, 2, 8, 0.5 * over, over, 20]), spine=_keys(t, at, [4, 4, 2, -6, -8, 20, 36, 14])
+        pitch=keyed(t, at, [2, 2, -4, 2, 8, 0.5 * over, over, 20]), spine=keyed(t, at, [4, 4, 2, -6, -8, 20, 36, 14])
     )
-    motion.add(spine_twist=sign * _keys(t, at, [-20, -20, -36, -46, -20, 30, 52, 30]))
-    _arm(motion, strong, arm_flex=_keys(t, at, [34, 34, 44, 4, 10, 96, 64, 30]))
-    _arm(motion, strong, arm_abduct=_keys(t, at, [8, 8, 14, 84, 96, 62, -14, 8]))
-    _arm(motion, strong, elbow=_keys(t, at, [104, 104, 108, 62, 96, 18, 20, 40]))
-    _arm(motion, strong, arm_twist=_keys(t, at, [-34, -34, -30, 20, 92, 30, 0, -10]))
-    _arm(
+    motion.add(spine_twist=sign * keyed(t, at, [-20, -20, -36, -46, -20, 30, 52, 30]))
+    move_arm(motion, strong, arm_flex=keyed(t, at, [34, 34, 44, 4, 10, 96, 64, 30]))
+    move_arm(motion, strong, arm_abduct=keyed(t, at, [8, 8, 14, 84, 96, 62, -14, 8]))
+    move_arm(motion, strong, elbow=keyed(t, at, [104, 104, 108, 62, 96, 18, 20, 40]))
+    move_arm(motion, strong, arm_twist=keyed(t, at, [-34, -34, -30, 20, 92, 30, 0, -10]))
+    move_arm(
         motion,
         other,
-        arm_flex=_keys(t, at, [34, 34, 46, 70, 52, 26, 10, 20]),
-        arm_twist=_keys(t, at, [-34, -34, -30, 0, 0, 0, 0, -10]),
+        arm_flex=keyed(t, at, [34, 34, 46, 70, 52, 26, 10, 20]),
+        arm_twist=keyed(t, at, [-34, -34, -30, 0, 0, 0, 0, -10]),
     )
-    _arm(
+    move_arm(
         motion,
         other,
-        arm_abduct=_keys(t, at, [8, 8, 12, 36, 30, 14, 20, 10]),
-        elbow=_keys(t, at, [104, 104, 106, 26, 60, 96, 80, 50]),
+        arm_abduct=keyed(t, at, [8, 8, 12, 36, 30, 14, 20, 10]),
+        elbow=keyed(t, at, [104, 104, 106, 26, 60, 96, 80, 50]),
     )
     motion.held_left = np.full(len(t), 0.0 if strong == "right" else 1.0)
 
@@ -149,39 +102,39 @@ def pitch(motion: Motion, style: Style, rng: np.random.Generator) -> None:
 def serve(motion: Motion, style: Style, rng: np.random.Generator) -> None:
     """A serve: bouncing or waiting, the toss, the racket behind the back, hit above the head, and into the court."""
     t, tempo = motion.time_s, style.tempo
-    strong, other = _sides(rng)
+    strong, other = dominant_sides(rng)
     sign = 1 if other == "left" else -1
     begin = rng.uniform(-0.9, 0.7)
     spans = [rng.uniform(0.1, 0.6), rng.uniform(0.6, 1.0), rng.uniform(0.25, 0.5), 0.18, 0.2, 0.5]
     at = [begin, *(begin + np.cumsum(np.array(spans) / tempo)).tolist()]
     #              ready ready toss trophy hit  down  after
-    _arm(
+    move_arm(
         motion,
         other,
-        arm_flex=_keys(t, at, [30, 14, 158, 150, 60, 24, 20]),
-        elbow=_keys(t, at, [50, 20, 6, 20, 80, 90, 40]),
+        arm_flex=keyed(t, at, [30, 14, 158, 150, 60, 24, 20]),
+        elbow=keyed(t, at, [50, 20, 6, 20, 80, 90, 40]),
     )
-    _arm(motion, other, arm_abduct=_keys(t, at, [6, 8, 20, 20, 8, 8, 10]))
-    _arm(
+    move_arm(motion, other, arm_abduct=keyed(t, at, [6, 8, 20, 20, 8, 8, 10]))
+    move_arm(
         motion,
         strong,
-        arm_flex=_keys(t, at, [36, 8, 6, 20, 162, 60, 20]),
-        elbow=_keys(t, at, [70, 24, 70, 122, 10, 20, 40]),
+        arm_flex=keyed(t, at, [36, 8, 6, 20, 162, 60, 20]),
+        elbow=keyed(t, at, [70, 24, 70, 122, 10, 20, 40]),
     )
-    _arm(
+    move_arm(
         motion,
         strong,
-        arm_abduct=_keys(t, at, [8, 22, 80, 94, 24, -24, 6]),
-        arm_twist=_keys(t, at, [-20, 0, 50, 92, 40, 0, -10]),
+        arm_abduct=keyed(t, at, [8, 22, 80, 94, 24, -24, 6]),
+        arm_twist=keyed(t, at, [-20, 0, 50, 92, 40, 0, -10]),
     )
     bend = rng.uniform(20, 62)
     motion.add(
-        knee=_keys(t, at, [10, 10, 0.6 * bend, bend, 6, 18, 14]), hip_flex=_keys(t, at, [10, 8, 10, 16, 2, 26, 14])
+        knee=keyed(t, at, [10, 10, 0.6 * bend, bend, 6, 18, 14]), hip_flex=keyed(t, at, [10, 8, 10, 16, 2, 26, 14])
     )
-    motion.add(spine=_keys(t, at, [6, 4, -10, -18, -2, 26, 10]), pitch=_keys(t, at, [10, 4, -4, -8, 8, 34, 12]))
+    motion.add(spine=keyed(t, at, [6, 4, -10, -18, -2, 26, 10]), pitch=keyed(t, at, [10, 4, -4, -8, 8, 34, 12]))
     motion.add(
-        spine_twist=sign * _keys(t, at, [-16, -26, -44, -50, 10, 44, 20]),
-        neck=_keys(t, at, [4, 0, -30, -36, -24, 6, 0]),
+        spine_twist=sign * keyed(t, at, [-16, -26, -44, -50, 10, 44, 20]),
+        neck=keyed(t, at, [4, 0, -30, -36, -24, 6, 0]),
     )
     motion.add(up_m=rng.uniform(0, 0.25) * np.clip(1 - np.abs(t - at[4]) / 0.2, 0, 1), hip_abduct=rng.uniform(6, 14))
     step = rise(t, at[4], 0.4)
@@ -198,7 +151,7 @@ def serve(motion: Motion, style: Style, rng: np.random.Generator) -> None:
 def forehand(motion: Motion, style: Style, rng: np.random.Generator) -> None:
     """A forehand: ready with bent knees, a step, the arm drawn back, then through to the other shoulder."""
     t, tempo = motion.time_s, style.tempo
-    strong, other = _sides(rng)
+    strong, other = dominant_sides(rng)
     sign = 1 if other == "left" else -1
     begin = rng.uniform(-0.7, 0.7)
     spans = [rng.uniform(0.05, 0.5), rng.uniform(0.4, 0.7), rng.uniform(0.2, 0.35), rng.uniform(0.2, 0.35), 0.6]
@@ -206,29 +159,31 @@ def forehand(motion: Motion, style: Style, rng: np.random.Generator) -> None:
     low = rng.uniform(14, 44)
     #             ready ready back hit  through ready
     high = rng.uniform(80, 130)
-    _arm(
+    move_arm(
         motion,
         strong,
-        arm_flex=_keys(t, at, [34, 34, -20, 40, high, 34]),
-        elbow=_keys(t, at, [84, 84, 50, 24, 104, 84]),
+        arm_flex=keyed(t, at, [34, 34, -20, 40, high, 34]),
+        elbow=keyed(t, at, [84, 84, 50, 24, 104, 84]),
     )
-    _arm(
+    move_arm(
         motion,
         strong,
-        arm_abduct=_keys(t, at, [6, 6, 62, 44, -30, 6]),
-        arm_twist=_keys(t, at, [-16, -16, 20, 10, -20, -16]),
+        arm_abduct=keyed(t, at, [6, 6, 62, 44, -30, 6]),
+        arm_twist=keyed(t, at, [-16, -16, 20, 10, -20, -16]),
     )
-    _arm(motion, other, arm_flex=_keys(t, at, [34, 34, 76, 40, 24, 34]), elbow=_keys(t, at, [84, 84, 36, 60, 84, 84]))
-    _arm(
-        motion, other, arm_abduct=_keys(t, at, [6, 6, 2, 24, 34, 6]), arm_twist=_keys(t, at, [-16, -16, -10, 0, 0, -16])
+    move_arm(
+        motion, other, arm_flex=keyed(t, at, [34, 34, 76, 40, 24, 34]), elbow=keyed(t, at, [84, 84, 36, 60, 84, 84])
+    )
+    move_arm(
+        motion, other, arm_abduct=keyed(t, at, [6, 6, 2, 24, 34, 6]), arm_twist=keyed(t, at, [-16, -16, -10, 0, 0, -16])
     )
     motion.add(
-        spine_twist=sign * _keys(t, at, [0, 0, -56, -8, 54, 0]) * style.amplitude, pitch=rng.uniform(4, 18), spine=6
+        spine_twist=sign * keyed(t, at, [0, 0, -56, -8, 54, 0]) * style.amplitude, pitch=rng.uniform(4, 18), spine=6
     )
-    motion.add(knee=low + _keys(t, at, [0, 0, 10, 0, -8, 0]), hip_flex=0.8 * low, hip_abduct=rng.uniform(8, 18))
-    stepping = _keys(t, at, [0, 0, 1, 0.6, 0.2, 0])
+    motion.add(knee=low + keyed(t, at, [0, 0, 10, 0, -8, 0]), hip_flex=0.8 * low, hip_abduct=rng.uniform(8, 18))
+    stepping = keyed(t, at, [0, 0, 1, 0.6, 0.2, 0])
     motion.add(**{f"{other}_hip_flex": 26 * stepping, f"{strong}_hip_flex": -14 * stepping})
-    motion.add(**{f"{strong}_toe_point": _keys(t, at, [0, 0, 10, 44, 54, 0])})
+    motion.add(**{f"{strong}_toe_point": keyed(t, at, [0, 0, 10, 44, 54, 0])})
     shuffle = wander(rng, t, rng.uniform(0, 9), 0.8)
     motion.add(left_hip_flex=shuffle, right_hip_flex=-shuffle, left_knee=np.abs(shuffle), right_knee=np.abs(shuffle))
     motion.walking = True

@@ -151,7 +151,7 @@ CATALOGUE: Mapping[str, Recipe] = MappingProxyType(
             "push_up", activities.push_up, activities.push_up, gym_variants.push_up_variant, speed=_SLOW, weight=1.6
         ),
         "plank": _all("plank", activities.plank),
-        "sit_up": _all("sit_up", ball_sports.sit_up, sports.sit_up, speed=_SLOW, weight=1.3),
+        "sit_up": _all("sit_up", gym_variants.sit_up, sports.sit_up, speed=_SLOW, weight=1.3),
         "jumping_jack": _all(
             "jumping_jack",
             activities.jumping_jack,
@@ -166,7 +166,7 @@ CATALOGUE: Mapping[str, Recipe] = MappingProxyType(
         "deadlift": _all("deadlift", gym.deadlift, speed=(0.6, 1.3)),
         "pull_up": _all("pull_up", sports.pull_up, speed=_SLOW),
         "bench_press": _all("bench_press", sports.bench_press, speed=_SLOW),
-        "clean_and_jerk": _all("clean_and_jerk", ball_sports.clean_and_jerk, speed=(0.6, 1.2), weight=1.3),
+        "clean_and_jerk": _all("clean_and_jerk", gym_variants.clean_and_jerk, speed=(0.6, 1.2), weight=1.3),
         "bicep_curl": _all("bicep_curl", gym.bicep_curl, cut=0.4),
         "shoulder_press": _all("shoulder_press", gym.shoulder_press, cut=0.35),
         "arm_raise": _all("arm_raise", activities.arm_raise, gym.lateral_raise, cut=0.3),

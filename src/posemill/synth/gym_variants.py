@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from posemill.synth import activities
+from posemill.synth.ball_sports import keyed
+from posemill.synth.gestures import dominant_sides
 from posemill.synth.motion import SIDES, Motion, Style, repetitions
 
 
@@ -95,3 +97,50 @@ def recline(motion: Motion, style: Style, rng: np.random.Generator) -> None:
     else:
         motion.add(arm_flex=rng.uniform(40, 110), arm_abduct=30, elbow=130)
     motion.chair = True
+
+
+def clean_and_jerk(motion: Motion, style: Style, rng: np.random.Generator) -> None:
+    """Clean and jerk: pull from the floor, caught in a squat, up, a pause, dip, and above the head in a split."""
+    t, tempo = motion.time_s, style.tempo
+    begin = rng.uniform(-4.2, 0.8)
+    spans = [rng.uniform(0.5, 0.9), 0.3, rng.uniform(0.2, 0.9), rng.uniform(0.6, 1.4), rng.uniform(0.3, 1.8)]
+    spans += [0.25, 0.25, rng.uniform(0.6, 1.6), rng.uniform(0.5, 1.2)]
+    at = [begin, *(begin + np.cumsum(np.array(spans) / tempo)).tolist()]
+    catch, split = rng.uniform(30, 118), rng.uniform() < 0.6
+    #        floor  pulled caught held  up  paused dip jerked held recovered
+    knee = [rng.uniform(84, 108), 10, catch, catch, 6, 6, rng.uniform(30, 50), 30, 30, 6]
+    flex = [rng.uniform(104, 122), 4, catch, catch, 2, 2, 24, 16, 16, 2]
+    motion.add(knee=keyed(t, at, knee), hip_flex=keyed(t, at, flex))
+    motion.add(pitch=keyed(t, at, [rng.uniform(34, 56), 0, 14, 14, 0, 0, 0, 0, 0, 0]), hip_abduct=10, hip_twist=14)
+    rack = rng.uniform(44, 86)
+    motion.add(arm_flex=keyed(t, at, [50, 10, rack, rack, rack, rack, rack, 170, 172, 172]))
+    motion.add(elbow=keyed(t, at, [6, 60, 138, 138, 136, 136, 136, 8, 4, 4]), toe_point=keyed(t, at, [0, 26] + [0] * 8))
+    motion.add(arm_abduct=keyed(t, at, [12, 40, 14, 14, 14, 14, 14, 16, 18, 18]))
+    if split:
+        lead, rear = dominant_sides(rng)
+        open_ = keyed(t, at, [0, 0, 0, 0, 0, 0, 0, 1, 1, 0])
+        motion.add(**{f"{lead}_hip_flex": 26 * open_, f"{rear}_hip_flex": -34 * open_, f"{rear}_toe_point": 40 * open_})
+
+
+def sit_up(motion: Motion, style: Style, rng: np.random.Generator) -> None:
+    """Sit-ups and crunches of any kind: straight or bent legs, raised legs, twists, any arms, upright or half."""
+    u, number = repetitions(rng, motion.time_s, rng.uniform(1.3, 3.0) / style.tempo, rng.uniform(0.05, 0.2))
+    knee, full = rng.uniform(4, 125), rng.uniform() < 0.75
+    reach = rng.uniform(55, 100) if full else rng.uniform(14, 40)
+    low = rng.uniform(62, 90)
+    legs = 0.5 * knee + rng.uniform(-6, 18) * (rng.uniform() < 0.4)
+    motion.add(pitch=-low + reach * u, hip_flex=legs + reach * u, knee=knee, toe_point=rng.uniform(0, 50))
+    motion.add(
+        spine=rng.uniform(2, 12) + rng.uniform(8, 38) * u, neck=rng.uniform(0, 18) * u, hip_abduct=rng.uniform(0, 14)
+    )
+    if rng.uniform() < 0.3:
+        motion.add(spine_twist=rng.uniform(14, 36) * u * np.where(number % 2 == 0, 1, -1))
+    kind = rng.integers(4)
+    if kind == 0:
+        motion.add(arm_flex=rng.uniform(84, 126), arm_abduct=rng.uniform(10, 60), elbow=rng.uniform(120, 142))
+    elif kind == 1:
+        motion.add(arm_flex=rng.uniform(28, 46), arm_abduct=8, arm_twist=-48, elbow=rng.uniform(104, 130))
+    elif kind == 2:
+        motion.add(arm_flex=rng.uniform(10, 60) + rng.uniform(10, 50) * u, arm_abduct=8, elbow=12)
+    else:  # swung from above the head
+        motion.add(arm_flex=170 - rng.uniform(60, 110) * u, arm_abduct=10, elbow=rng.uniform(8, 30))

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from posemill.synth.gestures import _SEAT, _arm, _sides
+from posemill.synth.gestures import SEATED, dominant_sides, move_arm
 from posemill.synth.gym import Activity
 from posemill.synth.motion import SIDES, Motion, Style, repetitions, rise, wander
 from posemill.synth.rotation import Floats
@@ -37,8 +37,10 @@ def run(motion: Motion, style: Style, rng: np.random.Generator) -> None:
     motion.add(up_m=rng.uniform(0.03, 0.09) * np.abs(np.sin(phase)), pitch=rng.uniform(2, 14), spine=3)
     bend = rng.uniform(70, 105)
     for side, own in zip(SIDES, (phase, phase + np.pi), strict=True):
-        _arm(motion, side, arm_flex=-8 - rng.uniform(0.7, 1.1) * stride * np.sin(own), arm_abduct=rng.uniform(8, 20))
-        _arm(motion, side, elbow=bend + 12 * np.clip(-np.sin(own), -1, 1), arm_twist=-rng.uniform(4, 22))
+        move_arm(
+            motion, side, arm_flex=-8 - rng.uniform(0.7, 1.1) * stride * np.sin(own), arm_abduct=rng.uniform(8, 20)
+        )
+        move_arm(motion, side, elbow=bend + 12 * np.clip(-np.sin(own), -1, 1), arm_twist=-rng.uniform(4, 22))
     motion.add(spine_twist=-6 * np.sin(phase), hip_twist=3)
     _forward(motion, rng, 6.5 * np.sin(np.deg2rad(stride)) * rate * 0.7)
 
@@ -51,16 +53,16 @@ def walk_varied(motion: Motion, style: Style, rng: np.random.Generator) -> None:
     kind, swing = rng.uniform(), rng.uniform(0.4, 1.2)
     for side, own in zip(SIDES, (phase, phase + np.pi), strict=True):
         if kind < 0.75:
-            _arm(motion, side, arm_flex=-4 - swing * stride * np.sin(own), arm_abduct=rng.uniform(5, 14))
-            _arm(motion, side, elbow=rng.uniform(8, 40) + 10 * np.clip(-np.sin(own), 0, 1))
+            move_arm(motion, side, arm_flex=-4 - swing * stride * np.sin(own), arm_abduct=rng.uniform(5, 14))
+            move_arm(motion, side, elbow=rng.uniform(8, 40) + 10 * np.clip(-np.sin(own), 0, 1))
         elif kind < 0.88:  # in the pockets
-            _arm(motion, side, arm_flex=-10, arm_abduct=16, elbow=44, arm_twist=-20)
+            move_arm(motion, side, arm_flex=-10, arm_abduct=16, elbow=44, arm_twist=-20)
         elif kind < 0.94:  # bags
-            _arm(motion, side, arm_flex=2, arm_abduct=rng.uniform(6, 16), elbow=6)
+            move_arm(motion, side, arm_flex=2, arm_abduct=rng.uniform(6, 16), elbow=6)
         elif side == "left":  # one hand holds something, or a phone
-            _arm(motion, side, arm_flex=28, arm_abduct=8, arm_twist=-26, elbow=rng.uniform(80, 140))
+            move_arm(motion, side, arm_flex=28, arm_abduct=8, arm_twist=-26, elbow=rng.uniform(80, 140))
         else:
-            _arm(motion, side, arm_flex=-4 - swing * stride * np.sin(own), arm_abduct=8, elbow=18)
+            move_arm(motion, side, arm_flex=-4 - swing * stride * np.sin(own), arm_abduct=8, elbow=18)
     motion.add(spine=rng.uniform(0, 16), spine_twist=-5 * np.sin(phase), hip_abduct=1, hip_twist=5)
     motion.add(up_m=0.015 * np.abs(np.sin(phase)))
     _forward(motion, rng, 4 * 0.86 * np.sin(np.deg2rad(stride)) * rate)
@@ -75,11 +77,11 @@ def climb_stairs(motion: Motion, style: Style, rng: np.random.Generator) -> None
         u = (0.5 + 0.5 * np.sin(own)) ** 1.3
         leg = {f"{side}_hip_flex": rng.uniform(42, 60) * u, f"{side}_knee": 8 + rng.uniform(62, 82) * u}
         motion.add(**leg)
-        _arm(motion, side, arm_flex=-14 * np.sin(own), arm_abduct=9, elbow=rng.uniform(12, 45))
+        move_arm(motion, side, arm_flex=-14 * np.sin(own), arm_abduct=9, elbow=rng.uniform(12, 45))
     motion.add(pitch=rng.uniform(-2, 5) if down else rng.uniform(4, 18))
     if rng.uniform() < 0.4:
-        side, _ = _sides(rng)
-        _arm(motion, side, arm_flex=rng.uniform(20, 44), arm_abduct=rng.uniform(8, 30), elbow=rng.uniform(10, 50))
+        side, _ = dominant_sides(rng)
+        move_arm(motion, side, arm_flex=rng.uniform(20, 44), arm_abduct=rng.uniform(8, 30), elbow=rng.uniform(10, 50))
     speed = rate * rng.uniform(0.25, 0.4) * 2
     motion.add(up_m=(-0.55 if down else 0.55) * speed * (motion.time_s - motion.time_s[-1] * float(down)))
     motion.add(forward_m=0.9 * speed * (motion.time_s - motion.time_s.mean()))
@@ -112,7 +114,7 @@ def push_cart(motion: Motion, style: Style, rng: np.random.Generator) -> None:
 
 def _desk(motion: Motion, rng: np.random.Generator) -> None:
     lean = rng.uniform(-8, 18)
-    motion.add(**_SEAT)
+    motion.add(**SEATED)
     motion.add(pitch=lean, hip_flex=lean, spine=rng.uniform(2, 18), neck=rng.uniform(0, 22))
     motion.add(knee=rng.uniform(-14, 26), head_turn=wander(rng, motion.time_s, rng.uniform(2, 12), 4.0))
 
@@ -122,13 +124,13 @@ def type_on_keyboard(motion: Motion, style: Style, rng: np.random.Generator) -> 
     _desk(motion, rng)
     quick = wander(rng, motion.time_s, rng.uniform(0.6, 2.2), 0.4)
     for side in SIDES:
-        _arm(
+        move_arm(
             motion, side, arm_flex=rng.uniform(26, 46), arm_abduct=rng.uniform(5, 14), elbow=rng.uniform(62, 92) + quick
         )
-        _arm(motion, side, arm_twist=-rng.uniform(4, 24) + wander(rng, motion.time_s, rng.uniform(0.8, 3), 0.6))
+        move_arm(motion, side, arm_twist=-rng.uniform(4, 24) + wander(rng, motion.time_s, rng.uniform(0.8, 3), 0.6))
     if rng.uniform() < 0.3:
-        side, _ = _sides(rng)
-        _arm(motion, side, arm_twist=rng.uniform(8, 26), arm_flex=10, elbow=-14)
+        side, _ = dominant_sides(rng)
+        move_arm(motion, side, arm_twist=rng.uniform(8, 26), arm_flex=10, elbow=-14)
 
 
 def sit_still(motion: Motion, style: Style, rng: np.random.Generator) -> None:
@@ -138,7 +140,7 @@ def sit_still(motion: Motion, style: Style, rng: np.random.Generator) -> None:
     motion.add(hip_abduct=rng.uniform(2, 14), spine=rng.uniform(0, 20), neck=rng.uniform(-6, 20) - 0.4 * lean)
     motion.add(head_turn=wander(rng, motion.time_s, rng.uniform(3, 20), 4.0))
     if rng.uniform() < 0.2:  # one leg over the other
-        side, _ = _sides(rng)
+        side, _ = dominant_sides(rng)
         motion.add(**{f"{side}_hip_flex": 16.0, f"{side}_hip_twist": -14.0, f"{side}_hip_abduct": -16.0})
     kind = rng.integers(4)
     if kind == 0:
@@ -161,37 +163,39 @@ def read_book(motion: Motion, style: Style, rng: np.random.Generator) -> None:
         motion.add(hip_abduct=rng.uniform(2, 8), hip_twist=8, knee=5)
     motion.add(neck=rng.uniform(12, 30), arm_flex=rng.uniform(20, 40), arm_abduct=rng.uniform(4, 14))
     motion.add(elbow=rng.uniform(84, 112), arm_twist=-rng.uniform(4, 20))
-    side, _ = _sides(rng)
+    side, _ = dominant_sides(rng)
     at = rng.uniform(0.3, 3.5)
     turn = rise(motion.time_s, at, 0.4) - rise(motion.time_s, at + 0.5, 0.5)
-    _arm(motion, side, arm_twist=-24 * turn, arm_flex=8 * turn)
+    move_arm(motion, side, arm_twist=-24 * turn, arm_flex=8 * turn)
 
 
 def sweep(motion: Motion, style: Style, rng: np.random.Generator) -> None:
     """Sweeping, mopping or raking: both hands at a handle, to and fro beside the body."""
-    upper, lower = _sides(rng)
+    upper, lower = dominant_sides(rng)
     beat = np.sin(2 * np.pi * rng.uniform(0.45, 1.1) * style.tempo * motion.time_s + rng.uniform(0, 6))
     beat = beat * style.amplitude * (1 + wander(rng, motion.time_s, 0.15))
     lean = rng.uniform(12, 34)
     motion.add(pitch=lean + 5 * beat, spine=rng.uniform(6, 20), hip_flex=lean, knee=rng.uniform(8, 26), hip_abduct=8)
     sign = 1 if upper == "left" else -1
     motion.add(spine_twist=sign * (8 + rng.uniform(8, 22) * beat), neck=rng.uniform(2, 18))
-    _arm(motion, upper, arm_flex=46 + 14 * beat, arm_abduct=8, arm_twist=-34, elbow=rng.uniform(78, 110) - 14 * beat)
-    _arm(motion, lower, arm_flex=rng.uniform(34, 50) + 18 * beat, arm_abduct=6 + 10 * beat, elbow=26 - 12 * beat)
+    move_arm(
+        motion, upper, arm_flex=46 + 14 * beat, arm_abduct=8, arm_twist=-34, elbow=rng.uniform(78, 110) - 14 * beat
+    )
+    move_arm(motion, lower, arm_flex=rng.uniform(34, 50) + 18 * beat, arm_abduct=6 + 10 * beat, elbow=26 - 12 * beat)
     step = wander(rng, motion.time_s, 9, 1.8)
     motion.add(left_hip_flex=10 + step, right_hip_flex=4 - step)
 
 
 def hammer(motion: Motion, style: Style, rng: np.random.Generator) -> None:
     """Hammering, chopping or sawing at a bench: one forearm strikes again and again, the other hand holds."""
-    side, other = _sides(rng)
+    side, other = dominant_sides(rng)
     u, _ = repetitions(rng, motion.time_s, rng.uniform(0.45, 1.1) / style.tempo, 0.1)
     lean = rng.uniform(6, 28)
     motion.add(pitch=lean, hip_flex=lean, spine=rng.uniform(4, 16), neck=rng.uniform(8, 24), knee=8, hip_abduct=6)
-    _arm(motion, side, arm_flex=24 + rng.uniform(10, 70) * u, elbow=52 + rng.uniform(34, 66) * u, arm_abduct=14)
-    _arm(motion, side, arm_twist=-10)
-    _arm(motion, other, arm_flex=rng.uniform(30, 46), elbow=rng.uniform(50, 78), arm_twist=-rng.uniform(10, 30))
-    _arm(motion, other, arm_abduct=8)
+    move_arm(motion, side, arm_flex=24 + rng.uniform(10, 70) * u, elbow=52 + rng.uniform(34, 66) * u, arm_abduct=14)
+    move_arm(motion, side, arm_twist=-10)
+    move_arm(motion, other, arm_flex=rng.uniform(30, 46), elbow=rng.uniform(50, 78), arm_twist=-rng.uniform(10, 30))
+    move_arm(motion, other, arm_abduct=8)
 
 
 def work_at_bench(motion: Motion, style: Style, rng: np.random.Generator) -> None:
@@ -200,9 +204,9 @@ def work_at_bench(motion: Motion, style: Style, rng: np.random.Generator) -> Non
     motion.add(pitch=lean, hip_flex=lean, spine=rng.uniform(2, 18), neck=rng.uniform(8, 30), knee=6, hip_abduct=5)
     size = rng.uniform(0.6, 1.8)
     for side in SIDES:
-        _arm(motion, side, arm_flex=30 + wander(rng, motion.time_s, 9 * size, 1.4), arm_abduct=10)
-        _arm(motion, side, elbow=70 + wander(rng, motion.time_s, 13 * size, 1.2))
-        _arm(motion, side, arm_twist=-16 + wander(rng, motion.time_s, 9 * size, 1.5))
+        move_arm(motion, side, arm_flex=30 + wander(rng, motion.time_s, 9 * size, 1.4), arm_abduct=10)
+        move_arm(motion, side, elbow=70 + wander(rng, motion.time_s, 13 * size, 1.2))
+        move_arm(motion, side, arm_twist=-16 + wander(rng, motion.time_s, 9 * size, 1.5))
     motion.add(spine_twist=wander(rng, motion.time_s, 7 * size, 3.0))
 
 
@@ -216,11 +220,11 @@ def basketball_shot(motion: Motion, style: Style, rng: np.random.Generator) -> N
     motion.add(knee=6 + rng.uniform(34, 62) * bend, hip_flex=rng.uniform(26, 46) * bend, pitch=14 * bend, hip_abduct=5)
     air = np.clip(np.sin(np.pi * np.clip((motion.time_s - start - 0.7) / 0.5, 0, 1)), 0, 1)
     motion.add(up_m=rng.uniform(0, 0.3) * air, toe_point=34 * air)
-    side, other = _sides(rng)
+    side, other = dominant_sides(rng)
     for each, share in ((side, 1.0), (other, rng.uniform(0.75, 1.0))):
         raised = 34 + share * (rng.uniform(104, 122)) * up
-        _arm(motion, each, arm_flex=raised * (1 - 0.85 * ends), elbow=(104 - 90 * share * up) * (1 - 0.8 * ends))
-        _arm(motion, each, arm_abduct=10, arm_twist=-18 * (1 - up))
+        move_arm(motion, each, arm_flex=raised * (1 - 0.85 * ends), elbow=(104 - 90 * share * up) * (1 - 0.8 * ends))
+        move_arm(motion, each, arm_abduct=10, arm_twist=-18 * (1 - up))
     motion.add(neck=-14 * up * (1 - ends))
 
 
