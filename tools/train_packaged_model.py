@@ -70,17 +70,19 @@ recall {mean_recall}. Figures on real videos are in docs/models.md.
 """
 
 
-def gather(folder: Path, films: int) -> tuple[FeaturePipeline, dict[str, NDArray[Any]]]:
+def gather(
+    folder: Path, films: int, first: int, features: FeaturePipeline
+) -> tuple[FeaturePipeline, dict[str, NDArray[Any]]]:
     """Windows as network input (N, T, K, 2) float16 and classes of every part, made once."""
     path, data = folder / "windows.npz", {}
     if path.exists():
         return FeaturePipeline.load(folder / "features.json"), dict(np.load(path))
-    features, began = FeaturePipeline(BODY_12, SPEC), time.monotonic()
+    began = time.monotonic()
     for part, share in PARTS.items():
         x: list[NDArray[np.float16]] = []
         y: list[int] = []
         waiting: list[NDArray[np.float32]] = []
-        for count, (windows, classes) in enumerate(rendered_windows(part, round(films * share), features)):
+        for count, (windows, classes) in enumerate(rendered_windows(part, round(films * share), features, first)):
             waiting += list(windows)
             y += classes
             if not features.fitted and len(waiting) >= FIRST:
@@ -120,7 +122,7 @@ def with_z(x: Tensor) -> Tensor:
     return torch.cat([x, torch.zeros_like(x[..., :1])], -1)
 
 
-def fit(data: dict[str, NDArray[Any]], epochs: int, begin: Path | None, seed: int = 0) -> nn.Module:
+def fit(data: dict[str, NDArray[Any]], epochs: int, begin: Path | None, rate: float, seed: int = 0) -> nn.Module:
     """Train with class weights and a one-cycle schedule, from weights or from nothing; the last epoch is kept."""
     torch.manual_seed(seed)
     g = torch.Generator().manual_seed(seed)
@@ -128,8 +130,8 @@ def fit(data: dict[str, NDArray[Any]], epochs: int, begin: Path | None, seed: in
     x, y = torch.from_numpy(data["train_x"]), torch.from_numpy(data["train_y"])
     weight = 1 / torch.bincount(y[y >= 0], minlength=len(CLASSES)).float().clamp(min=1) ** 0.5
     weight, steps = weight / weight.mean(), epochs * (len(x) // BATCH)
-    optimiser = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=0.03)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
+    optimiser = torch.optim.AdamW(network.parameters(), rate, weight_decay=0.03)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps)
     began = time.monotonic()
     for epoch in range(epochs):
         network.train()
@@ -247,13 +249,17 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--films", type=int, default=48_000, help="of the train part")
     parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--begin", type=Path, help="folder of network.safetensors to go on from")
+    parser.add_argument("--begin", type=Path, help="package to go on from")
+    parser.add_argument("--first", type=int, default=0, help="seed of the first person; others for another round")
+    parser.add_argument("--rate", type=float, default=LEARNING_RATE)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    features, data = gather(arguments.folder, arguments.films)
+    begin: Path | None = arguments.begin
+    features = FeaturePipeline(BODY_12, SPEC) if begin is None else FeaturePipeline.load(begin / "features.json")
+    features, data = gather(arguments.folder, arguments.films, arguments.first, features)
     print(json.dumps({name: list(array.shape) for name, array in data.items()}))
-    network = fit(data, arguments.epochs, arguments.begin)
+    network = fit(data, arguments.epochs, begin, arguments.rate)
     package(network, features, data, arguments.folder / "package")
 
 

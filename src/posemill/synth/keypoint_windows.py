@@ -28,16 +28,17 @@ _EVENT_SEEN, _STATE_SEEN, _MOST_ELSE = 0.6, 0.75, 0.12
 
 
 def rendered_windows(
-    part: str, films: int, features: FeaturePipeline
+    part: str, films: int, features: FeaturePipeline, first: int = 0
 ) -> Iterator[tuple[NDArray[np.float32], list[int]]]:
     """Yield a film's windows (N, T, K, 3) in pixels and positions in CLASSES (-1: none of them).
 
     films  number of films; every activity has its share of them, in random order.
+    first  seed of the first performance: others give other people.
     """
     names = list(CATALOGUE)
     weights = np.array([CATALOGUE[name].weight for name in names])
-    order = np.random.default_rng([7, *part.encode()])
-    for number in range(films // FILMS_EACH):
+    order = np.random.default_rng([7 + first, *part.encode()])
+    for number in range(first, first + films // FILMS_EACH):
         name = names[int(order.choice(len(names), p=weights / weights.sum()))]
         rng = np.random.default_rng([number, *part.encode()])
         for track, intervals in filmed(name, rng):
