@@ -41,8 +41,8 @@ from posemill.synth.keypoint_windows import PARTS, rendered_windows
 SPEC = WindowSpec(**WindowParams().model_dump(exclude={"stride_s"}), stride_s=WindowParams().stride_s)
 HYPER: dict[str, Any] = {"width": 128, "kernel": 5, "dilations": [1, 2, 4], "dropout": 0.1, "pool": 2}
 BATCH, LEARNING_RATE, SMOOTHING, UNKNOWN = 256, 3e-3, 0.05, 0.5
-EVENTS_THAT_NAME_A_CLIP = {"fall": 0.6}
-BACKEND = "posenet"
+EVENTS_THAT_NAME_A_CLIP = {"fall": 0.5}
+BACKEND = "openpifpaf"
 FIRST = 4000  # windows that the feature pipeline is fitted on
 
 CARD = """# Activity model of posemill

@@ -71,7 +71,7 @@ def _local(model: Path | None, backend: str | None, overlay: Path | None) -> Cal
             probabilities = loaded.model.predict_windows(_windows(file))
             return _of_windows(list(loaded.model.classes), probabilities.argmax(1).tolist(), probabilities)
         tried = loaded.predict(file, overlay)
-        return {**_top(tried.prediction), "where": tried.where}
+        return {**_top(tried.prediction), "where": {str(number): third for number, third in tried.where.items()}}
 
     return predict
 
@@ -149,7 +149,7 @@ def described(answer: dict[str, Any]) -> list[str]:
     return lines + [f"  also {_who(p, where)}: {p.verdict}" for p in sorted(others, key=lambda p: -p.poses)[:5]]
 
 
-def _who(person: Person, where: dict[int, str]) -> str:
+def _who(person: Person, where: dict[str, str]) -> str:
     """Return whom an answer means: number, third of the picture, time."""
-    third = f" ({where[person.person]})" if person.person in where else ""
+    third = f" ({where[str(person.person)]})" if str(person.person) in where else ""
     return f"person {person.person}{third}, seen {person.start_s:.1f} to {person.end_s:.1f} s"

@@ -127,7 +127,7 @@ CATALOGUE: Mapping[str, Recipe] = MappingProxyType(
         "crouch": _written(performances.crouching, weight=0.6),
         "crawl": _written(performances.crawling),
         "sit_on_floor": _written(performances.sitting_on_floor),
-        "pick_up": _written(performances.picking_up, weight=1.6),
+        "pick_up": _written(performances.picking_up, weight=1.4),
         "drink": _all("drink", gestures.drink, cut=0.5),
         "phone_call": _all("phone_call", gestures.phone_call, cut=0.45),
         # desk and factory
@@ -145,7 +145,7 @@ CATALOGUE: Mapping[str, Recipe] = MappingProxyType(
         "kick": _all("kick", gestures.kick),
         "box": _all("box", gestures.box, cut=0.35),
         # gym
-        "squat": _all("squat", *_SQUATS, speed=_SLOW, weight=1.8),
+        "squat": _all("squat", *_SQUATS, speed=_SLOW, weight=2.4),
         "lunge": _all("lunge", *_LUNGES, speed=_SLOW, weight=1.2),
         "push_up": _all(
             "push_up", activities.push_up, activities.push_up, gym_variants.push_up_variant, speed=_SLOW, weight=1.6
@@ -163,7 +163,7 @@ CATALOGUE: Mapping[str, Recipe] = MappingProxyType(
         "high_knees": _all("high_knees", activities.high_knees),
         "burpee": _all("burpee", gym.burpee),
         "mountain_climber": _all("mountain_climber", gym.mountain_climber),
-        "deadlift": _all("deadlift", gym.deadlift, speed=(0.6, 1.3)),
+        "deadlift": _all("deadlift", gym.deadlift, speed=(0.6, 1.3), weight=2.0),
         "pull_up": _all("pull_up", sports.pull_up, speed=_SLOW),
         "bench_press": _all("bench_press", sports.bench_press, speed=_SLOW),
         "clean_and_jerk": _all("clean_and_jerk", gym_variants.clean_and_jerk, speed=(0.6, 1.2), weight=1.3),
@@ -172,7 +172,7 @@ CATALOGUE: Mapping[str, Recipe] = MappingProxyType(
         "arm_raise": _all("arm_raise", activities.arm_raise, gym.lateral_raise, cut=0.3),
         "kettlebell_swing": _all("kettlebell_swing", gym.kettlebell_swing),
         "bent_over_row": _all("bent_over_row", gym.bent_over_row),
-        "jump_rope": _all("jump_rope", sports.jump_rope, weight=1.2),
+        "jump_rope": _all("jump_rope", sports.jump_rope, gym_variants.skip, weight=1.5),
         "leg_raise": _all("leg_raise", gym.leg_raise),
         "cycle": _all("cycle", gym.cycle),
         "jump": _all("jump", gym.vertical_jump),
@@ -205,11 +205,16 @@ CATALOGUE: Mapping[str, Recipe] = MappingProxyType(
         "bowl": _stroke("bowl", ball_sports.bowl_delivery, ball_sports.bowl_delivery, sports.bowl),
         "tennis_serve": _stroke("tennis_serve", ball_sports.serve, sports.tennis_serve, speed=(0.5, 1.2), weight=1.3),
         "tennis_forehand": _stroke(
-            "tennis_forehand", ball_sports.forehand, sports.tennis_forehand, speed=(0.5, 1.2), weight=1.3
+            "tennis_forehand", ball_sports.forehand, sports.tennis_forehand, speed=(0.5, 1.2), weight=1.6
         ),
         "basketball_shot": _stroke("basketball_shot", work.basketball_shot),
         "strum_guitar": _all(
-            "strum_guitar", sports.strum_guitar, gym.on_a_seat(sports.strum_guitar), cut=0.5, weight=1.3
+            "strum_guitar",
+            sports.strum_guitar,
+            gym_variants.strum,
+            gym.on_a_seat(gym_variants.strum),
+            cut=0.5,
+            weight=1.6,
         ),
         OTHER: _all(OTHER, anything, speed=(0.7, 1.3), weight=2.0),
     }

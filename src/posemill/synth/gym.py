@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from posemill.synth.motion import SIDES, Motion, Style, repetitions, wander
+from posemill.synth.motion import SIDES, Motion, Style, repetitions, rise, wander
 from posemill.synth.rotation import Floats
 
 Activity = Callable[[Motion, Style, np.random.Generator], None]
@@ -24,7 +24,14 @@ def _stand(motion: Motion, rng: np.random.Generator, wide: float = 0.0) -> None:
 def deadlift(motion: Motion, style: Style, rng: np.random.Generator) -> None:
     """Deadlifts: a bar from the floor to the hips on hanging arms, with bent or stiff legs."""
     u, _ = repetitions(rng, motion.time_s, rng.uniform(2.2, 4.2) / style.tempo, rng.uniform(0.05, 0.3))
-    low = np.clip(u, 0, 1.1) if rng.uniform() < 0.6 else 1 - np.clip(u, 0, 1)  # some clips begin below
+    kind = rng.uniform()
+    if kind < 0.5:  # one lift, from a pause below, and perhaps down again
+        begin, length = rng.uniform(-0.2, 1.4), rng.uniform(0.7, 1.7) / style.tempo
+        low = 1 - rise(motion.time_s, begin, length)
+        if rng.uniform() < 0.4:
+            low = low + rise(motion.time_s, begin + length + rng.uniform(0.2, 1.5), rng.uniform(0.7, 1.6))
+    else:
+        low = np.clip(u, 0, 1.1) if kind < 0.8 else 1 - np.clip(u, 0, 1)
     stiff = rng.uniform() < 0.35
     knee = rng.uniform(12, 35) if stiff else rng.uniform(60, 95)
     pitch = rng.uniform(64, 88) if stiff else rng.uniform(44, 66)

@@ -7,7 +7,7 @@ import numpy as np
 from posemill.synth import activities
 from posemill.synth.ball_sports import keyed
 from posemill.synth.gestures import dominant_sides
-from posemill.synth.motion import SIDES, Motion, Style, repetitions
+from posemill.synth.motion import SIDES, Motion, Style, repetitions, wander
 
 
 def push_up_variant(motion: Motion, style: Style, rng: np.random.Generator) -> None:
@@ -144,3 +144,35 @@ def sit_up(motion: Motion, style: Style, rng: np.random.Generator) -> None:
         motion.add(arm_flex=rng.uniform(10, 60) + rng.uniform(10, 50) * u, arm_abduct=8, elbow=12)
     else:  # swung from above the head
         motion.add(arm_flex=170 - rng.uniform(60, 110) * u, arm_abduct=10, elbow=rng.uniform(8, 30))
+
+
+def strum(motion: Motion, style: Style, rng: np.random.Generator) -> None:
+    """Playing the guitar or a ukulele, the neck at any height, hands nearly still or busy."""
+    strong, other = dominant_sides(rng)
+    beat = np.sin(2 * np.pi * rng.uniform(0.8, 4.0) * motion.time_s) * rng.uniform(1, 14)
+    slide = wander(rng, motion.time_s, rng.uniform(1, 9), 1.5)
+    motion.add(**{f"{strong}_arm_flex": rng.uniform(-12, 34), f"{strong}_arm_abduct": rng.uniform(8, 46)})
+    motion.add(
+        **{f"{strong}_elbow": rng.uniform(58, 108) + beat, f"{strong}_arm_twist": -rng.uniform(20, 62) + 0.8 * beat}
+    )
+    motion.add(**{f"{other}_arm_flex": rng.uniform(0, 58) + slide, f"{other}_arm_abduct": rng.uniform(10, 72)})
+    motion.add(**{f"{other}_elbow": rng.uniform(44, 116) - slide, f"{other}_arm_twist": rng.uniform(-30, 52)})
+    motion.add(spine=rng.uniform(0, 18), neck=rng.uniform(-4, 30), hip_abduct=rng.uniform(2, 10), knee=6)
+    motion.add(roll=wander(rng, motion.time_s, rng.uniform(0, 2.5), 1.2))
+
+
+def skip(motion: Motion, style: Style, rng: np.random.Generator) -> None:
+    """Skipping with low or high jumps, on both feet, by turns, or boxing steps; hands low, the forearms turn."""
+    rate = rng.uniform(1.3, 3.2)
+    phase = 2 * np.pi * rate * motion.time_s + rng.uniform(0, 6) + wander(rng, motion.time_s, 0.15)
+    flight = np.clip(np.sin(phase), 0, 1)
+    motion.add(up_m=rng.uniform(0.02, 0.16) * flight, knee=rng.uniform(6, 18) + 12 * (1 - flight))
+    motion.add(hip_flex=rng.uniform(2, 10) + 5 * (1 - flight), toe_point=10 + 24 * flight, hip_abduct=rng.uniform(0, 6))
+    if rng.uniform() < 0.45:
+        lifted = rng.uniform(14, 70)
+        for side, own in zip(SIDES, (phase / 2, phase / 2 + np.pi), strict=True):
+            lift = np.clip(np.sin(own), 0, 1)
+            motion.add(**{f"{side}_knee": lifted * lift, f"{side}_hip_flex": rng.uniform(0, 0.8) * lifted * lift})
+    wrist = rng.uniform(2, 18)
+    motion.add(arm_flex=rng.uniform(-18, 14) + 0.5 * wrist * np.sin(phase), arm_abduct=rng.uniform(8, 44))
+    motion.add(arm_twist=rng.uniform(0, 60) + wrist * np.cos(phase), elbow=rng.uniform(40, 112) + wrist * np.sin(phase))

@@ -34,6 +34,7 @@ from posemill.synth.postures import (
 from posemill.synth.rotation import Floats
 from posemill.synth.script import Script
 
+UPWARD_S = 0.9  # the end of getting up looks like the end of any lift
 Interval = tuple[float, float, str]  # start and end in seconds, activity
 Performer = Callable[[Floats, Style, np.random.Generator], "Performance"]
 Writer = Callable[[np.random.Generator], tuple[Script, list[Interval]]]
@@ -86,7 +87,7 @@ def falling(rng: np.random.Generator) -> tuple[Script, list[Interval]]:
     rows: list[Interval] = [(0.0, fall.start_s, before), (fall.start_s, fall.impact_s + 0.15, "fall")]
     rows.append((fall.impact_s + 0.5, fall.rise_s or script.now, "lie" if kind != "wall_slide" else "sit_on_floor"))
     if fall.rise_s is not None and fall.upright_s is not None:
-        rows += [(fall.rise_s, fall.upright_s, "get_up"), (fall.upright_s, script.now, "stand")]
+        rows += [(fall.rise_s, fall.upright_s - UPWARD_S, "get_up"), (fall.upright_s, script.now, "stand")]
     return script, rows
 
 
@@ -160,7 +161,7 @@ def lying_down_floor(rng: np.random.Generator) -> tuple[Script, list[Interval]]:
     script.hold(rng.uniform(0.8, 2.5))
     leaving = script.now
     everyday.get_up(script, lying, rng)
-    return script, [(begun, lain, "lie_down"), (lain, leaving, "lie"), (leaving, script.now, "get_up")]
+    return script, [(begun, lain, "lie_down"), (lain, leaving, "lie"), (leaving, script.now - UPWARD_S, "get_up")]
 
 
 def lying(rng: np.random.Generator) -> tuple[Script, list[Interval]]:

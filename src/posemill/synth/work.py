@@ -55,10 +55,14 @@ def walk_varied(motion: Motion, style: Style, rng: np.random.Generator) -> None:
         if kind < 0.75:
             move_arm(motion, side, arm_flex=-4 - swing * stride * np.sin(own), arm_abduct=rng.uniform(5, 14))
             move_arm(motion, side, elbow=rng.uniform(8, 40) + 10 * np.clip(-np.sin(own), 0, 1))
-        elif kind < 0.88:  # in the pockets
+        elif kind < 0.83:  # in the pockets
             move_arm(motion, side, arm_flex=-10, arm_abduct=16, elbow=44, arm_twist=-20)
-        elif kind < 0.94:  # bags
+        elif kind < 0.88:  # bags
             move_arm(motion, side, arm_flex=2, arm_abduct=rng.uniform(6, 16), elbow=6)
+        elif kind < 0.94:  # reading, or hands held before the body
+            move_arm(
+                motion, side, arm_flex=rng.uniform(16, 36), arm_abduct=7, arm_twist=-30, elbow=rng.uniform(74, 120)
+            )
         elif side == "left":  # one hand holds something, or a phone
             move_arm(motion, side, arm_flex=28, arm_abduct=8, arm_twist=-26, elbow=rng.uniform(80, 140))
         else:
