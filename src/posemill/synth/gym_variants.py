@@ -6,7 +6,7 @@ import numpy as np
 
 from posemill.synth import activities
 from posemill.synth.ball_sports import keyed
-from posemill.synth.gestures import dominant_sides
+from posemill.synth.gestures import dominant_sides, move_arm
 from posemill.synth.motion import SIDES, Motion, Style, repetitions, wander
 
 
@@ -151,12 +151,10 @@ def strum(motion: Motion, style: Style, rng: np.random.Generator) -> None:
     strong, other = dominant_sides(rng)
     beat = np.sin(2 * np.pi * rng.uniform(0.8, 4.0) * motion.time_s) * rng.uniform(1, 14)
     slide = wander(rng, motion.time_s, rng.uniform(1, 9), 1.5)
-    motion.add(**{f"{strong}_arm_flex": rng.uniform(-12, 34), f"{strong}_arm_abduct": rng.uniform(8, 46)})
-    motion.add(
-        **{f"{strong}_elbow": rng.uniform(58, 108) + beat, f"{strong}_arm_twist": -rng.uniform(20, 62) + 0.8 * beat}
-    )
-    motion.add(**{f"{other}_arm_flex": rng.uniform(0, 58) + slide, f"{other}_arm_abduct": rng.uniform(10, 72)})
-    motion.add(**{f"{other}_elbow": rng.uniform(44, 116) - slide, f"{other}_arm_twist": rng.uniform(-30, 52)})
+    move_arm(motion, strong, arm_flex=rng.uniform(-12, 34), arm_abduct=rng.uniform(8, 46))
+    move_arm(motion, strong, elbow=rng.uniform(58, 108) + beat, arm_twist=-rng.uniform(20, 62) + 0.8 * beat)
+    move_arm(motion, other, arm_flex=rng.uniform(0, 58) + slide, arm_abduct=rng.uniform(10, 72))
+    move_arm(motion, other, elbow=rng.uniform(44, 116) - slide, arm_twist=rng.uniform(-30, 52))
     motion.add(spine=rng.uniform(0, 18), neck=rng.uniform(-4, 30), hip_abduct=rng.uniform(2, 10), knee=6)
     motion.add(roll=wander(rng, motion.time_s, rng.uniform(0, 2.5), 1.2))
 
