@@ -49,8 +49,8 @@ FIRST = 4000  # windows that the feature pipeline is fitted on
 
 CARD = """# Activity model of posemill
 
-Names {classes} usual activities of one person from keypoints: daily life and falls, gestures, desk and factory work, gym,
-yoga, sports. Licence: Apache-2.0. Network: a temporal convolutional network on windows of two seconds of 12
+Names {classes} usual activities of one person from keypoints: daily life and falls, gestures, desk and factory work,
+gym, yoga, sports. Licence: Apache-2.0. Network: a temporal convolutional network on windows of two seconds of 12
 keypoints.
 
 **Training data: rendered people only.** No video, photo or recording of a person was used. Motions are generated
@@ -61,8 +61,8 @@ keypoints.
 packaged. It is a start: a model trained on your own activities, cameras and people is the better one for them.
 
 **Not for** medical or safety decisions, for identifying or judging people, or as the only alarm of a fall (see the fall
-alarm for that). What it was not taught it may still name, unsurely. Children, wheelchairs, walking aids and more than one
-person in one activity are not in its training data.
+alarm for that). What it was not taught it may still name, unsurely. Children, wheelchairs, walking aids and more than
+one person in one activity are not in its training data.
 
 **Figures** on rendered people, motions and cameras that were held out, {windows} windows: accuracy {accuracy}, mean
 recall {mean_recall}. {real}
