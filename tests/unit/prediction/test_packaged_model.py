@@ -96,3 +96,22 @@ def test_windows_are_tried_too(tmp_path: Path) -> None:
     finished = CliRunner().invoke(try_, [str(tmp_path / "windows.npy")])
     assert finished.exit_code == 0, finished.output
     assert "windows" in finished.output
+
+
+def test_training_goes_on_from_its_body_for_other_activities(tmp_path: Path) -> None:
+    import torch
+
+    from posemill import models
+    from posemill.models.pretrained import load_pretrained
+    from posemill.pose.definition import fingerprint
+    from posemill.pose.skeleton import BODY_12
+    from posemill.stages.train import find_pretrained
+
+    folder = find_pretrained("packaged", tmp_path)
+    assert folder == PACKAGED
+    trained, card = models.load(folder, CLASSES, BODY_12)
+    fresh = models.build(card.name, BODY_12, 3, **card.hyper)
+    wanted = models.NetworkCard(card.name, card.hyper, BODY_12.name, ("a", "b", "c"), card.frames, fingerprint(BODY_12))
+    load_pretrained(fresh, folder, wanted, "body")
+    torch.testing.assert_close(fresh.blocks.state_dict(), trained.blocks.state_dict())
+    assert fresh(torch.zeros(1, card.frames, 12, 3)).shape == (1, 3)
