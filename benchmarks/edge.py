@@ -1,14 +1,15 @@
 """Edge runtime: frames a second and latency against eager PyTorch and ONNX Runtime, four streams, and a soak.
 
     python benchmarks/edge.py [WORKSPACE] [--long-edge 257] [--pose-precision f32] [--rounds 5] [--streams-s 30]
-                              [--soak-min 0] [--json]
+                              [--soak-min 0] [--frames 0] [--json]
 
 WORKSPACE has build/package and build/train (default: the current folder). The video is rendered: six people one after
 the other, 640×360 at 25 frames a second.
 
 `loop`     decode, pose, track, features and prediction of every frame in one thread, the same code for all; pose and
            activity networks run by eager PyTorch, ONNX Runtime or OpenVINO. Rounds are interleaved. Processor seconds
-           of the process, which a busy machine hardly changes; the quickest round of each.
+           of the process, which a busy machine changes less; the quickest round of each, and the lowest and highest
+           ratio of a round. With --frames so many frames a round, and no `two`.
 `two`      the runtime's pipeline with two threads on the file, against the loop with PyTorch on two; time by the clock,
            the quickest round of each, so it means something on an idle machine only.
 `verdict`  one source in real time at 8 poses a second, one thread: time from a frame's arrival to its verdict.
@@ -73,6 +74,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--streams-s", type=float, default=30.0)
     parser.add_argument("--soak-min", type=float, default=0.0)
+    parser.add_argument("--frames", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     os.environ["POSEMILL_WORKSPACE"] = str(given.workspace.resolve())
@@ -95,7 +97,7 @@ def measure(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     if given.rounds:
         figures |= loops(given, edge, video, folder)
-        figures |= two_threads(given, edge, video, folder)
+        figures |= {} if given.frames else two_threads(given, edge, video, folder)
     if given.streams_s:
         figures |= verdict_latency(edge, video, folder, given.streams_s)
         figures |= streams(edge, video, folder, given.streams_s)
@@ -123,12 +125,15 @@ def loops(given: argparse.Namespace, edge: Path, video: Path, folder: Path) -> d
     for _ in range(given.rounds):
         for name, (estimate, model) in kinds.items():
             began_s = time.process_time()
-            frames, _ = loop(video, estimate, model, edge)
+            frames, _ = loop(video, estimate, model, edge, given.frames or 10**9)
             seconds[name].append((time.process_time() - began_s) / frames)
+    ratios = [slow / quick for slow, quick in zip(seconds["eager"], seconds["openvino"], strict=True)]
     best = {name: min(times) for name, times in seconds.items()}
     return {
         **{f"loop_fps_{name}": round(1 / least, 1) for name, least in best.items()},
         "ratio": round(best["eager"] / best["openvino"], 2),
+        "ratio_lowest": round(min(ratios), 2),
+        "ratio_highest": round(max(ratios), 2),
         "ratio_onnxruntime": round(best["onnxruntime"] / best["openvino"], 2),
     }
 

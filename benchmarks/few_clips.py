@@ -26,7 +26,6 @@ from posemill.ingest.datasets.penn_action import parse, read_files
 from posemill.models.pretrained import load_pretrained
 from posemill.models.registry import NetworkCard, build
 from posemill.models.registry import load as load_network
-from posemill.params.prepare import WindowParams
 from posemill.params.train import AugmentParams
 from posemill.pose.definition import fingerprint
 from posemill.pose.skeleton import BODY_12
@@ -34,12 +33,13 @@ from posemill.pose.window import WindowSpec
 from posemill.prediction.packaged import PACKAGED
 
 STEPS, BATCH, RATE = 400, 64, 2e-3
+SPEC = WindowSpec(duration_s=2.0, stride_s=0.25, rate_hz=24.0, smooth_s=0.1)
 Windows = NDArray[np.float32]
 
 
 def read(labels: Path) -> dict[str, tuple[list[Windows], list[str]]]:
     """Windows and activity of every clip, by official split."""
-    features = FeaturePipeline(BODY_12, WindowSpec(**WindowParams().model_dump()))
+    features = FeaturePipeline(BODY_12, SPEC)
     parts: dict[str, tuple[list[Windows], list[str]]] = defaultdict(lambda: ([], []))
     for name, content in read_files(labels):
         sequence = parse(name, content)
@@ -69,7 +69,7 @@ def trained(
     torch.manual_seed(seed)
     card = load_network(PACKAGED)[1]
     hyper = card.hyper if packaged else {"width": 96}
-    features = FeaturePipeline(BODY_12, WindowSpec(**WindowParams().model_dump()))
+    features = FeaturePipeline(BODY_12, SPEC)
     features = FeaturePipeline.load(PACKAGED / "features.json") if packaged else features.fit(x)
     network = build("tcn", BODY_12, len(classes), **hyper)
     if packaged:

@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.applications.repetitions import RepetitionParams, count_repetitions
+from posemill.applications.repetitions import count_repetitions
+from posemill.applications.repetitions.params import RepetitionParams
 from posemill.pose.skeleton import BLAZEPOSE_33
 
 DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "apps" / "repetitions"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from prefect.artifacts import create_markdown_artifact
@@ -51,7 +52,7 @@ def emit_alarms(medium: str, result: ApplicationResult) -> None:
             emit_event(
                 event=f"{EVENT}.{result.application}.{event.kind}",
                 resource={"prefect.resource.id": f"posemill.medium.{medium}", "prefect.resource.name": result.source},
-                payload=event.model_dump(mode="json"),
+                payload=asdict(event),
             )
 
 

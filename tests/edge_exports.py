@@ -25,9 +25,11 @@ sys.meta_path.insert(0, Blocker())
 """
 
 
-def small_export(folder: Path, network: str = "posenet", package: Path | None = None, **more: Any) -> Path:
-    """Export a small model of random weights, or a package that is there, to a new folder below `folder`."""
-    if package is None:
+def small_export(
+    folder: Path, network: str = "posenet", package: Path | None = None, activity: bool = True, **more: Any
+) -> Path:
+    """Export a small model of random weights, a package that is there, or none, to a new folder below `folder`."""
+    if package is None and activity:
         package = folder / "package"
         package.mkdir(parents=True)
         write_package(package)

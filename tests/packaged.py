@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from posemill.models import NetworkCard
+    from posemill.models.open_set import OpenSetScore
 
 CLASSES = ("rest", "squat", "wave")
 ABSTAIN_BELOW = 0.55  # some of some_windows() are below, some above
@@ -64,7 +65,27 @@ def hold_network() -> tuple[nn.Module, NetworkCard]:
     return network, NetworkCard("tcn", hyper, BODY_12.name, CLASSES, SPEC.frames)
 
 
-def write_package(folder: Path, labeller: Mapping[str, Any] | None = None, weights: str | None = None) -> float:
+def hold_score() -> OpenSetScore:
+    """An open-set score of that network, by which some of some_windows() are none of the classes."""
+    from posemill.evaluation.open_set import ClassFeatures, fit_score
+    from posemill.models.inference import predict_logits
+    from posemill.models.open_set import with_features
+
+    network, _ = hold_network()
+    windows = some_windows(24)
+    both = predict_logits(with_features(network), fitted_features(), windows, np.arange(24), 24)
+    seen = ClassFeatures(both[:, : len(CLASSES)], both[:, len(CLASSES) :], np.arange(24))
+    score = fit_score(seen, seen.logits.argmax(1), seen, 1.5, 0.6)
+    assert score is not None
+    return score
+
+
+def write_package(
+    folder: Path,
+    labeller: Mapping[str, Any] | None = None,
+    weights: str | None = None,
+    open_set: OpenSetScore | None = None,
+) -> float:
     """A whole package folder; returns the measured difference between ONNX and the network."""
     from posemill.packaging.assemble import assemble
 
@@ -79,4 +100,5 @@ def write_package(folder: Path, labeller: Mapping[str, Any] | None = None, weigh
         labeller or {},
         {"snapshot": "0" * 64, "weights": weights},
         ABSTAIN_BELOW,
+        open_set,
     )

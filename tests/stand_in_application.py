@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from posemill.applications.params import AppParams
 from posemill.applications.protocol import (
     Annotation,
     Application,
-    AppParams,
     Event,
     Measurement,
     Output,
@@ -31,9 +31,12 @@ class Presence(Application[PresenceParams]):
 
     name: ClassVar[str] = "presence"
     title: ClassVar[str] = "Presence"
-    Params: ClassVar[type[AppParams]] = PresenceParams
     limits: ClassVar[tuple[str, ...]] = ("It sees only who is tracked.",)
     notice: ClassVar[str] = "Not a medical device."
+
+    @classmethod
+    def params_model(cls) -> type[AppParams]:
+        return PresenceParams
 
     def start(self, stream: StreamFacts) -> None:
         self.first_s: dict[int, float] = {}

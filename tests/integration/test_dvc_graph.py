@@ -35,9 +35,11 @@ wanted = ["build/ingest/media.parquet", "build/ingest/clips.parquet",
     "build/ingest/corrections.parquet", "build/ingest/released.parquet", "build/label/labeller.json",
     "build/label/noise.json",
     "build/validate/clips.parquet", "build/validate/rejected.parquet", "build/snapshot/snapshot.json",
-    *("build/prepare/" + n for n in ("windows.npy", "index.parquet", "features.json", "classes.json")),
+    *("build/prepare/" + n for n in ("windows.npy", "index.parquet", "features.json", "classes.json",
+        "unknown.npy", "unknown.parquet")),
     *("build/train/" + n for n in ("network.safetensors", "network.json")), "build/evaluate/predictions.parquet",
-    "build/evaluate/report.html", "build/evaluate/calibration.json", "build/package/card.md"]
+    "build/evaluate/report.html", "build/evaluate/calibration.json", "build/evaluate/open_set.safetensors",
+    "build/package/card.md"]
 refused = params["package"].get("refuse") if sys.argv[2] == "package" else None
 if sys.argv[2] == "gate":
     from posemill.errors import GateError

@@ -18,12 +18,14 @@ import pytest
 
 from edge_exports import launch, small_export, start
 from event_receivers import free_port, until
+from posemill.code_digest import PACKAGE
 from posemill.edge.model import EdgeModel
 from posemill.edge.pose import NETWORKS
 from posemill.errors import InputError, SkeletonError
 from posemill.estimation.estimator import PoseEstimator
 from posemill.features import FeaturePipeline, WindowSpec
 from posemill.packaging.edge import choose_pose, require_edge
+from posemill.packaging.edge_applications import choose_application
 from posemill.pose.skeleton import BODY_12, SKELETONS
 from posemill.prediction.model import ActivityModel
 from posemill.synth.corpus import Plan, stage, write
@@ -46,6 +48,27 @@ def test_the_model_answers_as_it_was_exported_with_no_other_package(export: Path
     said = json.loads(done.stdout)
     assert said["clips"] == 3
     assert said["largest_difference"] < 1e-4
+
+
+def test_applications_run_without_an_activity_model(video: Path, tmp_path: Path) -> None:
+    choices = [choose_application("fall", "bedroom"), choose_application("repetitions"), choose_application("yoga")]
+    folder = small_export(tmp_path, activity=False, applications=choices)
+    assert not any(folder.rglob("golden.json"))
+    checked = json.loads(launch(folder, "check").stdout)
+    assert (checked["clips"], checked["applications"]) == (0, ["fall", "repetitions", "yoga"])
+    done = launch(folder, "run", str(video), "--http", "0", "--poses", "--threads", "1")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    (health,) = [line["event"]["details"] for line in lines if "event" in line and line["event"]["kind"] == "health"]
+    (source,) = health["sources"].values()
+    assert source["errors"] == 0
+    assert source["latency_ms"].keys() >= {"track", "applications"}
+    assert "prediction" not in source["latency_ms"]
+
+
+def test_an_export_has_something_to_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="add --app NAME"):
+        small_export(tmp_path, activity=False)
 
 
 def test_a_video_gives_events_and_poses(export: Path, video: Path) -> None:
@@ -95,7 +118,7 @@ def test_health_metrics_preview_and_zones(export: Path, video: Path, tmp_path: P
                 return answer.read()
 
         until(lambda: _answers(f"{address}/health"), 30)
-        until(lambda: json.loads(get("/health"))["sources"]["door"]["frames_posed"] > 0)
+        until(lambda: json.loads(get("/health"))["sources"]["door"]["frames_posed"] > 1)  # the first is shown by then
         assert get("/snapshot/door.jpg")[:2] == b"\xff\xd8"
         assert b'posemill_edge_frames_posed_total{source="door"}' in get("/metrics")
         assert b"zones.js" in get("/zones")
@@ -198,7 +221,9 @@ def test_no_agpl_and_no_other_code_is_in_it(export: Path) -> None:
     modules = {path.relative_to(export / "lib") for path in (export / "lib").rglob("*.py")}
     names = {str(path) for path in modules}
     assert "posemill/edge/main.py" in names
-    assert not any("openpifpaf" in name or "applications" in name or "serving" in name for name in names)
+    assert not any("openpifpaf" in name or "serving" in name for name in names)
+    rooms = {path.parts[2] for path in modules if path.parts[:2] == ("posemill", "applications")}
+    assert not any((PACKAGE / "applications" / room).is_dir() for room in rooms)  # none was asked for
     text = "".join(path.read_text() for path in (export / "lib" / "posemill").rglob("*.py"))
     assert "import openpifpaf" not in text
 

@@ -418,6 +418,17 @@ def test_what_is_taught_becomes_tracks_and_a_model_of_the_platform(
     expect(page.locator("#which")).to_have_value("taught")
 
 
+def test_on_a_phone_who_records_an_example_sees_the_picture(opened: Open) -> None:
+    page = opened(390, 844)
+    watch(page)
+    page.click("#tab-teach")
+    page.evaluate("document.getElementById('train').scrollIntoView()")
+    stage = page.locator("#stage").bounding_box()
+    assert stage is not None
+    assert 0 <= stage["y"] < 10
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_a_pose_is_recorded_by_keyboard(opened: Open, material: Material) -> None:
     page = opened(script=SLOWLY)
     page.focus("#camera")

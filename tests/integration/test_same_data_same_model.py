@@ -101,6 +101,7 @@ def test_windows_and_network_are_the_same_to_the_bit(
         "train/network.json",
         "evaluate/metrics.json",
         "evaluate/calibration.json",
+        "evaluate/open_set.safetensors",
         "evaluate/plots/risk_coverage.csv",
     ):
         assert (one.root / "build" / file).read_bytes() == (two.root / "build" / file).read_bytes(), file

@@ -2,7 +2,8 @@
 
 An application is started with the facts of its stream, updated with every frame in order, and finished once. Its
 memory is bounded however long the stream is. It sees neither pictures nor files, so a camera, a file, the service, an
-edge device and a batch flow run the same object and get the same answers.
+edge device and a batch flow run the same object and get the same answers. Importing this file, or an application that
+runs on an edge device, needs numpy alone: pydantic checks parameters, where they are chosen.
 """
 
 from __future__ import annotations
@@ -11,16 +12,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from types import MappingProxyType, SimpleNamespace
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
 
+from posemill.applications.activity_model import OpenModel, open_activity_model
 from posemill.errors import InputError, validation_faults
 from posemill.pose.skeleton import Skeleton
 
+if TYPE_CHECKING:
+    from posemill.applications.params import AppParams
+
 Detail = str | float | int | bool | None
+_STRICT: Mapping[str, Any] = MappingProxyType({"extra": "forbid"})  # where pydantic reads events and measurements
 
 
 class Severity(StrEnum):
@@ -74,7 +80,8 @@ class TrackedFrame:
     people: Mapping[int, TrackedPose] = field(default_factory=dict)
 
 
-class Event(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
     """Something that happened: a fall, a repetition, a correction.
 
     kind       name within the application, as `fall` or `correction`; its card lists them.
@@ -85,7 +92,7 @@ class Event(BaseModel):
     details    further values by name, with units in the names.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
 
     application: str
     kind: str
@@ -95,17 +102,18 @@ class Event(BaseModel):
     end_s: float | None = None
     severity: Severity = Severity.INFO
     message: str
-    details: dict[str, Detail] = {}
+    details: dict[str, Detail] = field(default_factory=dict)
 
 
-class Measurement(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
     """A figure with its unit, of a person over a span of time, with a 95 % interval where one is known.
 
     name     as `knee_left` or `upper_arm_to_forearm`; unit as `deg`, `m`, `ratio`, `px`.
     value    None = could not be measured; `reason` says why.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
 
     application: str
     name: str
@@ -117,7 +125,7 @@ class Measurement(BaseModel):
     low: float | None = None
     high: float | None = None
     reason: str | None = None
-    details: dict[str, Detail] = {}
+    details: dict[str, Detail] = field(default_factory=dict)
 
 
 Output = Event | Measurement
@@ -137,27 +145,19 @@ class Annotation:
     keypoints: tuple[str, ...] = ()
 
 
-class AppParams(BaseModel):
-    """Parameters of an application. Names end in their unit (`_s`, `_deg`, `_body_lengths`).
-
-    local_files  names of parameters whose value is a file or folder of the machine that runs the application; a
-                 service takes none from its clients.
-    """
-
-    local_files: ClassVar[tuple[str, ...]] = ()
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class ValidatedParams(SimpleNamespace):
+    """Parameters that were validated before, such as those of an export; read like the model, without pydantic."""
 
 
-P = TypeVar("P", bound=AppParams)
+P = TypeVar("P", bound="AppParams")
 
 
 class Application(ABC, Generic[P]):
     """A streaming consumer of tracked poses.
 
-    Class attributes: `name` (as the command line has it), `title`, `Params` (its pydantic model), `limits` (what it
-    cannot see, a sentence each, shown in its card), `notice` (a sentence that every report carries, or empty),
-    `backend` (the pose backend that suits it, of those that are embedded).
+    Class attributes: `name` (as the command line has it), `title`, `limits` (what it cannot see, a sentence each, shown
+    in its card), `notice` (a sentence that every report carries, or empty), `backend` (the pose backend that suits it,
+    of those that are embedded). `open_model` opens a packaged activity model; an edge device sets its own.
 
     Args:
         params: parameters; None = the defaults.
@@ -169,25 +169,36 @@ class Application(ABC, Generic[P]):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    Params: ClassVar[type[AppParams]]
     limits: ClassVar[tuple[str, ...]] = ()
     notice: ClassVar[str] = ""
     backend: ClassVar[str] = "movenet"  # one person, the main subject, however it lies
 
     params: P
+    open_model: OpenModel = staticmethod(open_activity_model)
 
     def __init__(self, params: P | None = None, **settings: Any) -> None:
+        if isinstance(params, ValidatedParams):
+            self.params = params
+            return
         values = (params.model_dump() if params is not None else {}) | settings
         self.params = self.parse(values)
 
     @classmethod
+    @abstractmethod
+    def params_model(cls) -> type[AppParams]:
+        """Return the pydantic model of its parameters, which is imported here and not with the application."""
+
+    @classmethod
     def parse(cls, values: Mapping[str, Any]) -> Any:
         """Validate parameters. Errors: InputError that names every wrong one."""
+        from pydantic import ValidationError
+
+        model = cls.params_model()
         try:
-            return cls.Params.model_validate(dict(values))
+            return model.model_validate(dict(values))
         except ValidationError as exc:
             wrong = validation_faults(exc, given=True)
-            known = ", ".join(cls.Params.model_fields)
+            known = ", ".join(model.model_fields)
             raise InputError(f"parameters of application {cls.name}: {wrong}; it has {known}") from exc
 
     @classmethod
@@ -196,10 +207,16 @@ class Application(ABC, Generic[P]):
         return cls(cls.parse(values))
 
     @classmethod
+    def from_validated(cls, values: Mapping[str, Any]) -> Self:
+        """Build it from all its parameters by name, validated before, as an export carries them; without pydantic."""
+        return cls(cast(P, ValidatedParams(**values)))
+
+    @classmethod
     def from_client(cls, values: Mapping[str, Any]) -> Self:
         """Build it from parameters that somebody sent. Errors: InputError also for a file or folder of this machine."""
-        for name in cls.Params.local_files:
-            if values.get(name, None) not in (None, default := cls.Params.model_fields[name].default):
+        model = cls.params_model()
+        for name in model.local_files:
+            if values.get(name, None) not in (None, default := model.model_fields[name].default):
                 raise InputError(
                     f"parameters of application {cls.name}: {name} is a folder of the machine that runs the "
                     f"application, which a client cannot choose (got {str(values[name])[:80]!r}): leave it out, or "

@@ -13,10 +13,11 @@ from posemill.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An application: its class as `module:name`, and what it does in one line."""
+    """An application: its class as `module:name`, what it does in one line, and why an edge device cannot run it."""
 
     target: str
     line: str
+    not_at_the_edge: str = ""
 
 
 APPLICATIONS: Mapping[str, Entry] = {
@@ -24,12 +25,24 @@ APPLICATIONS: Mapping[str, Entry] = {
     "repetitions": Entry(
         "posemill.applications.repetitions.application:RepetitionCounter", "Counts repetitions of any exercise."
     ),
-    "coach": Entry("posemill.applications.coach.coach:FormCoach", "Corrects the form of exercises."),
+    "coach": Entry(
+        "posemill.applications.coach.coach:FormCoach",
+        "Corrects the form of exercises.",
+        "its rules are read with YAML and checked with pydantic, which it does not have",
+    ),
     "yoga": Entry(
         "posemill.applications.yoga.identifier:YogaIdentifier", "Names held yoga poses and their side, and times them."
     ),
-    "ratios": Entry("posemill.applications.ratios.app:BodyRatios", "Measures ratios of body segments with intervals."),
-    "mocap": Entry("posemill.applications.mocap.app:MotionCapture", "Measures joint angles over time."),
+    "ratios": Entry(
+        "posemill.applications.ratios.app:BodyRatios",
+        "Measures ratios of body segments with intervals.",
+        "its intervals need SciPy",
+    ),
+    "mocap": Entry(
+        "posemill.applications.mocap.app:MotionCapture",
+        "Measures joint angles over time.",
+        "it needs the depth, heels and toes of BlazePose, and SciPy",
+    ),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ def apps(as_json: bool) -> None:
         row: dict[str, Any] = {"application": name, "what_it_does": entry.line, "presets": presets}
         if as_json:
             found = find_application(name)
-            row |= {"params": found.Params.model_json_schema()["properties"], "limits": list(found.limits)}
+            row |= {"params": found.params_model().model_json_schema()["properties"], "limits": list(found.limits)}
         rows.append(row)
     table(rows, rows[0] if rows else (), as_json, "there are no applications")
 
@@ -220,7 +221,7 @@ def _say(output: Output, as_json: bool) -> None:
 
     if as_json:
         key = "event" if isinstance(output, Event) else "measurement"
-        click.echo(json.dumps({key: output.model_dump(mode="json")}))
+        click.echo(json.dumps({key: asdict(output)}))
     elif isinstance(output, Event):
         person = "scene" if output.person is None else f"person {output.person}"
         click.echo(f"{output.start_s:8.1f} s  {person:<10}  {output.severity.value:<8}  {output.message}")

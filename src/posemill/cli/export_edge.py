@@ -18,6 +18,8 @@ LONG_EDGE = "Longer side given to PoseNet, 16n + 1; default: the labeller's."
 PRECISIONS = ("f32", "fp16", "int8")
 PRECISION = "Of the activity network; less than f32 must pass an accuracy gate on held-out clips."
 POSE_PRECISION = "Of PoseNet; less than f32 must pass an accuracy gate on held-out videos."
+APP = "An application, with a preset or a YAML file of its parameters; may be repeated."
+NO_ACTIVITY = "Applications only, no activity model; no workspace is needed then."
 WHEELS = "Include the wheels of numpy, OpenCV and OpenVINO, for devices without internet."
 
 
@@ -28,6 +30,8 @@ WHEELS = "Include the wheels of numpy, OpenCV and OpenVINO, for devices without 
 @click.option("--long-edge", type=click.IntRange(129, 2049), help=LONG_EDGE)
 @click.option("--precision", type=click.Choice(PRECISIONS), default="f32", show_default=True, help=PRECISION)
 @click.option("--pose-precision", type=click.Choice(PRECISIONS), default="f32", show_default=True, help=POSE_PRECISION)
+@click.option("--app", "applications", multiple=True, metavar="NAME[=PRESET|FILE]", help=APP)
+@click.option("--no-activity", is_flag=True, help=NO_ACTIVITY)
 @click.option("--wheelhouse", is_flag=True, help=WHEELS)
 @modes
 def edge(
@@ -37,6 +41,8 @@ def edge(
     long_edge: int | None,
     precision: str,
     pose_precision: str,
+    applications: tuple[str, ...],
+    no_activity: bool,
     wheelhouse: bool,
     quiet: bool,
     as_json: bool,
@@ -48,11 +54,22 @@ def edge(
 
     \b
       posemill export edge --out edge && edge/posemill-edge run clip.mp4
+      posemill export edge --out edge --app fall=bedroom --app repetitions
       posemill export edge --out edge.tar.gz --long-edge 257 --pose-precision int8 --wheelhouse
     """
     from posemill.operations.export_edge import export
 
-    written = export(package, out, pose, long_edge, wheelhouse, precision=precision, pose_precision=pose_precision)
+    written = export(
+        package,
+        out,
+        pose,
+        long_edge,
+        wheelhouse,
+        precision=precision,
+        pose_precision=pose_precision,
+        applications=[(name, preset or None) for name, _, preset in (each.partition("=") for each in applications)],
+        activity=not no_activity,
+    )
     figures = {
         "edge": str(written.path),
         "golden_clips": written.clips,
@@ -60,3 +77,5 @@ def edge(
         "manifest_sha256": written.manifest_sha256,
     }
     say(figures, quiet, as_json)
+    if written.note and not quiet:
+        click.echo(f"note: {written.note}", err=True)

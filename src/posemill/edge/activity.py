@@ -92,12 +92,14 @@ class ActivityEvents:
     """Activities of everybody at a source.
 
     Args:
-        predictor: live prediction; its skeleton may have fewer keypoints than the poses.
+        predictor: live prediction; its skeleton may have fewer keypoints than the poses. None = nothing is predicted.
         skeleton: of the poses.
         gone_s: a person who was not found for longer is gone.
     """
 
-    def __init__(self, predictor: LivePredictor, skeleton: Skeleton, config: ActivityConfig, gone_s: float) -> None:
+    def __init__(
+        self, predictor: LivePredictor | None, skeleton: Skeleton, config: ActivityConfig, gone_s: float
+    ) -> None:
         self._predictor, self._skeleton, self._config, self._gone_s = predictor, skeleton, config, gone_s
         self._people: dict[int, tuple[LivePoses, PersonActivity]] = {}
         self._seen_s: dict[int, float] = {}
@@ -111,6 +113,8 @@ class ActivityEvents:
         self, time_s: float, people: Mapping[int, Pose], on_prediction: Callable[[], object] | None = None
     ) -> list[EdgeEvent]:
         """Take the next frame's people by number. on_prediction: called after every prediction, for latency."""
+        if self._predictor is None:
+            return []
         events: list[EdgeEvent] = []
         for person, pose in people.items():
             poses, known = self._people.setdefault(

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-STAGES = ("decode", "wait", "pose", "track", "features", "prediction", "events", "frame_to_verdict")
+STAGES = ("decode", "wait", "pose", "track", "features", "prediction", "applications", "events", "frame_to_verdict")
 NEWEST = 512  # times of a stage that percentiles are of
 
 

@@ -81,7 +81,8 @@ def _check(folder: Path, given: argparse.Namespace) -> int:
 def _run(folder: Path, given: argparse.Namespace) -> int:
     config = _config(given)
     model = EdgeModel.open(folder, config.threads, given.manifest_sha256)
-    model.classifier.warm()
+    if model.classifier is not None:
+        model.classifier.warm()
     with ExitStack() as stack:
         outputs = stack.enter_context(Outputs(config))
         runtime = Runtime(config, model, outputs)

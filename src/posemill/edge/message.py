@@ -16,7 +16,7 @@ INFO, WARNING, ALARM = "info", "warning", "alarm"
 class EdgeEvent:
     """Something that happened at a source.
 
-    application  `activity`, `zone`, `camera` or `runtime`.
+    application  `activity`, `zone`, `camera`, `runtime`, or the name of an application.
     kind         such as `began`, `held`, `ended`; `entered`, `left`; `lost`, `recovered`; `health`.
     person       number of the person; None = of the whole scene.
     time_s       when it was reported, seconds from the source's first frame.

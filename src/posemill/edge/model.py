@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from posemill.edge.applications import Applications, applications_of
 from posemill.edge.manifest import read_manifest
 from posemill.edge.network import EdgeNetwork
 from posemill.edge.pose import PoseDescription, PoseEstimate, open_pose_network
 from posemill.errors import CheckpointError
 from posemill.estimation.tracking.settings import TrackingSettings
 from posemill.prediction.classifier import Network, WindowClassifier
-from posemill.prediction.live_windows import LivePredictor
 
 MODEL = "model"  # folder with the files of a packaged model
 
@@ -34,19 +35,16 @@ class EdgeModel:
     """A model that is ready to run.
 
     manifest    the content of edge.json.
-    classifier  windows → probabilities, on OpenVINO.
-    pose        pictures → people; None where only the activity model was opened.
+    classifier  windows → probabilities, on OpenVINO; None where it was exported without an activity model.
+    pose        pictures → people.
+    applications  builds those of a source.
     """
 
     manifest: dict[str, Any]
-    classifier: WindowClassifier
+    classifier: WindowClassifier | None
     tracking: TrackingSettings
     pose: PoseEstimate
-
-    @property
-    def predictor(self) -> LivePredictor:
-        """Live prediction with the classifier."""
-        return LivePredictor(self.classifier)
+    applications: Applications = field(default=tuple)
 
     @classmethod
     def open(cls, folder: Path, threads: int = 1, expected: str | None = None) -> EdgeModel:
@@ -60,11 +58,13 @@ class EdgeModel:
             tracking, pose = Tracking(**manifest["tracking"]), PoseDescription.of(manifest["pose"])
         except (KeyError, TypeError) as exc:
             raise CheckpointError(f"{folder}/edge.json does not fit this runtime ({exc!r}): export again") from exc
+        activity = folder / MODEL if manifest["classes"] else None
         return cls(
             manifest,
-            open_classifier(folder / MODEL, threads, manifest.get("activity_file")),
+            None if activity is None else open_classifier(activity, threads, manifest.get("activity_file")),
             tracking,
             open_pose_network(folder, pose, threads),
+            applications_of(folder, manifest, cache(partial(open_classifier, threads=threads))),
         )
 
 

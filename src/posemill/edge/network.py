@@ -47,8 +47,11 @@ class EdgeNetwork:
 
     def __call__(self, given: NDArray[Any]) -> NDArray[np.float32]:
         """Return the first output."""
-        outputs = self._networks.request(given.shape).infer([given], share_inputs=False)
-        return np.array(outputs[0], np.float32)
+        request = self._networks.request(given.shape)
+        request.get_input_tensor(0).data[...] = given
+        request.start_async()  # `infer` is the same and spends a third of a millisecond on its arguments
+        request.wait()
+        return np.array(request.get_output_tensor(0).data, np.float32)
 
     def _compile(self, shape: tuple[int, ...]) -> Any:
         self._model.reshape(list(shape))

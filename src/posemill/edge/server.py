@@ -27,7 +27,9 @@ from posemill.video.draw import draw_poses
 
 PAGE = Path(__file__).parent / "page"
 FILES = {"/zones": ("zones.html", "text/html; charset=utf-8"), "/zones.js": ("zones.js", "text/javascript")}
-POLICY = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' blob:; connect-src 'self'"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' blob: data:; connect-src 'self'"
+)
 PREVIEW_HZ = 10.0
 QUALITY = 80
 BOUNDARY = "posemill"

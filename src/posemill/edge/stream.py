@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.applications.protocol import Measurement
 from posemill.edge.activity import ENDED, ActivityEvents
+from posemill.edge.applications import ApplicationEvents
 from posemill.edge.config import EdgeConfig, SourceConfig
 from posemill.edge.latency import StageLatency
 from posemill.edge.message import INFO, WARNING, EdgeEvent
@@ -55,6 +57,7 @@ class Stream:
         self._lost_s: float | None = None
         self._view = ViewWatch(settings.camera)
         self._states: dict[str, Any] = {}
+        self._applications = ApplicationEvents(model.applications(), SKELETON, config.name)
         self._restart()
 
     def posed(self, ticket: int, captured: Captured, poses: Sequence[Pose]) -> None:
@@ -66,7 +69,7 @@ class Stream:
                 self._next += 1
 
     def lost(self, reason: str) -> None:
-        """See SourceListener. What people did is over; their numbers are not used again."""
+        """See SourceListener. What people did is over; who is found again within the tracker's gap keeps a number."""
         with self._lock:
             self._lost_s = time.monotonic()
             self._end_people(f"the source was lost: {reason}")
@@ -116,6 +119,9 @@ class Stream:
             for event in events:
                 self._emit(event)
             self._publish()
+        if self._applications:
+            with self.latency.timed("applications"):
+                self._say(self._applications.update(self.frames, captured.time_s, people, size_px))
         self._show(captured.image, people)
 
     def _predicted(self, captured: Captured, people: Mapping[int, Pose]) -> list[EdgeEvent]:
@@ -134,8 +140,10 @@ class Stream:
         return events
 
     def _show(self, image: Image, people: Mapping[int, Pose]) -> None:
-        named = {person: known.activity for person, known in self._activities.open.items()}
         if self._settings.http.preview:
+            named = {person: known.activity for person, known in self._activities.open.items()}
+            for person, text in self._applications.texts().items():
+                named[person] = f"{named[person]}, {text}" if person in named else text
             shown = np.zeros_like(image) if self._settings.keypoints_only else image
             self.shown = Shown(shown, people, named)
         if self._settings.poses:
@@ -178,13 +186,14 @@ class Stream:
     def _end_people(self, reason: str) -> None:
         for event in [*self._activities.end_all(self._time_s, reason), *self._zones.end_all(self._time_s)]:
             self._emit(event)
+        self._say(self._applications.end_all())
         self._publish()
 
     def _restart(self) -> None:
         """Nobody is where they were: begin anew."""
         tracking = self._model.tracking
         classifier = self._model.classifier
-        timed = LivePredictor(replace(classifier, run=self._timed(classifier.run)))
+        timed = None if classifier is None else LivePredictor(replace(classifier, run=self._timed(classifier.run)))
         gone_s = tracking.max_gap_s + GONE_MORE_S
         self._tracker = OnlineTracker(SKELETON, tracking)
         self._activities = ActivityEvents(timed, SKELETON, self._settings.activity, gone_s)
@@ -222,6 +231,14 @@ class Stream:
             if self._states.get(topic) != value:
                 self._outputs.state(topic, value)
         self._states = states
+
+    def _say(self, said: Sequence[EdgeEvent | Measurement]) -> None:
+        """Send an application's events; its measurements are lines only."""
+        for each in said:
+            if isinstance(each, EdgeEvent):
+                self._emit(each)
+            else:
+                self._outputs.line({"source": self.config.name, "measurement": asdict(each)})
 
     def _emit(self, event: EdgeEvent) -> None:
         self._outputs.emit(event, self.config.name)

@@ -214,6 +214,18 @@ BACKENDS: Mapping[str, BackendEntry] = register(
             advice="it is fetched on first use; without internet put it into $POSEMILL_HOME/cache/checkpoints",
         ),
         BackendEntry(
+            name="onnx",
+            factory="posemill.estimation.backends.described.backend:load",
+            skeleton=COCO_17,
+            people="many",
+            code_licence="Apache-2.0",
+            weights_licence="as its description says (RTMPose, RTMO, ViTPose: Apache-2.0; YOLO-pose: AGPL-3.0)",
+            weights_origin="a .onnx file with its description beside it",
+            checkpoint="*.onnx",
+            packages=("openvino", "torch"),
+            weights=("posenet-mobilenetv1-075.safetensors",),
+        ),
+        BackendEntry(
             name="detectron2",
             factory="posemill.estimation.backends.detectron2.weights:load",
             skeleton=COCO_17,

@@ -11,6 +11,7 @@ from posemill.evaluation import classification_metrics
 from posemill.evaluation.bootstrap import accuracy_interval
 from posemill.evaluation.evaluation_results import HELD_OUT, VALIDATION, EvaluationResults
 from posemill.evaluation.gates import GateOutcome
+from posemill.evaluation.open_set_section import open_set_section
 from posemill.evaluation.robustness.report_sections import robustness_sections, selective_prediction_section
 from posemill.evaluation.robustness.results import RobustnessResults
 from posemill.params.evaluate import Gates
@@ -51,6 +52,7 @@ def page(
     _slices(page, results)
     _calibration(page, results)
     selective_prediction_section(page, results)
+    open_set_section(page, results)
     if robustness is not None:
         robustness_sections(page, robustness)
     _errors(page, results, windows, skeleton, errors)

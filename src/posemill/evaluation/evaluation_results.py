@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from posemill.errors import InputError
 from posemill.evaluation import bootstrap, calibration, classification_metrics, selective_prediction
+from posemill.evaluation.open_set import OpenSetClips, OpenSetResults
 from posemill.features.verdict import grouped_probabilities
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class EvaluationResults:
     bins, raw_bins       reliability of windows with temperature scaling and without.
     missing_predictions  clips of the test split that gave no window, so that the model was never asked.
     rejection_threshold  of a clip's top-1 probability, below which the model abstains; fitted on validation.
+    open_set             verdicts with an open-set score; None where the network has none.
     """
 
     classes: list[str]
@@ -71,6 +73,12 @@ class EvaluationResults:
     raw_bins: list[calibration.ReliabilityBin]
     missing_predictions: int = 0
     rejection_threshold: float = 0.0
+    open_set: OpenSetResults | None = None
+
+    @property
+    def answered_confidence(self) -> NDArray[np.floating]:
+        """(N,) top-1 probability of the clips as services give it; -1 where they say "none of these"."""
+        return self.clips.confidence if self.open_set is None else self.open_set.known.answered_confidence
 
     @property
     def risk_coverage(self) -> selective_prediction.RiskCoverage:
@@ -86,7 +94,7 @@ class EvaluationResults:
         f1_low, f1_high = self._f1_interval()
         by_subject = bootstrap.accuracy_interval(self.clips.correct, self.clips.index["subject"].to_list())
         coverage, selective_accuracy = selective_prediction.coverage_and_selective_accuracy(
-            self.clips.confidence, self.clips.correct, self.rejection_threshold
+            self.answered_confidence, self.clips.correct, self.rejection_threshold
         )
         return {
             "accuracy": classification_metrics.accuracy(counts),
@@ -113,6 +121,7 @@ class EvaluationResults:
             "risk_coverage_area": self.risk_coverage.area,
             "subjects": int(self.clips.index["subject"].nunique()),
             "recall": {s.activity: s.recall for s in scores if s.count},
+            **({} if self.open_set is None else self.open_set.metrics()),
         }
 
     def _f1_interval(self) -> tuple[float, float]:
@@ -176,12 +185,43 @@ def _fit_threshold(
     return selective_prediction.fit_rejection_threshold(curve, target)
 
 
-def aggregate_to_clips(windows: Predictions, classes: list[str]) -> Predictions:
-    """Aggregate windows to one prediction a clip, from all windows of every person in it."""
+def add_open_set(
+    results: EvaluationResults,
+    validation: tuple[pd.DataFrame, NDArray[np.float32]],
+    test_logits: NDArray[np.float32],
+    unknown: tuple[pd.DataFrame, NDArray[np.float32]],
+    target_selective_accuracy: float,
+) -> EvaluationResults:
+    """Add the verdicts of a network with an open-set score, and fit the rejection threshold to its probabilities.
+
+    validation, test_logits, unknown  index rows and logits (N, C + 1), the last column of "none of these".
+    """
+
+    def clips(index: pd.DataFrame, logits: NDArray[np.float32]) -> OpenSetClips:
+        return OpenSetClips.of(logits, clip_numbers(index), results.temperature)
+
+    known, answered = clips(results.windows.index, test_logits), clips(*validation)
+    first = validation[0].drop_duplicates("clip")
+    right = answered.best == class_numbers(first, results.classes)
+    kept = ~answered.rejected
+    curve = selective_prediction.risk_coverage(answered.confidence[kept], right[kept])
+    return replace(
+        results,
+        open_set=OpenSetResults(known, known.best == results.clips.actual, clips(*unknown)),
+        rejection_threshold=selective_prediction.fit_rejection_threshold(curve, target_selective_accuracy),
+    )
+
+
+def clip_numbers(index: pd.DataFrame) -> NDArray[np.int64]:
+    """Number the clips of windows in the order in which they come: a clip's own number says nothing."""
     import pandas as pd
 
-    number, _ = pd.factorize(windows.index["clip"])  # in order of the windows: a clip's own number says nothing
-    probabilities = grouped_probabilities(windows.probabilities, number)[1]
+    return np.asarray(pd.factorize(index["clip"])[0], np.int64)
+
+
+def aggregate_to_clips(windows: Predictions, classes: list[str]) -> Predictions:
+    """Aggregate windows to one prediction a clip, from all windows of every person in it."""
+    probabilities = grouped_probabilities(windows.probabilities, clip_numbers(windows.index))[1]
     first = windows.index.drop_duplicates("clip").reset_index(drop=True)
     return Predictions(first, class_numbers(first, classes), probabilities)
 

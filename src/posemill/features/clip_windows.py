@@ -16,7 +16,7 @@ from posemill.pose.track import MediumTracks, PoseTrack
 class ClipWindows:
     """Main subject of a clip, and the windows of them as FeaturePipeline.windows cuts them.
 
-    subject  the poses inside the clip.
+    subject  the poses inside the clip, of this person alone.
     windows  (N, T, K, C) float32 pixels; N is 0 where the subject is hardly seen.
     spans    (N, 2) float64 seconds.
     """
@@ -32,4 +32,5 @@ def clip_windows(features: FeaturePipeline, tracks: MediumTracks, start_s: float
     if subject is None:
         return None
     end = min(float(np.nan_to_num(end_s, nan=np.inf)), max(tracks.duration_s, start_s))
-    return ClipWindows(subject, *features.windows(subject, start_s, end))
+    others = [t for t in tracks.tracks if t.person != subject.person] if features.people == 2 else []
+    return ClipWindows(subject, *features.windows(subject, start_s, end, others))

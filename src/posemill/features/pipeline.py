@@ -7,6 +7,7 @@ file are described in `FeaturePipeline.to_json`.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from posemill.errors import CheckpointError, InputError
 from posemill.pose.definition import defined, definition
 from posemill.pose.gaps import fill_in_time, found_only
 from posemill.pose.geometry import box_size, seen
+from posemill.pose.pairs import is_paired, own, pair, partner_of
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import PoseTrack
 from posemill.pose.window import WindowSpec, cut
@@ -50,6 +52,11 @@ class FeaturePipeline:
         return self.mean_pose is not None and self.spread is not None
 
     @property
+    def people(self) -> int:
+        """People in a window: 1, or 2 where the skeleton is that of a pair, see posemill.pose.pairs."""
+        return 2 if is_paired(self.skeleton) else 1
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """(T, K, C) of every window."""
         return self.window.frames, len(self.skeleton), self.coordinates + 1
@@ -59,10 +66,15 @@ class FeaturePipeline:
         return windows[..., :2] if self.coordinates == 2 else windows[..., (0, 1, 3)]
 
     def windows(
-        self, track: PoseTrack, start_s: float | None = None, end_s: float | None = None
+        self,
+        track: PoseTrack,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        others: Sequence[PoseTrack] = (),
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Cut one person's track into windows, between two times (None or NaN = from the first, to the last pose).
 
+        others  the other people of the medium, for windows of two people: each gets whoever is nearest in it.
         Returns (N, T, K, C) float32: x_px, y_px, confidence (and z), NaN = not seen; and (N, 2) float64, start and end
         of each in seconds. N is 0 where the person is hardly seen. Errors: InputError where z is needed and the track
         has none; SkeletonError where the track lacks a keypoint.
@@ -73,18 +85,55 @@ class FeaturePipeline:
         step = float(np.median(np.diff(track.time_s))) if len(track) > 1 else 0.0
         start = track.time_s[0] if start_s is None or np.isnan(start_s) else start_s
         end = track.time_s[-1] + step if end_s is None or np.isnan(end_s) else end_s
-        return self.windows_at(track, self.window.spans(float(start), float(end)))
+        spans = self.window.spans(float(start), float(end))
+        inside = np.clip(spans, start, end)  # that of a short track reaches beyond both
+        if (inside != spans).any():
+            track = track.between(float(start), float(end))
+        part = (inside[:, 1] - inside[:, 0]) / np.maximum(np.ptp(spans, axis=1), 1e-9)
+        windows, keep = self._cut(track, spans, part) if self.people == 1 else self._pairs(track, spans, part, others)
+        return windows, inside[keep]
 
     def windows_at(
         self, track: PoseTrack, spans: NDArray[np.float64]
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Cut given spans (N, 2) out of a track; as `windows`, without those in which the person is hardly seen."""
-        track = found_only(track.to(self.skeleton))  # interpolated rows are no sightings, see posemill.pose.gaps
+        windows, keep = self._cut(track, spans, np.ones(len(spans)))
+        return windows, spans[keep]
+
+    def _cut(
+        self, track: PoseTrack, spans: NDArray[np.float64], part: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Windows of the spans in which the person is seen enough, and which spans (N,) these are.
+
+        part  (N,) of each span in which the person can be seen.
+        """
+        track = found_only(self.convert(track))  # interpolated rows are no sightings, see posemill.pose.gaps
         if len(track) == 0:
-            return np.zeros((0, *self.shape), np.float32), np.zeros((0, 2))
+            return np.zeros((0, *self.shape), np.float32), np.zeros(len(spans), bool)
         windows = cut(track, spans, self.window, self.coordinates)
-        keep = seen(windows[..., :2]).any(-1).mean(-1) >= self.window.min_seen
-        return windows[keep], spans[keep]
+        keep = seen(windows[..., :2]).any(-1).mean(-1) >= self.window.min_seen * part - 1e-9
+        return windows[keep], keep
+
+    def _pairs(
+        self, track: PoseTrack, spans: NDArray[np.float64], part: NDArray[np.float64], others: Sequence[PoseTrack]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """As `_cut`, each window with the partner who is nearest in it."""
+        if is_paired(track.skeleton) or not len(spans):
+            return self._cut(track, spans, part)
+        partners = [partner_of(track.between(float(s), float(e)), others) for s, e in spans]
+        windows, keep = np.full((len(spans), *self.shape), np.nan, np.float32), np.zeros(len(spans), bool)
+        for partner in {id(p): p for p in partners}.values():
+            rows = np.array([i for i, p in enumerate(partners) if p is partner])
+            both = pair(track.to(own(self.skeleton)), None if partner is None else found_only(partner))
+            cut_windows, kept = self._cut(both, spans[rows], part[rows])
+            windows[rows[kept]], keep[rows[kept]] = cut_windows, True
+        return windows[keep], keep
+
+    def convert(self, track: PoseTrack) -> PoseTrack:
+        """Return a track in the windows' keypoints; windows of two people have nobody beside somebody alone."""
+        if self.people == 2 and not is_paired(track.skeleton):
+            return pair(track.to(own(self.skeleton)), None)
+        return track.to(self.skeleton)
 
     def fit(self, windows: NDArray[np.float32]) -> FeaturePipeline:
         """Fit mean pose and spread to the train split's windows (N, T, K, C); return the fitted pipeline."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from posemill.errors import InputError
+
+NONE_OF_THESE = "none of these"  # what a model with an open-set score says of an activity that it was not taught
 
 
 def clip_probabilities(window_probs: NDArray[np.float32], weights: ArrayLike | None = None) -> NDArray[np.float32]:
@@ -29,6 +32,21 @@ def clip_probabilities(window_probs: NDArray[np.float32], weights: ArrayLike | N
     logs = (np.log(np.maximum(window_probs.astype(np.float64), 1e-6)) * (w / w.sum())[:, None]).sum(0)
     e = np.exp(logs - logs.max())
     return np.asarray(e / e.sum(), np.float32)
+
+
+def abstains(activity: str, probability: float, threshold: float | None) -> bool:
+    """True if a verdict names no activity: it is "none of these", or its probability is below the rejection threshold.
+
+    Examples:
+        >>> abstains("wave", 0.7, 0.6), abstains("wave", 0.5, 0.6), abstains("none of these", 0.9, None)
+        (False, True, True)
+    """
+    return activity == NONE_OF_THESE or probability < (threshold or 0.0)
+
+
+def none_column(classes: Sequence[str]) -> int | None:
+    """Return the position of "none of these" among the classes of a package; None where the model has no such score."""
+    return list(classes).index(NONE_OF_THESE) if NONE_OF_THESE in classes else None
 
 
 def grouped_probabilities(

@@ -103,6 +103,7 @@ def _answer_rows(
 
 def _ask(client: Client, clip: HeldOutClip, inputs: Workspace, settings: Settings) -> tuple[str | None, float]:
     from posemill.features.main_subject import main_subject
+    from posemill.pose.pairs import with_partner
     from posemill.store.media import MediaStore
     from posemill.store.tracks import read_shard_medium
 
@@ -114,7 +115,8 @@ def _ask(client: Client, clip: HeldOutClip, inputs: Workspace, settings: Setting
     shards = pd.read_parquet(label / "media.parquet").set_index("medium")["shard"]
     tracks = read_shard_medium(label / str(shards[clip.medium]), clip.medium)
     track = main_subject(tracks, clip.start_s, clip.end_s)
-    verdict = None if track is None else client.predict_track(track).verdict
+    others = [] if track is None else [t for t in tracks.tracks if t.person != track.person]
+    verdict = None if track is None else client.predict_track(with_partner(track, others)).verdict
     return (verdict.activity, verdict.probability) if verdict else (None, 0.0)
 
 

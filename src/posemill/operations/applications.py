@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -151,5 +152,5 @@ def _rows(
         "duration_s": result.duration_s,
         "people": result.people,
     }
-    events = [event.model_dump(mode="json") for event in result.events]
-    return run, events, [measurement.model_dump(mode="json") for measurement in result.measurements]
+    events = [asdict(event) for event in result.events]
+    return run, events, [asdict(measurement) for measurement in result.measurements]

@@ -96,9 +96,13 @@ def _training_lineage(version: Version, settings: Settings) -> set[str]:
 
 def _right(model: ActivityModel, clips: list[HeldOutClip], inputs: Workspace) -> Any:
     """(N,) whether the model has each clip right."""
+    from posemill.features.verdict import NONE_OF_THESE
     from posemill.stages.rewindow import tracks_of, verdicts
 
     asked = {"native": lambda tracks: tracks}
     said = verdicts(model.probabilities, model.features, tracks_of(inputs, clips), clips, asked)["native"]
-    answers = {clip: model.classes[int(p.argmax())] for clip, p in said.items()}
+    taught = [
+        i for i, name in enumerate(model.classes) if name != NONE_OF_THESE
+    ]  # a model without a score has no other
+    answers = {clip: model.classes[taught[int(p[taught].argmax())]] for clip, p in said.items()}
     return np.array([answers.get(clip.clip) == clip.activity for clip in clips], bool)

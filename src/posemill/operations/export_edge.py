@@ -30,6 +30,8 @@ def export(
     golden: Sequence[GoldenTrack] | None = None,
     precision: str = "f32",
     pose_precision: str = "f32",
+    applications: Sequence[tuple[str, str | None]] = (),
+    activity: bool = True,
 ) -> EdgeExport:
     """Write the export; see posemill.packaging.edge.
 
@@ -37,10 +39,13 @@ def export(
     pose     posenet, movenet or movenet-many; None = as the model's videos were labelled.
     golden   None = clips of the workspace's test split.
     precision, pose_precision  of the activity and of the pose network: f32, fp16 or int8.
+    applications  names, each with a preset or a YAML file of parameters, or None.
+    activity  False = applications only, no activity model; the pose network is MoveNet then, unless `pose` names one.
     Errors: GateError where a lower precision costs accuracy on held-out clips.
     """
     from posemill.operations.golden_clips import golden_tracks
     from posemill.packaging.edge import choose_pose, export_edge, require_edge
+    from posemill.packaging.edge_applications import choose_application
     from posemill.prediction.locate import package_folder
     from posemill.prediction.model import ActivityModel
 
@@ -49,6 +54,15 @@ def export(
             fits_stride(long_edge_px)
         except ValueError as exc:
             raise InputError(f"--long-edge: {exc}") from exc
+    chosen = [choose_application(name, preset) for name, preset in applications]
+    if not activity:
+        if package is not None or precision != "f32" or pose_precision != "f32":
+            raise InputError(
+                "--no-activity exports no activity model, and without one no accuracy gate can be passed: leave out "
+                "--model, --precision and --pose-precision"
+            )
+        choice = choose_pose({}, pose or "movenet", long_edge_px)
+        return export_edge(None, out, (), choice, LabelParams().tracking.model_dump(), wheelhouse, None, chosen)
     inputs = Workspace(Settings.from_env().workspace)
     folder = package_folder(package or inputs.output("package"))
     model = ActivityModel.load(folder)
@@ -58,7 +72,7 @@ def export(
     choice = choose_pose(labeller, pose, long_edge_px)
     tracks = golden or golden_tracks(inputs, model)
     lower = partial(_lower, inputs, model, precision, pose_precision)
-    return export_edge(folder, out, tracks, choice, tracking, wheelhouse, lower)
+    return export_edge(folder, out, tracks, choice, tracking, wheelhouse, lower, chosen)
 
 
 def _lower(

@@ -93,6 +93,8 @@ def load_network(params: Params, inputs: Workspace, network: Path | None = None)
     from posemill.evaluation.predict_fn import predict_fn
     from posemill.features.calibration_file import rejection_threshold
     from posemill.features.pipeline import FeaturePipeline
+    from posemill.models.open_set import OpenSetScore
+    from posemill.packaging.assemble import package_classes, with_open_set
 
     own = inputs.root / params.evaluate.network
     folder = network or own
@@ -111,12 +113,19 @@ def load_network(params: Params, inputs: Workspace, network: Path | None = None)
     evaluated = inputs.output("evaluate") if folder.resolve() == own.resolve() else folder
     calibration = _json(evaluated / "calibration.json")
     weights = str(_json(folder / "network.json")["sha256"])
-    ask = predict_fn(trained, features, float(calibration.get("temperature", 1.0)), params.evaluate.batch_size)
+    score = OpenSetScore.load(evaluated)
+    ask = predict_fn(
+        with_open_set(trained, card, score),
+        features,
+        float(calibration.get("temperature", 1.0)),
+        params.evaluate.batch_size,
+    )
     accuracy, threshold = (
         _json(evaluated / "metrics.json").get("accuracy"),
         rejection_threshold(calibration) or 0.0,
     )
-    return EvaluatedNetwork(ask, features, card.classes, card.name, weights, accuracy, threshold)
+    classes = tuple(package_classes(card, score))
+    return EvaluatedNetwork(ask, features, classes, card.name, weights, accuracy, threshold)
 
 
 def _features(folder: Path, inputs: Workspace) -> Path:
@@ -183,6 +192,7 @@ def verdict(
 ) -> ExternalVerdict:
     """One clip, judged; `found` is a sentence where the video could not be read."""
     from posemill.features.main_subject import main_subject
+    from posemill.features.verdict import abstains
 
     truth = same_activity(clip.activity, network.classes) if clip.activity else None
     about = {"file": clip.name, "medium": medium, "truth": truth or clip.activity}
@@ -190,7 +200,7 @@ def verdict(
         return ExternalVerdict(**about, outcome="unreadable", note=found)
     actor = main_subject(found, clip.start_s, clip.end_s)
     windows, of_clip = _asked(network, clip, found)
-    best = max(of_clip, key=lambda name: of_clip[name], default=None)
+    best, said = _best(of_clip), max(of_clip, key=lambda name: of_clip[name], default=None)
     changed = {name: _asked(network, clip, change(found))[1] for name, change in changes.items()}
     note = None if windows else "nobody was found" if actor is None else "nobody was seen long enough for one window"
     known: Outcome = "no label" if clip.activity is None else "unknown activity"
@@ -203,10 +213,17 @@ def verdict(
         windows=windows,
         people=len(found.tracks),
         person=actor.person if actor else None,
-        abstained=best is not None and of_clip[best] < network.rejection_threshold,
-        changed={name: max(of, key=lambda a: of[a], default=None) for name, of in changed.items()},
+        abstained=said is not None and abstains(said, of_clip[said], network.rejection_threshold),
+        changed={name: _best(of) for name, of in changed.items()},
         note=note,
     )
+
+
+def _best(of_clip: dict[str, float]) -> str | None:
+    """The most probable activity: where the model says "none of these", what it would say, and it abstains."""
+    from posemill.features.verdict import NONE_OF_THESE
+
+    return max((name for name in of_clip if name != NONE_OF_THESE), key=lambda name: of_clip[name], default=None)
 
 
 def _asked(network: EvaluatedNetwork, clip: ExternalClip, tracks: MediumTracks) -> tuple[int, dict[str, float]]:

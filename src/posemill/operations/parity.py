@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from posemill.errors import InputError, PosemillError
+from posemill.features.verdict import NONE_OF_THESE
 from posemill.prediction.golden import TOLERANCE, GoldenClip, GoldenTrack, answer, compare, from_json
 from posemill.settings import Settings
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
+    from posemill.models.open_set import OpenSetScore
     from posemill.prediction.classifier import WindowClassifier
     from posemill.prediction.model import ActivityModel
     from posemill.serving.client import Client
@@ -96,6 +98,7 @@ def _by(model: WindowClassifier, question: Question) -> list[GoldenClip]:
 def _pytorch(question: Question) -> list[GoldenClip]:
     """The trained network itself; the package must have been made of it."""
     from posemill import models
+    from posemill.packaging.assemble import with_open_set
     from posemill.packaging.digests import of_file
     from posemill.packaging.parity import by_torch
     from posemill.params.evaluate import EvaluateParams
@@ -105,8 +108,24 @@ def _pytorch(question: Question) -> list[GoldenClip]:
     trained = inputs.root / load_section(inputs.params, "evaluate", EvaluateParams).network
     if of_file(trained / "network.safetensors") != model.digests.get("weights"):
         raise InputError(f"{question.folder} was not made of {trained}: run `posemill stage package` again")
-    network, _ = models.load(trained, list(model.classes), model.features.skeleton)
+    known = [name for name in model.classes if name != NONE_OF_THESE]
+    network, card = models.load(trained, known, model.features.skeleton)
+    if len(known) < len(model.classes):
+        network = with_open_set(network, card, _score(inputs))
     return _by(replace(model, run=partial(by_torch, network.eval())), question)
+
+
+def _score(inputs: Workspace) -> OpenSetScore:
+    """The open-set score of the packaged model, as evaluation left it."""
+    from posemill.models.open_set import OpenSetScore
+
+    score = OpenSetScore.load(inputs.output("evaluate"))
+    if score is None:
+        raise InputError(
+            f"{inputs.output('evaluate')} has no open-set score, and the packaged model has one: run `posemill stage "
+            f"package` again"
+        )
+    return score
 
 
 def _openvino(question: Question) -> list[GoldenClip]:

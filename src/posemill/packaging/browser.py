@@ -40,6 +40,11 @@ def require_browser(features: FeaturePipeline) -> None:
             "the model reads z, and the pose networks of the live page give x and y only: train it with "
             "prepare.coordinates: 2"
         )
+    if features.people == 2:
+        raise InputError(
+            "the model reads pairs of people, and the live page predicts each person alone: train it with "
+            "prepare.people: 1"
+        )
     missing = [name for name in features.skeleton.keypoints if name not in given.keypoints]
     if missing:
         raise InputError(

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from posemill.features.verdict import NONE_OF_THESE
+
 LIMITATIONS = """\
-- Closed set: whatever a person does, one of the activities above is predicted. Consider the probability.
+- Not every activity that it was not taught is “none of these”: one of the activities above may be predicted.
 - Evaluated on the held-out subjects above. Other cameras, angles, ages, clothes or ways of moving may do worse.
 - The input is keypoints only, without objects and surroundings. Keypoints of another labeller are out of distribution.
 - `analyse_video` predicts for everybody in shot; its verdict is about the main subject, who moves and is most in view.
@@ -21,7 +23,7 @@ class CardFacts:
     """Content of a model card.
 
     subjects  split → activity → (clips, subjects).
-    metrics   metrics.json of evaluate; labeller, digests and classes are those of the package.
+    metrics   metrics.json of evaluate; labeller, digests and classes (activities) are those of the package.
     external  newest evaluation of this network on external videos; None if there is none.
     split_by  what tells the test split from training; shared_subjects: number of those in it who are in another too.
     """
@@ -58,7 +60,7 @@ class CardFacts:
         for (split, activity), row in counted.iterrows():
             subjects.setdefault(str(split), {})[str(activity)] = (int(row["clip"]), int(row["subject"]))
         return cls(
-            classes=_json(package / "classes.json"),
+            classes=[name for name in _json(package / "classes.json") if name != NONE_OF_THESE],
             subjects=subjects,
             datasets=sorted(clips["dataset"].dropna().unique()) if "dataset" in clips else [],
             metrics=metrics,
@@ -98,6 +100,8 @@ def markdown(facts: CardFacts) -> str:
         "\n".join(f"- {says}" for says in facts.gates) or "None is set.",
         "## Calibration",
         f"Temperature scaling: logits are divided by {facts.temperature:.3g}, fitted on the validation split.",
+        "## Activities that it was not taught",
+        _open_set(facts.metrics),
         "## Pose estimator",
         _labeller(facts.labeller),
         "## Limitations",
@@ -175,6 +179,19 @@ def _data_table(facts: CardFacts) -> str:
         for activity in facts.classes
     ]
     return _table(["activity", *splits, "recall on the test split"], rows)
+
+
+def _open_set(metrics: Mapping[str, Any]) -> str:
+    if "known_accepted" not in metrics:
+        return "It names one of its activities whatever a person does: it has no open-set score."
+    said = f"The verdict is “none of these”: on the test split {1 - metrics['known_accepted']:.1%} of the clips get it."
+    if metrics.get("auroc_unknown") is None:
+        return f"{said} How many clips of other activities get it was not measured (`prepare.unknown` is empty)."
+    return (
+        f"{said} Of {metrics['unknown_clips']} clips of other activities {metrics['unknown_rejected']:.1%} get it; "
+        f"AUROC of known against unknown clips {metrics['auroc_unknown']:.3f} (95 % confidence interval "
+        f"{metrics['auroc_unknown_low']:.3f} to {metrics['auroc_unknown_high']:.3f})."
+    )
 
 
 def _clips_of(counts: tuple[int, int] | None) -> str:

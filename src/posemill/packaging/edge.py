@@ -3,6 +3,7 @@
 posemill-edge       the launcher; install.sh, posemill-edge.service, Containerfile, cameras.toml, README.md beside it
 edge.json           what is in it, and the SHA-256 of every file
 model/              activity.onnx, features.json, classes.json, calibration.json, golden.json …
+apps/               activity models of applications, where they have other ones than those in lib/
 pose/               pose network
 lib/                the part of posemill's source that posemill-edge imports, and paho (MQTT)
 licences/           of everything in it
@@ -15,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import distribution, version
 from pathlib import Path
@@ -23,10 +24,20 @@ from typing import Any
 
 from posemill.atomic import atomic_path
 from posemill.code_digest import PACKAGE, import_closure, source_file
+from posemill.edge.applications import SECTION
 from posemill.edge.manifest import LIBRARY, write_manifest
 from posemill.edge.model import MODEL, open_classifier
 from posemill.errors import InputError, PosemillError
 from posemill.estimation.registry import WEIGHTS
+from posemill.packaging.edge_applications import (
+    ApplicationChoice,
+    data_files,
+    model_folders,
+    note_of,
+    require_features,
+    require_once,
+    section_of,
+)
 from posemill.packaging.export import posenet_to_openvino
 from posemill.packaging.golden import write_golden
 from posemill.prediction.classifier import DIGESTS, FILES
@@ -66,12 +77,13 @@ class PoseChoice:
 
 @dataclass(frozen=True, slots=True)
 class EdgeExport:
-    """A written export: its path, the digest of edge.json, golden clips, and size in MB."""
+    """A written export: its path, the digest of edge.json, golden clips, size in MB, and a warning, if any."""
 
     path: Path
     manifest_sha256: str
     clips: int
     size_mb: float
+    note: str | None = None
 
 
 def choose_pose(labeller: Mapping[str, Any], network: str | None, long_edge_px: int | None) -> PoseChoice:
@@ -97,44 +109,50 @@ def choose_pose(labeller: Mapping[str, Any], network: str | None, long_edge_px: 
 
 
 def export_edge(
-    package: Path,
+    package: Path | None,
     target: Path,
     golden: Iterable[GoldenTrack],
     pose: PoseChoice,
     tracking: Mapping[str, Any],
     wheelhouse: bool = False,
     lower: Lower | None = None,
+    applications: Sequence[ApplicationChoice] = (),
 ) -> EdgeExport:
     """Write an export to a folder, or to an archive where the name ends in .tar.gz, .tgz or .zip.
 
-    package   folder of a packaged model.
+    package   folder of a packaged model; None = applications only.
     golden    tracks for golden.json.
     tracking  values of the tracking section.
     lower     writes networks of lower precision into the folder; returns what it changes in edge.json.
-    Errors: InputError for a folder that is not empty, or a model that the edge cannot run.
+    applications  run over the tracked poses of every source.
+    Errors: InputError for a folder that is not empty, a model that the edge cannot run, or nothing to run at all.
     """
-    model = ActivityModel.load(package)
-    require_edge(model)
+    classes = _classes(package)
+    require_once(choice.name for choice in applications)
+    if package is None and not applications:
+        raise InputError("an export without an activity model needs an application: add --app NAME")
     kind = next((kind for ending, kind in ARCHIVES.items() if target.name.endswith(ending)), None)
     if kind is None and target.exists() and any(target.iterdir()):
         raise InputError(f"{target} is not empty: name a new folder")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".edge-") as temporary:
         folder = Path(temporary) / "posemill-edge"
-        for name in ("", MODEL, "pose", LIBRARY, "licences"):
+        for name in ("", "pose", LIBRARY, "licences"):
             (folder / name).mkdir()
-        _write_model(package, folder / MODEL)
+        places = model_folders(applications) | ({} if package is None else {MODEL: package})
+        for place, source in places.items():
+            _write_model(source, folder / place)
         content: dict[str, Any] = {
             "posemill": version("posemill"),
-            "classes": list(model.classes),
+            "classes": classes,
             "tracking": dict(tracking),
             "pose": _write_pose(folder / "pose", pose),
+            SECTION: section_of(applications),
             "licence": "Apache-2.0; paho-mqtt: EPL-2.0 OR BSD-3-Clause",
         }
         content |= lower(folder, content) if lower is not None else {}
-        exported = open_classifier(folder / MODEL, file=content.get("activity_file"))
-        clips = len(write_golden(folder / MODEL / GOLDEN, exported, golden))
-        write_library(folder / LIBRARY)
+        clips = 0 if package is None else _write_golden(folder / MODEL, content.get("activity_file"), golden)
+        write_library(folder / LIBRARY, applications)
         _write_files(folder)
         if wheelhouse:
             _write_wheels(folder)
@@ -144,22 +162,13 @@ def export_edge(
             _place(folder, target)
         else:
             _pack(folder, target, kind)
-    return EdgeExport(target, digest, clips, round(size / 1e6, 1))
+    return EdgeExport(target, digest, clips, round(size / 1e6, 1), note_of(applications, pose.network))
 
 
 def require_edge(model: ActivityModel) -> None:
     """Raise InputError where a model needs what the edge does not have, in one sentence."""
     features = model.features
-    if features.coordinates == 3:
-        raise InputError(
-            "this model reads x, y and z, and the pose networks of an edge export give x and y only: train one with "
-            "2-D tracks"
-        )
-    if features.window.smooth_s > 0 and features.window.smoothing == "butterworth":
-        raise InputError(
-            "this model smooths its windows with butterworth, which needs SciPy: train it with "
-            "prepare.window.smoothing: kalman, which damps as much, or gaussian"
-        )
+    require_features(features)
     if features.window.sampling == "clip":
         raise InputError(
             "this model reads whole clips (prepare.window.sampling: clip), and a camera has no end: train it with "
@@ -170,18 +179,30 @@ def require_edge(model: ActivityModel) -> None:
     conversion_index(COCO_17, features.skeleton)  # SkeletonError says which keypoint is missing
 
 
-def write_library(folder: Path) -> None:
-    """Copy the part of posemill's source that the launcher imports, the page of zones, and paho."""
-    for module in sorted(import_closure(ENTRY, deferred=False)):
-        path = source_file(module)
-        assert path is not None
+def write_library(folder: Path, applications: Sequence[ApplicationChoice] = ()) -> None:
+    """Copy the part of posemill's source that the launcher and applications import, with their data, and paho."""
+    modules = import_closure([ENTRY, *(choice.module for choice in applications)], deferred=False)
+    code = [path for module in modules if (path := source_file(module)) is not None]
+    page = list((PACKAGE / "edge" / "page").iterdir())
+    for path in (PACKAGE / "__init__.py", *code, *page, *data_files(applications)):
         _copy(path, folder / PACKAGE.name / path.relative_to(PACKAGE))
-    _copy(PACKAGE / "__init__.py", folder / PACKAGE.name / "__init__.py")
-    for path in (PACKAGE / "edge" / "page").iterdir():
-        _copy(path, folder / PACKAGE.name / "edge" / "page" / path.name)
     for file in distribution("paho-mqtt").files or []:
         if file.suffix == ".py":
             _copy(Path(str(file.locate())), folder / file)
+
+
+def _classes(package: Path | None) -> list[str]:
+    """Activities of a packaged model that the edge can run; none without one."""
+    if package is None:
+        return []
+    model = ActivityModel.load(package)
+    require_edge(model)
+    return list(model.classes)
+
+
+def _write_golden(folder: Path, file: str | None, golden: Iterable[GoldenTrack]) -> int:
+    """Write golden.json of a model's folder; returns its number of clips."""
+    return len(write_golden(folder / GOLDEN, open_classifier(folder, file=file), golden))
 
 
 def _write_model(package: Path, folder: Path) -> None:

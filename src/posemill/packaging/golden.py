@@ -9,6 +9,7 @@ from pathlib import Path
 from posemill.atomic import write_text
 from posemill.errors import InputError
 from posemill.features.clip_windows import clip_windows
+from posemill.pose.pairs import with_partner
 from posemill.pose.track import MediumTracks
 from posemill.prediction.classifier import WindowClassifier
 from posemill.prediction.golden import FORMAT, TOLERANCE, GoldenClip, GoldenTrack, answer, to_json
@@ -21,7 +22,10 @@ def main_subject_of(
     cut = clip_windows(model.features, tracks, start_s, end_s)
     if cut is None or not len(cut.windows):
         return None
-    return GoldenTrack(name, cut.subject, tracks.width_px, tracks.height_px, activity)
+    subject = cut.subject
+    if model.features.people == 2:
+        subject = with_partner(subject, [t for t in tracks.tracks if t.person != subject.person])
+    return GoldenTrack(name, subject, tracks.width_px, tracks.height_px, activity)
 
 
 def write_golden(path: Path, model: WindowClassifier, tracks: Iterable[GoldenTrack]) -> tuple[GoldenClip, ...]:

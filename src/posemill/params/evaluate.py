@@ -17,6 +17,9 @@ class Gates(Section):
     min_frame_rate_consistency  share of clips with the same prediction at the worst of `robustness.rates_hz` and with
                                 frames that are lost.
     min_backend_consistency     the same with the keypoints of `robustness.second_tracks`.
+    min_auroc_unknown           of test clips against clips of `prepare.unknown`: needs some.
+    min_known_accepted          share of test clips that are not called "none of these".
+    max_risk_at_coverage_…      share of wrong verdicts among the most confident 50 or 80 % of test and unknown clips.
     """
 
     renamed: ClassVar[Mapping[str, str]] = {
@@ -37,6 +40,10 @@ class Gates(Section):
     max_stream_false_alarms_per_hour: float | None = Field(default=None, ge=0)
     max_stream_time_to_alert_s: float | None = Field(default=None, ge=0)
     min_stream_f1_50: float | None = Field(default=None, ge=0, le=1)
+    min_auroc_unknown: float | None = Field(default=None, ge=0, le=1)
+    min_known_accepted: float | None = Field(default=None, ge=0, le=1)
+    max_risk_at_coverage_50: float | None = Field(default=None, ge=0, le=1)
+    max_risk_at_coverage_80: float | None = Field(default=None, ge=0, le=1)
 
 
 class RobustnessParams(Section):
@@ -65,6 +72,8 @@ class EvaluateParams(Section):
                  ensemble by `posemill assemble`.
     target_selective_accuracy  selective accuracy wanted of the answers that are given; the rejection threshold
                  for it is fitted on the validation split.
+    accept_known  share of the validation clips that the open-set score must not call "none of these"; its threshold
+                 follows from it. null = no score: every clip gets an activity.
     """
 
     renamed: ClassVar[Mapping[str, str]] = {"trials": "robustness", "answered_right": "target_selective_accuracy"}
@@ -76,3 +85,4 @@ class EvaluateParams(Section):
     reliability_bins: int = Field(default=10, ge=2, le=50)
     mistakes_shown: int = Field(default=6, ge=0, le=50)
     target_selective_accuracy: float = Field(default=0.95, gt=0, le=1)
+    accept_known: float | None = Field(default=0.95, gt=0, lt=1)

@@ -12,14 +12,17 @@ AUTO: Literal["auto"] = "auto"
 
 
 class WindowParams(Section):
-    """Sliding windows over tracks; posemill.pose.window.WindowSpec explains each figure."""
+    """Sliding windows over tracks; posemill.pose.window.WindowSpec explains each figure.
+
+    scales  `auto`: 1, and 0.5 too where a quarter of the clips for training are shorter than a window.
+    """
 
     sampling: Literal["time", "clip", "still"] = "time"
     duration_s: float = Field(default=2.0, gt=0)
     stride_s: float = Field(default=0.25, gt=0)
     rate_hz: float = Field(default=24.0, gt=0)
     clip_frames: int = Field(default=64, ge=4)
-    scales: tuple[float, ...] = (1.0,)
+    scales: Literal["auto"] | tuple[float, ...] = AUTO
     gap_s: float = Field(default=0.5, gt=0)
     smooth_s: float = Field(default=0.1, ge=0)
     min_seen: float = Field(default=0.3, ge=0, le=1)
@@ -45,14 +48,25 @@ class PrepareParams(Section):
     skeleton  of the windows; a track of another skeleton is converted by name. `auto`: as the data has it, the tracks'
               own where they share one, else the keypoints that all of them have.
     coordinates  of the windows: 2 for x and y, 3 for z too; `auto`: 3 where all tracks have z, else 2.
+    people  in a window: 2 adds whoever is nearest, for what people do together; `auto`: 2 where nine clips of ten have
+            just two people, as data sets of interactions do, else 1.
     activities  the classes, in output order; empty = all activities of the clips, sorted by name.
+    unknown     activities that are kept out of training: their clips measure whether the model says "none of these".
     """
 
     skeleton: str = "body-12"
     coordinates: Literal["auto", 2, 3] = AUTO
+    people: Literal["auto", 1, 2] = AUTO
     activities: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     window: WindowParams = WindowParams()
     split: SplitParams = SplitParams()
+
+    @model_validator(mode="after")
+    def _unknown_are_no_classes(self) -> PrepareParams:
+        if both := [name for name in self.unknown if name in self.activities]:
+            raise ValueError(f"{', '.join(both)} cannot be in both activities and unknown")
+        return self
 
     @model_validator(mode="after")
     def _known_skeleton(self) -> PrepareParams:

@@ -33,6 +33,7 @@ class AugmentParams(Section):
     noise  fitted: instead of jitter, drift, jumps and swap_stretches, the labeller's own errors as the label stage
            measured them against true keypoints; keypoints lost come on top of what is set here.
     yaw_rad  only where windows have z.
+    swap_people  only where windows have two people.
     """
 
     noise: Literal["set", "fitted"] = "set"
@@ -43,6 +44,7 @@ class AugmentParams(Section):
     mirror: float = Field(default=0.5, ge=0, le=1)
     swap_sides: float = Field(default=0.0, ge=0, le=1)
     swap_stretches: float = Field(default=0.3, ge=0, le=1)
+    swap_people: float = Field(default=0.5, ge=0, le=1)
     jitter: float = Field(default=0.02, ge=0)
     drift: float = Field(default=0.03, ge=0)
     jumps: float = Field(default=0.02, ge=0, le=1)
@@ -65,6 +67,8 @@ class TrainParams(Section):
                     identifier.
     pretrained_parts  `all` of it, or its `body`: all layers but the last, for other activities.
     windows_per_clip  windows drawn from every train clip an epoch; 0 = all windows of all clips.
+    min_windows_per_epoch  an epoch of fewer windows passes over them again, so that few clips are learnt from for long
+                    enough: 250 windows in batches of 32 would be 400 steps in 50 epochs.
     folds           n > 1: n networks that answer together, each trained without another n-th of the clips that are not
                     for testing, on which it is judged; takes n times as long. Where clips or subjects are few, it
                     learns from all of them and chooses by all of them.
@@ -82,6 +86,7 @@ class TrainParams(Section):
     epochs: int = Field(default=50, ge=1)
     batch: int = Field(default=32, ge=2)
     windows_per_clip: int = Field(default=0, ge=0)
+    min_windows_per_epoch: int = Field(default=0, ge=0)
     learning_rate: float = Field(default=3e-3, gt=0)
     weight_decay: float = Field(default=0.02, ge=0)
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)

@@ -13,6 +13,8 @@ from posemill.pose.gaps import for_windows, resample
 from posemill.pose.smooth import Method, smooth
 from posemill.pose.track import PoseTrack
 
+SHORTEST_PART = 0.1  # of the shortest window: a track this long is still answered
+
 
 @dataclass(frozen=True, slots=True)
 class WindowSpec:
@@ -31,9 +33,11 @@ class WindowSpec:
     smoothing   the method, see posemill.pose.smooth.
     min_seen    a window in which fewer than this share of the T poses has a keypoint is not made.
 
-    A track shorter than a scale's window gives one window over all of it (once, whatever the number of scales
-    that are too long), down to half of the shortest scale; below that it gives none. With sampling `still` a track of
-    any length gives one, so that a photo's single pose and a moment of a video make the same window.
+    A track shorter than the shortest window gives one window with the track in its middle, at its own speed: a gesture,
+    a throw or a fall lasts a second or less. Before and after it nobody is seen. Below SHORTEST_PART of that window
+    there is too little motion for a verdict, and no window. Where only longer scales are too long for a track, one
+    window over all of it takes their place. With sampling `still` a track of any length gives one, so that a photo's
+    single pose and a moment of a video make the same window.
     """
 
     sampling: Literal["time", "clip", "still"] = "time"
@@ -66,9 +70,13 @@ class WindowSpec:
     def spans(self, start_s: float, end_s: float) -> NDArray[np.float64]:
         """Return start and end of every window between two times, (N, 2) float64 seconds; short scales first.
 
+        Windows lie between the two times, but for that of a track which is shorter than all windows.
+
         Examples:
             >>> WindowSpec(duration_s=2.0, stride_s=1.0).spans(0.0, 4.0).tolist()
             [[0.0, 2.0], [1.0, 3.0], [2.0, 4.0]]
+            >>> WindowSpec(duration_s=2.0).spans(1.0, 2.0).tolist()
+            [[0.5, 2.5]]
         """
         length = end_s - start_s
         if self.sampling == "clip":
@@ -78,10 +86,13 @@ class WindowSpec:
         rows: list[tuple[float, float]] = []
         for scale in sorted(self.scales):
             duration = scale * self.duration_s
-            if length < duration:
-                shorter = rows[-1][1] - rows[-1][0] if rows else min(self.scales) * self.duration_s / 2 - 2e-6
-                if length > shorter + 1e-6:
+            if length < duration and rows:
+                if length > rows[-1][1] - rows[-1][0] + 1e-6:
                     rows.append((start_s, end_s))
+                break
+            if length < duration:
+                if length >= SHORTEST_PART * duration - 1e-6:
+                    rows.append((start_s - (duration - length) / 2, end_s + (duration - length) / 2))
                 break
             rows += [(s, s + duration) for s in _starts(start_s, end_s - duration, scale * self.stride_s)]
         return np.array(rows, np.float64).reshape(-1, 2)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from posemill.errors import CheckpointError
 from posemill.features.calibration_file import rejection_threshold
 from posemill.features.pipeline import FeaturePipeline
+from posemill.features.verdict import none_column
 from posemill.pose.track import PoseTrack
 from posemill.prediction.events import events_of
 
@@ -58,7 +59,7 @@ class WindowClassifier:
     """Windows of one person → calibrated probabilities of activities.
 
     features     the fitted feature pipeline: its skeleton and window are what the model takes.
-    classes      activities in output order, C of them.
+    classes      activities in output order, C of them; of a model with an open-set score the last is "none of these".
     temperature  > 0; logits are divided by it (temperature scaling).
     digests      of the packaged files, see packaging/digests.py.
     run          the network on any runtime: (N, T, K, 3) normalised float32 → (N, C) logits; N from 1 to BATCH.
@@ -96,10 +97,17 @@ class WindowClassifier:
         return cls(features, classes, temperature, digests, network.run, threshold, events)
 
     def window_probabilities(
-        self, track: PoseTrack, start_s: float | None = None, end_s: float | None = None
+        self,
+        track: PoseTrack,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        others: Sequence[PoseTrack] = (),
     ) -> WindowProbabilities:
-        """Cut a track into windows between two times (None = from the first, to the last pose) and predict each."""
-        windows, spans = self.features.windows(track, start_s, end_s)
+        """Cut a track into windows between two times (None = from the first, to the last pose) and predict each.
+
+        others  the other people of the medium, for a model of pairs.
+        """
+        windows, spans = self.features.windows(track, start_s, end_s, others)
         return WindowProbabilities(spans, windows, self.probabilities(windows))
 
     def logits(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -113,8 +121,10 @@ class WindowClassifier:
         return calibrated(self.logits(windows), self.temperature)
 
     def abstained(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Return (N,) true where the top-1 probability of (N, C) is below the rejection threshold."""
-        return np.asarray(probabilities.max(-1, initial=0) < (self.rejection_threshold or 0.0))
+        """Return (N,) true where no activity is named: (N, C) is below the rejection threshold, or "none of these"."""
+        unsure = np.asarray(probabilities.max(-1, initial=0) < (self.rejection_threshold or 0.0))
+        none = none_column(self.classes)
+        return unsure if none is None else unsure | (probabilities.argmax(-1) == none)
 
     def warm(self) -> None:
         """Run the model once on an empty window, so that the first request does not wait for what loads lazily."""

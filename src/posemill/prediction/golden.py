@@ -38,7 +38,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import CheckpointError
-from posemill.features.verdict import clip_probabilities, segments
+from posemill.features.verdict import abstains, clip_probabilities, segments
 from posemill.pose.definition import defined, definition
 from posemill.pose.track import PoseTrack
 from posemill.prediction.classifier import WindowClassifier
@@ -127,7 +127,7 @@ def timeline(
             "end_s": row.end_s,
             "activity": model.classes[row.best],
             "probability": row.probability,
-            "abstained": row.probability < (model.rejection_threshold or 0),
+            "abstained": abstains(model.classes[row.best], row.probability, model.rejection_threshold),
         }
         for row in segments(spans, probabilities)
     ]

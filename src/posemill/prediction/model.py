@@ -6,7 +6,7 @@ neither BentoML nor torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -69,11 +69,12 @@ class ActivityModel(WindowClassifier):
             keypoints: put each person's keypoints into the answer.
             on_windows: gets every person's windows (N, T, K, 3) and probabilities (N, C).
         """
-        people = [self._person(track, keypoints, on_windows) for track in tracks.tracks if len(track)]
+        people = [self._person(t, _others(t, tracks), keypoints, on_windows) for t in tracks.tracks if len(t)]
         subject = main_subject(tracks)
         verdict = None
         if subject is not None:  # over the whole medium, as the prepare stage cuts clips
-            verdict = self._verdict(self.window_probabilities(subject, 0.0, tracks.duration_s).probabilities)
+            windows = self.window_probabilities(subject, 0.0, tracks.duration_s, _others(subject, tracks))
+            verdict = self._verdict(windows.probabilities)
         return Prediction(
             video=VideoFacts(
                 width_px=tracks.width_px,
@@ -94,10 +95,14 @@ class ActivityModel(WindowClassifier):
         start_s: float | None = None,
         end_s: float | None = None,
         *,
+        others: Sequence[PoseTrack] = (),
         on_windows: OnWindows | None = None,
     ) -> TrackPrediction:
-        """Predict one person's activities between two times (None = from the first, to the last pose)."""
-        spans, windows, probabilities = self.window_probabilities(track, start_s, end_s)
+        """Predict one person's activities between two times (None = from the first, to the last pose).
+
+        others: the other people of the medium, for a model of pairs.
+        """
+        spans, windows, probabilities = self.window_probabilities(track, start_s, end_s, others)
         if on_windows is not None:
             on_windows(windows, probabilities)
         return TrackPrediction(
@@ -114,8 +119,10 @@ class ActivityModel(WindowClassifier):
     def _verdict(self, probabilities: NDArray[np.float32]) -> Verdict | None:
         return timeline.verdict(probabilities, self.classes, self.rejection_threshold, self.events)
 
-    def _person(self, track: PoseTrack, keypoints: bool, on_windows: OnWindows | None) -> Person:
-        answer = self.predict_track(track, on_windows=on_windows)
+    def _person(
+        self, track: PoseTrack, others: list[PoseTrack], keypoints: bool, on_windows: OnWindows | None
+    ) -> Person:
+        answer = self.predict_track(track, others=others, on_windows=on_windows)
         return Person(
             person=track.person,
             start_s=float(track.time_s[0]),
@@ -129,6 +136,10 @@ class ActivityModel(WindowClassifier):
 
     def __repr__(self) -> str:
         return f"ActivityModel({', '.join(self.classes)}; {self.features.skeleton.name})"
+
+
+def _others(track: PoseTrack, tracks: MediumTracks) -> list[PoseTrack]:
+    return [other for other in tracks.tracks if other.person != track.person and len(other)]
 
 
 def _note(people: list[Person], verdict: Verdict | None) -> str | None:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-ABSTAINED = "true = the probability is below the rejection threshold: ask a person"
+from posemill.features.verdict import NONE_OF_THESE
+
+ABSTAINED = (
+    "true = no activity is named: it is none of these that the model was taught, or the probability is below the "
+    "rejection threshold; ask a person"
+)
 
 
 class _Strict(BaseModel):
@@ -12,7 +17,7 @@ class _Strict(BaseModel):
 
 
 class Verdict(_Strict):
-    """The most probable activity of a person over the whole track."""
+    """The most probable activity of a person over the whole track, or "none of these" that the model was taught."""
 
     activity: str
     probability: float
@@ -20,7 +25,8 @@ class Verdict(_Strict):
     abstained: bool = Field(False, description=ABSTAINED)
 
     def __str__(self) -> str:
-        return f"{self.activity} ({self.probability:.2f}{', abstained' if self.abstained else ''})"
+        unsure = self.abstained and self.activity != NONE_OF_THESE
+        return f"{self.activity} ({self.probability:.2f}{', abstained' if unsure else ''})"
 
 
 class Segment(_Strict):

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.features.verdict import clip_probabilities
+from posemill.features.verdict import abstains, clip_probabilities
 from posemill.features.verdict import segments as runs
 from posemill.prediction.events import event_windows
 from posemill.prediction.schema import Segment, Verdict, Window
@@ -20,8 +20,9 @@ def verdict(
     threshold: float | None = None,
     events: Mapping[str, float] = MappingProxyType({}),
 ) -> Verdict | None:
-    """Return the verdict over all windows (N, C); it abstains below the threshold. None without a window.
+    """Return the verdict over all windows (N, C); it abstains below the threshold and with "none of these".
 
+    None without a window.
     events  of which one alone decides, see posemill.prediction.events.
     """
     if not len(probabilities):
@@ -34,7 +35,7 @@ def verdict(
         activity=classes[best],
         probability=probability,
         probabilities=_named(of_clip, classes),
-        abstained=probability < (threshold or 0),
+        abstained=abstains(classes[best], probability, threshold),
     )
 
 
@@ -52,7 +53,7 @@ def windows(
             activity=classes[int(row.argmax())],
             probability=float(row.max()),
             probabilities=_named(row, classes),
-            abstained=bool(row.max() < (threshold or 0)),
+            abstained=abstains(classes[int(row.argmax())], float(row.max()), threshold),
         )
         for (start, end), row in zip(spans, probabilities, strict=True)
     ]
@@ -74,7 +75,7 @@ def segments(
             end_s=run.end_s,
             activity=classes[run.best],
             probability=run.probability,
-            abstained=run.probability < (threshold or 0),
+            abstained=abstains(classes[run.best], run.probability, threshold),
         )
         for run in runs(spans, probabilities)
     ]

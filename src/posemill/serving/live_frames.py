@@ -9,7 +9,8 @@ from posemill.errors import InputError
 from posemill.estimation.types import FramePoses
 from posemill.features.main_subject import main_subject
 from posemill.pose.gaps import found_only
-from posemill.pose.track import MediumTracks
+from posemill.pose.pairs import with_partner
+from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.prediction.live_windows import LivePredictor, PredictionSchedule
 from posemill.serving.pose_estimator import PackagedPoseEstimator
 from posemill.video.sandboxed import read_picture_sandboxed
@@ -47,10 +48,16 @@ class TrackedFrames:
         began_s = self._seen[0].time_s
         if not self._due(time_s, began_s):
             return None
-        subject = main_subject(self._tracks(began_s))
-        return self._predictor(None if subject is None else found_only(subject), time_s - began_s, 0.0) | {
-            "time_s": time_s
-        }
+        return self._predictor(self._subject(self._tracks(began_s)), time_s - began_s, 0.0) | {"time_s": time_s}
+
+    def _subject(self, tracks: MediumTracks) -> PoseTrack | None:
+        """The main subject, for a model of pairs with whoever is nearest; None for nobody."""
+        subject = main_subject(tracks)
+        if subject is None:
+            return None
+        if self._predictor.features.people == 2:
+            subject = with_partner(subject, [t for t in tracks.tracks if t.person != subject.person])
+        return found_only(subject)
 
     def _tracks(self, began_s: float) -> MediumTracks:
         """Everybody of the last seconds; times are from the first of them."""

@@ -62,7 +62,7 @@ class PredictionStream:
         self._names, self._poses = names, LivePoses(self._predictor)
 
     def _pose(self, names: SkeletonMessage, fields: list[dict[str, Any]]) -> PoseTrack:
-        """A track of one pose or none, in the model's keypoints."""
+        """A track of one pose or none, in the model's keypoints; of a pair, the partner's where they were sent."""
         confidence = [f["confidence"] for f in fields if f.get("confidence") is not None]
         request = TrackRequest(
             skeleton=names.skeleton,
@@ -71,4 +71,4 @@ class PredictionStream:
             xy=[f["xy"] for f in fields],
             confidence=confidence or None,
         )
-        return track_of(request).to(self._predictor.features.skeleton)
+        return self._predictor.features.convert(track_of(request))

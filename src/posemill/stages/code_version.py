@@ -118,7 +118,10 @@ def named_files(stage: str, params: Params, inputs: Workspace) -> list[Path]:
     if name is None:
         return []
     path = inputs.root / Path(name).expanduser()
-    return sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path] if path.is_file() else []
+    if path.is_dir():
+        return sorted(p for p in path.iterdir() if p.is_file())
+    beside = [path.with_suffix(".json")] if path.suffix == ".onnx" else []  # what describes a pose network
+    return [p for p in (path, *beside) if p.is_file()]
 
 
 @cache

@@ -41,8 +41,8 @@ class EvaluateResult(StageResult):
 def run(params: EvaluateParams, inputs: Workspace, outputs: Path) -> EvaluateResult:
     """Predict the validation and test splits and judge.
 
-    Writes metrics.json, calibration.json, predictions.parquet, plots/*.csv and report.html. A failing gate is
-    recorded, not raised, so that the report is there to look at; package refuses with the sentence.
+    Writes metrics.json, calibration.json, open_set.safetensors, predictions.parquet, plots/*.csv and report.html. A
+    failing gate is recorded, not raised, so that the report is there to look at; package refuses with the sentence.
     Errors: InputError for an empty test split, CheckpointError for a network of other classes, skeleton or
     window length.
     """
@@ -102,29 +102,38 @@ def judge(
 
     from posemill.evaluation import evaluation_report, gates
     from posemill.evaluation.artifacts import write_artifacts
-    from posemill.evaluation.evaluation_results import HELD_OUT, VALIDATION, evaluate
+    from posemill.evaluation.evaluation_results import HELD_OUT, VALIDATION, add_open_set, evaluate
     from posemill.evaluation.predict_fn import predict_fn
-    from posemill.stages import robustness
+    from posemill.models.open_set import OpenSetNetwork
+    from posemill.stages import open_set, robustness
 
     index = pd.read_parquet(prepare / "index.parquet")
     windows = _windows(prepare / "windows.npy", len(index))
 
-    def predicted(split: str) -> tuple[pd.DataFrame, NDArray[np.float32]]:
-        return _predict(network, features, windows, index[index["split"] == split], len(classes), params.batch_size)
+    def predicted(rows: pd.DataFrame, by: Any = network) -> tuple[pd.DataFrame, NDArray[np.float32]]:
+        return _predict(by, features, windows, rows, len(classes), params.batch_size)
 
     unseen = OutOfFoldPredictions.load(folder, len(windows)) if folder else None
-    validation = (index.iloc[unseen.rows], unseen.logits) if unseen else predicted("validation")
-    test = predicted("test")
+    held_out = index[index["split"] == "validation"]
+    validation = (index.iloc[unseen.rows], unseen.logits) if unseen else predicted(held_out)
+    score = None if unseen else open_set.fit(params, network, features, windows, index, classes, validation)
+    answering = network if score is None else OpenSetNetwork(network, score, len(classes))
+    test = predicted(index[index["split"] == "test"], answering)
     results = evaluate(
         test[0],
         classes,
         validation,
-        test[1],
+        test[1][:, : len(classes)],
         params.reliability_bins,
         missing_predictions,
         params.target_selective_accuracy,
         HELD_OUT if unseen else VALIDATION,
     )
+    if score is not None:
+        unknown = open_set.unknown(prepare, answering, features, params.batch_size)
+        target = params.target_selective_accuracy
+        results = add_open_set(results, predicted(held_out, answering), test[1], unknown, target)
+    open_set.save(score, outputs)
     predict = predict_fn(network, features, results.temperature, params.batch_size)
     robust = robustness.run(params.robustness, inputs, results, predict, features, windows)
     metrics = {**results.metrics(), **robust.metrics()}

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import GateError, InputError
+from posemill.features.verdict import NONE_OF_THESE
 from posemill.params.evaluate import EvaluateParams
 from posemill.params.label import LabelParams
 from posemill.params.package import PackageParams
@@ -77,7 +78,7 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> PackageResul
         bento=tags["activity"],
         analysis=tags["analysis"],
         model=_json(outputs / "digests.json", "package")["model"],
-        classes=len(_json(outputs / "classes.json", "package")),
+        classes=sum(name != NONE_OF_THESE for name in _json(outputs / "classes.json", "package")),
         onnx_mb=round((outputs / "activity.onnx").stat().st_size / 1e6, 2),
         parity=parity,
         model_version=version,
@@ -94,6 +95,7 @@ def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, trained: 
     from posemill import models
     from posemill.features.calibration_file import rejection_threshold
     from posemill.features.pipeline import FeaturePipeline
+    from posemill.models.open_set import OpenSetScore
     from posemill.monitoring.reference import FILE as REFERENCE
     from posemill.monitoring.reference import write_reference
     from posemill.packaging.assemble import assemble
@@ -129,6 +131,7 @@ def _assemble(params: PackageParams, inputs: Workspace, outputs: Path, trained: 
         _labeller(inputs),
         {**origin, "code": commit(inputs.root)},
         rejection_threshold(_json(inputs.output("evaluate") / "metrics.json", "evaluate")),
+        OpenSetScore.load(inputs.output("evaluate")),
     )
 
 

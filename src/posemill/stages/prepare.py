@@ -17,14 +17,17 @@ from posemill.features.clip_windows import clip_windows
 from posemill.features.pipeline import FeaturePipeline
 from posemill.features.split_leaks import ClipPoses, leaks
 from posemill.features.splits import ClipMeta, group_subjects, split_by_protocol, split_subjects
+from posemill.features.window_scales import fitted_scales
 from posemill.params.prepare import AUTO, PrepareParams
 from posemill.pose.conversion import shared
+from posemill.pose.pairs import own, paired
 from posemill.pose.skeleton import Skeleton, skeleton
 from posemill.pose.track import MediumTracks
 from posemill.pose.window import WindowSpec
 from posemill.stages.content_order import sorted_clips
 from posemill.stages.rejected import rejected_tracks
 from posemill.stages.result import StageResult
+from posemill.stages.unknown_windows import UNKNOWN_INDEX, UNKNOWN_WINDOWS
 from posemill.stages.workspace import Workspace
 from posemill.store.clip_fields import PER_WINDOW
 
@@ -32,8 +35,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNLABELLED, NOT_WANTED = "the clip has no activity", "the activity is not in prepare.activities"
+KEPT_OUT = "the activity is in prepare.unknown"
 NO_TRACKS, NOBODY = "the medium has no tracks", "nobody was found in the clip"
 FIT_WINDOWS = 20_000  # enough for a mean pose, and never more memory than that
+PAIRS = 0.9  # of the clips: then the data are of what two people do together
 SPLITS = ("train", "validation", "test")
 HARDLY_SEEN = "the acting person is seen too little, or the clip is too short, for one window"
 
@@ -59,18 +64,22 @@ class PrepareResult(StageResult):
 def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResult:
     """Write windows.npy, index.parquet, features.json, classes.json, dropped.parquet and docs/ (suite `windows`).
 
+    Clips of prepare.unknown go to unknown.npy and unknown.parquet.
     Errors: InputError when no clip gives a window, or none of an activity or split; QualityError when the suite says
     so, or the same medium or the same keypoints are on both sides of a split.
     """
     from posemill.quality.suite_runner import check_windows
-    from posemill.store.shards import layouts
+    from posemill.store.shards import durations, layouts, persons
 
     validated = inputs.output("validate")
     every = _clips(validated / "clips.parquet")
     clips, dropped = _usable(every, params)
-    pipeline = _pipeline(params, layouts(inputs.output("label"), set(clips["medium"])))
+    label = inputs.output("label")
+    pipeline = _pipeline(params, layouts(label, set(clips["medium"])), _durations(clips, durations(label)))
+    if params.people == 2 or (params.people == AUTO and _of_pairs(clips, persons(label))):
+        pipeline = replace(pipeline, skeleton=paired(pipeline.skeleton))
     shown: dict[int, NDArray[np.float32]] = {}
-    index, windowless = _cut(pipeline, clips, inputs.output("label"), rejected_tracks(validated), outputs, shown)
+    index, windowless = _cut(pipeline, clips, label, rejected_tracks(validated), outputs, shown)
     dropped |= windowless
     if not len(index):
         reasons = "; ".join(f"{n} times: {r}" for r, n in Counter(dropped.values()).items())
@@ -79,8 +88,10 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
     index["split"] = _splits(index, clips, params)
     _stop_empty(index, clips)
     findings = _stop_leaks(index, clips, shown, params.split.by)
+    _stop_empty(index, clips)
     index.to_parquet(outputs / "index.parquet", index=False)
     _write_dropped({int(c): dropped[int(c)] for c in every["clip"] if int(c) in dropped}, outputs)
+    _cut_unknown(pipeline, every[every["activity"].isin(params.unknown)], inputs, outputs)
     classes = [a for a in params.activities or sorted(set(index["activity"])) if a in set(index["activity"])]
     (outputs / "classes.json").write_text(json.dumps(classes, indent=1) + "\n")
     check_windows(index, inputs.expectations, outputs / "docs", params.split.by)
@@ -118,22 +129,41 @@ def _clips(path: Path) -> pd.DataFrame:
 def _usable(clips: pd.DataFrame, params: PrepareParams) -> tuple[pd.DataFrame, dict[int, str]]:
     """Clips with a wanted activity, and the others with the reason. InputError for a wanted one without any clip."""
     known = sorted(clips["activity"].dropna().unique())
-    if unknown := [a for a in params.activities if a not in known]:
-        raise InputError(
-            f"prepare.activities names {', '.join(unknown)}, of which there is no clip; there are clips of "
-            f"{', '.join(known) or 'no activity at all'}"
-        )
+    for section, names in (("activities", params.activities), ("unknown", params.unknown)):
+        if unknown := [a for a in names if a not in known]:
+            raise InputError(
+                f"prepare.{section} names {', '.join(unknown)}, of which there is no clip; there are clips of "
+                f"{', '.join(known) or 'no activity at all'}"
+            )
     unlabelled = clips["activity"].isna()
-    unwanted = ~unlabelled & (~clips["activity"].isin(params.activities) if params.activities else False)
+    kept_out = clips["activity"].isin(params.unknown)
+    unwanted = ~unlabelled & ~kept_out & (~clips["activity"].isin(params.activities) if params.activities else False)
     dropped = dict.fromkeys(clips.loc[unlabelled, "clip"].astype(int), UNLABELLED)
     dropped |= dict.fromkeys(clips.loc[unwanted, "clip"].astype(int), NOT_WANTED)
-    return clips[~unlabelled & ~unwanted], dropped
+    dropped |= dict.fromkeys(clips.loc[kept_out, "clip"].astype(int), KEPT_OUT)
+    return clips[~unlabelled & ~unwanted & ~kept_out], dropped
 
 
-def _pipeline(params: PrepareParams, found: set[tuple[Skeleton, bool]]) -> FeaturePipeline:
-    """With the skeleton and coordinates that are asked for, or, with `auto`, that all tracks have.
+def _of_pairs(clips: pd.DataFrame, people: dict[str, int]) -> bool:
+    """True where PAIRS of the clips are of media with just two people."""
+    return len(clips) > 0 and bool((clips["medium"].map(people) == 2).mean() >= PAIRS)
 
-    found  the tracks' skeletons, with whether they have z.
+
+def _durations(clips: pd.DataFrame, media_s: dict[str, float]) -> NDArray[np.float64]:
+    """Durations (N,) in seconds of the clips that are not officially for testing, to their medium's end at most."""
+    learnt = clips[clips["split"] != "test"]
+    medium_s = learnt["medium"].map(media_s)
+    lasts = np.fmin(learnt["end_s"], medium_s) - learnt["start_s"]
+    return np.asarray(lasts.dropna(), np.float64)
+
+
+def _pipeline(
+    params: PrepareParams, found: set[tuple[Skeleton, bool]], clips_s: NDArray[np.float64]
+) -> FeaturePipeline:
+    """With the skeleton, coordinates and scales that are asked for, or, with `auto`, that fit the data.
+
+    found    the tracks' skeletons, with whether they have z.
+    clips_s  (N,) durations of clips.
     """
     flat = sorted(body.name for body, deep in found if not deep)
     if params.coordinates == 3 and flat:
@@ -144,8 +174,10 @@ def _pipeline(params: PrepareParams, found: set[tuple[Skeleton, bool]]) -> Featu
     body = shared(b for b, _ in found) if params.skeleton == AUTO and found else None
     coordinates = (3 if found and not flat else 2) if params.coordinates == AUTO else params.coordinates
     named = PrepareParams().skeleton if params.skeleton == AUTO else params.skeleton
-    window = WindowSpec(**params.window.model_dump())
-    return FeaturePipeline(body or skeleton(named), window, coordinates=coordinates)
+    window = params.window.model_dump()
+    if params.window.scales == AUTO:
+        window["scales"] = fitted_scales(params.window.duration_s, clips_s)
+    return FeaturePipeline(body or skeleton(named), WindowSpec(**window), coordinates=coordinates)
 
 
 def _cut(
@@ -155,8 +187,9 @@ def _cut(
     rejected: set[tuple[str, int]],
     outputs: Path,
     shown: dict[int, NDArray[np.float32]],
+    name: str = "windows.npy",
 ) -> tuple[pd.DataFrame, dict[int, str]]:
-    """Write windows.npy medium by medium; returns its index (without split) and the clips without a window.
+    """Write windows.npy (or `name`) medium by medium; returns its index (without split) and the clips without a window.
 
     shown  gets the poses (T, K, 2) of every clip with a window, by clip.
     """
@@ -176,8 +209,20 @@ def _cut(
                 for clip in wanted[tracks.medium].to_dict("records"):
                     reason = _cut_clip(pipeline, kept, clip, rows, file, shown)
                     dropped.pop(int(clip["clip"])) if reason is None else dropped.update({int(clip["clip"]): reason})
-    _as_npy(raw, outputs / "windows.npy", (len(rows), *pipeline.shape))
+    _as_npy(raw, outputs / name, (len(rows), *pipeline.shape))
     return pd.DataFrame(rows), dropped
+
+
+def _cut_unknown(pipeline: FeaturePipeline, clips: pd.DataFrame, inputs: Workspace, outputs: Path) -> None:
+    """Write unknown.npy and unknown.parquet, which are empty where no activity is kept out."""
+    import pandas as pd
+
+    rejected = rejected_tracks(inputs.output("validate"))
+    index, _ = _cut(pipeline, clips, inputs.output("label"), rejected, outputs, {}, UNKNOWN_WINDOWS)
+    columns = ["window", "clip", "medium", "activity", "subject"]
+    pd.DataFrame(index, columns=index.columns if len(index) else columns).to_parquet(
+        outputs / UNKNOWN_INDEX, index=False
+    )
 
 
 def _cut_clip(
@@ -195,7 +240,7 @@ def _cut_clip(
     if not len(cut.windows):
         return HARDLY_SEEN
     file.write(cut.windows.tobytes())
-    shown[int(clip["clip"])] = cut.subject.to(pipeline.skeleton).xy
+    shown[int(clip["clip"])] = cut.subject.to(own(pipeline.skeleton)).xy
     same = {k: clip[k] for k in ("clip", "medium", *PER_WINDOW)}
     first = len(rows)
     starts = enumerate(cut.spans[:, 0])
@@ -274,20 +319,28 @@ def shared_subjects(index: pd.DataFrame) -> list[str]:
 
 
 def _stop_leaks(index: pd.DataFrame, clips: pd.DataFrame, shown: dict[int, NDArray[np.float32]], by: str) -> list[str]:
-    """QualityError where a medium, or the same keypoints, are on both sides of a split; returns what is by design."""
+    """QualityError where a medium, or the same keypoints, are on both sides of a split; returns what is by design.
+
+    Copies within an official train split are put together: their validation windows are for training then.
+    """
     import pandas as pd
 
     split = index.drop_duplicates("clip").set_index("clip")["split"]
     used = clips[clips["clip"].isin(split.index)]
     official = used["split"].astype(object).where(used["split"].notna(), None)
     rows = [
-        ClipPoses(int(c), str(m), str(split[c]), o, shown[int(c)], None if pd.isna(camera) else str(camera))
-        for c, m, o, camera in zip(used["clip"], used["medium"], official, used["camera"], strict=True)
+        ClipPoses(int(c), str(m), str(split[c]), o, shown[int(c)], None if pd.isna(camera) else str(camera), str(s))
+        for c, m, o, camera, s in zip(
+            used["clip"], used["medium"], official, used["camera"], used["subject"], strict=True
+        )
     ]
     by_design: list[str] = []
-    found = leaks(rows, by, by_design)
+    learnt: set[str] = set()
+    found = leaks(rows, by, by_design, learnt)
     if found:
         raise QualityError("; ".join(found))
+    dealt = (index["split"] == "validation") & index["subject"].astype(str).isin(learnt)
+    index.loc[dealt, "split"] = "train"
     if both := shared_subjects(index):
         by_design.insert(0, f"{len(both)} subjects are both in the test split and in another one: it is split by {by}")
     return by_design

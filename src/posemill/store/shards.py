@@ -122,6 +122,26 @@ def layouts(folder: Path, media: Collection[str]) -> set[tuple[Skeleton, bool]]:
     return layouts_found
 
 
+def durations(folder: Path) -> dict[str, float]:
+    """Duration of every medium, seconds; no track is read."""
+    return {
+        medium: float(entry["duration_s"])
+        for path in shard_paths(folder)
+        for medium, entry in read_metadata(open_parquet(path, str(path)), str(path))[1].items()
+    }
+
+
+def persons(folder: Path) -> dict[str, int]:
+    """Number of people in every medium; their keypoints are not read."""
+    counts: dict[str, int] = {}
+    for path in shard_paths(folder):
+        file = open_parquet(path, str(path))
+        rows = read_rows(file, str(path), ["medium", "person"]).group_by(["medium", "person"]).aggregate([])
+        for row in rows.to_pylist():  # frames without anybody are of person -1
+            counts[row["medium"]] = counts.get(row["medium"], 0) + (row["person"] >= 0)
+    return counts
+
+
 def read_shard_medium(path: Path, medium: str) -> MediumTracks:
     """One medium of one shard, reading only the row groups that hold it.
 

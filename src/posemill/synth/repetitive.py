@@ -59,6 +59,18 @@ def random_take(rng: np.random.Generator, duration_s: float = 32.0, fps: float =
     return RepetitiveTake(draft.time_s, stacked, draft.period_s, draft.spans, draft.cuts)
 
 
+def random_motion(rng: np.random.Generator, duration_s: float, fps: float) -> Motion:
+    """Make the motion of a take alone, for a body and a camera of one's own.
+
+    Examples:
+        >>> len(random_motion(np.random.default_rng(0), 2.0, 10.0).time_s)
+        20
+    """
+    draft = _Draft(rng, np.arange(round(duration_s * fps)) / fps, fps)
+    draft.fill()
+    return draft.motion()
+
+
 def _profile(rng: np.random.Generator) -> tuple[Callable[[Floats], Floats], tuple[float, float]]:
     """Return a curve from 0 to 1 and back over the share of a repetition, and the share in which it moves."""
     rest = rng.uniform(0, 0.45) * (rng.random() < 0.6)

@@ -80,8 +80,17 @@ class WindowData(pl.LightningDataModule):
         self.first_epoch = 0
 
     def epoch_rows(self, epoch: int) -> NDArray[np.int64]:
-        """The train rows of an epoch in random order: all, or `windows_per_clip` of every clip."""
+        """The train rows of an epoch in random order: all, or `windows_per_clip` of every clip.
+
+        Fewer than `min_windows_per_epoch` are passed over again, in another order and with other augmentations, as
+        many whole times as it takes.
+        """
         random = np.random.default_rng([self.params.seed, epoch])
+        rows = self._drawn(random)
+        passes = -(-self.params.min_windows_per_epoch // max(len(rows), 1))
+        return np.concatenate([rows, *(self._drawn(random) for _ in range(passes - 1))])
+
+    def _drawn(self, random: np.random.Generator) -> NDArray[np.int64]:
         rows = random.permutation(self.index.rows("train"))
         if not self.params.windows_per_clip:
             return rows
@@ -97,7 +106,7 @@ class WindowData(pl.LightningDataModule):
     @property
     def batch(self) -> int:
         """The batch size over all devices, or all rows where there are fewer; every device has equally many of it."""
-        batch = min(self.params.batch, len(self.epoch_rows(0)))
+        batch = min(self.params.batch, len(self._drawn(np.random.default_rng(0))))
         return max(batch - batch % self.params.devices, self.params.devices)
 
     def train_dataloader(self) -> DataLoader[Any]:

@@ -106,11 +106,15 @@ def _media_row(connection: Connection, name: str) -> RowMapping | InputError:
 def _analyse_keypoints(client: Client, path: Path) -> VideoAnswer:
     """Send keypoints track by track and combine the answers as the service does for a video."""
     from posemill.features.main_subject import main_subject
+    from posemill.pose.pairs import with_partner
     from posemill.serving.arrays import with_nulls
     from posemill.store.track_file import read_medium
 
     tracks = read_medium(path)
-    answers = {track.person: client.predict_track(track) for track in tracks.tracks}
+    answers = {
+        track.person: client.predict_track(with_partner(track, [t for t in tracks.tracks if t.person != track.person]))
+        for track in tracks.tracks
+    }
     if not answers:
         raise InputError(f"{path.name} has no person in it")
     people = [

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pytest
 
-from posemill.applications.protocol import StreamFacts, TrackedFrame, TrackedPose
+from posemill.applications.protocol import Severity, StreamFacts, TrackedFrame, TrackedPose
 from posemill.applications.registry import APPLICATIONS, find_application
 from posemill.applications.run import run
 from posemill.applications.sources import Stream
@@ -58,6 +59,7 @@ KINDS = (
     *("in one place", "on the border", "a single keypoint", "nothing seen", "far away", "anything"),
     *("with depth", "come and go", "a long pause"),
 )
+PLAIN = {str, int, float, bool, type(None), Severity}
 
 
 @pytest.mark.parametrize("name", APPLICATIONS)
@@ -69,6 +71,9 @@ def test_no_poses_break_an_application(name: str, kind: str) -> None:
         stream = Stream(StreamFacts(skeleton, WIDTH, HEIGHT, "made up"), frames(kind, skeleton, rng))
         result = run(application, stream, on_step=lambda step: None)
         json.loads(result.model_dump_json(), parse_constant=lambda constant: pytest.fail(f"{constant} is no JSON"))
+        for output in (*result.events, *result.measurements):
+            values = [*(asdict(output) | {"details": None}).values(), *output.details.values()]
+            assert {type(value) for value in values} <= PLAIN  # databases and brokers take no numbers of numpy
         for event in result.events:
             assert event.end_s is None or event.end_s >= event.start_s
             assert 0 <= event.start_s <= result.duration_s + 1e-6

@@ -12,7 +12,7 @@ from posemill.errors import InputError
 
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_every_path_is_known_as_one_of_this_machine(name: str) -> None:
-    params = find_application(name).Params
+    params = find_application(name).params_model()
     paths = {field for field, info in params.model_fields.items() if "Path" in str(info.annotation)}
     assert paths <= set(params.local_files) <= set(params.model_fields)
 
@@ -24,5 +24,5 @@ def test_a_client_cannot_choose_files_of_the_machine(name: str, parameter: str, 
         with pytest.raises(InputError, match=f"{parameter} is a folder of the machine"):
             kind.from_client({parameter: value})
     kind.from_client({parameter: None})
-    default = kind.Params.model_fields[parameter].default
+    default = kind.params_model().model_fields[parameter].default
     assert getattr(kind.from_client({parameter: default}).params, parameter) == default

@@ -36,7 +36,9 @@ def lines() -> io.StringIO:
 def stream(tmp_path: Path, lines: io.StringIO) -> Iterator[Stream]:
     tracking = Tracking(**TrackingParams(min_poses=1).model_dump())
     model = SimpleNamespace(
-        tracking=tracking, classifier=WindowClassifier(fitted_features(), CLASSES, 1.0, {}, squatting)
+        tracking=tracking,
+        classifier=WindowClassifier(fitted_features(), CLASSES, 1.0, {}, squatting),
+        applications=tuple,
     )
     camera = CameraConfig(frozen_s=1e3, covered_s=1e3, turned_s=1e3)
     config = EdgeConfig((), state=str(tmp_path), activity=ActivityConfig(confirm=1), camera=camera)

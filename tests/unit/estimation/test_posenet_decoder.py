@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from posemill.estimation.backends.posenet.decoder import TREE, decode_many, decode_one
-from posemill.estimation.backends.posenet.fields import KEYPOINTS, read_fields
+from posemill.estimation.backends.posenet.fields import KEYPOINTS, heat_at, read_fields, vote, ways
 
 UPRIGHT = np.array(
     [
@@ -112,3 +112,58 @@ def test_a_keypoint_without_heat_is_placed_by_the_tree_and_unsure() -> None:
 def test_people_who_touch_stay_two() -> None:
     people = [(UPRIGHT + np.array([x, 200], np.float32)).astype(np.float32) for x in (160, 235)]
     assert len(decode_many(read_fields(drawn(people, 25, 25), 16), 0.3, 0.3)) == 2
+
+
+STRIDE, SPREAD = 16, 0.75
+
+
+def one_by_one(raw: NDArray[np.float32], keypoint: int, x: float, y: float, edge: int) -> tuple[float, ...]:
+    """Position and way along an edge after the cells around (x, y), cell by cell; those outside have no heat."""
+    height, width = raw.shape[1:]
+    votes = []
+    for row in range(round(y / STRIDE) - 2, round(y / STRIDE) + 3):
+        for column in range(round(x / STRIDE) - 2, round(x / STRIDE) + 3):
+            r, c = min(max(row, 0), height - 1), min(max(column, 0), width - 1)
+            heat = 1 / (1 + np.exp(-raw[keypoint, r, c])) if (r, c) == (row, column) else 0.0
+            at = c * STRIDE + raw[34 + keypoint, r, c], r * STRIDE + raw[17 + keypoint, r, c]
+            first = 51 + edge % 16 + 32 * (edge // 16)
+            far = ((at[0] - x) ** 2 + (at[1] - y) ** 2) / (2 * (SPREAD * STRIDE) ** 2)
+            votes.append((heat * np.exp(-far) + 1e-9, *at, raw[first + 16, r, c], raw[first, r, c]))
+    weight, *said = np.array(votes, np.float64).T
+    return tuple(float((weight * each).sum() / weight.sum()) for each in said)
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(0, KEYPOINTS - 1),
+    st.integers(0, 31),
+    st.floats(-400, 800, width=32),
+    st.floats(-400, 800, width=32),
+)
+@settings(max_examples=60, deadline=None)
+def test_cells_vote_as_if_read_one_by_one_also_beyond_the_border(
+    seed: int, keypoint: int, edge: int, x: float, y: float
+) -> None:
+    raw = np.random.default_rng(seed).normal(0, 4, (115, 9, 14)).astype(np.float32)
+    expected = one_by_one(raw, keypoint, x, y, edge)
+    fields = read_fields(raw, STRIDE)
+    at = np.array([keypoint]), np.array([x], np.float32), np.array([y], np.float32)
+    votes = vote(fields, *at, (SPREAD,))
+    way = ways(fields, votes.weight, votes.cell, np.array([edge]))
+    np.testing.assert_allclose([votes.x[0], votes.y[0], way[0][0], way[1][0]], expected, rtol=1e-3, atol=1e-2)
+
+
+def test_heat_between_cells_is_bilinear_and_none_is_outside() -> None:
+    raw = np.random.default_rng(3).normal(0, 2, (115, 4, 5)).astype(np.float32)
+    fields = read_fields(raw, STRIDE)
+    heat = 1 / (1 + np.exp(-raw[0]))
+    places = {
+        (16.0, 32.0): heat[2, 1],
+        (24.0, 16.0): (heat[1, 1] + heat[1, 2]) / 2,
+        (68.0, 48.0): 0.75 * heat[3, 4],  # a quarter of a cell beyond the border
+        (-17.0, 0.0): 0.0,
+        (500.0, -900.0): 0.0,
+    }
+    for place, expected in places.items():
+        given_heat = heat_at(fields, np.full((1, KEYPOINTS, 2), place, np.float32))[0, 0]
+        np.testing.assert_allclose(given_heat, expected, rtol=1e-5, atol=1e-7)

@@ -122,3 +122,28 @@ def test_one_performance_before_two_cameras_is_no_leak_of_a_split_by_camera() ->
     assert leaks(unnamed, "camera") == []
     validation = [pair[0], replace(pair[1], split="validation")]
     assert "show the same keypoints" in leaks(validation, "camera")[0]
+
+
+def test_copies_within_an_official_train_split_are_learnt_from() -> None:
+    """A copy that was dealt to validation goes to training, and so does a validation clip that is a copy of it."""
+    rng = np.random.default_rng(1)
+    shown = [
+        np.cumsum(rng.normal(0, 5, (40, 12, 2)), 0).astype(np.float32) + rng.uniform(0, 200, (12, 2)).astype(np.float32)
+        for _ in range(3)
+    ]
+    long = np.concatenate([shown[0], shown[1]])
+    clips = [
+        ClipPoses(1, "a", "train", "train", shown[0], subject="ann"),
+        ClipPoses(2, "b", "validation", "train", long, subject="bob"),
+        ClipPoses(3, "c", "validation", "train", shown[1] + 4, subject="cy"),
+        ClipPoses(4, "d", "validation", "train", shown[2], subject="dan"),
+    ]
+    found: list[str] = []
+    learnt: set[str] = set()
+    assert leaks(clips, "subject", found, learnt) == []
+    assert learnt == {"bob", "cy"}
+    assert "2 subjects that were dealt to validation are learnt from instead" in found[0]
+    ours = [replace(clip, official=None) for clip in clips]
+    assert "show the same keypoints" in leaks(ours, "subject", [], learnt)[0]
+    tested = [clips[0], replace(clips[1], split="test", official="test")]
+    assert "show the same keypoints" in leaks(tested, "subject", [], set())[0]

@@ -40,9 +40,15 @@ def cut_twice(
         start = own.time_s[0] if start_s is None or np.isnan(start_s) else start_s
         end = own.time_s[-1] + step if end_s is None or np.isnan(end_s) else end_s
         spans = pipeline.window.spans(float(start), float(end))
+        inside = np.clip(spans, start, end)
+        own = own if np.array_equal(inside, spans) else own.between(float(start), float(end))
+        if not len(spans) or not len(own):
+            out.append((np.zeros((0, *pipeline.shape), np.float32), np.zeros((0, 2)))[part])
+            continue
         windows = cut(own, spans, pipeline.window, pipeline.coordinates)
-        keep = seen(windows[..., :2]).any(-1).mean(-1) >= pipeline.window.min_seen if len(spans) else np.zeros(0, bool)
-        out.append((windows[keep], spans[keep])[part])
+        needed = pipeline.window.min_seen * (inside[:, 1] - inside[:, 0]) / (spans[:, 1] - spans[:, 0])
+        keep = seen(windows[..., :2]).any(-1).mean(-1) >= needed - 1e-9
+        out.append((windows[keep], inside[keep])[part])
     return out[0], out[1]
 
 
@@ -77,6 +83,18 @@ def test_a_clip_is_cut_as_its_main_subject_is(seed: int, start_s: float, end_s: 
         windows, spans = cut_twice(pipeline, subject, start_s, end_s if end_s == end_s else tracks.duration_s)
         np.testing.assert_array_equal(clip.windows, windows)
         np.testing.assert_array_equal(clip.spans, spans)
+
+
+def test_a_short_track_is_seen_at_its_own_speed_in_the_middle_of_its_window() -> None:
+    pipeline = FeaturePipeline(BODY_12, WindowSpec(duration_s=2.0, rate_hz=25.0))
+    track = made_up(0, people=1, frames=75, points=BODY_12, unseen=0.0, states=1).tracks[0]
+    whole, _ = pipeline.windows_at(track, np.array([[0.5, 2.5]]))
+    windows, spans = pipeline.windows(track, 1.2, 1.8)
+    np.testing.assert_allclose(spans, [[1.2, 1.8]])
+    shown = seen(windows[0, ..., :2]).any(-1)
+    assert 15 <= shown.sum() <= 17  # of 15 poses, and held for a step at both ends
+    inner = np.flatnonzero(shown)[2:-2]
+    np.testing.assert_allclose(windows[0, inner], whole[0, inner], atol=1e-3)
 
 
 def test_z_is_asked_for_also_where_there_is_no_span() -> None:

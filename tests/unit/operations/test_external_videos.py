@@ -164,6 +164,20 @@ def test_a_verdict_under_the_threshold_is_marked(below: float, abstained: bool) 
     assert (found.outcome, found.abstained) == ("right", abstained)
 
 
+def test_none_of_these_is_an_abstention_and_no_activity() -> None:
+    """The activity that would have been named is judged."""
+    plain = judge()
+    network = replace(
+        plain,
+        classes=(*CLASSES, "none of these"),
+        predict_fn=lambda windows: np.tile(np.array([0.3, 0.1, 0.6], np.float32), (len(windows), 1)),
+    )
+    clip = ExternalClip(Path("v.mp4"), "v.mp4", "push_up")
+    found = external_videos.verdict(network, clip, "b" * 64, made_up(1, frames=40), {})
+    assert (found.outcome, found.predicted, found.abstained) == ("right", "push_up", True)
+    assert found.probabilities["none of these"] == pytest.approx(0.6)
+
+
 def test_nobody_in_the_picture_is_wrong_and_said() -> None:
     empty = replace(made_up(1, frames=40), tracks=())
     found = external_videos.verdict(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_exports import small_export
-from packaged import CLASSES, hold_network, walking_track, write_package
+from packaged import CLASSES, hold_network, hold_score, walking_track, write_package
 from posemill import models
 from posemill.errors import InputError, PosemillError
 from posemill.operations import parity
@@ -40,6 +40,31 @@ def test_the_runtimes_agree(question: Question) -> None:
     assert [outcome.runtime for outcome in outcomes] == ["pytorch", "onnxruntime", "openvino", "edge"]
     assert all(outcome.passed and outcome.windows > 3 for outcome in outcomes)
     assert max(outcome.difference for outcome in outcomes) < 1e-4
+
+
+def test_the_runtimes_agree_on_none_of_these(tmp_path: Path) -> None:
+    """The open-set score is part of the exported network; PyTorch has it from what evaluation left."""
+    (tmp_path / "params.yaml").write_text("evaluate: {network: build/train}\n")
+    network, card = hold_network()
+    models.save(tmp_path / "build" / "train", network, card)
+    folder, score = tmp_path / "build" / "package", hold_score()
+    (tmp_path / "build" / "evaluate").mkdir()
+    score.save(tmp_path / "build" / "evaluate")
+    folder.mkdir()
+    write_package(folder, weights=of_file(tmp_path / "build" / "train" / "network.safetensors"), open_set=score)
+    edge = small_export(tmp_path / "edge", package=folder)
+    model = ActivityModel.load(folder)
+    tracks = tuple(GoldenTrack(f"clip {n}", walking_track(seed=n), 640, 480) for n in range(3))
+    asked = Question(Workspace(tmp_path), folder, model, tracks, edge=edge)
+    said = [answer(model, GoldenTrack("", walking_track(seed=n), 640, 480)).verdict for n in range(12)]
+    assert model.classes == (*CLASSES, "none of these")
+    assert {v["activity"] == "none of these" for v in said if v} == {True, False}
+    assert all(v["abstained"] for v in said if v and v["activity"] == "none of these")
+    outcomes = run(asked, ["pytorch", "onnxruntime", "openvino", "edge"])
+    assert all(outcome.passed and outcome.windows > 3 for outcome in outcomes)
+    (tmp_path / "build" / "evaluate" / "open_set.safetensors").unlink()
+    with pytest.raises(InputError, match="has no open-set score, and the packaged model has one"):
+        run(asked, ["pytorch"])
 
 
 def test_a_difference_is_told_with_its_clips(question: Question, monkeypatch: pytest.MonkeyPatch) -> None:

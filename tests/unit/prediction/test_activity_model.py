@@ -63,7 +63,7 @@ def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
 
 def both() -> MediumTracks:
     """Two people who walk beside each other, one of them for a moment only."""
-    first, second = walking_track(COCO_17, seed=1), walking_track(COCO_17, seed=2).between(0, 0.3)
+    first, second = walking_track(COCO_17, seed=1), walking_track(COCO_17, seed=2).between(0, 0.06)
     return MediumTracks("m" * 64, "imported", COCO_17, 640, 480, 75, 3.0, (first, replace(second, person=1)))
 
 
@@ -88,7 +88,10 @@ def test_a_track_alone(model: ActivityModel) -> None:
     answer, cut = model.predict_track(track), model.window_probabilities(track)
     assert [w.probability for w in answer.windows] == pytest.approx(cut.probabilities.max(1).tolist())
     np.testing.assert_array_equal(model.predict_windows(cut.windows), cut.probabilities)
-    short = model.predict_track(track.between(0, 0.2))
+    moment = model.predict_track(track.between(0, 0.4))
+    assert moment.verdict is not None
+    assert [(w.start_s, round(w.end_s, 6)) for w in moment.windows] == [(0.0, 0.4)]
+    short = model.predict_track(track.between(0, 0.06))
     assert short.verdict is None
     assert short.note is not None
     assert "too short" in short.note

@@ -60,3 +60,18 @@ def test_segments_cover_exactly_what_windows_cover(rows: list[tuple[float, float
     wanted = ((middles[:, None] >= spans[:, 0]) & (middles[:, None] < spans[:, 1])).any(1)
     got = np.array([any(s.start_s <= m < s.end_s for s in found) for m in middles])
     assert (got == wanted).all()
+
+
+def test_none_of_these_is_said_and_marked() -> None:
+    classes = [*CLASSES, "none of these"]
+    spans = np.array([[0, 1], [1, 2]], float)
+    said = np.array([[0.8, 0.1, 0.1], [0.1, 0.2, 0.7]], np.float32)
+    assert [(s.activity, s.abstained) for s in timeline.segments(spans, said, classes)] == [
+        ("rest", False),
+        ("none of these", True),
+    ]
+    assert [w.abstained for w in timeline.windows(spans, said, classes)] == [False, True]
+    verdict = timeline.verdict(said[1:], classes)
+    assert verdict is not None
+    assert verdict.abstained
+    assert str(verdict) == "none of these (0.70)"

@@ -124,6 +124,65 @@ def test_windows_index_and_features_fit_together(workspace: Workspace) -> None:
     np.testing.assert_array_equal(windows[7], again[spans[:, 0].tolist().index(row["start_s"])])
 
 
+def test_unknown_activities_are_kept_apart(workspace: Workspace) -> None:
+    """Their clips are cut, and play no part in classes, splits and features."""
+    out, validated = workspace.output("prepare"), workspace.output("validate")
+    clips = pd.read_parquet(validated / "clips.parquet")
+    clips.loc[clips["clip"].isin([1, 4]), "activity"] = "dance"
+    clips.to_parquet(validated / "clips.parquet", index=False)
+    prepare.run(PARAMS, workspace, out)
+    assert (len(pd.read_parquet(out / "unknown.parquet")), len(np.load(out / "unknown.npy"))) == (0, 0)
+    result = prepare.run(PARAMS.model_copy(update={"unknown": ("dance",)}), workspace, out)
+    index, unknown = pd.read_parquet(out / "index.parquet"), pd.read_parquet(out / "unknown.parquet")
+    assert result.classes == ["nod", "sway"]
+    assert not set(index["clip"]) & {1, 4}
+    assert unknown.groupby("clip").size().to_dict() == {1: 5, 4: 5}
+    assert set(unknown["activity"]) == {"dance"}
+    assert np.load(out / "unknown.npy").shape == (10, 16, 12, 3)
+    assert result.dropped["the activity is in prepare.unknown"] == 2
+    with pytest.raises(InputError, match=r"prepare\.unknown names jump, of which there is no clip"):
+        prepare.run(PARAMS.model_copy(update={"unknown": ("jump",)}), workspace, out)
+    with pytest.raises(ValueError, match="nod cannot be in both activities and unknown"):
+        PrepareParams(activities=("nod", "sway"), unknown=("nod",))
+
+
+def test_short_clips_give_windows_and_shorter_windows(workspace: Workspace) -> None:
+    """A second or less, as a throw or a push is: every clip counts, and half as long windows are cut too."""
+    clips = pd.read_parquet(workspace.output("validate") / "clips.parquet")
+    clips.loc[clips["activity"] == "nod", "end_s"] = 0.4
+    clips.to_parquet(workspace.output("validate") / "clips.parquet", index=False)
+    out = workspace.output("prepare")
+    result = prepare.run(PARAMS, workspace, out)
+    assert set(result.dropped) == {prepare.UNLABELLED, prepare.NOBODY}  # as of three-second clips
+    index = pd.read_parquet(out / "index.parquet")
+    assert index[index["activity"] == "nod"].groupby("clip").size().tolist() == [1] * 10
+    assert FeaturePipeline.load(out / "features.json").window.scales == (0.5, 1.0)
+    window = np.load(out / "windows.npy")[index[index["activity"] == "nod"].index[0]]
+    seen = ~np.isnan(window[:, 0, 0])
+    assert 12 <= seen.sum() <= 14  # 0.4 s of half a second, and a step held at both ends
+    explicit = {"window": {**PARAMS.window.model_dump(), "scales": (1.0,)}}
+    prepare.run(PrepareParams.model_validate(PARAMS.model_dump() | explicit), workspace, out)
+    assert FeaturePipeline.load(out / "features.json").window.scales == (1.0,)
+
+
+def test_data_of_interactions_give_windows_of_two_people(workspace: Workspace) -> None:
+    media = list(read_shards(workspace.output("label")))
+    beside = [
+        replace(m, tracks=(*m.tracks, *(replace(t, person=1, xy=t.xy + np.float32(60)) for t in m.tracks)))
+        for m in media[:-1]
+    ]
+    write_shards(workspace.output("label"), [*beside, media[-1]])
+    out = workspace.output("prepare")
+    prepare.run(PARAMS, workspace, out)
+    pipeline = FeaturePipeline.load(out / "features.json")
+    assert (pipeline.people, pipeline.skeleton.name) == (2, "body-12x2")
+    windows = np.load(out / "windows.npy")
+    assert windows.shape == (100, 16, 24, 3)
+    np.testing.assert_allclose(np.abs(windows[:, :, 12:, :2] - windows[:, :, :12, :2]), 60, atol=1e-2)
+    prepare.run(PARAMS.model_copy(update={"people": 1}), workspace, out)
+    assert np.load(out / "windows.npy", mmap_mode="r").shape == (100, 16, 12, 3)
+
+
 def test_windows_may_have_the_skeleton_that_the_data_have(workspace: Workspace) -> None:
     out, auto = workspace.output("prepare"), PARAMS.model_copy(update={"skeleton": "auto"})
     prepare.run(auto, workspace, out)

@@ -215,6 +215,19 @@ def test_an_epoch_draws_so_many_windows_of_every_clip(data: Data, tmp_path: Path
     np.testing.assert_array_equal(rows, module.epoch_rows(0))
 
 
+def test_few_windows_are_passed_over_several_times_an_epoch(data: Data, tmp_path: Path) -> None:
+    windows, index, pipeline = data
+    train = index.rows("train")
+    params = PARAMS.model_copy(update={"min_windows_per_epoch": 2 * len(train) + 1})
+    transformed = transform_windows(windows, pipeline, tmp_path / "w.npy")
+    module = WindowData(transformed, index, Augmentation(pipeline, params.augment), params)
+    rows = module.epoch_rows(0)
+    assert set(np.bincount(rows)[train]) == {3}
+    assert sorted(rows[: len(train)]) == sorted(train)
+    assert list(rows[: len(train)]) != list(rows[len(train) : 2 * len(train)])
+    assert module.steps_per_epoch() == len(rows) // module.batch
+
+
 def test_sanity_accepts_a_fitting_network_and_leaves_it_alone(data: Data) -> None:
     from posemill import models
 

@@ -42,9 +42,13 @@ def test_a_reader_serves_many_files_and_threads_have_their_own(tmp_path: Path) -
 
 
 def test_a_file_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
+    """A reader that hangs: stopped, since one that is only slow may still answer in time."""
     path = film(tmp_path / "a.mp4", 5)
+    with reader.borrowed() as hung:
+        os.kill(hung.process.pid, signal.SIGSTOP)
     with pytest.raises(UnreadableMedia, match=r"a\.mp4 cannot be read: it took longer than 0 s"):
-        probe_sandboxed(path, timeout_s=0.0)
+        probe_sandboxed(path, timeout_s=0.1)
+    assert not hung.alive
     assert probe_sandboxed(path).frames == 5
 
 

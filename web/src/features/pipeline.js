@@ -2,7 +2,7 @@
 
 import { median, quantile } from "./arrays.js";
 import { METHODS, longestSide } from "./smooth.js";
-import { cut, framesOf, seenEnough, spansOf } from "./window.js";
+import { cut, extent, framesOf, seenEnough, spansOf } from "./window.js";
 
 const FORMAT = "posemill-features-1";
 
@@ -36,11 +36,20 @@ export class FeaturePipeline {
   }
 
   /** Windows (T, K, 2) in pixels of given spans, or of the whole track, without those in which little is seen. */
-  windows(track, rows = spansOf(this.spec, track)) {
+  windows(track, rows = null) {
     if (!track.times.length) return { spans: [], windows: [] };
+    return rows ? this.windowsOf(track, rows, [-Infinity, Infinity]) : this.windowsOf(track, spansOf(this.spec, track));
+  }
+
+  /** The same of spans of which that of a short track reaches beyond the times between which it can be seen. */
+  windowsOf(track, rows, [start, end] = extent(track)) {
+    const inside = rows.map(([from, to]) => [Math.max(from, start), Math.min(to, end)]);
     const all = cut(track, rows, this.spec, this.keypoints);
-    const kept = all.map((window) => seenEnough(window, this.spec, this.keypoints));
-    return { spans: rows.filter((_, i) => kept[i]), windows: all.filter((_, i) => kept[i]) };
+    const kept = all.map((window, i) => {
+      const part = (inside[i][1] - inside[i][0]) / Math.max(rows[i][1] - rows[i][0], 1e-9);
+      return seenEnough(window, this.spec, this.keypoints, part);
+    });
+    return { spans: inside.filter((_, i) => kept[i]), windows: all.filter((_, i) => kept[i]) };
   }
 
   /** Network input (N, T, K, 3) of windows (T, K, 2) in pixels. */

@@ -1,5 +1,12 @@
 // Window probabilities to verdicts and segments: posemill.features.verdict and posemill.prediction.timeline.
 
+/** What a model with an open-set score says of an activity that it was not taught. */
+export const NONE_OF_THESE = "none of these";
+
+/** Whether no activity is named: none of these, or a probability below the rejection threshold. */
+export const abstains = (activity, probability, threshold) =>
+  activity === NONE_OF_THESE || probability < (threshold ?? 0);
+
 /** Probabilities of logits, with temperature scaling. */
 export function softmax(logits, temperature = 1) {
   const z = Array.from(logits, (v) => v / temperature);
@@ -29,7 +36,12 @@ export function verdict(rows, classes, threshold = null) {
   if (!rows.length) return null;
   const of = clipProbabilities(rows);
   const best = argmax(of);
-  return { activity: classes[best], probability: of[best], probabilities: of, abstained: of[best] < (threshold ?? 0) };
+  return {
+    activity: classes[best],
+    probability: of[best],
+    probabilities: of,
+    abstained: abstains(classes[best], of[best], threshold),
+  };
 }
 
 /** Intervals with one most probable activity; moments that no window covers are left out. */
@@ -52,6 +64,6 @@ export function segments(spans, rows, classes, threshold = null) {
   return found.map(({ pieces, ...segment }) => {
     const length = pieces.reduce((sum, p) => sum + p.length, 0);
     const probability = pieces.reduce((sum, p) => sum + p.probability * p.length, 0) / length;
-    return { ...segment, probability, abstained: probability < (threshold ?? 0) };
+    return { ...segment, probability, abstained: abstains(segment.activity, probability, threshold) };
   });
 }

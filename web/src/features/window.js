@@ -9,6 +9,8 @@ import { smooth } from "./smooth.js";
  * @property {Float32Array} xy (T, K, 2) pixels, NaN = not seen
  */
 
+const SHORTEST_PART = 0.1; // of the shortest window, as posemill.pose.window has it
+
 /** Poses in every window. */
 export function framesOf(spec) {
   return spec.sampling === "time" ? round(spec.duration_s * spec.rate_hz) : spec.clip_frames;
@@ -25,8 +27,9 @@ export function spans(spec, start, end) {
     const duration = scale * spec.duration_s;
     if (length < duration) {
       const last = rows[rows.length - 1];
-      const shorter = last ? last[1] - last[0] : (shortest * spec.duration_s) / 2 - 2e-6;
-      if (length > shorter + 1e-6) rows.push([start, end]);
+      const around = (duration - length) / 2;
+      if (last && length > last[1] - last[0] + 1e-6) rows.push([start, end]);
+      if (!last && length >= SHORTEST_PART * duration - 1e-6) rows.push([start - around, end + around]);
       break;
     }
     rows.push(...starts(start, end - duration, scale * spec.stride_s).map((s) => [s, s + duration]));
@@ -42,8 +45,12 @@ function starts(first, last, stride) {
 
 /** Spans of a whole track, from its first to a step past its last pose. */
 export function spansOf(spec, track) {
-  const n = track.times.length;
-  return n ? spans(spec, track.times[0], track.times[n - 1] + medianStep(track.times)) : [];
+  return track.times.length ? spans(spec, ...extent(track)) : [];
+}
+
+/** Times between which a track has poses, to a step past the last one. */
+export function extent({ times }) {
+  return [times[0], times[times.length - 1] + medianStep(times)];
 }
 
 /**
@@ -109,8 +116,8 @@ function held(track, [start, end], frames, keypoints) {
   return window;
 }
 
-/** True if a window has enough poses with a keypoint. */
-export function seenEnough(window, spec, keypoints) {
+/** True if a window has enough poses with a keypoint. `part` of the window is that in which somebody can be seen. */
+export function seenEnough(window, spec, keypoints, part) {
   const frames = framesOf(spec);
   let seen = 0;
   for (let t = 0; t < frames; t++) {
@@ -121,5 +128,5 @@ export function seenEnough(window, spec, keypoints) {
       }
     }
   }
-  return seen / frames >= spec.min_seen;
+  return seen / frames >= spec.min_seen * part - 1e-9;
 }

@@ -2,7 +2,7 @@
 
 import { FeaturePipeline } from "../features/pipeline.js";
 import { medianStep } from "../features/arrays.js";
-import { clipProbabilities, segments, softmax, verdict } from "../features/verdict.js";
+import { abstains, clipProbabilities, segments, softmax, verdict } from "../features/verdict.js";
 import { KEYPOINTS } from "../pose/skeleton.js";
 
 /** A model that is ready to predict. `logits(input, n)` runs the network on (n, T, K, 3). */
@@ -49,7 +49,7 @@ export class ActivityModel {
       activity: this.classes[best],
       probability: of[best],
       probabilities: of,
-      abstained: of[best] < (this.threshold ?? 0),
+      abstained: abstains(this.classes[best], of[best], this.threshold),
     };
   }
 }

@@ -3,7 +3,7 @@
 import { SKELETON, KEYPOINTS } from "../pose/skeleton.js";
 import { ActivityModel } from "./activity.js";
 
-/** This page's answers to golden clips: windows of the same spans, their inputs and probabilities, verdict and timeline. */
+/** This page's answers to golden clips: windows as this page cuts them, their inputs and probabilities, verdict and timeline. */
 export async function answersTo(golden, about, logits) {
   if (JSON.stringify(golden.classes) !== JSON.stringify(about.classes))
     throw new Error("golden.json is of a model with other classes: export the model again.");
@@ -11,11 +11,11 @@ export async function answersTo(golden, about, logits) {
   for (const clip of golden.clips) {
     const model = new ActivityModel(about, logits, keypointsOf(clip.track.skeleton, about.features.skeleton));
     const track = trackOf(clip.track);
-    const { spans, windows } = model.features.windows(model.features.convert(track), rowsOf(clip.spans));
+    const { spans, windows } = model.features.windows(model.features.convert(track));
     answers.push({
       name: clip.name,
       inputs: model.features.transform(windows),
-      ...(await model.predictTrack(track, spans)),
+      ...(await model.predictTrack(track)),
       spans,
     });
   }

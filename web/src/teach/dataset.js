@@ -77,7 +77,7 @@ export function inputsOf(examples, classes, features, augment, random) {
   examples.forEach((example, owner) => {
     const track = pipeline.convert(example);
     for (const tempo of augment ? TEMPOS : [1]) {
-      for (const window of pipeline.windows(track, spansAt(tempo, track)).windows) {
+      for (const window of pipeline.windowsOf(track, spansAt(tempo, track)).windows) {
         const input = pipeline.transform([window]);
         for (let copy = 0; copy < (augment ? COPIES : 1); copy++) {
           inputs.push(augment ? shaken(input, random) : input);

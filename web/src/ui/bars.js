@@ -1,5 +1,6 @@
 // Bars of probabilities, in the model's order of classes or the most probable first.
 
+import { NONE_OF_THESE } from "../features/verdict.js";
 import { make, words } from "./dom.js";
 
 /** Show a bar a class; a list that stays, so that nothing is made anew at every prediction. */
@@ -29,7 +30,8 @@ export class Bars {
 
   /** Show a prediction; null empties the bars. */
   show(prediction) {
-    const most = prediction && !prediction.abstained ? Math.max(...prediction.probabilities) : Infinity;
+    const named = prediction && (!prediction.abstained || prediction.activity === NONE_OF_THESE);
+    const most = named ? Math.max(...prediction.probabilities) : Infinity;
     this.rows.forEach(({ row, fill, share }, i) => {
       const p = prediction?.probabilities[i] ?? 0;
       fill.style.transform = `scaleX(${p.toFixed(3)})`;

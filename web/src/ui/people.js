@@ -1,5 +1,6 @@
 // Everybody in the picture: their newest poses, their activities, and the events of these.
 
+import { NONE_OF_THESE } from "../features/verdict.js";
 import { GAP_S, Tracker, withoutDoubles } from "../pose/tracker.js";
 import { K } from "../pose/skeleton.js";
 
@@ -40,8 +41,9 @@ export class People {
       const person = this.known.get(numbers[i]) ?? this.enter(numbers[i], timeS);
       this.remember(person, pose, timeS);
       this.ask(person, timeS);
-      const text =
-        person.prediction && !person.prediction.abstained ? this.handlers.words(person.prediction.activity) : "";
+      const said = person.prediction;
+      const named = said && (!said.abstained || said.activity === NONE_OF_THESE);
+      const text = named ? this.handlers.words(said.activity) : "";
       return { ...pose, number: numbers[i], text };
     });
   }

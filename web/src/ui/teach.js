@@ -241,7 +241,7 @@ export class Teach {
 
   tell({ doubts, checked, by, seconds }) {
     const right = checked - doubts.length;
-    const how = by === "person" ? "people left out of training" : "examples left out of training";
+    const how = by === "person" ? "examples by people left out of training" : "examples left out of training";
     $("trained").textContent =
       `Trained in ${seconds.toFixed(0)} s.` +
       (checked

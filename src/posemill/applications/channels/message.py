@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 
 from pydantic import BaseModel, ConfigDict
 
@@ -31,7 +32,7 @@ class Message(BaseModel):
     def of(cls, event: Event, source: str, clock: Callable[[], float] = time.time) -> Message:
         """Make the message of an event that was reported now."""
         sent_at = clock()
-        content = json.dumps([source, sent_at, event.model_dump(mode="json")], sort_keys=True)
+        content = json.dumps([source, sent_at, asdict(event)], sort_keys=True)
         return cls(id=hashlib.sha256(content.encode()).hexdigest()[:32], source=source, sent_at=sent_at, event=event)
 
     def encoded(self) -> bytes:

@@ -29,10 +29,10 @@ from posemill.applications.coach.judgement import (
 from posemill.applications.coach.phases import Repeated, RepetitionPhases, Stage
 from posemill.applications.coach.posture import ExerciseGuess
 from posemill.applications.coach.rules import Phase, RuleSet, read_rules, rules_of
+from posemill.applications.params import AppParams
 from posemill.applications.protocol import (
     Annotation,
     Application,
-    AppParams,
     Detail,
     Event,
     Output,
@@ -115,7 +115,6 @@ class FormCoach(Application[CoachParams]):
 
     name = "coach"
     title = "Form coach"
-    Params = CoachParams
     limits = (
         "Angles that the camera's view does not show are not judged: planks, push-ups and lunges need a view from a "
         "side, knees that fall inward one from the front.",
@@ -137,6 +136,11 @@ class FormCoach(Application[CoachParams]):
         self._totals: Counter[str] = Counter()
         self._stream: StreamFacts | None = None
         self._frame = 0
+
+    @classmethod
+    def params_model(cls) -> type[CoachParams]:
+        """See Application."""
+        return CoachParams
 
     def start(self, stream: StreamFacts) -> None:
         """Begin a stream. Errors: InputError where the skeleton lacks shoulders, hips, knees or ankles."""

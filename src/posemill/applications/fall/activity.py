@@ -8,13 +8,14 @@ from typing import Protocol
 
 import numpy as np
 
-from posemill.applications.fall.params import EMBEDDED
+from posemill.applications.activity_model import OpenModel, open_activity_model
 from posemill.applications.protocol import TrackedPose
 from posemill.applications.recent_poses import RecentPoses
 from posemill.errors import InputError
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import PoseTrack
 
+EMBEDDED = "embedded"
 EMBEDDED_MODEL = Path(__file__).parent / "model"
 FALLEN_CLASSES = ("fall", "falling")
 EVERY_S, AVERAGED = 0.2, 3  # the model runs so often for a body that comes down; so many answers are averaged
@@ -36,10 +37,8 @@ class PackagedActivity:
     Errors: CheckpointError where the package is incomplete; InputError where none of its classes is a fall.
     """
 
-    def __init__(self, folder: Path) -> None:
-        from posemill.prediction.model import ActivityModel
-
-        self._model = ActivityModel.load(folder)
+    def __init__(self, folder: Path, open_model: OpenModel = open_activity_model) -> None:
+        self._model = open_model(folder)
         self._fallen = [n for n, name in enumerate(self._model.classes) if name in FALLEN_CLASSES]
         if not self._fallen:
             known = ", ".join(self._model.classes)
@@ -54,14 +53,14 @@ class PackagedActivity:
         return float(self._model.probabilities(windows)[0, self._fallen].sum())
 
 
-def load_activity(model: str | None) -> Activity | None:
+def load_activity(model: str | None, open_model: OpenModel = open_activity_model) -> Activity | None:
     """Load the model of the parameters: `embedded`, the folder of a package, or None for geometry alone.
 
     Errors: CheckpointError or InputError, see PackagedActivity.
     """
     if model is None:
         return None
-    return PackagedActivity(EMBEDDED_MODEL if model == EMBEDDED else Path(model))
+    return PackagedActivity(EMBEDDED_MODEL if model == EMBEDDED else Path(model), open_model)
 
 
 class ActivityEvidence:

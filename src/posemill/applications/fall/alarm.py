@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from posemill.applications.fall.activity import ActivityEvidence, load_activity
 from posemill.applications.fall.evidence import Evidence, TrainedEvidence
 from posemill.applications.fall.geometry import BodyGeometry, GeometryReader
 from posemill.applications.fall.identity import Body, Identities
-from posemill.applications.fall.params import FallParams
 from posemill.applications.fall.person import Finding, PersonMonitor, State
 from posemill.applications.fall.visibility import Visibility
 from posemill.applications.fall.zones import Zones
 from posemill.applications.protocol import (
     Annotation,
     Application,
-    AppParams,
     Detail,
     Event,
     Output,
@@ -25,8 +23,11 @@ from posemill.applications.protocol import (
     TrackedFrame,
 )
 
+if TYPE_CHECKING:
+    from posemill.applications.fall.params import FallParams
 
-class FallAlarm(Application[FallParams]):
+
+class FallAlarm(Application["FallParams"]):
     """Alarm on people who fall and do not get up.
 
     Events: `fall` and `long_lie`, alarms; `got_up`, which clears them; `fall_suspected` (not seen after a fast descent)
@@ -35,7 +36,6 @@ class FallAlarm(Application[FallParams]):
 
     name: ClassVar[str] = "fall"
     title: ClassVar[str] = "Fall alarm"
-    Params: ClassVar[type[AppParams]] = FallParams
     limits: ClassVar[tuple[str, ...]] = (
         "It sees only who the pose network finds: people in the dark, under blankets or behind furniture are missed.",
         "A fall towards or away from a camera that looks down steeply changes the picture little and may be missed.",
@@ -51,13 +51,20 @@ class FallAlarm(Application[FallParams]):
 
     evidence: Evidence | None = None  # what weighs the geometry; None = as trained
 
+    @classmethod
+    def params_model(cls) -> type[FallParams]:
+        """See Application."""
+        from posemill.applications.fall.params import FallParams
+
+        return FallParams
+
     def start(self, stream: StreamFacts) -> None:
         """Begin a stream. Errors: InputError where the skeleton has no shoulders or hips."""
         params, size = self.params, (stream.width_px, stream.height_px)
         self._reader = GeometryReader(stream.skeleton, *size)
         self._beds, self._floor = Zones(params.bed_zones, *size), Zones(params.floor_zones, *size)
         self._exits = Zones(params.exit_zones, *size)
-        self._activity, self._skeleton = load_activity(params.model), stream.skeleton
+        self._activity, self._skeleton = load_activity(params.model, self.open_model), stream.skeleton
         self._evidence = self.evidence or TrainedEvidence.load()
         self._identities = Identities(self._new_body)
         self._counts: dict[str, int] = {}

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from posemill.applications.fall.zones import Polygon
-from posemill.applications.protocol import AppParams
+from posemill.applications.fall.activity import EMBEDDED
+from posemill.applications.params import AppParams
+from posemill.pose.polygon import Corner
 
-EMBEDDED = "embedded"
+
+def _valid(polygon: tuple[Corner, ...]) -> tuple[Corner, ...]:
+    if len(polygon) < 3:
+        raise ValueError(f"a zone should have at least three corners, has {len(polygon)}")
+    if any(not 0 <= share <= 1 for corner in polygon for share in corner):
+        raise ValueError("corners of a zone should be shares of the picture, 0..1")
+    return polygon
+
+
+Polygon = Annotated[tuple[Corner, ...], AfterValidator(_valid)]
 
 
 class FallParams(AppParams):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from math import exp, inf, isnan, log
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,12 @@ from posemill.applications.fall.descent import Descent, History
 from posemill.applications.fall.evidence import Evidence
 from posemill.applications.fall.features import Circumstances, measure
 from posemill.applications.fall.geometry import BodyGeometry
-from posemill.applications.fall.params import FallParams
 from posemill.applications.fall.posture import is_upright, stands
 from posemill.applications.fall.zones import Zones
 from posemill.applications.protocol import Detail, Severity
+
+if TYPE_CHECKING:
+    from posemill.applications.fall.params import FallParams
 
 LANDED_SPEED = 0.25  # body lengths a second: slower than this the body has come to rest
 LONGEST_FALL_S = 1.5  # from the recognised descent: then the body counts as down even if it still moves

@@ -4,24 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
-from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator
 
 from posemill.pose.polygon import Corner, inside
-
-
-def _valid(polygon: tuple[Corner, ...]) -> tuple[Corner, ...]:
-    if len(polygon) < 3:
-        raise ValueError(f"a zone should have at least three corners, has {len(polygon)}")
-    if any(not 0 <= share <= 1 for corner in polygon for share in corner):
-        raise ValueError("corners of a zone should be shares of the picture, 0..1")
-    return polygon
-
-
-Polygon = Annotated[tuple[Corner, ...], AfterValidator(_valid)]
 
 
 def _to_border(point: NDArray[np.float64], corners: NDArray[np.float64]) -> float:

@@ -41,7 +41,6 @@ class MotionCapture(Application[MocapParams]):
 
     name: ClassVar[str] = "mocap"
     title: ClassVar[str] = "Motion capture"
-    Params = MocapParams
     limits: ClassVar[tuple[str, ...]] = (
         "From 2-D keypoints angles are those in the plane of the picture: film from the side, square to the movement.",
         "The trunk is one segment: the pelvis is not measured, and hip flexion is that of the thigh against the trunk.",
@@ -51,6 +50,11 @@ class MotionCapture(Application[MocapParams]):
     )
     notice: ClassVar[str] = "No medical device: joint angles are estimates from video."
     backend: ClassVar[str] = "blazepose"  # gives depth
+
+    @classmethod
+    def params_model(cls) -> type[MocapParams]:
+        """See Application."""
+        return MocapParams
 
     def start(self, stream: StreamFacts) -> None:
         """Begin a stream. Errors: InputError where the skeleton has no shoulders or hips."""

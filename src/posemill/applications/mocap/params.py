@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from posemill.applications.protocol import AppParams
+from posemill.applications.params import AppParams
 
 
 class MocapParams(AppParams):

@@ -40,7 +40,6 @@ class BodyRatios(Application[RatiosParams]):
 
     name: ClassVar[str] = "ratios"
     title: ClassVar[str] = "Body ratios"
-    Params = RatiosParams
     limits: ClassVar[tuple[str, ...]] = (
         "Ratios are those of the network's keypoints: where it places hips higher than the joint, thighs are longer.",
         "Without a known height or a marker there are no lengths: ratios do not tell how tall a person is.",
@@ -50,6 +49,11 @@ class BodyRatios(Application[RatiosParams]):
     )
     notice: ClassVar[str] = "Estimates from video, for no medical and no identification purpose."
     backend: ClassVar[str] = "blazepose"  # gives depth
+
+    @classmethod
+    def params_model(cls) -> type[RatiosParams]:
+        """See Application."""
+        return RatiosParams
 
     def start(self, stream: StreamFacts) -> None:
         """Begin a stream. Errors: InputError where the skeleton has no shoulders or hips."""

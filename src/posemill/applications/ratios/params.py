@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from posemill.applications.protocol import AppParams
+from posemill.applications.params import AppParams
 
 
 class RatiosParams(AppParams):

@@ -2,7 +2,6 @@
 
 from posemill.applications.repetitions.application import RepetitionCounter
 from posemill.applications.repetitions.count import RepetitionResult, count_repetitions
-from posemill.applications.repetitions.params import RepetitionParams
 from posemill.applications.repetitions.subject import Repetition
 
-__all__ = ["Repetition", "RepetitionCounter", "RepetitionParams", "RepetitionResult", "count_repetitions"]
+__all__ = ["Repetition", "RepetitionCounter", "RepetitionResult", "count_repetitions"]

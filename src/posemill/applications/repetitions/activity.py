@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +13,7 @@ from posemill.applications.recent_poses import RecentPoses
 from posemill.pose.skeleton import Skeleton
 
 if TYPE_CHECKING:
-    from posemill.prediction.model import ActivityModel
+    from posemill.prediction.classifier import WindowClassifier
 
 LONGEST_S = 10.0  # of a repetition
 LATEST_S = 4.0  # after a repetition's end and the lookahead, that it is reported
@@ -86,7 +85,7 @@ class RepetitionActivity:
         lookahead_s: that a moment has before it is decided, see RepetitionParams.
     """
 
-    def __init__(self, model: ActivityModel, skeleton: Skeleton, lookahead_s: float) -> None:
+    def __init__(self, model: WindowClassifier, skeleton: Skeleton, lookahead_s: float) -> None:
         self._model = model
         self._half_s = model.features.window.duration_s / 2
         self._poses = RecentPoses(skeleton, LONGEST_S + lookahead_s + LATEST_S + self._half_s)
@@ -118,12 +117,3 @@ class RepetitionActivity:
             return np.array([[start_s, end_s]])
         middles = np.arange(start_s, end_s + 1e-6, EVERY_S) + ((end_s - start_s) % EVERY_S) / 2
         return np.stack([middles - self._half_s, middles + self._half_s], 1)
-
-
-def load_model(folder: Path | None) -> ActivityModel | None:
-    """Load the packaged activity model of the parameters. Errors: CheckpointError where the package is incomplete."""
-    if folder is None:
-        return None
-    from posemill.prediction.model import ActivityModel
-
-    return ActivityModel.load(folder)

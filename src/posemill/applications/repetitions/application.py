@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +22,14 @@ from posemill.applications.protocol import (
     TrackedFrame,
     TrackedPose,
 )
-from posemill.applications.repetitions.activity import ActivitySegment, RepetitionActivity, load_model
+from posemill.applications.repetitions.activity import ActivitySegment, RepetitionActivity
 from posemill.applications.repetitions.main_subject import MainSubject
-from posemill.applications.repetitions.params import RepetitionParams
 from posemill.applications.repetitions.poses import Floats, Mask, standardise
 from posemill.applications.repetitions.subject import Repetition, SubjectCounter
 from posemill.pose.skeleton import BODY_12, conversion_index
+
+if TYPE_CHECKING:
+    from posemill.applications.repetitions.params import RepetitionParams
 
 MAIN = -1  # key of the main subject, whoever they are
 MOST_PEOPLE = 1000  # whose counts are kept; a camera may run for months
@@ -52,7 +55,7 @@ class _Present:
         return not both.any() or float(np.abs(pose - self.pose)[both].mean()) < LARGEST_STEP
 
 
-class RepetitionCounter(Application[RepetitionParams]):
+class RepetitionCounter(Application["RepetitionParams"]):
     """Counts what people repeat, whatever it is, and says when each repetition started, turned and ended.
 
     An event of kind `repetition` is given for each, at most `lookahead_s` and a second after it ended. With an activity
@@ -65,7 +68,6 @@ class RepetitionCounter(Application[RepetitionParams]):
 
     name: ClassVar[str] = "repetitions"
     title: ClassVar[str] = "Repetition counter"
-    Params: ClassVar[type[RepetitionParams]] = RepetitionParams
     limits: ClassVar[tuple[str, ...]] = (
         "It counts what is repeated and knows no exercise: steps in place or a rhythmic gesture may be counted.",
         "Repetitions by the left and the right side in turn count one each.",
@@ -77,6 +79,13 @@ class RepetitionCounter(Application[RepetitionParams]):
     def __init__(self, params: RepetitionParams | None = None, **settings: Any) -> None:
         super().__init__(params, **settings)
         self._reset()
+
+    @classmethod
+    def params_model(cls) -> type[RepetitionParams]:
+        """See Application."""
+        from posemill.applications.repetitions.params import RepetitionParams
+
+        return RepetitionParams
 
     def _reset(self) -> None:
         self._main = MainSubject()
@@ -93,7 +102,8 @@ class RepetitionCounter(Application[RepetitionParams]):
         CheckpointError where the model's package is incomplete.
         """
         self._index, self._skeleton = conversion_index(stream.skeleton, BODY_12), stream.skeleton
-        self._model = load_model(self.params.model)
+        model = self.params.model
+        self._model = None if model is None else self.open_model(Path(model))
         self._reset()
 
     def update(self, frame: TrackedFrame) -> Sequence[Output]:
@@ -250,7 +260,7 @@ class RepetitionCounter(Application[RepetitionParams]):
             person=person,
             start_s=round(segment.start_s, 3),
             end_s=round(segment.end_s, 3),
-            value=segment.repetitions,
+            value=float(segment.repetitions),
             unit="count",
             details={"activity": segment.activity},
         )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.applications.repetitions.params import RepetitionParams
 from posemill.applications.repetitions.poses import standardise
 from posemill.applications.repetitions.subject import Repetition, SubjectCounter
 from posemill.errors import InputError
 from posemill.pose.skeleton import BODY_12, Skeleton, conversion_index
 from posemill.pose.unseen import hide_not_found
+
+if TYPE_CHECKING:
+    from posemill.applications.repetitions.params import RepetitionParams
 
 UNKNOWN_FPS = 30.0
 
@@ -62,8 +65,11 @@ def count_repetitions(
     if not rate > 0:
         raise InputError(f"fps should be positive; got {fps}")
     body = hide_not_found(points[:, conversion_index(skeleton, BODY_12), :2])[0]
-    used = params or RepetitionParams()
-    counter = SubjectCounter(used.lookahead_s, used.least_range_deg)
+    if params is None:
+        from posemill.applications.repetitions.params import RepetitionParams
+
+        params = RepetitionParams()
+    counter = SubjectCounter(params.lookahead_s, params.least_range_deg)
     standard, seen = standardise(body)
     found: list[Repetition] = []
     for i in range(len(body)):

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from posemill.applications.protocol import AppParams
+from posemill.applications.params import AppParams
 
 
 class RepetitionParams(AppParams):

@@ -1,6 +1,5 @@
 """Yoga identifier: names still poses, their left and right variants, and times how long each is held."""
 
 from posemill.applications.yoga.identifier import YogaIdentifier
-from posemill.applications.yoga.params import YogaParams
 
-__all__ = ["YogaIdentifier", "YogaParams"]
+__all__ = ["YogaIdentifier"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +23,15 @@ from posemill.applications.protocol import (
     TrackedPose,
 )
 from posemill.applications.yoga.hold_timer import NOTHING, Hold, HoldTimer, Recognised
-from posemill.applications.yoga.params import YogaParams
 from posemill.applications.yoga.pose_model import load_pose_model, probabilities
 from posemill.applications.yoga.pose_window import PoseWindow
 from posemill.applications.yoga.side import side_of
 from posemill.errors import InputError, SkeletonError
 from posemill.pose.skeleton import conversion_index
-from posemill.prediction.model import ActivityModel
+from posemill.prediction.classifier import WindowClassifier
+
+if TYPE_CHECKING:
+    from posemill.applications.yoga.params import YogaParams
 
 FORGET_S = 5.0  # a person who is away for longer comes back as somebody new
 OTHER_SIDE = {"left": "right", "right": "left", None: None}
@@ -43,7 +47,7 @@ class _Person:
     seen: Recognised = NOTHING
 
 
-class YogaIdentifier(Application[YogaParams]):
+class YogaIdentifier(Application["YogaParams"]):
     """Name held poses and time them.
 
     Events: `pose_entered` once a pose has been held for min_hold_s, `pose_held` when the hold ends (details: pose,
@@ -57,7 +61,6 @@ class YogaIdentifier(Application[YogaParams]):
 
     name = "yoga"
     title = "Yoga identifier"
-    Params = YogaParams
     limits = (
         "Only the poses that its model was trained on are named; others should be abstained from, and some are taken "
         "for a similar one.",
@@ -67,11 +70,18 @@ class YogaIdentifier(Application[YogaParams]):
         "Poses in which limbs hide each other (folded, lying, twisted) depend on an estimator that finds them.",
     )
 
-    model: ActivityModel
+    model: WindowClassifier
+
+    @classmethod
+    def params_model(cls) -> type[YogaParams]:
+        """See Application."""
+        from posemill.applications.yoga.params import YogaParams
+
+        return YogaParams
 
     def start(self, stream: StreamFacts) -> None:
         """Begin a stream: load the model. Errors: InputError where the skeleton lacks keypoints of the model."""
-        self.model = load_pose_model(self.params.model)
+        self.model = load_pose_model(None if self.params.model is None else Path(self.params.model), self.open_model)
         try:
             self._index = conversion_index(stream.skeleton, self.model.features.skeleton)
         except SkeletonError as exc:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from posemill.applications.protocol import AppParams
+from posemill.applications.params import AppParams
 
 
 class YogaParams(AppParams):

@@ -8,20 +8,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.applications.activity_model import OpenModel, open_activity_model
 from posemill.errors import InputError
-from posemill.prediction.model import ActivityModel
+from posemill.prediction.classifier import WindowClassifier
 
 LEAST_TEMPERATURE = 0.5
 EMBEDDED = Path(__file__).parent / "model"
 
 
 @lru_cache(maxsize=4)
-def load_pose_model(folder: Path | None) -> ActivityModel:
+def load_pose_model(folder: Path | None, open_model: OpenModel = open_activity_model) -> WindowClassifier:
     """Load a package, or the embedded one.
 
     Errors: CheckpointError where files are missing or changed; InputError where it was trained on motion.
     """
-    model = ActivityModel.load(folder or EMBEDDED)
+    model = open_model(folder or EMBEDDED)
     if (sampling := model.features.window.sampling) != "still":
         raise InputError(
             f"{folder}: this package was trained on windows of motion (sampling {sampling}); the yoga identifier needs "
@@ -30,7 +31,7 @@ def load_pose_model(folder: Path | None) -> ActivityModel:
     return model
 
 
-def probabilities(model: ActivityModel, pose: NDArray[np.float32]) -> NDArray[np.float32]:
+def probabilities(model: WindowClassifier, pose: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the probabilities (C,) of a pose (K, 3) in pixels, of the model's skeleton; NaN = not seen.
 
     They are never sharper than with LEAST_TEMPERATURE: a calibration on few photos, all of them answered right, makes

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from posemill.errors import InputError
 from posemill.features.augment.keypoint_noise import KeypointErrors, estimator_noise
 from posemill.features.augment.time import change_speed, fewer_frames, fill, stretch_time
-from posemill.features.augment.view import rotate_yaw, swap_sides, swap_stretches, transform_affine
+from posemill.features.augment.view import rotate_yaw, swap_people, swap_sides, swap_stretches, transform_affine
 from posemill.features.labeller_noise import FittedNoise
 from posemill.features.pipeline import EXTENT_QUANTILE, FeaturePipeline, trunk_of
 from posemill.params.train import AugmentParams
@@ -41,6 +41,7 @@ class Augmentation:
         self.params, self.spread, self.axes = params, pipeline.spread, pipeline.coordinates
         self.mean_pose = torch.from_numpy(pipeline.mean_pose) / self.spread
         self.flip = torch.from_numpy(pipeline.skeleton.flip_index)
+        self.pairs = pipeline.people == 2
         self.trunk = torch.tensor(trunk_of(pipeline.skeleton))
         self.branches = torch.tensor(branches(pipeline.skeleton))
 
@@ -49,7 +50,9 @@ class Augmentation:
         import torch
 
         p, g = self.params, generator
-        xy = stretch_time(x[..., : self.axes], p.crop, g)
+        xy = x[..., : self.axes]
+        xy = swap_people(xy, self.mean_pose, p.swap_people, g) if self.pairs else xy
+        xy = stretch_time(xy, p.crop, g)
         xy = rotate_yaw(xy, p.yaw_rad, g) if self.axes == 3 else xy
         xy = swap_sides(transform_affine(xy, p, self.flip, g), self.flip, p.swap_sides, g)
         xy = change_speed(xy, p.speed, g) if p.speed else xy

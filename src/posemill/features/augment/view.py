@@ -50,6 +50,20 @@ def swap_sides(xy: Tensor, flip: Tensor, share: float, g: Generator) -> Tensor:
     return torch.where(swapped[:, None, None, None], xy[:, :, flip], xy)
 
 
+def swap_people(xy: Tensor, nobody: Tensor, share: float, g: Generator) -> Tensor:
+    """Swap the person and the partner of a pair in a share of the windows in which both are seen.
+
+    xy      (B, T, 2K, D) of pairs.
+    nobody  (2K, D) where keypoints lie that a window never shows.
+    """
+    import torch
+
+    half = xy.shape[2] // 2
+    there = (xy[:, :, half:] - nobody[half:]).abs().amax((1, 2, 3)) > 0
+    swapped = there & (torch.rand(len(xy), generator=g) < share)
+    return torch.where(swapped[:, None, None, None], torch.cat([xy[:, :, half:], xy[:, :, :half]], 2), xy)
+
+
 def swap_stretches(xy: Tensor, flip: Tensor, limbs: Tensor, share: float, g: Generator) -> Tensor:
     """Swap left and right in a share of the windows for a while, of a pair of limbs or of all.
 

@@ -42,7 +42,7 @@ export class FeedbackList {
     const node = el("li", {},
       el("button", { type: "button", class: "look", "aria-label": `Look at ${about}`, onclick: () => this.onSeek(s.start_s) },
         el("span", { class: `swatch ${shade(this.classes, s.activity)}${s.abstained ? " doubt" : ""}` }),
-        el("span", { class: "what" }, words.activity(s.activity), s.abstained && el("small", {}, "not sure")),
+        el("span", { class: "what" }, words.activity(s.activity), words.doubted(s) && el("small", {}, "not sure")),
         el("span", { class: "when" }, `${words.clock(s.start_s)} – ${words.clock(s.end_s)}`),
         el("span", { class: "figure" }, words.percent(s.probability))),
       el("div", { class: "row verdict" }, right, wrong), answer);

@@ -47,7 +47,8 @@ export class Moment {
 }
 
 function saying(person, time, segment) {
-  if (segment?.abstained) return `Not sure. Perhaps ${words.activity(segment.activity)}.`;
+  if (words.doubted(segment)) return `Not sure. Perhaps ${words.activity(segment.activity)}.`;
+  if (segment?.activity === words.NONE_OF_THESE) return "None of the activities that it was taught";
   if (segment) return capital(words.activity(segment.activity));
   if (time < person.start_s || time > person.end_s) return "Not in the picture";
   return "Seen too briefly to judge";

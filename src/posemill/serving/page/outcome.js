@@ -69,7 +69,9 @@ export function heading(answer, attempt, onAgain) {
   const { verdict, video } = answer;
   const title = el("h1", { id: "outcome-title", tabindex: "-1" }, verdict ? words.activity(verdict.activity) : "No verdict");
   if (verdict) title.append(" ", el("span", { class: "share" }, words.percent(verdict.probability)));
-  const doubt = verdict?.abstained ? " It is less sure than it should be: judge with care." : "";
+  const doubt = words.doubted(verdict)
+    ? " It is less sure than it should be: judge with care."
+    : verdict?.abstained ? " It is none of the activities that the model was taught." : "";
   const about = verdict
     ? `What ${words.person(answer.main_subject ?? 0)} does over the whole clip, as the model sees it.${doubt}`
     : capital(answer.note ?? "Nobody was seen long enough.") + (answer.note?.endsWith(".") ? "" : ".");

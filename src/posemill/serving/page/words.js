@@ -12,6 +12,12 @@ export function clock(seconds) {
 /** 0.934 → 93 % */
 export const percent = (share) => `${Math.round(100 * share)}${THIN}%`;
 
+/** What a model says of an activity that it was not taught. */
+export const NONE_OF_THESE = "none of these";
+
+/** Whether an answer names an activity and is not sure of it. */
+export const doubted = (answered) => Boolean(answered?.abstained) && answered.activity !== NONE_OF_THESE;
+
 /** push_up → push up */
 export const activity = (name) => (name ? name.replaceAll("_", " ") : "not sure");
 
@@ -27,6 +33,6 @@ export function megabytes(bytes) {
 
 /** A segment in words, for those who do not see the colours. */
 export function segment(s) {
-  const doubt = s.abstained ? ", the model is not sure" : "";
+  const doubt = doubted(s) ? ", the model is not sure" : "";
   return `${activity(s.activity)}, ${clock(s.start_s)} to ${clock(s.end_s)}, ${percent(s.probability)}${doubt}`;
 }

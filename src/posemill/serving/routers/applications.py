@@ -99,7 +99,7 @@ def _entry(name: str) -> ApplicationEntry:
         title=found.title,
         line=registry.APPLICATIONS[name].line,
         presets=list(preset_names(name)),
-        params=found.Params.model_json_schema(),
+        params=found.params_model().model_json_schema(),
         limits=list(found.limits),
         notice=found.notice,
     )

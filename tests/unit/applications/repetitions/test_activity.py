@@ -43,10 +43,10 @@ def model(least: float = 0.0) -> Any:
     return ByHands(FeaturePipeline(COCO_17, WindowSpec(duration_s=2.0, rate_hz=12.0)), least=least)
 
 
-def outputs(poses: NDArray[np.float64], packaged: Any, monkeypatch: pytest.MonkeyPatch) -> list[Output]:
+def outputs(poses: NDArray[np.float64], packaged: Any) -> list[Output]:
     """The outputs of the whole stream, the summary checked against them."""
-    monkeypatch.setattr("posemill.applications.repetitions.application.load_model", lambda folder: packaged)
     app = RepetitionCounter(model="somewhere")
+    app.open_model = lambda folder: packaged
     app.start(StreamFacts(COCO_17, *SIZE_PX))
     found: list[Output] = []
     for n, xy in enumerate(poses):
@@ -57,9 +57,9 @@ def outputs(poses: NDArray[np.float64], packaged: Any, monkeypatch: pytest.Monke
     return found
 
 
-def test_repetitions_are_counted_by_activity_segment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repetitions_are_counted_by_activity_segment() -> None:
     squats, jacks = exercising("squat", 6, still_s=(2.0, 3.0)), exercising("jumping_jack", 9, 1.5, still_s=(3.0, 2.0))
-    found = outputs(np.concatenate([squats, jacks]), model(), monkeypatch)
+    found = outputs(np.concatenate([squats, jacks]), model())
     events = [o for o in found if isinstance(o, Event)]
     counts = [o for o in found if isinstance(o, Measurement)]
     assert [c.details["activity"] for c in counts] == ["squat", "jumping_jack"]
@@ -73,16 +73,16 @@ def test_repetitions_are_counted_by_activity_segment(monkeypatch: pytest.MonkeyP
     assert all(c.unit == "count" and c.name == "repetitions" for c in counts)
 
 
-def test_what_the_model_does_not_know_is_counted_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = outputs(exercising("squat", 5, still_s=(2.0, 3.0)), model(least=0.99), monkeypatch)
+def test_what_the_model_does_not_know_is_counted_without_a_name() -> None:
+    found = outputs(exercising("squat", 5, still_s=(2.0, 3.0)), model(least=0.99))
     events = [o for o in found if isinstance(o, Event)]
     assert {e.details["activity"] for e in events} == {None}
     assert [o.details for o in found if isinstance(o, Measurement)] == [{"activity": None}]
     assert all(e.details["probability"] == pytest.approx(0.85, abs=0.01) for e in events)
 
 
-def test_without_a_model_nothing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = outputs(exercising("squat", 5, still_s=(2.0, 3.0)), None, monkeypatch)
+def test_without_a_model_nothing_is_named() -> None:
+    found = outputs(exercising("squat", 5, still_s=(2.0, 3.0)), None)
     assert found
     assert all(isinstance(o, Event) and "activity" not in o.details for o in found)
 

@@ -7,7 +7,8 @@ import pytest
 
 from exercising_bodies import SIZE_PX, exercising
 from posemill.applications.protocol import Event, StreamFacts, TrackedFrame, TrackedPose
-from posemill.applications.repetitions import RepetitionCounter, RepetitionParams, count_repetitions
+from posemill.applications.repetitions import RepetitionCounter, count_repetitions
+from posemill.applications.repetitions.params import RepetitionParams
 from posemill.errors import InputError
 from posemill.pose.skeleton import COCO_17
 
@@ -117,7 +118,7 @@ def test_a_new_stream_forgets_the_one_before() -> None:
     app = RepetitionCounter()
     first = _run(app, {0: exercising("curl", 5)})
     again = _run(app, {0: exercising("curl", 5)})
-    assert [e.model_dump() for e in first] == [e.model_dump() for e in again]
+    assert first == again
     assert app.summary()["repetitions"] == len(again)
 
 

@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from posemill.applications.repetitions import RepetitionParams
+from posemill.applications.repetitions.params import RepetitionParams
 
 ROOT = Path(__file__).resolve().parents[4]
 

@@ -1,6 +1,7 @@
 """PoseNet's fields to people, in numpy: every strong keypoint grows into a person along PoseNet's tree.
 
-All seeds grow at once, so the time hardly depends on how many people there are.
+All seeds grow at once, and all edges at one distance from their seeds, so the time hardly depends on how many people
+there are.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from posemill.estimation.backends.posenet.fields import (
     heat_at,
     seeds,
     vote,
+    ways,
 )
 from posemill.pose.oks import box_area, oks
 from posemill.pose.skeleton import COCO_17
@@ -76,54 +78,64 @@ def decode_one(fields: Fields) -> DecodedPose:
     """One person from the hottest cell of every keypoint; right only where one person is in the picture."""
     flat = fields.heat.reshape(KEYPOINTS, -1)
     y, x = np.divmod(flat.argmax(1), fields.heat.shape[2])
-    every = np.arange(KEYPOINTS)
-    xy = np.stack([x, y], -1) * np.float32(fields.stride)
-    xy, *_ = vote(fields, every, xy, SPREADS)
+    left, top = (x * fields.stride).astype(np.float32), (y * fields.stride).astype(np.float32)
+    votes = vote(fields, np.arange(KEYPOINTS), left, top, SPREADS)
     confidence = flat.max(1)
-    return DecodedPose(xy, confidence, _person_confidence(confidence[None])[0])
+    return DecodedPose(np.stack([votes.x, votes.y], -1), confidence, _person_confidence(confidence[None])[0])
 
 
-def _orders() -> tuple[Ints, Ints, Ints]:
-    """(17, 16) each: from which keypoint to which, by which displacement, when the tree is walked from each root."""
-    ways: dict[int, list[tuple[int, int]]] = {k: [] for k in range(KEYPOINTS)}
+def _orders() -> tuple[Ints, Ints, Ints, Ints]:
+    """(17, 16) each, of the tree walked from each root: from which keypoint, to which, by which displacement, and how
+    many edges from the root.
+    """
+    neighbours: dict[int, list[tuple[int, int]]] = {k: [] for k in range(KEYPOINTS)}
     for number, (parent, child) in enumerate(TREE):
-        ways[parent].append((child, number))
-        ways[child].append((parent, number + EDGES))
-    table = np.zeros((3, KEYPOINTS, EDGES), np.int64)
+        neighbours[parent].append((child, number))
+        neighbours[child].append((parent, number + EDGES))
+    table = np.zeros((4, KEYPOINTS, EDGES), np.int64)
     for root in range(KEYPOINTS):
-        queue, known, step = deque([root]), {root}, 0
+        queue, known, step = deque([(root, 0)]), {root}, 0
         while queue:
-            here = queue.popleft()
-            for there, number in ways[here]:
+            here, level = queue.popleft()
+            for there, number in neighbours[here]:
                 if there not in known:
                     known.add(there)
-                    queue.append(there)
-                    table[:, root, step] = here, there, number
+                    queue.append((there, level + 1))
+                    table[:, root, step] = here, there, number, level
                     step += 1
-    return table[0], table[1], table[2]
+    return table[0], table[1], table[2], table[3]
 
 
-_FROM, _TO, _BY = _orders()
+_FROM, _TO, _BY, _LEVEL = _orders()
 
 
 def _grow(fields: Fields, root: Ints, start: Floats) -> Floats:
-    """(N, 17, 2): each seed's person, one edge of its tree after the other."""
-    count = np.arange(len(root))
-    xy = np.zeros((len(root), KEYPOINTS, 2), np.float32)
-    weights = np.zeros((len(root), KEYPOINTS, AROUND), np.float32)
-    rows, columns = np.zeros((2, *weights.shape), np.int64)
+    """(N, 17, 2): each seed's person, all edges of one distance from its root after the others.
 
-    def place_at(keypoint: Ints, position: Floats) -> None:
-        at = count, keypoint
-        xy[at], weights[at], rows[at], columns[at] = vote(fields, keypoint, position, SPREADS)
+    root, start  keypoint (N,) and position (N, 2) of every seed.
+    """
+    first = np.arange(len(root)) * KEYPOINTS  # a keypoint of a seed is at first + keypoint
+    xy = np.zeros((2, len(root) * KEYPOINTS), np.float32)
+    weights = np.zeros((xy.shape[1], AROUND), np.float32)
+    cells = np.zeros(weights.shape, np.int64)
 
-    place_at(root, start)
-    for step in range(EDGES):
-        here, there, by = _FROM[root, step], _TO[root, step], _BY[root, step]
-        weight, y, x = weights[count, here], rows[count, here], columns[count, here]
-        move = (weight[..., None] * fields.displacement[by[:, None], y, x]).sum(1)
-        place_at(there, xy[count, here] + move)
-    return xy
+    def place_at(target: Ints, keypoint: Ints, x: Floats, y: Floats) -> None:
+        xy[0, target], xy[1, target], weights[target], cells[target] = vote(fields, keypoint, x, y, SPREADS)
+
+    place_at(first + root, root, start[:, 0], start[:, 1])
+    level = _LEVEL[root].reshape(-1)
+    order = np.argsort(level, kind="stable")
+    seed = order // EDGES
+    at = root[seed], order % EDGES
+    source, keypoint, by = first[seed] + _FROM[at], _TO[at], _BY[at]
+    target = first[seed] + keypoint
+    ends = np.cumsum(np.bincount(level)).tolist()
+    for begin, end in zip([0, *ends], ends, strict=False):
+        now = slice(begin, end)
+        here = source[now]
+        x, y = ways(fields, weights[here], cells[here], by[now])
+        place_at(target[now], keypoint[now], xy[0, here] + x, xy[1, here] + y)
+    return xy.T.reshape(len(root), KEYPOINTS, 2)
 
 
 def _person_confidence(confidence: Floats) -> list[float]:
