@@ -191,7 +191,9 @@ def report(y: NDArray[np.int64], logits: NDArray[np.float32]) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     for number, name in enumerate(CLASSES):
         others = np.argsort(-np.where(np.arange(len(CLASSES)) == number, 0, confusion[number]))[:3]
-        taken = {CLASSES[o]: round(float(confusion[number, o] / confusion[number].sum()), 3) for o in others.tolist()}
+        taken = {
+            CLASSES[o]: round(float(confusion[number, o] / max(confusion[number].sum(), 1)), 3) for o in others.tolist()
+        }
         rows[name] = {
             "recall": round(float(recall[number]), 3),
             "precision": round(float(precision[number]), 3),
