@@ -15,7 +15,7 @@ KNOWN = {
     "POSEMILL_DATABASE_SCHEMA": "schema of posemill's tables, created if missing; default: first of the search path",
     "POSEMILL_STORE_URL": "fsspec URL of the blob store for media and tracks; default: <home>/store",
     "POSEMILL_WORKSPACE": "folder with params.yaml and dvc.yaml; default: the current folder",
-    "POSEMILL_KEY": "API key sent by `posemill try` and `posemill uat run --service`",
+    "POSEMILL_KEY": "API key sent by `posemill try --url` and `posemill uat run --service`",
     "POSEMILL_REQUIRE_KEYS": "1: every request needs an API key; default: only if the service listens beyond localhost",
     "POSEMILL_REQUESTS_PER_MINUTE": "rate limit of an address, or of a key without its own; 0: no limit; default: 1200",
     "POSEMILL_MAX_REQUESTS": "concurrent requests of a service; default: 256",

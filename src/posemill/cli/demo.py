@@ -13,7 +13,7 @@ from posemill.stages.workspace import Workspace
 
 NEXT = """
 Look at it:    posemill tracks MEDIUM (posemill media lists them), the reports above
-Serve it:      make serve, then /uat in a browser, or posemill try some.mp4
+Serve it:      make serve, then /uat in a browser, or posemill try some.mp4 --model build/package
 Your videos:   posemill add videos/ --activity squat, then dvc repro
 """
 

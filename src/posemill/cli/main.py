@@ -48,7 +48,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Write the build context of a container image of the newest bento.",
     ),
     "parity": ("posemill.cli.parity:parity", "Compare all runtimes of a packaged model on the same clips."),
-    "try": ("posemill.cli.serve:try_", "Send videos or keypoints to a running service and print its answers."),
+    "try": ("posemill.cli.try_:try_", "Name what people do in videos, with the packaged model or by a service."),
     "uat": ("posemill.cli.uat:uat", "User acceptance testing: scenarios, feedback, signed verdicts."),
     "trace": ("posemill.cli.trace:trace", "Provenance of an answer: the clips and media that trained its model."),
     "usage": ("posemill.cli.trace:usage", "List the models and bentos that a medium is in."),

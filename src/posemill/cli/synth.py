@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "--activities",
     default="usual",
     show_default=True,
-    help="Names with commas between; or usual, sports, falls, everyday, yoga, all.",
+    help="Names with commas between; or usual, sports, falls, everyday, yoga, gym, gestures, work, all.",
 )
 @click.option("--rename", default="", help="Rename activities, such as push_up=pushup,sit_up=situp.")
 @renamed_option("--call", "--rename")

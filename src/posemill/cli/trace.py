@@ -34,7 +34,7 @@ def trace(answer: str, everything: bool, as_json: bool) -> None:
 
     \b
       posemill trace 4be1d0c2a9f37756
-      posemill try clip.mp4 --json > answer.json && posemill trace answer.json
+      posemill try clip.mp4 --url http://127.0.0.1:3000 --json > answer.json && posemill trace answer.json
     """
     from posemill.uat.trace import trace as trace_answer
 

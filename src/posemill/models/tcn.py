@@ -34,6 +34,7 @@ class TCN(nn.Module):
     width     channels of every block.
     dilations one block each; the receptive field is 1 + (kernel - 1) · their sum.
     dropout   inside the blocks and before the last layer.
+    pool      frames that are averaged to one before the blocks: 2 halves their work. A window keeps its T.
     """
 
     def __init__(
@@ -47,17 +48,19 @@ class TCN(nn.Module):
         motion_gain: float = 3.0,
         coordinates: int = 2,
         streams: tuple[str, ...] = STREAMS,
+        pool: int = 1,
     ) -> None:
         super().__init__()
         self.streams = Streams(skeleton, motion_gain, coordinates, streams)
         self.stem = nn.Sequential(
             nn.BatchNorm1d(self.streams.channels), nn.Conv1d(self.streams.channels, width, 1), nn.ReLU()
         )
+        self.pool = nn.AvgPool1d(pool) if pool > 1 else nn.Identity()
         self.blocks = nn.Sequential(*[_Block(width, kernel, d, dropout) for d in dilations])
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * width, classes))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, K, 3) → (B, classes)."""
-        h = self.blocks(self.stem(self.streams(x)))
+        h = self.blocks(self.pool(self.stem(self.streams(x))))
         logits: Tensor = self.head(torch.cat([h.mean(-1), h.amax(-1)], dim=1))
         return logits

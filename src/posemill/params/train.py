@@ -63,7 +63,8 @@ class TrainParams(Section):
     hyper           hyper-parameters by network name, over those of HYPER; those of other networks than `network` wait
                     until it is chosen.
     pretrained      weights to begin with: a network.safetensors or its folder, seen from the workspace; or
-                    `yoga`, the pose model of the yoga identifier.
+                    `packaged`, the activity model that comes with posemill; or `yoga`, the pose model of the yoga
+                    identifier.
     pretrained_parts  `all` of it, or its `body`: all layers but the last, for other activities.
     windows_per_clip  windows drawn from every train clip an epoch; 0 = all windows of all clips.
     min_windows_per_epoch  an epoch of fewer windows passes over them again, so that few clips are learnt from for long

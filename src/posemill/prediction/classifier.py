@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -20,6 +20,7 @@ from posemill.features.calibration_file import rejection_threshold
 from posemill.features.pipeline import FeaturePipeline
 from posemill.features.verdict import none_column
 from posemill.pose.track import PoseTrack
+from posemill.prediction.events import events_of
 
 MODEL, FEATURES, CLASSES, DIGESTS, CALIBRATION = (
     "activity.onnx",
@@ -63,6 +64,7 @@ class WindowClassifier:
     digests      of the packaged files, see packaging/digests.py.
     run          the network on any runtime: (N, T, K, 3) normalised float32 → (N, C) logits; N from 1 to BATCH.
     rejection_threshold  probability under which the model abstains, found in evaluation; None = it never does.
+    events       activities that name a clip wherever they happen in it, with their least probability.
     """
 
     features: FeaturePipeline
@@ -71,6 +73,7 @@ class WindowClassifier:
     digests: dict[str, Any]
     run: Run
     rejection_threshold: float | None = None
+    events: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path, open_network: Callable[[Path], Network]) -> Self:
@@ -90,7 +93,8 @@ class WindowClassifier:
             )
         calibration, features = _read(folder / CALIBRATION), FeaturePipeline.load(folder / FEATURES)
         threshold = rejection_threshold(calibration)
-        return cls(features, classes, float(calibration["temperature"]), digests, network.run, threshold)
+        temperature, events = float(calibration["temperature"]), events_of(calibration)
+        return cls(features, classes, temperature, digests, network.run, threshold, events)
 
     def window_probabilities(
         self,

@@ -20,6 +20,7 @@ from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.prediction import timeline
 from posemill.prediction.classifier import CALIBRATION, FILES, Network, WindowClassifier, WindowProbabilities
 from posemill.prediction.locate import package_folder
+from posemill.prediction.packaged import PACKAGED
 from posemill.prediction.schema import Person, Prediction, TrackPoints, TrackPrediction, Verdict, VideoFacts
 
 __all__ = ["CALIBRATION", "FILES", "ActivityModel", "OnWindows", "WindowProbabilities"]
@@ -47,6 +48,16 @@ class ActivityModel(WindowClassifier):
         Errors: CheckpointError where a file is missing or was changed after packaging.
         """
         return cls.read(package_folder(Path(folder)), partial(_open_network, threads=threads))
+
+    @classmethod
+    def packaged(cls, threads: int = 1) -> Self:
+        """Load the model that comes with posemill: usual activities, learnt from rendered people only.
+
+        Examples:
+            >>> "squat" in posemill.ActivityModel.packaged().classes
+            True
+        """
+        return cls.load(PACKAGED, threads)
 
     def predict(
         self, tracks: MediumTracks, *, keypoints: bool = False, on_windows: OnWindows | None = None
@@ -106,7 +117,7 @@ class ActivityModel(WindowClassifier):
         return self.probabilities(windows)
 
     def _verdict(self, probabilities: NDArray[np.float32]) -> Verdict | None:
-        return timeline.verdict(probabilities, self.classes, self.rejection_threshold)
+        return timeline.verdict(probabilities, self.classes, self.rejection_threshold, self.events)
 
     def _person(
         self, track: PoseTrack, others: list[PoseTrack], keypoints: bool, on_windows: OnWindows | None

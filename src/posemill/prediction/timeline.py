@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posemill.features.verdict import abstains, clip_probabilities
 from posemill.features.verdict import segments as runs
+from posemill.prediction.events import event_windows
 from posemill.prediction.schema import Segment, Verdict, Window
 
 
 def verdict(
-    probabilities: NDArray[np.float32], classes: Sequence[str], threshold: float | None = None
+    probabilities: NDArray[np.float32],
+    classes: Sequence[str],
+    threshold: float | None = None,
+    events: Mapping[str, float] = MappingProxyType({}),
 ) -> Verdict | None:
     """Return the verdict over all windows (N, C); it abstains below the threshold and with "none of these".
 
     None without a window.
+    events  of which one alone decides, see posemill.prediction.events.
     """
     if not len(probabilities):
         return None
-    of_clip = clip_probabilities(probabilities)
+    event = event_windows(probabilities, classes, events)
+    of_clip = clip_probabilities(probabilities if event is None else probabilities[event])
     best = int(of_clip.argmax())
     probability = float(of_clip[best])
     return Verdict(

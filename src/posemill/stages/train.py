@@ -91,7 +91,11 @@ def trained(params: TrainParams, inputs: Workspace, scratch: Path, **options: An
 
 
 def find_pretrained(name: str, root: Path) -> Path:
-    """Return the weights to begin with: a path seen from the workspace, or `yoga`, the embedded pose model's."""
+    """Return the weights to begin with: a path seen from the workspace, `packaged` or `yoga`."""
+    if name == "packaged":
+        from posemill.prediction.packaged import PACKAGED
+
+        return PACKAGED
     if name == "yoga":
         from posemill.applications.yoga.pose_model import EMBEDDED
 

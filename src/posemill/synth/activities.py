@@ -16,8 +16,11 @@ from posemill.synth import sports
 from posemill.synth.asanas import YOGA
 from posemill.synth.everyday import EVERYDAY
 from posemill.synth.falls import FALLS
+from posemill.synth.gestures import GESTURES
+from posemill.synth.gym import GYM
 from posemill.synth.motion import SIDES, Motion, Style, finish, repetitions, rise, wander
 from posemill.synth.rotation import Floats
+from posemill.synth.work import WORK
 
 Activity = Callable[[Motion, Style, np.random.Generator], None]
 
@@ -315,7 +318,19 @@ SPORTS: Mapping[str, Activity] = MappingProxyType(
         )
     }
 )
-ACTIVITIES: Mapping[str, Activity] = MappingProxyType({**USUAL, **SPORTS, **FALLS, **EVERYDAY, **YOGA})
+ACTIVITIES: Mapping[str, Activity] = MappingProxyType(
+    {**USUAL, **SPORTS, **FALLS, **EVERYDAY, **YOGA, **GYM, **GESTURES, **WORK}
+)
 GROUPS: Mapping[str, Mapping[str, Activity]] = MappingProxyType(
-    {"usual": USUAL, "sports": SPORTS, "falls": FALLS, "everyday": EVERYDAY, "yoga": YOGA, "all": ACTIVITIES}
+    {
+        "usual": USUAL,
+        "sports": SPORTS,
+        "falls": FALLS,
+        "everyday": EVERYDAY,
+        "yoga": YOGA,
+        "gym": GYM,
+        "gestures": GESTURES,
+        "work": WORK,
+        "all": ACTIVITIES,
+    }
 )

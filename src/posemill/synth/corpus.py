@@ -26,7 +26,16 @@ from posemill.synth.render import Sensor, frames
 LABELLER = "synthetic-truth"
 HIDDEN = 0.5  # confidence of a keypoint behind furniture: known exactly, but not to be seen
 _LOW_ASANAS = ("downward_dog", "cobra", "plank_pose", "child_pose", "bridge", "easy_seat")
-_ON_THE_FLOOR = ("push_up", "plank", "fall", "sit_up", "bench_press", *(f"asana_{name}" for name in _LOW_ASANAS))
+_GYM_FLOOR = ("mountain_climber", "leg_raise", "glute_bridge", "burpee")
+_ON_THE_FLOOR = (
+    *_GYM_FLOOR,
+    "push_up",
+    "plank",
+    "fall",
+    "sit_up",
+    "bench_press",
+    *(f"asana_{name}" for name in _LOW_ASANAS),
+)
 _WATCHED = (*FALLS, *EVERYDAY)  # filmed as a camera that watches over a room does
 _LENGTHS_S = dict.fromkeys(FALLS, (5.0, 8.0)) | dict.fromkeys(EVERYDAY, (5.0, 8.0)) | dict.fromkeys(YOGA, (3.5, 5.5))
 _RATE_SHARE = (1 / np.array(RATES)) / (1 / np.array(RATES)).sum()  # every rate gets the same number of frames

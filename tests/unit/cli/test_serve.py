@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from posemill.cli.serve import gallery, try_
+from posemill.cli.serve import gallery, tags_to_serve
+from posemill.cli.try_ import try_
+from posemill.packaging import bento
+from posemill.prediction.packaged import PACKAGED
 from posemill.serving.schemas.activity import Receipt
 from posemill.settings import Settings
 from posemill.uat.served import client_of
@@ -90,3 +93,32 @@ def test_the_gallery_of_the_workspace_is_offered_unless_another_is_named(
     assert gallery(settings) == {"POSEMILL_GALLERY": str(tmp_path / "gallery")}
     monkeypatch.setenv("POSEMILL_GALLERY", "/elsewhere")
     assert gallery(settings) == {}
+
+
+def test_before_anything_is_packaged_the_model_that_comes_with_posemill_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[Path] = []
+
+    def build(package: Path, workspace: Path, home: Path) -> dict[str, str]:
+        built.append(package)
+        return {"analysis": "posemill-analysis:1"}
+
+    monkeypatch.setattr(bento, "build", build)
+    monkeypatch.setattr(bento, "stored", lambda tags, home: True)
+    settings = Settings(workspace=tmp_path, home=tmp_path / ".posemill")
+    assert tags_to_serve(settings, packaged=False) == {"analysis": "posemill-analysis:1"}
+    package = tmp_path / "build" / "package"
+    package.mkdir(parents=True)
+    (package / "bento.json").write_text('{"analysis": "posemill-analysis:mine"}')
+    assert tags_to_serve(settings, packaged=False) == {"analysis": "posemill-analysis:mine"}
+    assert tags_to_serve(settings, packaged=True) == {"analysis": "posemill-analysis:1"}
+    assert built == [PACKAGED, PACKAGED]
+
+
+def test_options_of_this_machine_do_not_go_with_a_service(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"")
+    finished = CliRunner().invoke(
+        try_, [str(tmp_path / "clip.mp4"), "--url", "http://127.0.0.1:9", "--backend", "posenet"]
+    )
+    assert "leave --url out" in str(finished.exception)

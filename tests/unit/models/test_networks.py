@@ -195,3 +195,13 @@ def test_unknown_names_list_the_known_ones() -> None:
         models.build("posec3d", BODY_12, 3, coordinates=4)
     with pytest.raises(InputError, match="multiple of 2 · heads = 8, is 20"):
         models.build("transformer", BODY_12, 3, width=20)
+
+
+def test_a_pooled_tcn_sees_the_mean_of_two_frames() -> None:
+    pooled = models.build("tcn", COCO_17, 4, width=8, dilations=[1], streams=["keypoint"], pool=2).eval()
+    x = torch.randn(3, 12, 17, 3, generator=torch.Generator().manual_seed(0))
+    shorter = pooled.pool(pooled.stem(pooled.streams(x)))
+    assert shorter.shape == (3, 8, 6)
+    torch.testing.assert_close(shorter[..., 0], pooled.stem(pooled.streams(x))[..., :2].mean(-1))
+    assert pooled(x).shape == (3, 4)
+    assert pooled(x[:, :9]).shape == (3, 4)  # an odd frame is left out

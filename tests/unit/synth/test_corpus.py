@@ -121,7 +121,7 @@ def test_the_plan_has_every_subject_in_every_activity_once() -> None:
 def test_activities_are_named_one_by_one_or_many_at_once() -> None:
     assert named("squat, sports,squat")[:2] == ["squat", "sit_up"]
     assert named("all") == list(ACTIVITIES)
-    known = "usual, sports, falls, everyday, yoga, all and idle"
+    known = "usual, sports, falls, everyday, yoga, gym, gestures, work, all and idle"
     with pytest.raises(InputError, match=f"unknown activity .skwat.; known are {known}"):
         named("skwat")
 
