@@ -58,7 +58,7 @@ class InputDescription(_Part):
 
 
 class OutputDescription(_Part):
-    """What the network gives.
+    """Outputs of the network.
 
     kind    simcc: two outputs (1, K, bins), x and y of every keypoint by itself (RTMPose).
             heatmap: (1, K, h, w) (ViTPose, HRNet).
