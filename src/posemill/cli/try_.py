@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from posemill.prediction.schema import Person, Prediction
 
 ADDRESS = "http://127.0.0.1:3000"
+LONG_S = 1.0  # who is seen for less is often nobody, and is only counted
 
 
 @click.command("try")
@@ -146,7 +147,11 @@ def described(answer: dict[str, Any]) -> list[str]:
     lines = [f"{said}, {_who(subject, where)}{doubt}"]
     lines += [f"  {s.start_s:6.1f} to {s.end_s:6.1f} s  {s.activity:20} {s.probability:.2f}" for s in subject.segments]
     others = [p for p in people if p is not subject and p.verdict is not None]
-    return lines + [f"  also {_who(p, where)}: {p.verdict}" for p in sorted(others, key=lambda p: -p.poses)[:5]]
+    longer = sorted((p for p in others if p.end_s - p.start_s >= LONG_S), key=lambda p: -p.poses)[:5]
+    lines += [f"  also {_who(p, where)}: {p.verdict}" for p in longer]
+    return lines + (
+        [f"  and {len(others) - len(longer)} others, most for a moment"] if len(others) > len(longer) else []
+    )
 
 
 def _who(person: Person, where: dict[str, str]) -> str:
