@@ -32,5 +32,4 @@ def clip_windows(features: FeaturePipeline, tracks: MediumTracks, start_s: float
     if subject is None:
         return None
     end = min(float(np.nan_to_num(end_s, nan=np.inf)), max(tracks.duration_s, start_s))
-    others = [t for t in tracks.tracks if t.person != subject.person] if features.people == 2 else []
-    return ClipWindows(subject, *features.windows(subject, start_s, end, others))
+    return ClipWindows(subject, *features.windows(subject, start_s, end, tracks.others(subject)))

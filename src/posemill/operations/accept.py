@@ -115,8 +115,7 @@ def _ask(client: Client, clip: HeldOutClip, inputs: Workspace, settings: Setting
     shards = pd.read_parquet(label / "media.parquet").set_index("medium")["shard"]
     tracks = read_shard_medium(label / str(shards[clip.medium]), clip.medium)
     track = main_subject(tracks, clip.start_s, clip.end_s)
-    others = [] if track is None else [t for t in tracks.tracks if t.person != track.person]
-    verdict = None if track is None else client.predict_track(with_partner(track, others)).verdict
+    verdict = None if track is None else client.predict_track(with_partner(track, tracks.others(track))).verdict
     return (verdict.activity, verdict.probability) if verdict else (None, 0.0)
 
 

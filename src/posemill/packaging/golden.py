@@ -24,7 +24,7 @@ def main_subject_of(
         return None
     subject = cut.subject
     if model.features.people == 2:
-        subject = with_partner(subject, [t for t in tracks.tracks if t.person != subject.person])
+        subject = with_partner(subject, tracks.others(subject))
     return GoldenTrack(name, subject, tracks.width_px, tracks.height_px, activity)
 
 

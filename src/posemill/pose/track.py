@@ -263,6 +263,10 @@ class MediumTracks:
         if len({t.person for t in self.tracks}) != len(self.tracks):
             raise SkeletonError(f"medium {self.medium[:12]}: two tracks have the same person number")
 
+    def others(self, track: PoseTrack) -> list[PoseTrack]:
+        """Return the tracks of everybody but the person of `track`."""
+        return [other for other in self.tracks if other.person != track.person]
+
     @property
     def is_3d(self) -> bool:
         """True if there are tracks and they have z."""

@@ -69,11 +69,11 @@ class ActivityModel(WindowClassifier):
             keypoints: put each person's keypoints into the answer.
             on_windows: gets every person's windows (N, T, K, 3) and probabilities (N, C).
         """
-        people = [self._person(t, _others(t, tracks), keypoints, on_windows) for t in tracks.tracks if len(t)]
+        people = [self._person(t, tracks.others(t), keypoints, on_windows) for t in tracks.tracks if len(t)]
         subject = main_subject(tracks)
         verdict = None
         if subject is not None:  # over the whole medium, as the prepare stage cuts clips
-            windows = self.window_probabilities(subject, 0.0, tracks.duration_s, _others(subject, tracks))
+            windows = self.window_probabilities(subject, 0.0, tracks.duration_s, tracks.others(subject))
             verdict = self._verdict(windows.probabilities)
         return Prediction(
             video=VideoFacts(
@@ -136,10 +136,6 @@ class ActivityModel(WindowClassifier):
 
     def __repr__(self) -> str:
         return f"ActivityModel({', '.join(self.classes)}; {self.features.skeleton.name})"
-
-
-def _others(track: PoseTrack, tracks: MediumTracks) -> list[PoseTrack]:
-    return [other for other in tracks.tracks if other.person != track.person and len(other)]
 
 
 def _note(people: list[Person], verdict: Verdict | None) -> str | None:

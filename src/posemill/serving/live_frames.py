@@ -56,7 +56,7 @@ class TrackedFrames:
         if subject is None:
             return None
         if self._predictor.features.people == 2:
-            subject = with_partner(subject, [t for t in tracks.tracks if t.person != subject.person])
+            subject = with_partner(subject, tracks.others(subject))
         return found_only(subject)
 
     def _tracks(self, began_s: float) -> MediumTracks:

@@ -116,8 +116,7 @@ def _streams(
         actor = main_subject(tracks)
         if actor is None:
             continue
-        others = [t for t in tracks.tracks if t.person != actor.person]
-        windows, spans = features.windows(actor, 0.0, tracks.duration_s, others)
+        windows, spans = features.windows(actor, 0.0, tracks.duration_s, tracks.others(actor))
         said = ask(windows) if len(windows) else np.zeros((0, len(results.classes)), np.float32)
         known = [_interval(c, tracks.duration_s) for c in several if c.medium == tracks.medium]
         found = [events.Interval(s.start_s, s.end_s, s.activity) for s in segments(spans, said, results.classes)]

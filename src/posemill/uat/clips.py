@@ -111,10 +111,7 @@ def _analyse_keypoints(client: Client, path: Path) -> VideoAnswer:
     from posemill.store.track_file import read_medium
 
     tracks = read_medium(path)
-    answers = {
-        track.person: client.predict_track(with_partner(track, [t for t in tracks.tracks if t.person != track.person]))
-        for track in tracks.tracks
-    }
+    answers = {track.person: client.predict_track(with_partner(track, tracks.others(track))) for track in tracks.tracks}
     if not answers:
         raise InputError(f"{path.name} has no person in it")
     people = [
