@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -42,6 +42,11 @@ def abstains(activity: str, probability: float, threshold: float | None) -> bool
         (False, True, True)
     """
     return activity == NONE_OF_THESE or probability < (threshold or 0.0)
+
+
+def taught(classes: Iterable[str]) -> list[str]:
+    """Return the classes of a package that are activities: all but "none of these"."""
+    return [name for name in classes if name != NONE_OF_THESE]
 
 
 def none_column(classes: Sequence[str]) -> int | None:

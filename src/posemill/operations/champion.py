@@ -96,13 +96,12 @@ def _training_lineage(version: Version, settings: Settings) -> set[str]:
 
 def _right(model: ActivityModel, clips: list[HeldOutClip], inputs: Workspace) -> Any:
     """(N,) whether the model has each clip right."""
-    from posemill.features.verdict import NONE_OF_THESE
+    from posemill.features.verdict import taught
     from posemill.stages.rewindow import tracks_of, verdicts
 
     asked = {"native": lambda tracks: tracks}
     said = verdicts(model.probabilities, model.features, tracks_of(inputs, clips), clips, asked)["native"]
-    taught = [
-        i for i, name in enumerate(model.classes) if name != NONE_OF_THESE
-    ]  # a model without a score has no other
-    answers = {clip: model.classes[taught[int(p[taught].argmax())]] for clip, p in said.items()}
+    known = taught(model.classes)  # a model without an open-set score has no other class
+    columns = [model.classes.index(name) for name in known]
+    answers = {clip: known[int(p[columns].argmax())] for clip, p in said.items()}
     return np.array([answers.get(clip.clip) == clip.activity for clip in clips], bool)

@@ -221,9 +221,9 @@ def verdict(
 
 def _best(of_clip: dict[str, float]) -> str | None:
     """The most probable activity: where the model says "none of these", what it would say, and it abstains."""
-    from posemill.features.verdict import NONE_OF_THESE
+    from posemill.features.verdict import taught
 
-    return max((name for name in of_clip if name != NONE_OF_THESE), key=lambda name: of_clip[name], default=None)
+    return max(taught(of_clip), key=lambda name: of_clip[name], default=None)
 
 
 def _asked(network: EvaluatedNetwork, clip: ExternalClip, tracks: MediumTracks) -> tuple[int, dict[str, float]]:

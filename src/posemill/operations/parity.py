@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from posemill.errors import InputError, PosemillError
-from posemill.features.verdict import NONE_OF_THESE
+from posemill.features.verdict import taught
 from posemill.prediction.golden import TOLERANCE, GoldenClip, GoldenTrack, answer, compare, from_json
 from posemill.settings import Settings
 from posemill.stages.workspace import Workspace
@@ -108,7 +108,7 @@ def _pytorch(question: Question) -> list[GoldenClip]:
     trained = inputs.root / load_section(inputs.params, "evaluate", EvaluateParams).network
     if of_file(trained / "network.safetensors") != model.digests.get("weights"):
         raise InputError(f"{question.folder} was not made of {trained}: run `posemill stage package` again")
-    known = [name for name in model.classes if name != NONE_OF_THESE]
+    known = taught(model.classes)
     network, card = models.load(trained, known, model.features.skeleton)
     if len(known) < len(model.classes):
         network = with_open_set(network, card, _score(inputs))

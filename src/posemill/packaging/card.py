@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from posemill.features.verdict import NONE_OF_THESE
+from posemill.features.verdict import taught
 
 LIMITATIONS = """\
 - Not every activity that it was not taught is “none of these”: one of the activities above may be predicted.
@@ -60,7 +60,7 @@ class CardFacts:
         for (split, activity), row in counted.iterrows():
             subjects.setdefault(str(split), {})[str(activity)] = (int(row["clip"]), int(row["subject"]))
         return cls(
-            classes=[name for name in _json(package / "classes.json") if name != NONE_OF_THESE],
+            classes=taught(_json(package / "classes.json")),
             subjects=subjects,
             datasets=sorted(clips["dataset"].dropna().unique()) if "dataset" in clips else [],
             metrics=metrics,

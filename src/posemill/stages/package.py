@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import GateError, InputError
-from posemill.features.verdict import NONE_OF_THESE
+from posemill.features.verdict import taught
 from posemill.params.evaluate import EvaluateParams
 from posemill.params.label import LabelParams
 from posemill.params.package import PackageParams
@@ -78,7 +78,7 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> PackageResul
         bento=tags["activity"],
         analysis=tags["analysis"],
         model=_json(outputs / "digests.json", "package")["model"],
-        classes=sum(name != NONE_OF_THESE for name in _json(outputs / "classes.json", "package")),
+        classes=len(taught(_json(outputs / "classes.json", "package"))),
         onnx_mb=round((outputs / "activity.onnx").stat().st_size / 1e6, 2),
         parity=parity,
         model_version=version,
