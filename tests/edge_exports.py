@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,3 +66,20 @@ def start(export: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=alone(export.parent)
     )
+
+
+@contextmanager
+def events_of(export: Path, *given: str) -> Iterator[list[dict[str, Any]]]:
+    """What a launcher that runs says, as it comes."""
+    process = start(export, "run", *given)
+    came: list[dict[str, Any]] = []
+    reader = threading.Thread(target=lambda: came.extend(json.loads(line)["event"] for line in process.stdout or []))
+    reader.start()
+    try:
+        yield came
+    finally:
+        process.terminate()
+        process.wait(30)
+        reader.join(10)
+        assert process.stdout is not None
+        process.stdout.close()

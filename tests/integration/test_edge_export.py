@@ -7,16 +7,14 @@ import os
 import shutil
 import subprocess
 import tarfile
-import threading
 import time
 import urllib.request
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from edge_exports import launch, small_export, start
+from edge_exports import events_of, launch, small_export, start
 from event_receivers import free_port, until
 from posemill.code_digest import PACKAGE
 from posemill.edge.model import EdgeModel
@@ -157,11 +155,7 @@ def test_a_lost_stream_is_reported_and_opened_again(export: Path, video: Path, t
     port = free_port()
     address = f"http://127.0.0.1:{port}/live"
     state = ("--state", str(tmp_path / "state"))
-    process = start(export, "run", address, "--http", "0", "--threads", "1", *state)
-    came: list[dict[str, Any]] = []
-    reader = threading.Thread(target=lambda: came.extend(json.loads(line)["event"] for line in process.stdout or []))
-    reader.start()
-    try:
+    with events_of(export, address, "--http", "0", "--threads", "1", *state) as came:
         until(lambda: [e["kind"] for e in came] == ["lost"])
         for round_ in (1, 2):
             server = _serve(video, address)
@@ -172,12 +166,6 @@ def test_a_lost_stream_is_reported_and_opened_again(export: Path, video: Path, t
             until(lambda n=round_: [e["kind"] for e in came].count("lost") == n + 1)
         away = [e["details"]["away_s"] for e in came if e["kind"] == "recovered"]
         assert max(away[1:]) < 10
-    finally:
-        process.terminate()
-        process.wait(30)
-        reader.join(10)
-        assert process.stdout is not None
-        process.stdout.close()
 
 
 def _serve(video: Path, address: str) -> subprocess.Popen[bytes]:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge_exports import small_export, start
+from edge_exports import events_of, small_export
 from event_receivers import free_port, until
 from posemill.synth.corpus import Plan, stage
 from posemill.video.draw import write_jpeg
@@ -79,23 +76,6 @@ def camera(pictures: Path) -> Iterator[Camera]:
     made.die()
 
 
-@contextmanager
-def events(export: Path, config: Path) -> Iterator[list[Event]]:
-    """What a launcher says, as it comes."""
-    process = start(export, "run", str(config))
-    came: list[Event] = []
-    reader = threading.Thread(target=lambda: came.extend(json.loads(line)["event"] for line in process.stdout or []))
-    reader.start()
-    try:
-        yield came
-    finally:
-        process.terminate()
-        process.wait(30)
-        reader.join(10)
-        assert process.stdout is not None
-        process.stdout.close()
-
-
 def test_a_camera_that_dies_or_hangs_is_lost_and_its_events_go_on(export: Path, camera: Camera, tmp_path: Path) -> None:
     config = tmp_path / "cameras.toml"
     config.write_text(
@@ -103,7 +83,7 @@ def test_a_camera_that_dies_or_hangs_is_lost_and_its_events_go_on(export: Path, 
         f'[[source]]\nname = "door"\nurl = "{camera.url}"\n'
         '[[source.zone]]\nname = "all"\npolygon = [[0, 0], [1, 0], [1, 1], [0, 1]]\n'
     )
-    with events(export, config) as came:
+    with events_of(export, str(config)) as came:
 
         def count(kind: str) -> int:
             return [event["kind"] for event in came].count(kind)
