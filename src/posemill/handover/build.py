@@ -1,0 +1,154 @@
+"""`posemill handover`: the whole bundle, from a finished workspace to a signed archive."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from posemill.atomic import atomic_path
+from posemill.errors import InputError
+from posemill.estimation.registry import find_backend
+from posemill.handover import bills, code, lineage, staging
+from posemill.handover.archive import write_bundle
+from posemill.handover.encryption import encrypt
+from posemill.handover.facts import ProjectFacts
+from posemill.handover.keys import SigningKey
+from posemill.handover.licences import Deliverable, deliverables, verdict, write_licences
+from posemill.handover.packages import locked_packages
+from posemill.handover.registry import read_registry
+from posemill.handover.verifier import signature
+from posemill.params.evaluate import EvaluateParams
+from posemill.params.section import load_section
+from posemill.settings import Settings
+from posemill.stages.workspace import Workspace
+
+OWN = Path(__file__).parent
+MAIN = '''"""Verifies the bundle that this file is in: `python BUNDLE`, or `python BUNDLE ANOTHER_BUNDLE`."""
+
+import sys
+
+from verifier.main import main
+
+sys.exit(main(sys.argv[1:], sys.argv[0]))
+'''
+
+
+@dataclass(frozen=True)
+class Options:
+    """What goes into a bundle beside the usual, and who may read it.
+
+    media       data sets whose media are included, or "all"; none: keypoints only.
+    wheelhouse  include the locked packages.
+    recipients  age recipients; none: not encrypted.
+    """
+
+    media: tuple[str, ...] = ()
+    wheelhouse: bool = False
+    recipients: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """A top-level folder or file of the bundle: number of files and bytes."""
+
+    name: str
+    files: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A written bundle."""
+
+    path: Path
+    size: int
+    parts: list[Part]
+    verdict: str
+    fingerprint: str
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+def hand_over(settings: Settings, out: Path, key: SigningKey, options: Options) -> Bundle:
+    """Write the bundle of a finished workspace.
+
+    Errors: InputError for a workspace that is not finished, or for code that is not committed; `out` is whole or not
+    there.
+    """
+    inputs = Workspace(settings.workspace)
+    staging.require_finished(inputs)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".posemill-bundle-", dir=out.parent) as temporary:
+        folder = Path(temporary) / "bundle"
+        folder.mkdir()
+        left_out, parts = _fill(inputs, settings, folder, key, options)
+        name = out.name.removesuffix(".posemill") or "bundle"
+        plain = Path(temporary) / "plain"
+        now = datetime.now(UTC).replace(microsecond=0).isoformat()
+        about = {"name": name, "made_at": now, "posemill": version("posemill")}
+        write_bundle(folder, plain, about, lambda digests: key.sign(name, digests))
+        with atomic_path(out) as part:
+            if options.recipients:
+                encrypt(plain, part, options.recipients)
+            else:
+                shutil.move(plain, part)
+        return Bundle(out, out.stat().st_size, _parts(folder), verdict(parts), key.fingerprint, left_out)
+
+
+def _fill(
+    inputs: Workspace, settings: Settings, folder: Path, key: SigningKey, options: Options
+) -> tuple[dict[str, str], list[Deliverable]]:
+    """Put everything into the folder; return what is left out, with why, and the deliverables."""
+    written = code.write_code(inputs.root, folder / "code")
+    staging.copy_workspace(inputs, folder)
+    network = inputs.root / load_section(inputs.params, "evaluate", EvaluateParams).network
+    staging.copy_models(inputs, network, folder)
+    tags = staging.copy_bentos(inputs, settings, folder)
+    left_out = staging.write_exports(folder)
+    if options.media:
+        staging.copy_media(inputs, settings, folder, options.media)
+    lock = _lock(inputs)
+    shutil.copy(lock, folder / "requirements.lock")
+    if options.wheelhouse:
+        staging.write_wheelhouse(lock, folder)
+    lineage.write_lineage(inputs, folder, written)
+    _add_tools(folder, key)
+    registry = read_registry(settings, tags)
+    registry.write(folder)
+    facts = ProjectFacts.gather(inputs, registry, written, tags)
+    packages = locked_packages(lock)
+    bills.write_sbom(folder, packages, version("posemill"))
+    bills.write_ml_bom(folder, facts.model_facts(facts.digests["model"][:12]))
+    backend = facts.labeller.get("backend")
+    parts = deliverables(packages, backend, lock.parent, [path.name for path in folder.iterdir()])
+    licences = {name: registry.licences.get(name) for name in facts.datasets}
+    write_licences(folder, packages, parts, licences, find_backend(backend).weights_licence if backend else None)
+    return left_out, parts
+
+
+def _add_tools(folder: Path, key: SigningKey) -> None:
+    """Add what a client runs without posemill: the verifier, the reproduction, and the public key."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(OWN / "verifier", folder / "verifier", ignore=ignored)
+    (folder / "__main__.py").write_text(MAIN)
+    shutil.copy(OWN / "standalone.py", folder / "reproduce.py")
+    (folder / signature.PUBLIC_KEY).write_bytes(key.public_pem)
+
+
+def _lock(inputs: Workspace) -> Path:
+    for root in (inputs.root, OWN.parents[2]):
+        if (root / "requirements.lock").is_file():
+            return root / "requirements.lock"
+    raise InputError(f"no {inputs.root / 'requirements.lock'}: copy it from posemill's repository into the workspace")
+
+
+def _parts(folder: Path) -> list[Part]:
+    parts = []
+    for path in sorted(folder.iterdir()):
+        files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+        parts.append(Part(path.name + ("/" if path.is_dir() else ""), len(files), sum(p.stat().st_size for p in files)))
+    return parts

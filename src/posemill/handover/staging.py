@@ -1,0 +1,127 @@
+"""Files of a bundle, from a finished workspace into an empty folder; pixels only where they are asked for."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from posemill.errors import InputError, PosemillError
+from posemill.handover.lineage import read_clips
+from posemill.settings import Settings
+from posemill.stages.workspace import STAGES, Workspace
+
+FILES = ("params.yaml", "dvc.yaml", "dvc.lock", "bentofile.yaml", "bentofile.analysis.yaml")
+FOLDERS = ("expectations", "acceptance")
+IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".DS_Store", "pictures", "uncommitted")
+WEIGHTS = ("network.safetensors", "network.json")
+NOT_MODEL = ("result.json", "lineage.parquet", "bento.json")  # of build/package: they are about it, not part of it
+
+
+def require_finished(inputs: Workspace) -> None:
+    """Check that the workspace has a packaged model. Errors: InputError that says what to run."""
+    for stage, name in (("evaluate", "metrics.json"), ("package", "digests.json"), ("package", "bento.json")):
+        if not (inputs.output(stage) / name).is_file():
+            raise InputError(
+                f"no {inputs.output(stage) / name}: finish the workspace with `dvc repro`, then hand it over"
+            )
+
+
+def copy_workspace(inputs: Workspace, folder: Path) -> None:
+    """Copy parameters, graph, suites, scenarios and the outputs of all stages: tracks and windows, no pixels."""
+    target = folder / "workspace"
+    target.mkdir(parents=True)
+    for name in FILES:
+        if (inputs.root / name).is_file():
+            shutil.copy(inputs.root / name, target / name)
+    for name in FOLDERS:
+        if (inputs.root / name).is_dir():
+            shutil.copytree(inputs.root / name, target / name, ignore=IGNORED)
+    for name in (*STAGES, "accept", "uat"):
+        if (source := inputs.output(name)).is_dir():
+            shutil.copytree(source, target / "build" / name, ignore=IGNORED)
+
+
+def copy_models(inputs: Workspace, network: Path, folder: Path) -> None:
+    """Copy the packaged model (ONNX, OpenVINO, feature pipeline, card) and the trained weights (safetensors)."""
+    target = folder / "models"
+    target.mkdir()
+    for path in sorted(inputs.output("package").iterdir()):
+        if path.is_file() and path.name not in NOT_MODEL:
+            shutil.copy(path, target / path.name)
+    for name in WEIGHTS:
+        shutil.copy(network / name, target / name)
+
+
+def copy_bentos(inputs: Workspace, settings: Settings, folder: Path) -> dict[str, str]:
+    """Copy both bentos and their model as a BentoML store; return the tags.
+
+    Errors: InputError where the store lacks one.
+    """
+    from posemill.uat.bentos import bento_store
+
+    store, target = bento_store(settings), folder / "bentoml"
+    tags: dict[str, str] = json.loads((inputs.output("package") / "bento.json").read_text())
+    for key, tag in tags.items():
+        kind = "models" if key == "model" else "bentos"
+        source = store / kind / tag.replace(":", "/")
+        if not source.is_dir():
+            raise InputError(f"the store {store} has no {tag}: run `dvc repro -f -s package` where it was built")
+        shutil.copytree(source, target / kind / tag.replace(":", "/"), ignore=IGNORED)
+    return tags
+
+
+def write_exports(folder: Path) -> dict[str, str]:
+    """Write the exports for edge and browser; return why one is left out, by name."""
+    from posemill.operations.export_browser import export as export_browser
+    from posemill.operations.export_edge import export as export_edge
+
+    left_out = {}
+    for name, write in (
+        ("edge", lambda: export_edge(None, folder / "edge", None, None)),
+        ("browser", lambda: export_browser(None, folder / "browser")),
+    ):
+        try:
+            write()
+        except PosemillError as exc:
+            left_out[name] = str(exc)
+            shutil.rmtree(folder / name, ignore_errors=True)
+    return left_out
+
+
+def copy_media(inputs: Workspace, settings: Settings, folder: Path, datasets: Sequence[str]) -> int:
+    """Copy the stored media of these data sets ("all": of every one), by digest; return their number.
+
+    Errors: InputError for a data set that the model has no clip of.
+    """
+    from posemill.store.media import MediaStore
+
+    clips = read_clips(inputs)
+    known = set(clips["dataset"].drop_nulls())
+    if unknown := sorted(set(datasets) - known - {"all"}):
+        raise InputError(f"--media: no data set {unknown[0]} among {', '.join(sorted(known))}, or all")
+    chosen = known if "all" in datasets else known & set(datasets)
+    wanted = sorted(set(clips.filter(clips["dataset"].is_in(list(chosen)))["medium"]))
+    store, target = MediaStore(settings.store_url), folder / "media"
+    if wanted:
+        target.mkdir()
+    for medium in wanted:
+        shutil.copy(store.fetch(medium), target / medium)
+    return len(wanted)
+
+
+def write_wheelhouse(lock: Path, folder: Path) -> int:
+    """Download the wheels of requirements.lock, checked against its hashes; return their number.
+
+    Errors: PosemillError where the package index cannot be reached.
+    """
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--require-hashes", "-r", str(lock)]
+    finished = subprocess.run([*command, "-d", str(folder / "wheelhouse")], capture_output=True, text=True)
+    if finished.returncode:
+        reason = (finished.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise PosemillError(f"--wheelhouse: the locked packages could not be downloaded: {reason}")
+    return len(list((folder / "wheelhouse").iterdir()))
