@@ -15,6 +15,8 @@ from posemill.errors import InputError
 from posemill.estimation.registry import find_backend
 from posemill.handover import bills, code, lineage, staging
 from posemill.handover.archive import write_bundle
+from posemill.handover.documents.operating import Handed
+from posemill.handover.documents.write import write_documents
 from posemill.handover.encryption import encrypt
 from posemill.handover.facts import ProjectFacts
 from posemill.handover.keys import SigningKey
@@ -85,11 +87,11 @@ def hand_over(settings: Settings, out: Path, key: SigningKey, options: Options) 
     with TemporaryDirectory(prefix=".posemill-bundle-", dir=out.parent) as temporary:
         folder = Path(temporary) / "bundle"
         folder.mkdir()
-        left_out, parts = _fill(inputs, settings, folder, key, options)
         name = out.name.removesuffix(".posemill") or "bundle"
+        made_at = datetime.now(UTC).replace(microsecond=0).isoformat()
+        left_out, parts = _fill(inputs, settings, folder, key, options, name, made_at)
         plain = Path(temporary) / "plain"
-        now = datetime.now(UTC).replace(microsecond=0).isoformat()
-        about = {"name": name, "made_at": now, "posemill": version("posemill")}
+        about = {"name": name, "made_at": made_at, "posemill": version("posemill")}
         write_bundle(folder, plain, about, lambda digests: key.sign(name, digests))
         with atomic_path(out) as part:
             if options.recipients:
@@ -100,7 +102,7 @@ def hand_over(settings: Settings, out: Path, key: SigningKey, options: Options) 
 
 
 def _fill(
-    inputs: Workspace, settings: Settings, folder: Path, key: SigningKey, options: Options
+    inputs: Workspace, settings: Settings, folder: Path, key: SigningKey, options: Options, name: str, made_at: str
 ) -> tuple[dict[str, str], list[Deliverable]]:
     """Put everything into the folder; return what is left out, with why, and the deliverables."""
     written = code.write_code(inputs.root, folder / "code")
@@ -109,8 +111,7 @@ def _fill(
     staging.copy_models(inputs, network, folder)
     tags = staging.copy_bentos(inputs, settings, folder)
     left_out = staging.write_exports(folder)
-    if options.media:
-        staging.copy_media(inputs, settings, folder, options.media)
+    media = staging.copy_media(inputs, settings, folder, options.media) if options.media else 0
     lock = _lock(inputs)
     shutil.copy(lock, folder / "requirements.lock")
     if options.wheelhouse:
@@ -126,7 +127,19 @@ def _fill(
     backend = facts.labeller.get("backend")
     parts = deliverables(packages, backend, lock.parent, [path.name for path in folder.iterdir()])
     licences = {name: registry.licences.get(name) for name in facts.datasets}
-    write_licences(folder, packages, parts, licences, find_backend(backend).weights_licence if backend else None)
+    weights = find_backend(backend).weights_licence if backend else None
+    handed = Handed(
+        name=name,
+        folders=[part.name for part in _parts(folder)],
+        deliverables=parts,
+        packages=packages,
+        fingerprint=key.fingerprint,
+        left_out=left_out,
+        made_at=made_at,
+        media=media,
+    )
+    write_documents(folder, facts, handed)
+    write_licences(folder, packages, parts, licences, weights)
     return left_out, parts
 
 

@@ -136,9 +136,9 @@ def _judge(name: str, paths: tuple[str, ...], spdx: str, needed: Sequence[Packag
         sentences.append(f"{', '.join(unknown)}: no licence stated here (for another system)")
     sold = not network and PROPRIETARY not in by_kind
     head = "may be sold, also in closed products" if sold else "may be sold under these terms only"
-    count = len(by_kind.get(PERMISSIVE, []))
-    sentences.append(f"{count} packages are permissive")
-    return Deliverable(name, paths, spdx, tuple(p.name for p in needed), sold, f"{head}. {'. '.join(sentences)}.")
+    if count := len(by_kind.get(PERMISSIVE, [])):
+        sentences.append(f"{count} packages are permissive")
+    return Deliverable(name, paths, spdx, tuple(p.name for p in needed), sold, f"{'. '.join([head, *sentences])}.")
 
 
 def _files(folder: Path, parts: Sequence[Deliverable], datasets: Mapping[str, str | None]) -> dict[str, str]:

@@ -25,7 +25,7 @@ _GPL = re.compile(r"GPL|GNU General Public", re.I)
 _WEAK = re.compile(r"LGPL|Lesser|MPL|Mozilla|EPL|Eclipse|linking exception|GCC-exception", re.I)
 _PROPRIETARY = re.compile(r"propriet|NVIDIA|CUDA", re.I)
 _PERMISSIVE = re.compile(
-    r"Apache|MIT|BSD|ISC|PSF|Python Software|Zope|ZPL|zlib|Unlicense|Public Domain|CC0|0BSD|HPND|CNRI|Artistic|Boost",
+    r"Apache|MIT|BSD|ISC|PSF|Python Software|Zope|ZPL|zlib|Unlicense|Public Domain|CC0|HPND|CNRI|Artistic|Boost|BSL-1",
     re.I,
 )
 # said by a package's metadata in other words than its licence file, or not at all; read in the files themselves

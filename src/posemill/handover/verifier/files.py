@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 
+from .container import Damaged
 from .contents import MANIFEST, Contents
 from .signature import PUBLIC_KEY, SIGNATURE, BadSignature, Signed, verify
 
@@ -27,7 +28,7 @@ def check_signature(contents: Contents, expected: str | None) -> tuple[Check, Si
         signed = verify(contents.read(SIGNATURE), contents.read(PUBLIC_KEY))
     except KeyError as exc:
         return Check("signature", False, f"there is no {exc.args[0]} in it"), None
-    except BadSignature as exc:
+    except (BadSignature, Damaged) as exc:
         return Check("signature", False, str(exc)), None
     if expected is not None and not hmac.compare_digest(signed.fingerprint, expected):
         return Check("signature", False, f"signed by {signed.fingerprint}, expected {expected}"), None
@@ -36,7 +37,14 @@ def check_signature(contents: Contents, expected: str | None) -> tuple[Check, Si
 
 
 def check_digests(contents: Contents, signed: Signed) -> Check:
-    """Compare every file with the signed digest, and every packed one with the manifest's."""
+    """Compare every file with the signed digest, and its bytes in the container with the manifest."""
+    faults = changed_files(contents, signed)
+    said = _list(faults) if faults else f"{len(contents.digests) - 1} files have their signed SHA-256"
+    return Check("digests", not faults, said)
+
+
+def changed_files(contents: Contents, signed: Signed) -> list[str]:
+    """Return a sentence for every file that differs from what was signed."""
     faults = list(contents.faults)
     listed = {entry["name"]: entry for entry in contents.json(MANIFEST)["files"]} if not faults else {}
     for name, digests in contents.digests.items():
@@ -51,8 +59,7 @@ def check_digests(contents: Contents, signed: Signed) -> Check:
             wrong = wrong or not same or entry["executable"] != member.executable
         if wrong:
             faults.append(f"{name} was changed")
-    said = _list(faults) if faults else f"{len(contents.digests) - 1} files have their signed SHA-256"
-    return Check("digests", not faults, said)
+    return faults
 
 
 def check_files(contents: Contents, signed: Signed) -> Check:
