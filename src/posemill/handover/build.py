@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from posemill.atomic import atomic_path
-from posemill.errors import InputError
+from posemill.errors import InputError, PosemillError
 from posemill.estimation.registry import find_backend
 from posemill.handover import bills, code, lineage, staging
 from posemill.handover.archive import write_bundle
@@ -24,6 +24,7 @@ from posemill.handover.licences import Deliverable, deliverables, verdict, write
 from posemill.handover.packages import locked_packages
 from posemill.handover.registry import read_registry
 from posemill.handover.verifier import signature
+from posemill.handover.verifier.main import verify
 from posemill.params.evaluate import EvaluateParams
 from posemill.params.section import load_section
 from posemill.settings import Settings
@@ -78,8 +79,8 @@ class Bundle:
 def hand_over(settings: Settings, out: Path, key: SigningKey, options: Options) -> Bundle:
     """Write the bundle of a finished workspace.
 
-    Errors: InputError for a workspace that is not finished, or for code that is not committed; `out` is whole or not
-    there.
+    Errors: InputError for a workspace that is not finished, or for code that is not committed; PosemillError for one
+    whose files are not those of its last `dvc repro`. `out` is whole and verified, or not there.
     """
     inputs = Workspace(settings.workspace)
     staging.require_finished(inputs)
@@ -93,6 +94,10 @@ def hand_over(settings: Settings, out: Path, key: SigningKey, options: Options) 
         plain = Path(temporary) / "plain"
         about = {"name": name, "made_at": made_at, "posemill": version("posemill")}
         write_bundle(folder, plain, about, lambda digests: key.sign(name, digests))
+        if failed := [check for check in verify(plain, key.fingerprint) if not check.passed]:
+            raise PosemillError(
+                f"the bundle would not verify, so it is not written: {failed[0].name}: {failed[0].says}"
+            )
         with atomic_path(out) as part:
             if options.recipients:
                 encrypt(plain, part, options.recipients)
@@ -106,8 +111,8 @@ def _fill(
 ) -> tuple[dict[str, str], list[Deliverable]]:
     """Put everything into the folder; return what is left out, with why, and the deliverables."""
     written = code.write_code(inputs.root, folder / "code")
-    staging.copy_workspace(inputs, folder)
     network = inputs.root / load_section(inputs.params, "evaluate", EvaluateParams).network
+    staging.copy_workspace(inputs, network, folder)
     staging.copy_models(inputs, network, folder)
     tags = staging.copy_bentos(inputs, settings, folder)
     left_out = staging.write_exports(folder)
@@ -120,7 +125,7 @@ def _fill(
     _add_tools(folder, key)
     registry = read_registry(settings, tags)
     registry.write(folder)
-    facts = ProjectFacts.gather(inputs, registry, written, tags)
+    facts = ProjectFacts.gather(inputs, network, registry, written, tags)
     packages = locked_packages(lock)
     bills.write_sbom(folder, packages, version("posemill"))
     bills.write_ml_bom(folder, facts.model_facts(facts.digests["model"][:12]))

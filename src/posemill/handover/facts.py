@@ -58,8 +58,10 @@ class ProjectFacts:
     code: Code
 
     @classmethod
-    def gather(cls, inputs: Workspace, registry: Registry, code: Code, tags: Mapping[str, str]) -> ProjectFacts:
-        """Read the outputs of all stages."""
+    def gather(
+        cls, inputs: Workspace, network: Path, registry: Registry, code: Code, tags: Mapping[str, str]
+    ) -> ProjectFacts:
+        """Read the outputs of all stages; `network` is the folder of the network that was judged."""
         clips, media, package = read_clips(inputs), read_media(inputs), inputs.output("package")
         splits = {
             str(split): (len(rows["clip"].unique()), len(rows["subject"].unique()))
@@ -73,7 +75,7 @@ class ProjectFacts:
             metrics=_json(inputs.output("evaluate") / "metrics.json"),
             external=newest_external(inputs.root / "build" / "external", digests.get("weights")),
             labeller=_json(package / "labeller.json"),
-            network=_json(inputs.output("train") / "network.json"),
+            network=_json(network / "network.json"),
             features=_json(package / "features.json"),
             digests=digests,
             tags=tags,

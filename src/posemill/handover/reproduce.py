@@ -17,8 +17,11 @@ import numpy as np
 from posemill.errors import InputError, PosemillError
 from posemill.handover.unpack import sha256, unpack
 from posemill.handover.verifier.main import verify
+from posemill.params.evaluate import EvaluateParams
+from posemill.params.section import load_section
 
 NEEDED = ("models/", "workspace/", "lineage/", "code/src/", "reproduce.py")
+TRAINED = "build/train"
 PREPARED = ("features.json", "classes.json")
 SILENT = {"DO_NOT_TRACK": "1", "GX_ANALYTICS_ENABLED": "false", "DVC_NO_ANALYTICS": "1"}
 
@@ -116,6 +119,11 @@ def _compare(answered: dict[str, Any]) -> Step:
 def _train_again(folder: Path, again: Path) -> tuple[Step, float]:
     """Train and judge with the bundle's parameters, on the windows that were cut again."""
     workspace = folder / "workspace"
+    judged = load_section(workspace / "params.yaml", "evaluate", EvaluateParams).network
+    if judged != TRAINED:
+        raise InputError(
+            f"--retrain: the model is {judged}, an ensemble of several trainings, which are not in the bundle"
+        )
     shutil.rmtree(again / "build" / "train")
     shutil.rmtree(again / "build" / "evaluate")
     _stage(folder, again, "train")

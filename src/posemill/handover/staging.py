@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,9 +16,10 @@ from posemill.settings import Settings
 from posemill.stages.workspace import STAGES, Workspace
 
 FILES = ("params.yaml", "dvc.yaml", "dvc.lock", "bentofile.yaml", "bentofile.analysis.yaml")
-FOLDERS = ("expectations", "acceptance")
-IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".DS_Store", "pictures", "uncommitted")
+CACHES = shutil.ignore_patterns("__pycache__", "*.pyc", ".DS_Store")
+SCENARIOS = (".yaml", ".yml", ".json")  # of acceptance/, where the videos of scenarios may lie beside them
 WEIGHTS = ("network.safetensors", "network.json")
+FROM_SOURCE = ("openpifpaf-vita==",)  # its sdist is built against torch, by the settings of pyproject.toml
 NOT_MODEL = ("result.json", "lineage.parquet", "bento.json")  # of build/package: they are about it, not part of it
 
 
@@ -28,19 +32,36 @@ def require_finished(inputs: Workspace) -> None:
             )
 
 
-def copy_workspace(inputs: Workspace, folder: Path) -> None:
-    """Copy parameters, graph, suites, scenarios and the outputs of all stages: tracks and windows, no pixels."""
+def copy_workspace(inputs: Workspace, network: Path, folder: Path) -> None:
+    """Copy parameters, graph, suites, scenarios and the outputs of all stages: tracks and windows, no pixels.
+
+    network  folder of the network that was judged: train's output, or an ensemble.
+    """
     target = folder / "workspace"
     target.mkdir(parents=True)
     for name in FILES:
         if (inputs.root / name).is_file():
             shutil.copy(inputs.root / name, target / name)
-    for name in FOLDERS:
-        if (inputs.root / name).is_dir():
-            shutil.copytree(inputs.root / name, target / name, ignore=IGNORED)
+    shutil.copytree(inputs.expectations, target / "expectations", ignore=_no_drafts)
+    for path in sorted((inputs.root / "acceptance").glob("*")):
+        if path.suffix in SCENARIOS:
+            (target / "acceptance").mkdir(exist_ok=True)
+            shutil.copy(path, target / "acceptance" / path.name)
     for name in (*STAGES, "accept", "uat"):
         if (source := inputs.output(name)).is_dir():
-            shutil.copytree(source, target / "build" / name, ignore=IGNORED)
+            shutil.copytree(source, target / "build" / name, ignore=_no_pictures)
+    if not (judged := target / network.relative_to(inputs.root)).exists():
+        shutil.copytree(network, judged, ignore=CACHES)
+
+
+def _no_drafts(_: str, names: list[str]) -> set[str]:
+    """What Great Expectations and git keep to themselves, and DVC does not count."""
+    return {"uncommitted", "checkpoints", "validation_definitions", ".ge_store_backend_id", "__pycache__"} & set(names)
+
+
+def _no_pictures(folder: str, names: list[str]) -> set[str]:
+    """Frames of clients' videos, which reports of acceptance have beside them."""
+    return {"pictures", "__pycache__"} & set(names) if "uat" in Path(folder).parts else {"__pycache__"} & set(names)
 
 
 def copy_models(inputs: Workspace, network: Path, folder: Path) -> None:
@@ -68,7 +89,7 @@ def copy_bentos(inputs: Workspace, settings: Settings, folder: Path) -> dict[str
         source = store / kind / tag.replace(":", "/")
         if not source.is_dir():
             raise InputError(f"the store {store} has no {tag}: run `dvc repro -f -s package` where it was built")
-        shutil.copytree(source, target / kind / tag.replace(":", "/"), ignore=IGNORED)
+        shutil.copytree(source, target / kind / tag.replace(":", "/"), ignore=CACHES)
     return tags
 
 
@@ -114,13 +135,15 @@ def copy_media(inputs: Workspace, settings: Settings, folder: Path, datasets: Se
 def write_wheelhouse(lock: Path, folder: Path) -> int:
     """Download the wheels of requirements.lock, checked against its hashes; return their number.
 
+    Packages that are built from source (OpenPifPaf) are not among them.
     Errors: PosemillError where the package index cannot be reached.
     """
-    import subprocess
-    import sys
-
-    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--require-hashes", "-r", str(lock)]
-    finished = subprocess.run([*command, "-d", str(folder / "wheelhouse")], capture_output=True, text=True)
+    blocks = re.split(r"\n(?=\S)", lock.read_text().strip())
+    wanted = folder.parent / "wheelhouse.txt"
+    wanted.write_text("\n".join(block for block in blocks if not block.startswith(FROM_SOURCE)) + "\n")
+    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
+    command += ["-r", str(wanted), "-d", str(folder / "wheelhouse")]
+    finished = subprocess.run(command, capture_output=True, text=True)
     if finished.returncode:
         reason = (finished.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise PosemillError(f"--wheelhouse: the locked packages could not be downloaded: {reason}")
