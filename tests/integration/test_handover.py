@@ -28,21 +28,22 @@ from posemill.handover.unpack import sha256
 from posemill.handover.verifier.contents import Contents
 from posemill.handover.verifier.files import changed_files, check_signature
 from posemill.pose.skeleton import COCO_17
+from posemill.stages.workspace import STAGES
 from posemill.store.embedded import EmbeddedServer
 from toy_workspace import REPOSITORY
 
 pytestmark = pytest.mark.slow
 
 PEOPLE = 14
-PARAMS = {
+NETWORK = {"tcn": {"width": 16, "dilations": [1, 2]}}
+GATES = {"min_accuracy": 0.1, "min_macro_f1": 0.1, "min_class_recall": None, "max_ece": None, "min_clips": 2}
+PARAMS = {stage: {} for stage in STAGES} | {
     "prepare": {
         "window": {"duration_s": 1.0, "stride_s": 0.5, "rate_hz": 12.0},
         "split": {"validation": 0.2, "test": 0.3},
     },
-    "train": {"epochs": 4, "min_windows_per_epoch": 200, "hyper": {"tcn": {"width": 16, "dilations": [1, 2]}}},
-    "evaluate": {
-        "gates": {"min_accuracy": 0.1, "min_macro_f1": 0.1, "min_class_recall": None, "max_ece": None, "min_clips": 2}
-    },
+    "train": {"epochs": 4, "min_windows_per_epoch": 200, "hyper": NETWORK},
+    "evaluate": {"network": "build/train", "gates": GATES},
 }
 CHECKS = ["container", "signature", "digests", "files", "SBOM", "licences", "lineage"]
 
@@ -108,7 +109,9 @@ def handed(database: str, tmp_path_factory: pytest.TempPathFactory) -> Handed:
         "POSEMILL_DATABASE_URL": database,
         "DVC_NO_ANALYTICS": "1",
     }
-    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    for arguments in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "one")):
+        who = ("-c", "user.name=a", "-c", "user.email=a@b")
+        subprocess.run(["git", *who, *arguments], cwd=root, check=True)
     pickled, names = sequences(root.parent)
     done = posemill(
         root,
@@ -132,7 +135,17 @@ def handed(database: str, tmp_path_factory: pytest.TempPathFactory) -> Handed:
     file = root.parent / "identity.txt"
     file.write_text(f"# made for a test\n{identity}\n")
     encrypted, plain = root.parent / "out.posemill", root.parent / "plain.posemill"
-    command = ("handover", encrypted, "--media", "hands", "--recipient", identity.to_public(), "--json")
+    command = (
+        "handover",
+        encrypted,
+        "--media",
+        "hands",
+        "--data-licence",
+        "hands=CC0-1.0",
+        "--recipient",
+        identity.to_public(),
+        "--json",
+    )
     done = posemill(root, env, *command)
     assert done.returncode == 0, done.stderr
     decrypt(encrypted, plain, file)
@@ -241,6 +254,24 @@ def test_documents_and_exports_are_in_it(handed: Handed) -> None:
         assert name in contents.members
     assert contents.members["edge/posemill-edge"].executable
     assert handed.said["left_out"] == {}
+
+
+def test_bills_of_materials_are_valid_and_name_the_licence_of_the_data(handed: Handed) -> None:
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
+    contents, validator = Contents.of(handed.plain), JsonStrictValidator(SchemaVersion.V1_6)
+    for name in ("sbom/sbom.cdx.json", "sbom/ml-bom.cdx.json"):
+        assert validator.validate_str(contents.read(name).decode()) is None
+    data = [c for c in contents.json("sbom/ml-bom.cdx.json")["components"] if c["type"] == "data"]
+    assert [(c["name"], c["licenses"][0]["license"]["id"]) for c in data] == [("hands", "CC0-1.0")]
+    assert contents.json("licences/licences.json")["datasets"] == {"hands": "CC0-1.0"}
+
+
+def test_media_whose_licence_nobody_stated_stay_where_they_are(handed: Handed, tmp_path: Path) -> None:
+    done = handed.run("handover", tmp_path / "x.posemill", "--media", "all")
+    assert (done.returncode, '--data-licence "hands=' in done.stderr) == (1, True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unfinished_workspace_is_refused_in_one_sentence(handed: Handed, tmp_path: Path) -> None:

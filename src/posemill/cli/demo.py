@@ -14,6 +14,7 @@ from posemill.stages.workspace import Workspace
 NEXT = """
 Look at it:    posemill tracks MEDIUM (posemill media lists them), the reports above
 Serve it:      make serve, then /uat in a browser, or posemill try some.mp4 --model build/package
+Hand it over:  posemill handover out.posemill, then posemill verify and posemill reproduce
 Your videos:   posemill add videos/ --activity squat, then dvc repro
 """
 

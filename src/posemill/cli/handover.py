@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 FILE = click.Path(path_type=Path, dir_okay=False)
 KEY = "Private key that signs (PEM, P-256); default: .posemill/keys/handover.pem, which is made on first use."
 MEDIA = "Include the media of a data set, or of `all`; may be repeated. Without it: keypoints, no pixels."
+DATA_LICENCE = "Licence of a data set, for documents and bills of materials; needed with --media. May be repeated."
+PASSPHRASE = "File whose first line is the key's passphrase; without it a protected key asks."
 WHEELHOUSE = "Include the locked packages, for a client without a package index."
 RECIPIENT = "Encrypt to an age recipient (age1…, ssh-ed25519 …); may be repeated."
 IDENTITY = "File with your age identity, for an encrypted bundle."
@@ -28,14 +30,18 @@ RETRAIN = "Also train again with the bundle's parameters, and compare within the
 @click.command()
 @click.argument("out", type=FILE)
 @click.option("--key", "key_file", type=FILE, help=KEY)
+@click.option("--passphrase-file", type=FILE, help=PASSPHRASE)
 @click.option("--media", multiple=True, metavar="DATASET", help=MEDIA)
+@click.option("--data-licence", "data_licences", multiple=True, metavar="DATASET=TEXT", help=DATA_LICENCE)
 @click.option("--wheelhouse", is_flag=True, help=WHEELHOUSE)
 @click.option("--recipient", "recipients", multiple=True, metavar="AGE", help=RECIPIENT)
 @modes
 def handover(
     out: Path,
     key_file: Path | None,
+    passphrase_file: Path | None,
     media: tuple[str, ...],
+    data_licences: tuple[str, ...],
     wheelhouse: bool,
     recipients: tuple[str, ...],
     quiet: bool,
@@ -48,14 +54,15 @@ def handover(
 
     \b
       posemill handover out.posemill
-      posemill handover out.posemill --media all --recipient age1…
+      posemill handover out.posemill --recipient age1…
+      posemill handover out.posemill --media gym --data-licence "gym=the client's own"
     """
     from posemill.handover.build import Options, hand_over
     from posemill.settings import Settings
 
     settings = Settings.from_env()
-    key = _signing_key(settings.home, key_file)
-    bundle = hand_over(settings, out, key, Options(media, wheelhouse, recipients))
+    key = _signing_key(settings.home, key_file, passphrase_file)
+    bundle = hand_over(settings, out, key, Options(media, dict(map(_pair, data_licences)), wheelhouse, recipients))
     if as_json:
         parts = {part.name: {"files": part.files, "bytes": part.size} for part in bundle.parts}
         said = {"bundle": str(out), "bytes": bundle.size, "parts": parts, "licences": bundle.verdict}
@@ -130,7 +137,14 @@ def reproduce(bundle: Path, retrain: bool, identity: Path | None, quiet: bool, a
     sys.exit(0 if outcome.passed else 1)
 
 
-def _signing_key(home: Path, path: Path | None) -> SigningKey:
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, licence = text.partition("=")
+    if not (name and sign and licence):
+        raise click.BadParameter(f"DATASET=TEXT is expected, came {text!r}", param_hint="--data-licence")
+    return name, licence
+
+
+def _signing_key(home: Path, path: Path | None, passphrase_file: Path | None) -> SigningKey:
     """The key that is named, or the workspace's own, which is made on first use."""
     from posemill.handover.keys import default_path, generate_key, is_protected, load_key
 
@@ -140,6 +154,8 @@ def _signing_key(home: Path, path: Path | None) -> SigningKey:
         click.echo(f"made a signing key, {file}: keep it, and a copy of it in a safe place", err=True)
         return key
     passphrase = None
-    if is_protected(file):
+    if passphrase_file is not None:
+        passphrase = passphrase_file.read_bytes().partition(b"\n")[0].rstrip(b"\r")
+    elif is_protected(file):
         passphrase = click.prompt(f"passphrase of {file}", hide_input=True, err=True).encode()
     return load_key(file, passphrase)

@@ -35,6 +35,9 @@ MAIN = '''"""Verifies the bundle that this file is in: `python BUNDLE`, or `pyth
 
 import sys
 
+if sys.version_info < (3, 9):
+    sys.exit("the verifier needs Python 3.9 or newer, this is " + sys.version.split()[0])
+
 from verifier.main import main
 
 sys.exit(main(sys.argv[1:], sys.argv[0]))
@@ -43,14 +46,16 @@ sys.exit(main(sys.argv[1:], sys.argv[0]))
 
 @dataclass(frozen=True)
 class Options:
-    """What goes into a bundle beside the usual, and who may read it.
+    """Options of a bundle: contents beside the usual, and readers.
 
     media       data sets whose media are included, or "all"; none: keypoints only.
+    licences    data set → licence, where the database does not have it.
     wheelhouse  include the locked packages.
     recipients  age recipients; none: not encrypted.
     """
 
     media: tuple[str, ...] = ()
+    licences: Mapping[str, str] = field(default_factory=dict)
     wheelhouse: bool = False
     recipients: tuple[str, ...] = ()
 
@@ -110,20 +115,20 @@ def _fill(
     inputs: Workspace, settings: Settings, folder: Path, key: SigningKey, options: Options, name: str, made_at: str
 ) -> tuple[dict[str, str], list[Deliverable]]:
     """Put everything into the folder; return what is left out, with why, and the deliverables."""
-    written = code.write_code(inputs.root, folder / "code")
+    lock = _lock(inputs)
     network = inputs.root / load_section(inputs.params, "evaluate", EvaluateParams).network
+    written = code.write_code(inputs.root, folder / "code")
+    tags = staging.copy_bentos(inputs, settings, folder)
+    registry = read_registry(settings, tags, options.licences)
+    media = staging.copy_media(inputs, settings, folder, options.media, registry.licences) if options.media else 0
     staging.copy_workspace(inputs, network, folder)
     staging.copy_models(inputs, network, folder)
-    tags = staging.copy_bentos(inputs, settings, folder)
     left_out = staging.write_exports(folder)
-    media = staging.copy_media(inputs, settings, folder, options.media) if options.media else 0
-    lock = _lock(inputs)
     shutil.copy(lock, folder / "requirements.lock")
     if options.wheelhouse:
         staging.write_wheelhouse(lock, folder)
     lineage.write_lineage(inputs, folder, written)
     _add_tools(folder, key)
-    registry = read_registry(settings, tags)
     registry.write(folder)
     facts = ProjectFacts.gather(inputs, network, registry, written, tags)
     packages = locked_packages(lock)

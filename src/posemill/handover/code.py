@@ -18,7 +18,7 @@ REGULAR = ("100644", "100755")
 
 @dataclass(frozen=True)
 class Code:
-    """Where the code is from.
+    """Origin of the code.
 
     commit         git commit; None for the installed package.
     commit_object  text of the commit, whose hash is the commit's name.

@@ -45,7 +45,7 @@ class SigningKey:
 
 
 def default_path(home: Path) -> Path:
-    """Where a workspace keeps its signing key."""
+    """Return the file of a workspace's signing key."""
     return home / FOLDER / FILE
 
 

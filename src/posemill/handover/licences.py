@@ -81,17 +81,18 @@ def write_licences(
     datasets: Mapping[str, str | None],
     weights: str | None,
 ) -> None:
-    """Write licences/: licences.json, a readable table, and the texts of what is physically in the bundle.
+    """Write licences/: licences.json, and the texts of what is physically in the bundle.
 
     datasets  data set → its licence as the database has it; weights  licence of the pose network's weights.
     """
     target = folder / "licences"
     target.mkdir(exist_ok=True)
-    shutil.copy(PACKAGE.parents[1] / "LICENSE", target / "Apache-2.0.txt") if (
-        PACKAGE.parents[1] / "LICENSE"
-    ).is_file() else None
-    if (PACKAGE / PAGE_NOTICE).is_file():
-        shutil.copy(PACKAGE / PAGE_NOTICE, target / "browser-notices.txt")
+    for source, name in (
+        (PACKAGE.parents[1] / "LICENSE", "Apache-2.0.txt"),
+        (PACKAGE / PAGE_NOTICE, "browser-notices.txt"),
+    ):
+        if source.is_file():  # an installed package has no LICENSE beside it; the notices have its text too
+            shutil.copy(source, target / name)
     content = {
         "files": _files(folder, parts, datasets),
         "datasets": {name: said or OWNER for name, said in datasets.items()},

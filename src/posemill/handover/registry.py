@@ -1,15 +1,18 @@
-"""What a workspace's database knows that a bundle needs: licences of data sets, and signed verdicts of acceptance."""
+"""Rows of a workspace's database that a bundle needs: licences of data sets, and signed verdicts of acceptance."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from posemill.errors import InputError
 from posemill.settings import Settings
 
 VERDICTS = "acceptance/verdicts.json"
+OWN_DATA = {"synthetic": "Apache-2.0, rendered by posemill"}  # of `posemill synth`: nobody is in it
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,13 @@ class Registry:
         (folder / VERDICTS).write_text(json.dumps(self.verdicts, indent=1) + "\n")
 
 
-def read_registry(settings: Settings, tags: dict[str, str]) -> Registry:
-    """Read licences and verdicts. Errors: Unavailable where the database cannot be reached."""
+def read_registry(settings: Settings, tags: Mapping[str, str], licences: Mapping[str, str]) -> Registry:
+    """Read licences and verdicts.
+
+    tags      of the bentos that verdicts are about.
+    licences  data set → licence, said by whoever hands over; goes before the database's.
+    Errors: Unavailable where the database cannot be reached, InputError for a data set that it does not have.
+    """
     from sqlalchemy import select
 
     from posemill.store.postgres import open_engine
@@ -56,4 +64,7 @@ def read_registry(settings: Settings, tags: dict[str, str]) -> Registry:
         }
         for v in found
     ]
-    return Registry({row.name: row.licence for row in rows}, verdicts)
+    known = {row.name: row.licence or OWN_DATA.get(row.name) for row in rows}
+    if unknown := sorted(set(licences) - set(known)):
+        raise InputError(f"--data-licence: no data set {unknown[0]}; known are {', '.join(sorted(known))}")
+    return Registry(known | dict(licences), verdicts)

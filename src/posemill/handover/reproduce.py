@@ -37,7 +37,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What came of it. `accuracy` re-derived, `stated` as the bundle says, `different` clips with another verdict."""
+    """Outcome of a reproduction.
+
+    accuracy, stated  re-derived, and as the bundle says.
+    different         clips with another verdict.
+    """
 
     steps: list[Step]
     accuracy: float

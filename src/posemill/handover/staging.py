@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from posemill.errors import InputError, PosemillError
@@ -55,7 +55,7 @@ def copy_workspace(inputs: Workspace, network: Path, folder: Path) -> None:
 
 
 def _no_drafts(_: str, names: list[str]) -> set[str]:
-    """What Great Expectations and git keep to themselves, and DVC does not count."""
+    """Names that Great Expectations and git keep to themselves, and DVC does not count."""
     return {"uncommitted", "checkpoints", "validation_definitions", ".ge_store_backend_id", "__pycache__"} & set(names)
 
 
@@ -111,10 +111,12 @@ def write_exports(folder: Path) -> dict[str, str]:
     return left_out
 
 
-def copy_media(inputs: Workspace, settings: Settings, folder: Path, datasets: Sequence[str]) -> int:
+def copy_media(
+    inputs: Workspace, settings: Settings, folder: Path, datasets: Sequence[str], licences: Mapping[str, str | None]
+) -> int:
     """Copy the stored media of these data sets ("all": of every one), by digest; return their number.
 
-    Errors: InputError for a data set that the model has no clip of.
+    Errors: InputError for a data set that the model has no clip of, or whose licence nobody stated.
     """
     from posemill.store.media import MediaStore
 
@@ -123,6 +125,11 @@ def copy_media(inputs: Workspace, settings: Settings, folder: Path, datasets: Se
     if unknown := sorted(set(datasets) - known - {"all"}):
         raise InputError(f"--media: no data set {unknown[0]} among {', '.join(sorted(known))}, or all")
     chosen = known if "all" in datasets else known & set(datasets)
+    if unstated := sorted(name for name in chosen if not licences.get(name)):
+        raise InputError(
+            f"--media: nobody said which licence lets the media of {unstated[0]} be passed on: "
+            f'--data-licence "{unstated[0]}=its licence"'
+        )
     wanted = sorted(set(clips.filter(clips["dataset"].is_in(list(chosen)))["medium"]))
     store, target = MediaStore(settings.store_url), folder / "media"
     if wanted:

@@ -13,7 +13,7 @@ from posemill.handover.packages import PERMISSIVE, Package
 
 @dataclass(frozen=True)
 class Handed:
-    """What is known of the bundle itself when its documentation is written.
+    """Facts about the bundle itself, known when its documentation is written.
 
     folders      its top-level folders and files.
     fingerprint  of the key that signs it.

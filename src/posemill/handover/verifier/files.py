@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from typing import Any
 
 from .container import Damaged
 from .contents import MANIFEST, Contents
@@ -46,7 +47,7 @@ def check_digests(contents: Contents, signed: Signed) -> Check:
 def changed_files(contents: Contents, signed: Signed) -> list[str]:
     """Return a sentence for every file that differs from what was signed."""
     faults = list(contents.faults)
-    listed = {entry["name"]: entry for entry in contents.json(MANIFEST)["files"]} if not faults else {}
+    listed = _listed(contents, signed)
     for name, digests in contents.digests.items():
         if name == SIGNATURE:
             continue
@@ -60,6 +61,14 @@ def changed_files(contents: Contents, signed: Signed) -> list[str]:
         if wrong:
             faults.append(f"{name} was changed")
     return faults
+
+
+def _listed(contents: Contents, signed: Signed) -> dict[str, dict[str, Any]]:
+    """Return the manifest's entries by name; none of a manifest that was changed itself."""
+    digests = contents.digests.get(MANIFEST)
+    if digests is None or digests.sha256 != signed.digests.get(MANIFEST):
+        return {}
+    return {entry["name"]: entry for entry in contents.json(MANIFEST)["files"]}
 
 
 def check_files(contents: Contents, signed: Signed) -> Check:

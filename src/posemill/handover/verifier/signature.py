@@ -27,7 +27,7 @@ class BadSignature(Exception):
 
 @dataclass(frozen=True)
 class Signed:
-    """What a good signature says: SHA-256 (hex) of every signed file, and the fingerprint of the key."""
+    """Content of a good signature: SHA-256 (hex) of every signed file, and the fingerprint of the key."""
 
     digests: dict[str, str]
     fingerprint: str
