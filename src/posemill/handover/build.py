@@ -21,7 +21,7 @@ from posemill.handover.encryption import encrypt
 from posemill.handover.facts import ProjectFacts
 from posemill.handover.keys import SigningKey
 from posemill.handover.licences import Deliverable, deliverables, verdict, write_licences
-from posemill.handover.packages import locked_packages
+from posemill.handover.packages import Package, locked_packages
 from posemill.handover.registry import read_registry
 from posemill.handover.verifier import signature
 from posemill.handover.verifier.main import verify
@@ -95,7 +95,9 @@ def hand_over(settings: Settings, out: Path, key: SigningKey, options: Options) 
         folder.mkdir()
         name = out.name.removesuffix(".posemill") or "bundle"
         made_at = datetime.now(UTC).replace(microsecond=0).isoformat()
-        left_out, parts = _fill(inputs, settings, folder, key, options, name, made_at)
+        copied = _copy(inputs, settings, folder, options)
+        _add_tools(folder, key)
+        parts = _describe(folder, copied, key, name, made_at)
         plain = Path(temporary) / "plain"
         about = {"name": name, "made_at": made_at, "posemill": version("posemill")}
         write_bundle(folder, plain, about, lambda digests: key.sign(name, digests))
@@ -108,13 +110,22 @@ def hand_over(settings: Settings, out: Path, key: SigningKey, options: Options) 
                 encrypt(plain, part, options.recipients)
             else:
                 shutil.move(plain, part)
-        return Bundle(out, out.stat().st_size, _parts(folder), verdict(parts), key.fingerprint, left_out)
+        return Bundle(out, out.stat().st_size, _parts(folder), verdict(parts), key.fingerprint, copied.left_out)
 
 
-def _fill(
-    inputs: Workspace, settings: Settings, folder: Path, key: SigningKey, options: Options, name: str, made_at: str
-) -> tuple[dict[str, str], list[Deliverable]]:
-    """Put everything into the folder; return what is left out, with why, and the deliverables."""
+@dataclass(frozen=True)
+class _Copied:
+    """Content of a folder before it is described."""
+
+    facts: ProjectFacts
+    packages: list[Package]
+    lock: Path
+    left_out: dict[str, str]
+    media: int
+
+
+def _copy(inputs: Workspace, settings: Settings, folder: Path, options: Options) -> _Copied:
+    """Copy everything that the workspace has into the folder; what may be refused comes first."""
     lock = _lock(inputs)
     network = inputs.root / load_section(inputs.params, "evaluate", EvaluateParams).network
     written = code.write_code(inputs.root, folder / "code")
@@ -128,29 +139,33 @@ def _fill(
     if options.wheelhouse:
         staging.write_wheelhouse(lock, folder)
     lineage.write_lineage(inputs, folder, written)
-    _add_tools(folder, key)
     registry.write(folder)
     facts = ProjectFacts.gather(inputs, network, registry, written, tags)
-    packages = locked_packages(lock)
+    return _Copied(facts, locked_packages(lock), lock, left_out, media)
+
+
+def _describe(folder: Path, copied: _Copied, key: SigningKey, name: str, made_at: str) -> list[Deliverable]:
+    """Write bills of materials, documents and licences about what is in the folder; return the deliverables."""
+    facts, packages = copied.facts, copied.packages
     bills.write_sbom(folder, packages, version("posemill"))
     bills.write_ml_bom(folder, facts.model_facts(facts.digests["model"][:12]))
     backend = facts.labeller.get("backend")
-    parts = deliverables(packages, backend, lock.parent, [path.name for path in folder.iterdir()])
-    licences = {name: registry.licences.get(name) for name in facts.datasets}
-    weights = find_backend(backend).weights_licence if backend else None
+    present = [part.name for part in _parts(folder)]
+    parts = deliverables(packages, backend, copied.lock.parent, [part.rstrip("/") for part in present])
     handed = Handed(
         name=name,
-        folders=[part.name for part in _parts(folder)],
+        folders=present,
         deliverables=parts,
         packages=packages,
         fingerprint=key.fingerprint,
-        left_out=left_out,
+        left_out=copied.left_out,
         made_at=made_at,
-        media=media,
+        media=copied.media,
     )
     write_documents(folder, facts, handed)
-    write_licences(folder, packages, parts, licences, weights)
-    return left_out, parts
+    licences = {name: facts.registry.licences.get(name) for name in facts.datasets}
+    write_licences(folder, packages, parts, licences, find_backend(backend).weights_licence if backend else None)
+    return parts
 
 
 def _add_tools(folder: Path, key: SigningKey) -> None:

@@ -1,4 +1,4 @@
-"""Unpacking of a bundle, or of a part of it, with digests compared on the way."""
+"""Unpacking of a bundle as commands do it, and digests of files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from posemill.errors import InputError
-from posemill.handover.verifier.container import Damaged, content_chunks, read_members, stored_chunks
+from posemill.handover.verifier import unpack as verifier_unpack
+from posemill.handover.verifier.container import Damaged
 
 
 def unpack(bundle: Path, folder: Path, prefixes: Iterable[str] = ("",)) -> int:
@@ -15,22 +16,10 @@ def unpack(bundle: Path, folder: Path, prefixes: Iterable[str] = ("",)) -> int:
 
     Errors: InputError for a damaged bundle.
     """
-    wanted, count = tuple(prefixes), 0
     try:
-        with bundle.open("rb") as file:
-            for member in read_members(bundle):
-                if not member.name.startswith(wanted):
-                    continue
-                target = folder / member.name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with target.open("wb") as out:
-                    for chunk in content_chunks(member, stored_chunks(file, member)):
-                        out.write(chunk)
-                target.chmod(0o755 if member.executable else 0o644)
-                count += 1
+        return verifier_unpack.unpack(bundle, folder, prefixes)
     except Damaged as exc:
         raise InputError(f"{bundle} is damaged: {exc}") from exc
-    return count
 
 
 def sha256(path: Path) -> str:

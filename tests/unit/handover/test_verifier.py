@@ -164,7 +164,11 @@ def test_a_bundle_verifies_itself_with_python_alone(python: str, tmp_path: Path)
 
     good = run("--fingerprint", key.fingerprint)
     assert (good.returncode, good.stderr, good.stdout.count("ok  ")) == (0, "", len(NAMES))
-    assert run("--fingerprint", "0" * 64).returncode == 1
+    assert run("--fingerprint", "0" * 64, "--unpack", "bad").returncode == 1
+    assert run("--unpack", "unpacked").returncode == 0
+    assert [path.name for path in (tmp_path / "empty").iterdir()] == ["unpacked"]
+    assert (tmp_path / "empty" / "unpacked" / "requirements.lock").is_file()
+    assert run("--unpack", "unpacked").returncode == 2  # never into a folder that has something
     damaged = bytearray(path.read_bytes())
     damaged[Contents.of(path).members["models/activity.onnx"].start] ^= 1
     (tmp_path / "damaged.posemill").write_bytes(damaged)

@@ -58,7 +58,7 @@ def _task(facts: ProjectFacts, handed: Handed) -> Section:
             f"Input: tracks of skeleton {seen['name']} ({len(seen['keypoints'])} keypoints) at any frame rate, or "
             "videos. Output: a verdict with its probability, and a timeline of activities for every person.",
         )
-        .bullets([", ".join(a.name for a in facts.activities)])
+        .text(f"Activities: {', '.join(a.name for a in facts.activities)}.")
         .picture(
             pictures.architecture(facts, [f.rstrip("/") for f in handed.folders]), "Architecture of what is handed over"
         )

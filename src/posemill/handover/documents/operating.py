@@ -59,10 +59,12 @@ def operation(facts: ProjectFacts, handed: Handed) -> Section:
     """Verifying, installing, serving and watching."""
     section = (
         Section("How to operate it")
-        .text("Commands run in the unpacked bundle. `python -m zipfile -e BUNDLE FOLDER` unpacks it anywhere.")
+        .text("Commands run in the unpacked bundle.")
         .heading("Verify what arrived")
-        .commands("python BUNDLE", "python BUNDLE --fingerprint FINGERPRINT   # the one that you were told")
-        .text("The first needs Python 3.9 or newer and nothing else; no network is used.")
+        .commands(
+            "python BUNDLE", "python BUNDLE --fingerprint FINGERPRINT --unpack FOLDER   # the one that you were told"
+        )
+        .text("Both need Python 3.9 or newer and nothing else; no network is used.")
         .heading("Install")
         .commands(*_installation(facts, handed))
         .heading("Services")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reportlab.graphics.shapes import Drawing as PdfDrawing
 
 FONTS = {"posemill": "DejaVuSans.ttf", "posemill-bold": "DejaVuSans-Bold.ttf", "posemill-mono": "DejaVuSansMono.ttf"}
+KEPT_ROWS = 10  # of a table that is not broken over pages
 MARGIN, PADDING = 54.0, 6.0  # points; PADDING is that of reportlab's frames
 BODY = 595.27 - 2 * (MARGIN + PADDING)  # A4 is 595.27 wide
 
@@ -108,7 +109,7 @@ def _block(block: Block, styles: dict[str, Any]) -> list[Any]:
 
 
 def _table(block: Table, styles: dict[str, Any]) -> list[Any]:
-    from reportlab.platypus import CondPageBreak, Spacer, TableStyle
+    from reportlab.platypus import CondPageBreak, KeepTogether, Spacer, TableStyle
     from reportlab.platypus import Paragraph as Text_
     from reportlab.platypus import Table as PdfTable
 
@@ -128,8 +129,10 @@ def _table(block: Table, styles: dict[str, Any]) -> list[Any]:
             ]
         )
     )
-    room = CondPageBreak(70)  # so that a caption is not left behind
-    above = [room, Text_(escape(block.caption), styles["caption"])] if block.caption else [room]
+    above = [Text_(escape(block.caption), styles["caption"])] if block.caption else []
+    if len(rows) <= KEPT_ROWS:
+        return [KeepTogether([*above, table]), Spacer(1, 8)]
+    above.insert(0, CondPageBreak(70))  # so that a caption is not left behind
     return [*above, table, Spacer(1, 8)]
 
 

@@ -72,7 +72,7 @@ def data_flow(facts: ProjectFacts) -> Drawing:
         ("Validation", f"{validate.get('clips', 0)} clips passed", f"{validate.get('clips_rejected', 0)} rejected"),
         (
             "Windows",
-            f"{prepare.get('windows', 0)} of {prepare.get('clips', 0)} clips",
+            f"{prepare.get('windows', 0)} from {prepare.get('clips', 0)} clips",
             f"split by {prepare.get('split_by')}",
         ),
         ("Training", f"{train.get('epochs', 0)} epochs", f"best: {train.get('best_epoch', '–')}"),

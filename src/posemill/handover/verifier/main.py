@@ -14,6 +14,7 @@ from .container import Damaged
 from .contents import Contents
 from .files import Check, check_digests, check_files, check_signature
 from .lineage import check_lineage
+from .unpack import unpack
 
 AGE = b"age-encryption.org/"
 
@@ -67,11 +68,19 @@ def main(arguments: Sequence[str], own: str) -> int:
     parser.add_argument("--key", type=Path, help="public key (PEM) that should have signed it")
     parser.add_argument("--fingerprint", help="fingerprint of that key instead: 64 hexadecimal digits")
     parser.add_argument("--json", action="store_true", dest="as_json")
+    parser.add_argument(
+        "--unpack", type=Path, metavar="FOLDER", help="unpack it into a new folder if every check passed"
+    )
     given = parser.parse_args(arguments)
+    if given.unpack and given.unpack.exists():
+        parser.error(f"--unpack: {given.unpack} is there already: name a new folder")
     fingerprint = ecdsa.fingerprint(given.key.read_bytes()) if given.key else given.fingerprint
     checks = verify(Path(given.bundle), fingerprint and fingerprint.lower())
     print(report(checks, given.as_json))
-    return 0 if all(check.passed for check in checks) else 1
+    passed = all(check.passed for check in checks)
+    if passed and given.unpack:
+        unpack(Path(given.bundle), given.unpack)
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":
