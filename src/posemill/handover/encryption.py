@@ -44,7 +44,10 @@ def decrypt(source: Path, target: Path, identity: Path) -> None:
         raise InputError(f"{identity} has no line AGE-SECRET-KEY-1…: `age-keygen -o {identity}` makes one")
     try:
         pyrage.decrypt_file(str(source), str(target), keys)
-    except pyrage.DecryptError as exc:
+    except (pyrage.DecryptError, OSError) as exc:
+        target.unlink(missing_ok=True)  # what was written before a damaged part is not to be trusted
+        if isinstance(exc, OSError) and exc.errno is not None:  # of the disk; age's own errors have no number
+            raise
         raise InputError(f"{source} cannot be decrypted with {identity}: {exc}") from exc
 
 
