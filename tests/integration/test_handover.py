@@ -274,6 +274,17 @@ def test_media_whose_licence_nobody_stated_stay_where_they_are(handed: Handed, t
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_workspace_that_changed_after_its_last_run_is_refused(handed: Handed, tmp_path: Path) -> None:
+    other = tmp_path / "workspace"
+    shutil.copytree(handed.root, other, ignore=shutil.ignore_patterns(".posemill", ".dvc", "bin"))
+    (other / "build" / "prepare" / "classes.json").open("a").write(" ")
+    env = {**handed.env, "POSEMILL_WORKSPACE": str(other), "POSEMILL_HOME": str(handed.root / ".posemill")}
+    done = posemill(other, env, "handover", tmp_path / "x.posemill")
+    assert done.returncode == 1
+    assert "lineage: build/prepare/classes.json is not what stage" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["workspace"]
+
+
 def test_an_unfinished_workspace_is_refused_in_one_sentence(handed: Handed, tmp_path: Path) -> None:
     env = {**handed.env, "POSEMILL_WORKSPACE": str(tmp_path)}
     done = posemill(tmp_path, env, "handover", "out.posemill")

@@ -10,6 +10,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from posemill.handover.keys import SigningKey, generate_key
 from posemill.handover.verifier.contents import Contents
@@ -57,6 +59,22 @@ def test_a_flipped_bit_of_any_byte_is_found(bundle: tuple[Path, SigningKey], tmp
         if not failed(changed):
             unnoticed.append(at)
     assert unnoticed == []
+
+
+@given(st.lists(st.tuples(st.integers(0), st.integers(1, 255)), min_size=1, max_size=20), st.integers(0, 300))
+@settings(max_examples=60, deadline=None)
+def test_whatever_is_changed_ends_in_a_check_that_failed(
+    bundle: tuple[Path, SigningKey], changes: list[tuple[int, int]], cut: int
+) -> None:
+    """Many bytes at once, in the directory too: never an exception, never a pass."""
+    content = bytearray(bundle[0].read_bytes())
+    before = bytes(content)
+    for at, bits in changes:
+        content[-1 - at % len(content) if at % 2 else at % len(content)] ^= bits
+    del content[len(content) - cut :]
+    changed = bundle[0].with_name("fuzzed.posemill")
+    changed.write_bytes(content)
+    assert bool(failed(changed)) == (bytes(content) != before)
 
 
 def test_every_changed_file_is_named(bundle: tuple[Path, SigningKey], tmp_path: Path) -> None:

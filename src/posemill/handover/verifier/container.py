@@ -170,6 +170,8 @@ def _directory(file: BinaryIO, length: int) -> Iterator[Member]:
         record = file.read(76)
         if record[:4] != END64:
             raise Damaged("the end of its directory is damaged")
+        if len(record) != 76:
+            raise Damaged("the end of its directory is damaged")
         count, size, offset = struct.unpack("<QQQ", record[32:56])
     if offset + size > length:
         raise Damaged("its directory lies beyond its end")

@@ -12,6 +12,7 @@ from .signature import PUBLIC_KEY, SIGNATURE, BadSignature, Signed, verify
 
 FORMAT = "posemill-bundle/1"
 SHOWN = 3
+LARGEST = 256 << 20  # bytes of a signature file, which is read before anything is known of its writer
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,10 @@ class Check:
 
 def check_signature(contents: Contents, expected: str | None) -> tuple[Check, Signed | None]:
     """Verify the signature. `expected` is the fingerprint (hex) of the key that should have signed; None = any."""
+    if too_large := [
+        n for n in (SIGNATURE, PUBLIC_KEY) if n in contents.members and contents.members[n].size > LARGEST
+    ]:
+        return Check("signature", False, f"{too_large[0]} is larger than any signature of posemill"), None
     try:
         signed = verify(contents.read(SIGNATURE), contents.read(PUBLIC_KEY))
     except KeyError as exc:

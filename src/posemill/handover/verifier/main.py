@@ -48,7 +48,7 @@ def _run(name: str, check: Callable[[], Check]) -> Check:
     """Run a check; content that it cannot read is a fault of the bundle, not of the verifier."""
     try:
         return check()
-    except (Damaged, KeyError, ValueError, TypeError, AttributeError, IndexError) as exc:
+    except (Damaged, KeyError, ValueError, TypeError, AttributeError, IndexError, RecursionError) as exc:
         return Check(name, False, f"it cannot be read: {type(exc).__name__}: {exc}")
 
 

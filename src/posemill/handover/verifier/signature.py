@@ -80,7 +80,7 @@ def verify(signature_file: bytes, public_key: bytes) -> Signed:
         wrapped = content["dsseEnvelope"]
         payload = base64.b64decode(wrapped["payload"], validate=True)
         signature = base64.b64decode(wrapped["signatures"][0]["sig"], validate=True)
-    except (ValueError, KeyError, TypeError, IndexError) as exc:
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as exc:
         raise BadSignature(f"{SIGNATURE} or {PUBLIC_KEY} is damaged: {exc}") from exc
     fingerprint = ecdsa.fingerprint(public_key)
     if envelope(payload, signature, fingerprint) != signature_file:
