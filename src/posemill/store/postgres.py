@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from posemill.errors import InputError, Unavailable
 from posemill.settings import Settings
 from posemill.store.address import checked_schema, parse_address, schema_options, shown
+from posemill.store.current_user import current_user
 from posemill.store.embedded import EmbeddedServer
 from posemill.store.migrations import HEAD
 from posemill.store.refusals import OWN_SCHEMA, explain_refusals
@@ -45,6 +46,7 @@ def open_engine(settings: Settings) -> Engine:
     url, schema = database_url(settings), settings.database_schema
     engine = create_engine(url, pool_pre_ping=True, connect_args=_CONNECTION | schema_options(schema))
     explain_refusals(engine)
+    event.listen(engine, "connect", _name_actor)
     try:
         if schema is not None:
             _make_schema(engine, schema)
@@ -58,6 +60,13 @@ def open_engine(settings: Settings) -> Engine:
 def database_url(settings: Settings) -> URL:
     """The address in SQLAlchemy's form, psycopg2 driver."""
     return parse_address(settings.database_url or EmbeddedServer(settings.home).start())
+
+
+def _name_actor(connection: Any, _record: Any) -> None:
+    """Say who changes things through this connection: the audit trail has it with every entry."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('posemill.actor', %s, false)", [current_user()])
+    connection.commit()  # else the setting would be gone with the first rollback
 
 
 def _make_schema(engine: Engine, schema: str) -> None:
