@@ -16,6 +16,7 @@ CORPUS = ("--subjects", "18", "--clips-per-activity", "1", "--fps", "10")  # as 
 NEXT = """
 Look at it:    posemill tracks MEDIUM (posemill media lists them), the reports above
 Serve it:      make serve, then /uat in a browser, or posemill try some.mp4 --model build/package
+Hand it over:  posemill handover out.posemill, then posemill verify and posemill reproduce
 Your videos:   posemill add videos/ --activity squat, then dvc repro
 """
 

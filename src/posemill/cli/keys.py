@@ -1,10 +1,11 @@
-"""`posemill keys`: API keys of a service."""
+"""`posemill keys`: API keys of a service, and key pairs that sign bundles."""
 
 from __future__ import annotations
 
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -19,7 +20,9 @@ _COLUMNS = ("number", "client", "prefix", "requests_per_minute", "added_at", "ad
 
 @click.group()
 def keys() -> None:
-    """API keys of clients. A service that listens beyond this machine requires one with every request.
+    """API keys of clients, and key pairs that sign bundles.
+
+    A service that listens beyond this machine requires an API key with every request.
 
     \b
       posemill keys add acme --per-minute 600
@@ -76,6 +79,29 @@ def revoke(which: str) -> None:
     with _database() as connection:
         ended = api_keys.revoke(connection, which, revoked_by=getpass.getuser())
     click.echo(f"revoked {', '.join(ended)}")
+
+
+@keys.command()
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Default: .posemill/keys/handover.pem.")
+@click.option("--passphrase", is_flag=True, help="Ask for a passphrase that protects the private key.")
+def generate(out: Path | None, passphrase: bool) -> None:
+    """Make a key pair (ECDSA P-256) that signs bundles, and show its fingerprint.
+
+    The private key is readable by its owner only; the public one is beside it, with the ending .pub. Tell clients the
+    fingerprint by another way than the bundle.
+
+    \b
+      posemill keys generate
+      posemill keys generate --out ~/keys/handover.pem --passphrase
+    """
+    from posemill.handover.keys import default_path, generate_key
+    from posemill.settings import Settings
+
+    path = out or default_path(Settings.from_env().home)
+    secret = click.prompt("passphrase", hide_input=True, confirmation_prompt=True, err=True) if passphrase else None
+    key = generate_key(path, secret.encode() if secret else None)
+    click.echo(key.fingerprint)
+    click.echo(f"private key {path}, public key {path.with_suffix('.pub')}", err=True)
 
 
 @contextmanager

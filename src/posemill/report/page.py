@@ -65,12 +65,20 @@ class Page:
         return self
 
     def text(self, text: str) -> Page:
-        """A paragraph in the current section."""
-        return self._add(f"<p>{escape(text)}</p>")
+        """A paragraph in the current section; what is between backticks is set as code."""
+        return self._add(f"<p>{_coded(text)}</p>")
 
     def heading(self, text: str) -> Page:
         """A small heading in the current section, above what it names."""
         return self._add(f"<h3>{escape(text)}</h3>")
+
+    def bullets(self, items: Sequence[str]) -> Page:
+        """A list in the current section."""
+        return self._add(f"<ul>{''.join(f'<li>{_coded(item)}</li>' for item in items)}</ul>")
+
+    def commands(self, lines: Sequence[str]) -> Page:
+        """Lines to type, in the current section."""
+        return self._add(f'<pre tabindex="0"><code>{escape(chr(10).join(lines))}</code></pre>')
 
     def table(
         self, columns: Sequence[str], rows: Sequence[Sequence[str | int | float | Cell]], caption: str = ""
@@ -119,6 +127,13 @@ class Page:
 def percent(share: float, digits: int = 0) -> str:
     """Format a share: 0.913 as `91 %`, which never breaks; a dash where nothing was measured."""
     return f"{100 * share:.{digits}f}\N{NARROW NO-BREAK SPACE}%" if math.isfinite(share) else "–"
+
+
+def _coded(text: str) -> str:
+    parts = escape(text).split("`")
+    if len(parts) % 2 == 0:  # a backtick that is none of a pair
+        return escape(text)
+    return "".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts))
 
 
 def _style() -> str:

@@ -1,0 +1,1 @@
+"""Documentation made for one project: one content, written as HTML, PDF and SVG."""
