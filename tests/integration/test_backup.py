@@ -107,9 +107,9 @@ def contents(root: Path, *skipped: str) -> dict[str, object]:
 
 def test_everything_comes_back(here: Settings, filled: Engine, tmp_path: Path, other: str) -> None:
     url = str(tmp_path / "backup")
-    made = back_up(here, filled, url)
+    made = back_up(here, filled, ObjectStore(url))
     place = there(tmp_path, other)
-    done = restore(place, url)
+    done = restore(place, ObjectStore(url))
     assert done.name == made.name
     expected = contents(here.workspace, ".venv", ".posemill", "config.local")
     assert contents(place.workspace, ".posemill") == expected
@@ -131,17 +131,17 @@ def test_everything_comes_back(here: Settings, filled: Engine, tmp_path: Path, o
 
 def test_the_second_one_writes_only_what_is_new(here: Settings, filled: Engine, tmp_path: Path) -> None:
     url = str(tmp_path / "backup")
-    first = back_up(here, filled, url)
+    first = back_up(here, filled, ObjectStore(url))
     assert first.new_objects == len(first.snapshot.objects)
     (here.workspace / "notes/b.txt").write_text("b")
     with filled.begin() as connection:
         connection.execute(text("UPDATE clip SET activity = 'stand' WHERE id = 1"))
-    second = back_up(here, filled, url)
+    second = back_up(here, filled, ObjectStore(url))
     changed = second.snapshot.objects - first.snapshot.objects
     names = {t.name for t in second.snapshot.tables if t.digest in changed}
     assert names == {"clip", "audit", "audit_head"}
     assert second.new_objects == len(changed) == 4
-    third = back_up(here, filled, url)
+    third = back_up(here, filled, ObjectStore(url))
     assert {t.name for t in third.snapshot.tables if t.digest not in second.snapshot.objects} == {"audit", "audit_head"}
     assert third.new_objects == 2  # the backup before is in the trail
     listed = CliRunner().invoke(cli, ["backup", "list", url, "--json"]).output.splitlines()
@@ -152,24 +152,24 @@ def test_an_earlier_snapshot_is_restored_by_its_name(
     here: Settings, filled: Engine, tmp_path: Path, other: str
 ) -> None:
     url = str(tmp_path / "backup")
-    first, before = back_up(here, filled, url), rows(filled)
+    first, before = back_up(here, filled, ObjectStore(url)), rows(filled)
     with filled.begin() as connection:
         connection.execute(text("DELETE FROM clip"))
-    back_up(here, filled, url)
+    back_up(here, filled, ObjectStore(url))
     place = there(tmp_path, other)
-    restore(place, url, first.name)
+    restore(place, ObjectStore(url), first.name)
     engine = open_engine(place)
     assert rows(engine) == before
     engine.dispose()
     with pytest.raises(InputError, match="no snapshot begins with 1999; there are 2"):
-        restore(place, url, "1999")
+        restore(place, ObjectStore(url), "1999")
 
 
 def test_pruning_keeps_what_the_newest_need(here: Settings, filled: Engine, tmp_path: Path) -> None:
     url = str(tmp_path / "backup")
     for n in range(3):
         (here.workspace / "notes/a.txt").write_text(f"version {n}")
-        made = back_up(here, filled, url)
+        made = back_up(here, filled, ObjectStore(url))
     assert CliRunner().invoke(cli, ["backup", "prune", url, "--keep", "1", "--quiet"]).exit_code == 0
     objects = ObjectStore(url)
     assert objects.snapshots() == [made.name]
@@ -183,7 +183,7 @@ def test_pruning_keeps_what_the_newest_need(here: Settings, filled: Engine, tmp_
 
 def test_a_damaged_and_a_missing_object_are_found(here: Settings, filled: Engine, tmp_path: Path, other: str) -> None:
     url = str(tmp_path / "backup")
-    made = back_up(here, filled, url)
+    made = back_up(here, filled, ObjectStore(url))
     one, two = sorted(made.snapshot.objects)[:2]
     (tmp_path / f"backup/objects/{one[:2]}/{one}").unlink()
     flipped = tmp_path / f"backup/objects/{two[:2]}/{two}"
@@ -191,23 +191,24 @@ def test_a_damaged_and_a_missing_object_are_found(here: Settings, filled: Engine
     verified = CliRunner().invoke(cli, ["backup", "verify", url])
     assert (verified.exit_code, verified.output) == (
         1,
-        f"FAULT: object {one} is missing\nFAULT: object {two} has another content\n",
+        f"FAULT: the backup {url} is incomplete: object {one} is missing\n"
+        f"FAULT: the backup {url} is damaged: object {two} has another content\n",
     )
     place = there(tmp_path, other)
     with pytest.raises(InputError, match=r"1 objects of .* are missing; nothing is restored"):
-        restore(place, url)
+        restore(place, ObjectStore(url))
     assert not place.workspace.exists()
 
 
 def test_nothing_is_restored_over_anything(here: Settings, filled: Engine, tmp_path: Path, other: str) -> None:
     url = str(tmp_path / "backup")
-    back_up(here, filled, url)
+    back_up(here, filled, ObjectStore(url))
     place = there(tmp_path, other)
     with pytest.raises(InputError, match="into an empty place only"):
-        restore(here, url)
+        restore(here, ObjectStore(url))
     full = Settings(place.workspace, place.home, database_url=here.database_url, store_url=place.store_url)
     with pytest.raises(InputError, match="into an empty database only, and this one has rows in"):
-        restore(full, url)
+        restore(full, ObjectStore(url))
     assert rows(filled)["clip"]
 
 
@@ -215,16 +216,39 @@ def test_a_snapshot_that_names_files_elsewhere_is_refused(
     here: Settings, filled: Engine, tmp_path: Path, other: str
 ) -> None:
     url = str(tmp_path / "backup")
-    made = back_up(here, filled, url)
+    made = back_up(here, filled, ObjectStore(url))
     said = json.loads(made.snapshot.to_bytes())
     for path in ("../outside.txt", "/tmp/outside.txt"):
         said["files"][0]["path"] = path
         ObjectStore(url).put_snapshot("9-forged", json.dumps(said).encode())
         with pytest.raises(InputError, match="the backup is damaged: it names the file"):
-            restore(there(tmp_path, other), url)
+            restore(there(tmp_path, other), ObjectStore(url))
     assert {p.name for p in tmp_path.iterdir()} == {"here", "backup"}
     with pytest.raises(InputError, match="snapshot x is damaged"):
         Snapshot.from_bytes(b'{"format": 1}', "x")
+
+
+def test_encrypted_only_its_recipients_restore_it(here: Settings, filled: Engine, tmp_path: Path, other: str) -> None:
+    import pyrage
+
+    url, keys = str(tmp_path / "backup"), [pyrage.x25519.Identity.generate() for _ in range(3)]
+    for n, key in enumerate(keys):
+        (tmp_path / f"{n}.key").write_text(f"{key}\n")
+    mine = [str(key.to_public()) for key in keys[:2]]
+    made = back_up(here, filled, ObjectStore(url, mine))
+    assert back_up(here, filled, ObjectStore(url, mine)).new_objects == 2  # nothing of it can be read here
+    stored = b"".join(p.read_bytes() for p in Path(url).rglob("*") if p.is_file())
+    assert stored.count(b"age-encryption.org/") == len(made.snapshot.objects) + 2 + 2
+    assert not [word for word in (b"film", b"sit", b"notes") if word in stored]
+    place = there(tmp_path, other)
+    with pytest.raises(InputError, match="is encrypted: name the file with your age identity, --identity FILE"):
+        restore(place, ObjectStore(url))
+    with pytest.raises(InputError, match="cannot be decrypted with"):
+        restore(place, ObjectStore(url, identity=tmp_path / "2.key"))
+    assert restore(place, ObjectStore(url, identity=tmp_path / "1.key"), made.name).name == made.name
+    engine = open_engine(place)
+    assert rows(engine) == rows(filled)
+    engine.dispose()
 
 
 def test_killed_in_the_middle_the_next_one_goes_on(here: Settings, filled: Engine, tmp_path: Path) -> None:
@@ -232,7 +256,7 @@ def test_killed_in_the_middle_the_next_one_goes_on(here: Settings, filled: Engin
     url = str(tmp_path / "backup")
     for n in range(200):
         (here.workspace / f"notes/{n}.bin").write_bytes(os.urandom(20_000))
-    back_up(here, filled, url)
+    back_up(here, filled, ObjectStore(url))
     environment = os.environ | {
         "POSEMILL_WORKSPACE": str(here.workspace),
         "POSEMILL_HOME": str(here.home),
@@ -251,7 +275,7 @@ def test_killed_in_the_middle_the_next_one_goes_on(here: Settings, filled: Engin
         for name in ObjectStore(url).snapshots():
             snapshot = Snapshot.from_bytes(ObjectStore(url).snapshot(name), name)
             assert not [d for d in snapshot.objects if ObjectStore(url).fault(d)], n
-    made = back_up(here, filled, url)
+    made = back_up(here, filled, ObjectStore(url))
     assert not [d for d in made.snapshot.objects if ObjectStore(url).fault(d)]
 
 

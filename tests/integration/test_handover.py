@@ -23,7 +23,7 @@ import pytest
 import yaml
 
 from moving_bodies import ACTIVITIES, FPS, body, flat
-from posemill.handover.encryption import decrypt
+from posemill.encryption import decrypt
 from posemill.handover.unpack import sha256
 from posemill.handover.verifier.contents import Contents
 from posemill.handover.verifier.files import changed_files, check_signature

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from posemill import __version__
 from posemill.backup import tables
 from posemill.backup.contents import Source, store_files, workspace_files
-from posemill.backup.objects import ObjectStore, file_digest, shown_url
+from posemill.backup.objects import ObjectStore, file_digest
 from posemill.backup.snapshot import File, Snapshot, TableRows
 from posemill.errors import Unavailable
 from posemill.settings import Settings
@@ -76,16 +76,14 @@ class _Writer:
         return path
 
 
-def back_up(settings: Settings, engine: Engine, url: str, progress: Progress = lambda _: None) -> Made:
-    """Write a snapshot of database, store and workspace to a URL.
+def back_up(settings: Settings, engine: Engine, objects: ObjectStore, progress: Progress = lambda _: None) -> Made:
+    """Write a snapshot of database, store and workspace.
 
     The database is dumped first: files of the store are written before the rows that name them, and are never changed,
     so what the rows name is in the snapshot. Killed at any instant it leaves the snapshots before it as they were, and
     the next one goes on with the objects that are there.
     """
-    objects = ObjectStore(url)
-    names = objects.snapshots()
-    last = Snapshot.from_bytes(objects.snapshot(names[-1]), names[-1]) if names else None
+    last = _last(objects)
     created = datetime.now(UTC)
     name = f"{created:%Y%m%dT%H%M%S.%fZ}-{token_hex(2)}"  # in the order of time
     with TemporaryDirectory(prefix="posemill-backup-") as folder:
@@ -109,8 +107,19 @@ def back_up(settings: Settings, engine: Engine, url: str, progress: Progress = l
         )
     objects.put_snapshot(name, snapshot.to_bytes())
     with engine.begin() as connection:
-        audit.record(connection, "backup", shown_url(url), details={"snapshot": name})
+        audit.record(connection, "backup", objects.url, details={"snapshot": name})
     return Made(name, snapshot, writer.new_objects, writer.new_bytes)
+
+
+def _last(objects: ObjectStore) -> Snapshot | None:
+    """The newest snapshot, whose files need not be read again if they have not changed.
+
+    None without one, and where it can be read by others only: a machine that backs up need not be able to restore.
+    """
+    names = objects.snapshots()
+    if not names or (objects.encrypts and not objects.reads):
+        return None
+    return Snapshot.from_bytes(objects.snapshot(names[-1]), names[-1])
 
 
 def _all(writer: _Writer, sources: Iterable[Source], fs: Any | None, progress: Progress) -> list[File]:

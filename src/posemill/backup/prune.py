@@ -16,12 +16,11 @@ class Pruned:
     objects: int
 
 
-def prune(url: str, keep: int) -> Pruned:
-    """Keep the newest snapshots. Not to be run beside a backup to the same URL: that one's objects are not named yet.
+def prune(objects: ObjectStore, keep: int) -> Pruned:
+    """Keep the newest snapshots. Not to be run beside a backup to the same place: that one's objects are not named yet.
 
     Descriptions go first: stopped in between, it leaves objects that the next one removes.
     """
-    objects = ObjectStore(url)
     names = objects.snapshots()
     old, kept = names[:-keep], names[-keep:]
     needed = {d for name in kept for d in Snapshot.from_bytes(objects.snapshot(name), name).objects}

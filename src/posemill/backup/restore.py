@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from posemill.backup import tables
-from posemill.backup.objects import ObjectStore, shown_url
+from posemill.backup.objects import ObjectStore
 from posemill.backup.snapshot import File, Snapshot
 from posemill.errors import InputError, PosemillError
 from posemill.settings import Settings
@@ -41,20 +41,19 @@ def find_snapshot(objects: ObjectStore, name: str | None) -> tuple[str, Snapshot
 
 
 def restore(
-    settings: Settings, url: str, name: str | None = None, progress: Callable[[int], None] = lambda _: None
+    settings: Settings, objects: ObjectStore, name: str | None = None, progress: Callable[[int], None] = lambda _: None
 ) -> Restored:
     """Restore workspace, home, store and database as the settings name them; all must be empty.
 
     The audit trail comes with the rows and is verified. Errors: InputError for a place that is not empty, a backup that
     is damaged or incomplete, or one of a newer posemill.
     """
-    objects = ObjectStore(url)
     name, snapshot = find_snapshot(objects, name)
     _require_empty(settings)
     missing = snapshot.objects - objects.digests()
     if missing:
         raise InputError(
-            f"the backup {url} is incomplete: {len(missing)} objects of {name} are missing; nothing is restored"
+            f"the backup {objects.url} is incomplete: {len(missing)} objects of {name} are missing; nothing is restored"
         )
     for file in snapshot.files:
         _inside(Path(), file.path)
@@ -77,7 +76,7 @@ def restore(
             )
             if check.faults:
                 raise PosemillError(f"the audit trail of {name} does not hold: {check.faults[0]}")
-            audit.record(connection, "restore", shown_url(url), details={"snapshot": name})
+            audit.record(connection, "restore", objects.url, details={"snapshot": name})
     finally:
         engine.dispose()
     return Restored(name, len(snapshot.files), rows)

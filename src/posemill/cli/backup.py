@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from posemill.cli.output import modes, say, table
+
+if TYPE_CHECKING:
+    from posemill.backup.objects import ObjectStore
 
 
 @click.group()
@@ -25,14 +29,16 @@ def backup() -> None:
 
 @backup.command()
 @click.argument("url")
+@click.option("--recipient", "recipients", multiple=True, help="Encrypt to this age recipient (age1…), and to more.")
+@click.option("--identity", type=click.Path(path_type=Path, dir_okay=False), help="age identity, if it is encrypted.")
 @modes
-def create(url: str, quiet: bool, as_json: bool) -> None:
+def create(url: str, recipients: tuple[str, ...], identity: Path | None, quiet: bool, as_json: bool) -> None:
     """Write a snapshot to URL. Files that an earlier snapshot has already are not written again.
 
     \b
     Examples:
       posemill backup create /mnt/backups/gym
-      posemill backup create sftp://backup@host/gym
+      posemill backup create sftp://backup@host/gym --recipient age1…
     """
     from posemill.backup.make import back_up
     from posemill.settings import Settings
@@ -42,7 +48,7 @@ def create(url: str, quiet: bool, as_json: bool) -> None:
     engine = open_engine(settings)
     try:
         with _progress("backing up", quiet or as_json) as advance:
-            made = back_up(settings, engine, _absolute(url), advance)
+            made = back_up(settings, engine, _objects(url, recipients, identity), advance)
     finally:
         engine.dispose()
     figures = {"snapshot": made.name, "files": len(made.snapshot.files), "bytes": made.snapshot.size}
@@ -52,13 +58,13 @@ def create(url: str, quiet: bool, as_json: bool) -> None:
 
 @backup.command("list")
 @click.argument("url")
+@click.option("--identity", type=click.Path(path_type=Path, dir_okay=False), help="age identity, if it is encrypted.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def list_(url: str, as_json: bool) -> None:
+def list_(url: str, identity: Path | None, as_json: bool) -> None:
     """List the snapshots in URL, the oldest first."""
-    from posemill.backup.objects import ObjectStore
     from posemill.backup.snapshot import Snapshot
 
-    objects = ObjectStore(_absolute(url))
+    objects = _objects(url, identity=identity)
     rows = []
     for name in objects.snapshots():
         snapshot = Snapshot.from_bytes(objects.snapshot(name), name)
@@ -70,13 +76,13 @@ def list_(url: str, as_json: bool) -> None:
 @backup.command()
 @click.argument("url")
 @click.option("--snapshot", "name", help="Beginning of its name; default: the newest.")
+@click.option("--identity", type=click.Path(path_type=Path, dir_okay=False), help="age identity, if it is encrypted.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def verify(url: str, name: str | None, as_json: bool) -> None:
+def verify(url: str, name: str | None, identity: Path | None, as_json: bool) -> None:
     """Read every object of a snapshot and compare its digest; exit status 1 where one is missing or damaged."""
-    from posemill.backup.objects import ObjectStore
     from posemill.backup.restore import find_snapshot
 
-    objects = ObjectStore(_absolute(url))
+    objects = _objects(url, identity=identity)
     found, snapshot = find_snapshot(objects, name)
     faults = [fault for digest in sorted(snapshot.objects) if (fault := objects.fault(digest))]
     if as_json:
@@ -94,8 +100,9 @@ def verify(url: str, name: str | None, as_json: bool) -> None:
 @click.argument("url")
 @click.option("--into", type=click.Path(path_type=Path, file_okay=False), help="Workspace; default: this folder.")
 @click.option("--snapshot", "name", help="Beginning of its name; default: the newest.")
+@click.option("--identity", type=click.Path(path_type=Path, dir_okay=False), help="age identity, if it is encrypted.")
 @modes
-def restore(url: str, into: Path | None, name: str | None, quiet: bool, as_json: bool) -> None:
+def restore(url: str, into: Path | None, name: str | None, identity: Path | None, quiet: bool, as_json: bool) -> None:
     """Restore a snapshot from URL into an empty folder and an empty database.
 
     Where POSEMILL_HOME, POSEMILL_DATABASE_URL or POSEMILL_STORE_URL are set, home, database and store go there;
@@ -112,15 +119,16 @@ def restore(url: str, into: Path | None, name: str | None, quiet: bool, as_json:
 
     settings = Settings.from_env(os.environ | ({"POSEMILL_WORKSPACE": str(into)} if into else {}))
     with _progress("restoring", quiet or as_json) as advance:
-        done = restore_snapshot(settings, _absolute(url), name, advance)
+        done = restore_snapshot(settings, _objects(url, identity=identity), name, advance)
     say({"snapshot": done.name, "files": done.files, "rows": done.rows}, quiet, as_json)
 
 
 @backup.command()
 @click.argument("url")
 @click.option("--keep", required=True, type=click.IntRange(1), help="How many of the newest snapshots stay.")
+@click.option("--identity", type=click.Path(path_type=Path, dir_okay=False), help="age identity, if it is encrypted.")
 @modes
-def prune(url: str, keep: int, quiet: bool, as_json: bool) -> None:
+def prune(url: str, keep: int, identity: Path | None, quiet: bool, as_json: bool) -> None:
     """Remove all but the newest snapshots, and the objects that none of those needs.
 
     \b
@@ -129,13 +137,15 @@ def prune(url: str, keep: int, quiet: bool, as_json: bool) -> None:
     """
     from posemill.backup.prune import prune as prune_snapshots
 
-    removed = prune_snapshots(_absolute(url), keep)
+    removed = prune_snapshots(_objects(url, identity=identity), keep)
     say({"snapshots": len(removed.snapshots), "objects": removed.objects}, quiet, as_json)
 
 
-def _absolute(url: str) -> str:
-    """A path relative to where the command was typed, not to the workspace."""
-    return url if "://" in url else str(Path(url).resolve())
+def _objects(url: str, recipients: Sequence[str] = (), identity: Path | None = None) -> ObjectStore:
+    """The objects at a URL; a path is relative to where the command was typed, not to the workspace."""
+    from posemill.backup.objects import ObjectStore
+
+    return ObjectStore(url if "://" in url else str(Path(url).resolve()), recipients, identity)
 
 
 @contextmanager
