@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,16 +19,19 @@ DOUBLE = 0.08  # how often a body is found twice
 FALSE = 0.03  # how often somebody is found where nobody is
 
 
-def estimated(crossing: Crossing, seed: int) -> list[FramePoses]:
-    """Every frame's poses in random order: jitter, dropouts behind others, limbs of others, doubles, false ones."""
+def estimated(crossing: Crossing, seed: int, steady: Mapping[int, float] | None = None) -> list[FramePoses]:
+    """Every frame's poses in random order: jitter, dropouts behind others, limbs of others, doubles, false ones.
+
+    steady  number of a person → times the usual jitter: a picture on the wall looks the same in every frame.
+    """
     rng = np.random.default_rng([seed, crossing.frames])
     rows = [{int(f): row for row, f in enumerate(track.frame)} for track in crossing.truth]
     frames = []
     for frame in range(crossing.frames):
-        people = [
-            (t.xy[r[frame]], t.confidence[r[frame]]) for t, r in zip(crossing.truth, rows, strict=True) if frame in r
-        ]
-        poses = [pose for number in range(len(people)) for pose in _found(people, number, rng)]
+        there = [(t, r[frame]) for t, r in zip(crossing.truth, rows, strict=True) if frame in r]
+        people = [(t.xy[row], t.confidence[row]) for t, row in there]
+        jitter = [JITTER * (steady or {}).get(t.person, 1.0) for t, _ in there]
+        poses = [pose for number in range(len(people)) for pose in _found(people, number, jitter[number], rng)]
         if rng.uniform() < FALSE and people:
             away = rng.uniform(-1, 1, 2) * (crossing.width_px, crossing.height_px / 4)
             poses.append(_pose(people[0][0] * 0.7 + away, rng, 0.1, 0.18))
@@ -36,7 +41,7 @@ def estimated(crossing: Crossing, seed: int) -> list[FramePoses]:
 
 
 def _found(
-    people: list[tuple[NDArray[np.float32], NDArray[np.float32]]], number: int, rng: np.random.Generator
+    people: list[tuple[NDArray[np.float32], NDArray[np.float32]]], number: int, jitter: float, rng: np.random.Generator
 ) -> list[Pose]:
     """What is found of one person: nothing, a pose, or two."""
     xy, confidence = people[number]
@@ -50,9 +55,9 @@ def _found(
         hidden = np.zeros_like(hidden)
     size = float(np.sqrt(box_area(xy)))
     guess = rng.normal(0, GUESS * size, xy.shape) * hidden[:, None]
-    poses = [_pose(xy + guess, rng, JITTER, 0.55 * (0.4 + 0.6 * seen))]
+    poses = [_pose(xy + guess, rng, jitter, 0.55 * (0.4 + 0.6 * seen))]
     if rng.uniform() < DOUBLE:
-        poses.append(_pose(xy + guess, rng, 2.5 * JITTER, 0.3 * (0.4 + 0.6 * seen)))
+        poses.append(_pose(xy + guess, rng, 2.5 * jitter, 0.3 * (0.4 + 0.6 * seen)))
     return poses
 
 

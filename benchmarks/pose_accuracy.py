@@ -3,13 +3,16 @@
     python benchmarks/pose_accuracy.py --photos DIR [--backend posenet] [--long-edge 385] [--json]
     python benchmarks/pose_accuracy.py --photos DIR --long-edge 641 --scales 385 --flip --crop 257
     python benchmarks/pose_accuracy.py --photos DIR --backend movenet --rotations [--json]
+    python benchmarks/pose_accuracy.py --photos DIR --plain [--json]
 
 DIR holds photos and COCO-style JSON files (anywhere in it) whose category names the keypoints. Keypoints are compared
 by name, so annotations of other skeletons count with those that they share with COCO. Crowds and people with fewer
 than 3 known keypoints are ignored: neither missed nor wrongly found.
 
 --rotations measures rotation instead: the photos rotated by 0, 90, 180 and 270 degrees, alone and beside somebody who
-stands, and what it costs in a video. Of the figures by group, --rotation-threshold 0 gives those without rotation.
+stands, and what it costs in a video. --plain measures beside it, in turn, the network alone: one input size for all
+(label.small_people: null) and no second network (label.refine: null). Of the figures by group, --rotation-threshold 0
+gives those without rotation.
 """
 
 from __future__ import annotations
@@ -38,6 +41,7 @@ from posemill.pose.skeleton import COCO_17
 
 BOX_SHARE = 0.53  # of its box that a person fills, where the annotation gives no area
 MIN_KEYPOINTS = 3
+REPEATS = 3  # of which the quickest counts
 
 
 def photos(folder: Path) -> Iterator[Photo]:
@@ -109,6 +113,33 @@ def measure(estimator: PoseEstimator, every: Sequence[Photo]) -> tuple[list[list
     return found, spent
 
 
+def beside_plain(args: argparse.Namespace, estimator: PoseEstimator, every: Sequence[Photo]) -> dict[str, Any]:
+    """Measure the network alone too, a photo by one and then by the other; print its table, return its figures."""
+    plain = chosen(args, refine=None, small_people=None)
+    found, spent = measure(plain, every)
+    times: dict[PoseEstimator, list[float]] = {plain: [], estimator: []}
+    for photo in every:
+        image = read_picture(photo.path)
+        for each, of in times.items():
+            runs = []
+            for _ in range(REPEATS):
+                started = time.process_time()
+                each.predict([image])
+                runs.append(time.process_time() - started)
+            of.append(1000 * min(runs))
+    rows = figures(plain, every, found, spent)
+    plain_ms, ms = (float(np.mean(of)) for of in times.values())
+    print("\nthe network alone:")
+    show(rows)
+    print(f"\nprocessor time, ms a photo: {ms:.1f}, of the network alone {plain_ms:.1f}: {ms / plain_ms:.2f} times")
+    return {
+        "plain_mean_oks": rows["all"]["mean_oks"],
+        "cpu_ms": round(ms, 1),
+        "plain_cpu_ms": round(plain_ms, 1),
+        "ratio": round(ms / plain_ms, 3),
+    }
+
+
 def read_picture(path: Path) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 RGB."""
     picture = cv2.imread(str(path))
@@ -144,7 +175,7 @@ def _oks(photo: Photo, poses: Sequence[Pose], estimator: PoseEstimator) -> NDArr
     return best_pairs(xy, photo.xy, photo.area_px2, COCO_17)[0]
 
 
-def chosen(args: argparse.Namespace) -> PoseEstimator:
+def chosen(args: argparse.Namespace, **label: Any) -> PoseEstimator:
     """The estimator with the test-time augmentation asked for."""
     entry = find_backend(args.backend)
     common = {
@@ -156,7 +187,7 @@ def chosen(args: argparse.Namespace) -> PoseEstimator:
         "rotation_fallback_threshold": args.rotation_threshold,
     }
     tta = {"scales_px": args.scales, "flip": args.flip, "crop_px": args.crop}
-    return PoseEstimator(args.backend, long_edge_px=args.long_edge, tta=tta, **common)
+    return PoseEstimator(args.backend, long_edge_px=args.long_edge, tta=tta, **common, **label)
 
 
 def main() -> None:
@@ -177,6 +208,7 @@ def main() -> None:
     parser.add_argument("--rotations", action="store_true", help="accuracy by orientation, and what rotation costs")
     parser.add_argument("--rotation-threshold", type=float, default=usual.rotation_fallback_threshold)
     parser.add_argument("--no-videos", action="store_true", help="with --rotations: accuracy only")
+    parser.add_argument("--plain", action="store_true", help="measure the network alone beside it")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     every, estimator = list(photos(args.photos)), chosen(args)
@@ -187,12 +219,13 @@ def main() -> None:
         return
     rows = figures(estimator, every, *measure(estimator, every))
     show(rows)
+    beside = beside_plain(args, estimator, every) if args.plain else {}
     if args.json:
         said = {"benchmark": "pose_accuracy", "backend": args.backend, "long_edge_px": args.long_edge}
         scales = " ".join(map(str, args.scales)) or None
         said |= {"scales_px": scales, "flip": args.flip, "crop_px": args.crop}
         coco = {f"coco_{name}": value for name, value in rows.get("coco", {}).items()}
-        print(json.dumps(said | rows["all"] | coco))
+        print(json.dumps(said | rows["all"] | coco | beside))
 
 
 def measure_rotations(args: argparse.Namespace, rotating: PoseEstimator, every: Sequence[Photo]) -> None:

@@ -1,12 +1,16 @@
-"""Tracking accuracy: HOTA, MOTA and IDF1 by TrackEval, beside the first, frame-by-frame tracker.
+"""Tracking accuracy: HOTA, MOTA and IDF1 by TrackEval, beside ByteTrack, OC-SORT and norfair on the same poses.
 
     python benchmarks/tracking.py [--crossings 20] [--rendered 2] [--clips DIR] [--json]
 
-Sets: `crossings-2` and `crossings-3`, exact keypoints of synthetic people who pass each other with an estimator's
-faults put in; `rendered`, such crossings as video through the real labeller; and, where DIR has them, clips whose
-people are annotated in tests/fixtures/tracking/. Similarity is OKS, and nearness of middles where only boxes are
-annotated. Constants were chosen on crossings of seeds from 1000 on; the seeds reported here, from 0 on, and the clips
-chose nothing.
+Trackers of others are measured where they are installed (other_trackers.py says how), with the settings that they come
+with and with those that a search found (tune_other_trackers.py). All of them number people as frames come, and so
+does `posemill online`; `posemill` sees the whole video and stitches, as the label stage does. `before` is the first,
+frame-by-frame tracker.
+
+Sets: those of tracking_scenes.py, exact keypoints of synthetic people with an estimator's faults put in; `rendered`,
+crossings as video through the real labeller; and, where DIR has them, clips whose people are annotated in
+tests/fixtures/tracking/. Similarity is OKS, and nearness of middles where only boxes are annotated. Constants and
+settings were chosen on scenes of seeds from 1000 on; the seeds reported here, from 0 on, and the clips chose nothing.
 """
 
 from __future__ import annotations
@@ -28,8 +32,10 @@ from numpy.typing import NDArray
 
 from crossings import estimated
 from frame_by_frame import FrameByFrame
+from other_trackers import DEFAULTS, as_track, installed, other
 from posemill.estimation.estimator import PoseEstimator
 from posemill.estimation.tracking import Tracker
+from posemill.estimation.tracking.online import OnlineTracker
 from posemill.estimation.types import FramePoses, FrameSpan, Pose
 from posemill.params.tracking import TrackingParams
 from posemill.pose.gaps import found_only
@@ -37,7 +43,11 @@ from posemill.pose.oks import box_area, oks
 from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import PoseTrack
 from posemill.synth.crossing import Crossing, crossing
+from posemill.video.probe import probe
+from tracking_scenes import SETS
 
+TUNED = Path(__file__).with_name("tuned_trackers.json")
+ONLINE_TUNED = {"min_poses": 1}  # chosen as theirs: a number from the first pose on
 ANNOTATIONS = Path(__file__).parents[1] / "tests" / "fixtures" / "tracking"
 MATCHED = 0.5  # similarity from which a pose is somebody's
 INSIDE = 0.5  # share of a person's keypoints in the picture from which it has to be found
@@ -49,7 +59,7 @@ Boxes = dict[int, dict[int, NDArray[np.float64]]]  # frame → person → (4,) l
 class Following(Protocol):
     """What the trackers have in common."""
 
-    def update(self, frame: int, time_s: float, poses: Sequence[Pose]) -> None: ...  # noqa: D102
+    def update(self, frame: int, time_s: float, poses: Sequence[Pose]) -> object: ...  # noqa: D102
 
     def tracks(self) -> tuple[PoseTrack, ...]: ...  # noqa: D102
 
@@ -63,6 +73,12 @@ class Scene:
 
     frames: list[FramePoses]
     similarity: Callable[[int, NDArray[np.float32]], tuple[list[int], NDArray[np.float64], NDArray[np.bool_]]]
+    height_px: int
+
+    @property
+    def fps(self) -> float:
+        """Frames per second."""
+        return 1 / float(np.median(np.diff([each.time_s for each in self.frames])))
 
 
 def of_crossing(scene: Crossing, frames: list[FramePoses]) -> Scene:
@@ -81,10 +97,10 @@ def of_crossing(scene: Crossing, frames: list[FramePoses]) -> Scene:
         aside = (alike[~wanted] >= MATCHED).any(0) & ~(alike[wanted] >= MATCHED).any(0)
         return [n for (n, _), w in zip(people, wanted, strict=True) if w], alike[wanted], aside
 
-    return Scene(frames, similarity)
+    return Scene(frames, similarity, scene.height_px)
 
 
-def of_clip(annotation: dict[str, Any], frames: list[FramePoses]) -> Scene:
+def of_clip(annotation: dict[str, Any], frames: list[FramePoses], height_px: int) -> Scene:
     """Judged by where the middles of the boxes around keypoints are."""
     boxes = annotated_boxes(annotation)
 
@@ -94,7 +110,7 @@ def of_clip(annotation: dict[str, Any], frames: list[FramePoses]) -> Scene:
         alike = np.stack([nearness(found, box) for box in people.values()]) if people else np.empty((0, len(xy)))
         return list(people), alike, np.zeros(len(xy), bool)
 
-    return Scene(frames, similarity)
+    return Scene(frames, similarity, height_px)
 
 
 def annotated_boxes(annotation: dict[str, Any]) -> Boxes:
@@ -164,7 +180,7 @@ def judged(sequences: Sequence[dict[str, Any]]) -> dict[str, float]:
     with contextlib.redirect_stdout(io.StringIO()):
         from trackeval.metrics import CLEAR, HOTA, Identity
 
-        figures = {}
+        figures: dict[str, Any] = {}
         for metric in (HOTA(), CLEAR({"THRESHOLD": MATCHED}), Identity({"THRESHOLD": MATCHED})):
             each = {str(n): metric.eval_sequence(s) for n, s in enumerate(sequences)}
             figures |= metric.combine_sequences(each)
@@ -177,18 +193,49 @@ def judged(sequences: Sequence[dict[str, Any]]) -> dict[str, float]:
     }
 
 
+class Online:
+    """Our online tracker, with the poses that it numbered as tracks."""
+
+    def __init__(self, params: TrackingParams) -> None:
+        self._tracker = OnlineTracker(COCO_17, params)
+        self._rows: dict[int, list[tuple[int, float, Pose]]] = defaultdict(list)
+
+    def update(self, frame: int, time_s: float, poses: Sequence[Pose]) -> None:
+        """Number the poses of a frame."""
+        for number, pose in self._tracker.update(FramePoses(frame, time_s, list(poses))).items():
+            self._rows[number].append((frame, time_s, pose))
+
+    def tracks(self) -> tuple[PoseTrack, ...]:
+        """Everybody who got a number."""
+        return tuple(as_track(number, rows) for number, rows in self._rows.items())
+
+
+def trackers() -> dict[str, Callable[[Scene], Following]]:
+    """Name → what builds a tracker for a scene."""
+    built: dict[str, Callable[[Scene], Following]] = {
+        "before": lambda _: FrameByFrame(COCO_17, TrackingParams()),
+        "posemill": lambda _: Tracker(COCO_17, TrackingParams()),
+        "posemill online": lambda _: Online(TrackingParams()),
+        "posemill online, tuned": lambda _: Online(TrackingParams(**ONLINE_TUNED)),
+    }
+    tuned = json.loads(TUNED.read_text())
+    for name in installed():
+        for suffix, settings in (("", DEFAULTS[name]), (", tuned", tuned[name])):
+            built[name + suffix] = lambda s, n=name, v=settings: other(n, s.frames, s.fps, s.height_px, v)  # type: ignore[misc]
+    return built
+
+
 def measure(scenes: Sequence[Scene]) -> dict[str, dict[str, float]]:
-    """Figures of both trackers, and of the present one with its gaps filled, on the same poses."""
+    """Figures of every tracker on the same poses, and of ours with its gaps filled."""
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     spent: dict[str, list[float]] = defaultdict(list)
-    for scene in scenes:
-        before, ms = follow(scene, FrameByFrame(COCO_17, TrackingParams()))
-        rows["before"].append(sequence(scene, before))
-        spent["before"] += ms
-        now, ms = follow(scene, Tracker(COCO_17, TrackingParams()))
-        rows["now"].append(sequence(scene, [found_only(t) for t in now]))
-        spent["now"] += ms
-        rows["filled"].append(sequence(scene, now))
+    for name, build in trackers().items():
+        for scene in scenes:
+            tracks, ms = follow(scene, build(scene))
+            rows[name].append(sequence(scene, [found_only(t) for t in tracks]))
+            spent[name] += ms
+            if name == "posemill":
+                rows["posemill, filled"].append(sequence(scene, tracks))
     times = {name: {"ms": round(float(np.mean(ms)), 3)} for name, ms in spent.items()}
     return {name: {**judged(each), **times.get(name, {})} for name, each in rows.items()}
 
@@ -196,9 +243,9 @@ def measure(scenes: Sequence[Scene]) -> dict[str, dict[str, float]]:
 def sets(args: argparse.Namespace) -> Iterator[tuple[str, list[Scene]]]:
     """Name and scenes of every set."""
     seeds = range(args.first_seed, args.first_seed + args.crossings)
-    for people in (2, 3):
-        made = [crossing(seed, people) for seed in seeds]
-        yield f"crossings-{people}", [of_crossing(c, estimated(c, s)) for c, s in zip(made, seeds, strict=True)]
+    for name, make in SETS.items():
+        made = [make(seed) for seed in seeds]
+        yield name, [of_crossing(c, estimated(c, s)) for c, s in zip(made, seeds, strict=True)]
     if not args.rendered and not args.clips:
         return
     estimator = PoseEstimator(long_edge_px=args.long_edge)
@@ -212,29 +259,30 @@ def sets(args: argparse.Namespace) -> Iterator[tuple[str, list[Scene]]]:
         if clip.is_file():
             first, last = annotation["frames"]
             poses = list(estimator.stream(clip, FrameSpan(first, last + 1)))
-            yield path.stem, [of_clip(annotation, poses)]
+            yield path.stem, [of_clip(annotation, poses, probe(clip).height_px)]
 
 
 def main() -> None:
     """Measure and print a table; with --json the same as one flat JSON object in the last line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--crossings", type=int, default=20, help="crossings of two and of three people")
-    parser.add_argument("--first-seed", type=int, default=0, help="of the crossings; from 1000 on for tuning")
+    parser.add_argument("--crossings", type=int, default=20, help="scenes of every set")
+    parser.add_argument("--first-seed", type=int, default=0, help="from 1000 on for tuning")
     parser.add_argument("--rendered", type=int, default=0, help="seeds whose crossings are rendered and labelled too")
     parser.add_argument("--clips", type=Path, help="folder of the annotated clips")
     parser.add_argument("--long-edge", type=int, default=LONG_EDGE_PX)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    print(f"{'':34} {'tracker':8} {'HOTA':>6} {'AssA':>6} {'MOTA':>6} {'IDF1':>6} switches ms/frame")
+    print(f"{'':34} {'tracker':24} {'HOTA':>6} {'AssA':>6} {'MOTA':>6} {'IDF1':>6} switches ms/frame")
     line: dict[str, Any] = {"benchmark": "tracking"}
     for name, scenes in sets(args):
         for tracker, row in measure(scenes).items():
             print(
-                f"{name:34} {tracker:8} {row['hota']:6.3f} {row['assa']:6.3f} {row['mota']:6.3f} {row['idf1']:6.3f} "
+                f"{name:34} {tracker:24} {row['hota']:6.3f} {row['assa']:6.3f} {row['mota']:6.3f} {row['idf1']:6.3f} "
                 f"{row['id_switches']:8} {format(row['ms'], '8.3f') if 'ms' in row else '-':>8}",
                 flush=True,
             )
-            line |= {f"{name}.{tracker}.{figure}": value for figure, value in row.items()}
+            key = f"{name}.{tracker.replace(', ', '_').replace(' ', '_')}"
+            line |= {f"{key}.{figure}": value for figure, value in row.items()}
     if args.json:
         print(json.dumps(line))
 

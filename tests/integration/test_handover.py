@@ -23,7 +23,7 @@ import pytest
 import yaml
 
 from moving_bodies import ACTIVITIES, FPS, body, flat
-from posemill.handover.encryption import decrypt
+from posemill.encryption import decrypt
 from posemill.handover.unpack import sha256
 from posemill.handover.verifier.contents import Contents
 from posemill.handover.verifier.files import changed_files, check_signature
@@ -277,11 +277,12 @@ def test_media_whose_licence_nobody_stated_stay_where_they_are(handed: Handed, t
 def test_a_workspace_that_changed_after_its_last_run_is_refused(handed: Handed, tmp_path: Path) -> None:
     other = tmp_path / "workspace"
     shutil.copytree(handed.root, other, ignore=shutil.ignore_patterns(".posemill", ".dvc", "bin"))
-    (other / "build" / "prepare" / "classes.json").open("a").write(" ")
+    classes = other / "build" / "prepare" / "classes.json"
+    classes.write_text(classes.read_text() + " ")
     env = {**handed.env, "POSEMILL_WORKSPACE": str(other), "POSEMILL_HOME": str(handed.root / ".posemill")}
     done = posemill(other, env, "handover", tmp_path / "x.posemill")
     assert done.returncode == 1
-    assert "lineage: build/prepare/classes.json is not what stage" in done.stderr
+    assert "build/prepare/classes.json is not what stage train read" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["workspace"]
 
 

@@ -37,7 +37,7 @@ def names(connection: Connection) -> set[tuple[str, str]]:
     """(table, name) of every constraint, index and sequence."""
     query = (
         "SELECT conrelid::regclass::text, conname::text FROM pg_constraint JOIN pg_namespace n ON n.oid = connamespace "
-        "WHERE n.nspname = current_schema() AND conrelid <> 0 UNION "
+        "WHERE n.nspname = current_schema() AND conrelid <> 0 AND contype <> 't' UNION "
         "SELECT tablename::text, indexname::text FROM pg_indexes WHERE schemaname = current_schema() UNION "
         "SELECT 'sequence', sequencename::text FROM pg_sequences WHERE schemaname = current_schema()"
     )

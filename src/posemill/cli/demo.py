@@ -11,6 +11,8 @@ import click
 from posemill.settings import Settings
 from posemill.stages.workspace import Workspace
 
+CORPUS = ("--subjects", "18", "--clips-per-activity", "1", "--fps", "10")  # as slow cameras have: half the work
+
 NEXT = """
 Look at it:    posemill tracks MEDIUM (posemill media lists them), the reports above
 Serve it:      make serve, then /uat in a browser, or posemill try some.mp4 --model build/package
@@ -67,8 +69,9 @@ def _seed(settings: Settings, quiet: bool) -> None:
         empty = not media_rows.media(connection)
     if empty:
         if not quiet:
-            click.echo("the database is empty: rendering people who move, with exact keypoints (a minute or two)")
-        subprocess.run([sys.executable, "-m", "posemill", "synth", *(["--quiet"] if quiet else [])], check=True)
+            click.echo("the database is empty: rendering people who move, with exact keypoints (half a minute)")
+        command = [sys.executable, "-m", "posemill", "synth", *CORPUS, *(["--quiet"] if quiet else [])]
+        subprocess.run(command, check=True)
 
 
 def _run_flow(workspace: Workspace, silent: bool) -> None:

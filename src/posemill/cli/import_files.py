@@ -238,8 +238,8 @@ def videos(
     """
     from dataclasses import asdict
 
-    from posemill.ingest.current_user import current_user
     from posemill.ingest.datasets import videos as data
+    from posemill.store.current_user import current_user
 
     name = dataset or path.resolve().name
     left_out: dict[str, str] = {}

@@ -68,8 +68,8 @@ def camera(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def run_import(source: SequenceSource, total: int | None, faulty: Faulty, quiet: bool, as_json: bool) -> None:
     """Import a data set and print the result. total: its size, for a progress bar."""
-    from posemill.ingest.current_user import current_user
     from posemill.ingest.keypoints import import_sequences
+    from posemill.store.current_user import current_user
 
     with (
         opened() as (engine, store),

@@ -57,6 +57,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "usage": ("posemill.cli.trace:usage", "List the models and bentos that a medium is in."),
     "monitor": ("posemill.cli.monitor:monitor", "Data drift: compare served data with the training data."),
     "keys": ("posemill.cli.keys:keys", "Manage API keys of clients."),
+    "backup": ("posemill.cli.backup:backup", "Back up database, store and workspace; restore them."),
+    "audit": ("posemill.cli.audit:audit", "Audit trail: who changed what, when and from where; verify its chain."),
     "db": ("posemill.cli.database:db", "Start, stop, locate and upgrade the database."),
     "doctor": ("posemill.cli.doctor:doctor", "Check the installation: packages, database, store, checkpoint."),
 }

@@ -45,8 +45,8 @@ def queue_(limit: int, as_json: bool) -> None:
     Doing it again changes nothing; what was answered stays answered:
       posemill review queue --limit 50
     """
-    from posemill.ingest.current_user import current_user
     from posemill.review.ranking import rank
+    from posemill.store.current_user import current_user
     from posemill.store.reviews import queue, review_items
 
     with _labelled() as (connection, labelled):
@@ -110,7 +110,7 @@ def dismiss(items: tuple[int, ...], by: str | None) -> None:
     \b
       posemill review dismiss 3 4 --by anna
     """
-    from posemill.ingest.current_user import current_user
+    from posemill.store.current_user import current_user
     from posemill.store.reviews import answer, review_item
 
     with _transaction() as connection:
@@ -160,8 +160,8 @@ def import_(file: Path, by: str | None, annotator: str | None, allow_empty: bool
       posemill review import project.json --annotator anna@example.org
     """
     from posemill.formats.label_studio_annotators import AnnotationChoice
-    from posemill.ingest.current_user import current_user
     from posemill.review.inbound import import_answers
+    from posemill.store.current_user import current_user
 
     choice = AnnotationChoice(annotator, allow_empty)
     with _labelled() as (connection, labelled):
@@ -203,8 +203,8 @@ def undo(numbers: tuple[int, ...], by: str | None) -> None:
     \b
       posemill review undo 12 13
     """
-    from posemill.ingest.current_user import current_user
     from posemill.store.corrections import close_corrections
+    from posemill.store.current_user import current_user
 
     with _transaction() as connection:
         ended = close_corrections(connection, numbers, by or current_user())

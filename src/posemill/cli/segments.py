@@ -63,7 +63,7 @@ def set_(medium: str, start_s: float, end_s: float | None, by: str | None, **cla
       posemill segments set 3fa9c1 --start 2 --end 7.5 --activity squat
     """
     from posemill.ingest import segments as annotated
-    from posemill.ingest.current_user import current_user
+    from posemill.store.current_user import current_user
 
     with _transaction() as connection:
         click.echo(
@@ -88,7 +88,7 @@ def correct(clip: int, unlabelled: bool, by: str | None, **given: Any) -> None:
       posemill segments correct 17 --start 1.5 --end 6
     """
     from posemill.ingest import segments as annotated
-    from posemill.ingest.current_user import current_user
+    from posemill.store.current_user import current_user
 
     changes = {name: value for name, value in given.items() if value is not None}
     if unlabelled:
@@ -107,8 +107,8 @@ def remove(clip: int, by: str | None) -> None:
     \b
       posemill segments remove 17
     """
-    from posemill.ingest.current_user import current_user
     from posemill.store import catalog
+    from posemill.store.current_user import current_user
 
     with _transaction() as connection:
         catalog.remove_clip(connection, clip, by or current_user())

@@ -52,9 +52,9 @@ def add(
     """
     from dataclasses import asdict
 
-    from posemill.ingest.current_user import current_user
     from posemill.ingest.entry import add_entries
     from posemill.ingest.folder import scan
+    from posemill.store.current_user import current_user
 
     if claims["activity"] and activity_from_folder:
         raise InputError("give --activity or --activity-from-folder, not both")
@@ -110,8 +110,8 @@ def capture(
     from datetime import UTC, datetime
 
     from posemill.ingest.camera import record
-    from posemill.ingest.current_user import current_user
     from posemill.ingest.register import register_video
+    from posemill.store.current_user import current_user
     from posemill.video.camera import redacted_source
 
     name = redacted_source(source)
@@ -191,8 +191,8 @@ def listed(as_json: bool = False) -> None:
 @click.argument("number", type=int)
 def release(number: int) -> None:
     """Take something out of quarantine, once its cause is gone; the stage looks at it again."""
-    from posemill.ingest.current_user import current_user
     from posemill.store import catalog
+    from posemill.store.current_user import current_user
 
     with opened() as (engine, _), engine.begin() as connection:
         catalog.resolve_quarantine(connection, number, current_user())

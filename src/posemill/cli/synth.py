@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 @click.option(
     "--duration-s", type=click.FloatRange(0.5, 600), help="Length of every clip; default: as its activity usually is."
 )
+@click.option(
+    "--fps", type=click.FloatRange(5, 60), help="Frames a second of every clip; default: 10 to 30, as cameras have."
+)
 @click.option("--seed", default=11, show_default=True, type=click.IntRange(0), help="The same seed, the same corpus.")
 @click.option(
     "--out",
@@ -54,6 +57,7 @@ def synth(
     split: str | None,
     clips_per_activity: int,
     duration_s: float | None,
+    fps: float | None,
     seed: int,
     out: Path | None,
     quiet: bool,
@@ -75,7 +79,7 @@ def synth(
     from posemill.synth.corpus import plan
 
     labels = _labels(rename)
-    plans = plan(seed, subjects, named(activities), clips_per_activity, duration_s)
+    plans = plan(seed, subjects, named(activities), clips_per_activity, duration_s, fps)
     silent = quiet or as_json
     if out is not None:
         with _progress(plans, silent) as report:

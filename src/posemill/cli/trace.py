@@ -77,7 +77,7 @@ def usage(medium: str, exclude: bool, by: str | None, as_json: bool) -> None:
       posemill usage 26e506cc30f5
       posemill usage holiday.mp4 --exclude --by anna
     """
-    from posemill.ingest.current_user import current_user
+    from posemill.store.current_user import current_user
     from posemill.uat.usage import exclude as end_clips
     from posemill.uat.usage import usage_of
 

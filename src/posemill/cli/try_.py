@@ -71,8 +71,7 @@ def _local(model: Path | None, backend: str | None, overlay: Path | None) -> Cal
         if file.suffix == ".npy":
             probabilities = loaded.model.predict_windows(_windows(file))
             return _of_windows(list(loaded.model.classes), probabilities.argmax(1).tolist(), probabilities)
-        tried = loaded.predict(file, overlay)
-        return {**_top(tried.prediction), "where": {str(number): third for number, third in tried.where.items()}}
+        return _top(loaded.predict(file, overlay))
 
     return predict
 
@@ -142,19 +141,17 @@ def described(answer: dict[str, Any]) -> list[str]:
     subject = next((p for p in people if p.person == video["main_subject"]), None)
     if subject is None:
         return [said]
-    where = answer.get("where", {})
     doubt = ", abstained: ask a person" if (video["verdict"] or {}).get("abstained") else ""
-    lines = [f"{said}, {_who(subject, where)}{doubt}"]
+    lines = [f"{said}, {_who(subject)}{doubt}"]
     lines += [f"  {s.start_s:6.1f} to {s.end_s:6.1f} s  {s.activity:20} {s.probability:.2f}" for s in subject.segments]
     others = [p for p in people if p is not subject and p.verdict is not None]
     longer = sorted((p for p in others if p.end_s - p.start_s >= LONG_S), key=lambda p: -p.poses)[:5]
-    lines += [f"  also {_who(p, where)}: {p.verdict}" for p in longer]
+    lines += [f"  also {_who(p)}: {p.verdict}" for p in longer]
     return lines + (
         [f"  and {len(others) - len(longer)} others, most for a moment"] if len(others) > len(longer) else []
     )
 
 
-def _who(person: Person, where: dict[str, str]) -> str:
+def _who(person: Person) -> str:
     """Return whom an answer means: number, third of the picture, time."""
-    third = f" ({where[str(person.person)]})" if str(person.person) in where else ""
-    return f"person {person.person}{third}, seen {person.start_s:.1f} to {person.end_s:.1f} s"
+    return f"{person.name}, seen {person.start_s:.1f} to {person.end_s:.1f} s"

@@ -103,7 +103,7 @@ def confirm_(
       posemill uat confirm 12 --by anna
       posemill uat confirm 12 --activity lunge --media gym.mp4
     """
-    from posemill.ingest.current_user import current_user
+    from posemill.store.current_user import current_user
     from posemill.uat.confirm import confirm
 
     with transaction() as (connection, settings):
@@ -133,7 +133,7 @@ def dismiss_(feedback: tuple[int, ...], by: str | None) -> None:
     \b
       posemill uat dismiss 12 --by anna
     """
-    from posemill.ingest.current_user import current_user
+    from posemill.store.current_user import current_user
     from posemill.uat.confirm import dismiss
 
     with transaction() as (connection, _):
@@ -156,7 +156,7 @@ def sign_(report: Path, by: str, reject: bool, conditions: str | None, quiet: bo
       posemill uat sign --by anna --conditions "not for children" build/uat/20261124-101500
       posemill uat sign --by anna --reject --conditions "falls are missed" build/uat/20261124-101500
     """
-    from posemill.ingest.current_user import current_user
+    from posemill.store.current_user import current_user
     from posemill.uat.release import resume
     from posemill.uat.signing import sign
 

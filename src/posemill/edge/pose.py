@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from posemill.edge.network import EdgeNetwork
 from posemill.errors import CheckpointError
-from posemill.estimation.backends.movenet.around import distinct, refined
+from posemill.estimation.backends.movenet.around import refined_people
 from posemill.estimation.backends.movenet.decoder import Box, main_person, pose_in
 from posemill.estimation.backends.posenet.people import people
 from posemill.estimation.types import Image, Pose
@@ -64,7 +64,7 @@ def open_pose_network(folder: Path, described: PoseDescription, threads: int) ->
         return everybody
     near = _movenet(folder, described, threads)
     threshold = described.keypoint_threshold
-    return lambda image: distinct([refined(image, person, near, threshold) for person in everybody(image)])
+    return lambda image: refined_people(image, everybody(image), near, threshold)
 
 
 def _posenet(folder: Path, described: PoseDescription, threads: int) -> PoseEstimate:

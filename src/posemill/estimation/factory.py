@@ -1,14 +1,21 @@
-"""Pose backends by name, with test-time augmentation, rotation or ROI propagation around them as the parameters ask."""
+"""Pose backends by name, with what the parameters put around them.
+
+From the inside out: the size of the input by that of the people, refinement in crops, test-time augmentation, then
+rotation or ROI propagation.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 from posemill.errors import InputError
-from posemill.estimation.registry import find_backend
+from posemill.estimation.registry import BackendEntry, find_backend
 from posemill.estimation.types import PoseBackend
 from posemill.params.label import LabelParams
+from posemill.params.tta import SmallPeopleParams
+from posemill.pose.skeleton import COCO_17
 
 
 def load_backend(name: str, params: LabelParams) -> PoseBackend:
@@ -19,7 +26,8 @@ def load_backend(name: str, params: LabelParams) -> PoseBackend:
             around people anyway.
         CheckpointError: no such checkpoint, or other bytes than `params.checkpoint_sha256` says.
     """
-    entry, load = find_backend(name), find_backend(name).load
+    entry = find_backend(name)
+    load = partial(_two_stages, entry)
     if params.roi_propagation and not entry.propagates:
         if not entry.sizes:
             raise InputError(
@@ -34,6 +42,41 @@ def load_backend(name: str, params: LabelParams) -> PoseBackend:
 
         return RotatingBackend(partial(_augmented, load), params)
     return _augmented(load, params)
+
+
+def _two_stages(entry: BackendEntry, params: LabelParams) -> PoseBackend:
+    """The backend, at a longer edge too where people are small, and with a second network on crops around them."""
+    embedded = entry.name == "openpifpaf" and params.checkpoint == entry.checkpoint
+    finder = _by_size(entry, params, embedded)
+    if params.refine is None or (params.refine == "auto" and not embedded):
+        return finder
+    if entry.people != "many" or finder.skeleton.name != COCO_17.name:
+        raise InputError(
+            f"label.refine: movenet poses people of skeleton {COCO_17.name} whom a backend for many people finds, "
+            f"not those of {entry.name}: set it to null"
+        )
+    from posemill.estimation.backends.movenet.refining import RefiningBackend
+    from posemill.estimation.backends.movenet.single import EMBEDDED
+
+    return RefiningBackend(EMBEDDED, finder, params)
+
+
+def _by_size(entry: BackendEntry, params: LabelParams, embedded: bool) -> PoseBackend:
+    """The backend, at a longer edge too where people are small."""
+    small_people = params.small_people
+    if small_people == "auto":
+        usual = SmallPeopleParams()
+        small_people = usual if embedded and params.long_edge_px < usual.long_edge_px else None
+    if small_people is None or params.tta.enabled or params.roi_propagation:
+        return cast("PoseBackend", entry.load(params))
+    if not entry.sizes:
+        raise InputError(f"label.small_people needs a backend with a size, which {entry.name} has not: set it to null")
+    from posemill.estimation.tta.small_people import SmallPeopleBackend
+
+    def load_at(long_edge_px: int) -> PoseBackend:
+        return cast("PoseBackend", entry.load(params.model_copy(update={"long_edge_px": long_edge_px})))
+
+    return SmallPeopleBackend(load_at, params.long_edge_px, small_people)
 
 
 def _augmented(load: Callable[[LabelParams], PoseBackend], params: LabelParams) -> PoseBackend:

@@ -26,8 +26,21 @@ from posemill.params.label import LabelParams
 from posemill.pose.definition import written_out
 from posemill.pose.skeleton import SKELETONS
 
-# A parameter changes poses unless it is listed here; what `checkpoint` stands for is the digest that the backend gives.
-UNRELATED = frozenset({"threads", "batch_frames", "chunk_s", "attempts", "checkpoint", "checkpoint_sha256", "tracking"})
+# A parameter changes poses unless it is listed here. What `checkpoint`, `refine` and `small_people` come to is in the
+# description that the backend gives.
+UNRELATED = frozenset(
+    {
+        "threads",
+        "batch_frames",
+        "chunk_s",
+        "attempts",
+        "checkpoint",
+        "checkpoint_sha256",
+        "refine",
+        "small_people",
+        "tracking",
+    }
+)
 STOP = tuple(
     f"posemill.{name}"  # not in full: a module that is named in a string counts as imported
     for name in (

@@ -11,13 +11,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from posemill.atomic import atomic_path
+from posemill.encryption import encrypt
 from posemill.errors import InputError, PosemillError
 from posemill.estimation.registry import find_backend
 from posemill.handover import bills, code, lineage, staging
 from posemill.handover.archive import write_bundle
 from posemill.handover.documents.operating import Handed
 from posemill.handover.documents.write import write_documents
-from posemill.handover.encryption import encrypt
 from posemill.handover.facts import ProjectFacts
 from posemill.handover.keys import SigningKey
 from posemill.handover.licences import Deliverable, deliverables, verdict, write_licences

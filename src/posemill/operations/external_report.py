@@ -92,4 +92,5 @@ def _sentence(v: ExternalVerdict) -> str:
     order = sorted(v.probabilities, key=lambda name: -v.probabilities[name])[:3]
     said = ", ".join(f"{name} {percent(v.probabilities[name])}" for name in order)
     other = "; ".join(f"{way}: {name or 'no answer'}" for way, name in v.changed.items() if name != v.predicted)
-    return f"{v.outcome}: person {v.person}, {said}" + (f" (but {other})" if other else "")
+    whom = f"person {v.person}" + (f" ({v.place})" if v.place else "")
+    return f"{v.outcome}: {whom}, {said}" + (f" (but {other})" if other else "")

@@ -32,6 +32,7 @@ class ExternalVerdict(BaseModel):
     windows: int = 0
     people: int = 0
     person: int | None = None
+    place: str | None = None  # third of the picture in which that person is
     changed: dict[str, str | None] = {}
     abstained: bool = False
     note: str | None = None

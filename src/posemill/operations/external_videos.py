@@ -193,6 +193,7 @@ def verdict(
     """One clip, judged; `found` is a sentence where the video could not be read."""
     from posemill.features.main_subject import main_subject
     from posemill.features.verdict import abstains
+    from posemill.prediction.place import third, usual_box
 
     truth = same_activity(clip.activity, network.classes) if clip.activity else None
     about = {"file": clip.name, "medium": medium, "truth": truth or clip.activity}
@@ -213,6 +214,7 @@ def verdict(
         windows=windows,
         people=len(found.tracks),
         person=actor.person if actor else None,
+        place=third(usual_box(actor), found.width_px) if actor else None,
         abstained=said is not None and abstains(said, of_clip[said], network.rejection_threshold),
         changed={name: _best(of) for name, of in changed.items()},
         note=note,

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-
 from posemill.errors import CheckpointError
 from posemill.estimation.estimator import PoseEstimator
 from posemill.params.label import LabelParams
-from posemill.pose.track import PoseTrack
 from posemill.prediction.locate import package_folder
 from posemill.prediction.model import ActivityModel
 from posemill.prediction.packaged import PACKAGED
@@ -22,19 +19,11 @@ LABELLER = "labeller.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tried:
-    """Answer about a video: the prediction, and where in the picture each person is (`left`, `middle`, `right`)."""
-
-    prediction: Prediction
-    where: dict[int, str]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class TryModel:
     """An activity model with the pose estimator that it goes with.
 
     Examples:
-        >>> TryModel.load().predict(Path("clip.mp4")).prediction.verdict    # doctest: +SKIP
+        >>> TryModel.load().predict(Path("clip.mp4")).verdict    # doctest: +SKIP
     """
 
     model: ActivityModel
@@ -49,7 +38,7 @@ class TryModel:
         folder = PACKAGED if folder is None else package_folder(folder)
         return cls(ActivityModel.load(folder), PoseEstimator(backend, params=labeller_of(folder)))
 
-    def predict(self, video: Path, overlay: Path | None = None) -> Tried:
+    def predict(self, video: Path, overlay: Path | None = None) -> Prediction:
         """Predict everybody's activities in a video; with `overlay` also draw them into that folder (MP4 and JPEG).
 
         Errors: UnreadableMedia for a file that is no video.
@@ -63,13 +52,7 @@ class TryModel:
             stride = self.estimator.params.frame_stride
             files = overlay / f"{video.stem}.mp4", overlay / f"{video.stem}.jpg"
             draw(video, tracks, answer.people, stride, *files, lambda _: None)
-        return Tried(answer, {track.person: where(track, tracks.width_px) for track in tracks.tracks if len(track)})
-
-
-def where(track: PoseTrack, width_px: int) -> str:
-    """Return in which third of the picture a person mostly is."""
-    middle = float(np.nanmedian(track.xy[..., 0]))
-    return ("left", "middle", "right")[min(max(int(3 * middle / width_px), 0), 2)]
+        return answer
 
 
 def labeller_of(folder: Path) -> LabelParams:

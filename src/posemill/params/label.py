@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from posemill.params.section import Section
 from posemill.params.tracking import TrackingParams
-from posemill.params.tta import RoiPropagationParams, RotationParams, TTAParams, fits_stride
+from posemill.params.tta import RoiPropagationParams, RotationParams, SmallPeopleParams, TTAParams, fits_stride
 
 
 class LabelParams(Section):
@@ -34,6 +34,16 @@ class LabelParams(Section):
     threads: int = Field(default=2, ge=1, le=64, description="processor cores used by network and decoder")
     batch_frames: int = Field(default=8, ge=1, le=64, description="frames decoded ahead")
     long_edge_px: int = Field(default=385, ge=129, le=2049, description="longer side given to the network; 16n + 1")
+    small_people: SmallPeopleParams | Literal["auto"] | None = Field(
+        default="auto",
+        description="pictures of small people are posed at a longer edge; auto: with the embedded checkpoint of "
+        "openpifpaf; null: never",
+    )
+    refine: Literal["auto", "movenet"] | None = Field(
+        default="auto",
+        description="pose everybody found once more in a crop; auto: by MoveNet with the embedded checkpoint of "
+        "openpifpaf; null: never",
+    )
     frame_stride: int = Field(default=1, ge=1, le=30, description="label every n-th frame")
     roi: tuple[float, float, float, float] | None = Field(
         default=None,
@@ -76,6 +86,15 @@ class LabelParams(Section):
     def _precision_fits(self) -> LabelParams:
         if self.precision == "bf16" and self.runtime != "openvino":
             raise ValueError(f"precision: bf16 needs runtime: openvino, came with {self.runtime}")
+        return self
+
+    @model_validator(mode="after")
+    def _small_people_fit(self) -> LabelParams:
+        if isinstance(self.small_people, SmallPeopleParams) and self.small_people.long_edge_px <= self.long_edge_px:
+            raise ValueError(
+                f"small_people.long_edge_px should be over long_edge_px, {self.long_edge_px}, "
+                f"came {self.small_people.long_edge_px}"
+            )
         return self
 
     @model_validator(mode="after")

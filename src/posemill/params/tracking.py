@@ -11,7 +11,12 @@ class TrackingParams(Section):
     """Tracking by OKS: poses of successive frames become tracks of people."""
 
     min_oks: float = Field(default=0.3, gt=0, lt=1, description="similarity from which poses may be the same person")
-    max_gap_s: float = Field(default=1.0, ge=0, description="a person not found for longer comes back as a new one")
+    max_gap_s: float = Field(
+        default=1.0,
+        ge=0,
+        description="a person not found for longer comes back as a new one; when a whole video is "
+        "tracked, pieces up to 2.5 times as far apart are linked where both sides fit",
+    )
     min_duration_s: float = Field(default=0.3, ge=0, description="shorter tracks are dropped")
     min_poses: int = Field(default=3, ge=1, description="tracks of fewer poses are dropped")
     interpolate_s: float = Field(

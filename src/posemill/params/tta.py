@@ -1,4 +1,4 @@
-"""The `label.tta`, `label.rotation` and `label.roi_propagation` sections of params.yaml."""
+"""The `label.tta`, `label.small_people`, `label.rotation` and `label.roi_propagation` sections of params.yaml."""
 
 from __future__ import annotations
 
@@ -45,6 +45,20 @@ class TTAParams(Section):
     def enabled(self) -> bool:
         """True if any frame is seen more than once."""
         return bool(self.scales_px or self.flip or self.crop_px)
+
+
+class SmallPeopleParams(Section):
+    """Input size by the size of the people: pictures in which somebody is small are posed at a longer edge too."""
+
+    long_edge_px: int = Field(default=641, ge=129, le=2049, description="longer side for such pictures, 16n + 1")
+    below_px: float = Field(
+        default=80, gt=0, le=2049, description="longer side of a small person in the network's usual input"
+    )
+
+    @field_validator("long_edge_px")
+    @classmethod
+    def _fits_stride(cls, value: int) -> int:
+        return fits_stride(value)
 
 
 class RotationParams(Section):

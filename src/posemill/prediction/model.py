@@ -21,6 +21,7 @@ from posemill.prediction import timeline
 from posemill.prediction.classifier import CALIBRATION, FILES, Network, WindowClassifier, WindowProbabilities
 from posemill.prediction.locate import package_folder
 from posemill.prediction.packaged import PACKAGED
+from posemill.prediction.place import third, usual_box
 from posemill.prediction.schema import Person, Prediction, TrackPoints, TrackPrediction, Verdict, VideoFacts
 
 __all__ = ["CALIBRATION", "FILES", "ActivityModel", "OnWindows", "WindowProbabilities"]
@@ -69,7 +70,7 @@ class ActivityModel(WindowClassifier):
             keypoints: put each person's keypoints into the answer.
             on_windows: gets every person's windows (N, T, K, 3) and probabilities (N, C).
         """
-        people = [self._person(t, tracks.others(t), keypoints, on_windows) for t in tracks.tracks if len(t)]
+        people = [self._person(t, tracks, keypoints, on_windows) for t in tracks.tracks if len(t)]
         subject = main_subject(tracks)
         verdict = None
         if subject is not None:  # over the whole medium, as the prepare stage cuts clips
@@ -119,15 +120,16 @@ class ActivityModel(WindowClassifier):
     def _verdict(self, probabilities: NDArray[np.float32]) -> Verdict | None:
         return timeline.verdict(probabilities, self.classes, self.rejection_threshold, self.events)
 
-    def _person(
-        self, track: PoseTrack, others: list[PoseTrack], keypoints: bool, on_windows: OnWindows | None
-    ) -> Person:
-        answer = self.predict_track(track, others=others, on_windows=on_windows)
+    def _person(self, track: PoseTrack, tracks: MediumTracks, keypoints: bool, on_windows: OnWindows | None) -> Person:
+        answer = self.predict_track(track, others=tracks.others(track), on_windows=on_windows)
+        box = usual_box(track)
         return Person(
             person=track.person,
             start_s=float(track.time_s[0]),
             end_s=float(track.time_s[-1]),
             poses=len(found_only(track)),
+            box=box,
+            place=third(box, tracks.width_px),
             verdict=answer.verdict,
             segments=answer.segments,
             windows=answer.windows,

@@ -76,10 +76,19 @@ class Person(_Strict):
     start_s: float
     end_s: float
     poses: int
+    box: list[float] | None = Field(
+        None, description="where this person usually is: left, top, right, bottom of the keypoints, pixels"
+    )
+    place: str | None = Field(None, description="third of the picture: left, middle or right")
     verdict: Verdict | None
     segments: list[Segment]
     windows: list[Window] = Field([], description="what the segments are made of: probabilities along time")
     track: TrackPoints | None = None
+
+    @property
+    def name(self) -> str:
+        """Number and place, as people are told apart in texts: person 0 (middle)."""
+        return f"person {self.person}" + (f" ({self.place})" if self.place else "")
 
 
 class VideoFacts(_Strict):
@@ -110,8 +119,9 @@ class Prediction(_Strict):
     def _repr_html_(self) -> str:
         from posemill.report.notebook import activities_html
 
-        title = f"Prediction: {self.verdict or self.note or 'no verdict'}"
-        rows = [(f"person {p.person}: {p.verdict or 'no verdict'}", _intervals(p.segments)) for p in self.people]
+        whom = next((f", {p.name}" for p in self.people if p.person == self.main_subject), "") if self.verdict else ""
+        title = f"Prediction: {self.verdict or self.note or 'no verdict'}{whom}"
+        rows = [(f"{p.name}: {p.verdict or 'no verdict'}", _intervals(p.segments)) for p in self.people]
         return activities_html(title, rows, self.video.duration_s)
 
 

@@ -12,6 +12,7 @@ from posemill.pose.gaps import found_only
 from posemill.pose.pairs import with_partner
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.prediction.live_windows import LivePredictor, PredictionSchedule
+from posemill.prediction.place import third, usual_box
 from posemill.serving.pose_estimator import PackagedPoseEstimator
 from posemill.video.sandboxed import read_picture_sandboxed
 
@@ -48,11 +49,14 @@ class TrackedFrames:
         began_s = self._seen[0].time_s
         if not self._due(time_s, began_s):
             return None
-        return self._predictor(self._subject(self._tracks(began_s)), time_s - began_s, 0.0) | {"time_s": time_s}
-
-    def _subject(self, tracks: MediumTracks) -> PoseTrack | None:
-        """The main subject, for a model of pairs with whoever is nearest; None for nobody."""
+        tracks = self._tracks(began_s)
         subject = main_subject(tracks)
+        answer = self._predictor(self._with_partner(subject, tracks), time_s - began_s, 0.0) | {"time_s": time_s}
+        box = None if subject is None else usual_box(subject)
+        return answer | {"box": box, "place": third(box, tracks.width_px)}
+
+    def _with_partner(self, subject: PoseTrack | None, tracks: MediumTracks) -> PoseTrack | None:
+        """The main subject, for a model of pairs with whoever is nearest; None for nobody."""
         if subject is None:
             return None
         if self._predictor.features.people == 2:

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from posemill.errors import InputError, Unavailable
 from posemill.settings import Settings
 from posemill.store.address import checked_schema, parse_address, schema_options, shown
+from posemill.store.current_user import current_user
 from posemill.store.embedded import EmbeddedServer
 from posemill.store.migrations import HEAD
 from posemill.store.refusals import OWN_SCHEMA, explain_refusals
@@ -36,19 +37,21 @@ _CONNECTION: dict[str, Any] = {
 }
 
 
-def open_engine(settings: Settings) -> Engine:
+def open_engine(settings: Settings, migration: str = HEAD) -> Engine:
     """An engine on the configured database, or the embedded one (started if need be), with tables up to date.
 
+    migration  to which tables are brought; an earlier one for restoring rows of that time.
     Errors, each in one sentence without the password: Unavailable when it cannot be reached or takes no changes;
     InputError for a wrong address, missing rights, or tables of another application in its place.
     """
     url, schema = database_url(settings), settings.database_schema
     engine = create_engine(url, pool_pre_ping=True, connect_args=_CONNECTION | schema_options(schema))
     explain_refusals(engine)
+    event.listen(engine, "connect", _name_actor)
     try:
         if schema is not None:
             _make_schema(engine, schema)
-        upgrade(engine)
+        upgrade(engine, migration)
     except OperationalError as exc:
         engine.dispose()
         raise Unavailable(_away(url, exc)) from exc
@@ -60,6 +63,13 @@ def database_url(settings: Settings) -> URL:
     return parse_address(settings.database_url or EmbeddedServer(settings.home).start())
 
 
+def _name_actor(connection: Any, _record: Any) -> None:
+    """Say who changes things through this connection: the audit trail has it with every entry."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('posemill.actor', %s, false)", [current_user()])
+    connection.commit()  # else the setting would be gone with the first rollback
+
+
 def _make_schema(engine: Engine, schema: str) -> None:
     """Make the schema where it is not there; whoever may not make one may use one that is."""
     with engine.begin() as connection:
@@ -68,15 +78,15 @@ def _make_schema(engine: Engine, schema: str) -> None:
             connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {checked_schema(schema)}"))
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the tables to the newest migration. Two processes at once wait for each other."""
+def upgrade(engine: Engine, migration: str = HEAD) -> None:
+    """Bring the tables to a migration, the newest by default. Two processes at once wait for each other."""
     with engine.connect() as connection:
-        if revision(connection) == HEAD:
+        if revision(connection) == migration:
             return
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _MIGRATION_LOCK})
-        if revision(connection) != HEAD:
-            _migrate(connection)
+        if revision(connection) != migration:
+            _migrate(connection, migration)
 
 
 def revision(connection: Connection) -> str | None:
@@ -89,7 +99,7 @@ def revision(connection: Connection) -> str | None:
         return None
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(connection: Connection, migration: str) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.util.exc import CommandError
@@ -99,7 +109,7 @@ def _migrate(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, migration)
     except CommandError as exc:
         found = revision(connection)
         if found is None or not re.fullmatch(r"\d{4}", found):

@@ -378,3 +378,30 @@ app_measurement = Table(
     Column("reason", Text),
     Column("details", JSONB, nullable=False),
 )
+
+audit = Table(
+    "audit",  # append-only; written by triggers of the other tables and by store/audit.py, chained when it commits
+    metadata,
+    _id(),
+    Column("number", BigInteger, unique=True),  # place in the chain
+    Column("at", DateTime(timezone=True), server_default=text("clock_timestamp()"), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("origin", Text, nullable=False),  # address and program
+    Column("action", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("rows", BigInteger),
+    Column("ids", JSONB),
+    Column("content", Text),  # SHA-256 of the rows as they were written; never the rows: these may have to be erased
+    Column("details", JSONB),
+    Column("previous", Text),
+    Column("digest", Text),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("one", Boolean, primary_key=True, server_default="true"),
+    Column("number", BigInteger, nullable=False),
+    Column("digest", Text, nullable=False),
+    CheckConstraint("one", name="one"),
+)

@@ -46,6 +46,7 @@ class Plan:
     """One clip to render; the same plan always gives the same clip.
 
     duration_s  None = as long as clips of the activity usually are.
+    fps         frames a second; None = one of the rates that cameras have.
     """
 
     seed: int
@@ -53,12 +54,14 @@ class Plan:
     activity: str
     take: int
     duration_s: float | None = None
+    fps: float | None = None
 
     @property
     def name(self) -> str:
         """Unique name, also the file's."""
         length = "" if self.duration_s is None else f"-{self.duration_s:g}s"
-        return f"{self.subject_name}-{self.activity}-{self.take}{length}"
+        rate = "" if self.fps is None else f"-{self.fps:g}fps"
+        return f"{self.subject_name}-{self.activity}-{self.take}{length}{rate}"
 
     @property
     def subject_name(self) -> str:
@@ -126,10 +129,12 @@ def plan(
     activities: Sequence[str] = tuple(USUAL),
     clips_per_activity: int = 1,
     duration_s: float | None = None,
+    fps: float | None = None,
 ) -> list[Plan]:
     """Every clip of a corpus: `clips_per_activity` takes of every activity by every subject.
 
     duration_s  of every clip; None = as its activity usually is.
+    fps         frames a second of every clip; None = of each one of the rates that cameras have.
     """
     unknown = sorted(set(activities) - set(ACTIVITIES))
     if unknown or not activities or subjects < 1 or clips_per_activity < 1 or seed < 0:
@@ -139,7 +144,7 @@ def plan(
             f"unknown activities {unknown}"
         )
     return [
-        Plan(seed, subject, activity, take, duration_s)
+        Plan(seed, subject, activity, take, duration_s, fps)
         for take in range(clips_per_activity)
         for subject in range(1, subjects + 1)
         for activity in dict.fromkeys(activities)
@@ -160,7 +165,8 @@ def stage(plan: Plan) -> SynthClip:
     skin, hair = SKINS[person.integers(len(SKINS))], HAIRS[person.integers(len(HAIRS))]
     look_rng, rng = _rng(plan, "look"), _rng(plan, "motion")
     look = Look.random(look_rng, skin, hair, bool(person.uniform() < 0.4))
-    fps = float(rng.choice(RATES, p=_RATE_SHARE))
+    usual_fps = float(rng.choice(RATES, p=_RATE_SHARE))
+    fps = usual_fps if plan.fps is None else plan.fps
     if plan.activity == "crawl":  # as small children do
         body = Body.child(np.random.default_rng([plan.seed, len(_STREAMS), plan.subject]))
     usual_s = rng.uniform(*_LENGTHS_S.get(plan.activity, (2.2, 2.9)))

@@ -97,16 +97,16 @@ def crossing(seed: int, people: int = 2) -> Crossing:
         walk.channels["forward_m"] *= rng.uniform(0.7, 1.35)  # some hurry, some stroll
         heading = way * (90 + rng.uniform(-12, 12)) + 180 * (number % 2)
         place = (rng.uniform(-0.3, 0.3), 0.0, -lane)
-        bodies.append((body, _sent(rig(body, walk), np.deg2rad(heading), place), look))
+        bodies.append((body, placed(rig(body, walk), np.deg2rad(heading), place), look))
         lane += rng.uniform(*LANE_M)
     camera = _filmed([r for _, r, _ in bodies], rng)
-    truth = _truth([(b, r) for b, r, _ in bodies], camera, time_s)
+    truth = ground_truth([(b, r) for b, r, _ in bodies], camera, time_s)
     name = f"crossing-{people}-{seed}"
     return Crossing(name, fps, *SIZE, len(time_s), truth, tuple(bodies), camera, (seed, people))
 
 
-def _sent(posed: Rig, heading: float, place: tuple[float, float, float]) -> Rig:
-    """The same motion in another direction, through another place on the floor."""
+def placed(posed: Rig, heading: float, place: tuple[float, float, float]) -> Rig:
+    """Turn a motion by `heading` radians about the vertical and move it, `place` being metres."""
     matrix = about(1, heading)
     points = {name: turn(matrix, point) + place for name, point in posed.points.items()}
     return Rig(points, {name: matrix @ frame for name, frame in posed.frames.items()})
@@ -133,7 +133,9 @@ def _together(surfaces: list[Surface]) -> Surface:
     )
 
 
-def _truth(bodies: list[tuple[Body, Rig]], camera: Camera, time_s: Floats) -> tuple[PoseTrack, ...]:
+def ground_truth(bodies: list[tuple[Body, Rig]], camera: Camera, time_s: Floats) -> tuple[PoseTrack, ...]:
+    """Return exact tracks of several people, in their order, as Crossing describes them."""
+    size = np.array([camera.width_px, camera.height_px])
     seen = [camera.project(posed.keypoints()) for _, posed in bodies]
     tracks = []
     for number, (xy, depth) in enumerate(seen):
@@ -142,7 +144,7 @@ def _truth(bodies: list[tuple[Body, Rig]], camera: Camera, time_s: Floats) -> tu
             if other != number:
                 nearer = seen[other][1].mean(1) < depth.mean(1)
                 hidden |= _covered(xy, body, posed, camera) & nearer[:, None]
-        inside = np.asarray((np.isfinite(xy) & (xy >= 0) & (xy <= np.array(SIZE) - 1)).all(-1))
+        inside = np.asarray((np.isfinite(xy) & (xy >= 0) & (xy <= size - 1)).all(-1))
         rows = np.flatnonzero(inside.any(-1))
         tracks.append(
             PoseTrack(

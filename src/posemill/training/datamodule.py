@@ -82,13 +82,14 @@ class WindowData(pl.LightningDataModule):
     def epoch_rows(self, epoch: int) -> NDArray[np.int64]:
         """The train rows of an epoch in random order: all, or `windows_per_clip` of every clip.
 
-        Fewer than `min_windows_per_epoch` are passed over again, in another order and with other augmentations, as
-        many whole times as it takes.
+        Fewer than `min_windows_per_epoch` are passed over again, in another order and with other augmentations, up to
+        that number: the last pass may be a part.
         """
         random = np.random.default_rng([self.params.seed, epoch])
         rows = self._drawn(random)
-        passes = -(-self.params.min_windows_per_epoch // max(len(rows), 1))
-        return np.concatenate([rows, *(self._drawn(random) for _ in range(passes - 1))])
+        wanted = max(self.params.min_windows_per_epoch, len(rows))
+        passes = -(-wanted // max(len(rows), 1))
+        return np.concatenate([rows, *(self._drawn(random) for _ in range(passes - 1))])[:wanted]
 
     def _drawn(self, random: np.random.Generator) -> NDArray[np.int64]:
         rows = random.permutation(self.index.rows("train"))

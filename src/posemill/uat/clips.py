@@ -107,6 +107,7 @@ def _analyse_keypoints(client: Client, path: Path) -> VideoAnswer:
     """Send keypoints track by track and combine the answers as the service does for a video."""
     from posemill.features.main_subject import main_subject
     from posemill.pose.pairs import with_partner
+    from posemill.prediction.place import third, usual_box
     from posemill.serving.arrays import with_nulls
     from posemill.store.track_file import read_medium
 
@@ -120,6 +121,8 @@ def _analyse_keypoints(client: Client, path: Path) -> VideoAnswer:
             start_s=float(t.time_s[0]),
             end_s=float(t.time_s[-1]),
             poses=len(t),
+            box=usual_box(t),
+            place=third(usual_box(t), tracks.width_px),
             verdict=answers[t.person].verdict,
             segments=answers[t.person].segments,
             track=TrackPoints(time_s=t.time_s.tolist(), xy=with_nulls(t.xy), confidence=t.confidence.tolist()),

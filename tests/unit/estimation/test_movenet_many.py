@@ -93,7 +93,19 @@ def test_a_person_who_was_found_twice_comes_once(rendered: Rendered) -> None:
     ((pose,),) = MoveNetManyBackend(EMBEDDED, Finder(*twice), params()).poses([image])
     assert pose.person_confidence == 0.6  # the finder's
     apart = [Pose(twice[0].xy + np.float32(n * 200), twice[0].confidence, 0.3 + n / 10) for n in range(3)]
-    assert [p.person_confidence for p in distinct(apart)] == pytest.approx([0.5, 0.4, 0.3])
+    assert [p.person_confidence for p in distinct(zip(apart, apart, strict=True))] == pytest.approx([0.5, 0.4, 0.3])
+
+
+def test_where_movenet_sees_one_person_in_two_crops_the_other_keeps_the_finders_pose() -> None:
+    one, other = (
+        Pose(np.full((17, 2), n, np.float32) + np.arange(17)[:, None] * 9, np.ones(17, np.float32), 0.5 + n / 100)
+        for n in (0, 60)
+    )
+    kept = distinct([(one, other), (other, other)])
+    assert [np.array_equal(pose.xy, expected.xy) for pose, expected in zip(kept, (other, one), strict=True)] == [
+        True,
+        True,
+    ]
 
 
 def test_the_square_holds_the_person_in_its_middle() -> None:

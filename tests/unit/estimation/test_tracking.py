@@ -74,8 +74,26 @@ def test_someone_hidden_for_a_moment_is_the_same_person_after_it() -> None:
 
 
 def test_someone_away_for_long_comes_back_as_another() -> None:
-    frames = [[pose(4 * n)] if not 20 <= n < 60 else [] for n in range(90)]
+    frames = [[pose(4 * n)] if not 20 <= n < 90 else [] for n in range(120)]
     assert [len(t) for t in follow(frames).tracks()] == [30, 20]
+
+
+def test_a_walker_behind_furniture_for_a_second_and_a_half_is_the_same_person() -> None:
+    frames = [[pose(4 * n)] if not 20 <= n < 58 else [] for n in range(90)]
+    (track,) = follow(frames).tracks()
+    assert track.frame.tolist() == [*range(20), *range(58, 90)]
+
+
+def test_two_who_walk_towards_each_other_behind_furniture_come_out_as_who_they_were() -> None:
+    frames = [
+        [pose(6 * n), pose(500 - 6 * n)] if not 25 <= n < 60 else [] for n in range(85)
+    ]  # they meet behind it, and come out where the other went in
+    assert [np.sign(np.diff(nose)).tolist() for nose in noses(follow(frames))] == [[1.0] * 49, [-1.0] * 49]
+
+
+def test_whoever_enters_where_another_left_is_somebody_else() -> None:
+    frames = [[pose(6 * n)] if n < 30 else [pose(6 * (90 - n))] if n >= 48 else [] for n in range(75)]
+    assert [len(track) for track in follow(frames).tracks()] == [30, 27]
 
 
 def test_ten_frames_a_second_are_enough_for_a_run() -> None:

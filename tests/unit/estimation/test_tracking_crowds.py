@@ -145,7 +145,7 @@ def tracklet_of(first: int, last: int, speed: float, start: float, size: float =
         (tracklet_of(40, 60, 5, 200), 1),  # 20 frames on, where it would be
         (tracklet_of(40, 60, 5, 620), 2),  # too far away
         (tracklet_of(40, 60, 5, 200, 2.5), 2),  # too large
-        (tracklet_of(55, 80, 5, 275), 2),  # gone for longer than max_gap_s
+        (tracklet_of(85, 110, 5, 425), 2),  # gone for too long
         (tracklet_of(10, 30, 5, 50), 2),  # at the same time
     ],
 )

@@ -120,6 +120,8 @@ def test_parameters_ask_for_test_time_augmentation(monkeypatch: pytest.MonkeyPat
     from posemill.params.label import LabelParams
 
     class Entry:
+        name, checkpoint = "markers", "none"
+
         @staticmethod
         def load(params: LabelParams) -> Markers:
             assert not params.tta.enabled

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from posemill.features.main_subject import main_subject
@@ -54,6 +56,65 @@ def test_a_passer_by_is_not_the_actor() -> None:
     actor = main_subject(medium(person(0, 320, swing=0.3), person(1, 350, swing=0.6, frames=range(10))))
     assert actor is not None
     assert actor.person == 0
+
+
+def chosen(*people: PoseTrack) -> int:
+    subject = main_subject(medium(*people))
+    assert subject is not None
+    return subject.person
+
+
+def moved(track: PoseTrack, x_px: float, y_px: float = 0.0, scale: float = 1.0, flip: bool = False) -> PoseTrack:
+    """The same motion elsewhere, smaller or larger, or as a mirror shows it: the left wrist is the right one there."""
+    middle = np.array([track.xy[..., 0].mean(), 200], np.float32)
+    order = [BODY_12.index(_counterpart(name)) for name in BODY_12.keypoints] if flip else range(12)
+    side = np.array([-1 if flip else 1, 1], np.float32)
+    xy = (track.xy[:, list(order)] - middle) * side * np.float32(scale) + middle + np.array([x_px, y_px], np.float32)
+    return replace(track, person=track.person + 1, xy=xy.astype(np.float32))
+
+
+def _counterpart(name: str) -> str:
+    left = name.startswith("left")
+    return name.replace("left", "right") if left else name.replace("right", "left")
+
+
+def squatting(number: int, x_px: float, size_px: float = 100) -> PoseTrack:
+    """The upper half of the body goes down and up, one arm farther than the other."""
+    track = person(number, x_px, size_px)
+    down = (0.15 * size_px * (1 - np.cos(2 * np.pi * track.time_s)))[:, None].astype(np.float32)
+    track.xy[:, :6, 1] += down
+    track.xy[:, BODY_12.index("left_wrist"), 1] += down[:, 0]
+    return track
+
+
+def test_the_mirror_image_is_not_the_actor_even_where_it_is_nearer_to_the_middle() -> None:
+    actor = squatting(0, 460)
+    assert chosen(actor, moved(actor, -140, scale=0.85, flip=True)) == 0
+    assert chosen(moved(actor, -140, scale=0.85, flip=True), actor) == 0
+
+
+def test_someone_else_who_is_smaller_and_central_and_moves_otherwise_may_be_the_actor() -> None:
+    waves = person(1, 320, size_px=85, swing=0.5)
+    assert chosen(squatting(0, 560), waves) == 1
+
+
+def test_a_poster_larger_than_life_is_not_the_actor() -> None:
+    poster = person(0, 220, size_px=190)
+    shaken = np.random.default_rng(0).normal(0, 1.0, poster.xy.shape).astype(np.float32)
+    assert chosen(replace(poster, xy=poster.xy + shaken), squatting(1, 400)) == 1
+
+
+def test_whoever_walks_through_the_picture_is_not_the_actor() -> None:
+    passer = person(0, 0, size_px=120, swing=0.2)
+    passer.xy[..., 0] += np.linspace(20, 620, 60, dtype=np.float32)[:, None]
+    assert chosen(passer, squatting(1, 320)) == 1
+    assert chosen(passer, person(1, 320)) == 0  # where nobody else does anything, walking is what is done
+
+
+def test_a_spectator_cut_off_by_the_border_is_not_the_actor() -> None:
+    spectator = person(0, 600, size_px=150, swing=0.3)
+    spectator.xy[:, 6:], spectator.confidence[:, 6:] = np.nan, 0
+    assert chosen(spectator, squatting(1, 330, size_px=90)) == 1
 
 
 def test_pieces_of_one_person_are_joined_and_others_left_out() -> None:

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from posemill.cli.main import cli
+from posemill.encryption import decrypt, encrypt
 from posemill.errors import InputError
-from posemill.handover.encryption import decrypt, encrypt
 from posemill.handover.keys import load_key
 from small_bundle import small_bundle
 

@@ -15,6 +15,7 @@ from posemill.errors import CheckpointError
 from posemill.pose.skeleton import COCO_17, PENN_13
 from posemill.pose.track import MediumTracks
 from posemill.prediction.model import ActivityModel
+from posemill.prediction.place import third, usual_box
 
 
 def test_probabilities_are_softmax_of_calibrated_logits(model: ActivityModel) -> None:
@@ -81,6 +82,8 @@ def test_everybody_has_a_verdict_and_a_timeline_and_one_is_the_main_subject(mode
     assert first.track is not None
     assert len(first.track.xy) == first.poses == 75
     assert (second.verdict, second.segments, seen[1]) == (None, [], 0)
+    assert (first.box, first.place) == (usual_box(both().tracks[0]), third(first.box, 640))
+    assert f"person 0 ({first.place})" in answer._repr_html_()
 
 
 def test_a_track_alone(model: ActivityModel) -> None:

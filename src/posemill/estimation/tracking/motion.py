@@ -12,7 +12,7 @@ MEASUREMENT_NOISE = 0.1  # standard deviation of a detected body's position
 PROCESS_NOISE = 1.0  # white acceleration, per second^1.5
 INITIAL_SPEED = 3.0  # standard deviation of the speed of somebody seen once, per second
 VELOCITY_DECAY_S = 2.0  # time constant: an unseen body walks on, slower and slower
-POSTURE_GAIN = 0.7  # share of a detected posture in the expected one; the rest is the posture before
+POSTURE_GAIN = 0.5  # share of a detected posture in the expected one; a limb is at times taken from somebody near
 SIZE_GAIN = 0.2
 
 
@@ -21,26 +21,28 @@ class Motion:
 
     xy            (K, 2) float32 pixels, the pose expected at `time_s`; NaN = never seen.
     velocity      (2,) float64 pixels per second.
-    position_px2  variance of the position, pixels².
+    position_px2  variance of the position, pixels²; velocity_px2 of the velocity, (pixels per second)².
     """
 
-    def __init__(self, xy: NDArray[np.float32], time_s: float, size_px: float) -> None:
+    def __init__(
+        self, xy: NDArray[np.float32], time_s: float, size_px: float, decay_s: float = VELOCITY_DECAY_S
+    ) -> None:
         self.xy, self.time_s, self.size_px = xy, time_s, max(size_px, 1.0)
-        self.velocity = np.zeros(2)
+        self.velocity, self._decay_s = np.zeros(2), decay_s
         self.position_px2 = (MEASUREMENT_NOISE * self.size_px) ** 2
         self._covariance = 0.0  # of position and velocity
-        self._velocity_variance = (INITIAL_SPEED * self.size_px) ** 2
+        self.velocity_px2 = (INITIAL_SPEED * self.size_px) ** 2
 
     def predict(self, time_s: float) -> None:
         """Predict the state at a later time."""
         step = time_s - self.time_s
-        kept = exp(-step / VELOCITY_DECAY_S)
-        self.xy = self.xy + (self.velocity * (VELOCITY_DECAY_S * (1 - kept))).astype(np.float32)
+        kept = exp(-step / self._decay_s)
+        self.xy = self.xy + (self.velocity * (self._decay_s * (1 - kept))).astype(np.float32)
         self.velocity = self.velocity * kept
         noise = (PROCESS_NOISE * self.size_px) ** 2
-        self.position_px2 += 2 * step * self._covariance + step**2 * self._velocity_variance + noise * step**3 / 3
-        self._covariance += step * self._velocity_variance + noise * step**2 / 2
-        self._velocity_variance += noise * step
+        self.position_px2 += 2 * step * self._covariance + step**2 * self.velocity_px2 + noise * step**3 / 3
+        self._covariance += step * self.velocity_px2 + noise * step**2 / 2
+        self.velocity_px2 += noise * step
         self.time_s = time_s
 
     def correct(self, xy: NDArray[np.float32], size_px: float) -> None:
@@ -51,7 +53,7 @@ class Motion:
             total = self.position_px2 + (MEASUREMENT_NOISE * self.size_px) ** 2
             gain, velocity_gain = self.position_px2 / total, self._covariance / total
             self.velocity = self.velocity + velocity_gain * innovation
-            self._velocity_variance -= velocity_gain * self._covariance
+            self.velocity_px2 -= velocity_gain * self._covariance
             self._covariance *= 1 - gain
             self.position_px2 *= 1 - gain
             moved = self.xy + (gain * innovation).astype(np.float32)

@@ -178,7 +178,8 @@ class RotatingBackend:
         with self._loading:
             if self._near is None:
                 long_edge_px, tta = crop_long_edge(self._params.long_edge_px), TTAParams(flip=self._params.tta.flip)
-                near = self._load(self._params.model_copy(update={"long_edge_px": long_edge_px, "tta": tta}))
+                changed = {"long_edge_px": long_edge_px, "tta": tta, "small_people": None}
+                near = self._load(self._params.model_copy(update=changed))
                 self._near = self._wrap(near.for_crops() if isinstance(near, CroppingBackend) else near)
             return self._near
 

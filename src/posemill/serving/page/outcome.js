@@ -72,8 +72,9 @@ export function heading(answer, attempt, onAgain) {
   const doubt = words.doubted(verdict)
     ? " It is less sure than it should be: judge with care."
     : verdict?.abstained ? " It is none of the activities that the model was taught." : "";
+  const subject = answer.people.find((p) => p.person === answer.main_subject);
   const about = verdict
-    ? `What ${words.person(answer.main_subject ?? 0)} does over the whole clip, as the model sees it.${doubt}`
+    ? `What ${subject ? words.placed(subject) : words.person(answer.main_subject ?? 0)} does over the whole clip, as the model sees it.${doubt}`
     : capital(answer.note ?? "Nobody was seen long enough.") + (answer.note?.endsWith(".") ? "" : ".");
   const facts = [words.count(answer.people.length, "person", "people"), words.clock(video.duration_s), `${video.width_px} × ${video.height_px}`, `${video.frames} frames`];
   return el("div", { class: "head-line" },

@@ -24,6 +24,9 @@ export const activity = (name) => (name ? name.replaceAll("_", " ") : "not sure"
 /** The number is the service's own: the overlay, the answer as JSON and the review have the same. */
 export const person = (number) => `Person ${number}`;
 
+/** Number and place, such as "Person 0 (left)"; a service from before places gives the number alone. */
+export const placed = (p) => (p.place ? `${person(p.person)} (${p.place})` : person(p.person));
+
 /** "1 person", "2 people" */
 export const count = (n, one, many) => `${n} ${n === 1 ? one : many}`;
 

@@ -48,6 +48,7 @@ def store(feedback: Feedback, client: str | None) -> int:
         raise Unavailable("feedback cannot be kept: the service has no database; start it with `posemill serve`")
     from sqlalchemy.exc import SQLAlchemyError
 
+    from posemill.store.audit import acting
     from posemill.store.feedback import add_feedback
 
     row: dict[str, Any] = feedback.model_dump(exclude={"job", "right", "provenance", "receipt"}) | {
@@ -57,7 +58,7 @@ def store(feedback: Feedback, client: str | None) -> int:
         "client": client,
     }
     try:
-        with _engine(url).begin() as connection:
+        with _engine(url).begin() as connection, acting(connection, f"client {client}" if client else "service"):
             number = add_feedback(connection, row, added_by="service")
     except SQLAlchemyError as exc:
         raise Unavailable("feedback cannot be kept now: the database does not answer; try again later") from exc

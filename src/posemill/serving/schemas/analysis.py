@@ -61,6 +61,10 @@ class LivePrediction(Strict):
     probabilities: dict[str, float]
     abstained: bool = Field(description="true = less sure than an answer should be")
     dropped: int = Field(description="poses or frames of this connection that came too quickly to be looked at")
+    box: list[float] | None = Field(
+        None, description="of frames: where the main subject is: left, top, right, bottom of the keypoints, pixels"
+    )
+    place: str | None = Field(None, description="of frames: third of the picture: left, middle or right")
 
 
 class LiveProblem(Strict):

@@ -25,6 +25,8 @@ _PERSON = {
     "start_s": 0.0,
     "end_s": 2.0,
     "poses": 50,
+    "box": [240.0, 60.0, 380.0, 330.0],
+    "place": "middle",
     "verdict": _VERDICT,
     "segments": [_SEGMENT],
     "windows": [_WINDOW],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,8 +14,20 @@ from posemill.pose.oks import box_area, oks
 from posemill.pose.skeleton import COCO_17
 
 MARGIN = 1.35  # side of the square over the longer side of a person: as in MoveNet's own crops, about
-MIN_OKS = 0.3  # OKS from which MoveNet's person is the one of the crop
+MIN_OKS = 0.2  # OKS from which MoveNet's person is the one of the crop
 DOUBLE = 0.7  # OKS from which two poses are of one person
+MIN_CONFIDENCE = 0.2  # of a person who is worth a crop; those below are patterns of the background, mostly
+
+
+def refined_people(
+    image: NDArray[np.uint8], people: Iterable[Pose], pose: PoseIn, keypoint_threshold: float
+) -> list[Pose]:
+    """Return MoveNet's pose of everybody whom another network found, the most confident person first."""
+    pairs = []
+    for person in people:
+        worth = person.person_confidence >= MIN_CONFIDENCE
+        pairs.append((person, refined(image, person, pose, keypoint_threshold) if worth else person))
+    return distinct(pairs)
 
 
 def refined(image: NDArray[np.uint8], person: Pose, pose: PoseIn, keypoint_threshold: float) -> Pose:
@@ -43,10 +57,15 @@ def similar(xy: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     return float(np.nan_to_num(oks(xy, other, box_area(other).astype(np.float32), COCO_17)))
 
 
-def distinct(poses: list[Pose]) -> list[Pose]:
-    """The most confident pose of everybody, the most confident person first."""
+def distinct(people: Iterable[tuple[Pose, Pose]]) -> list[Pose]:
+    """The refined pose of everybody, the most confident person first. people: pose of the finder, refined pose.
+
+    Where people hide each other MoveNet may see one of them in the crops of both: the less confident one keeps the
+    finder's pose, or is dropped if that is the other's too.
+    """
     kept: list[Pose] = []
-    for pose in sorted(poses, key=lambda p: -p.person_confidence):
-        if all(similar(pose.xy, other.xy) < DOUBLE for other in kept):
-            kept.append(pose)
+    for found, near in sorted(people, key=lambda pair: -pair[0].person_confidence):
+        own = next((pose for pose in (near, found) if all(similar(pose.xy, k.xy) < DOUBLE for k in kept)), None)
+        if own is not None:
+            kept.append(own)
     return kept

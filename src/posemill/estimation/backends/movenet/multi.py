@@ -7,18 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from posemill.estimation.backends.movenet.around import distinct, refined
-from posemill.estimation.backends.movenet.single import EMBEDDED, MoveNet
+from posemill.estimation.backends.movenet.refining import RefiningBackend
+from posemill.estimation.backends.movenet.single import EMBEDDED
 from posemill.estimation.backends.posenet.backend import load as load_posenet
 from posemill.estimation.fingerprint import pose_code
-from posemill.estimation.runtimes.graph_file import GraphFile, find_graph_file
-from posemill.estimation.threaded import ThreadedBackend
-from posemill.estimation.types import Pose, PoseBackend
+from posemill.estimation.runtimes.graph_file import find_graph_file
+from posemill.estimation.types import PoseBackend
 from posemill.params.label import LabelParams
-from posemill.pose.skeleton import COCO_17
 
 
 def load(params: LabelParams) -> PoseBackend:
@@ -27,18 +22,8 @@ def load(params: LabelParams) -> PoseBackend:
     return MoveNetManyBackend(find_graph_file(params, EMBEDDED), load_posenet(params.model_copy(update=usual)), params)
 
 
-class MoveNetManyBackend(ThreadedBackend):
-    """See PoseBackend. All parameters but `keypoint_threshold` are PoseNet's.
-
-    So is a person's confidence: MoveNet gives keypoints even where nobody is.
-    """
-
-    skeleton = COCO_17
-
-    def __init__(self, network: GraphFile, finder: PoseBackend, params: LabelParams) -> None:
-        super().__init__(params.threads)
-        self._network, self._finder, self._params = network, finder, params
-        self._movenet = MoveNet(network.path, params)
+class MoveNetManyBackend(RefiningBackend):
+    """See PoseBackend. All parameters but `keypoint_threshold` are PoseNet's."""
 
     def describe(self) -> dict[str, Any]:
         """See PoseBackend."""
@@ -51,8 +36,3 @@ class MoveNetManyBackend(ThreadedBackend):
             "finder": self._finder.describe(),
             "keypoint_threshold": self._params.keypoint_threshold,
         }
-
-    def _pose_image(self, image: NDArray[np.uint8]) -> list[Pose]:
-        (people,) = self._finder.poses([image])
-        threshold = self._params.keypoint_threshold
-        return distinct([refined(image, person, self._movenet.pose, threshold) for person in people])

@@ -1,0 +1,32 @@
+"""Removal of old snapshots, and of the objects that no snapshot needs any more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from posemill.backup.objects import ObjectStore
+from posemill.backup.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """The snapshots that were removed, and how many objects."""
+
+    snapshots: tuple[str, ...]
+    objects: int
+
+
+def prune(objects: ObjectStore, keep: int) -> Pruned:
+    """Keep the newest snapshots. Not to be run beside a backup to the same place: that one's objects are not named yet.
+
+    Descriptions go first: stopped in between, it leaves objects that the next one removes.
+    """
+    names = objects.snapshots()
+    old, kept = names[:-keep], names[-keep:]
+    needed = {d for name in kept for d in Snapshot.from_bytes(objects.snapshot(name), name).objects}
+    for name in old:
+        objects.remove_snapshot(name)
+    unneeded = objects.digests() - needed
+    for digest in unneeded:
+        objects.remove(digest)
+    return Pruned(tuple(old), len(unneeded))
