@@ -151,7 +151,9 @@ def _describe(folder: Path, copied: _Copied, key: SigningKey, name: str, made_at
     bills.write_ml_bom(folder, facts.model_facts(facts.digests["model"][:12]))
     backend = facts.labeller.get("backend")
     present = [part.name for part in _parts(folder)]
-    parts = deliverables(packages, backend, copied.lock.parent, [part.rstrip("/") for part in present])
+    licences = {name: facts.registry.licences.get(name) for name in facts.datasets}
+    folders = [part.rstrip("/") for part in present]
+    parts = deliverables(packages, backend, copied.lock.parent, folders, licences)
     handed = Handed(
         name=name,
         folders=present,
@@ -163,7 +165,6 @@ def _describe(folder: Path, copied: _Copied, key: SigningKey, name: str, made_at
         media=copied.media,
     )
     write_documents(folder, facts, handed)
-    licences = {name: facts.registry.licences.get(name) for name in facts.datasets}
     write_licences(folder, packages, parts, licences, find_backend(backend).weights_licence if backend else None)
     return parts
 

@@ -6,6 +6,7 @@ A statement of facts read from metadata, not legal advice.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +21,7 @@ from posemill.packaging.container import ROOTS, closure, locked
 EDGE = ("numpy", "opencv-python-headless", "openvino", "paho-mqtt")
 REPRODUCING = ("numpy", "onnxruntime", "pyarrow")
 OWNER = "as the owner of the data set says"
+_NOT_FOR_SALE = re.compile(r"non-?commercial|\bNC\b|research|academic", re.I)
 PAGE_NOTICE = "live_page/static/licences.txt"
 
 
@@ -41,11 +43,16 @@ class Deliverable:
 
 
 def deliverables(
-    packages: Sequence[Package], backend: str | None, repository: Path, present: Iterable[str]
+    packages: Sequence[Package],
+    backend: str | None,
+    repository: Path,
+    present: Iterable[str],
+    datasets: Mapping[str, str | None],
 ) -> list[Deliverable]:
     """Return the deliverables of a bundle with their verdicts.
 
-    backend  pose backend of the analysis service; present  folders that the bundle has.
+    backend   pose backend of the analysis service; present  folders that the bundle has.
+    datasets  that the model was trained on, with their licences; None where nobody stated one.
     """
     pins = locked(repository)
     have = set(present)
@@ -68,7 +75,7 @@ def deliverables(
         ("training and labelling: the code with its locked packages", ("code/",), backend, set(pins)),
     ]
     return [
-        _judge(name, paths, licence(used), of_names(packages, needed))
+        _judge(name, paths, licence(used), of_names(packages, needed), {} if paths == ("code/",) else datasets)
         for name, paths, used, needed in parts
         if paths[0].split("/")[0] in have
     ]
@@ -106,12 +113,14 @@ def write_licences(
 def verdict(parts: Sequence[Deliverable]) -> str:
     """Return the verdict on the whole in one sentence."""
     free = [part.name.split(" (")[0] for part in parts if part.sold]
-    bound = [part.name.split(":")[0] for part in parts if not part.sold]
-    said = f"may be sold under {OWN} and permissive terms: {', '.join(free)}"
-    return said + (f"; under further terms (AGPL-3.0, CUDA): {', '.join(bound)}" if bound else "")
+    bound = [f"{part.name.split(':')[0].split(' (')[0]} ({part.licence})" for part in parts if not part.sold]
+    said = f"may be sold under {OWN} and permissive terms: {', '.join(free) or 'nothing'}"
+    return said + (f"; under further terms: {', '.join(bound)}" if bound else "")
 
 
-def _judge(name: str, paths: tuple[str, ...], spdx: str, needed: Sequence[Package]) -> Deliverable:
+def _judge(
+    name: str, paths: tuple[str, ...], spdx: str, needed: Sequence[Package], datasets: Mapping[str, str | None]
+) -> Deliverable:
     by_kind: dict[str, list[str]] = {}
     for package in needed:
         by_kind.setdefault(package.kind, []).append(package.name)
@@ -135,11 +144,28 @@ def _judge(name: str, paths: tuple[str, ...], spdx: str, needed: Sequence[Packag
         sentences.append(f"{', '.join(strong)}: GPL in part, a tool that is not linked")
     if unknown := by_kind.get(UNKNOWN):
         sentences.append(f"{', '.join(unknown)}: no licence stated here (for another system)")
-    sold = not network and PROPRIETARY not in by_kind
+    limits = _data_limits(datasets)
+    sentences += limits
+    sold = not network and PROPRIETARY not in by_kind and not limits
     head = "may be sold, also in closed products" if sold else "may be sold under these terms only"
     if count := len(by_kind.get(PERMISSIVE, [])):
         sentences.append(f"{count} packages are permissive")
     return Deliverable(name, paths, spdx, tuple(p.name for p in needed), sold, f"{'. '.join([head, *sentences])}.")
+
+
+def _data_limits(datasets: Mapping[str, str | None]) -> list[str]:
+    """Sentences about training data that stand in the way of selling a model; none where all of them permit it."""
+    limits = [
+        f"the model was trained on {name}, whose licence nobody stated: its owner must permit the sale"
+        for name, said in sorted(datasets.items())
+        if not said
+    ]
+    limits += [
+        f"the model was trained on {name} ({said}), which excludes commercial use"
+        for name, said in sorted(datasets.items())
+        if said and _NOT_FOR_SALE.search(said)
+    ]
+    return limits
 
 
 def _files(folder: Path, parts: Sequence[Deliverable], datasets: Mapping[str, str | None]) -> dict[str, str]:

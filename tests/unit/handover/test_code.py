@@ -55,7 +55,7 @@ def test_the_tree_of_the_files_is_that_of_the_commit(clone: Path, tmp_path: Path
     assert code.commit == git(clone, "rev-parse", "HEAD")
     assert (folder / "code" / "run.sh").read_bytes() == b"#!/bin/sh\r\n\0"
     contents = sealed(code, folder, tmp_path / "x.posemill")
-    assert list(_code_faults(contents)) == []
+    assert [fault for fault in _code_faults(contents) if "stages ran" not in fault] == []
     blobs = {name[5:]: d.blob for name, d in contents.digests.items() if name.startswith("code/")}
     modes = {name: "100755" if name == "run.sh" else "100644" for name in blobs}
     assert tree_id(blobs, modes) == git(clone, "rev-parse", "HEAD^{tree}")
@@ -76,7 +76,8 @@ def test_any_other_code_is_found(clone: Path, tmp_path: Path, change: str) -> No
             (folder / "code" / "empty").unlink()
         case "commit":
             code = Code(code.commit, str(code.commit_object).replace("one", "two"), code.same_modules)
-    assert list(_code_faults(sealed(code, folder, tmp_path / "x.posemill"))) != []
+    faults = list(_code_faults(sealed(code, folder, tmp_path / "x.posemill")))
+    assert [fault for fault in faults if "stages ran" not in fault] != []
 
 
 def test_code_that_is_not_committed_is_refused(clone: Path, tmp_path: Path) -> None:

@@ -48,21 +48,40 @@ def package(name: str, kind: str) -> Package:
 
 
 def test_a_network_copyleft_package_makes_a_deliverable_agpl() -> None:
-    free = _judge("small", ("a/",), "Apache-2.0", [package("numpy", PERMISSIVE), package("certifi", WEAK)])
+    free = _judge("small", ("a/",), "Apache-2.0", [package("numpy", PERMISSIVE), package("certifi", WEAK)], {})
     assert (free.sold, free.licence) == (True, "Apache-2.0")
     assert "certifi" in free.verdict
-    bound = _judge("large", ("b/",), "Apache-2.0", [package("openpifpaf-vita", NETWORK)])
+    bound = _judge("large", ("b/",), "Apache-2.0", [package("openpifpaf-vita", NETWORK)], {})
     assert (bound.sold, "AGPL-3.0" in bound.licence, "openpifpaf-vita" in bound.verdict) == (False, True, True)
-    cuda = _judge("cuda", ("c/",), "Apache-2.0", [package("nvidia-cufft", PROPRIETARY)])
+    cuda = _judge("cuda", ("c/",), "Apache-2.0", [package("nvidia-cufft", PROPRIETARY)], {})
     assert not cuda.sold
     said = verdict([free, bound])
-    assert said.index("small") < said.index("AGPL") < said.index("large")
+    assert said.index("small") < said.index("further terms") < said.index("large (Apache-2.0 AND AGPL-3.0)")
+
+
+@pytest.mark.parametrize(
+    ("said", "sold"),
+    [
+        ("CC0-1.0", True),
+        ("the client's own", True),
+        (None, False),
+        ("CC-BY-NC-4.0", False),
+        ("for research only", False),
+    ],
+)
+def test_a_model_is_sold_only_where_the_licence_of_its_data_permits_it(said: str | None, sold: bool) -> None:
+    part = _judge("model", ("models/",), "Apache-2.0", [package("numpy", PERMISSIVE)], {"gym": said, "own": "CC0-1.0"})
+    assert part.sold is sold
+    assert ("gym" in part.verdict) is not sold
 
 
 def test_the_services_of_this_repository() -> None:
     """The small service may be sold; the one that poses with OpenPifPaf is AGPL, also where its code alone says so."""
     packages = locked_packages(REPOSITORY / "requirements.lock")
-    parts = {p.name: p for p in deliverables(packages, "openpifpaf", REPOSITORY, ["bentoml", "edge", "code"])}
+    parts = {
+        p.name: p
+        for p in deliverables(packages, "openpifpaf", REPOSITORY, ["bentoml", "edge", "code"], {"own": "CC0-1.0"})
+    }
     small, analysis = parts["small service posemill-activity"], parts["analysis service posemill-analysis"]
     assert (small.sold, small.licence) == (True, "Apache-2.0")
     assert (analysis.sold, "AGPL" in analysis.licence) == (False, True)

@@ -143,6 +143,7 @@ def test_the_key_that_should_have_signed_is_compared(bundle: tuple[Path, Signing
         ("workspace/build/prepare/windows.npy", "windows", "Windows", "lineage"),
         ("lineage/graph.json", '"deps": [{"path": "build/prepare/', '"deps": [{"path": "build/other/', "lineage"),
         ("lineage/media.csv", "m2", "m3", "lineage"),
+        ("lineage/code.json", '"same_modules": true', '"same_modules": false', "lineage"),
         ("lineage/clips.csv", "test", "train", "lineage"),
         ("lineage/verdicts.csv", "3,m2,squat,wave", "3,m2,squat,squat", "lineage"),
         ("lineage/graph.json", "{", "[", "lineage"),

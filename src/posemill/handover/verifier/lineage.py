@@ -101,8 +101,10 @@ def _clip_faults(contents: Contents) -> Iterator[str]:
 
 
 def _code_faults(contents: Contents) -> Iterator[str]:
-    """The code's files hash to the tree of the commit, and the commit is the one that packaged the model."""
+    """The code's files hash to the tree of the commit, and its modules are those that the stages ran."""
     code = contents.json(CODE_FILE)
+    if not code["same_modules"]:
+        yield "the code is not what the stages ran: `dvc repro` with this code, then hand over"
     if code["commit"] is None:
         return
     commit = code["commit_object"].encode()
@@ -114,9 +116,6 @@ def _code_faults(contents: Contents) -> Iterator[str]:
     modes = {n: "100755" if contents.members[CODE + n].executable else "100644" for n in files}
     if tree_id(files, modes) != commit.split(b"\n")[0].removeprefix(b"tree ").decode():
         yield f"the files in {CODE} are not those of commit {code['commit'][:12]}"
-    packaged = contents.json(DIGESTS).get("code")
-    if packaged != code["commit"] and not code["same_modules"]:
-        yield f"the model was packaged by the code of {packaged}, the bundle has {code['commit'][:12]}"
 
 
 def tree_id(files: dict[str, str], modes: dict[str, str]) -> str:
