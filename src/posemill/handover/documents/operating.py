@@ -98,7 +98,7 @@ def _installation(facts: ProjectFacts, handed: Handed) -> list[str]:
             "pip install --no-deps --require-hashes -r requirements.lock",
             "export PYTHONPATH=$PWD/code/src",
         ]
-    offline = "UV_NO_INDEX=1 UV_FIND_LINKS=$PWD/wheelhouse " if "wheelhouse/" in handed.folders else ""
+    offline = "UV_FIND_LINKS=$PWD/wheelhouse " if "wheelhouse/" in handed.folders else ""
     return [
         f"{offline}make -C code setup          # into code/.venv: the locked packages, and posemill",
         ". code/.venv/bin/activate",
