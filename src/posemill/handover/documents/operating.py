@@ -31,6 +31,7 @@ class Handed:
     media: int
 
 
+WRITTEN_LATER = ("documents/", "licences/", "manifest.json", "model.sig")  # when the documents are written
 CONTENT = {
     "documents/": "this documentation as HTML and PDF, model card, data card, pictures as SVG",
     "models/": "the activity network as ONNX, OpenVINO and safetensors, feature pipeline, classes, calibration",
@@ -146,9 +147,7 @@ def rolling_back(facts: ProjectFacts) -> Section:
 
 def content(handed: Handed) -> Section:
     """Table of the parts of the bundle."""
-    present = [
-        name for name in CONTENT if name in handed.folders or name in ("documents/", "manifest.json", "model.sig")
-    ]
+    present = [name for name in CONTENT if name in handed.folders or name in WRITTEN_LATER]
     rows = [(name, CONTENT[name]) for name in present]
     section = Section("What is in the bundle").table(("part", "content"), rows, "", (0.28, 0.72))
     if handed.media:
