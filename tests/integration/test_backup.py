@@ -66,6 +66,8 @@ def here(tmp_path: Path, database: str) -> Settings:
     (root / ".venv/large").write_text("made again")
     (root / ".dvc/tmp").mkdir(parents=True)
     (root / ".dvc/config.local").write_text("password")
+    (root / ".posemill/keys").mkdir(parents=True)
+    (root / ".posemill/keys/handover.pem").write_text("private")
     return settings
 
 
@@ -114,6 +116,7 @@ def test_everything_comes_back(here: Settings, filled: Engine, tmp_path: Path, o
     expected = contents(here.workspace, ".venv", ".posemill", "config.local")
     assert contents(place.workspace, ".posemill") == expected
     assert set(expected) == {"notes/a.txt", "notes/run.sh", "link"}
+    assert not (place.home / "keys").exists()
     assert contents(Path(place.store_url)) == contents(Path(here.store_url))
     engine = open_engine(place)
     assert rows(engine) == rows(filled)

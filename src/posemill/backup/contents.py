@@ -25,7 +25,8 @@ _MADE_AGAIN = frozenset(
         ".import_linter_cache",
     }
 )
-_OF_HOME = ("postgres", "cache/networks")  # the database comes as tables; networks are exported again
+# the database comes as tables; networks are exported again; whoever has a private key signs in its owner's name
+_OF_HOME = ("postgres", "cache/networks", "keys")
 _OF_DVC = ("tmp", "config.local")  # locks and state of this machine, and secrets
 
 
