@@ -21,7 +21,7 @@ from posemill.synth.catalogue import CLASSES, OTHER
 from posemill.synth.corpus import Plan, stage, write
 from posemill.synth.keypoint_windows import filmed
 
-LEAST_RIGHT = 0.6  # of clips of rendered people, seen with all errors; held-out figures of single windows are in its card
+LEAST_RIGHT = 0.6  # of clips of rendered people, seen with all errors; figures of single windows are in its card
 MOST_BYTES = 4 * 2**20
 
 
