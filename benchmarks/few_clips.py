@@ -23,6 +23,7 @@ from posemill.features.augment import Augmentation
 from posemill.features.pipeline import FeaturePipeline
 from posemill.features.verdict import grouped_probabilities
 from posemill.ingest.datasets.penn_action import parse, read_files
+from posemill.models.imprint import imprint
 from posemill.models.pretrained import load_pretrained
 from posemill.models.registry import NetworkCard, build
 from posemill.models.registry import load as load_network
@@ -77,6 +78,8 @@ def trained(
         load_pretrained(network, PACKAGED, wanted, "body")
     augment, g = Augmentation(features, AugmentParams(), None), torch.Generator().manual_seed(seed)
     data = torch.from_numpy(features.transform(x))
+    if packaged:
+        imprint(network, data, y, len(classes))  # as training does that takes the body of pretrained weights
     optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=STEPS)
     network.train()

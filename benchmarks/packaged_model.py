@@ -4,11 +4,13 @@
     python benchmarks/packaged_model.py --penn labels.tar.gz
 
 videos.csv    columns file and activity; several activities that are both right are separated by |, and an empty one is
-              of something that the model does not know: only the probability is reported.
+              of something that the model does not know: right is "none of these".
 --penn        Penn Action's annotated keypoints, its official train part: real motion without a pose network's errors.
 --keep        a folder for tracks, so that another model is judged without posing again.
 
-A video without a verdict counts as wrong. Nothing is fitted here.
+A video without a verdict counts as wrong, and so does one of an activity that is called "none of these". AUROC is of
+known against unknown videos, by the logarithm of the best activity's probability over that of "none of these" (of a
+model without that class: by the best activity's probability). Nothing is fitted here.
 """
 
 from __future__ import annotations
@@ -22,12 +24,14 @@ from pathlib import Path
 import numpy as np
 
 from posemill.estimation.estimator import PoseEstimator
-from posemill.features.verdict import clip_probabilities
+from posemill.evaluation.open_set import auroc
+from posemill.features.verdict import NONE_OF_THESE, clip_probabilities, taught
 from posemill.formats.registry import read_tracks, write_tracks
 from posemill.ingest.datasets.penn_action import parse, read_files
 from posemill.operations.try_video import TryModel
 from posemill.pose.track import MediumTracks
 
+TINY = 1e-12
 PENN = {"pullup": "pull_up", "pushup": "push_up", "situp": "sit_up", "jumping_jacks": "jumping_jack"}
 
 
@@ -44,15 +48,20 @@ def tracks_of(estimator: PoseEstimator, video: Path, keep: Path | None) -> Mediu
 
 
 def judge_videos(tried: TryModel, rows: list[dict[str, str]], folder: Path, keep: Path | None) -> None:
-    """Print a line a video, the share of right ones by activity, and probabilities of known and unknown ones."""
+    """Print a line a video, the share of right ones by activity, and how known and unknown ones are told apart."""
     right: dict[str, list[bool]] = defaultdict(list)
-    sure: dict[bool, list[float]] = defaultdict(list)
+    taught_right: list[bool] = []
+    margins: dict[bool, list[float]] = defaultdict(list)
+    turned_away: dict[bool, int] = defaultdict(int)
     for row in rows:
         verdict = tried.model.predict(tracks_of(tried.estimator, folder / row["file"], keep)).verdict
         wanted = [name for name in row["activity"].split("|") if name]
         says = "no verdict" if verdict is None else str(verdict)
         if verdict is not None:
-            sure[bool(wanted)].append(verdict.probability)
+            margins[bool(wanted)].append(margin_of(verdict.probabilities))
+            turned_away[bool(wanted)] += verdict.activity == NONE_OF_THESE
+            best = max(taught(verdict.probabilities), key=verdict.probabilities.__getitem__)
+            taught_right += [best in wanted] if wanted else []
         if wanted:
             right[wanted[0]].append(verdict is not None and verdict.activity in wanted)
         mark = ("right" if right[wanted[0]][-1] else "WRONG") if wanted else "     "
@@ -60,9 +69,17 @@ def judge_videos(tried: TryModel, rows: list[dict[str, str]], folder: Path, keep
     for name, found in sorted(right.items()):
         print(f"{name:20} {sum(found)} of {len(found)}")
     total = [one for found in right.values() for one in found]
-    print(f"right: {sum(total)} of {len(total)}")
-    for known, values in sorted(sure.items()):
-        print(f"{'known' if known else 'unknown'}: median probability {np.median(values):.2f} of {len(values)}")
+    print(f"right: {sum(total)} of {len(total)}; were nobody turned away: {sum(taught_right)}")
+    for known, values in sorted(margins.items()):
+        print(f"{'known' if known else 'unknown'}: {turned_away[known]} of {len(values)} are {NONE_OF_THESE!r}")
+    if len(margins) == 2:
+        print(f"AUROC of known against unknown: {auroc(np.array(margins[True]), np.array(margins[False])):.3f}")
+
+
+def margin_of(probabilities: dict[str, float]) -> float:
+    """How much more probable the best activity is than "none of these", nats."""
+    best = max(probabilities[name] for name in taught(probabilities))
+    return float(np.log(max(best, TINY)) - np.log(max(probabilities.get(NONE_OF_THESE, 1.0), TINY)))
 
 
 def judge_penn(tried: TryModel, labels: Path) -> None:

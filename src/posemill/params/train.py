@@ -65,7 +65,8 @@ class TrainParams(Section):
     pretrained      weights to begin with: a network.safetensors or its folder, seen from the workspace; or
                     `packaged`, the activity model that comes with posemill; or `yoga`, the pose model of the yoga
                     identifier.
-    pretrained_parts  `all` of it, or its `body`: all layers but the last, for other activities.
+    pretrained_parts  `all` of it, or its `body`: all layers but the last, for other activities; the last is then
+                    made of class means before the first step.
     windows_per_clip  windows drawn from every train clip an epoch; 0 = all windows of all clips.
     min_windows_per_epoch  an epoch of fewer windows passes over them again, so that few clips are learnt from for long
                     enough: 250 windows in batches of 32 would be 400 steps in 50 epochs.

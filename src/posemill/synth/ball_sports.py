@@ -185,5 +185,8 @@ def forehand(motion: Motion, style: Style, rng: np.random.Generator) -> None:
     motion.add(**{f"{other}_hip_flex": 26 * stepping, f"{strong}_hip_flex": -14 * stepping})
     motion.add(**{f"{strong}_toe_point": keyed(t, at, [0, 0, 10, 44, 54, 0])})
     shuffle = wander(rng, t, rng.uniform(0, 9), 0.8)
+    if rng.uniform() < 0.45:  # runs to the ball, or back
+        going = np.clip(1 - rise(t, at[1] - 0.2, 0.5) + rng.uniform(0, 1) * rise(t, at[4], 0.5), 0, 1)
+        shuffle = shuffle + rng.uniform(18, 42) * going * np.sin(2 * np.pi * rng.uniform(1.1, 1.8) * t)
     motion.add(left_hip_flex=shuffle, right_hip_flex=-shuffle, left_knee=np.abs(shuffle), right_knee=np.abs(shuffle))
     motion.walking = True

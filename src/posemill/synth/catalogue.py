@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -16,9 +17,10 @@ import numpy as np
 from posemill.synth import activities, ball_sports, gestures, gym, gym_variants, performances, sports, work
 from posemill.synth.excursions import random_excursion
 from posemill.synth.gym import Activity, arms_changed
-from posemill.synth.motion import LIMBS, SIDES, Motion, Style, repetitions, wander
+from posemill.synth.motion import LIMBS, SIDES, Motion, Style, repetitions, rise, wander
 from posemill.synth.performances import Performer, Writer, held_pose, scripted, throughout
 from posemill.synth.postures import KNEEL, supine
+from posemill.synth.preparation import prepared
 from posemill.synth.random_postures import random_posture
 from posemill.synth.still_asanas import still_pose
 
@@ -46,6 +48,11 @@ class Recipe:
 
 def _all(name: str, *ways: Activity, **how: Any) -> Recipe:
     return Recipe(tuple(throughout(way, name) for way in ways), **how)
+
+
+def _done(name: str, *ways: Activity, **how: Any) -> Recipe:
+    """Return an activity on the feet that begins and ends within some clips."""
+    return Recipe(tuple(prepared(way, name) for way in ways), **how)
 
 
 def _stroke(name: str, *ways: Activity, **how: Any) -> Recipe:
@@ -85,6 +92,26 @@ def anything(motion: Motion, style: Style, rng: np.random.Generator) -> None:
     motion.walking = True
 
 
+def turn_over(motion: Motion, style: Style, rng: np.random.Generator) -> None:
+    """Cartwheels, handstands, rolls: the whole body turns upside down, once, or again and again."""
+    start, length = rng.uniform(-0.3, 1.0), rng.uniform(0.7, 1.8)
+    by = 360 * rise(motion.time_s, start, length) if rng.uniform() < 0.7 else 180 * rise(motion.time_s, start, length)
+    over = rng.choice([-1, 1]) * by
+    spread = rng.uniform(4, 40)
+    if rng.uniform() < 0.6:
+        motion.add(roll=over, arm_abduct=rng.uniform(130, 172), hip_abduct=spread, elbow=8, knee=6)
+    else:
+        tucked = np.sin(np.pi * np.clip((motion.time_s - start) / length, 0, 1))
+        motion.add(
+            pitch=np.abs(over), hip_flex=110 * tucked, knee=100 * tucked, arm_flex=rng.uniform(60, 170), spine=20
+        )
+    motion.walking = True
+
+
+def _asana(name: str, rng: np.random.Generator) -> dict[str, float]:
+    return dict(still_pose(name, rng))
+
+
 _SQUATS = (
     (activities.squat,) * 3
     + (gym_variants.deep_squat,) * 5
@@ -103,13 +130,18 @@ _CALM = (gestures.talk_with_hands, gestures.text_on_phone, work.read_book)
 _CALM_STANDING = tuple(gym.on_the_feet(way) for way in _CALM)
 _CALM_SITTING = (*(gym.on_a_seat(way) for way in _CALM), gym_variants.recline)
 _SLOW = (0.4, 1.25)
+_WAVES = (
+    *(activities.wave, activities.wave, gym_variants.small_wave, gym_variants.small_wave),
+    *(gym.on_a_seat(activities.wave), gym.on_a_seat(gym_variants.small_wave)),
+)
+_NO_CLASS = ("side_plank", "upward_plank", "three_legged_dog")  # asanas that are none of the activities
 
 CATALOGUE: Mapping[str, Recipe] = MappingProxyType(
     {
         # daily life
         "stand": _all("stand", activities.idle, activities.idle, *_CALM_STANDING, cut=0.35, weight=1.6),
-        "walk": _all("walk", activities.walk, work.walk_varied, work.walk_varied, weight=1.6),
-        "run": _all("run", work.run),
+        "walk": _all("walk", activities.walk, work.walk_varied, work.walk_varied, cut=0.35, weight=1.6),
+        "run": _all("run", work.run, cut=0.4, weight=1.5),
         "climb_stairs": _all("climb_stairs", work.climb_stairs),
         "sit": Recipe(
             (
@@ -128,55 +160,55 @@ CATALOGUE: Mapping[str, Recipe] = MappingProxyType(
         "crawl": _written(performances.crawling),
         "sit_on_floor": _written(performances.sitting_on_floor),
         "pick_up": _written(performances.picking_up, weight=1.4),
-        "drink": _all("drink", gestures.drink, cut=0.5),
-        "phone_call": _all("phone_call", gestures.phone_call, cut=0.45),
+        "drink": _done("drink", gestures.drink, cut=0.5),
+        "phone_call": _done("phone_call", gestures.phone_call, cut=0.45),
         # desk and factory
         "type": _all("type", work.type_on_keyboard, cut=0.5),
-        "sweep": _all("sweep", work.sweep),
-        "hammer": _all("hammer", work.hammer, cut=0.4),
+        "sweep": _done("sweep", work.sweep),
+        "hammer": _done("hammer", work.hammer, cut=0.4),
         "work_at_bench": _all("work_at_bench", work.work_at_bench, cut=0.45),
         "carry": _all("carry", work.carry),
         "push_cart": _all("push_cart", work.push_cart),
         # gestures
-        "wave": _all("wave", activities.wave, activities.wave, gym.on_a_seat(activities.wave), cut=0.55, weight=1.3),
-        "clap": _all("clap", gestures.clap, cut=0.45),
-        "point": _all("point", gestures.point, cut=0.4),
+        "wave": _done("wave", *_WAVES, cut=0.55, weight=1.5),
+        "clap": _done("clap", gestures.clap, cut=0.45),
+        "point": _done("point", gestures.point, cut=0.4),
         "throw": _stroke("throw", gestures.throw),
-        "kick": _all("kick", gestures.kick),
-        "box": _all("box", gestures.box, cut=0.35),
+        "kick": _done("kick", gestures.kick),
+        "box": _done("box", gestures.box, cut=0.35),
         # gym
-        "squat": _all("squat", *_SQUATS, speed=_SLOW, weight=2.4),
-        "lunge": _all("lunge", *_LUNGES, speed=_SLOW, weight=1.2),
+        "squat": _done("squat", *_SQUATS, speed=_SLOW, weight=3.2),
+        "lunge": _done("lunge", *_LUNGES, speed=_SLOW, weight=1.2),
         "push_up": _all(
-            "push_up", activities.push_up, activities.push_up, gym_variants.push_up_variant, speed=_SLOW, weight=1.6
+            "push_up", activities.push_up, activities.push_up, gym_variants.push_up_variant, speed=_SLOW, weight=2.4
         ),
         "plank": _all("plank", activities.plank),
-        "sit_up": _all("sit_up", gym_variants.sit_up, sports.sit_up, speed=_SLOW, weight=1.3),
-        "jumping_jack": _all(
+        "sit_up": _all("sit_up", gym_variants.sit_up, sports.sit_up, speed=_SLOW, weight=1.6),
+        "jumping_jack": _done(
             "jumping_jack",
             activities.jumping_jack,
             activities.jumping_jack,
             gym_variants.half_jack,
             speed=(0.55, 1.3),
-            weight=1.2,
+            weight=1.6,
         ),
-        "high_knees": _all("high_knees", activities.high_knees),
-        "burpee": _all("burpee", gym.burpee),
+        "high_knees": _done("high_knees", activities.high_knees),
+        "burpee": _done("burpee", gym.burpee),
         "mountain_climber": _all("mountain_climber", gym.mountain_climber),
-        "deadlift": _all("deadlift", gym.deadlift, speed=(0.6, 1.3), weight=2.0),
-        "pull_up": _all("pull_up", sports.pull_up, speed=_SLOW),
-        "bench_press": _all("bench_press", sports.bench_press, speed=_SLOW),
-        "clean_and_jerk": _all("clean_and_jerk", gym_variants.clean_and_jerk, speed=(0.6, 1.2), weight=1.3),
-        "bicep_curl": _all("bicep_curl", gym.bicep_curl, cut=0.4),
-        "shoulder_press": _all("shoulder_press", gym.shoulder_press, cut=0.35),
-        "arm_raise": _all("arm_raise", activities.arm_raise, gym.lateral_raise, cut=0.3),
-        "kettlebell_swing": _all("kettlebell_swing", gym.kettlebell_swing),
-        "bent_over_row": _all("bent_over_row", gym.bent_over_row),
-        "jump_rope": _all("jump_rope", sports.jump_rope, gym_variants.skip, weight=1.5),
+        "deadlift": _done("deadlift", gym.deadlift, speed=(0.6, 1.3), weight=2.6),
+        "pull_up": _all("pull_up", sports.pull_up, speed=_SLOW, weight=1.3),
+        "bench_press": _all("bench_press", sports.bench_press, speed=_SLOW, weight=1.5),
+        "clean_and_jerk": _done("clean_and_jerk", gym_variants.clean_and_jerk, speed=(0.6, 1.2), weight=1.3),
+        "bicep_curl": _done("bicep_curl", gym.bicep_curl, cut=0.4),
+        "shoulder_press": _done("shoulder_press", gym.shoulder_press, cut=0.35),
+        "arm_raise": _done("arm_raise", activities.arm_raise, gym.lateral_raise, cut=0.3),
+        "kettlebell_swing": _done("kettlebell_swing", gym.kettlebell_swing),
+        "bent_over_row": _done("bent_over_row", gym.bent_over_row),
+        "jump_rope": _done("jump_rope", sports.jump_rope, gym_variants.skip, weight=1.5),
         "leg_raise": _all("leg_raise", gym.leg_raise),
         "cycle": _all("cycle", gym.cycle),
-        "jump": _all("jump", gym.vertical_jump),
-        "side_bend": _all("side_bend", gym.side_bend),
+        "jump": _done("jump", gym.vertical_jump),
+        "side_bend": _done("side_bend", gym.side_bend),
         # yoga
         "tree": _still("tree", "tree"),
         "warrior_1": _still("warrior_1", "warrior_1"),
@@ -198,7 +230,7 @@ CATALOGUE: Mapping[str, Recipe] = MappingProxyType(
         "boat": _still("boat", "boat", low=True),
         # sports and music
         "golf_swing": _stroke("golf_swing", sports.golf_swing, speed=(0.25, 1.2), weight=1.3),
-        "baseball_swing": _stroke("baseball_swing", sports.baseball_swing, speed=(0.4, 1.2)),
+        "baseball_swing": _stroke("baseball_swing", sports.baseball_swing, speed=(0.4, 1.2), weight=1.3),
         "baseball_pitch": _stroke(
             "baseball_pitch", ball_sports.pitch, sports.baseball_pitch, speed=(0.5, 1.2), weight=1.3
         ),
@@ -208,7 +240,7 @@ CATALOGUE: Mapping[str, Recipe] = MappingProxyType(
             "tennis_forehand", ball_sports.forehand, sports.tennis_forehand, speed=(0.5, 1.2), weight=1.6
         ),
         "basketball_shot": _stroke("basketball_shot", work.basketball_shot),
-        "strum_guitar": _all(
+        "strum_guitar": _done(
             "strum_guitar",
             sports.strum_guitar,
             gym_variants.strum,
@@ -216,7 +248,14 @@ CATALOGUE: Mapping[str, Recipe] = MappingProxyType(
             cut=0.5,
             weight=1.6,
         ),
-        OTHER: _all(OTHER, anything, speed=(0.7, 1.3), weight=2.0),
+        OTHER: Recipe(
+            (
+                *(throughout(way, OTHER) for way in (anything,) * 6 + (turn_over,)),
+                *(scripted(held_pose(partial(_asana, name), OTHER)) for name in _NO_CLASS),
+            ),
+            speed=(0.7, 1.3),
+            weight=2.5,
+        ),
     }
 )
 CLASSES = tuple(sorted({*CATALOGUE, "stand_up", "get_up"} - {OTHER}))

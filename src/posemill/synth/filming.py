@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import PoseTrack, State
 from posemill.synth.estimated import Labeller, _slow, estimate
+from posemill.synth.misplaced import at_the_border, misplaced
 from posemill.synth.rotation import Floats
 
 ASPECTS = (4 / 3, 4 / 3, 16 / 9, 16 / 9, 16 / 9, 9 / 16, 9 / 16, 3 / 4, 1.0)
@@ -160,13 +161,18 @@ def seen_by_network(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return keypoints (T, 17, 2) and confidences (T, 17) as a pose network would report them."""
     xy = _sticking(footage, fps, rng)
-    xy, gone = _hidden(_collapsed(xy, fps, rng), fps, rng)
+    xy, guessed = misplaced(_collapsed(xy, fps, rng), fps, rng)
+    xy, gone = _hidden(xy, fps, rng)
+    xy, put = at_the_border(xy, footage.size_px, fps, rng)
     labeller = Labeller.random(rng)
-    worse = np.exp(rng.normal(0.25, 0.5))
+    worse = np.exp(rng.normal(0.0, 0.5))
     labeller = replace(labeller, error=labeller.error * worse, lying=labeller.lying * rng.uniform(0.8, 1.7))
+    labeller = replace(labeller, gaps_hz=0.2 * labeller.gaps_hz)
     if rng.uniform() < 0.25:
         labeller = replace(labeller, swaps_hz=labeller.swaps_hz * 8, jumps_hz=labeller.jumps_hz * 4)
     found, confidence = estimate(xy, footage.size_px, fps, labeller, rng)
+    unsure = np.asarray(rng.uniform(0.02, 0.45, confidence.shape), np.float32)
+    confidence = np.where(((guessed > 0) | put) & (confidence > 0), np.minimum(confidence, unsure), confidence)
     found[:, gone], confidence[:, gone] = np.nan, 0.0
     return found, confidence
 
@@ -206,14 +212,14 @@ def _collapsed(xy: Floats, fps: float, rng: np.random.Generator) -> Floats:
 
 def _hidden(xy: Floats, fps: float, rng: np.random.Generator) -> tuple[Floats, list[int]]:
     """Hide a group behind furniture or the body itself: guessed somewhere near, or not reported at all."""
-    if rng.uniform() < 0.06:  # the far side of the body
+    if rng.uniform() < 0.04:  # the far side of the body
         side = "left" if rng.uniform() < 0.5 else "right"
         parts = ("elbow", "wrist", "knee", "ankle", "shoulder", "hip")[: int(rng.integers(3, 7))]
         return xy, [COCO_17.index(f"{side}_{part}") for part in parts]
     if rng.uniform() >= 0.16:
         return xy, []
     group = [COCO_17.index(name) for name in _HIDEABLE[int(rng.integers(len(_HIDEABLE)))]]
-    if rng.uniform() < 0.4:
+    if rng.uniform() < 0.35:
         return xy, group
     body = np.median(np.ptp(xy, axis=1).max(-1))
     off = rng.normal(0, 0.05, (1, len(group), 2)) + 0.05 * _slow(

@@ -26,7 +26,7 @@ def deadlift(motion: Motion, style: Style, rng: np.random.Generator) -> None:
     u, _ = repetitions(rng, motion.time_s, rng.uniform(2.2, 4.2) / style.tempo, rng.uniform(0.05, 0.3))
     kind = rng.uniform()
     if kind < 0.5:  # one lift, from a pause below, and perhaps down again
-        begin, length = rng.uniform(-0.2, 1.4), rng.uniform(0.7, 1.7) / style.tempo
+        begin, length = rng.uniform(-0.2, 2.4), rng.uniform(0.7, 1.9) / style.tempo
         low = 1 - rise(motion.time_s, begin, length)
         if rng.uniform() < 0.4:
             low = low + rise(motion.time_s, begin + length + rng.uniform(0.2, 1.5), rng.uniform(0.7, 1.6))

@@ -7,7 +7,7 @@ import numpy as np
 from posemill.synth import activities
 from posemill.synth.ball_sports import keyed
 from posemill.synth.gestures import dominant_sides, move_arm
-from posemill.synth.motion import SIDES, Motion, Style, repetitions, wander
+from posemill.synth.motion import SIDES, Motion, Style, repetitions, rise, wander
 
 
 def push_up_variant(motion: Motion, style: Style, rng: np.random.Generator) -> None:
@@ -112,14 +112,40 @@ def clean_and_jerk(motion: Motion, style: Style, rng: np.random.Generator) -> No
     flex = [rng.uniform(104, 122), 4, catch, catch, 2, 2, 24, 16, 16, 2]
     motion.add(knee=keyed(t, at, knee), hip_flex=keyed(t, at, flex))
     motion.add(pitch=keyed(t, at, [rng.uniform(34, 56), 0, 14, 14, 0, 0, 0, 0, 0, 0]), hip_abduct=10, hip_twist=14)
-    rack = rng.uniform(44, 86)
-    motion.add(arm_flex=keyed(t, at, [50, 10, rack, rack, rack, rack, rack, 170, 172, 172]))
-    motion.add(elbow=keyed(t, at, [6, 60, 138, 138, 136, 136, 136, 8, 4, 4]), toe_point=keyed(t, at, [0, 26] + [0] * 8))
-    motion.add(arm_abduct=keyed(t, at, [12, 40, 14, 14, 14, 14, 14, 16, 18, 18]))
+    rack, wide, bend = rng.uniform(12, 86), rng.uniform(8, 46), rng.uniform(122, 144)
+    grip = 14 + 0.5 * wide
+    over, down = 172 - 0.6 * wide, at[-1] + rng.uniform(0.3, 1.5)
+    dropped = rise(t, down, 0.6)  # the bar falls, the arms hang
+    held = 1 - dropped
+    motion.add(arm_flex=keyed(t, at, [50, 10, rack, rack, rack, rack, rack, over, over, over]) * held)
+    motion.add(elbow=8 + held * keyed(t, at, [-2, 52, bend, bend, bend, bend, bend, 4, -2, -2]))
+    motion.add(arm_abduct=10 + held * keyed(t, at, [2, 30, wide, wide, wide, wide, wide, grip, grip, grip]))
+    motion.add(toe_point=keyed(t, at, [0, 26] + [0] * 8), pitch=rng.uniform(0, 34) * dropped)
     if split:
         lead, rear = dominant_sides(rng)
         open_ = keyed(t, at, [0, 0, 0, 0, 0, 0, 0, 1, 1, 0])
         motion.add(**{f"{lead}_hip_flex": 26 * open_, f"{rear}_hip_flex": -34 * open_, f"{rear}_toe_point": 40 * open_})
+
+
+def small_wave(motion: Motion, style: Style, rng: np.random.Generator) -> None:
+    """Waving with one hand or both, beside the head or before the chest, from the wrist, the elbow or the shoulder."""
+    strong, other = dominant_sides(rng)
+    beat = np.sin(2 * np.pi * rng.uniform(1.0, 2.6) * style.tempo * motion.time_s + rng.uniform(0, 6))
+    beat = beat * (1 + wander(rng, motion.time_s, 0.2))
+    up = rise(motion.time_s, rng.uniform(-1.2, 0.5), rng.uniform(0.3, 0.8))
+    if rng.uniform() < 0.3:
+        up = up - rise(motion.time_s, rng.uniform(2.0, 3.6), 0.6)
+    fore, out = rng.uniform(0, 90), rng.uniform(0, 70)
+    size, low = rng.uniform(4, 30), rng.uniform(8, 30)
+    for side in (strong, other) if rng.uniform() < 0.15 else (strong,):
+        move_arm(
+            motion, side, arm_flex=fore * up, arm_abduct=9 + out * up, elbow=low + (rng.uniform(70, 128) - low) * up
+        )
+        move_arm(motion, side, arm_twist=(rng.uniform(10, 85) + 0.8 * size * beat) * up)
+        motion.channels[f"{side}_elbow"] = motion.channels[f"{side}_elbow"] + 0.6 * size * beat * up
+    if rng.uniform() < 0.85:
+        move_arm(motion, other, arm_flex=rng.uniform(-5, 20), arm_abduct=10, elbow=rng.uniform(8, 80), arm_twist=-12)
+    motion.add(hip_abduct=rng.uniform(1, 8), knee=5, roll=rng.uniform(0, 2) * beat, spine=rng.uniform(0, 10))
 
 
 def sit_up(motion: Motion, style: Style, rng: np.random.Generator) -> None:

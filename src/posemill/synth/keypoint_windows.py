@@ -14,17 +14,21 @@ from posemill.pose.track import PoseTrack
 from posemill.synth.body import Body, rig
 from posemill.synth.catalogue import CATALOGUE, CLASSES, EVENTS, FALL, OTHER
 from posemill.synth.filming import RATES, film, seen_by_network, track_of
-from posemill.synth.motion import Style, finish
+from posemill.synth.motion import Style, finish, wander
 from posemill.synth.performances import Interval
-from posemill.synth.rotation import Floats
+from posemill.synth.rotation import Floats, about
 from posemill.synth.variation import uneven_time, vary
 
 PARTS: Mapping[str, float] = MappingProxyType({"train": 1.0, "validation": 0.06, "test": 0.08})
-FILMS_EACH = 2  # cameras that film one performance
-WINDOWS_EACH = 4  # cut out of one film
+FILMS_EACH = 1  # cameras that film one performance
+WINDOWS_EACH = 3  # cut out of one film
 LEAST_SEEN = 4  # keypoints of half of the poses of a window
+VARIED = 1.35  # times the usual variation of a motion
+SHORT = 0.25  # share of the windows that are cut short
 LOST = 0.15  # share of the films in which the person is not found while moving most quickly
-_EVENT_SEEN, _STATE_SEEN, _MOST_ELSE = 0.6, 0.75, 0.12
+_EVENT_SEEN, _STATE_SEEN, _DONE_SEEN, _MOST_ELSE = 0.6, 0.75, 0.5, 0.12
+STROKES = tuple(name for name, recipe in CATALOGUE.items() if recipe.stroke)
+_STATES = ("stand", "walk", "sit", "lie", "kneel", "crouch", "sit_on_floor")  # what is before and after all others
 
 
 def rendered_windows(
@@ -59,9 +63,9 @@ def filmed(name: str, rng: np.random.Generator, films: int = FILMS_EACH) -> Iter
     time_s = np.arange(round(duration * fps)) / fps
     style, way = Style.random(rng), recipe.ways[int(rng.integers(len(recipe.ways)))]
     performed = way(uneven_time(time_s, speed, rng, 0.4 if name == FALL else 1.0), style, rng)
-    vary(performed.motion, rng)
+    vary(performed.motion, rng, VARIED)
     finish(performed.motion, style, rng)
-    points = rig(Body.random(rng), performed.motion).keypoints()
+    points = _turned(rig(Body.random(rng), performed.motion).keypoints(), time_s, rng)
     intervals = [(start / speed, end / speed, what) for start, end, what in performed.intervals]
     if recipe.stroke:
         intervals = [(*_quick_part(points, time_s), name)]
@@ -77,11 +81,20 @@ def filmed(name: str, rng: np.random.Generator, films: int = FILMS_EACH) -> Iter
         yield track_of(found, confidence, time_s[rows]), intervals
 
 
+def _turned(points: Floats, time_s: Floats, rng: np.random.Generator) -> Floats:
+    """Turn some people slowly about their own upright axis: few stay as they stood before the camera."""
+    if rng.uniform() < 0.65:
+        return points
+    angle = np.deg2rad(wander(rng, time_s, rng.uniform(2, 25), rng.uniform(2.0, 5.0)))
+    middle = points.mean(1, keepdims=True) * (1, 0, 1)
+    return np.asarray(np.einsum("tij,tkj->tki", about(1, angle), points - middle) + middle)
+
+
 def _quick_part(points: Floats, time_s: Floats) -> tuple[float, float]:
-    """Return from when to when a window may begin and end that shows the quickest part of a motion."""
+    """Return from when to when a motion is quickest."""
     speed = _speed(points)
     quick = time_s[1:][speed > 0.5 * np.quantile(speed, 0.98)]
-    return float(quick[0]) - 1.3, float(quick[-1]) + 0.9
+    return float(quick[0]) - 0.15, float(quick[-1]) + 0.15
 
 
 def _speed(points: Floats) -> Floats:
@@ -93,34 +106,39 @@ def _speed(points: Floats) -> Floats:
 def cut_and_labelled(
     track: PoseTrack, intervals: list[Interval], features: FeaturePipeline, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], list[int]]:
-    """Cut windows of the usual length, and some shorter ones; those of unclear activity are left out."""
+    """Cut windows of the usual length, and some of shorter clips; those of unclear activity are left out."""
     if len(track) < 4:
         return np.zeros((0, *features.shape), np.float32), []
-    length = np.where(
-        rng.uniform(size=WINDOWS_EACH) < 0.75, features.window.duration_s, rng.uniform(0.7, 2.0, WINDOWS_EACH)
-    )
+    usual = features.window.duration_s
+    length = np.where(rng.uniform(size=WINDOWS_EACH) < SHORT, rng.uniform(0.3, 1.0, WINDOWS_EACH) * usual, usual)
     first, last = float(track.time_s[0]), float(track.time_s[-1])
     length = np.minimum(length, last - first)
     starts = first + rng.uniform(size=WINDOWS_EACH) * np.maximum(last - first - length, 0)
-    spans = [(float(start), float(start + long)) for start, long in zip(starts, length, strict=True)]
+    spans = [(start, start + long) for start, long in zip(starts.tolist(), length.tolist(), strict=True)]
     known = {span: label for span in spans if (label := label_of(*span, intervals)) is not None}
-    if not known:
-        return np.zeros((0, *features.shape), np.float32), []
-    windows, kept = features.windows_at(track, np.array(list(known)))
-    enough = np.median(seen(windows[..., :2]).sum(-1), axis=1) >= LEAST_SEEN  # one keypoint has no size
-    windows, kept = windows[enough], kept[enough]
-    return windows, [_number(known[start, end]) for start, end in kept.tolist()]
+    whole = np.array([span for span in known if span[1] - span[0] >= usual - 1e-9]).reshape(-1, 2)
+    short = [span for span in known if span[1] - span[0] < usual - 1e-9]  # padded: before and after nobody is seen
+    parts = [(features.windows_at(track, whole))] + [features.windows(track, *span) for span in short]
+    spans_of = [parts[0][1], *(np.array([span] * len(part[0])) for span, part in zip(short, parts[1:], strict=True))]
+    windows = np.concatenate([part for part, _ in parts])
+    kept = np.concatenate([each.reshape(-1, 2) for each in spans_of])
+    count = seen(windows[..., :2]).sum(-1)
+    enough = np.array([np.median(one[one > 0]) >= LEAST_SEEN for one in count], bool)  # one keypoint has no size
+    return windows[enough], [_number(known[start, end]) for start, end in kept[enough].tolist()]
 
 
 def label_of(start: float, end: float, intervals: list[Interval]) -> str | None:
-    """Return the activity of a window: an event that is mostly in it, or a state that fills it; None where unclear."""
+    """Return the activity of a window; None where it is unclear.
+
+    That is an event or a stroke that is mostly in it, something done for half of it, or a state that fills it.
+    """
     length = end - start
     states: dict[str, float] = {}
     best: tuple[float, str] | None = None
     events = 0.0
     for begin, finish_s, name in intervals:
         inside = max(0.0, min(end, finish_s) - max(start, begin))
-        if name not in EVENTS:
+        if name not in EVENTS and name not in STROKES:
             states[name] = states.get(name, 0.0) + inside
             continue
         events += inside
@@ -131,7 +149,8 @@ def label_of(start: float, end: float, intervals: list[Interval]) -> str | None:
         return best[1]
     if events > _MOST_ELSE * length:
         return None
-    return next((name for name, inside in states.items() if inside >= _STATE_SEEN * length), None)
+    least = {name: (_STATE_SEEN if name in _STATES else _DONE_SEEN) * length for name in states}
+    return next((name for name, inside in states.items() if inside >= least[name]), None)
 
 
 def _number(name: str) -> int:

@@ -238,17 +238,21 @@ def held_pose(
     hands: float = 0.0,
     before: Callable[[np.random.Generator], dict[str, float]] | None = None,
 ) -> Writer:
-    """Return a writer of a pose that is held, sometimes with the way into it from `before` (standing)."""
+    """Return a writer of a pose that is held, often with the way into or out of it, from or to `before` (standing)."""
 
     def write(rng: np.random.Generator) -> tuple[Script, list[Interval]]:
         target = varied(pose(rng), rng, 3.0)
-        if rng.uniform() < 0.3 and not hands:
-            script = Script((before or stand)(rng), pinned=0.0).hold(0.1)
-            script.to(target, rng.uniform(0.9, 2.2), restless=0.8)
+        leaves = rng.uniform() < 0.3
+        if rng.uniform() < 0.5 and not hands:
+            script = Script((before or stand)(rng), pinned=0.0).hold(rng.uniform(0.05, 1.0))
+            script.to(target, rng.uniform(0.8, 2.6), restless=0.8)
         else:
             script = Script(target, pinned=0.0, hands=hands, restless=rng.uniform(0.4, 1.0))
         begun = 0.75 * script.now
-        script.hold(6.0)
-        return script, [(begun, script.now, name)]
+        script.hold(rng.uniform(1.0, 3.0) if leaves and not hands else 6.0)
+        ends = script.now
+        if leaves and not hands:
+            script.to((before or stand)(rng), rng.uniform(0.8, 2.4), restless=0.8).hold(1.5)
+        return script, [(begun, ends, name)]
 
     return write

@@ -23,6 +23,7 @@ from posemill.features.augment import Augmentation
 from posemill.features.labeller_noise import FittedNoise
 from posemill.features.pipeline import FeaturePipeline
 from posemill.models import NetworkCard
+from posemill.models.imprint import imprint
 from posemill.models.out_of_fold import OutOfFoldPredictions
 from posemill.models.pretrained import load_pretrained
 from posemill.params.train import TrainParams
@@ -31,6 +32,8 @@ from posemill.training import sanity
 from posemill.training.datamodule import WindowData, WindowIndex, check_index, transform_windows
 from posemill.training.module import ActivityModule, validation_score
 from posemill.training.solve import solve
+
+IMPRINTED = 100  # train windows of a class that a last layer of class means is made of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,6 +131,8 @@ def fit(
     )
     if pretrained:
         load_pretrained(network, pretrained, card, params.pretrained_parts)
+        if params.pretrained_parts == "body":
+            imprint(network, *data.dataset[_some_of_each(index, len(classes))][:2], len(classes))
     module = ActivityModule(network, params, params.epochs * data.steps_per_epoch())
     history = _History()
     last = scratch / "last.ckpt"
@@ -166,6 +171,13 @@ def fit(
         trained_windows / max(seconds, 1e-9),
         resumed,
     )
+
+
+def _some_of_each(index: WindowIndex, classes: int) -> NDArray[np.int64]:
+    """Rows of at most IMPRINTED train windows of every class, spread over its windows."""
+    train = index.rows("train")
+    rows = [train[index.target[train] == number] for number in range(classes)]
+    return np.concatenate([r[np.linspace(0, len(r) - 1, min(len(r), IMPRINTED)).round().astype(int)] for r in rows])
 
 
 def hyper_of(params: TrainParams, pipeline: FeaturePipeline) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from posemill import models
 from posemill.errors import InputError
 from posemill.features.augment import Augmentation
 from posemill.params.train import AugmentParams, TrainParams
@@ -51,6 +52,14 @@ def test_it_learns_what_is_there_and_repeats_under_a_seed(data: Data, tmp_path: 
     assert first.card.frames == 16
     for a, b in zip(first.network.state_dict().values(), second.network.state_dict().values(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_a_pretrained_body_gets_a_last_layer_of_class_means(data: Data, tmp_path: Path) -> None:
+    first = fit(PARAMS, *data, CLASSES, tmp_path / "a")
+    models.save(tmp_path, first.network, first.card)
+    hardly = PARAMS.model_copy(update={"epochs": 1, "learning_rate": 1e-6, "pretrained_parts": "body"})
+    again = fit(hardly, *data, CLASSES, tmp_path / "b", pretrained=tmp_path)
+    assert again.validation_accuracy > 0.9  # of a random last layer it would be a third
 
 
 def test_a_killed_training_ends_as_if_it_had_not_been(
