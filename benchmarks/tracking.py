@@ -47,7 +47,7 @@ from posemill.video.probe import probe
 from tracking_scenes import SETS
 
 TUNED = Path(__file__).with_name("tuned_trackers.json")
-ONLINE_TUNED = {"min_poses": 1}  # chosen as theirs: a number from the first pose on
+ONLINE_TUNED = {"min_poses": 2, "max_gap_s": 2.5}  # chosen as theirs
 ANNOTATIONS = Path(__file__).parents[1] / "tests" / "fixtures" / "tracking"
 MATCHED = 0.5  # similarity from which a pose is somebody's
 INSIDE = 0.5  # share of a person's keypoints in the picture from which it has to be found

@@ -16,7 +16,8 @@ CENTRALITY, WHOLENESS = 2.0, 2.0  # exponents
 NET, FARTHEST = 0.5, 2.5  # body sizes that a whole body goes, from and up to which it passes by
 PASSING = 0.3  # what a body size of passing by costs, in log score
 NARROW, WIDE = 0.37, 0.7  # width over height of a body at ease, and of one that is stretched, bent or lying
-REFLECTED = 2.0  # what it costs to be the smaller of two who move as one, in log score
+LIFELESS = 0.008  # body sizes: whoever lives moves more, also in a held pose; a picture on the wall does not
+NOBODY = 2.0  # what it costs to be such a picture, or the smaller of two who move as one, in log score
 ALIKE = 0.8  # correlation of two people's movement from which one is the mirror image of the other
 FEW_FRAMES = 8
 
@@ -89,11 +90,11 @@ class Traits:
 
 
 def scores(people: list[Traits]) -> Floats:
-    """(N,) score of everybody in a clip; of two who move as one, the smaller is a mirror image."""
+    """(N,) score of everybody in a clip; pictures do not move, and mirror images move as somebody larger does."""
     found = np.array([person.score() for person in people])
     for n, person in enumerate(people):
-        if any(_is_image(person, other) for other in people if other is not person):
-            found[n] *= np.exp(-REFLECTED)
+        if person.movement < LIFELESS or any(_is_image(person, other) for other in people if other is not person):
+            found[n] *= np.exp(-NOBODY)
     return found
 
 

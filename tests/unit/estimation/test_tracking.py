@@ -91,6 +91,13 @@ def test_two_who_walk_towards_each_other_behind_furniture_come_out_as_who_they_w
     assert [np.sign(np.diff(nose)).tolist() for nose in noses(follow(frames))] == [[1.0] * 49, [-1.0] * 49]
 
 
+def test_a_second_pose_of_somebody_does_not_take_over() -> None:
+    frames = [[pose(2 * n), *([pose(2 * n + 40, 40)] if n in (30, 31) else [])] for n in range(60)]
+    frames[32:] = [[pose(2 * n + 20, 20)] for n in range(32, 60)]  # then one again, halfway between both
+    (track,) = follow(frames).tracks()
+    assert track.frame.tolist() == list(range(60))
+
+
 def test_whoever_enters_where_another_left_is_somebody_else() -> None:
     frames = [[pose(6 * n)] if n < 30 else [pose(6 * (90 - n))] if n >= 48 else [] for n in range(75)]
     assert [len(track) for track in follow(frames).tracks()] == [30, 27]

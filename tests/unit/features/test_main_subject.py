@@ -104,6 +104,12 @@ def test_a_poster_larger_than_life_is_not_the_actor() -> None:
     assert chosen(replace(poster, xy=poster.xy + shaken), squatting(1, 400)) == 1
 
 
+def test_someone_who_holds_a_pose_sways_and_a_poster_does_not() -> None:
+    holds = person(1, 420, size_px=100)
+    holds.xy[..., 0] += (6 * np.sin(2 * np.pi * 0.4 * holds.time_s))[:, None] * np.linspace(1, 0, 12, dtype=np.float32)
+    assert chosen(person(0, 230, size_px=190), holds) == 1
+
+
 def test_whoever_walks_through_the_picture_is_not_the_actor() -> None:
     passer = person(0, 0, size_px=120, swing=0.2)
     passer.xy[..., 0] += np.linspace(20, 620, 60, dtype=np.float32)[:, None]

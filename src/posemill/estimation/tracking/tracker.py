@@ -22,6 +22,7 @@ Flags = NDArray[np.bool_]
 
 CONFIDENT = 0.5  # from this share of the usual confidence of this video's people; figures differ by network
 LATELY_S = 0.2  # whoever was not found for longer is known again by position and body only
+ESTABLISHED, NEW_TRUST = 3, 0.5  # a tracklet of fewer poses is often a body's second pose: its gain counts less
 USUAL_GAIN = 0.02  # share of the newest pose in the usual confidence
 
 
@@ -148,7 +149,9 @@ class Tracker:
         position_px2 = np.array([t.motion.position_px2 for t in self._active])
         similarity, gain = oks_to_expected(xy, np.stack(expected), position_px2, self._skeleton)
         body = body_similarity(np.stack([t.log_bone_lengths for t in self._active]), bones)
-        return np.where(lately[:, None], similarity, similarity * body), gain * body
+        new = np.array([t.count < ESTABLISHED for t in self._active])
+        trust = np.where(new, NEW_TRUST, 1.0)[:, None]
+        return np.where(lately[:, None], similarity, similarity * body), gain * body * trust
 
     def _match(
         self, similarity: Floats, gain: Floats, taken: dict[int, int], tracklets: Flags, poses: Flags

@@ -19,19 +19,21 @@ class Tracklet:
 
     log_bone_lengths  (E,) float64: running mean of the logarithm of every bone's length in pixels; NaN = not seen yet.
     weight            body size summed over the poses: the main subject of a video has most.
+    count             number of poses so far, also of those that were dropped.
     """
 
     def __init__(self, frame: int, time_s: float, pose: Pose, log_bone_lengths: NDArray[np.float64]) -> None:
         self.frames, self.times_s, self.poses = [frame], [time_s], [pose]
         size_px = sqrt(float(box_area(pose.xy)))
         self.motion, self.log_bone_lengths = Motion(pose.xy, time_s, size_px), log_bone_lengths
-        self.weight = size_px
+        self.weight, self.count = size_px, 1
 
     def add(self, frame: int, time_s: float, pose: Pose, log_bone_lengths: NDArray[np.float64]) -> None:
         """Append the pose detected now; `motion` must have been predicted to `time_s`."""
         size_px = sqrt(float(box_area(pose.xy)))
         self.motion.correct(pose.xy, size_px)
         self.weight += size_px
+        self.count += 1
         mean = self.log_bone_lengths
         updated = mean + BONE_GAIN * np.nan_to_num(log_bone_lengths - mean)
         self.log_bone_lengths = np.where(np.isnan(mean), log_bone_lengths, updated)
