@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from posemill.cli.output import table
+from posemill.store.roles import DEFAULT, ROLES
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-_COLUMNS = ("number", "client", "prefix", "requests_per_minute", "added_at", "added_by")
+_COLUMNS = ("number", "client", "role", "prefix", "requests_per_minute", "added_at", "added_by")
 
 
 @click.group()
@@ -34,17 +35,21 @@ def keys() -> None:
 @keys.command()
 @click.argument("client")
 @click.option("--per-minute", type=click.IntRange(min=1), help="Requests a minute; default: the service's own limit.")
-def add(client: str, per_minute: int | None) -> None:
+@click.option("--role", default=DEFAULT, show_default=True, type=click.Choice(ROLES), help="What its holder may do.")
+def add(client: str, per_minute: int | None, role: str) -> None:
     """Make a key for CLIENT and show it, this once: only its digest is kept.
+
+    A viewer asks and looks, an annotator also says which answers are wrong; an operator asks and reads the metrics; an
+    admin does everything.
 
     \b
       posemill keys add acme
-      posemill keys add acme --per-minute 60
+      posemill keys add prometheus --role operator
     """
     from posemill.store.api_keys import create_key
 
     with _database() as connection:
-        key = create_key(connection, client, per_minute=per_minute, added_by=getpass.getuser())
+        key = create_key(connection, client, per_minute=per_minute, role=role, added_by=getpass.getuser())
     click.echo(key)
     click.echo(f"this is the key of {client}; it is shown only now, and works within seconds", err=True)
 

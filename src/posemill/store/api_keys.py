@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from posemill.errors import InputError
+from posemill.store.roles import DEFAULT, ROLES
 from posemill.store.schema import api_key
 
 MARK = "pm_"  # so that scanners for leaked secrets know one
@@ -25,6 +26,7 @@ class ApiKey:
     number: int
     client: str
     per_minute: int | None
+    role: str = DEFAULT
 
 
 def hashed(key: str) -> str:
@@ -32,27 +34,38 @@ def hashed(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def create_key(connection: Connection, client: str, *, per_minute: int | None = None, added_by: str) -> str:
+def create_key(
+    connection: Connection, client: str, *, per_minute: int | None = None, role: str = DEFAULT, added_by: str
+) -> str:
     """Create a key for a client; the result exists nowhere else. A client may have several, for rotation.
 
-    Errors: InputError for an empty name or a rate below 1.
+    Errors: InputError for an empty name, an unknown role or a rate below 1.
     """
+    if role not in ROLES:
+        raise InputError(f"unknown role {role!r}; known are {', '.join(ROLES)}")
     if not client.strip():
         raise InputError("a key belongs to a client: name one, such as `posemill keys add acme`")
     if per_minute is not None and per_minute < 1:
         raise InputError(f"requests a minute should be 1 or more, came as {per_minute}; revoke the key to allow none")
     key = MARK + secrets.token_urlsafe(32)
-    row = {"client": client.strip(), "prefix": key[:_SHOWN], "hash": hashed(key), "requests_per_minute": per_minute}
+    row = {
+        "client": client.strip(),
+        "prefix": key[:_SHOWN],
+        "hash": hashed(key),
+        "requests_per_minute": per_minute,
+        "role": role,
+    }
     connection.execute(insert(api_key).values(**row, added_by=added_by))
     return key
 
 
 def all_keys(connection: Connection, revoked: bool = False) -> list[RowMapping]:
-    """Return number, client, prefix, requests_per_minute, added_at, added_by, revoked_at, revoked_by; oldest first."""
+    """Return number, client, role, prefix, requests_per_minute, added and revoked at and by; oldest first."""
     k = api_key.c
     query = select(
         k.id.label("number"),
         k.client,
+        k.role,
         k.prefix,
         k.requests_per_minute,
         k.added_at,
@@ -66,8 +79,10 @@ def all_keys(connection: Connection, revoked: bool = False) -> list[RowMapping]:
 def working_keys(connection: Connection) -> dict[str, ApiKey]:
     """Return the active keys by digest."""
     k = api_key.c
-    rows = connection.execute(select(k.hash, k.id, k.client, k.requests_per_minute).where(k.revoked_at.is_(None)))
-    return {row.hash: ApiKey(row.id, row.client, row.requests_per_minute) for row in rows}
+    rows = connection.execute(
+        select(k.hash, k.id, k.client, k.requests_per_minute, k.role).where(k.revoked_at.is_(None))
+    )
+    return {row.hash: ApiKey(row.id, row.client, row.requests_per_minute, row.role) for row in rows}
 
 
 def revoke(connection: Connection, which: str, *, revoked_by: str) -> list[str]:

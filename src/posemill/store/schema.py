@@ -309,7 +309,9 @@ api_key = Table(
     _by(),
     _at("revoked_at", now=False),
     Column("revoked_by", Text),
+    Column("role", Text, nullable=False, server_default="annotator"),
     CheckConstraint("requests_per_minute > 0", name="rate"),
+    CheckConstraint("role in ('viewer', 'annotator', 'operator', 'admin')", name="role"),
 )
 
 prediction_log = Table(

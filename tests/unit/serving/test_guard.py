@@ -15,8 +15,19 @@ from posemill.serving.middleware.guard import GuardMiddleware
 from posemill.serving.middleware.key_cache import GRACE_S, KeyCache
 from posemill.serving.middleware.limits import Limits
 from posemill.store.api_keys import ApiKey, hashed
+from posemill.store.roles import ROLES
 
 KEYS = {hashed("pm_good"): ApiKey(1, "acme", None), hashed("pm_slow"): ApiKey(2, "slow", 2)}
+KEYS |= {hashed(f"pm_{role}"): ApiKey(10 + n, role, None, role) for n, role in enumerate(ROLES)}
+ALLOWED = {  # method and path: roles whose keys may
+    ("POST", "/predict_windows"): ROLES,
+    ("GET", "/jobs/abc"): ROLES,
+    ("POST", "/feedback"): ("annotator", "admin"),
+    ("POST", "/feedback/"): ("annotator", "admin"),
+    ("POST", "/judgements"): ("annotator", "admin"),
+    ("GET", "/metrics"): ("operator", "admin"),
+    ("HEAD", "/metrics"): ("operator", "admin"),
+}
 Endpoint = Callable[[Any, Any, Any], Awaitable[None]]
 
 
@@ -67,6 +78,16 @@ async def ask(
 
 def run(coroutine: Any) -> Any:
     return asyncio.run(coroutine)
+
+
+@pytest.mark.parametrize(("method", "path"), list(ALLOWED))
+def test_every_role_does_its_own_tasks_only(method: str, path: str) -> None:
+    for role in ROLES:
+        status, says, _ = run(ask(guard(require_keys=True), path, method=method, x_api_key=f"pm_{role}"))
+        assert status == (200 if role in ALLOWED[method, path] else 403), role
+        if status == 403:
+            assert says.startswith(f"the key of {role} is for a {role}, and this is the task of an ")
+    assert run(ask(guard(require_keys=False), path, method=method))[0] == 200  # without keys nobody has a role
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,17 @@ _SEND = "send one as `Authorization: Bearer KEY`; whoever runs the service gives
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Sender of a request. `identity` is what the rate is counted by; `per_minute` None = no limit."""
+    """Sender of a request.
+
+    identity    what the rate is counted by.
+    per_minute  None = no limit.
+    role        of the key; None = without one, where none is required: everything is allowed.
+    """
 
     identity: Hashable
     client: str | None
     per_minute: int | None
+    role: str | None = None
 
 
 async def authenticate(scope: Scope, keys: KeyCache | None, limits: Limits) -> Caller:
@@ -43,7 +49,7 @@ async def _by_key(key: bytes, keys: KeyCache | None, limits: Limits) -> Caller:
     api_key = await keys.find(sha256(key).hexdigest()) if keys else None
     if api_key is None:
         raise unauthorized(f"the API key that came does not work here: it is wrong or was revoked; {_SEND}")
-    return Caller(api_key.number, api_key.client, api_key.per_minute or limits.per_minute)
+    return Caller(api_key.number, api_key.client, api_key.per_minute or limits.per_minute, api_key.role)
 
 
 def key_from(headers: list[tuple[bytes, bytes]]) -> bytes | None:

@@ -19,6 +19,8 @@ from posemill.serving.middleware.limits import Limits
 from posemill.serving.middleware.metrics import PROBES
 from posemill.serving.middleware.rate_limit import RateLimiter
 from posemill.serving.middleware.request_timeout import RequestMonitor, ServerLoad
+from posemill.serving.middleware.roles import task_of
+from posemill.store.roles import may
 
 DATABASE_URL = "POSEMILL_DATABASE_URL"
 # files without anything of anybody, and the description of the endpoints
@@ -99,6 +101,12 @@ class GuardMiddleware:
             whose = f"for {caller.client}" if caller.client else "from this address"
             raise too_many_requests(f"more than {caller.per_minute} requests in a minute {whose}", wait_s)
         CLIENT.set(caller.client)
+        task = task_of(scope.get("method", "GET"), scope["path"])  # a WebSocket has no method
+        if caller.role is not None and not may(caller.role, task):
+            raise HTTPException(
+                403,
+                f"the key of {caller.client} is for a {caller.role}, and this is the task of an {task}: ask for one",
+            )
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         monitor = RequestMonitor(receive, send, self.limits, self.load, held=not _is_form(scope))
