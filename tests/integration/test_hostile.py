@@ -93,7 +93,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory, postgres_server: Embedded
     database = f"{url.rsplit('/', 1)[0]}/attacked"
     engine = create_engine(database.replace("postgresql://", "postgresql+psycopg2://"))
     with engine.begin() as connection:
-        key = create_key(connection, "acme", added_by="test")
+        key = create_key(connection, "acme", role="admin", added_by="test")
         slow = create_key(connection, "slow", per_minute=3, added_by="test")
     engine.dispose()
     write_package(root / "package")

@@ -11,7 +11,7 @@ from functools import partial
 from typing import cast
 
 from posemill.errors import InputError
-from posemill.estimation.registry import BackendEntry, find_backend
+from posemill.estimation.registry import BackendEntry, find_backend, two_stages
 from posemill.estimation.types import PoseBackend
 from posemill.params.label import LabelParams
 from posemill.params.tta import SmallPeopleParams
@@ -46,9 +46,8 @@ def load_backend(name: str, params: LabelParams) -> PoseBackend:
 
 def _two_stages(entry: BackendEntry, params: LabelParams) -> PoseBackend:
     """The backend, at a longer edge too where people are small, and with a second network on crops around them."""
-    embedded = entry.name == "openpifpaf" and params.checkpoint == entry.checkpoint
-    finder = _by_size(entry, params, embedded)
-    if params.refine is None or (params.refine == "auto" and not embedded):
+    finder = _by_size(entry, params)
+    if not two_stages(entry.name, params.checkpoint, params.refine):
         return finder
     if entry.people != "many" or finder.skeleton.name != COCO_17.name:
         raise InputError(
@@ -61,13 +60,13 @@ def _two_stages(entry: BackendEntry, params: LabelParams) -> PoseBackend:
     return RefiningBackend(EMBEDDED, finder, params)
 
 
-def _by_size(entry: BackendEntry, params: LabelParams, embedded: bool) -> PoseBackend:
+def _by_size(entry: BackendEntry, params: LabelParams) -> PoseBackend:
     """The backend, at a longer edge too where people are small."""
-    small_people = params.small_people
-    if small_people == "auto":
-        usual = SmallPeopleParams()
-        small_people = usual if embedded and params.long_edge_px < usual.long_edge_px else None
-    if small_people is None or params.tta.enabled or params.roi_propagation:
+    small_people = SmallPeopleParams() if params.small_people == "auto" else params.small_people
+    asked = two_stages(entry.name, params.checkpoint, params.small_people)
+    if small_people is None or not asked or params.tta.enabled or params.roi_propagation:
+        return cast("PoseBackend", entry.load(params))
+    if params.small_people == "auto" and params.long_edge_px >= small_people.long_edge_px:
         return cast("PoseBackend", entry.load(params))
     if not entry.sizes:
         raise InputError(f"label.small_people needs a backend with a size, which {entry.name} has not: set it to null")

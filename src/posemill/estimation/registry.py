@@ -15,6 +15,7 @@ from posemill.pose.skeleton import BLAZEPOSE_33, COCO_17, OPENPOSE_18, Skeleton
 from posemill.settings import Settings
 
 WEIGHTS = Path(__file__).parent / "weights"
+REFINEMENT = "posemill.estimation.backends.movenet.refining"  # of every backend, where label.refine asks for it
 _BLAZEPOSE_WEIGHTS = "embedded (lite; @mediapipe/pose 0.5.1675469404, npm), or that package's full and heavy by file"
 
 
@@ -81,6 +82,18 @@ def register(entries: Iterable[BackendEntry]) -> Mapping[str, BackendEntry]:
             raise PosemillError(f"pose backend {entry.name!r} is registered twice; known are {', '.join(known)}")
         known[entry.name] = entry
     return MappingProxyType(known)
+
+
+def two_stages(name: str, checkpoint: str, asked: Literal["auto"] | object | None) -> bool:
+    """Return whether something that may be `auto` is asked for: then it is for the embedded checkpoint of openpifpaf.
+
+    Examples:
+        >>> two_stages("openpifpaf", "posenet", "auto"), two_stages("openpifpaf", "shufflenetv2k30", "auto")
+        (True, False)
+    """
+    if asked == "auto":
+        return name == "openpifpaf" and checkpoint == BACKENDS[name].checkpoint
+    return asked is not None
 
 
 def find_backend(name: str, known: Mapping[str, BackendEntry] | None = None) -> BackendEntry:

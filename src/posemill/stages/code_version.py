@@ -49,7 +49,7 @@ def stage_modules(stage: str, params: Params, inputs: Workspace) -> frozenset[st
         return import_closure(roots, around=False)
     stop = {register}
     return (
-        import_closure(roots, stop=stop, around=False)
+        import_closure(roots, stop=stop | (offered - chosen), around=False)
         | import_closure(register, stop=offered - chosen, around=False)
         | import_closure(chosen, stop=stop, around=False)
     )
@@ -62,12 +62,15 @@ def _choice(stage: str, params: Params) -> tuple[str, set[str], set[str]]:
 
     if stage == "label" and params.label.backend in backends.BACKENDS:
         factories = {name: entry.factory for name, entry in backends.BACKENDS.items()}
-        return backends.__name__, _modules([factories[params.label.backend]]), _modules(factories.values())
+        label = params.label
+        second = {backends.REFINEMENT} if backends.two_stages(label.backend, label.checkpoint, label.refine) else set()
+        chosen = _modules([factories[label.backend]]) | second
+        return backends.__name__, chosen, _modules(factories.values()) | {backends.REFINEMENT}
     trained_here = stage == "train" or params.evaluate.network == TRAINED
     if stage in ("train", "evaluate", "package") and trained_here and params.train.network in networks.NETWORKS:
         every = {**networks.NETWORKS, **networks.ENSEMBLES}
-        chosen = [params.train.network, *(["ensemble"] if params.train.folds > 1 else [])]
-        return networks.__name__, _modules(every[name] for name in chosen), _modules(every.values())
+        selected = [params.train.network, *(["ensemble"] if params.train.folds > 1 else [])]
+        return networks.__name__, _modules(every[name] for name in selected), _modules(every.values())
     return "", set(), set()
 
 

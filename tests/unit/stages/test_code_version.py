@@ -72,6 +72,8 @@ def test_only_the_chosen_network_and_backend_count() -> None:
     assert {n for n in ("tcn", "stgcn", "posec3d", "transformer") if f"posemill.models.{n}" in trained} == {"stgcn"}
     backends = {name.split(".")[3] for name in stage_modules("label", params, HERE) if ".backends." in name}
     assert backends == {"posenet"}
+    default = {n.split(".")[3] for n in stage_modules("label", Params(), HERE) if ".backends." in n}
+    assert default == {"openpifpaf", "posenet", "movenet"}  # the embedded checkpoint is PoseNet's
     ensemble = Params.model_validate({"evaluate": {"network": "runs/ensemble"}})  # of whichever networks
     assert {"posemill.models.posec3d", "posemill.models.tcn"} <= stage_modules("evaluate", ensemble, HERE)
 
