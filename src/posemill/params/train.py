@@ -69,7 +69,7 @@ class TrainParams(Section):
                     made of class means before the first step.
     windows_per_clip  windows drawn from every train clip an epoch; 0 = all windows of all clips.
     min_windows_per_epoch  an epoch of fewer windows passes over them again, so that few clips are learnt from for long
-                    enough: 250 windows in batches of 32 would be 400 steps in 50 epochs.
+                    enough: 250 windows in batches of 32 would be 320 steps in 40 epochs.
     folds           n > 1: n networks that answer together, each trained without another n-th of the clips that are not
                     for testing, on which it is judged; takes n times as long. Where clips or subjects are few, it
                     learns from all of them and chooses by all of them.
@@ -84,7 +84,7 @@ class TrainParams(Section):
     hyper: dict[str, dict[str, Any]] = Field(default_factory=dict, validate_default=True)
     pretrained: str | None = None
     pretrained_parts: Literal["all", "body"] = "all"
-    epochs: int = Field(default=50, ge=1)
+    epochs: int = Field(default=40, ge=1)
     batch: int = Field(default=32, ge=2)
     windows_per_clip: int = Field(default=0, ge=0)
     min_windows_per_epoch: int = Field(default=1600, ge=0)
