@@ -11,7 +11,7 @@ import click
 from posemill.settings import Settings
 from posemill.stages.workspace import Workspace
 
-CORPUS = ("--subjects", "18", "--clips-per-activity", "1", "--duration-s", "2.2", "--fps", "10")  # as slow cameras have
+CORPUS = ("--subjects", "18", "--clips-per-activity", "1", "--duration-s", "2.4", "--fps", "10")  # as slow cameras have
 
 NEXT = """
 Look at it:    posemill tracks MEDIUM (posemill media lists them), the reports above
