@@ -139,7 +139,7 @@ def everything_but(stage: str) -> Callable[[Path], None]:
         (function_in("features/labeller_noise.py"), {"label", "train"}),
         (function_in("quality/exploration.py"), {"validate"}),
         (function_in("evaluation/classification_metrics.py"), {"evaluate"}),
-        (replaced("params/train.py", "epochs: int = Field(default=50", "epochs: int = Field(default=51"), {"train"}),
+        (replaced("params/train.py", "epochs: int = Field(default=40", "epochs: int = Field(default=41"), {"train"}),
         (replaced("params/evaluate.py", "Field(default=8,", "Field(default=9,"), {"evaluate", "package"}),
         (function_in("params/tune.py"), set()),
         (function_in("models/posec3d.py"), set()),  # not the chosen network
