@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-import psycopg2
 import pytest
 from sqlalchemy import Engine, create_engine
 
@@ -24,6 +23,7 @@ from posemill.serving.server import serving
 from posemill.settings import Settings
 from posemill.store.embedded import EmbeddedServer
 from posemill.store.postgres import open_engine, upgrade
+from server_statement import execute
 
 _number = count()
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -53,9 +53,9 @@ def database(postgres_server: EmbeddedServer) -> Iterator[str]:
     """The address of a fresh database with all tables."""
     url = str(postgres_server.url())
     name = f"test_{next(_number)}"
-    _execute(url, f"CREATE DATABASE {name} TEMPLATE posemill")
+    execute(url, f"CREATE DATABASE {name} TEMPLATE posemill")
     yield f"{url.rsplit('/', 1)[0]}/{name}"
-    _execute(url, f"DROP DATABASE {name} WITH (FORCE)")
+    execute(url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -71,16 +71,6 @@ def engine(settings: Settings) -> Iterator[Engine]:
     engine = open_engine(settings)
     yield engine
     engine.dispose()
-
-
-def _execute(url: str, statement: str) -> None:
-    connection = psycopg2.connect(url, dbname="postgres")
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-    finally:
-        connection.close()
 
 
 @pytest.fixture(scope="session")

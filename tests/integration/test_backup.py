@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg2
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import Engine, text
@@ -28,6 +27,7 @@ from posemill.store import audit, catalog
 from posemill.store.media import MediaStore
 from posemill.store.postgres import open_engine
 from posemill.store.schema import metadata
+from server_statement import execute
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -37,19 +37,9 @@ def other(database: str) -> Iterator[str]:
     """The address of a database without any table."""
     name = f"{database.rsplit('/', 1)[1]}_restored"
     for statement in (f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name} TEMPLATE template0"):
-        _execute(database, statement)
+        execute(database, statement)
     yield f"{database.rsplit('/', 1)[0]}/{name}"
-    _execute(database, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def _execute(url: str, statement: str) -> None:
-    connection = psycopg2.connect(url, dbname="postgres")
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-    finally:
-        connection.close()
+    execute(database, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -221,7 +211,7 @@ def test_a_snapshot_that_names_files_elsewhere_is_refused(
     url = str(tmp_path / "backup")
     made = back_up(here, filled, ObjectStore(url))
     said = json.loads(made.snapshot.to_bytes())
-    for path in ("../outside.txt", "/tmp/outside.txt"):
+    for path in ("../outside.txt", "/outside.txt"):
         said["files"][0]["path"] = path
         ObjectStore(url).put_snapshot("9-forged", json.dumps(said).encode())
         with pytest.raises(InputError, match="the backup is damaged: it names the file"):

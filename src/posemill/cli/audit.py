@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
+from posemill.cli.connection import transaction
 from posemill.cli.output import table
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    pass
 
 _COLUMNS = ("number", "at", "actor", "origin", "action", "object", "rows", "ids", "details")
 
@@ -41,7 +40,7 @@ def list_(limit: int, what: str | None, actor: str | None, as_json: bool) -> Non
     """
     from posemill.store import audit as trail
 
-    with _database() as connection:
+    with transaction() as connection:
         rows = trail.entries(connection, limit, what=what, actor=actor)
     columns = (*_COLUMNS, *(("content",) if as_json else ()))
     table(rows, columns, as_json, "nothing is recorded yet")
@@ -56,7 +55,7 @@ def head_() -> None:
     """
     from posemill.store import audit as trail
 
-    with _database() as connection:
+    with transaction() as connection:
         head = trail.head(connection)
     click.echo(f"{head.number}:{head.digest}")
 
@@ -77,7 +76,7 @@ def verify(kept: str | None, as_json: bool) -> None:
     from posemill.store import audit as trail
 
     head = trail.parse_head(kept) if kept else None
-    with _database() as connection:
+    with transaction() as connection:
         check = trail.verify(connection, head)
     if as_json:
         click.echo(json.dumps({"entries": check.entries, "head": check.head.digest, "faults": list(check.faults)}))
@@ -90,16 +89,3 @@ def verify(kept: str | None, as_json: bool) -> None:
             )
     if check.faults:
         raise SystemExit(1)
-
-
-@contextmanager
-def _database() -> Iterator[Connection]:
-    from posemill.settings import Settings
-    from posemill.store.postgres import open_engine
-
-    engine = open_engine(Settings.from_env())
-    try:
-        with engine.begin() as connection:
-            yield connection
-    finally:
-        engine.dispose()

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from posemill.cli.connection import transaction
 from posemill.cli.output import table
 from posemill.store.roles import DEFAULT, ROLES
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    pass
 
 _COLUMNS = ("number", "client", "role", "prefix", "requests_per_minute", "added_at", "added_by")
 
@@ -48,7 +47,7 @@ def add(client: str, per_minute: int | None, role: str) -> None:
     """
     from posemill.store.api_keys import create_key
 
-    with _database() as connection:
+    with transaction() as connection:
         key = create_key(connection, client, per_minute=per_minute, role=role, added_by=getpass.getuser())
     click.echo(key)
     click.echo(f"this is the key of {client}; it is shown only now, and works within seconds", err=True)
@@ -65,7 +64,7 @@ def list_(revoked: bool, as_json: bool) -> None:
     """
     from posemill.store.api_keys import all_keys
 
-    with _database() as connection:
+    with transaction() as connection:
         rows = all_keys(connection, revoked)
     table(rows, (*_COLUMNS, *(("revoked_at", "revoked_by") if revoked else ())), as_json, "there are no keys")
 
@@ -81,7 +80,7 @@ def revoke(which: str) -> None:
     """
     from posemill.store import api_keys
 
-    with _database() as connection:
+    with transaction() as connection:
         ended = api_keys.revoke(connection, which, revoked_by=getpass.getuser())
     click.echo(f"revoked {', '.join(ended)}")
 
@@ -107,16 +106,3 @@ def generate(out: Path | None, passphrase: bool) -> None:
     key = generate_key(path, secret.encode() if secret else None)
     click.echo(key.fingerprint)
     click.echo(f"private key {path}, public key {path.with_suffix('.pub')}", err=True)
-
-
-@contextmanager
-def _database() -> Iterator[Connection]:
-    from posemill.settings import Settings
-    from posemill.store.postgres import open_engine
-
-    engine = open_engine(Settings.from_env())
-    try:
-        with engine.begin() as connection:
-            yield connection
-    finally:
-        engine.dispose()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from posemill.cli.connection import transaction
 from posemill.cli.output import modes, say, table
 from posemill.errors import InputError
 
@@ -76,7 +77,7 @@ def list_(state: str, limit: int | None, as_json: bool) -> None:
     """
     from posemill.store.reviews import review_items
 
-    with _transaction() as connection:
+    with transaction() as connection:
         rows = review_items(connection, state=None if state == "all" else state, limit=limit)
     table(rows, (*COLUMNS, "answered_by", "answered_at"), as_json, "nothing is queued: `posemill review queue`")
 
@@ -113,7 +114,7 @@ def dismiss(items: tuple[int, ...], by: str | None) -> None:
     from posemill.store.current_user import current_user
     from posemill.store.reviews import answer, review_item
 
-    with _transaction() as connection:
+    with transaction() as connection:
         for item in items:
             review_item(connection, item)  # an unknown one stops it
         closed = answer(connection, items, "dismissed", annotated_by=by or current_user())
@@ -188,7 +189,7 @@ def corrections_(medium: str | None, history: bool, as_json: bool) -> None:
     from posemill.store.corrections import corrections
 
     names = ["correction", "medium", "person", "frame", "keypoint", "x_px", "y_px", "annotated_by", "annotated_at"]
-    with _transaction() as connection:
+    with transaction() as connection:
         media = [whole_digest(connection, medium)] if medium else None
         rows = corrections(connection, media=media, history=history)
     table(rows, [*names, *(["valid_to", "closed_by"] if history else [])], as_json, "nothing was corrected")
@@ -206,23 +207,10 @@ def undo(numbers: tuple[int, ...], by: str | None) -> None:
     from posemill.store.corrections import close_corrections
     from posemill.store.current_user import current_user
 
-    with _transaction() as connection:
+    with transaction() as connection:
         ended = close_corrections(connection, numbers, by or current_user())
     others = len(set(numbers)) - ended
     click.echo(f"{ended} ended" + (f", {others} did not hold: see `posemill review corrections`" if others else ""))
-
-
-@contextmanager
-def _transaction() -> Iterator[Connection]:
-    from posemill.settings import Settings
-    from posemill.store.postgres import open_engine
-
-    engine = open_engine(Settings.from_env())
-    try:
-        with engine.begin() as connection:
-            yield connection
-    finally:
-        engine.dispose()
 
 
 @contextmanager
@@ -230,5 +218,5 @@ def _labelled() -> Iterator[tuple[Connection, Labelled]]:
     from posemill.review.labelled import open_labelled
     from posemill.settings import Settings
 
-    with _transaction() as connection:
+    with transaction() as connection:
         yield connection, open_labelled(Settings.from_env(), connection)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from posemill.cli.clip_options import claim_options
+from posemill.cli.connection import transaction
 from posemill.cli.output import table
-from posemill.settings import Settings
 from posemill.store.clip_fields import FIELDS, HISTORY
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    pass
 
 BY = click.option("--by", help="Annotator; default: user@host.")
 
@@ -44,7 +42,7 @@ def list_(medium: str | None, dataset: str | None, history: bool, as_json: bool)
     """
     from posemill.ingest import segments as annotated
 
-    with _transaction() as connection:
+    with transaction() as connection:
         rows = annotated.list_segments(connection, medium=medium, dataset=dataset, history=history)
     names = ["clip", "medium", *FIELDS, "dataset", "annotated_by", "annotated_at", *(HISTORY if history else ())]
     table(rows, names, as_json, "no segments: add some with `posemill add` or `posemill segments set`")
@@ -65,7 +63,7 @@ def set_(medium: str, start_s: float, end_s: float | None, by: str | None, **cla
     from posemill.ingest import segments as annotated
     from posemill.store.current_user import current_user
 
-    with _transaction() as connection:
+    with transaction() as connection:
         click.echo(
             annotated.set_segment(
                 connection, medium, start_s=start_s, end_s=end_s, annotated_by=by or current_user(), **claims
@@ -93,7 +91,7 @@ def correct(clip: int, unlabelled: bool, by: str | None, **given: Any) -> None:
     changes = {name: value for name, value in given.items() if value is not None}
     if unlabelled:
         changes["activity"] = None
-    with _transaction() as connection:
+    with transaction() as connection:
         number = annotated.correct(connection, clip, by or current_user(), **changes)
     click.echo(f"clip {clip} is unchanged" if number == clip else f"clip {number} takes the place of {clip}")
 
@@ -110,18 +108,6 @@ def remove(clip: int, by: str | None) -> None:
     from posemill.store import catalog
     from posemill.store.current_user import current_user
 
-    with _transaction() as connection:
+    with transaction() as connection:
         catalog.remove_clip(connection, clip, by or current_user())
     click.echo(f"clip {clip} is ended")
-
-
-@contextmanager
-def _transaction() -> Iterator[Connection]:
-    from posemill.store.postgres import open_engine
-
-    engine = open_engine(Settings.from_env())
-    try:
-        with engine.begin() as connection:
-            yield connection
-    finally:
-        engine.dispose()

@@ -84,7 +84,7 @@ def register(entries: Iterable[BackendEntry]) -> Mapping[str, BackendEntry]:
     return MappingProxyType(known)
 
 
-def two_stages(name: str, checkpoint: str, asked: Literal["auto"] | object | None) -> bool:
+def two_stages(name: str, checkpoint: str, asked: object) -> bool:
     """Return whether something that may be `auto` is asked for: then it is for the embedded checkpoint of openpifpaf.
 
     Examples:

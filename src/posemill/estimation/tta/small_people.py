@@ -11,12 +11,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from posemill.estimation.fingerprint import pose_code
 from posemill.estimation.threaded import stream_through
 from posemill.estimation.types import Image, Pose, PoseBackend
 from posemill.params.tta import SmallPeopleParams
+from posemill.pose.geometry import box_size
 
 MIN_CONFIDENCE = 0.2  # of a person whose size counts; below it are patterns of the background, mostly
 BATCH = 8  # pictures, where the backend has no stream of its own
@@ -65,22 +64,10 @@ class SmallPeopleBackend:
     def _has_small(self, poses: Iterable[Pose], image: Image) -> bool:
         scale = (self._long_edge_px - 1) / max(*image.shape[:2], 2)
         sure = [pose for pose in poses if pose.person_confidence >= MIN_CONFIDENCE]
-        return any(scale * extent(pose) < self._small.below_px for pose in sure)
+        return any(scale * float(box_size(pose.xy).max()) < self._small.below_px for pose in sure)
 
     def _longer(self) -> PoseBackend:
         with self._loading:
             if self._large is None:
                 self._large = self._load_at(self._small.long_edge_px)
             return self._large
-
-
-def extent(pose: Pose) -> float:
-    """Longer side of the box around the seen keypoints, pixels; 0 where nothing is seen.
-
-    Examples:
-        >>> xy = np.array([[10, 20], [40, 80], [np.nan, np.nan]], np.float32)
-        >>> extent(Pose(xy, np.ones(3, np.float32), 1.0))
-        60.0
-    """
-    seen = pose.xy[np.isfinite(pose.xy).all(-1)]
-    return float(np.ptp(seen, axis=0).max()) if len(seen) else 0.0

@@ -1,0 +1,25 @@
+"""Connections of commands to the database of the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from posemill.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+@contextmanager
+def transaction() -> Iterator[Connection]:
+    """A transaction on the database that the settings name; committed at the end, unless something is raised."""
+    from posemill.store.postgres import open_engine
+
+    engine = open_engine(Settings.from_env())
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
