@@ -168,9 +168,7 @@ def _backups(urls: Sequence[str], identity: Path | None) -> list[ObjectStore]:
     for url in urls:
         objects = ObjectStore(url if "://" in url else str(Path(url).resolve()), (), identity)
         if not objects.snapshots():
-            raise InputError(
-                f"{objects.url} has no snapshot: give the URL that `posemill backup` was given"
-            )
+            raise InputError(f"{objects.url} has no snapshot: give the URL that `posemill backup` was given")
         found.append(objects)
     return found
 

@@ -50,7 +50,7 @@ def tracks(which: str, folder: Path | None, pictures: int, color_by_side: bool) 
         raise InputError(f"medium {digest[:12]} is not labelled with the parameters of params.yaml: `posemill label`")
     tracked = labeller.labelled(digest)
     draw_tracks(
-        MediaStore(settings.store_url).fetch(digest),
+        MediaStore(settings.store_url).fetch_picture(digest),
         tracked,
         folder / digest[:12],
         start_s,

@@ -21,6 +21,7 @@ from posemill.erasure.check import Search, search
 from posemill.erasure.files import StoreFiles, copies, found_in, generated, is_medium, remove_folder, workspace_files
 from posemill.erasure.plan import Plan, needles_of
 from posemill.erasure.record import folder_of, write_record
+from posemill.errors import PosemillError
 from posemill.handover.keys import SigningKey
 from posemill.settings import Settings
 from posemill.stages.workspace_lock import workspace_lock
@@ -88,6 +89,15 @@ def resume(work: Erasure) -> list[Outcome]:
         return []
     with workspace_lock(work.settings.workspace / "build" / "run.lock", HOLDER):
         return [_finish(work, row["id"], Targets.read(row["targets"])) for row in begun]
+
+
+def require_nothing_left(left: Sequence[str]) -> None:
+    """Raise PosemillError that names what an erasure could not remove."""
+    if left:
+        raise PosemillError(
+            f"an erasure is not finished, {len(left)} places still hold something: {'; '.join(left[:5])}; remove "
+            "these, then run it again"
+        )
 
 
 def _finish(work: Erasure, number: int, targets: Targets) -> Outcome:

@@ -14,6 +14,7 @@ from posemill.errors import Unavailable
 from posemill.store import schema
 
 ERASED = "erased"
+_STREAMED = {"yield_per": 2000}
 # the audit trail holds no content and nothing is ever erased from it; an erasure is known by its digests
 _KEPT = ("audit", "audit_head", "erasure")
 _TOUCHED = (
@@ -88,7 +89,7 @@ def rows_with(connection: Connection, needles: Needles) -> Iterator[tuple[str, A
             continue
         key = next(iter(table.primary_key.columns))
         query = select(key, cast(func.to_jsonb(text(f'"{table.name}"')), Text)).select_from(table)
-        for number, content in connection.execution_options(yield_per=2000).execute(query):
+        for number, content in connection.execute(query, execution_options=_STREAMED):
             if needles.in_text(content) or (table.name == "subject" and number == needles.subject):
                 yield table.name, number, content
 

@@ -51,7 +51,8 @@ class Targets:
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> Targets:
         """Read them from a row."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in content.items()})
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
+        return cls(**values)
 
 
 def salted(salt: str, subject: str) -> str:
