@@ -73,6 +73,7 @@ def erase(
         raise InputError("give --dry-run or --check, not both")
     backups = _backups(urls, identity)
     with _opened() as (settings, engine):
+        subject = subject if subject is None else _stored_name(settings, engine, subject)
         if only_check:
             _report_check(_check(settings, engine, subject, media, backups), as_json, quiet)
             return
@@ -96,6 +97,20 @@ def erase(
         raise SystemExit(1)
     if retrain:
         _retrain(settings, quiet or as_json)
+
+
+def _stored_name(settings: Settings, engine: Engine, subject: str) -> str:
+    """The name under which a person is stored: the pseudonym where there is a key, unless the name itself is there."""
+    from sqlalchemy import select
+
+    from posemill.store.pseudonyms import pseudonym, read_key
+    from posemill.store.schema import subject as table_of_subjects
+
+    with engine.connect() as connection:
+        plain_name = connection.scalar(select(table_of_subjects.c.name).where(table_of_subjects.c.name == subject))
+    if plain_name is not None or settings.subject_key is None:
+        return subject
+    return pseudonym(subject, read_key(settings.subject_key))
 
 
 def _resumed(

@@ -90,7 +90,8 @@ def store_files_with(store: StoreFiles, paths: Sequence[str], engine: Engine, ne
     Files of known media are what their names say. The others beside them (lineage, reports) are read.
     """
     with engine.connect() as connection:
-        media = set(connection.exec_driver_sql("SELECT digest FROM medium WHERE digest IS NOT NULL").scalars())
+        query = "SELECT digest FROM medium UNION SELECT blurred_digest FROM medium"
+        media = set(connection.exec_driver_sql(query).scalars())
     return [
         path
         for path in paths

@@ -11,9 +11,7 @@ class DatasetRetention(Section):
     """How long media and tracks of one dataset are kept, in days since the medium was added; null: for ever."""
 
     media: float | None = Field(default=None, gt=0, description="videos; their poses and labels stay")
-    tracks: float | None = Field(
-        default=None, gt=0, description="all of a medium, with what came of it"
-    )
+    tracks: float | None = Field(default=None, gt=0, description="all of a medium, with what came of it")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
