@@ -2,8 +2,8 @@
 
     cd COPY_OF_A_WORKSPACE && python benchmarks/erase.py --subject NAME --retrain
 
-It erases: run it in a copy. Processor seconds are given beside those of the clock, since they hardly depend on other work
-on the machine.
+It erases: run it in a copy. Processor seconds are given beside those of the clock, since they hardly depend on other
+work on the machine.
 """
 
 from __future__ import annotations

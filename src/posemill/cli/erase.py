@@ -71,6 +71,9 @@ def erase(
         raise InputError("say whose data is erased: --subject NAME, or --medium with a digest, number, source or file")
     if dry_run and only_check:
         raise InputError("give --dry-run or --check, not both")
+    from posemill.store.media import digest_of
+
+    media = tuple(digest_of(Path(which)) if Path(which).is_file() else which for which in media)
     backups = _backups(urls, identity)
     with _opened() as (settings, engine):
         subject = subject if subject is None else _stored_name(settings, engine, subject)
@@ -192,7 +195,7 @@ def _print_plan(plan: Plan, as_json: bool) -> None:
     if as_json:
         said: dict[str, Any] = {"media": list(plan.targets.media), "rows": plan.rows, "places": plan.places}
         said |= {"models": [vars(model) for model in plan.models], "others": list(plan.scope.others)}
-        said |= {"by_hand": [str(path) for path in plan.by_hand], "backups_not_named": list(plan.backups)}
+        said |= {"copies": list(plan.copies), "by_hand": list(plan.by_hand), "backups_not_named": list(plan.backups)}
         click.echo(json.dumps(said, default=plain))
         return
     click.echo(f"media     {len(plan.scope.media)}: {', '.join(digest[:12] for digest in plan.targets.media[:SHOWN])}")
@@ -202,6 +205,8 @@ def _print_plan(plan: Plan, as_json: bool) -> None:
         click.echo(f"{kind:9} {', '.join(f'{name} {count}' for name, count in counts.items()) or 'none'}")
     rows = [{**vars(model), "version": model.version} for model in plan.models]
     table(rows, ("version", "bento_tag", "stage", "share", "clips"), False, "models    none was made with them")
+    for path in plan.copies:
+        click.echo(f"copy      {path} has the bytes of a medium and is removed too", err=True)
     for path in plan.by_hand:
         click.echo(f"by hand   {path} names them and is yours: change or remove it", err=True)
     for url in plan.backups:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,12 +25,14 @@ from posemill.settings import Settings
 _KEPT = ("audit", "audit_head", "erasure")
 
 
-def holding(objects: ObjectStore, needles: Needles) -> list[str]:
-    """Return the names of the snapshots that hold the data: by a row, or by a file named by a digest.
+def holding(objects: ObjectStore, needles: Needles, removed: Collection[str] = ()) -> list[str]:
+    """Return the names of the snapshots that hold the data: by a row, a file named by a digest, or an object of DVC's.
+
+    removed  MD5 of DVC's objects that hold or come of the data.
 
     Errors: InputError for an encrypted backup without an identity: nobody could say what is in it.
     """
-    return [name for name in objects.snapshots() if any(_evidence(objects, name, needles))]
+    return [name for name in objects.snapshots() if any(_evidence(objects, name, needles, removed))]
 
 
 def replace(settings: Settings, engine: Engine, objects: ObjectStore, names: list[str]) -> int:
@@ -43,9 +45,11 @@ def replace(settings: Settings, engine: Engine, objects: ObjectStore, names: lis
     return len(remove_snapshots(objects, names).snapshots)
 
 
-def _evidence(objects: ObjectStore, name: str, needles: Needles) -> Iterator[bool]:
+def _evidence(objects: ObjectStore, name: str, needles: Needles, removed: Collection[str]) -> Iterator[bool]:
     snapshot = Snapshot.from_bytes(objects.snapshot(name), name)
     yield any(needles.in_text(file.path) or file.digest in needles.digests for file in snapshot.files)
+    cached = {"".join(file.path.rsplit("/", 2)[1:]) for file in snapshot.files if "/files/md5/" in file.path}
+    yield not cached.isdisjoint(removed)
     with TemporaryDirectory(prefix="posemill-erase-") as folder:
         path = Path(folder) / "table"
         for table in snapshot.tables:

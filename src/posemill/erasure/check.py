@@ -62,11 +62,13 @@ def search(
     _database(engine, needles, found)
     _store(settings, engine, needles, found)
     _workspace(settings, needles, found)
+    clean: set[str] = set()
     for place in dvc_objects.places(settings.workspace):
-        _dvc(place, needles, objects, found)
+        _dvc(place, needles, objects, clean, found)
     for store in backup_stores:
         found.count("backups", len(store.snapshots()))
-        found.left += [Finding(f"backup {store.url}", f"snapshot {name}") for name in backups.holding(store, needles)]
+        held = backups.holding(store, needles, objects)
+        found.left += [Finding(f"backup {store.url}", f"snapshot {name}") for name in held]
     found.mentions += [Finding("git", where) for where in _history(settings.workspace, needles)]
     return found
 
@@ -110,11 +112,16 @@ def _workspace(settings: Settings, needles: Needles, found: Search) -> None:
             found.mentions.append(Finding("workspace", str(path)))
 
 
-def _dvc(place: dvc_objects.ObjectPlace, needles: Needles, objects: frozenset[str], found: Search) -> None:
+def _dvc(
+    place: dvc_objects.ObjectPlace, needles: Needles, objects: frozenset[str], clean: set[str], found: Search
+) -> None:
+    """Search a place; what was found clean in another one is not read again: the same MD5 is the same content."""
     found.count(place.name, len(place.objects))
     for md5, path in place.objects.items():
-        if md5 in objects or needles.in_bytes(place.read(path)):
+        if md5 in objects or (md5 not in clean and needles.in_bytes(place.read(path))):
             found.left.append(Finding(place.name, md5))
+        else:
+            clean.add(md5)
 
 
 def _history(root: Path, needles: Needles) -> Iterator[str]:

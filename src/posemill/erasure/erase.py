@@ -6,7 +6,8 @@ table `erasure` says what else is to be removed. Every step can be repeated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,7 +66,7 @@ def erase(work: Erasure, plan: Plan) -> Outcome:
 
     Errors: Unavailable while a stage or a labeller is at work, or where a place does not answer.
     """
-    with workspace_lock(work.settings.workspace / "build" / "run.lock", HOLDER):
+    with _alone(work.settings):
         with work.engine.begin() as connection:
             rows.require_idle(connection, plan.scope.ids)
             targets = plan.targets
@@ -87,8 +88,16 @@ def resume(work: Erasure) -> list[Outcome]:
         begun = erasures.erasures(connection, "started")
     if not begun:
         return []
-    with workspace_lock(work.settings.workspace / "build" / "run.lock", HOLDER):
+    with _alone(work.settings):
         return [_finish(work, row["id"], Targets.read(row["targets"])) for row in begun]
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """No flow and no stage runs meanwhile."""
+    locks = [settings.workspace / "build" / name for name in ("run.lock", "stage.lock")]
+    with workspace_lock(locks[0], HOLDER), workspace_lock(locks[1], HOLDER):
+        yield
 
 
 def require_nothing_left(left: Sequence[str]) -> None:
@@ -149,7 +158,7 @@ def _from_workspace(work: Erasure, targets: Targets) -> dict[str, int]:
 def _from_backups(work: Erasure, targets: Targets) -> dict[str, int]:
     removed = 0
     for objects in work.backups:
-        names = backup_erasure.holding(objects, needles_of(targets))
+        names = backup_erasure.holding(objects, needles_of(targets), targets.objects)
         removed += backup_erasure.replace(work.settings, work.engine, objects, names)
     return {"snapshots of backups": removed} if work.backups else {}
 

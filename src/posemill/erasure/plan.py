@@ -31,6 +31,7 @@ class Plan:
     rows      of the database that name it, by table (others go with them).
     places    number of files and objects, by place.
     by_hand   files of the workspace that name it and that posemill did not make.
+    copies    files of the workspace that posemill did not make, with the bytes of a medium: they go.
     backups   URLs of backups that were made and that the caller did not name.
     """
 
@@ -40,6 +41,7 @@ class Plan:
     rows: dict[str, int]
     places: dict[str, int]
     by_hand: tuple[Path, ...]
+    copies: tuple[Path, ...]
     backups: tuple[str, ...]
 
 
@@ -72,7 +74,7 @@ def make_plan(
     objects = dvc_objects.objects_of(settings.workspace, where, needles)
     outputs = [path for path, md5 in dvc_objects.current_outputs(settings.workspace).items() if md5 in objects]
     folders = [*outputs, _RESUME] if outputs else []
-    gone, by_hand = _files(settings, needles, [settings.workspace / folder for folder in folders])
+    gone, by_hand, same = _files(settings, needles, [settings.workspace / folder for folder in folders])
     lists: dict[str, Any] = {
         "media": tuple(sorted(digests)),
         "files": tuple(sorted(needles.digests - digests)),
@@ -88,21 +90,23 @@ def make_plan(
             counted[table] = counted.get(table, 0) + 1
     places = {"store": len(paths), **{p.name: len(objects & set(p.objects)) for p in where}}
     places |= {"workspace": gone, "uploads and copies": sum(1 for _ in copies(digests, settings))}
-    return Plan(scope, targets, tuple(models), counted, places, tuple(by_hand), others)
+    return Plan(scope, targets, tuple(models), counted, places, tuple(by_hand), tuple(same), others)
 
 
-def _files(settings: Settings, needles: Needles, outputs: Sequence[Path]) -> tuple[int, list[Path]]:
-    """How many files of the workspace go, and those that name the data and stay for a person to change."""
-    gone, by_hand = 0, []
+def _files(settings: Settings, needles: Needles, outputs: Sequence[Path]) -> tuple[int, list[Path], list[Path]]:
+    """How many files of the workspace go; those that stay for a person to change; those that are copies of media."""
+    gone, by_hand, same = 0, [], []
     for path in workspace_files(settings):
         if any(path.is_relative_to(folder) for folder in outputs):
             gone += 1
         elif found_in(path, needles):
-            if generated(path, settings) or is_medium(path, needles.digests):
+            if generated(path, settings):
                 gone += 1
+            elif is_medium(path, needles.digests):
+                same.append(path)
             else:
                 by_hand.append(path)
-    return gone, by_hand
+    return gone + len(same), by_hand, same
 
 
 def _copies_known(connection: Connection, scope: Scope) -> set[str]:
