@@ -80,7 +80,11 @@ def erase(
         if only_check:
             _report_check(_check(settings, engine, subject, media, backups), as_json, quiet)
             return
-        outcomes = [] if dry_run else _resumed(settings, engine, key_file, passphrase_file, by, backups, quiet, as_json)
+        outcomes = (
+            []
+            if dry_run
+            else _resumed(settings, engine, subject, key_file, passphrase_file, by, backups, quiet, as_json)
+        )
         if not any(_is_of(outcome, subject, media) for outcome in outcomes):
             from posemill.erasure.plan import make_plan
 
@@ -119,6 +123,7 @@ def _stored_name(settings: Settings, engine: Engine, subject: str) -> str:
 def _resumed(
     settings: Settings,
     engine: Engine,
+    subject: str | None,
     key_file: Path | None,
     passphrase_file: Path | None,
     by: str | None,
@@ -135,7 +140,7 @@ def _resumed(
             return []
     if not quiet:
         click.echo("finishing an erasure that was interrupted", err=True)
-    return resume(_work(settings, engine, key_file, passphrase_file, by, backups, quiet or as_json))
+    return resume(_work(settings, engine, key_file, passphrase_file, by, backups, quiet or as_json), subject)
 
 
 def _work(

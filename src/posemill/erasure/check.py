@@ -65,12 +65,17 @@ def search(
     clean: set[str] = set()
     for place in dvc_objects.places(settings.workspace):
         _dvc(place, needles, objects, clean, found)
-    for store in backup_stores:
+    search_backups(backup_stores, needles, objects, found)
+    found.mentions += [Finding("git", where) for where in _history(settings.workspace, needles)]
+    return found
+
+
+def search_backups(stores: Sequence[ObjectStore], needles: Needles, objects: frozenset[str], found: Search) -> None:
+    """Search backups, and add what is in them to what was found elsewhere."""
+    for store in stores:
         found.count("backups", len(store.snapshots()))
         held = backups.holding(store, needles, objects)
         found.left += [Finding(f"backup {store.url}", f"snapshot {name}") for name in held]
-    found.mentions += [Finding("git", where) for where in _history(settings.workspace, needles)]
-    return found
 
 
 def _database(engine: Engine, needles: Needles, found: Search) -> None:

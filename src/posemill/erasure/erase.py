@@ -18,7 +18,7 @@ from posemill import __version__
 from posemill.backup.objects import ObjectStore
 from posemill.erasure import backups as backup_erasure
 from posemill.erasure import dvc_objects, models, rows
-from posemill.erasure.check import Search, search
+from posemill.erasure.check import Search, search, search_backups
 from posemill.erasure.files import StoreFiles, copies, found_in, generated, is_medium, remove_folder, workspace_files
 from posemill.erasure.plan import Plan, needles_of
 from posemill.erasure.record import folder_of, write_record
@@ -82,14 +82,22 @@ def erase(work: Erasure, plan: Plan) -> Outcome:
         return _finish(work, number, targets)
 
 
-def resume(work: Erasure) -> list[Outcome]:
-    """Finish all erasures that were begun and not finished."""
+def resume(work: Erasure, subject: str | None = None) -> list[Outcome]:
+    """Finish all erasures that were begun and not finished.
+
+    subject  name that the caller knows: near its end an erasure no longer has it.
+    """
     with work.engine.connect() as connection:
         begun = erasures.erasures(connection, "started")
     if not begun:
         return []
     with _alone(work.settings):
-        return [_finish(work, row["id"], Targets.read(row["targets"])) for row in begun]
+        return [_finish(work, row["id"], _named(Targets.read(row["targets"]), subject)) for row in begun]
+
+
+def _named(targets: Targets, subject: str | None) -> Targets:
+    known = targets.subject is None and subject is not None and targets.is_of(subject)
+    return replace(targets, subject=subject) if known else targets
 
 
 @contextmanager
@@ -116,7 +124,10 @@ def _finish(work: Erasure, number: int, targets: Targets) -> Outcome:
         with work.engine.begin() as connection:
             erasures.note(connection, number, targets)
     work.log("searching for what is left")
-    found = search(work.settings, work.engine, needles_of(targets), frozenset(targets.objects), work.backups)
+    found = search(work.settings, work.engine, needles_of(targets), frozenset(targets.objects))
+    if not found.left:
+        targets = _counted(targets, _from_backups(work, number, targets))
+        search_backups(work.backups, needles_of(targets), frozenset(targets.objects), found)
     if found.left:
         return Outcome(number, targets, found, None)
     folder = folder_of(work.settings.home, number)
@@ -155,8 +166,13 @@ def _from_workspace(work: Erasure, targets: Targets) -> dict[str, int]:
     return {"files and outputs of the workspace": count}
 
 
-def _from_backups(work: Erasure, targets: Targets) -> dict[str, int]:
+def _from_backups(work: Erasure, number: int, targets: Targets) -> dict[str, int]:
+    """Replace snapshots, last of all: one of today must hold nothing, not even the name in the row of the erasure."""
     removed = 0
+    with work.engine.begin() as connection:
+        erasures.note(connection, number, replace(targets, subject=None))
+    if work.backups:
+        work.log("erasing from backups")
     for objects in work.backups:
         names = backup_erasure.holding(objects, needles_of(targets), targets.objects)
         removed += backup_erasure.replace(work.settings, work.engine, objects, names)
@@ -175,7 +191,6 @@ STEPS: dict[str, Callable[[Erasure, Targets], dict[str, int]]] = {
     "DVC's cache and remotes": _from_dvc,
     "the workspace": _from_workspace,
     "the database's files": _rewritten_tables,
-    "backups": _from_backups,
 }
 
 
