@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from numpy.typing import NDArray
 from sqlalchemy import Engine, text
 
 from posemill.cli.main import cli
@@ -16,6 +18,7 @@ from posemill.erasure.needles import Needles
 from posemill.errors import InputError, UnreadableMedia
 from posemill.estimation.estimator import PoseEstimator
 from posemill.estimation.faces import FaceBlur
+from posemill.estimation.types import Pose
 from posemill.ingest.entry import Entry, add_entries
 from posemill.labelling.labeller import Labeller
 from posemill.labelling.privacy import discard_posed
@@ -40,11 +43,13 @@ PARAMS = LabelParams(chunk_s=2, batch_frames=4)
 
 
 class Counting(StandIn):
+    """Counts the pictures that it is shown."""
+
     def __init__(self) -> None:
         super().__init__()
         self.looked_at = 0
 
-    def poses(self, images):  # type: ignore[no-untyped-def]
+    def poses(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Pose]]:
         self.looked_at += len(images)
         return super().poses(images)
 
@@ -87,9 +92,8 @@ def test_only_keypoints_are_left_of_a_video(settings: Settings, engine: Engine) 
     assert (store.has(kept), store.has(gone)) == (True, False)
     assert removed(engine) == {kept: False, gone: True}
     assert len(chosen.labelled(gone).tracks) > 0
-    (settings.workspace / "2.mp4").unlink()
-    files = [p for p in settings.workspace.rglob("*") if p.is_file()]
-    assert not [p for p in files if p.stat().st_size and p.read_bytes()[4:8] == b"ftyp" and kept not in p.name][1:]
+    stored = [p for p in Path(settings.store_url).rglob("*") if p.is_file()]
+    assert [p.name for p in stored if p.read_bytes()[4:8] == b"ftyp"] == [kept]  # the only video that is there
     # posed again with the same labeller nothing is missed; ingest does not look for the bytes
     assert label(engine, chosen) == []
     inputs = Workspace(settings.workspace)
@@ -150,14 +154,14 @@ def test_a_copy_with_blurred_faces_takes_the_place_of_a_video(settings: Settings
     heads = FaceBlur(chosen.labelled(medium))
     for frame, original in zip(frames, before, strict=True):
         assert heads.heads(frame.time_s)
-        near, far = np.zeros(original.shape[:2], bool), np.ones(original.shape[:2], bool)
+        far = np.ones(original.shape[:2], bool)
         for head in heads.heads(frame.time_s):
-            rows, columns = np.indices(near.shape)
-            distance = np.hypot(columns - head.x_px, rows - head.y_px)
-            near |= distance < head.radius_px
-            far &= distance > 2 * head.radius_px
+            rows, columns = np.indices(far.shape)
+            far &= np.hypot(columns - head.x_px, rows - head.y_px) > 2 * head.radius_px
         changed = np.abs(frame.image.astype(int) - original).mean(-1)
-        assert changed[far].mean() < 6  # compressed once more
+        if far.any():
+            assert changed[far].mean() < 6  # compressed once more
+        assert changed[~far].max() > 60
     # the copy belongs to the medium: who erases the one erases the other
     found = search(settings, engine, Needles(frozenset({copy.name})))
     assert {finding.place for finding in found.left} == {"store", "database"}

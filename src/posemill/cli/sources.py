@@ -95,12 +95,14 @@ def print_left_out(left_out: dict[str, str], shown: int = 20) -> None:
 @click.option("--seconds", default=10.0, show_default=True, help="How long to record.")
 @claim_options(camera="Name of the camera; default: the source, without user and password.")
 @click.option("--dataset", default="own", show_default=True, help="The dataset it belongs to.")
+@click.option("--privacy", type=click.Choice(PRIVACY), help="Once posed: remove the recording, or blur faces in it.")
 @click.option("--keep", type=click.Path(path_type=Path, dir_okay=False), help="Keep the recording here as well.")
 @modes
 def capture(
     source: str,
     seconds: float,
     dataset: str,
+    privacy: str | None,
     keep: Path | None,
     quiet: bool,
     as_json: bool,
@@ -134,6 +136,7 @@ def capture(
                 dataset=dataset,
                 source=taken,
                 annotated_by=current_user(),
+                privacy=privacy,
                 **described,
             )
     say({"medium": medium if as_json else medium[:12], "frames": frames}, quiet, as_json)
