@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -117,7 +117,19 @@ def objects_of(root: Path, where: Iterable[ObjectPlace], needles: Needles) -> se
     """Return the MD5 of every object that holds or comes of what the needles name."""
     where = list(where)
     named, folders = _search(where, needles)
-    runs = list(_stage_runs(root, where, folders))
+    return spread(named, list(_stage_runs(root, where, folders)))
+
+
+def spread(named: set[str], runs: Sequence[StageRun]) -> set[str]:
+    """Return these objects, and what runs wrote that read or wrote one of them, and so on; not what others wrote too.
+
+    Examples:
+        >>> table, array, empty = "1" * 32, "2" * 32, "3" * 32
+        >>> hers = StageRun(frozenset({table}), frozenset({array, empty}))
+        >>> his = StageRun(frozenset({"4" * 32}), frozenset({"5" * 32, empty}))
+        >>> spread({table}, [hers, his]) == {table, array}
+        True
+    """
     touched = {run for run in runs if run.reads & named or run.writes & named}
     while True:
         others = _written(run for run in runs if run not in touched)
