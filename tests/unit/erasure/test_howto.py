@@ -11,7 +11,7 @@ import pytest
 
 from posemill.cli.main import cli
 
-PAGE = Path(__file__).parents[3] / "docs" / "howto" / "erase.md"
+PAGE = Path(__file__).parents[3] / "docs" / "howto" / "privacy.md"
 COMMANDS = re.findall(r"^\$ (posemill [^#\n]+)", PAGE.read_text(), re.MULTILINE)
 
 
