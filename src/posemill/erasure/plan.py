@@ -18,6 +18,7 @@ from posemill.erasure.scope import Scope, scope_of
 from posemill.settings import Settings
 from posemill.store import schema
 from posemill.store.erasures import Targets
+from posemill.uat.usage import scenarios_naming
 
 _POSES = ("poses/", "tracks/")
 _RESUME = "build/.resume"  # what an interrupted training would go on from
@@ -30,7 +31,7 @@ class Plan:
     targets   of the erasure, as they are written down before anything is removed.
     rows      of the database that name it, by table (others go with them).
     places    number of files and objects, by place.
-    by_hand   files of the workspace that name it and that posemill did not make.
+    by_hand   files of the workspace that name it and that posemill did not make; acceptance scenarios about the media.
     copies    files of the workspace that posemill did not make, with the bytes of a medium: they go.
     backups   URLs of backups that were made and that the caller did not name.
     """
@@ -64,17 +65,18 @@ def make_plan(
         models = affected_models(connection, settings, digests, subject)
         truths = _ground_truth(connection, scope)
         others = _other_backups(connection, backups)
-    store = StoreFiles(settings.store_url)
+    root, store = settings.workspace, StoreFiles(settings.store_url)
     listed = store.paths()
     made = [p for p in store.of(digests, listed) if p.startswith(_POSES)]
     needles = Needles(frozenset({*digests, *truths, *map(store.digest, made)}), subject)
     paths = set(store_files_with(store, listed, engine, needles)) | set(store.of(truths, listed))
     paths |= set(store.of({m.lineage for m in models if m.lineage}, listed))
-    where = dvc_objects.places(settings.workspace)
-    objects = dvc_objects.objects_of(settings.workspace, where, needles)
-    outputs = [path for path, md5 in dvc_objects.current_outputs(settings.workspace).items() if md5 in objects]
+    where = dvc_objects.places(root)
+    objects = dvc_objects.objects_of(root, where, needles)
+    outputs = [path for path, md5 in dvc_objects.current_outputs(root).items() if md5 in objects]
     folders = [*outputs, _RESUME] if outputs else []
-    gone, by_hand, same = _files(settings, needles, [settings.workspace / folder for folder in folders])
+    named = {root / file for row in scope.media for file in scenarios_naming(root, row["digest"] or "", row["source"])}
+    gone, by_hand, same = _files(settings, needles, [root / folder for folder in folders])
     lists: dict[str, Any] = {
         "media": tuple(sorted(digests)),
         "files": tuple(sorted(needles.digests - digests)),
@@ -90,7 +92,7 @@ def make_plan(
             counted[table] = counted.get(table, 0) + 1
     places = {"store": len(paths), **{p.name: len(objects & set(p.objects)) for p in where}}
     places |= {"workspace": gone, "uploads and copies": sum(1 for _ in copies(digests, settings))}
-    return Plan(scope, targets, tuple(models), counted, places, tuple(by_hand), tuple(same), others)
+    return Plan(scope, targets, tuple(models), counted, places, tuple(sorted({*by_hand, *named})), tuple(same), others)
 
 
 def _files(settings: Settings, needles: Needles, outputs: Sequence[Path]) -> tuple[int, list[Path], list[Path]]:
