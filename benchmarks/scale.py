@@ -1,14 +1,13 @@
 """Time, memory and bytes of every stage on made-up data of NTU RGB+D's shape, and how they grow.
 
-    python benchmarks/scale.py --clips 500 [--keypoints 17] [--until evaluate] [--alone] [--more 2] [--keep DIR] [--json]
+    python benchmarks/scale.py --clips 500 [--keypoints 17] [--until evaluate] [--alone] [--more 2] [--json]
 
 Runs import, snapshot, ingest, label, validate, prepare, train (one epoch) and evaluate as their commands, each in a
 process of its own, in a workspace and an embedded PostgreSQL of their own; first with N clips, then with 4 N, unless
-`--alone`. `rss_mb` is the largest sum of resident memory over the stage's processes, and of that `private_mb` what is no
-page of a file; `cpu_s` is their processor time, which a busy machine changes least. The database server is not among
-them. `bytes` are those of what the stage writes. The growth exponent is
-log(cost at 4 N / cost at N) / log 4; starting a process counts too.
-`--more 2`: afterwards two clips are added, and every stage up to prepare runs again.
+`--alone`. `cpu_s` is processor time, which a busy machine changes least. `rss_mb` is the largest sum of resident memory
+over the stage's processes, and of that `private_mb` what is no page of a file; the database server is not among them.
+`written_mb` is what the stage leaves. The growth exponent is log(cost at 4 N / cost at N) / log 4; starting a process
+counts too. `--more 2`: afterwards two clips are added, and every stage up to prepare runs again.
 """
 
 from __future__ import annotations
