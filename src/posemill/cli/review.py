@@ -224,8 +224,8 @@ def export(
         items = review_items(connection, limit=limit, kind=kind)
         if not items:
             raise InputError(
-                "nothing is open: `posemill review queue` finds what looks wrong, `posemill review propose` finds clips "
-                "to label"
+                "nothing is open: `posemill review queue` finds what looks wrong, `posemill review propose` clips to "
+                "label"
             )
         done = write(labelled, items, form, out, frames_each=frames, image_root=image_root)
     say(asdict(done), quiet, as_json)
