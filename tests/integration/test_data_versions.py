@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -123,7 +124,7 @@ def test_versions_of_commits_models_and_the_database(project: Project, tmp_path:
     assert now["sources"] == ["database"]
     assert (now["clips_removed"], now["subjects_removed"], now["media_removed"]) == (1, ["eve"], 1)
     assert all(row["exact"] for row in (first, second, now))
-    rows = list(csv.DictReader(table.open()))
+    rows = list(csv.DictReader(table.read_text().splitlines()))
     assert [(r["version"], r["change"], r["before"], r["after"]) for r in rows if r["change"] == "relabelled"] == [
         (second["version"], "relabelled", "squat", "lunge")
     ]
@@ -138,6 +139,7 @@ def test_what_the_cache_lacks_is_reconstructed_from_the_database(project: Projec
         connection.execute(text("UPDATE clip SET annotated_at = annotated_at - interval '1 hour'"))
         correct_clip(connection, clip, "ann", activity="lunge")
         connection.execute(text("UPDATE clip SET valid_to = valid_to + interval '1 hour' WHERE valid_to IS NOT NULL"))
+    shutil.rmtree(project.root / "build")
     found = project.versions()
     assert [row["exact"] for row in found if "First clips" in row["sources"][0]] == [False]
     assert next(row for row in found if "First clips" in row["sources"][0])["classes_added"] == ["squat"]

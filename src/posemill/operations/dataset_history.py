@@ -12,7 +12,7 @@ import math
 import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +29,16 @@ if TYPE_CHECKING:
 
 LOCK, TABLE = "dvc.lock", "clips.parquet"
 GIT_S = 60.0
+SECOND = timedelta(seconds=1)  # git cuts its times to seconds: what was said in that second is in the commit
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A version's place in time; datasets: those it was restricted to, none = all; checked: digest of the table of
-    validated clips, by which models know it; "" = unknown."""
+    """A version as it is kept.
+
+    clips    None where only its time is known.
+    checked  digest of the table of validated clips, by which models know it; "" = unknown.
+    """
 
     at: datetime
     source: str
@@ -121,7 +125,7 @@ def _committed(root: Path) -> Iterator[_Known]:
         table, checked = (_cached(stages.get(stage, {}), cache, f"build/{stage}") for stage in ("ingest", "validate"))
         clips = read_clips(table) if table is not None else None
         digest = _digest(checked) if checked is not None else ""
-        yield _Known(datetime.fromisoformat(at), f"commit {commit[:8]} {subject}", clips, digest)
+        yield _Known(datetime.fromisoformat(at) + SECOND, f"commit {commit[:8]} {subject}", clips, digest)
 
 
 def _cached(stage: dict[str, Any], cache: Path, output: str) -> Path | None:

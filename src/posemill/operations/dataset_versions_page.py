@@ -101,11 +101,13 @@ def _section(page: Page, step: Step, first: bool) -> None:
     if pairs:
         page.table(["Label before", "Label now", "Clips"], pairs, "Labels that were corrected")
     rows = _by_class(step)
+    if first:
+        page.table(["Class", "Clips"], [row[:2] for row in rows], "Classes of this version")
+        return
     if rows:
         names = ["Class", "Clips", "Added", "Removed", "Label gained", "Label lost"]
-        page.table(names, rows, "Classes of this version" if first else "Classes whose clips changed")
-    if first:
-        return
+        changed = [(row[0], row[1], *(n or "–" for n in row[2:])) for row in rows]
+        page.table(names, changed, "Classes whose clips changed")
     for kind in BY_CLIP:
         listed = [change for change in step.changes if change.kind == kind]
         if listed:
