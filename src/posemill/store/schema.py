@@ -207,6 +207,7 @@ review_item = Table(
     Column("answer", JSONB),
     _at("answered_at", now=False),
     Column("answered_by", Text),
+    Column("predicted", JSONB),  # where a clip's activity is asked: what the model says, and why it asks
     CheckConstraint("state in ('open', 'done', 'dismissed')", name="state"),
 )
 
