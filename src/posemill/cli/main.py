@@ -59,6 +59,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reproduce": ("posemill.cli.handover:reproduce", "Re-derive a bundle's accuracy from its own data and model."),
     "trace": ("posemill.cli.trace:trace", "Provenance of an answer: the clips and media that trained its model."),
     "usage": ("posemill.cli.trace:usage", "List the models and bentos that a medium is in."),
+    "erase": ("posemill.cli.erase:erase", "Erase a person's data or media everywhere, with a signed record."),
+    "retention": ("posemill.cli.retention:retention", "Remove what is older than params.yaml says."),
     "monitor": ("posemill.cli.monitor:monitor", "Data drift: compare served data with the training data."),
     "keys": ("posemill.cli.keys:keys", "Manage API keys of clients."),
     "backup": ("posemill.cli.backup:backup", "Back up database, store and workspace; restore them."),

@@ -12,6 +12,7 @@ from posemill.params.label import LabelParams
 from posemill.params.monitor import MonitorParams
 from posemill.params.package import PackageParams
 from posemill.params.prepare import PrepareParams
+from posemill.params.retention import RetentionParams
 from posemill.params.section import Section, parse, read
 from posemill.params.snapshot import SnapshotParams
 from posemill.params.train import TrainParams
@@ -20,7 +21,7 @@ from posemill.params.validate import ValidateParams
 
 
 class Params(Section):
-    """The whole of params.yaml, one section a stage; `tune` and `monitor` are of the commands."""
+    """The whole of params.yaml, one section a stage; `tune`, `monitor` and `retention` are of the commands."""
 
     snapshot: SnapshotParams = SnapshotParams()
     ingest: IngestParams = IngestParams()
@@ -32,6 +33,7 @@ class Params(Section):
     evaluate: EvaluateParams = EvaluateParams()
     package: PackageParams = PackageParams()
     monitor: MonitorParams = MonitorParams()
+    retention: RetentionParams = RetentionParams()
 
     def section(self, stage: str) -> Section:
         """The section of one stage."""
