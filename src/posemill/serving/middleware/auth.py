@@ -31,6 +31,11 @@ class Caller:
     per_minute: int | None
     role: str | None = None
 
+    @property
+    def name(self) -> str:
+        """Stable name over restarts: of the key, or of the address without one."""
+        return f"{'key' if self.client else 'address'} {self.identity}"
+
 
 async def authenticate(scope: Scope, keys: KeyCache | None, limits: Limits) -> Caller:
     """Return the sender. Errors: HTTPException (401) for a missing key that is required, and for a wrong one."""

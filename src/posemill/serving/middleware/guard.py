@@ -11,7 +11,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from posemill.serving.context import CLIENT, STARTED
+from posemill.serving.context import CALLER, CLIENT, STARTED, RequestCaller
 from posemill.serving.middleware.auth import authenticate
 from posemill.serving.middleware.error_responses import log, refuse, too_large, too_many_requests, unavailable
 from posemill.serving.middleware.key_cache import KeyCache, from_database
@@ -101,6 +101,7 @@ class GuardMiddleware:
             whose = f"for {caller.client}" if caller.client else "from this address"
             raise too_many_requests(f"more than {caller.per_minute} requests in a minute {whose}", wait_s)
         CLIENT.set(caller.client)
+        CALLER.set(RequestCaller(caller.name))
         task = task_of(scope.get("method", "GET"), scope["path"])  # a WebSocket has no method
         if caller.role is not None and not may(caller.role, task):
             raise HTTPException(

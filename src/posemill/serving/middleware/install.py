@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from posemill.serving.middleware import idle_connections
+from posemill.serving.middleware.answered_by import AnsweredByMiddleware
 from posemill.serving.middleware.guard import GuardMiddleware
 from posemill.serving.middleware.metrics import MetricsMiddleware
 
@@ -25,7 +26,10 @@ def mounted(app: FastAPI) -> ASGIApp:
 
 
 def install_middleware(service: Any, body_limit: int) -> None:
-    """Put metrics and the guard before every endpoint of a service; `body_limit` in bytes, for forms with files."""
+    """Put metrics, guard and the name of the model before every endpoint of a service.
+
+    body_limit  bytes of forms with files.
+    """
     service.config["metrics"] = {"enabled": False}  # see metrics.py
     # spans that nobody collects cost as much as everything else around the model; a BENTOML_CONFIG of one's own wins
     service.config["tracing"] = {"excluded_urls": ".*"}
@@ -33,4 +37,5 @@ def install_middleware(service: Any, body_limit: int) -> None:
     service.add_asgi_middleware(
         GuardMiddleware, answer_s=0.9 * service.config["traffic"]["timeout"], file_bytes=body_limit
     )
+    service.add_asgi_middleware(AnsweredByMiddleware)
     idle_connections.install()
