@@ -13,6 +13,7 @@ import click
 from posemill.cli.os_errors import explain_os_error
 from posemill.cli.renamed import RenamingGroup
 from posemill.errors import PosemillError
+from posemill.telemetry.logs import use_json
 
 # name -> (module:command, line of --help); a table, so that --help imports no command
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -112,6 +113,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
+        use_json()
         cli(prog_name="posemill")
     except PosemillError as exc:
         kind = "retryable" if exc.retryable else "error"

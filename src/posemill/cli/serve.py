@@ -22,6 +22,7 @@ GALLERY = "POSEMILL_GALLERY"
 @click.option("--small", is_flag=True, help="Only the small service: keypoints, no videos, no OpenPifPaf.")
 @click.option("--packaged", is_flag=True, help="The model that comes with posemill, also where another is packaged.")
 @click.option("--open", "open_to_all", is_flag=True, help="Answer everybody who can reach --host, without a key.")
+@click.option("--traces", metavar="URL", help="Send OpenTelemetry traces to this OTLP endpoint (http://host:4318).")
 @click.option("--shadow", metavar="TAG", help="Ask this model too, and compare; no client sees it or waits for it.")
 @click.option(
     "--canary", metavar="TAG=10%", help="Answer this share of the clients by this model, always the same ones."
@@ -35,6 +36,7 @@ def serve(
     open_to_all: bool,
     shadow: str | None,
     canary: str | None,
+    traces: str | None,
 ) -> None:
     """Serve the newest bento of this workspace until Ctrl-C; before there is one, the model that comes with posemill.
 
@@ -64,7 +66,13 @@ def serve(
     click.echo(f"{tag} on {host}: {address}/uat for people, {address}/docs for programs (Ctrl-C stops it)", err=True)
     run_in_foreground(
         command(tag, port, host),
-        {**environment(settings.home), **gallery(settings), **from_policy, **challengers(settings, shadow, canary)},
+        {
+            **environment(settings.home),
+            **gallery(settings),
+            **from_policy,
+            **challengers(settings, shadow, canary),
+            **tracing(traces),
+        },
         address,
         lambda line: click.echo(line, err=True),
     )
@@ -98,6 +106,13 @@ def challengers(settings: Settings, shadow: str | None, canary: str | None) -> d
     if canary is not None:
         find_challenger(parse_canary(canary).tag, env)
     return {name: value for name, value in ((SHADOW, shadow), (CANARY, canary)) if value is not None}
+
+
+def tracing(url: str | None) -> dict[str, str]:
+    """Return the variables of a service that sends traces to `url`; None leaves the environment as it is."""
+    from posemill.telemetry.settings import ENDPOINT
+
+    return {} if url is None else {ENDPOINT: url}
 
 
 def gallery(settings: Settings) -> dict[str, str]:

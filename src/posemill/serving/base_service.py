@@ -12,12 +12,12 @@ import bentoml
 from anyio import CapacityLimiter
 
 from posemill.errors import PosemillError
-from posemill.prediction.model import ActivityModel
 from posemill.serving import prediction_log
 from posemill.serving.metrics import Metrics
 from posemill.serving.schemas.provenance import Provenance
-from posemill.serving.served_model import ServedModel
+from posemill.serving.served_model import ServedModel, model_class
 from posemill.serving.shadow import canary, shadow
+from posemill.telemetry import logs, trace
 
 MODEL = "posemill-activity"  # alias in the bento of the model that it was built with
 THREADS = 2  # runs of the model at the same time
@@ -34,6 +34,8 @@ class BaseActivityService:
     licence = "Apache-2.0"
 
     def __init__(self) -> None:
+        logs.use_json()
+        trace.start("posemill-service")
         self.folder = Path(bentoml.models.get(MODEL).path)
         self.champion = _champion(self.folder)
         self.version = _version()
@@ -42,12 +44,12 @@ class BaseActivityService:
         batches = self.champion.batches
         self.metrics.gauge("posemill_waiting_windows", "Windows that wait for the model.", lambda: batches.waiting)
         self.champion.observers.append(self.metrics.observed)
-        logs = [prediction_log.attach(self.champion)]
+        recorded = [prediction_log.attach(self.champion)]
         self.canary = canary.from_environment(os.environ, self.folder, self.champion, THREADS, self.metrics)
         if self.canary is not None:
-            logs.append(prediction_log.attach(self.canary.challenger))
+            recorded.append(prediction_log.attach(self.canary.challenger))
         self.shadow = shadow.from_environment(os.environ, self.folder, self.champion, self.metrics)
-        prediction_log.show(logs, self.metrics)
+        prediction_log.show(recorded, self.metrics)
         self.champion.predictor.warm()  # BentoML says ready after this
 
     @property
@@ -80,7 +82,7 @@ def _champion(folder: Path) -> ServedModel:
     """Load the model of the bento that this process serves."""
     name, version = bentoml.server_context.bento_name, bentoml.server_context.bento_version
     tag = f"{name}:{version}" if version not in (None, "not available") else None
-    predictor = ActivityModel.load(folder)
+    predictor = model_class().load(folder)
     return ServedModel(tag or "not in a bento", predictor, Provenance.of(tag, predictor.digests), THREADS)
 
 

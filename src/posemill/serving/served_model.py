@@ -12,6 +12,7 @@ from posemill.prediction.model import ActivityModel
 from posemill.serving.batches import MicroBatcher
 from posemill.serving.context import CALLER
 from posemill.serving.schemas.provenance import Provenance
+from posemill.telemetry import trace
 
 
 class ServedModel:
@@ -53,3 +54,12 @@ class Predicted:
     probabilities: NDArray[np.float32]
     abstained: NDArray[np.bool_]
     model: ServedModel
+
+
+def model_class() -> type[ActivityModel]:
+    """Return the class of models: one that records spans where traces are exported."""
+    if not trace.active():
+        return ActivityModel
+    from posemill.serving.traced_model import TracedModel
+
+    return TracedModel

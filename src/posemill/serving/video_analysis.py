@@ -15,6 +15,7 @@ from posemill.serving.schemas.activity import VideoAnswer
 from posemill.serving.served_model import ServedModel
 from posemill.serving.upload_retention import retain
 from posemill.serving.video_limits import VideoLimits
+from posemill.telemetry import trace
 
 if TYPE_CHECKING:
     from posemill.serving.routers.uploads import VideoUpload
@@ -65,15 +66,20 @@ class VideoAnalysis:
 
     def work(self, job: Job, upload: VideoUpload) -> None:
         """Write the answer, and for a kept job overlay and sheet, into the job's folder; remove the upload."""
-        tracks = self.pose_estimator.tracks(upload.video, job.posed)
-        answer = self.answer(tracks, upload.flag("tracks"))
-        (job.folder / ANSWER).write_text(answer.model_dump_json())
-        if job.kept:
-            from posemill.serving.overlay import draw
+        with trace.span("video", frames=job.frames, kept=job.kept):
+            tracks = self.pose_estimator.tracks(upload.video, job.posed)
+            answer = self.answer(tracks, upload.flag("tracks"))
+            (job.folder / ANSWER).write_text(answer.model_dump_json())
+            if job.kept:
+                self._draw(job, upload, tracks, answer)
+        retain(upload.video)
 
+    def _draw(self, job: Job, upload: VideoUpload, tracks: MediumTracks, answer: VideoAnswer) -> None:
+        from posemill.serving.overlay import draw
+
+        with trace.span("overlay"):
             stride = self.pose_estimator.params.frame_stride
             draw(upload.video, tracks, answer.people, stride, job.folder / OVERLAY, job.folder / SHEET, job.drew)
-        retain(upload.video)
 
     def answer(self, tracks: MediumTracks, with_points: bool) -> VideoAnswer:
         """Return everybody's timeline, and the verdict over the main subject."""

@@ -11,6 +11,8 @@ from posemill.serving.middleware import idle_connections
 from posemill.serving.middleware.answered_by import AnsweredByMiddleware
 from posemill.serving.middleware.guard import GuardMiddleware
 from posemill.serving.middleware.metrics import MetricsMiddleware
+from posemill.serving.middleware.tracing import TracingMiddleware
+from posemill.telemetry.settings import traces_wanted
 
 
 def mounted(app: FastAPI) -> ASGIApp:
@@ -31,8 +33,10 @@ def install_middleware(service: Any, body_limit: int) -> None:
     body_limit  bytes of forms with files.
     """
     service.config["metrics"] = {"enabled": False}  # see metrics.py
-    # spans that nobody collects cost as much as everything else around the model; a BENTOML_CONFIG of one's own wins
+    # BentoML's spans cost as much as everything else around the model, and know less than ours (see telemetry/)
     service.config["tracing"] = {"excluded_urls": ".*"}
+    if traces_wanted():
+        service.add_asgi_middleware(TracingMiddleware)
     service.add_asgi_middleware(MetricsMiddleware)
     service.add_asgi_middleware(
         GuardMiddleware, answer_s=0.9 * service.config["traffic"]["timeout"], file_bytes=body_limit

@@ -24,6 +24,7 @@ from posemill.serving.context import current_service
 from posemill.serving.routers.json_body import JSON, strict_json
 from posemill.serving.schemas.activity import WindowsAnswer, WindowsRequest
 from posemill.serving.served_model import ServedModel
+from posemill.telemetry import trace
 
 PATH = "/predict_windows"
 SMALL = 2**16  # bytes of a body that is read at once: a thread would take longer than the reading
@@ -69,7 +70,8 @@ async def _predicted(
     """Run the client's model, and the champion where a challenger fails; as BaseActivityService.answered_by."""
     model = service.answering()
     try:
-        return model, await model.batches.run(windows)
+        with trace.span("model", windows=len(windows)):  # with the time that it waits for a thread
+            return model, await model.batches.run(windows)
     except PosemillError:
         raise
     except Exception as exc:
@@ -94,9 +96,10 @@ ROUTE = BareRoute(PATH, predict_windows, methods=["POST"])
 async def _windows(request: Request, model: ServedModel) -> NDArray[np.float32]:
     media_type = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
     body = await request.body()
-    if len(body) <= SMALL:
-        return _read(body, media_type, model)
-    return await run_sync(_read, body, media_type, model)
+    with trace.span("decode", bytes=len(body)):
+        if len(body) <= SMALL:
+            return _read(body, media_type, model)
+        return await run_sync(_read, body, media_type, model)
 
 
 def _read(body: bytes, media_type: str, model: ServedModel) -> NDArray[np.float32]:

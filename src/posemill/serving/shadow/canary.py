@@ -14,11 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from posemill.errors import InputError
-from posemill.prediction.model import ActivityModel
 from posemill.serving.context import CALLER, STARTED
 from posemill.serving.metrics import SECONDS, Histogram, Metrics
 from posemill.serving.schemas.provenance import Provenance
-from posemill.serving.served_model import Predicted, ServedModel
+from posemill.serving.served_model import Predicted, ServedModel, model_class
 from posemill.serving.shadow.challenger import CANARY, find_challenger, require_comparable
 
 log = logging.getLogger("posemill.canary")
@@ -133,7 +132,7 @@ def from_environment(
     tag, share = parse_canary(text)
     found = find_challenger(tag, env)
     require_comparable(folder, found)
-    predictor = ActivityModel.load(found.folder)
+    predictor = model_class().load(found.folder)
     predictor.warm()
     challenger = ServedModel(found.tag, predictor, Provenance.of(found.bento, predictor.digests), threads)
     challenger.observers.append(metrics.observed)
