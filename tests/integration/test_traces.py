@@ -24,6 +24,7 @@ from posemill.telemetry import trace
 from posemill.video.encode import VideoWriter
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+FRAMES = 60
 
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
 
@@ -39,8 +40,9 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
 
 
 def two_people(path: Path) -> Path:
-    """Two rendered people who walk past each other, for 4 s."""
+    """Two rendered people who walk past each other."""
     crossed = crossing(4)
+    assert crossed.frames == FRAMES
     with VideoWriter(path, crossed.fps, 640, 360) as video:
         for image in crossed.images():
             video.write(image)
@@ -71,7 +73,7 @@ def test_a_video_is_one_trace_from_the_client_to_the_model(
     assert whole.parent == request.id
     for name in ("decode", "pose", "track"):
         assert (spans[name].trace, spans[name].parent) == (first.trace, whole.id)
-        assert spans[name].attributes["frames"] == 100
+        assert spans[name].attributes["frames"] == FRAMES
     for name in ("window", "model"):
         assert (spans[name].trace, spans[name].parent) == (first.trace, whole.id)
         assert spans[name].attributes["windows"] > 0

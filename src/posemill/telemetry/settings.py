@@ -1,4 +1,4 @@
-"""Whether traces are exported: read from the standard OTEL_… environment variables, without importing anything."""
+"""Settings of traces: the standard OTEL_… environment variables, read without importing anything."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class ChallengerError(PosemillError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compared:
-    """What the challenger said of windows: probabilities (N, C); and the seconds of both models' runs on them."""
+    """The challenger's probabilities (N, C) of windows, and the seconds of both models' runs on them."""
 
     probabilities: NDArray[np.float32]
     champion_s: float
