@@ -337,6 +337,23 @@ prediction_log = Table(
     _by(),
 )
 
+shadow_comparison = Table(
+    "shadow_comparison",
+    metadata,
+    _id(),
+    Column("champion", Text, nullable=False),  # tags of bentos or models
+    Column("challenger", Text, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False),
+    Column("until", DateTime(timezone=True), nullable=False, index=True),
+    Column("answers", Integer, nullable=False),  # that were compared, and their windows
+    Column("windows", Integer, nullable=False),
+    Column("dropped", Integer, nullable=False),  # answers that were not
+    Column("failed", Integer, nullable=False),
+    Column("comparison", JSONB, nullable=False),
+    _at(),
+    _by(),
+)
+
 app_run = Table(
     "app_run",
     metadata,
