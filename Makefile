@@ -1,6 +1,7 @@
 # Everything is installed into .venv; nothing outside the repository is changed.
 PYTHON ?= python3.11
 VENV := .venv
+POOL ?= process
 BIN := $(VENV)/bin
 # silence for machines without internet, and no analytics from anywhere
 export DO_NOT_TRACK := 1
@@ -71,9 +72,8 @@ rtsp:  # the network camera of the edge's tests
 serve: setup  ## serve the newest bento on 127.0.0.1:3000: pages at /uat and /live-page/, endpoints at /docs
 	@$(BIN)/posemill serve
 
-deploy: setup  ## register the scheduled deployments of prefect.yaml on a running Prefect server
-	$(BIN)/prefect work-pool inspect posemill > /dev/null 2>&1 || $(BIN)/prefect work-pool create posemill --type process
-	$(BIN)/prefect --no-prompt deploy --all
+deploy: setup  ## register work pool (POOL=process, docker or kubernetes), deployments and automations with Prefect
+	$(BIN)/python -m flows.register --type $(POOL)
 	@echo "now: prefect worker start --pool posemill"
 
 lock:  ## resolve again and write requirements.lock (no host names)

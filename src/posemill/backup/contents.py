@@ -10,6 +10,7 @@ from typing import Any
 
 from posemill.settings import Settings
 from posemill.store.files import as_unavailable
+from posemill.store.filesystems import open_filesystem
 
 # made again by tools, or no files of this project; git's own come as a bundle
 _MADE_AGAIN = frozenset(
@@ -54,9 +55,7 @@ def workspace_files(settings: Settings) -> Iterator[Source]:
 
 def store_files(settings: Settings) -> tuple[Any, list[Source]]:
     """The file system of the store, and its files: one listing."""
-    import fsspec
-
-    fs, root = fsspec.core.url_to_fs(settings.store_url)
+    fs, root = open_filesystem(settings.store_url)
     with as_unavailable(f"the store {settings.store_url} does not answer"):
         try:
             found = fs.find(root, detail=True)

@@ -56,6 +56,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "trace": ("posemill.cli.trace:trace", "Provenance of an answer: the clips and media that trained its model."),
     "usage": ("posemill.cli.trace:usage", "List the models and bentos that a medium is in."),
     "monitor": ("posemill.cli.monitor:monitor", "Data drift: compare served data with the training data."),
+    "exporter": ("posemill.cli.exporter:exporter", "Metrics of the workspace for Prometheus: queue, drift, disks."),
     "keys": ("posemill.cli.keys:keys", "Manage API keys of clients."),
     "backup": ("posemill.cli.backup:backup", "Back up database, store and workspace; restore them."),
     "audit": ("posemill.cli.audit:audit", "Audit trail: who changed what, when and from where; verify its chain."),
