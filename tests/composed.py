@@ -21,6 +21,7 @@ from event_receivers import free_port
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEPLOY = REPOSITORY / "deploy"
 # of the machine, not of a container: where programs are, and whose account this is
+PROGRAMS = {"prometheus": ["prometheus"]}  # the entry points of images of others
 KEPT = ("PATH", "PYTHONPATH", "LANG", "OMP_NUM_THREADS", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
@@ -70,7 +71,7 @@ class Containers:
         """The command of a service, which listens where `hosts` say."""
         own = {f":{p}": f":{here}" for p, here in self._ports(name)} | dict(self._ports(name))
         words = [own.get(str(word), str(word)) for word in self.services[name]["command"]]
-        return [self.here(word) for word in words]
+        return [*PROGRAMS.get(name, ()), *(self.here(word) for word in words)]
 
     def environment(self, name: str) -> dict[str, str]:
         """The environment of a service, and what the machine itself needs."""

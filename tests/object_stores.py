@@ -146,8 +146,9 @@ def ssh(folder: Path) -> Iterator[ObjectStoreServer]:
     (home / ".ssh" / "known_hosts").write_text(f"[127.0.0.1]:{port} {(home / '.ssh' / 'host.pub').read_text()}")
     config = home / ".ssh" / "sshd_config"
     config.write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {home}/.ssh/host\nAuthorizedKeysFile {home}/.ssh/authorized_keys\n"
-        f"PidFile none\nUsePAM no\nPasswordAuthentication no\nStrictModes no\nPermitRootLogin prohibit-password\n"
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {home}/.ssh/host\n"
+        f"AuthorizedKeysFile {home}/.ssh/authorized_keys\nPidFile none\nUsePAM no\nPasswordAuthentication no\n"
+        "StrictModes no\nPermitRootLogin prohibit-password\n"
         "MaxStartups 50\nSubsystem sftp internal-sftp\n"
     )
     (home / ".ssh" / "config").write_text(f"Host *\n  IdentityFile {home}/.ssh/client\n")

@@ -85,10 +85,6 @@ def start(containers: Containers) -> None:
     containers.start("prefect-server")
     answers(containers, "prefect-server", 4200, "/api/health", 400)
     containers.run("deployments")
-    for name in ("worker", "exporter", "service"):
-        containers.start(name)
-    answers(containers, "exporter", 9464, "/metrics", 200)
-    answers(containers, "service", 3000, "/readyz", 400)
     if shutil.which("prometheus"):
         for file in (DEPLOY / "prometheus").iterdir():
             text = containers.here(file.read_text())
@@ -103,6 +99,10 @@ def start(containers: Containers) -> None:
         answers(containers, "prometheus", 9090, "/-/ready", 60)
     else:
         assert not os.environ.get("PROMETHEUS_REQUIRED"), "no prometheus"
+    for name in ("worker", "exporter", "service"):
+        containers.start(name)
+    answers(containers, "exporter", 9464, "/metrics", 200)
+    answers(containers, "service", 3000, "/readyz", 600)
 
 
 def answers(containers: Containers, name: str, port: int, path: str, limit_s: float) -> None:

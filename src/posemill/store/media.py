@@ -137,5 +137,3 @@ def _check(path: Path, digest: str, where: str) -> None:
         raise InputError(
             f"{where}: expected digest {digest[:16]}…, the bytes have {actual[:16]}…: the file was changed"
         )
-
-
