@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 PAGE := src/posemill/live_page/static/digests.json
 
-.PHONY: help setup demo test lint types contracts unit docs web browser ffmpeg mosquitto rtsp serve deploy lock clean
+.PHONY: help setup demo test lint types contracts unit docs web browser ffmpeg mosquitto rtsp servers serve deploy lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,7 +50,7 @@ types: setup
 contracts: setup
 	$(BIN)/lint-imports
 
-unit: setup browser ffmpeg mosquitto rtsp
+unit: setup browser ffmpeg mosquitto rtsp servers
 	$(BIN)/pytest -n 2 --dist loadfile  # a file, so that its servers start once
 
 docs: setup  ## the documentation as a site, in docs/_build/html
@@ -68,6 +68,11 @@ mosquitto:  # the broker of the channels' tests
 
 rtsp:  # the network camera of the edge's tests
 	@sh tools/rtsp_server.sh
+
+servers:  # Prometheus, OpenSSH and Azurite, for the tests of deploy/ and of stores elsewhere
+	@sh tools/prometheus.sh
+	@sh tools/sshd.sh
+	@PYTHON=$(BIN)/python sh tools/azurite.sh
 
 serve: setup  ## serve the newest bento on 127.0.0.1:3000: pages at /uat and /live-page/, endpoints at /docs
 	@$(BIN)/posemill serve

@@ -208,7 +208,7 @@ def test_a_failed_flow_is_told_to_the_channels(prefect: Prefect, channel: HookRe
     event = json.loads(channel.bodies[0])["event"]
     assert (event["application"], event["kind"], event["severity"]) == ("operations", "flow-failed", "alarm")
     assert event["message"].startswith(f"monitor ({run['name']}) Failed: ")
-    assert "run `dvc repro`" in event["message"]
+    assert "reference.json" in event["message"]  # the reason, as the flow gave it
 
 
 def test_a_run_whose_process_was_killed_is_crashed_by_the_automation(prefect: Prefect) -> None:

@@ -142,7 +142,7 @@ def test_dvc_pushes_and_pulls(server: ObjectStoreServer, tmp_path: Path) -> None
     (tmp_path / "build" / "b.json").write_text("{}")
     before = {p.name: p.read_bytes() for p in (tmp_path / "build").iterdir()}
     run(*dvc, "add", "-q", "build")
-    run(*dvc, "remote", "add", "-q", "-d", "team", f"{server.url}/dvc")
+    run(*dvc, "remote", "add", "-q", "-d", "team", f"{server.url.replace('az://', 'azure://')}/dvc")
     for option, value in server.dvc.items():
         run(*dvc, "remote", "modify", "-q", "--local", "team", option, value)
     run(*dvc, "push", "-q")
@@ -184,7 +184,7 @@ def test_backups_of_a_remote_store_go_to_the_server_and_come_back(
     first = back_up(here, engine, ObjectStore(f"{place.url}/backup"))
     again = back_up(here, engine, ObjectStore(f"{place.url}/backup"))
     assert first.new_objects > 2
-    assert again.new_objects == 0
+    assert again.new_objects == 2  # the audit trail and its head: the first backup is in it
     objects = ObjectStore(f"{place.url}/backup")
     assert objects.snapshots() == sorted([first.name, again.name])
     assert not [name for name in place.names() if name.endswith(".part")]

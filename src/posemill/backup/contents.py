@@ -95,5 +95,5 @@ def _local(url: str) -> Path | None:
 
 def _modified(info: dict[str, Any]) -> float:
     """Time of the last change of a file of the store; 0 in an object store without times: its name is its content's."""
-    value = info.get("mtime", info.get("LastModified", 0.0))
+    value = info.get("mtime", info.get("LastModified", info.get("last_modified", 0.0)))
     return float(value.timestamp()) if hasattr(value, "timestamp") else float(value or 0.0)
