@@ -29,6 +29,13 @@ KNOWN = {
     "POSEMILL_KEEP_UPLOADS": "1: uploads that clients gave feedback on are kept, so that they can be labelled",
     "POSEMILL_SUBJECT_KEY": "file with a key: added subjects get keyed pseudonyms; default: names stay",
     "POSEMILL_BLUR_FACES": "1: overlay videos of a service have blurred faces",
+    "POSEMILL_SHADOW": "tag of a model that a service compares with its own on live requests, unseen by clients",
+    "POSEMILL_CANARY": "TAG=10%: model that answers that share of a service's clients, always the same ones",
+    "POSEMILL_OIDC_ISSUER": "URL of an OpenID Connect issuer whose tokens a service accepts, besides API keys",
+    "POSEMILL_OIDC_AUDIENCE": "audience that these tokens must be for",
+    "POSEMILL_OIDC_ROLES_CLAIM": "where roles are in a token, with dots (realm_access.roles); default: roles",
+    "POSEMILL_OIDC_ROLES": "NAME=ROLE,…: role of this service for a name in that claim; default: each role by its name",
+    "POSEMILL_LOG": "json: logs as JSON lines with trace ids; default: text",
     "POSEMILL_GALLERY": "folder of sample clips and pictures for the acceptance page; default: gallery/, if it exists",
 }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from posemill.cli.clip_options import claim_options
-from posemill.cli.output import modes, progress, say, table
+from posemill.cli.output import modes, page, progress, say, table
 from posemill.cli.segments import segments
 from posemill.errors import InputError
 from posemill.settings import Settings
@@ -144,18 +144,21 @@ def capture(
 
 @click.command()
 @click.option("--dataset", help="Only this dataset.")
+@page
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def media(dataset: str | None, as_json: bool) -> None:
+def media(dataset: str | None, after: int | None, limit: int | None, as_json: bool) -> None:
     """List media: what is stored, how long it is, where it came from.
 
     \b
       posemill media --dataset own
+      posemill media --limit 1000 --after 42000
     """
     from posemill.store import catalog
 
     with opened() as (engine, _), engine.connect() as connection:
-        rows = catalog.media(connection, [dataset] if dataset else ())
+        rows = catalog.media(connection, [dataset] if dataset else (), after=after, limit=limit)
     names = [
+        "id",
         "digest",
         "kind",
         "dataset",

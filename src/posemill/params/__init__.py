@@ -14,6 +14,7 @@ from posemill.params.package import PackageParams
 from posemill.params.prepare import PrepareParams
 from posemill.params.retention import RetentionParams
 from posemill.params.section import Section, parse, read
+from posemill.params.shadow import ShadowParams
 from posemill.params.snapshot import SnapshotParams
 from posemill.params.train import TrainParams
 from posemill.params.tune import TuneParams
@@ -21,7 +22,7 @@ from posemill.params.validate import ValidateParams
 
 
 class Params(Section):
-    """The whole of params.yaml, one section a stage; `tune`, `monitor` and `retention` are of the commands."""
+    """The whole of params.yaml: a section a stage; `tune`, `monitor`, `retention`, `shadow` are of the commands."""
 
     snapshot: SnapshotParams = SnapshotParams()
     ingest: IngestParams = IngestParams()
@@ -34,6 +35,7 @@ class Params(Section):
     package: PackageParams = PackageParams()
     monitor: MonitorParams = MonitorParams()
     retention: RetentionParams = RetentionParams()
+    shadow: ShadowParams = ShadowParams()
 
     def section(self, stage: str) -> Section:
         """The section of one stage."""

@@ -207,9 +207,13 @@ def clips(
     medium: str | None = None,
     history: bool = False,
     numbers: Sequence[int] | None = None,
+    *,
+    after: int | None = None,
+    limit: int | None = None,
 ) -> list[RowMapping]:
     """Return clips with their medium's digest and dataset, by id: current ones, with `history` also closed ones.
 
+    after, limit  a page: at most so many, those that come after the clip of that number.
     Columns: clip, medium, the clip fields, dataset, source, annotated_by, annotated_at, valid_to, closed_by,
     superseded_by, medium_id.
     """
@@ -228,7 +232,9 @@ def clips(
         query = query.where(m.digest == medium)
     if numbers is not None:
         query = query.where(c.id.in_(numbers))
-    return list(connection.execute(query).mappings())
+    if after is not None:
+        query = query.where(c.id > after)
+    return list(connection.execute(query.limit(limit)).mappings())
 
 
 def get_clip(connection: Connection, number: int) -> RowMapping:

@@ -106,12 +106,26 @@ def medium_id(connection: Connection, digest: str) -> int:
     return int(number)
 
 
-def media(connection: Connection, datasets: Sequence[str] = ()) -> list[RowMapping]:
-    """Return all media (of these datasets; none named means all) but duplicates, in the order they were added."""
+def media(
+    connection: Connection, datasets: Sequence[str] = (), *, after: int | None = None, limit: int | None = None
+) -> list[RowMapping]:
+    """Return all media (of these datasets; none named means all) but duplicates, in the order they were added.
+
+    after, limit  a page: at most so many, those that come after the medium of that number (`id`).
+    """
     query = select(schema.medium).where(schema.medium.c.duplicate_of.is_(None)).order_by(schema.medium.c.id)
     if datasets:
         query = query.where(schema.medium.c.dataset.in_(datasets))
-    return list(connection.execute(query).mappings())
+    if after is not None:
+        query = query.where(schema.medium.c.id > after)
+    return list(connection.execute(query.limit(limit)).mappings())
+
+
+def videos(connection: Connection) -> list[RowMapping]:
+    """Return digest, fps and frames of all videos whose bytes are here, in the order they were added."""
+    m = schema.medium.c
+    query = select(m.digest, m.fps, m.frames).where(m.duplicate_of.is_(None), m.kind == "video", m.digest.is_not(None))
+    return list(connection.execute(query.order_by(m.id)).mappings())
 
 
 def fill_digest(connection: Connection, row_id: int, digest: str) -> str:

@@ -211,6 +211,7 @@ review_item = Table(
     Column("answer", JSONB),
     _at("answered_at", now=False),
     Column("answered_by", Text),
+    Column("predicted", JSONB),  # where a clip's activity is asked: what the model says, and why it asks
     CheckConstraint("state in ('open', 'done', 'dismissed')", name="state"),
 )
 
@@ -332,6 +333,23 @@ prediction_log = Table(
     Column("prediction", JSONB),
     Column("endpoint", Text),
     Column("provenance", Text),
+    _at(),
+    _by(),
+)
+
+shadow_comparison = Table(
+    "shadow_comparison",
+    metadata,
+    _id(),
+    Column("champion", Text, nullable=False),  # tags of bentos or models
+    Column("challenger", Text, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False),
+    Column("until", DateTime(timezone=True), nullable=False, index=True),
+    Column("answers", Integer, nullable=False),  # that were compared, and their windows
+    Column("windows", Integer, nullable=False),
+    Column("dropped", Integer, nullable=False),  # answers that were not
+    Column("failed", Integer, nullable=False),
+    Column("comparison", JSONB, nullable=False),
     _at(),
     _by(),
 )
