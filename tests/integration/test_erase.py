@@ -124,6 +124,7 @@ def test_a_person_is_erased_everywhere_and_others_stay(settings: Settings, fille
     assert windows(root) == [windows_of("bob")]
     for place in dvc_objects.places(root):
         assert len(place.objects) == 6, place.name  # two files and a folder of each stage
+    (root / "people.txt").unlink()
     assert erase("--subject", "anna", "--check").exit_code == 0
 
 

@@ -261,7 +261,7 @@ def test_a_store_and_a_remote_of_dvc_are_erased_from(
     dvc(root, "push", "-q")
     where = dvc_objects.places(root)
     assert [len(p.objects) for p in where] == [2, 2]
-    objects = dvc_objects.objects_of(root, where, Needles(frozenset({hers})))
+    _, objects = dvc_objects.objects_of(root, where, Needles(frozenset({hers})))
     assert len(objects) == 1
     assert [dvc_objects.remove_objects(p, objects) for p in where] == [1, 1]
     assert [set(p.objects) & objects for p in dvc_objects.places(root)] == [set(), set()]

@@ -181,7 +181,7 @@ def _check(
     from posemill.erasure.needles import Needles
 
     with engine.connect() as connection:
-        digests, objects = known_digests(connection, subject, media)
+        digests, objects = known_digests(connection, settings.workspace, subject, media)
     return search(settings, engine, Needles(digests, subject), objects, backups)
 
 

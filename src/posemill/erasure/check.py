@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -143,22 +143,29 @@ def _history(root: Path, needles: Needles) -> Iterator[str]:
                 yield f"object {name}"
 
 
+def expected_gone(root: Path, objects: Collection[str], named: Collection[str]) -> frozenset[str]:
+    """Return those of these objects of DVC's that no run without the data has written since, byte for byte."""
+    return frozenset(objects) - dvc_objects.written_without(root, dvc_objects.places(root), named)
+
+
 def known_digests(
-    connection: Connection, subject: str | None, media: Sequence[str]
+    connection: Connection, root: Path, subject: str | None, media: Sequence[str]
 ) -> tuple[frozenset[str], frozenset[str]]:
     """Return the digests to search for (SHA-256) and DVC's objects (MD5) of a subject or of media.
 
     They come from erasures, and from the database as far as it still has them.
     Errors: InputError for a medium that is neither there nor was erased.
     """
-    digests, objects, unknown = set(), set(), []
+    digests: set[str] = set()
+    objects: set[str] = set()
+    unknown: list[str] = []
     done = [Targets.read(row["targets"]) for row in erasures(connection)]
     wanted: Sequence[str | None] = media or [None]
     for which in wanted:
         hers = [t for t in done if (t.is_of(subject) if subject is not None else _has(t, which))]
         for targets in hers:
             digests |= {*targets.media, *targets.files}
-            objects |= set(targets.objects)
+            objects |= expected_gone(root, targets.objects, targets.named)
         try:
             digests |= scope_of(connection, subject, [which] if which else []).digests
         except InputError as exc:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -113,11 +113,23 @@ def places(root: Path) -> list[ObjectPlace]:
         raise Unavailable(f"DVC cannot be asked for its cache and remotes: {exc}") from exc
 
 
-def objects_of(root: Path, where: Iterable[ObjectPlace], needles: Needles) -> set[str]:
-    """Return the MD5 of every object that holds or comes of what the needles name."""
+def objects_of(root: Path, where: Iterable[ObjectPlace], needles: Needles) -> tuple[set[str], set[str]]:
+    """Return the MD5 of the objects that name the data (folders with such files too), and of all that come of these."""
     where = list(where)
     named, folders = _search(where, needles)
-    return spread(named, list(_stage_runs(root, where, folders)))
+    named |= {folder for folder, content in folders.items() if named & set(content)}
+    return named, spread(named, list(_stage_runs(root, where, folders)))
+
+
+def written_without(root: Path, where: Iterable[ObjectPlace], named: Collection[str]) -> set[str]:
+    """Return the MD5 of what runs wrote that have nothing of the objects which name the data.
+
+    After an erasure the next build writes, byte for byte, some of what was removed: an empty table, a list of classes.
+    """
+    where = list(where)
+    folders = {md5: _content(p.read(path)) for p in where for md5, path in p.objects.items() if md5.endswith(".dir")}
+    runs = list(_stage_runs(root, where, folders))
+    return _written(set(runs) - _touched(set(named), runs))
 
 
 def spread(named: set[str], runs: Sequence[StageRun]) -> set[str]:
@@ -130,13 +142,18 @@ def spread(named: set[str], runs: Sequence[StageRun]) -> set[str]:
         >>> spread({table}, [hers, his]) == {table, array}
         True
     """
+    touched = _touched(named, runs)
+    return named | (_written(touched) - _written(set(runs) - touched))
+
+
+def _touched(named: set[str], runs: Sequence[StageRun]) -> set[StageRun]:
+    """Runs that read or wrote one of these objects, or what only such runs wrote."""
     touched = {run for run in runs if run.reads & named or run.writes & named}
     while True:
-        others = _written(run for run in runs if run not in touched)
-        made = named | (_written(touched) - others)
+        made = named | (_written(touched) - _written(set(runs) - touched))
         more = {run for run in runs if run not in touched and (run.reads | run.writes) & made}
         if not more:
-            return made
+            return touched
         touched |= more
 
 
@@ -166,10 +183,15 @@ def _search(where: list[ObjectPlace], needles: Needles) -> tuple[set[str], dict[
             seen.add(md5)
             content = place.read(path)
             if md5.endswith(".dir"):
-                folders[md5] = [str(entry["md5"]) for entry in json.loads(content or b"[]") if "md5" in entry]
+                folders[md5] = _content(content)
             if needles.in_bytes(content):
                 named.add(md5)
     return named, folders
+
+
+def _content(folder: bytes) -> list[str]:
+    """MD5 of the files in a folder, from its object."""
+    return [str(entry["md5"]) for entry in json.loads(folder or b"[]") if "md5" in entry]
 
 
 def _stage_runs(root: Path, where: list[ObjectPlace], folders: Mapping[str, list[str]]) -> Iterator[StageRun]:

@@ -18,7 +18,7 @@ from posemill import __version__
 from posemill.backup.objects import ObjectStore
 from posemill.erasure import backups as backup_erasure
 from posemill.erasure import dvc_objects, models, rows
-from posemill.erasure.check import Search, search, search_backups
+from posemill.erasure.check import Search, expected_gone, search, search_backups
 from posemill.erasure.files import StoreFiles, copies, found_in, generated, is_medium, remove_folder, workspace_files
 from posemill.erasure.plan import Plan, needles_of
 from posemill.erasure.record import folder_of, write_record
@@ -124,10 +124,11 @@ def _finish(work: Erasure, number: int, targets: Targets) -> Outcome:
         with work.engine.begin() as connection:
             erasures.note(connection, number, targets)
     work.log("searching for what is left")
-    found = search(work.settings, work.engine, needles_of(targets), frozenset(targets.objects))
+    objects = _objects(work, targets)
+    found = search(work.settings, work.engine, needles_of(targets), objects)
     if not found.left:
         targets = _counted(targets, _from_backups(work, number, targets))
-        search_backups(work.backups, needles_of(targets), frozenset(targets.objects), found)
+        search_backups(work.backups, needles_of(targets), objects, found)
     if found.left:
         return Outcome(number, targets, found, None)
     folder = folder_of(work.settings.home, number)
@@ -136,6 +137,11 @@ def _finish(work: Erasure, number: int, targets: Targets) -> Outcome:
         audit.record(connection, "erase", "done", details={"erasure": number, "record": digest})
         erasures.finish(connection, number, targets, digest)
     return Outcome(number, targets, found, folder / "record.json")
+
+
+def _objects(work: Erasure, targets: Targets) -> frozenset[str]:
+    """DVC's objects that must be gone: without those that a build after a kill wrote again, without the data."""
+    return expected_gone(work.settings.workspace, targets.objects, targets.named)
 
 
 def _from_store(work: Erasure, targets: Targets) -> dict[str, int]:
@@ -174,7 +180,7 @@ def _from_backups(work: Erasure, number: int, targets: Targets) -> dict[str, int
     if work.backups:
         work.log("erasing from backups")
     for objects in work.backups:
-        names = backup_erasure.holding(objects, needles_of(targets), targets.objects)
+        names = backup_erasure.holding(objects, needles_of(targets), _objects(work, targets))
         removed += backup_erasure.replace(work.settings, work.engine, objects, names)
     return {"snapshots of backups": removed} if work.backups else {}
 

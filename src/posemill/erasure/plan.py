@@ -72,7 +72,7 @@ def make_plan(
     paths = set(store_files_with(store, listed, engine, needles)) | set(store.of(truths, listed))
     paths |= set(store.of({m.lineage for m in models if m.lineage}, listed))
     where = dvc_objects.places(root)
-    objects = dvc_objects.objects_of(root, where, needles)
+    named_objects, objects = dvc_objects.objects_of(root, where, needles)
     outputs = [path for path, md5 in dvc_objects.current_outputs(root).items() if md5 in objects]
     folders = [*outputs, _RESUME] if outputs else []
     named = {root / file for row in scope.media for file in scenarios_naming(root, row["digest"] or "", row["source"])}
@@ -82,6 +82,7 @@ def make_plan(
         "files": tuple(sorted(needles.digests - digests)),
         "paths": tuple(sorted(paths)),
         "objects": tuple(sorted(objects)),
+        "named": tuple(sorted(named_objects)),
         "versions": tuple(m.version for m in models if m.share != "unknown"),
         "folders": tuple(folders),
     }

@@ -22,7 +22,7 @@ class Targets:
     media     digests of media, of their blurred copies and of what clients uploaded of them.
     files     digests of what was made of them in the store: poses, tracks, ground truth, lineage.
     paths     of the store, relative: where those are.
-    objects   MD5 of DVC's objects.
+    objects   MD5 of DVC's objects; `named` of those whose content names the data.
     versions  numbers of the model versions that were trained or chosen with them.
     folders   of the workspace, relative: outputs of stages that are removed.
     """
@@ -34,6 +34,7 @@ class Targets:
     files: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     objects: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
     versions: tuple[int, ...] = ()
     folders: tuple[str, ...] = ()
     removed: dict[str, int] = field(default_factory=dict)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from posemill.erasure import dvc_objects
 from posemill.erasure.dvc_objects import StageRun, spread
 
 
@@ -28,3 +31,11 @@ def run(reads: str, writes: str) -> StageRun:
 def test_spread(named: str, runs: list[StageRun], expected: str) -> None:
     assert spread(set(named), runs) == set(expected)
     assert spread(set(named), runs[::-1]) == set(expected)
+
+
+def test_what_a_later_build_wrote_again_is_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The build with her read a and wrote b and e; the one after it read x, wrote y and e again, and f of e."""
+    runs = [run("a", "be"), run("b", "c"), run("x", "ye"), run("e", "f")]
+    monkeypatch.setattr(dvc_objects, "_stage_runs", lambda *_: iter(runs))
+    assert dvc_objects.written_without(Path(), [], {"a"}) == set("yef")
+    assert dvc_objects.written_without(Path(), [], {"a", "x"}) == set()
