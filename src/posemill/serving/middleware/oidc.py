@@ -55,7 +55,8 @@ class OidcSettings:
         if not audience:
             raise InputError(f"{ISSUER} is set and {AUDIENCE} is not: name the audience that tokens must be for")
         require_safe(issuer, ISSUER)
-        names = _names(env[ROLE_NAMES]) if env.get(ROLE_NAMES) else {role: role for role in ROLES}
+        own: Mapping[str, str] = {role: role for role in ROLES}
+        names = _names(env[ROLE_NAMES]) if env.get(ROLE_NAMES) else own
         return cls(issuer, audience, env.get(ROLES_CLAIM) or "roles", names)
 
 
