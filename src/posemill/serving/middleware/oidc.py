@@ -55,14 +55,13 @@ class OidcSettings:
         if not audience:
             raise InputError(f"{ISSUER} is set and {AUDIENCE} is not: name the audience that tokens must be for")
         require_safe(issuer, ISSUER)
-        own: Mapping[str, str] = {role: role for role in ROLES}
-        names = _names(env[ROLE_NAMES]) if env.get(ROLE_NAMES) else own
+        names = _names(env[ROLE_NAMES]) if env.get(ROLE_NAMES) else {str(role): str(role) for role in ROLES}
         return cls(issuer, audience, env.get(ROLES_CLAIM) or "roles", names)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenHolder:
-    """Holder of a token: the issuer's name of them (`sub`), and their roles here."""
+    """Who a token was made for: the issuer's name of them (`sub`), and their roles here."""
 
     subject: str
     roles: tuple[str, ...]
