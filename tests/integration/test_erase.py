@@ -127,6 +127,26 @@ def test_a_person_is_erased_everywhere_and_others_stay(settings: Settings, fille
     assert erase("--subject", "anna", "--check").exit_code == 0
 
 
+def test_an_encrypted_backup_stays_encrypted(settings: Settings, filled: Engine, tmp_path: Path) -> None:
+    import pyrage
+
+    identity = pyrage.x25519.Identity.generate()
+    (tmp_path / "identity").write_text(str(identity))
+    recipient, url = ["--recipient", str(identity.to_public())], str(settings.workspace.parent / "backup")
+    read = ["--backup", url, "--identity", str(tmp_path / "identity")]
+    CliRunner().invoke(cli, ["backup", "create", url, *recipient, "--quiet"])
+    before = counts(filled)
+    refused = erase("--subject", "anna", "--yes", *read)
+    assert "name with --recipient" in str(refused.exception)
+    assert counts(filled) == before
+    outcome = erase("--subject", "anna", "--yes", *read, *recipient)
+    assert outcome.exit_code == 0, outcome.output
+    (snapshot,) = (Path(url) / "snapshots").iterdir()
+    assert snapshot.read_bytes().startswith(b"age-encryption.org")
+    assert not [p for p in (Path(url) / "objects").rglob("*") if p.is_file() and b"bob" in p.read_bytes()]
+    assert erase("--subject", "anna", "--check", *read).exit_code == 0
+
+
 def unpacked(content: bytes) -> bytes:
     return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
 

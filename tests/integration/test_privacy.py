@@ -151,7 +151,7 @@ def test_a_copy_with_blurred_faces_takes_the_place_of_a_video(settings: Settings
     copy = store.fetch_picture(medium)
     frames = list(read_frames(copy))
     assert len(frames) == len(before)
-    heads = FaceBlur(chosen.labelled(medium))
+    heads, most = FaceBlur(chosen.labelled(medium)), 0.0
     for frame, original in zip(frames, before, strict=True):
         assert heads.heads(frame.time_s)
         far = np.ones(original.shape[:2], bool)
@@ -161,7 +161,8 @@ def test_a_copy_with_blurred_faces_takes_the_place_of_a_video(settings: Settings
         changed = np.abs(frame.image.astype(int) - original).mean(-1)
         if far.any():
             assert changed[far].mean() < 6  # compressed once more
-        assert changed[~far].max() > 60
+        most = max(most, float(changed[~far].max()))  # where a head is over an even area, nothing is to be seen
+    assert most > 60
     # the copy belongs to the medium: who erases the one erases the other
     found = search(settings, engine, Needles(frozenset({copy.name})))
     assert {finding.place for finding in found.left} == {"store", "database"}

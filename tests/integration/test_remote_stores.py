@@ -15,11 +15,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from erasable_workspace import dvc
 from object_stores import SERVERS, ObjectStoreServer
 from posemill.backup.make import back_up
 from posemill.backup.objects import ObjectStore
 from posemill.backup.restore import restore
-from posemill.errors import InputError, Unavailable
+from posemill.erasure import dvc_objects
+from posemill.erasure.files import StoreFiles
+from posemill.erasure.needles import Needles
+from posemill.errors import InputError, Unavailable, UnreadableMedia
 from posemill.settings import Settings
 from posemill.store import catalog
 from posemill.store.blob_store import BlobStore
@@ -232,3 +236,33 @@ def test_a_host_that_is_not_known_is_refused(server: ObjectStoreServer, monkeypa
             BlobStore(f"{server.url}/refused?x=1", "tracks").get("print", "m")
     finally:
         hosts.write_text(right)
+
+
+def test_a_store_and_a_remote_of_dvc_are_erased_from(
+    server: ObjectStoreServer, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hers, his = place.media.put_bytes(b"anna"), place.media.put_bytes(b"bob")
+    store = StoreFiles(place.url)
+    assert [store.remove(path) for path in store.of({hers})] == [True]
+    assert store.paths() == [f"media/{his[:2]}/{his}"]
+    assert place.media.discard(his, "keypoints-only")
+    with pytest.raises(UnreadableMedia, match=r"is gone, it was removed on .* \(keypoints-only\)"):
+        place.media.fetch(his)
+    root = tmp_path / "workspace"
+    root.mkdir()
+    monkeypatch.chdir(root)
+    dvc(root, "init", "-q", "--no-scm")
+    dvc(root, "remote", "add", "-d", "away", f"{server.url.replace('az://', 'azure://')}/{tmp_path.name}")
+    for option, value in server.dvc.items():
+        dvc(root, "remote", "modify", "--local", "away", option, value)
+    for name, content in (("hers", f"medium {hers}\n"), ("his", f"medium {his}\n")):
+        (root / name).write_text(content)
+        dvc(root, "add", "-q", name)
+    dvc(root, "push", "-q")
+    where = dvc_objects.places(root)
+    assert [len(p.objects) for p in where] == [2, 2]
+    objects = dvc_objects.objects_of(root, where, Needles(frozenset({hers})))
+    assert len(objects) == 1
+    assert [dvc_objects.remove_objects(p, objects) for p in where] == [1, 1]
+    assert [set(p.objects) & objects for p in dvc_objects.places(root)] == [set(), set()]
+    assert [len(p.objects) for p in dvc_objects.places(root)] == [1, 1]

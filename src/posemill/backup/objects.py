@@ -104,6 +104,14 @@ class ObjectStore:
                 return path.read_bytes()
         raise InputError(f"no snapshot {name} in {self.url}; there are {', '.join(self.snapshots()) or 'none'}")
 
+    def is_encrypted(self) -> bool:
+        """True if the newest snapshot is encrypted."""
+        names = self.snapshots()
+        if not names:
+            return False
+        with as_unavailable(f"the backup {self.url} does not answer"), self._fs.open(self._snapshot(names[-1])) as file:
+            return bool(file.read(len(MARK)) == MARK)
+
     def remove_snapshot(self, name: str) -> None:
         """Remove the description of a snapshot; its objects stay."""
         with as_unavailable(f"the backup {self.url} does not answer"):

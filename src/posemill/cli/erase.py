@@ -37,6 +37,7 @@ SHOWN = 20
 @click.option("--retrain", is_flag=True, help="Then run the pipeline again without the data, with its gates.")
 @click.option("--backup", "urls", multiple=True, metavar="URL", help="Erase from this backup too; may be repeated.")
 @click.option("--identity", type=FILE, help="age identity, if backups are encrypted.")
+@click.option("--recipient", "recipients", multiple=True, help="age recipient (age1…) of new snapshots in backups.")
 @click.option("--key", "key_file", type=FILE, help="Key that signs the record; default: .posemill/keys/handover.pem.")
 @click.option("--passphrase-file", type=FILE, help="File with the key's passphrase.")
 @click.option("--by", help="Name in the record; default: user@host.")
@@ -50,6 +51,7 @@ def erase(
     retrain: bool,
     urls: tuple[str, ...],
     identity: Path | None,
+    recipients: tuple[str, ...],
     key_file: Path | None,
     passphrase_file: Path | None,
     by: str | None,
@@ -74,7 +76,7 @@ def erase(
     from posemill.store.media import digest_of
 
     media = tuple(digest_of(Path(which)) if Path(which).is_file() else which for which in media)
-    backups = _backups(urls, identity)
+    backups = _backups(urls, identity, None if dry_run or only_check else recipients)
     with _opened() as (settings, engine):
         subject = subject if subject is None else _stored_name(settings, engine, subject)
         if only_check:
@@ -183,13 +185,19 @@ def _check(
     return search(settings, engine, Needles(digests, subject), objects, backups)
 
 
-def _backups(urls: Sequence[str], identity: Path | None) -> list[ObjectStore]:
-    """The named backups. Errors: InputError for a place without a snapshot: a typo would go unnoticed."""
+def _backups(urls: Sequence[str], identity: Path | None, recipients: Sequence[str] | None) -> list[ObjectStore]:
+    """The named backups; recipients None: they are only read.
+
+    Errors: InputError for a place without a snapshot, since a typo would go unnoticed, and for an encrypted one whose
+    new snapshot would not be.
+    """
     from posemill.backup.objects import ObjectStore
 
     found = []
     for url in urls:
-        objects = ObjectStore(url if "://" in url else str(Path(url).resolve()), (), identity)
+        objects = ObjectStore(url if "://" in url else str(Path(url).resolve()), recipients or (), identity)
+        if recipients is not None and not recipients and objects.is_encrypted():
+            raise InputError(f"{objects.url} is encrypted: name with --recipient to whom its new snapshot is encrypted")
         if not objects.snapshots():
             raise InputError(f"{objects.url} has no snapshot: give the URL that `posemill backup` was given")
         found.append(objects)

@@ -1,4 +1,4 @@
-"""What a search for a person's data looks for in files: digests anywhere, the subject's name where subjects stand."""
+"""Search terms for a person's data in files: digests anywhere, the subject's name where subjects stand."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _RESUME = "build/.resume"  # what an interrupted training would go on from
 
 @dataclass(frozen=True)
 class Plan:
-    """What would be removed.
+    """Everything that would be removed.
 
     targets   of the erasure, as they are written down before anything is removed.
     rows      of the database that name it, by table (others go with them).
@@ -96,7 +96,7 @@ def make_plan(
 
 
 def _files(settings: Settings, needles: Needles, outputs: Sequence[Path]) -> tuple[int, list[Path], list[Path]]:
-    """How many files of the workspace go; those that stay for a person to change; those that are copies of media."""
+    """Count files of the workspace that go; list those for a person to change, and those that are copies of media."""
     gone, by_hand, same = 0, [], []
     for path in workspace_files(settings):
         if any(path.is_relative_to(folder) for folder in outputs):

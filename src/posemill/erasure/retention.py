@@ -28,7 +28,7 @@ LISTED = 1000  # numbers of media in an entry of the audit trail
 
 
 class RetentionResult(StageResult):
-    """How many videos lost their bytes, media were erased, uploads and answers removed; or would be.
+    """Counts of videos that lost their bytes, erased media, removed uploads and answers; or of what would be.
 
     media, erased  numbers of the media. left: places that still hold something of erased media, see `posemill erase`.
     """
@@ -46,7 +46,7 @@ class RetentionResult(StageResult):
 
 @dataclass(frozen=True)
 class _Due:
-    """What is past its days: media that are erased, media that lose their bytes, uploads in the store, answers."""
+    """Data past its days: media that are erased, media that lose their bytes, uploads in the store, answers."""
 
     erased: dict[int, str]
     bytes: dict[int, str]

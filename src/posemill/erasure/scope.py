@@ -16,7 +16,7 @@ M, C = schema.medium.c, schema.clip.c
 
 @dataclass(frozen=True)
 class Scope:
-    """Whose data: a subject, or media.
+    """Data of a subject, or of media.
 
     media   rows of the media, duplicates too.
     others  subjects who are in the same media: their clips of these go too.

@@ -8,7 +8,7 @@ from posemill.params.section import Section
 
 
 class DatasetRetention(Section):
-    """How long media and tracks of one dataset are kept, in days since the medium was added; null: for ever."""
+    """Retention of one dataset's media and tracks, in days since the medium was added; null: for ever."""
 
     media: float | None = Field(default=None, gt=0, description="videos; their poses and labels stay")
     tracks: float | None = Field(default=None, gt=0, description="all of a medium, with what came of it")
@@ -24,7 +24,7 @@ class DatasetRetention(Section):
 
 
 class RetentionParams(DatasetRetention):
-    """How long data is kept, in days; null: for ever. `posemill retention` and its flow remove what is older.
+    """Retention of data, in days; null: for ever. `posemill retention` and its flow remove what is older.
 
     datasets  by name; what a dataset does not say is as said here.
     """

@@ -15,7 +15,7 @@ from posemill.store.schema import erasure
 
 @dataclass(frozen=True)
 class Targets:
-    """What one erasure removes.
+    """Targets of one erasure.
 
     subject   name; None once it is done, and where media were named.
     salt, subject_digest  SHA-256 of salt and name: whoever knows the name finds the erasure, nobody reads it there.

@@ -115,7 +115,7 @@ class MediaStore:
         return True
 
     def _note(self, digest: str) -> dict[str, Any] | None:
-        """Why the bytes were discarded; None where they never were."""
+        """The note on discarded bytes; None where they never were."""
         with as_unavailable(f"the store {self.url} does not answer"):
             try:
                 note: dict[str, Any] = json.loads(self._fs.cat_file(self.location(digest) + _NOTE))
