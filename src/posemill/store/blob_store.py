@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from posemill.errors import InputError
 from posemill.store.files import as_unavailable, replace_file
+from posemill.store.filesystems import is_local, open_filesystem, write_whole
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 
@@ -22,13 +22,10 @@ class BlobStore:
     """
 
     def __init__(self, url: str, kind: str) -> None:
-        import fsspec
-
         self.url = url
-        self._fs, root = fsspec.core.url_to_fs(url)
+        self._fs, root = open_filesystem(url)
         self._root = f"{root.rstrip('/')}/{kind}"
-        protocols = (self._fs.protocol,) if isinstance(self._fs.protocol, str) else self._fs.protocol
-        self._local = "file" in protocols
+        self._local = is_local(self._fs)
 
     def put(self, fingerprint: str, name: str, content: bytes) -> None:
         """Store a file; a killed or failed put leaves nothing under its name."""
@@ -37,10 +34,7 @@ class BlobStore:
             replace_file(Path(path), content)
             return
         with as_unavailable(f"{name} cannot be stored in {self.url}"):
-            fresh = f"{path}.{uuid4().hex[:8]}.part"
-            self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-            self._fs.pipe_file(fresh, content)
-            self._fs.mv(fresh, path)
+            write_whole(self._fs, path, content)
 
     def get(self, fingerprint: str, name: str) -> bytes | None:
         """Return the file's bytes, or None when there is none."""
@@ -66,6 +60,17 @@ class BlobStore:
             listed = _local_names(folder) if self._local else self._remote_names(folder)
             names = (name.removesuffix(".parquet") for name in listed if name.endswith(".parquet"))
             return {name for name in names if name.startswith(beginning)}
+
+    def fingerprints(self) -> list[str]:
+        """Return the fingerprints of which there are files, in order."""
+        with as_unavailable(f"the store {self.url} does not answer"):
+            self._fs.invalidate_cache()
+            try:
+                listed: Any = self._fs.ls(self._root, detail=False)
+            except FileNotFoundError:
+                return []
+        names = (str(path).rstrip("/").rsplit("/", 1)[1] for path in listed)
+        return sorted(name for name in names if _NAME.fullmatch(name))
 
     def location(self, fingerprint: str, name: str) -> str:
         """Path of the file, as the file system of the store names it."""
