@@ -1,6 +1,6 @@
 """The service's image recipe with nothing writable but /tmp and its state, as the chart runs it.
 
-Slow: a read-only root file system is the chart's promise, and libraries write where nobody expects it. Needs root, since
+Slow: a read-only root file system is the chart's promise, and libraries write where nobody expects it. Needs root:
 a mount namespace of its own stands in for the container.
 """
 
@@ -49,7 +49,8 @@ def test_the_service_starts_and_answers(tmp_path: Path) -> None:
     env |= {"POSEMILL_HOME": str(scratch / "state"), "BENTOML_HOME": str(scratch / "bentoml"), "DO_NOT_TRACK": "1"}
     env["NUMBA_CACHE_DIR"] = str(scratch / "numba")
     serve = [sys.executable, "-m", "bentoml", "serve", "--host", "127.0.0.1", "--port", str(port), str(folder)]
-    script = f"mount -t tmpfs tmpfs {scratch} && mount -o remount,bind,ro / && ! touch {folder}/x && exec {shlex.join(serve)}"
+    mounts = f"mount -t tmpfs tmpfs {scratch} && mount -o remount,bind,ro / && ! touch {folder}/x"
+    script = f"{mounts} && exec {shlex.join(serve)}"
     log = tmp_path / "service.log"
     with process(["unshare", "-m", "sh", "-c", script], log, env):
         url = f"http://127.0.0.1:{port}"

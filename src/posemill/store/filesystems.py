@@ -30,7 +30,8 @@ def open_filesystem(url: str) -> tuple[Any, str]:
 
     scheme = url.partition("://")[0] if "://" in url else ""
     try:
-        return fsspec.core.url_to_fs(url, **client_options(scheme))
+        filesystem, path = fsspec.core.url_to_fs(url, **client_options(scheme))
+        return filesystem, str(path)
     except ImportError as exc:
         extra = EXTRAS.get(scheme)
         install = f"install posemill's extra: uv pip install 'posemill[{extra}]'" if extra else str(exc)
