@@ -162,9 +162,8 @@ def curve(
     for round_ in range(1, ROUNDS):
         left = np.setdiff1d(np.arange(len(pool.target)), labelled)
         probabilities, seen = trained.see(pool[left])
-        counts = np.bincount(pool.target[labelled], minlength=len(ACTIVITIES))
         own = trained.see(pool[labelled])[1]
-        taken = choose(strategy, Pool(seen, probabilities, np.ones(len(left)), own, counts), BATCH, rng)
+        taken = choose(strategy, Pool(seen, probabilities, np.ones(len(left)), own), BATCH, rng)
         labelled = np.concatenate([labelled, left[taken]])
         trained = train(pool[labelled], seed * 100 + round_)
         found.append(judge(trained, test, share))
