@@ -13,6 +13,7 @@ import click
 from posemill.cli.os_errors import explain_os_error
 from posemill.cli.renamed import RenamingGroup
 from posemill.errors import PosemillError
+from posemill.telemetry.logs import use_json
 
 # name -> (module:command, line of --help); a table, so that --help imports no command
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -59,7 +60,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reproduce": ("posemill.cli.handover:reproduce", "Re-derive a bundle's accuracy from its own data and model."),
     "trace": ("posemill.cli.trace:trace", "Provenance of an answer: the clips and media that trained its model."),
     "usage": ("posemill.cli.trace:usage", "List the models and bentos that a medium is in."),
+    "erase": ("posemill.cli.erase:erase", "Erase a person's data or media everywhere, with a signed record."),
+    "retention": ("posemill.cli.retention:retention", "Remove what is older than params.yaml says."),
     "monitor": ("posemill.cli.monitor:monitor", "Data drift: compare served data with the training data."),
+    "shadow": ("posemill.cli.shadow:shadow", "Challenger against the released model, on live requests."),
     "keys": ("posemill.cli.keys:keys", "Manage API keys of clients."),
     "backup": ("posemill.cli.backup:backup", "Back up database, store and workspace; restore them."),
     "audit": ("posemill.cli.audit:audit", "Audit trail: who changed what, when and from where; verify its chain."),
@@ -115,6 +119,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
+        use_json()
         cli(prog_name="posemill")
     except PosemillError as exc:
         kind = "retryable" if exc.retryable else "error"
