@@ -190,6 +190,7 @@ def labels_needed(curve_: NDArray[np.float64], wanted: float) -> float:
 
 def saved(own: NDArray[np.float64], chance: NDArray[np.float64]) -> tuple[float, float, float]:
     """Share of labels saved for the accuracy that random choice ends with, of mean curves; 95 % interval over seeds."""
+
     def share(rows: NDArray[np.int64]) -> float:
         mean = chance[rows].mean(0)
         wanted = float(mean[-1])
