@@ -1,6 +1,7 @@
 # Everything is installed into .venv; nothing outside the repository is changed.
 PYTHON ?= python3.11
 VENV := .venv
+POOL ?= process
 BIN := $(VENV)/bin
 # silence for machines without internet, and no analytics from anywhere
 export DO_NOT_TRACK := 1
@@ -14,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 PAGE := src/posemill/live_page/static/digests.json
 
-.PHONY: help setup demo test lint types contracts unit docs web browser ffmpeg mosquitto rtsp serve deploy lock clean
+.PHONY: help setup demo test lint types contracts unit docs web browser ffmpeg mosquitto rtsp servers serve deploy lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,7 +50,7 @@ types: setup
 contracts: setup
 	$(BIN)/lint-imports
 
-unit: setup browser ffmpeg mosquitto rtsp
+unit: setup browser ffmpeg mosquitto rtsp servers
 	$(BIN)/pytest -n 2 --dist loadfile  # a file, so that its servers start once
 
 docs: setup  ## the documentation as a site, in docs/_build/html
@@ -68,12 +69,16 @@ mosquitto:  # the broker of the channels' tests
 rtsp:  # the network camera of the edge's tests
 	@sh tools/rtsp_server.sh
 
+servers:  # Prometheus, OpenSSH and Azurite, for the tests of deploy/ and of stores elsewhere
+	@sh tools/prometheus.sh
+	@sh tools/sshd.sh
+	@PYTHON=$(BIN)/python sh tools/azurite.sh
+
 serve: setup  ## serve the newest bento on 127.0.0.1:3000: pages at /uat and /live-page/, endpoints at /docs
 	@$(BIN)/posemill serve
 
-deploy: setup  ## register the scheduled deployments of prefect.yaml on a running Prefect server
-	$(BIN)/prefect work-pool inspect posemill > /dev/null 2>&1 || $(BIN)/prefect work-pool create posemill --type process
-	$(BIN)/prefect --no-prompt deploy --all
+deploy: setup  ## register work pool (POOL=process, docker or kubernetes), deployments and automations with Prefect
+	$(BIN)/python -m flows.register --type $(POOL)
 	@echo "now: prefect worker start --pool posemill"
 
 lock:  ## resolve again and write requirements.lock (no host names)

@@ -136,14 +136,14 @@ class background:
 
 def test_both_deployments_are_registered_with_their_schedules(running: Running) -> None:
     found = {d["name"]: d for d in running.post("/deployments/filter")}
-    assert set(found) == {"hourly", "nightly", "daily-monitor", "release", "application"}
+    assert set(found) == {"hourly", "nightly", "daily-monitor", "release", "application", "notify"}
     assert found["hourly"]["entrypoint"] == "flows/label_backlog.py:label_backlog"
     assert found["nightly"]["entrypoint"] == "flows/build_model.py:build_model"
     assert found["daily-monitor"]["entrypoint"] == "flows/monitor.py:monitor"
     assert found["release"]["entrypoint"] == "flows/release.py:release"
     assert found["application"]["entrypoint"] == "flows/run_application.py:run_application"
     for deployment in found.values():
-        on_demand = deployment["name"] in ("release", "application")
+        on_demand = deployment["name"] in ("release", "application", "notify")
         assert [s["active"] for s in deployment["schedules"]] == ([] if on_demand else [True])
         assert deployment["work_pool_name"] == "posemill"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from posemill.settings import Settings
 from posemill.store.files import as_unavailable
+from posemill.store.filesystems import open_filesystem
 
 # made again by tools, or no files of this project; git's own come as a bundle
 _MADE_AGAIN = frozenset(
@@ -54,9 +55,7 @@ def workspace_files(settings: Settings) -> Iterator[Source]:
 
 def store_files(settings: Settings) -> tuple[Any, list[Source]]:
     """The file system of the store, and its files: one listing."""
-    import fsspec
-
-    fs, root = fsspec.core.url_to_fs(settings.store_url)
+    fs, root = open_filesystem(settings.store_url)
     with as_unavailable(f"the store {settings.store_url} does not answer"):
         try:
             found = fs.find(root, detail=True)
@@ -96,5 +95,5 @@ def _local(url: str) -> Path | None:
 
 def _modified(info: dict[str, Any]) -> float:
     """Time of the last change of a file of the store; 0 in an object store without times: its name is its content's."""
-    value = info.get("mtime", info.get("LastModified", 0.0))
+    value = info.get("mtime", info.get("LastModified", info.get("last_modified", 0.0)))
     return float(value.timestamp()) if hasattr(value, "timestamp") else float(value or 0.0)

@@ -18,6 +18,7 @@ from uuid import uuid4
 from posemill.encryption import MARK, decrypt, encrypt
 from posemill.errors import InputError
 from posemill.store.files import as_unavailable
+from posemill.store.filesystems import open_filesystem
 
 _PART = 4 << 20
 
@@ -31,12 +32,10 @@ class ObjectStore:
     """
 
     def __init__(self, url: str, recipients: Sequence[str] = (), identity: Path | None = None) -> None:
-        import fsspec
-
         self._recipients, self._identity = tuple(recipients), identity
 
         self.url = shown_url(url)
-        self._fs, root = fsspec.core.url_to_fs(url)
+        self._fs, root = open_filesystem(url)
         self._root = root.rstrip("/")
         self._known: set[str] | None = None
 

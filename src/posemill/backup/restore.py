@@ -16,6 +16,7 @@ from posemill.errors import InputError, PosemillError
 from posemill.settings import Settings
 from posemill.store import audit
 from posemill.store.files import as_unavailable
+from posemill.store.filesystems import open_filesystem
 from posemill.store.postgres import open_engine
 
 
@@ -113,9 +114,7 @@ def _inside(root: Path, path: str) -> Path:
 def _store(
     settings: Settings, snapshot: Snapshot, objects: ObjectStore, scratch: Path, progress: Callable[[int], None]
 ) -> None:
-    import fsspec
-
-    fs, root = fsspec.core.url_to_fs(settings.store_url)
+    fs, root = open_filesystem(settings.store_url)
     for file in snapshot.files:
         if file.place == "store":
             here, target = scratch / "object", f"{root.rstrip('/')}/{file.path}"

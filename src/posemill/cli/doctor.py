@@ -84,13 +84,15 @@ def _database(settings: Settings) -> Finding:
 
 
 def _store(settings: Settings) -> Finding:
-    import fsspec
+    from posemill.store.files import as_unavailable
+    from posemill.store.filesystems import open_filesystem
 
-    filesystem, path = fsspec.core.url_to_fs(settings.store_url)
-    filesystem.makedirs(path, exist_ok=True)
-    probe = f"{path}/.doctor"
-    filesystem.pipe_file(probe, b"ok")
-    filesystem.rm_file(probe)
+    filesystem, path = open_filesystem(settings.store_url)
+    with as_unavailable(f"the store {settings.store_url} does not answer"):
+        filesystem.makedirs(path, exist_ok=True)
+        probe = f"{path}/.doctor"
+        filesystem.pipe_file(probe, b"ok")
+        filesystem.rm_file(probe)
     return Finding("store", "ok", settings.store_url)
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from posemill.errors import PosemillError
 
 if TYPE_CHECKING:
     from posemill.labelling.plan import Plan
@@ -17,7 +22,14 @@ if TYPE_CHECKING:
 @click.option("--plan", "only_plan", is_flag=True, help="Show the plan and its duration; label nothing.")
 @click.option("--quiet", is_flag=True, help="Only errors.")
 @click.option("--json", "as_json", is_flag=True, help="JSON lines: one object a finished chunk, a summary last.")
-def label(only_plan: bool, quiet: bool, as_json: bool) -> None:
+@click.option(
+    "--watch",
+    "every_s",
+    type=click.FloatRange(min=1),
+    metavar="SECONDS",
+    help="Go on for ever: look again for new media after so many seconds.",
+)
+def label(only_plan: bool, quiet: bool, as_json: bool, every_s: float | None) -> None:
     """Label the poses of everything that is new in the database.
 
     \b
@@ -25,7 +37,23 @@ def label(only_plan: bool, quiet: bool, as_json: bool) -> None:
     once, also on other machines with the same database and store, share the work:
       posemill label --plan
       posemill label
+      posemill label --watch 60    # a worker of its own
     """
+    if every_s is None:
+        _once(only_plan, quiet, as_json)
+        return
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # process 1 of a container ignores it else
+    while True:
+        try:
+            _once(only_plan, quiet, as_json)
+        except PosemillError as exc:
+            if not exc.retryable:
+                raise
+            click.echo(f"posemill: retryable: {exc}", err=True)
+        time.sleep(every_s)
+
+
+def _once(only_plan: bool, quiet: bool, as_json: bool) -> None:
     from posemill import params
     from posemill.labelling.plan import make_plan
     from posemill.labelling.session import open_session

@@ -64,6 +64,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "retention": ("posemill.cli.retention:retention", "Remove what is older than params.yaml says."),
     "monitor": ("posemill.cli.monitor:monitor", "Data drift: compare served data with the training data."),
     "shadow": ("posemill.cli.shadow:shadow", "Challenger against the released model, on live requests."),
+    "exporter": ("posemill.cli.exporter:exporter", "Metrics of the workspace for Prometheus: queue, drift, disks."),
     "keys": ("posemill.cli.keys:keys", "Manage API keys of clients."),
     "backup": ("posemill.cli.backup:backup", "Back up database, store and workspace; restore them."),
     "audit": ("posemill.cli.audit:audit", "Audit trail: who changed what, when and from where; verify its chain."),

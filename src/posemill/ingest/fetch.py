@@ -10,6 +10,7 @@ from typing import Any
 
 from posemill.errors import InputError, UnreadableMedia
 from posemill.store.files import as_unavailable
+from posemill.store.filesystems import client_options
 from posemill.store.media import MediaStore
 from posemill.store.track_file import read_medium
 from posemill.video.container import open_file
@@ -28,7 +29,10 @@ def fetch_uri(uri: str, store: MediaStore) -> str:
         local = Path(folder) / "medium"
         _check_local(uri)
         try:
-            with fsspec.open(uri, "rb") as source, local.open("wb") as target:
+            with (
+                fsspec.open(uri, "rb", **client_options(uri.partition("://")[0])) as source,
+                local.open("wb") as target,
+            ):
                 shutil.copyfileobj(source, target, 1 << 20)
         except (FileNotFoundError, IsADirectoryError, PermissionError) as exc:
             raise UnreadableMedia(f"{uri}: {type(exc).__name__}: there is no file that can be read") from exc

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from posemill.errors import InputError
 from posemill.store.files import as_unavailable, replace_file
+from posemill.store.filesystems import is_local, open_filesystem, write_whole
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 
@@ -22,13 +22,10 @@ class BlobStore:
     """
 
     def __init__(self, url: str, kind: str) -> None:
-        import fsspec
-
         self.url = url
-        self._fs, root = fsspec.core.url_to_fs(url)
+        self._fs, root = open_filesystem(url)
         self._root = f"{root.rstrip('/')}/{kind}"
-        protocols = (self._fs.protocol,) if isinstance(self._fs.protocol, str) else self._fs.protocol
-        self._local = "file" in protocols
+        self._local = is_local(self._fs)
 
     def put(self, fingerprint: str, name: str, content: bytes) -> None:
         """Store a file; a killed or failed put leaves nothing under its name."""
@@ -37,10 +34,7 @@ class BlobStore:
             replace_file(Path(path), content)
             return
         with as_unavailable(f"{name} cannot be stored in {self.url}"):
-            fresh = f"{path}.{uuid4().hex[:8]}.part"
-            self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-            self._fs.pipe_file(fresh, content)
-            self._fs.mv(fresh, path)
+            write_whole(self._fs, path, content)
 
     def get(self, fingerprint: str, name: str) -> bytes | None:
         """Return the file's bytes, or None when there is none."""

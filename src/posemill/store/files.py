@@ -10,6 +10,9 @@ from pathlib import Path
 from posemill.atomic import write_bytes
 from posemill.errors import PosemillError, Unavailable
 
+# of s3fs, gcsfs, adlfs and sshfs
+_CLIENTS = frozenset(["botocore", "aiobotocore", "aiohttp", "gcsfs", "google", "azure", "adlfs", "asyncssh", "sshfs"])
+
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write `content` under a temporary name, wait until it is on the disk, then move it to `path`.
@@ -31,3 +34,12 @@ def as_unavailable(what: str) -> Iterator[None]:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT):
             raise Unavailable(f"{what}: the disk is full; free space, then repeat") from exc
         raise Unavailable(f"{what}: {exc}") from exc
+    except Exception as exc:
+        if not _of_a_client(exc):
+            raise
+        raise Unavailable(f"{what}: {' '.join(str(exc).split())[:300] or type(exc).__name__}") from exc
+
+
+def _of_a_client(exc: Exception) -> bool:
+    """True for an exception of a store's own client that is no OSError. By name, since importing them takes seconds."""
+    return any(base.__module__.partition(".")[0] in _CLIENTS for base in type(exc).__mro__)

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from posemill.errors import InputError, Unavailable, UnreadableMedia
 from posemill.store.files import as_unavailable, replace_file
+from posemill.store.filesystems import is_local, open_filesystem, remove_quietly, write_whole
 
 _BLOCK = 1 << 20
 _NOTE = ".gone"  # behind the name of a file that was discarded
@@ -32,12 +33,10 @@ class MediaStore:
     """Content-addressed files: `put` one, `fetch` it back by digest. Putting the same bytes twice changes nothing."""
 
     def __init__(self, url: str, cache: Path | None = None) -> None:
-        import fsspec
-
         self.url = url
-        self._fs, root = fsspec.core.url_to_fs(url)
+        self._fs, root = open_filesystem(url)
         self._root = root.rstrip("/")
-        self._local = "file" in _protocols(self._fs)
+        self._local = is_local(self._fs)
         self._cache = cache or Path(tempfile.gettempdir()) / f"posemill-cache-{os.getuid()}"
 
     def put(self, path: Path) -> str:
@@ -62,9 +61,7 @@ class MediaStore:
                 replace_file(Path(target), content)
             else:
                 with as_unavailable(f"the store {self.url} does not take a file"):
-                    self._fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
-                    self._fs.pipe_file(fresh := f"{target}.{uuid4().hex[:8]}.part", content)
-                    self._fs.mv(fresh, target)
+                    write_whole(self._fs, target, content)
         return digest
 
     def has(self, digest: str) -> bool:
@@ -114,7 +111,7 @@ class MediaStore:
         place = self.location(digest)
         with as_unavailable(f"{digest} cannot be removed from {self.url}"):
             self._fs.pipe_file(place + _NOTE, json.dumps(note).encode())  # first: without bytes there is a reason
-            _remove(self._fs, place)
+            self._fs.rm_file(place)
         return True
 
     def _note(self, digest: str) -> dict[str, Any] | None:
@@ -143,9 +140,10 @@ class MediaStore:
                 self._fs.put_file(str(path), fresh)
                 if self._fs.size(fresh) != path.stat().st_size:
                     raise Unavailable(f"{path} did not arrive whole in {self.url}: repeat")
+                _check(path, digest, str(path))  # it may have changed while it was sent
                 self._fs.mv(fresh, target)
         except BaseException:
-            _remove(self._fs, fresh)
+            remove_quietly(self._fs, fresh)
             raise
 
     def _copy_here(self, digest: str) -> Path:
@@ -180,14 +178,3 @@ def _check(path: Path, digest: str, where: str) -> None:
         raise InputError(
             f"{where}: expected digest {digest[:16]}…, the bytes have {actual[:16]}…: the file was changed"
         )
-
-
-def _remove(fs: Any, path: str) -> None:
-    try:
-        fs.rm_file(path)
-    except OSError:
-        return
-
-
-def _protocols(fs: Any) -> tuple[str, ...]:
-    return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)

@@ -1,0 +1,1 @@
+"""Prometheus exporter of a workspace: labelling queue, drift, gate, disks, flow runs.."""
