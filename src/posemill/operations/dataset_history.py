@@ -105,7 +105,7 @@ def _selected(inputs: Workspace) -> tuple[str, ...]:
 
 
 def _built(inputs: Workspace) -> Iterator[_Known]:
-    """What build/ holds now."""
+    """The version in build/, if there is one."""
     table, checked = inputs.output("ingest") / TABLE, inputs.output("validate") / TABLE
     if table.is_file():
         at = datetime.fromtimestamp(table.stat().st_mtime, UTC)

@@ -1,4 +1,4 @@
-"""Page of dataset versions: what is in each, and what changed from one to the next."""
+"""Page of dataset versions: the content of each, and the changes from one to the next."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _sources(version: Version) -> str:
 
 
 def _sentences(step: Step) -> list[str]:
-    """What changed, one sentence each."""
+    """Sentences on what changed."""
     said = [f"{HEADINGS[kind]}: {step.count(kind)}" for kind in KINDS if step.count(kind)]
     for title, names in (
         ("New classes", step.classes_added),

@@ -27,7 +27,7 @@ NOTABLE = 0.5  # disagreement or unlikeness from which the reason names it
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to choose, and by what.
+    """Options of a choice.
 
     take      proposals that shall be open; those that are open already count.
     datasets  of the clips; none = all.
