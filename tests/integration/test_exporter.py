@@ -47,7 +47,8 @@ def test_the_queue_is_the_ledger(settings: Settings, engine: Engine) -> None:
             )
         connection.execute(
             text(
-                "INSERT INTO quarantine (entity_type, medium_id, stage, reason) VALUES ('medium', 3, 'ingest', 'broken')"
+                "INSERT INTO quarantine (entity_type, medium_id, stage, reason) "
+                "VALUES ('medium', 3, 'ingest', 'broken')"
             )
         )
     shown = figures(settings)

@@ -30,7 +30,7 @@ def open_filesystem(url: str) -> tuple[Any, str]:
 
     scheme = url.partition("://")[0] if "://" in url else ""
     try:
-        return fsspec.core.url_to_fs(url, **client_options(scheme))
+        fs, path = fsspec.core.url_to_fs(url, **client_options(scheme))
     except ImportError as exc:
         extra = EXTRAS.get(scheme)
         install = f"install posemill's extra: uv pip install 'posemill[{extra}]'" if extra else str(exc)
@@ -40,6 +40,7 @@ def open_filesystem(url: str) -> tuple[Any, str]:
             raise
         known = ", ".join(f"{name}://" for name in EXTRAS)
         raise InputError(f"a store is a folder or a URL; {scheme}:// is not known: {known} are") from exc
+    return fs, str(path)
 
 
 def client_options(scheme: str) -> dict[str, Any]:
