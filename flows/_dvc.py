@@ -15,6 +15,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
 
+from flows._trace import give_on
 from posemill.errors import PosemillError, Unavailable
 from posemill.stages.failure import failure_file, last_failure
 from posemill.stages.figures import figures as result
@@ -89,7 +90,9 @@ def _environment(root: Path) -> dict[str, str]:
     """The programs of this very environment first; DVC runs commands in $SHELL, which a service user may lack."""
     binaries = str(Path(sys.executable).parent)
     path = os.pathsep.join((binaries, os.environ.get("PATH", os.defpath)))
-    return {**os.environ, "PATH": path, "SHELL": "/bin/sh", "POSEMILL_WORKSPACE": str(root)}
+    env = {**os.environ, "PATH": path, "SHELL": "/bin/sh", "POSEMILL_WORKSPACE": str(root)}
+    give_on(env)
+    return env
 
 
 def _repro(stage: str, root: Path, lock: int, log: Callable[[str], object]) -> tuple[int, list[str]]:

@@ -14,6 +14,7 @@ from prefect.tasks import exponential_backoff
 
 from flows._dvc import StageRun, one_at_a_time
 from flows._dvc import run_stage as _run_stage
+from flows._trace import traced_flow
 from posemill.errors import GateError, PosemillError
 from posemill.settings import Settings
 from posemill.stages.workspace import Workspace
@@ -63,7 +64,7 @@ def flow(**options: Any) -> Callable[[Callable[P, R]], Flow[P, R]]:
     """`@flow` with the project's defaults; what is given wins."""
 
     def decorate(function: Callable[P, R]) -> Flow[P, R]:
-        made: Flow[P, R] = prefect.flow(function, **{**FLOW, **options})
+        made: Flow[P, R] = prefect.flow(traced_flow(function), **{**FLOW, **options})
         return made
 
     return decorate

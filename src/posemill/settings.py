@@ -27,6 +27,15 @@ KNOWN = {
     "POSEMILL_JOBS": "concurrent video jobs of a service, received, queued or running; default: 8",
     "POSEMILL_JOB_KEEP_S": "retention of a finished job and its files; default: 3600",
     "POSEMILL_KEEP_UPLOADS": "1: uploads that clients gave feedback on are kept, so that they can be labelled",
+    "POSEMILL_SUBJECT_KEY": "file with a key: added subjects get keyed pseudonyms; default: names stay",
+    "POSEMILL_BLUR_FACES": "1: overlay videos of a service have blurred faces",
+    "POSEMILL_SHADOW": "tag of a model that a service compares with its own on live requests, unseen by clients",
+    "POSEMILL_CANARY": "TAG=10%: model that answers that share of a service's clients, always the same ones",
+    "POSEMILL_OIDC_ISSUER": "URL of an OpenID Connect issuer whose tokens a service accepts, besides API keys",
+    "POSEMILL_OIDC_AUDIENCE": "audience that these tokens must be for",
+    "POSEMILL_OIDC_ROLES_CLAIM": "where roles are in a token, with dots (realm_access.roles); default: roles",
+    "POSEMILL_OIDC_ROLES": "NAME=ROLE,…: role of this service for a name in that claim; default: each role by its name",
+    "POSEMILL_LOG": "json: logs as JSON lines with trace ids; default: text",
     "POSEMILL_GALLERY": "folder of sample clips and pictures for the acceptance page; default: gallery/, if it exists",
 }
 
@@ -41,6 +50,7 @@ class Settings:
     store_url     fsspec URL of media and tracks.
     database_schema  schema of posemill's tables; None: the first of the search path.
     key           API key for services that require one.
+    subject_key   file with the key of subjects' pseudonyms; None: names stay as they are.
     """
 
     workspace: Path
@@ -49,6 +59,7 @@ class Settings:
     store_url: str = ""
     database_schema: str | None = None
     key: str | None = field(default=None, repr=False)
+    subject_key: Path | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -74,4 +85,5 @@ class Settings:
             store_url=env.get("POSEMILL_STORE_URL") or str(home / "store"),
             key=env.get("POSEMILL_KEY") or None,
             database_schema=env.get("POSEMILL_DATABASE_SCHEMA") or None,
+            subject_key=Path(name).resolve() if (name := env.get("POSEMILL_SUBJECT_KEY")) else None,
         )

@@ -79,3 +79,10 @@ def test_call_a_running_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert said.startswith("person 0: ")
     assert any(name in said for name in CLASSES)
     assert " to " in said
+
+
+def test_an_application_of_ones_own(tmp_path: Path) -> None:
+    video = write(stage(Plan(seed=5, subject=1, activity="jumping_jack", take=0)), tmp_path)
+    said = run("raised_hand.py", video, folder=tmp_path)
+    assert said.count("person 0 raises a hand") >= 2  # once a jump
+    assert "{'raised': " in said

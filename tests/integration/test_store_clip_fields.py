@@ -39,7 +39,7 @@ STAGES = BEGINNING + (
     "from posemill.params.snapshot import SnapshotParams\n"
     "from posemill.settings import Settings\n"
     "from posemill.stages import ingest, snapshot\n"
-    "from posemill.stages.prepare import PER_WINDOW\n"
+    "from posemill.stages.cut_windows import PER_WINDOW\n"
     "from posemill.stages.workspace import Workspace\n"
     "from posemill.store.lineage import SCHEMA\n"
     "settings = Settings.from_env()\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from posemill.backup.objects import ObjectStore
@@ -21,12 +22,16 @@ def prune(objects: ObjectStore, keep: int) -> Pruned:
 
     Descriptions go first: stopped in between, it leaves objects that the next one removes.
     """
-    names = objects.snapshots()
-    old, kept = names[:-keep], names[-keep:]
+    return remove_snapshots(objects, objects.snapshots()[:-keep])
+
+
+def remove_snapshots(objects: ObjectStore, names: Sequence[str]) -> Pruned:
+    """Remove these snapshots, and all objects that no other one needs; as for `prune`."""
+    kept = [name for name in objects.snapshots() if name not in names]
     needed = {d for name in kept for d in Snapshot.from_bytes(objects.snapshot(name), name).objects}
-    for name in old:
+    for name in names:
         objects.remove_snapshot(name)
     unneeded = objects.digests() - needed
     for digest in unneeded:
         objects.remove(digest)
-    return Pruned(tuple(old), len(unneeded))
+    return Pruned(tuple(names), len(unneeded))

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 @click.option("--pictures", type=click.IntRange(1), default=12, show_default=True, help="On the contact sheet.")
 @click.option("--color-by-side", is_flag=True, help="Limbs in the colours of left (orange) and right (blue).")
 @renamed_option("--sides", "--color-by-side", is_flag=True)
-def draw(which: str, folder: Path, pictures: int, color_by_side: bool) -> None:
+@click.option("--blur-faces", is_flag=True, help="Make the faces of tracked people unrecognizable.")
+def draw(which: str, folder: Path, pictures: int, color_by_side: bool, blur_faces: bool) -> None:
     """Draw the people of WHICH: a video FILE, or a medium (beginning of its digest) or clip (number) of the database.
 
     A file is labelled on the spot by the labeller of params.yaml, and nothing of it is kept. Of the database's media
@@ -47,7 +48,7 @@ def draw(which: str, folder: Path, pictures: int, color_by_side: bool) -> None:
             raise InputError(f"medium {medium['digest'][:12]} has keypoints only: there is no picture to draw them on")
         tracked, path = _stored(settings, medium["digest"])
         name = medium["digest"][:12]
-    draw_tracks(path, tracked, folder / name, start_s, end_s, pictures, color_by_side)
+    draw_tracks(path, tracked, folder / name, start_s, end_s, pictures, color_by_side, blur_faces)
     click.echo(f"{folder / name}.mp4 and .png: {', '.join(map(counted, tracked.tracks)) or 'nobody was found'}")
 
 

@@ -61,7 +61,7 @@ def handover(
     from posemill.settings import Settings
 
     settings = Settings.from_env()
-    key = _signing_key(settings.home, key_file, passphrase_file)
+    key = signing_key(settings.home, key_file, passphrase_file)
     bundle = hand_over(settings, out, key, Options(media, dict(map(_pair, data_licences)), wheelhouse, recipients))
     if as_json:
         parts = {part.name: {"files": part.files, "bytes": part.size} for part in bundle.parts}
@@ -144,7 +144,7 @@ def _pair(text: str) -> tuple[str, str]:
     return name, licence
 
 
-def _signing_key(home: Path, path: Path | None, passphrase_file: Path | None) -> SigningKey:
+def signing_key(home: Path, path: Path | None, passphrase_file: Path | None) -> SigningKey:
     """The key that is named, or the workspace's own, which is made on first use."""
     from posemill.handover.keys import default_path, generate_key, is_protected, load_key
 

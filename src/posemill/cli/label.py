@@ -71,11 +71,13 @@ def _once(only_plan: bool, quiet: bool, as_json: bool) -> None:
 
 
 def _label(session: Any, plan: Plan, quiet: bool, as_json: bool) -> dict[str, int]:
+    from posemill.labelling.privacy import discard_posed
     from posemill.labelling.progress import progress
     from posemill.labelling.worker import label_backlog
 
     with progress(quiet, as_json) as report:
         label_backlog(session.labeller, session.ledger, session.videos, report)
+    discard_posed(session.labeller, session.ledger.engine)
     fresh = len(session.quarantined_now().keys() & {row["digest"] for row in session.videos})
     return {"labelled": plan.new - fresh, "cached": plan.cached, "quarantined": plan.quarantined + fresh}
 

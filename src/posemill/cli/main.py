@@ -13,6 +13,7 @@ import click
 from posemill.cli.os_errors import explain_os_error
 from posemill.cli.renamed import RenamingGroup
 from posemill.errors import PosemillError
+from posemill.telemetry.logs import use_json
 
 # name -> (module:command, line of --help); a table, so that --help imports no command
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -22,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "synth": ("posemill.cli.synth:synth", "Render a synthetic corpus with exact ground-truth keypoints."),
     "media": ("posemill.cli.sources:media", "List media and clips."),
     "segments": ("posemill.cli.sources:segments", "List and correct activity segments."),
+    "data": ("posemill.cli.data:data", "Dataset versions: what changed from one to the next."),
     "quarantine": ("posemill.cli.sources:quarantine", "List quarantined media, clips and tracks, with reasons."),
     "label": ("posemill.cli.label:label", "Estimate and track poses of all new media."),
     "tracks": ("posemill.cli.tracks:tracks", "Draw the tracks of a medium: overlay video and contact sheet."),
@@ -30,7 +32,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "posemill.cli.backends:compare_backends",
         "Compare pose-estimation backends on the same images.",
     ),
-    "review": ("posemill.cli.review:review", "Review the worst tracks and correct them in an annotation tool."),
+    "review": (
+        "posemill.cli.review:review",
+        "Review the worst tracks, label the clips that teach most, in an annotation tool.",
+    ),
     "export": ("posemill.cli.export:export", "Export tracks in the formats of other tools, or a model for a camera."),
     "apps": ("posemill.cli.apps:apps", "List the applications: fall alarm, repetitions, form coach, yoga ..."),
     "app": ("posemill.cli.apps:app", "Run an application on a video, a camera, a stream or tracks."),
@@ -55,7 +60,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reproduce": ("posemill.cli.handover:reproduce", "Re-derive a bundle's accuracy from its own data and model."),
     "trace": ("posemill.cli.trace:trace", "Provenance of an answer: the clips and media that trained its model."),
     "usage": ("posemill.cli.trace:usage", "List the models and bentos that a medium is in."),
+    "erase": ("posemill.cli.erase:erase", "Erase a person's data or media everywhere, with a signed record."),
+    "retention": ("posemill.cli.retention:retention", "Remove what is older than params.yaml says."),
     "monitor": ("posemill.cli.monitor:monitor", "Data drift: compare served data with the training data."),
+    "shadow": ("posemill.cli.shadow:shadow", "Challenger against the released model, on live requests."),
     "exporter": ("posemill.cli.exporter:exporter", "Metrics of the workspace for Prometheus: queue, drift, disks."),
     "keys": ("posemill.cli.keys:keys", "Manage API keys of clients."),
     "backup": ("posemill.cli.backup:backup", "Back up database, store and workspace; restore them."),
@@ -112,6 +120,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
+        use_json()
         cli(prog_name="posemill")
     except PosemillError as exc:
         kind = "retryable" if exc.retryable else "error"

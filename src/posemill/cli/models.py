@@ -24,6 +24,7 @@ def models() -> None:
       posemill models list
       posemill models promote posemill-activity:6d922233e9d5c9be
       posemill models rollback --reason "false alarms at night"
+      posemill models export-mlflow http://mlflow.example.org:5000
     """
 
 
@@ -51,6 +52,49 @@ def list_(history: bool, as_json: bool) -> None:
         rows = [{**r, "accuracy": (r["metrics"] or {}).get("accuracy")} for r in model_versions(connection)]
         columns = ["bento_tag", "stage", "accuracy", "added_at", "origin"]
         table(rows, [*columns, "digests"] if as_json else columns, as_json, "no model was packaged yet: `dvc repro`")
+
+
+@models.command("export-mlflow")
+@click.argument("uri")
+@click.option("--experiment", default="posemill", show_default=True, help="Made if it is not there.")
+@click.option("--registered-model", default="posemill-activity", show_default=True, help="Made if it is not there.")
+@click.option("--artifacts", help="URL where a new experiment keeps its files; default: as the server says.")
+@click.option("--tag", "tags", multiple=True, help="Only this version (its bento tag); repeat for more.")
+@modes
+def export_mlflow(
+    uri: str,
+    experiment: str,
+    registered_model: str,
+    artifacts: str | None,
+    tags: tuple[str, ...],
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Export model versions to MLflow: parameters, metrics by epoch, lineage as tags, files, and a registered model.
+
+    URI is a tracking server or a database. Again, it adds what is new: a version is never there twice. Files are those
+    of the version in build/; of older ones figures and lineage are exported, if they were not while they were there.
+
+    \b
+      posemill models export-mlflow http://mlflow.example.org:5000
+      posemill models export-mlflow sqlite:////srv/mlflow/mlflow.db --experiment gym
+    """
+    from dataclasses import asdict
+
+    from posemill.operations.export_mlflow import export_runs
+    from posemill.operations.mlflow_run import model_run
+    from posemill.stages.package import connected
+    from posemill.stages.workspace import Workspace
+    from posemill.store import promotions
+    from posemill.store.versions import model_versions
+
+    settings = Settings.from_env()
+    with connected(settings) as connection:
+        versions = [promotions.version_of(connection, tag) for tag in tags] or model_versions(connection)
+    if not versions:
+        raise InputError("no model was packaged yet: `dvc repro`")
+    runs = [model_run(version, Workspace(settings.workspace)) for version in versions]
+    say(asdict(export_runs(runs, uri, experiment, registered_model, artifacts)), quiet, as_json)
 
 
 @models.command()

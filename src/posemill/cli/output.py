@@ -17,6 +17,13 @@ def modes(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--quiet", is_flag=True, help="Print errors only.")(command)
 
 
+def page(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --after and --limit to a command that lists rows by number."""
+    positive = click.IntRange(min=1)
+    command = click.option("--limit", type=positive, help="At most so many.")(command)
+    return click.option("--after", type=click.IntRange(min=0), help="Only what comes after this number.")(command)
+
+
 def say(figures: Mapping[str, Any], quiet: bool, as_json: bool) -> None:
     """Print the result of a command: one line of text, or one JSON object."""
     if as_json:

@@ -1,4 +1,4 @@
-"""`posemill review`: rank the worst intervals of all tracks, export them to an annotation tool, import corrections."""
+"""`posemill review`: the worst intervals of tracks and the clips that teach most, to an annotation tool and back."""
 
 from __future__ import annotations
 
@@ -21,15 +21,23 @@ if TYPE_CHECKING:
 
 BY = click.option("--by", help="Annotator; default: user@host.")
 COLUMNS = ("item", "priority", "medium", "person", "start_s", "end_s", "reason", "state")
+KIND = click.option(
+    "--kind",
+    type=click.Choice(["pose", "activity"]),
+    help="Only intervals of tracks, or only clips whose activity is asked; default: both.",
+)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
 
 @click.group()
 def review() -> None:
-    """Review and correct the worst poses of the labeller. Corrections take precedence over its keypoints.
+    """Review and correct the worst poses, and label the clips that teach a model most.
+
+    Corrections take precedence over the labeller's keypoints.
 
     \b
       posemill review queue --limit 50
+      posemill review propose --take 50
       posemill review show 1
       posemill review export --format cvat review/
       posemill review import review/annotations.xml --by anna
@@ -57,7 +65,7 @@ def queue_(limit: int, as_json: bool) -> None:
         done = queue(
             connection, candidates[:limit], added_by=current_user(), candidates=candidates, media=labelled.videos
         )
-        rows = review_items(connection, limit=limit)
+        rows = review_items(connection, limit=limit, kind="pose")
     table(rows, COLUMNS, as_json, "nothing looks wrong in what is labelled")
     if not as_json:
         figures = f"{done.added} new, {done.known} known, {done.answered} answered before, {done.gone} gone"
@@ -65,11 +73,78 @@ def queue_(limit: int, as_json: bool) -> None:
         click.echo(f"{len(labelled.videos)} videos: {figures}{missing}", err=True)
 
 
+@review.command("propose")
+@click.option("--take", default=50, show_default=True, help="How many clips shall be open; open ones count.")
+@click.option(
+    "--strategy",
+    type=click.Choice(["balanced-badge", "badge", "margin", "entropy", "core-set", "typiclust", "random"]),
+    default="balanced-badge",
+    show_default=True,
+    help="How clips are chosen, see docs/howto/review.md.",
+)
+@click.option("--dataset", "datasets", multiple=True, help="Only unlabelled clips of this dataset; repeat for more.")
+@click.option("--model", default="workspace", show_default=True, help="`workspace`, `packaged` or a folder.")
+@click.option("--other", help="A second model (as --model): clips on which they disagree are wanted more.")
+@click.option("--other-labeller", help="Fingerprint of a second labeller: as --other, with its poses.")
+@click.option("--renew", is_flag=True, help="Withdraw what is open and choose anew, as after training.")
+@click.option("--seed", default=0, show_default=True, help="Of random choices.")
+@BY
+@modes
+def propose_(by: str | None, quiet: bool, as_json: bool, datasets: tuple[str, ...], **given: Any) -> None:
+    """Active learning: queue the unlabelled clips whose labels teach the model most.
+
+    Clips of which the model is unsure, on which models disagree or that are unlike the training data, and that are
+    unlike each other. They are answered in an annotation tool (`review export`), or by `review label`.
+
+    \b
+      posemill review propose --take 50
+      posemill review propose --take 100 --other packaged --renew
+      posemill review export --kind activity --format label-studio review/
+    """
+    from posemill.operations.propose import Question, propose_clips
+    from posemill.settings import Settings
+    from posemill.stages.workspace import Workspace
+    from posemill.store.current_user import current_user
+
+    question = Question(datasets=datasets, **given)
+    with _labelled() as (connection, labelled):
+        inputs = Workspace(Settings.from_env().workspace)
+        done = propose_clips(connection, labelled, inputs, question, by or current_user())
+    say(asdict(done), quiet, as_json)
+
+
+@review.command("label")
+@click.argument("item", type=int)
+@click.argument("activity", required=False)
+@click.option("--none", "none", is_flag=True, help="It shows no activity that is asked for; it is not proposed again.")
+@BY
+def label(item: int, activity: str | None, none: bool, by: str | None) -> None:
+    """Label a proposed clip (ITEM: its number in `posemill review list`); without ACTIVITY as the model predicts.
+
+    \b
+      posemill review label 12
+      posemill review label 13 squat --by anna
+      posemill review label 14 --none
+    """
+    from posemill.store.current_user import current_user
+    from posemill.store.proposals import label_item
+    from posemill.store.reviews import review_item
+
+    if none and activity:
+        raise InputError("give an ACTIVITY or --none, not both")
+    with transaction() as connection:
+        row = review_item(connection, item)
+        named = None if none else activity or (row["predicted"] or {}).get("activity")
+        label_item(connection, row, named, by or current_user(), {})
+    click.echo(f"clip {row['clip']} is {named or 'none of these'}")
+
+
 @review.command("list")
+@KIND
 @click.option("--state", type=click.Choice(["open", "done", "dismissed", "all"]), default="open", show_default=True)
 @click.option("--limit", type=int, help="Only the worst.")
 @AS_JSON
-def list_(state: str, limit: int | None, as_json: bool) -> None:
+def list_(state: str, limit: int | None, kind: Any, as_json: bool) -> None:
     """List what is queued, the worst first.
 
     \b
@@ -78,8 +153,9 @@ def list_(state: str, limit: int | None, as_json: bool) -> None:
     from posemill.store.reviews import review_items
 
     with transaction() as connection:
-        rows = review_items(connection, state=None if state == "all" else state, limit=limit)
-    table(rows, (*COLUMNS, "answered_by", "answered_at"), as_json, "nothing is queued: `posemill review queue`")
+        rows = review_items(connection, state=None if state == "all" else state, limit=limit, kind=kind)
+    columns = (*COLUMNS, "answered_by", "answered_at", *(("clip", "predicted") if as_json else ()))
+    table(rows, columns, as_json, "nothing is queued: `posemill review queue`")
 
 
 @review.command("show")
@@ -126,22 +202,31 @@ def dismiss(items: tuple[int, ...], by: str | None) -> None:
 @click.option("--format", "form", type=click.Choice(["label-studio", "cvat", "coco"]), required=True)
 @click.option("--limit", default=100, show_default=True, help="Only so many open items, the worst.")
 @click.option("--frames", default=8, show_default=True, help="At most so many frames an item, the worst.")
+@KIND
 @click.option("--image-root", help="Label Studio: URL of the folder of the JPEGs, with its last slash.")
 @modes
-def export(out: Path, form: Any, limit: int, frames: int, image_root: str | None, quiet: bool, as_json: bool) -> None:
+def export(
+    out: Path, form: Any, limit: int, frames: int, kind: Any, image_root: str | None, quiet: bool, as_json: bool
+) -> None:
     """Write the frames of open items to OUT: JPEGs and a file for an annotation tool, keypoints placed.
+
+    Of clips whose activity is asked, the person has the predicted one, to be confirmed or changed.
 
     \b
       posemill review export --format label-studio review/
       posemill review export --format cvat --limit 20 review/
+      posemill review export --format cvat --kind activity review/
     """
     from posemill.review.outbound import export as write
     from posemill.store.reviews import review_items
 
     with _labelled() as (connection, labelled):
-        items = review_items(connection, limit=limit)
+        items = review_items(connection, limit=limit, kind=kind)
         if not items:
-            raise InputError("nothing is open: `posemill review queue` finds what looks wrong")
+            raise InputError(
+                "nothing is open: `posemill review queue` finds what looks wrong, `posemill review propose` clips to "
+                "label"
+            )
         done = write(labelled, items, form, out, frames_each=frames, image_root=image_root)
     say(asdict(done), quiet, as_json)
 

@@ -8,7 +8,7 @@ import click
 
 from posemill.cli.clip_options import claim_options
 from posemill.cli.connection import transaction
-from posemill.cli.output import table
+from posemill.cli.output import page, table
 from posemill.store.clip_fields import FIELDS, HISTORY
 
 if TYPE_CHECKING:
@@ -33,17 +33,23 @@ def segments() -> None:
 @click.option("--medium", help="Only this medium: the beginning of its digest.")
 @click.option("--dataset", help="Only this dataset.")
 @click.option("--history", is_flag=True, help="Also closed segments.")
+@page
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def list_(medium: str | None, dataset: str | None, history: bool, as_json: bool) -> None:
+def list_(
+    medium: str | None, dataset: str | None, history: bool, after: int | None, limit: int | None, as_json: bool
+) -> None:
     """List current segments, and with --history also closed ones.
 
     \b
       posemill segments list --medium 3fa9c1 --history
+      posemill segments list --limit 1000 --after 42000
     """
     from posemill.ingest import segments as annotated
 
     with transaction() as connection:
-        rows = annotated.list_segments(connection, medium=medium, dataset=dataset, history=history)
+        rows = annotated.list_segments(
+            connection, medium=medium, dataset=dataset, history=history, after=after, limit=limit
+        )
     names = ["clip", "medium", *FIELDS, "dataset", "annotated_by", "annotated_at", *(HISTORY if history else ())]
     table(rows, names, as_json, "no segments: add some with `posemill add` or `posemill segments set`")
 

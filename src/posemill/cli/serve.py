@@ -22,7 +22,22 @@ GALLERY = "POSEMILL_GALLERY"
 @click.option("--small", is_flag=True, help="Only the small service: keypoints, no videos, no OpenPifPaf.")
 @click.option("--packaged", is_flag=True, help="The model that comes with posemill, also where another is packaged.")
 @click.option("--open", "open_to_all", is_flag=True, help="Answer everybody who can reach --host, without a key.")
-def serve(bento: str | None, port: int, host: str, small: bool, packaged: bool, open_to_all: bool) -> None:
+@click.option("--traces", metavar="URL", help="Send OpenTelemetry traces to this OTLP endpoint (http://host:4318).")
+@click.option("--shadow", metavar="TAG", help="Ask this model too, and compare; no client sees it or waits for it.")
+@click.option(
+    "--canary", metavar="TAG=10%", help="Answer this share of the clients by this model, always the same ones."
+)
+def serve(
+    bento: str | None,
+    port: int,
+    host: str,
+    small: bool,
+    packaged: bool,
+    open_to_all: bool,
+    shadow: str | None,
+    canary: str | None,
+    traces: str | None,
+) -> None:
     """Serve the newest bento of this workspace until Ctrl-C; before there is one, the model that comes with posemill.
 
     \b
@@ -31,6 +46,7 @@ def serve(bento: str | None, port: int, host: str, small: bool, packaged: bool, 
       posemill serve
       posemill serve --small --port 3100
       posemill keys add acme; posemill serve --host 0.0.0.0
+      posemill serve --shadow posemill-activity:6d922233e9d5c9be     # then: posemill shadow report
       curl -F video=@clip.mp4 http://127.0.0.1:3000/analyse_video
     """
     from posemill.packaging.bento import environment
@@ -50,7 +66,13 @@ def serve(bento: str | None, port: int, host: str, small: bool, packaged: bool, 
     click.echo(f"{tag} on {host}: {address}/uat for people, {address}/docs for programs (Ctrl-C stops it)", err=True)
     run_in_foreground(
         command(tag, port, host),
-        {**environment(settings.home), **gallery(settings), **from_policy},
+        {
+            **environment(settings.home),
+            **gallery(settings),
+            **from_policy,
+            **challengers(settings, shadow, canary),
+            **tracing(traces),
+        },
         address,
         lambda line: click.echo(line, err=True),
     )
@@ -70,6 +92,27 @@ def tags_to_serve(settings: Settings, packaged: bool) -> dict[str, str]:
     if not packaged:
         click.echo("nothing is packaged here yet: this is the model that comes with posemill", err=True)
     return bento.build(PACKAGED, settings.workspace, settings.home)
+
+
+def challengers(settings: Settings, shadow: str | None, canary: str | None) -> dict[str, str]:
+    """Return the variables of a service with challengers. Errors: InputError for a tag that is not in the store."""
+    from posemill.packaging.bento import environment
+    from posemill.serving.shadow.canary import parse_canary
+    from posemill.serving.shadow.challenger import CANARY, SHADOW, find_challenger
+
+    env = environment(settings.home)
+    if shadow is not None:
+        find_challenger(shadow, env)
+    if canary is not None:
+        find_challenger(parse_canary(canary).tag, env)
+    return {name: value for name, value in ((SHADOW, shadow), (CANARY, canary)) if value is not None}
+
+
+def tracing(url: str | None) -> dict[str, str]:
+    """Return the variables of a service that sends traces to `url`; None leaves the environment as it is."""
+    from posemill.telemetry.settings import ENDPOINT
+
+    return {} if url is None else {ENDPOINT: url}
 
 
 def gallery(settings: Settings) -> dict[str, str]:

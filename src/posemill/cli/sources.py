@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from posemill.cli.clip_options import claim_options
-from posemill.cli.output import modes, progress, say, table
+from posemill.cli.output import modes, page, progress, say, table
 from posemill.cli.segments import segments
 from posemill.errors import InputError
 from posemill.settings import Settings
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from posemill.store.media import MediaStore
 
+PRIVACY = ("keypoints-only", "blur-faces")
 __all__ = ["add", "capture", "media", "opened", "quarantine", "segments"]
 
 
@@ -28,11 +29,13 @@ __all__ = ["add", "capture", "media", "opened", "quarantine", "segments"]
 @claim_options()
 @click.option("--activity-from-folder", is_flag=True, help="The folder of a file names its activity.")
 @click.option("--dataset", default="own", show_default=True, help="The dataset they belong to.")
+@click.option("--privacy", type=click.Choice(PRIVACY), help="Once posed: remove the videos, or blur faces in them.")
 @modes
 def add(
     paths: tuple[Path, ...],
     activity_from_folder: bool,
     dataset: str,
+    privacy: str | None,
     quiet: bool,
     as_json: bool,
     **claims: str | None,
@@ -49,6 +52,7 @@ def add(
       posemill add videos/ --activity-from-folder
       posemill add photos/ --activity-from-folder
       posemill add segments.csv --dataset gym
+      posemill add ward/ --privacy keypoints-only
     """
     from dataclasses import asdict
 
@@ -62,7 +66,9 @@ def add(
     wanted, left_out = found.entries, found.left_out
     files = len({entry.path for entry in wanted})
     with opened() as (engine, store), progress("adding", files, quiet or as_json) as step:
-        added = asdict(add_entries(engine, store, wanted, dataset=dataset, annotated_by=current_user(), advance=step))
+        by = current_user()
+        done = add_entries(engine, store, wanted, dataset=dataset, annotated_by=by, privacy=privacy, advance=step)
+    added = asdict(done)
     conflicts, unreadable = added.pop("conflicts"), dict(added.pop("unreadable"))
     lists = {"conflicts": list(conflicts), "unreadable": unreadable, "left_out": left_out}
     say({**added, **(lists if as_json else {name: len(rows) for name, rows in lists.items()})}, quiet, as_json)
@@ -89,12 +95,14 @@ def print_left_out(left_out: dict[str, str], shown: int = 20) -> None:
 @click.option("--seconds", default=10.0, show_default=True, help="How long to record.")
 @claim_options(camera="Name of the camera; default: the source, without user and password.")
 @click.option("--dataset", default="own", show_default=True, help="The dataset it belongs to.")
+@click.option("--privacy", type=click.Choice(PRIVACY), help="Once posed: remove the recording, or blur faces in it.")
 @click.option("--keep", type=click.Path(path_type=Path, dir_okay=False), help="Keep the recording here as well.")
 @modes
 def capture(
     source: str,
     seconds: float,
     dataset: str,
+    privacy: str | None,
     keep: Path | None,
     quiet: bool,
     as_json: bool,
@@ -128,6 +136,7 @@ def capture(
                 dataset=dataset,
                 source=taken,
                 annotated_by=current_user(),
+                privacy=privacy,
                 **described,
             )
     say({"medium": medium if as_json else medium[:12], "frames": frames}, quiet, as_json)
@@ -135,18 +144,21 @@ def capture(
 
 @click.command()
 @click.option("--dataset", help="Only this dataset.")
+@page
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def media(dataset: str | None, as_json: bool) -> None:
+def media(dataset: str | None, after: int | None, limit: int | None, as_json: bool) -> None:
     """List media: what is stored, how long it is, where it came from.
 
     \b
       posemill media --dataset own
+      posemill media --limit 1000 --after 42000
     """
     from posemill.store import catalog
 
     with opened() as (engine, _), engine.connect() as connection:
-        rows = catalog.media(connection, [dataset] if dataset else ())
+        rows = catalog.media(connection, [dataset] if dataset else (), after=after, limit=limit)
     names = [
+        "id",
         "digest",
         "kind",
         "dataset",

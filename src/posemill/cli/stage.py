@@ -11,6 +11,7 @@ import click
 from posemill.errors import GateError
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import GATE, STAGES, Workspace
+from posemill.telemetry import trace
 
 SHOWN = 50  # lines about what was set aside
 
@@ -31,7 +32,12 @@ def stage(name: str, quiet: bool, as_json: bool) -> None:
 
     workspace = Workspace(Settings.from_env().workspace)
     started = time.monotonic()
-    with attempt(workspace, name):
+    trace.start("posemill-stage")
+    carried = {trace.FLOW_RUN: run} if (run := trace.baggage().get(trace.FLOW_RUN)) else {}
+    with (
+        trace.root(f"stage {name}", trace.from_environment(), posemill__stage=name, **carried),
+        attempt(workspace, name),
+    ):
         result = _run(name, workspace)
     if refused := getattr(result, "refused", None):
         click.echo(f"posemill: refused: {refused}", err=True)

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 @click.option("--pictures", type=click.IntRange(1), default=12, show_default=True, help="On the contact sheet.")
 @click.option("--color-by-side", is_flag=True, help="Limbs in the colours of left (orange) and right (blue).")
 @renamed_option("--sides", "--color-by-side", is_flag=True)
-def tracks(which: str, folder: Path | None, pictures: int, color_by_side: bool) -> None:
+@click.option("--blur-faces", is_flag=True, help="Make the faces of tracked people unrecognizable.")
+def tracks(which: str, folder: Path | None, pictures: int, color_by_side: bool, blur_faces: bool) -> None:
     """Draw the tracks of WHICH: a medium (the beginning of its digest) or a clip (its number).
 
     Where digits could be both, write clip:123456 or medium:123456.
@@ -50,13 +51,14 @@ def tracks(which: str, folder: Path | None, pictures: int, color_by_side: bool) 
         raise InputError(f"medium {digest[:12]} is not labelled with the parameters of params.yaml: `posemill label`")
     tracked = labeller.labelled(digest)
     draw_tracks(
-        MediaStore(settings.store_url).fetch(digest),
+        MediaStore(settings.store_url).fetch_picture(digest),
         tracked,
         folder / digest[:12],
         start_s,
         end_s,
         pictures,
         color_by_side,
+        blur_faces,
     )
     people = ", ".join(map(counted, tracked.tracks)) or "nobody was found"
     click.echo(f"{folder / digest[:12]}.mp4 and .png: {people}")
@@ -93,7 +95,14 @@ def find(settings: Settings, which: str) -> tuple[Any, float, float]:
 
 
 def draw_tracks(
-    path: Path, tracked: MediumTracks, target: Path, start_s: float, end_s: float, pictures: int, color_by_side: bool
+    path: Path,
+    tracked: MediumTracks,
+    target: Path,
+    start_s: float,
+    end_s: float,
+    pictures: int,
+    color_by_side: bool,
+    blur_faces: bool = False,
 ) -> None:
     """Write the overlay video `target`.mp4 and the contact sheet `target`.png."""
     from posemill.estimation import draw
@@ -116,6 +125,7 @@ def draw_tracks(
         start_s=start_s,
         end_s=end_s,
         color_by_side=color_by_side,
+        blur_faces=blur_faces,
         on_frame=keep,
     )
     cell = 320, round(320 * facts.height_px / facts.width_px)

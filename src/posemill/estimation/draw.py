@@ -25,17 +25,19 @@ def draw_tracks(
     start_s: float = 0.0,
     end_s: float = float("inf"),
     color_by_side: bool = False,
+    blur_faces: bool = False,
     on_frame: OnFrame | None = None,
 ) -> None:
     """Write an overlay video of the frames with start_s <= time_s < end_s.
 
+    blur_faces  of the people who are tracked, see faces.py.
     on_frame  gets every drawn frame and the people in it, for a contact sheet or a progress bar.
     Errors: UnreadableMedia where the video cannot be decoded.
     """
     about = probe(video)
     target.parent.mkdir(parents=True, exist_ok=True)
     with VideoWriter(target, about.fps, about.width_px, about.height_px) as writer:
-        for frame, people in Overlay(tracks, color_by_side).frames(video, start_s, end_s):
+        for frame, people in Overlay(tracks, color_by_side, blur_faces=blur_faces).frames(video, start_s, end_s):
             writer.write(frame.image, frame.time_s - start_s)
             if on_frame is not None:
                 on_frame(frame, people)

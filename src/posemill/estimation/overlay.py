@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.estimation.faces import FaceBlur
 from posemill.pose.gaps import found_only
 from posemill.pose.track import MediumTracks, PoseTrack, State
 from posemill.video.decode import Frame, read_frames
@@ -46,10 +47,18 @@ class Overlay:
 
     sides    limbs in the colours of left and right instead; trunk, number and trail keep the person's.
     caption  what is written above a person, in ASCII.
+    blur_faces  heads are made unrecognizable first, see faces.py.
     """
 
-    def __init__(self, tracks: MediumTracks, sides: bool = False, caption: Callable[[Drawn], str] = str) -> None:
+    def __init__(
+        self,
+        tracks: MediumTracks,
+        sides: bool = False,
+        caption: Callable[[Drawn], str] = str,
+        blur_faces: bool = False,
+    ) -> None:
         self._caption = caption
+        self._faces = FaceBlur(tracks) if blur_faces else None
         self._skeleton = tracks.skeleton if sides else replace(tracks.skeleton, pairs=())
         self._at: dict[int, list[Drawn]] = {}
         self._path = {track.person: (found_only(track).time_s, middles(found_only(track))) for track in tracks.tracks}
@@ -69,7 +78,8 @@ class Overlay:
 
     def draw(self, frame: Frame) -> tuple[Frame, list[Drawn]]:
         """Return a copy of the frame with trails, skeletons and numbers, and the people in it."""
-        people, image = self._at.get(frame.index, []), frame.image.copy()
+        people = self._at.get(frame.index, [])
+        image = frame.image.copy() if self._faces is None else self._faces.blur(frame.image, frame.time_s)
         for person in people:
             self._trail(image, person)
         for person in people:

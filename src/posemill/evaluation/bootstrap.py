@@ -46,6 +46,10 @@ def resamples(groups: Sequence[object], count: int = RESAMPLES, seed: int = 0) -
     order = np.argsort(number, kind="stable")
     rows = np.split(order, np.cumsum(np.bincount(number))[:-1])
     rng = np.random.default_rng(seed)
+    if len(rows) == len(order):  # a row a group: the same as below, without a small array a row
+        for _ in range(count):
+            yield order[rng.integers(0, len(rows), len(rows))]
+        return
     for _ in range(count):
         yield np.concatenate([rows[g] for g in rng.integers(0, len(rows), len(rows))])
 

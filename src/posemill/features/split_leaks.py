@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from posemill.pose.near_duplicates import NearDuplicate, find_near_duplicates
+from posemill.pose.near_duplicates import NearDuplicate
 
 SHOWN = 5
+NearDuplicates = Callable[[Sequence[str | None]], list[NearDuplicate]]  # of the clips, by the side of each; None = out
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ClipPoses:
-    """Poses of one clip. xy: (T, K, 2) pixels of the main subject, NaN = not seen; the same K for all clips."""
+@dataclass(frozen=True, slots=True)
+class SplitClip:
+    """One clip and its split; `official` is the one that the data set gives, if it gives one."""
 
     clip: int
     medium: str
     split: str
     official: str | None
-    xy: NDArray[np.float32]
     camera: str | None = None
     subject: str = ""
 
 
 def leaks(
-    clips: Sequence[ClipPoses], by: str = "subject", found: list[str] | None = None, learnt: set[str] | None = None
+    clips: Sequence[SplitClip],
+    near_duplicates: NearDuplicates,
+    by: str = "subject",
+    found: list[str] | None = None,
+    learnt: set[str] | None = None,
 ) -> list[str]:
     """Find leaks: one sentence for each kind, with what is on both sides and what to do.
 
+    near_duplicates  finds the copies among these clips, see PerformanceStore.near_duplicates.
     by      what tells test from training; by camera, one performance that two cameras saw is on both sides by design.
     found   gets sentences about what is there by design.
     learnt  gets the subjects of validation clips that show the same as a train clip, both of an official train split:
@@ -47,10 +49,10 @@ def leaks(
             f"clips of one medium are on both sides of the official split, expected all on one: {_some(shared)}; give "
             "them one split (`posemill segments correct`)"
         )
-    duplicates = find_near_duplicates([clip.xy for clip in clips], [clip.split for clip in clips])
+    duplicates = near_duplicates([clip.split for clip in clips])
     if by == "camera":
         seen_twice = [copy for copy in duplicates if _of_two_cameras(clips[copy.first], clips[copy.second])]
-        duplicates = [copy for copy in duplicates if copy not in seen_twice]
+        duplicates = _without(duplicates, seen_twice)
         if seen_twice and found is not None:
             found.append(
                 f"{len(seen_twice)} pairs of clips show the same keypoints as two cameras saw them, one in the test "
@@ -58,8 +60,8 @@ def leaks(
             )
     dealt = [copy for copy in duplicates if _dealt(clips[copy.first], clips[copy.second])]
     if dealt and learnt is not None:
-        duplicates = [copy for copy in duplicates if copy not in dealt]
-        learnt |= _subjects_to_learn(clips, dealt)
+        duplicates = _without(duplicates, dealt)
+        learnt |= _subjects_to_learn(clips, dealt, near_duplicates)
         if found is not None:
             found.append(
                 f"{len(dealt)} pairs of clips of the official train split show the same keypoints: {len(learnt)} "
@@ -74,28 +76,37 @@ def leaks(
     return sentences
 
 
-def _dealt(one: ClipPoses, other: ClipPoses) -> bool:
+def _without(duplicates: Sequence[NearDuplicate], known: Sequence[NearDuplicate]) -> list[NearDuplicate]:
+    out = set(known)
+    return [copy for copy in duplicates if copy not in out]
+
+
+def _dealt(one: SplitClip, other: SplitClip) -> bool:
     return one.official == other.official == "train" and {one.split, other.split} == {"train", "validation"}
 
 
-def _subjects_to_learn(clips: Sequence[ClipPoses], dealt: Sequence[NearDuplicate]) -> set[str]:
+def _subjects_to_learn(
+    clips: Sequence[SplitClip], dealt: Sequence[NearDuplicate], near_duplicates: NearDuplicates
+) -> set[str]:
     """Subjects of the validation clips among them, and of validation clips that show the same as theirs."""
     moved = {c.subject for copy in dealt for c in (clips[copy.first], clips[copy.second]) if c.split == "validation"}
     while True:
-        validation = [clip for clip in clips if clip.split == "validation"]
-        sides = ["moved" if clip.subject in moved else "stays" for clip in validation]
-        more = find_near_duplicates([clip.xy for clip in validation], sides)
+        more = near_duplicates([_learnt_side(clip, moved) for clip in clips])
         if not more:
             return moved
-        moved |= {validation[i].subject for copy in more for i in (copy.first, copy.second)}
+        moved |= {clips[i].subject for copy in more for i in (copy.first, copy.second)}
 
 
-def _of_two_cameras(one: ClipPoses, other: ClipPoses) -> bool:
+def _learnt_side(clip: SplitClip, moved: set[str]) -> str | None:
+    return None if clip.split != "validation" else "moved" if clip.subject in moved else "stays"
+
+
+def _of_two_cameras(one: SplitClip, other: SplitClip) -> bool:
     """True for a test clip and another one of different cameras, or where nobody named them."""
     return "test" in (one.split, other.split) and (one.camera is None or one.camera != other.camera)
 
 
-def _of(clip: ClipPoses) -> str:
+def _of(clip: SplitClip) -> str:
     return f"clip {clip.clip} ({clip.split})"
 
 

@@ -1,12 +1,13 @@
 """CVAT XML 1.1: written as `CVAT for images` with a skeleton a person; `CVAT for video` is read as well.
 
-The person's number is the skeleton's attribute `person`. A keypoint that is not seen is `outside`; one that is placed,
-but less sure, is `occluded`, which says nothing when it comes back.
+The person's number is the skeleton's attribute `person`, their activity, where one is asked, its attribute `activity`.
+A keypoint that is not seen is `outside`; one that is placed, but less sure, is `occluded`, which says nothing when it
+comes back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from posemill.errors import InputError
 from posemill.formats.entry import Format
-from posemill.formats.frames import VISIBILITY_THRESHOLD, Annotations, Instance, LabelledFrame
+from posemill.formats.frames import NOT_SAID, VISIBILITY_THRESHOLD, Annotations, Instance, LabelledFrame
 from posemill.pose.skeleton import Skeleton
 
 LARGEST = 1 << 30  # bytes
@@ -27,15 +28,19 @@ def write_cvat(
     skeleton: Skeleton,
     name: str,
     visible_from: float = VISIBILITY_THRESHOLD,
+    activities: Sequence[str] = (),
 ) -> None:
-    """Write annotations.xml of a task of these frames' JPEGs: make the task of them, then upload it as annotations."""
+    """Write annotations.xml of a task of these frames' JPEGs: make the task of them, then upload it as annotations.
+
+    activities  that people may be said to do; none = nobody is asked.
+    """
     root = Xml.Element("annotations")
     _text(root, "version", "1.1")
     images = list(frames)
     task = Xml.SubElement(Xml.SubElement(root, "meta"), "task")
     for tag, value in (("name", name), ("size", str(len(images))), ("mode", "annotation")):
         _text(task, tag, value)
-    _labels(Xml.SubElement(task, "labels"), skeleton)
+    _labels(Xml.SubElement(task, "labels"), skeleton, activities)
     for number, picture in enumerate(images):
         image = Xml.SubElement(
             root,
@@ -46,30 +51,37 @@ def write_cvat(
             height=str(picture.height_px),
         )
         for person in picture.people:
-            _skeleton(image, person, skeleton, visible_from)
+            _skeleton(image, person, skeleton, visible_from, bool(activities))
     Xml.indent(root)
     path.parent.mkdir(parents=True, exist_ok=True)
     Xml.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
 
 
-def _labels(labels: Xml.Element, skeleton: Skeleton) -> None:
+def _labels(labels: Xml.Element, skeleton: Skeleton, activities: Sequence[str]) -> None:
     person = Xml.SubElement(labels, "label")
     _text(person, "name", "person")
     _text(person, "type", "skeleton")
-    attribute = Xml.SubElement(Xml.SubElement(person, "attributes"), "attribute")
-    for tag, value in (
-        ("name", "person"),
-        ("mutable", "False"),
-        ("input_type", "number"),
-        ("default_value", "0"),
-        ("values", "0\n999\n1"),
-    ):
-        _text(attribute, tag, value)
+    attributes = Xml.SubElement(person, "attributes")
+    _attribute(attributes, "person", "number", "0", ("0", "999", "1"))
+    if activities:
+        _attribute(attributes, "activity", "select", NOT_SAID, (NOT_SAID, *activities))
     _text(person, "svg", _drawing(skeleton))
     for name in skeleton.keypoints:
         label = Xml.SubElement(labels, "label")
         for tag, value in (("name", name), ("type", "points"), ("attributes", ""), ("parent", "person")):
             _text(label, tag, value)
+
+
+def _attribute(attributes: Xml.Element, name: str, kind: str, default: str, values: Sequence[str]) -> None:
+    attribute = Xml.SubElement(attributes, "attribute")
+    for tag, value in (
+        ("name", name),
+        ("mutable", "False"),
+        ("input_type", kind),
+        ("default_value", default),
+        ("values", "\n".join(values)),
+    ):
+        _text(attribute, tag, value)
 
 
 def _drawing(skeleton: Skeleton) -> str:
@@ -88,7 +100,7 @@ def _drawing(skeleton: Skeleton) -> str:
     return "".join(lines + circles)
 
 
-def _skeleton(image: Xml.Element, person: Instance, skeleton: Skeleton, visible_from: float) -> None:
+def _skeleton(image: Xml.Element, person: Instance, skeleton: Skeleton, visible_from: float, asked: bool) -> None:
     element = Xml.SubElement(image, "skeleton", label="person", source="auto", occluded="0", z_order="0")
     middle = np.nanmean(person.xy, 0) if person.seen.any() else np.zeros(2)
     for k, flag in enumerate(person.visibility(visible_from).tolist()):
@@ -103,6 +115,8 @@ def _skeleton(image: Xml.Element, person: Instance, skeleton: Skeleton, visible_
             points=f"{x:.3f},{y:.3f}",
         )
     _text(element, "attribute", str(person.person)).set("name", "person")
+    if asked:
+        _text(element, "attribute", person.activity or NOT_SAID).set("name", "activity")
 
 
 def _text(parent: Xml.Element, tag: str, value: str) -> Xml.Element:
@@ -120,6 +134,7 @@ def read_annotations(path: Path, skeleton: Skeleton) -> Annotations:
         if people is not None:
             for element in image.iter("skeleton"):
                 _read(element, _number(element), people, annotated)
+                annotated.add_activity(image.get("name", ""), _number(element) or 0, _activity(element))
     tracks = list(root.iter("track"))
     if tracks:
         digest = Path(root.findtext("meta/task/source") or root.findtext("meta/source") or "").stem
@@ -127,10 +142,12 @@ def read_annotations(path: Path, skeleton: Skeleton) -> Annotations:
             for element in track.iter("skeleton"):
                 if _ended(element):
                     continue
-                people = annotated.picture(f"{digest}-{int(element.get('frame', -1)):06d}.jpg")
+                name = f"{digest}-{int(element.get('frame', -1)):06d}.jpg"
+                people = annotated.picture(name)
                 if people is not None:
-                    number = _number(element)
-                    _read(element, _number(track) if number is None else number, people, annotated)
+                    number = _number(track) if _number(element) is None else _number(element)
+                    _read(element, number, people, annotated)
+                    annotated.add_activity(name, number or 0, _activity(element) or _activity(track))
     return annotated
 
 
@@ -140,8 +157,16 @@ def _ended(element: Xml.Element) -> bool:
 
 
 def _number(element: Xml.Element) -> int | None:
-    text = next((a.text for a in element.findall("attribute") if a.get("name") == "person"), None)
+    text = _value(element, "person")
     return int(text) if text and text.strip().isdigit() else None
+
+
+def _activity(element: Xml.Element) -> str | None:
+    return _value(element, "activity")
+
+
+def _value(element: Xml.Element, attribute: str) -> str | None:
+    return next((a.text for a in element.findall("attribute") if a.get("name") == attribute), None)
 
 
 def _read(

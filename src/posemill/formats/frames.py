@@ -14,18 +14,25 @@ from posemill.errors import InputError
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
 
+NOT_SAID = "?"  # choice of an activity that nobody has made yet
 VISIBILITY_THRESHOLD = 0.2  # confidence from which a predicted keypoint is visible (COCO's 2), below it occluded (1)
 FRAME_NAME = re.compile(r"([0-9a-f]{64})-(\d{6,})(?:-([A-Za-z0-9._-]+?))?\.jpg")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Instance:
-    """One person in one frame: xy (K, 2) float32 pixels, NaN = not seen; confidence (K,) float32; state, see State."""
+    """One person in one frame.
+
+    xy, confidence  (K, 2) float32 pixels, NaN = not seen; (K,) float32.
+    state           see State.
+    activity        what a model takes the person to do, for annotators to confirm or correct; "" = not asked.
+    """
 
     person: int
     xy: NDArray[np.float32]
     confidence: NDArray[np.float32]
     state: int = State.PREDICTED
+    activity: str = ""
 
     @property
     def seen(self) -> NDArray[np.bool_]:
@@ -91,6 +98,7 @@ class Annotations:
     """Annotations that come back: (medium, frame) → person → (K, 2) pixels, NaN = not to be seen; and their faults.
 
     skeleton  by which the keypoints are ordered.
+    activities  (medium, frame) → person → activity, where the annotator says one.
     origins   medium → fingerprints of the labellers, where the file names say them.
     notes     sentences about what was passed over, which stop nothing.
     """
@@ -100,6 +108,7 @@ class Annotations:
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     origins: dict[str, set[str]] = field(default_factory=dict)
+    activities: dict[tuple[str, int], dict[int, str]] = field(default_factory=dict)
 
     def picture(self, file_name: str) -> dict[int, NDArray[np.float32]] | None:
         """Return the people of that file name's frame, to be added to; None (and a fault) when it is no frame's."""
@@ -110,6 +119,12 @@ class Annotations:
         if match[3]:
             self.origins.setdefault(match[1], set()).add(match[3])
         return self.people.setdefault((match[1], int(match[2])), {})
+
+    def add_activity(self, file_name: str, person: int, activity: str | None) -> None:
+        """Record what a person does in that file name's frame; nothing where the annotator did not say."""
+        match = FRAME_NAME.search(file_name)
+        if match is not None and (activity or "").strip() not in ("", NOT_SAID):
+            self.activities.setdefault((match[1], int(match[2])), {})[person] = str(activity).strip()
 
     def keypoints(self, people: dict[int, NDArray[np.float32]], person: int) -> NDArray[np.float32]:
         """Return the keypoints of that person, all unseen at first."""

@@ -1,14 +1,15 @@
 """Label Studio: tasks with the predicted keypoints as `predictions`, and the annotations that come back.
 
 A person is a rectangle, its keypoints are the rectangle's children; the person's number is in the rectangle's and the
-keypoints' meta text, which Label Studio keeps when regions get new ids. Places are percent of the picture.
+keypoints' meta text, which Label Studio keeps when regions get new ids. Places are percent of the picture. What the
+person does, where it is asked, is a choice of the rectangle.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -46,14 +47,26 @@ def tasks(frames: Iterable[LabelledFrame], model_version: str, image_root: str) 
     ]
 
 
-def labelling_config(skeleton: Skeleton) -> str:
-    """Return the labelling interface that the tasks need (Settings → Labelling interface → Code)."""
+def labelling_config(skeleton: Skeleton, activities: Sequence[str] = ()) -> str:
+    """Return the labelling interface that the tasks need (Settings → Labelling interface → Code).
+
+    activities  that people may be said to do; none = nobody is asked.
+    """
     labels = "".join(f"\n    <Label value={quoteattr(name)}/>" for name in skeleton.keypoints)
     return (
         '<View>\n  <Image name="image" value="$image" zoom="true" zoomControl="true"/>\n'
         '  <RectangleLabels name="person" toName="image">\n    <Label value="person"/>\n  </RectangleLabels>\n'
-        f'  <KeyPointLabels name="keypoint" toName="image">{labels}\n  </KeyPointLabels>\n</View>\n'
+        f'  <KeyPointLabels name="keypoint" toName="image">{labels}\n  </KeyPointLabels>\n'
+        f"{_choices(activities)}</View>\n"
     )
+
+
+def _choices(activities: Sequence[str]) -> str:
+    if not activities:
+        return ""
+    each = "".join(f"\n    <Choice value={quoteattr(name)}/>" for name in activities)
+    of = 'name="activity" toName="image" choice="single" perRegion="true" whenTagName="person"'
+    return f"  <Choices {of}>{each}\n  </Choices>\n"
 
 
 def _score(picture: LabelledFrame) -> float:
@@ -74,6 +87,9 @@ def _regions(picture: LabelledFrame, person: Instance) -> list[dict[str, Any]]:
     place = {"x": box[0, 0], "y": box[0, 1], "width": box[1, 0], "height": box[1, 1], "rotation": 0}
     value = {name: round(float(v), 4) for name, v in place.items()} | {"rectanglelabels": ["person"]}
     regions = [common | {"id": parent, "from_name": "person", "type": "rectanglelabels", "value": value}]
+    if person.activity:
+        chosen = {name: value[name] for name in place} | {"choices": [person.activity]}
+        regions.append(common | {"id": parent, "from_name": "activity", "type": "choices", "value": chosen})
     for k in np.flatnonzero(person.seen).tolist():
         name, (x, y) = picture.skeleton.keypoints[k], person.xy[k] / size * 100
         value = {"x": round(float(x), 4), "y": round(float(y), 4), "width": _POINT_PERCENT, "keypointlabels": [name]}
@@ -92,12 +108,17 @@ def _regions(picture: LabelledFrame, person: Instance) -> list[dict[str, Any]]:
 
 
 def write_tasks(
-    path: Path, frames: Iterable[LabelledFrame], skeleton: Skeleton, model_version: str, image_root: str
+    path: Path,
+    frames: Iterable[LabelledFrame],
+    skeleton: Skeleton,
+    model_version: str,
+    image_root: str,
+    activities: Sequence[str] = (),
 ) -> None:
     """Write the tasks, and beside them `<name>.config.xml` with the labelling interface."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(tasks(frames, model_version, image_root)))
-    path.with_suffix(".config.xml").write_text(labelling_config(skeleton))
+    path.with_suffix(".config.xml").write_text(labelling_config(skeleton, activities))
 
 
 def read_annotations(path: Path, skeleton: Skeleton, choice: AnnotationChoice | None = None) -> Annotations:
@@ -126,6 +147,7 @@ def read_annotations(path: Path, skeleton: Skeleton, choice: AnnotationChoice | 
         people = annotated.picture(name)
         if people is not None:
             _read_regions(annotation["result"], people, annotated)
+            _read_choices(name, annotation["result"], annotated)
     return annotated
 
 
@@ -137,7 +159,7 @@ def _task_name(task: dict[str, Any], position: int, name: str) -> str:
 
 
 def _read_regions(regions: list[dict[str, Any]], people: dict[int, Any], annotated: Annotations) -> None:
-    by_id = {region.get("id"): region for region in regions}
+    by_id = _boxes_by_id(regions)
     boxes, placed, twice = set[int](), set[tuple[int, str]](), set[int]()
     for region in regions:
         if region.get("type") not in ("keypointlabels", "rectanglelabels"):
@@ -165,6 +187,25 @@ def _read_regions(regions: list[dict[str, Any]], people: dict[int, Any], annotat
             keypoints[annotated.skeleton.index(name)] = x, y
     for number in sorted(twice):
         annotated.person_twice(people, number)
+
+
+def _boxes_by_id(regions: list[dict[str, Any]]) -> dict[Any, dict[str, Any]]:
+    """Regions by their id; a choice has that of its box."""
+    return {region.get("id"): region for region in regions if region.get("type") != "choices"}
+
+
+def _read_choices(name: str, regions: list[dict[str, Any]], annotated: Annotations) -> None:
+    by_id = _boxes_by_id(regions)
+    for region in regions:
+        if region.get("type") == "choices":
+            try:
+                number = _number(by_id.get(region.get("id"), region), by_id)
+            except ValueError:  # a fault of its box
+                continue
+            if number is None:
+                annotated.faults.append(f"choice {region.get('id')} does not belong to a person's box")
+            else:
+                annotated.add_activity(name, number, next(iter(region["value"].get("choices", [])), None))
 
 
 def _number(region: dict[str, Any], by_id: dict[Any, dict[str, Any]]) -> int | None:

@@ -89,6 +89,19 @@ def load_key(path: Path, passphrase: bytes | None = None) -> SigningKey:
     return SigningKey(private, _public_pem(private))
 
 
+def own_key(home: Path) -> SigningKey:
+    """Return the workspace's own key, made on first use.
+
+    Errors: InputError for one with a passphrase: nobody is there to be asked.
+    """
+    path = default_path(home)
+    if not path.exists():
+        return generate_key(path)
+    if is_protected(path):
+        raise InputError(f"{path} has a passphrase, and nobody is here to type it: sign with a key without one")
+    return load_key(path)
+
+
 def is_protected(path: Path) -> bool:
     """True if a passphrase is needed to read the key."""
     return path.is_file() and b"ENCRYPTED" in path.read_bytes()[:64]

@@ -54,10 +54,12 @@ def add_entries(
     *,
     dataset: str,
     annotated_by: str,
+    privacy: str | None = None,
     advance: Callable[[], object] = lambda: None,
 ) -> Added:
     """Put every file into the store once, then its medium and clips into the database, in batches.
 
+    privacy  what becomes of videos once they are posed, see catalog.MediumRow.
     A file that cannot be read goes to quarantine, and the others go on. Errors: Unavailable for a store that is
     full, or store and database that are away.
     """
@@ -72,7 +74,7 @@ def add_entries(
                 unread.append((rows[0], printable(str(exc))))
             else:
                 digests[file_url(path)] = digest
-                media.append(catalog.MediumRow(digest, dataset, rows[0].source, annotated_by))
+                media.append(catalog.MediumRow(digest, dataset, rows[0].source, annotated_by, privacy=privacy))
                 clips += [catalog.ClipRow(medium=digest, annotated_by=annotated_by, **clip_values(row)) for row in rows]
             advance()
         with engine.begin() as connection:

@@ -23,16 +23,18 @@ def register_video(
     source: str,
     annotated_by: str,
     ground_truth: MediumTracks | None = None,
+    privacy: str | None = None,
     **fields: Any,
 ) -> str:
     """Store a video, add its medium and one clip; return its digest. The same file again changes nothing.
 
     ground_truth  its exact keypoints; `medium` in it is replaced by the digest.
+    privacy       what becomes of it once it is posed, see catalog.MediumRow.
     fields        clip fields by name (store/clip_fields.py), such as activity; without start_s and end_s the clip is
                   the whole video.
     """
     digest = store.put(path)
-    catalog.add_medium(conn, catalog.MediumRow(digest, dataset, source, annotated_by))
+    catalog.add_medium(conn, catalog.MediumRow(digest, dataset, source, annotated_by, privacy=privacy))
     catalog.add_clip(conn, catalog.ClipRow(digest, annotated_by, **fields))
     if ground_truth is not None:
         register_ground_truth(conn, store, digest, ground_truth, origin=dataset, annotated_by=annotated_by)

@@ -12,11 +12,20 @@ from posemill.store.clip_fields import CLAIMS
 
 
 def list_segments(
-    conn: Connection, *, medium: str | None = None, dataset: str | None = None, history: bool = False
+    conn: Connection,
+    *,
+    medium: str | None = None,
+    dataset: str | None = None,
+    history: bool = False,
+    after: int | None = None,
+    limit: int | None = None,
 ) -> list[RowMapping]:
-    """Return clips of a medium (beginning of its digest), of a dataset, or all; with `history` also closed ones."""
+    """Return clips of a medium (beginning of its digest), of a dataset, or all; with `history` also closed ones.
+
+    after, limit  a page, see catalog.clips.
+    """
     digest = catalog.find_medium(conn, medium)["digest"] if medium else None
-    return catalog.clips(conn, [dataset] if dataset else (), medium=digest, history=history)
+    return catalog.clips(conn, [dataset] if dataset else (), medium=digest, history=history, after=after, limit=limit)
 
 
 def set_segment(

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 from posemill.labelling.labeller import Labeller, open_labeller
 from posemill.params.label import LabelParams
 from posemill.settings import Settings
-from posemill.store.catalog import media, open_quarantine
+from posemill.store.catalog import open_quarantine, videos
 from posemill.store.ledger import Ledger, database
 from posemill.store.postgres import open_engine
 
@@ -55,11 +55,7 @@ def open_session(params: LabelParams, settings: Settings, stages: Sequence[str] 
 
 def _videos(engine: Engine, stages: Sequence[str]) -> tuple[Sequence[Mapping[str, Any]], dict[str, str]]:
     with database(engine) as connection:
-        known = [
-            {"digest": row["digest"], "fps": row["fps"], "frames": row["frames"]}
-            for row in media(connection)
-            if row["kind"] == "video" and row["digest"]
-        ]
+        known = videos(connection)
         quarantined = _quarantined(connection, stages)
     digests = {row["digest"] for row in known}
     quarantined = {medium: reason for medium, reason in quarantined.items() if medium in digests}

@@ -12,7 +12,9 @@ from posemill.params.label import LabelParams
 from posemill.params.monitor import MonitorParams
 from posemill.params.package import PackageParams
 from posemill.params.prepare import PrepareParams
+from posemill.params.retention import RetentionParams
 from posemill.params.section import Section, parse, read
+from posemill.params.shadow import ShadowParams
 from posemill.params.snapshot import SnapshotParams
 from posemill.params.train import TrainParams
 from posemill.params.tune import TuneParams
@@ -20,7 +22,7 @@ from posemill.params.validate import ValidateParams
 
 
 class Params(Section):
-    """The whole of params.yaml, one section a stage; `tune` and `monitor` are of the commands."""
+    """The whole of params.yaml, one section a stage; `tune`, `monitor`, `retention` and `shadow` are of the commands."""
 
     snapshot: SnapshotParams = SnapshotParams()
     ingest: IngestParams = IngestParams()
@@ -32,6 +34,8 @@ class Params(Section):
     evaluate: EvaluateParams = EvaluateParams()
     package: PackageParams = PackageParams()
     monitor: MonitorParams = MonitorParams()
+    retention: RetentionParams = RetentionParams()
+    shadow: ShadowParams = ShadowParams()
 
     def section(self, stage: str) -> Section:
         """The section of one stage."""

@@ -6,7 +6,7 @@ What is kept grows with tracks and clips, not with frames.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -85,7 +85,10 @@ class TrackSurvey:
         """One row a track: the fields of TrackFacts."""
         import pandas as pd
 
-        return pd.DataFrame([asdict(f) for f in self._facts], columns=[f.name for f in fields(TrackFacts)])
+        names = [f.name for f in fields(TrackFacts)]
+        if not self._facts:
+            return pd.DataFrame([], columns=names)
+        return pd.DataFrame({name: [getattr(facts, name) for facts in self._facts] for name in names})
 
     def inside(self) -> pd.DataFrame:
         """One row a clip and person: clip, medium, person, poses (of the person inside the clip)."""

@@ -18,9 +18,11 @@ from posemill.formats.frames import Annotations
 from posemill.formats.label_studio_annotators import AnnotationChoice
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks
+from posemill.review.activity_answers import activity_answers
 from posemill.review.labelled import Labelled
 from posemill.review.ranking import rows_within
 from posemill.store.corrections import Correction, add_corrections
+from posemill.store.proposals import label_item
 from posemill.store.reviews import answer, review_items
 
 LARGEST = 1 << 30  # bytes of a file in an archive
@@ -32,7 +34,8 @@ SHOWN = 12  # faults named in one message
 class Imported:
     """Result of an import. frames: that were looked at; keypoints: that were moved, hidden or placed in them.
 
-    items_done are those in which something was corrected, items_dismissed those that are right as they were.
+    items_done are those in which something was corrected, items_dismissed those that are right as they were; of items
+    that ask for an activity, those whose clip got one (clips_labelled), and those that show none of them.
     notes   what was passed over: skipped tasks, annotations that a newer one replaces.
     """
 
@@ -42,6 +45,7 @@ class Imported:
     corrections_changed: int
     items_done: int
     items_dismissed: int
+    clips_labelled: int = 0
     notes: tuple[str, ...] = ()
 
 
@@ -102,13 +106,16 @@ def import_answers(
 
     A keypoint counts as corrected when it is elsewhere than in our tracks, or seen in one of the two only. A person
     that a frame no longer has is not to be seen there. Open items of which a frame was looked at are
-    done; dismissed, when nothing of them was changed.
+    done; dismissed, when nothing of them was changed. A clip whose activity was asked gets what the file says of its
+    person, see review/activity_answers.py.
 
     choice  see `read`.
     Errors: InputError that names every medium, frame, person and keypoint that is not known; nothing is then written.
     """
     answers = read(path, labelled.labeller.estimator.skeleton, choice)
     rows = _rows(labelled, answers)
+    asked = review_items(connection, media=_looked_at(labelled, answers), kind="activity") if answers.people else []
+    labels = activity_answers(asked, answers, lambda item: _frames(labelled, item))
     if answers.faults:
         raise InputError(f"{path}: nothing was imported, since {_listed(answers.faults)}")
     outcome = add_corrections(connection, rows, annotated_by)
@@ -116,20 +123,36 @@ def import_answers(
     reply = {"file": path.name}
     answer(connection, done, "done", annotated_by=annotated_by, reply=reply)
     answer(connection, right, "dismissed", annotated_by=annotated_by, reply=reply)
-    notes = tuple(dict.fromkeys(answers.notes))
-    return Imported(len(answers.people), len(rows), outcome.added, outcome.changed, len(done), len(right), notes)
+    for item, activity in labels:
+        label_item(connection, item, activity, annotated_by, reply)
+    named = sum(activity is not None for _, activity in labels)
+    return Imported(
+        frames=len(answers.people),
+        keypoints=len(rows),
+        corrections_added=outcome.added,
+        corrections_changed=outcome.changed,
+        items_done=len(done) + named,
+        items_dismissed=len(right) + len(labels) - named,
+        clips_labelled=named,
+        notes=tuple(dict.fromkeys(answers.notes)),
+    )
+
+
+def _looked_at(labelled: Labelled, answers: Annotations) -> list[str]:
+    """Media in the file; without those exported with tracks of another labeller, who numbers people otherwise."""
+    now = {labelled.labeller.fingerprint}
+    return sorted({medium for medium, _ in answers.people if answers.origins.get(medium, now) == now})
 
 
 def _closed(
     connection: Connection, labelled: Labelled, answers: Annotations, rows: Sequence[Correction]
 ) -> tuple[list[int], list[int]]:
     """Open items of which a frame was looked at: those that were corrected, and those that are right as they are."""
-    now = {labelled.labeller.fingerprint}  # the numbers of people in items are this labeller's
-    looked_at = {medium for medium, _ in answers.people if answers.origins.get(medium, now) == now}
+    looked_at = _looked_at(labelled, answers)
     corrected = {(row.medium, row.person, row.frame) for row in rows}
     done: list[int] = []
     right: list[int] = []
-    for item in review_items(connection, media=sorted(looked_at)) if looked_at else ():
+    for item in review_items(connection, media=looked_at, kind="pose") if looked_at else ():
         frames = _frames(labelled, item)
         if any((item["medium"], frame) in answers.people for frame in frames):
             changed = any((item["medium"], item["person"], frame) in corrected for frame in frames)

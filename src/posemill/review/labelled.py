@@ -66,8 +66,8 @@ class Labelled:
         return (self.tracks(medium) for medium in (self.rows if which is None else which))
 
     def path(self, medium: str) -> Path:
-        """Return the file of a medium."""
-        return self.labeller.media.fetch(medium)
+        """Return the file of a medium to look at: itself, or its copy with blurred faces."""
+        return self.labeller.media.fetch_picture(medium)
 
 
 def open_labelled(settings: Settings, connection: Connection) -> Labelled:

@@ -55,6 +55,13 @@ def worst_frames(track: PoseTrack, start_s: float, end_s: float, count: int) -> 
     return sorted({int(track.frame[row]) for row in (*chosen, *spread)})
 
 
+def spread_frames(track: PoseTrack, start_s: float, end_s: float, count: int) -> list[int]:
+    """Return at most `count` frame numbers of an interval, in order and as far apart as they can be."""
+    rows = rows_within(track, start_s, end_s)
+    some = np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int))
+    return [int(track.frame[row]) for row in rows[some]]
+
+
 def rows_within(track: PoseTrack, start_s: float, end_s: float) -> NDArray[np.int64]:
     """Return the rows of a track in an item's interval, whose ends are rounded to the millisecond."""
     return np.flatnonzero((track.time_s >= start_s - 1e-3) & (track.time_s <= end_s + 1e-3))

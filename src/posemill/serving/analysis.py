@@ -40,18 +40,18 @@ class AnalysisService(BaseActivityService):
         self.pose_estimator = PackagedPoseEstimator.load(self.folder)
         self.pose_estimator.warm()
         self.licence = licence(self.pose_estimator.params.backend)
-        self.videos = VideoAnalysis(self.pose_estimator, self.predictor, self.provenance, self.limits, self.observe)
+        self.videos = VideoAnalysis(self.pose_estimator, self.champion, self.limits, self.answered_by)
         self.applications = ApplicationVideos(self.pose_estimator, self.limits, self.provenance)
         self.images = CapacityLimiter(2)  # unpacked at once; each may have 200 MB
         self.jobs = Jobs(int(self.limits.jobs), self.limits.job_keep_s)
         upload_retention.start_cleanup()
         self.metrics.gauge("posemill_videos", "Videos that come, wait or are worked on.", lambda: self.jobs.under_way)
 
-    def live_frames(self) -> LiveFrames:
-        """Return a tracker for the frames of one live connection."""
+    def live_frames(self, predictor: LivePredictor) -> LiveFrames:
+        """Return a tracker for the frames of one live connection, which `predictor` answers."""
         from posemill.serving.live_frames import TrackedFrames
 
-        return TrackedFrames(self.pose_estimator, LivePredictor(self.predictor, self.observe))
+        return TrackedFrames(self.pose_estimator, predictor)
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def end_jobs(self) -> None:

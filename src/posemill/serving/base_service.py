@@ -1,78 +1,89 @@
-"""Base of both services: the model and everything that answers need of it."""
+"""Base of both services: the model, perhaps a challenger, and everything that answers need of them."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import bentoml
-import numpy as np
 from anyio import CapacityLimiter
-from numpy.typing import NDArray
 
-from posemill.prediction.model import ActivityModel
+from posemill.errors import PosemillError
 from posemill.serving import prediction_log
-from posemill.serving.batches import MicroBatcher
 from posemill.serving.metrics import Metrics
 from posemill.serving.schemas.provenance import Provenance
+from posemill.serving.served_model import ServedModel, model_class
+from posemill.serving.shadow import canary, shadow
+from posemill.telemetry import logs, trace
 
 MODEL = "posemill-activity"  # alias in the bento of the model that it was built with
 THREADS = 2  # runs of the model at the same time
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Predicted:
-    """Windows (N, T, K, 3) of a request, their probabilities (N, C), and where the model abstained (N,)."""
-
-    endpoint: str
-    windows: NDArray[np.float32]
-    probabilities: NDArray[np.float32]
-    abstained: NDArray[np.bool_]
+Answer = TypeVar("Answer")
 
 
 class BaseActivityService:
     """State that ActivityService and AnalysisService share. The model comes from BentoML's store, pinned by the bento.
 
-    licence  that applies to whoever offers this service; provenance names what answers; version is posemill's.
+    champion  the model of the bento; canary, shadow  a challenger beside it, see shadow/.
+    licence   that applies to whoever offers this service; version is posemill's.
     """
 
     licence = "Apache-2.0"
 
     def __init__(self) -> None:
+        logs.use_json()
+        trace.start("posemill-service")
         self.folder = Path(bentoml.models.get(MODEL).path)
-        self.predictor = ActivityModel.load(self.folder)
-        self.provenance = _provenance(self.predictor.digests)
-        self.provenance_fields = self.provenance.model_dump(mode="json")
+        self.champion = _champion(self.folder)
         self.version = _version()
         self.threads = CapacityLimiter(THREADS)  # for tracks; windows go through the batcher
-        self.batches = MicroBatcher(self.predictor.probabilities, THREADS)
-        self.metrics = Metrics(self.predictor.classes)
-        self.metrics.gauge("posemill_waiting_windows", "Windows that wait for the model.", lambda: self.batches.waiting)
-        self.observers: list[Callable[[Predicted], None]] = []
-        prediction_log.attach(self)
-        self.predictor.warm()  # BentoML says ready after this
+        self.metrics = Metrics(self.champion.predictor.classes)
+        batches = self.champion.batches
+        self.metrics.gauge("posemill_waiting_windows", "Windows that wait for the model.", lambda: batches.waiting)
+        self.champion.observers.append(self.metrics.observed)
+        recorded = [prediction_log.attach(self.champion)]
+        self.canary = canary.from_environment(os.environ, self.folder, self.champion, THREADS, self.metrics)
+        if self.canary is not None:
+            recorded.append(prediction_log.attach(self.canary.challenger))
+        self.shadow = shadow.from_environment(os.environ, self.folder, self.champion, self.metrics)
+        prediction_log.show(recorded, self.metrics)
+        self.champion.predictor.warm()  # BentoML says ready after this
 
-    def observe(
-        self, endpoint: str, windows: NDArray[np.float32], probabilities: NDArray[np.float32]
-    ) -> NDArray[np.bool_]:
-        """Count predictions and call the observers; returns (N,) where the model abstains.
+    @property
+    def provenance(self) -> Provenance:
+        """Provenance of what the service is in itself: the bento and its own model."""
+        return self.champion.provenance
 
-        windows (N, T, K, 3) pixels, probabilities (N, C). Observers run in the request: they must not wait.
+    def answering(self) -> ServedModel:
+        """Return the model that answers the client of this request."""
+        return self.champion if self.canary is None else self.canary.model_for_client()
+
+    def answered_by(self, use: Callable[[ServedModel], Answer]) -> Answer:
+        """Answer with the model of this request's client, and with the champion where a challenger fails.
+
+        use  makes the answer, in this thread. Errors: those of `use`.
         """
-        abstained = self.predictor.abstained(probabilities)
-        self.metrics.predicted(probabilities, abstained)
-        for observer in self.observers:
-            observer(Predicted(endpoint, windows, probabilities, abstained))
-        return abstained
+        model = self.answering()
+        try:
+            return use(model)
+        except PosemillError:  # what was sent makes no sense, for either
+            raise
+        except Exception as exc:
+            if self.canary is None or model is self.champion:
+                raise
+            self.canary.failed(exc)
+            return use(self.champion)
 
 
-def _provenance(digests: dict[str, Any]) -> Provenance:
-    """Build it from digests of the packaged files, and the tag of the bento that this process serves."""
+def _champion(folder: Path) -> ServedModel:
+    """Load the model of the bento that this process serves."""
     name, version = bentoml.server_context.bento_name, bentoml.server_context.bento_version
-    return Provenance.of(f"{name}:{version}" if version not in (None, "not available") else None, digests)
+    tag = f"{name}:{version}" if version not in (None, "not available") else None
+    predictor = model_class().load(folder)
+    return ServedModel(tag or "not in a bento", predictor, Provenance.of(tag, predictor.digests), THREADS)
 
 
 def _version() -> str | None:

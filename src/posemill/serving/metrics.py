@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.serving.served_model import Predicted
+
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 WINDOWS = tuple(2.0**i for i in range(11))
 CONFIDENCE = tuple(i / 10 for i in range(1, 11))
@@ -43,11 +45,13 @@ class Histogram:
 class Metrics:
     """Counts of one service since it was started. Safe to use from several threads.
 
-    classes  activities in output order.
+    classes     activities in output order, of the model whose predictions are counted.
+    collectors  of further families, such as those of a challenger.
     """
 
     def __init__(self, classes: Sequence[str]) -> None:
         self.classes, self.activities = tuple(classes), np.zeros(len(classes), np.int64)
+        self.collectors: list[Callable[[], Iterator[Any]]] = []
         self.abstained = 0
         self.confidence, self.windows = Histogram(CONFIDENCE), Histogram(WINDOWS)
         self.requests: dict[tuple[str, int], Histogram] = {}
@@ -55,14 +59,34 @@ class Metrics:
         self.working = 0
         self._lock = Lock()
 
-    def predicted(self, probabilities: NDArray[np.float32], abstained: NDArray[np.bool_]) -> None:
-        """(N, C) probabilities of a request's windows, and (N,) where the model abstained."""
+    def observed(self, answer: Predicted) -> None:
+        """Count the predictions of a request, whichever model made them."""
+        self.predicted(answer.probabilities, answer.abstained, answer.model.predictor.classes)
+
+    def predicted(
+        self,
+        probabilities: NDArray[np.float32],
+        abstained: NDArray[np.bool_],
+        classes: Sequence[str] | None = None,
+    ) -> None:
+        """(N, C) probabilities of a request's windows, and (N,) where the model abstained.
+
+        classes  of the model, in output order; default: those of these metrics.
+        """
         with self._lock:
             self.windows.add(float(len(probabilities)))
             if len(probabilities):
-                self.activities += np.bincount(probabilities.argmax(1), minlength=len(self.classes))
+                self._count_activities(probabilities.argmax(1), self.classes if classes is None else tuple(classes))
                 self.confidence.add(probabilities.max(1))
                 self.abstained += int(abstained.sum())
+
+    def _count_activities(self, best: NDArray[np.intp], classes: tuple[str, ...]) -> None:
+        if classes != self.classes:  # of a challenger: counted by name
+            new = tuple(name for name in classes if name not in self.classes)
+            self.classes += new
+            self.activities = np.concatenate([self.activities, np.zeros(len(new), np.int64)])
+            best = np.array([self.classes.index(name) for name in classes])[best]
+        self.activities += np.bincount(best, minlength=len(self.classes))
 
     def answered(self, endpoint: str, status: int, seconds: float) -> None:
         """One more answer of an endpoint."""
@@ -99,6 +123,8 @@ class Metrics:
             yield GaugeMetricFamily("posemill_requests_in_progress", "Requests at work now.", value=self.working)
         for name, (says, now) in self.gauges.items():
             yield GaugeMetricFamily(name, says, value=now())
+        for collector in self.collectors:
+            yield from collector()
 
     def text(self) -> bytes:
         """Everything, and this process (memory, open files), in Prometheus' text form."""

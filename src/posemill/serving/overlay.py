@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from posemill.video.draw import Image, contact_sheet, write_jpeg
 from posemill.video.encode import VideoWriter
 from posemill.video.sandboxed import probe_sandboxed, read_frames_sandboxed
 
+BLUR_FACES = "POSEMILL_BLUR_FACES"  # 1: faces of tracked people are blurred before anything is drawn
 LONG_EDGE_PX = 1280  # larger pictures are made smaller: a player in a page shows no more
 PICTURES, COLUMNS, CELL_PX = 12, 4, 320
 CLOSEST_S = 1e-3  # frames that are closer than that are one
@@ -54,7 +56,8 @@ def draw(
     """
     facts = probe_sandboxed(video)
     width, height = _size(tracks)
-    drawing = Overlay(_scaled(tracks, width, height), caption=captions(people))
+    blur = os.environ.get(BLUR_FACES) == "1"
+    drawing = Overlay(_scaled(tracks, width, height), caption=captions(people), blur_faces=blur)
     pictures = _Sheet(facts.frames)
     with VideoWriter(overlay, facts.fps, width, height) as writer:
         for number, frame in enumerate(_distinct_times(read_frames_sandboxed(video))):

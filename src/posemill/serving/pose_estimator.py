@@ -17,6 +17,7 @@ from posemill.estimation.estimator import PoseEstimator
 from posemill.estimation.types import Pose, PoseBackend
 from posemill.params.label import LabelParams
 from posemill.pose.track import MediumTracks
+from posemill.telemetry import trace
 
 LABELLER = "labeller.json"
 
@@ -32,7 +33,7 @@ class PackagedPoseEstimator:
     def load(cls, folder: Path) -> PackagedPoseEstimator:
         """Load labeller.json of a package. CheckpointError where the backend here would find other keypoints."""
         wanted = json.loads((folder / LABELLER).read_text())
-        estimator = PoseEstimator(params=LabelParams.model_validate(wanted["params"])).load()
+        estimator = _estimator_class()(params=LabelParams.model_validate(wanted["params"])).load()
         _require_same(wanted.get("describes"), json.loads(json.dumps(estimator.describe())))
         return cls(estimator, Lock())
 
@@ -66,6 +67,14 @@ class PackagedPoseEstimator:
     def live(self) -> Callable[[NDArray[np.uint8]], list[Pose]]:
         """Return a function that poses successive frames of one live stream, of one size."""
         return self.estimator.live()
+
+
+def _estimator_class() -> type[PoseEstimator]:
+    if not trace.active():
+        return PoseEstimator
+    from posemill.serving.traced_estimator import TracedPoseEstimator
+
+    return TracedPoseEstimator
 
 
 def _require_same(wanted: dict[str, Any] | None, actual: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from numpy.typing import NDArray
 
 from posemill.features.window_stats import round_for_json, window_stats
 from posemill.serving.context import CLIENT, STARTED
+from posemill.serving.metrics import Metrics
+from posemill.serving.served_model import Predicted, ServedModel
 
 SAMPLED = 8  # windows of an answer that are summed up, spread over it: enough for monitoring, and quick
 ENTRIES = 512  # that wait for the thread, each with its sampled windows: at most some 30 MB
@@ -161,21 +164,29 @@ def summary(windows: NDArray[np.float32], activities: Sequence[str], total: int)
     return {"windows": total, **lists, "activities": list(activities)}
 
 
-def attach(service: Any) -> PredictionLog:
-    """Log the answers of a service from now on, with counts at /metrics."""
-    log_of_service = from_environment(service.provenance.bento, service.provenance.id, service.predictor.classes)
+def attach(model: ServedModel) -> PredictionLog:
+    """Log the answers of a model from now on."""
+    log_of_model = from_environment(model.tag, model.provenance.id, model.predictor.classes)
 
-    def answered(answer: Any) -> None:
-        log_of_service.answered(answer.endpoint, answer.windows, answer.probabilities)
+    def answered(answer: Predicted) -> None:
+        log_of_model.answered(answer.endpoint, answer.windows, answer.probabilities)
 
-    service.observers.append(answered)
-    for name, says, now in (
-        ("lost", "Answers that could not be recorded, ever.", lambda: log_of_service.lost),
-        ("written", "Answers that were recorded.", lambda: log_of_service.written),
-        ("waiting", "Answers that are still to be recorded.", lambda: log_of_service.waiting),
+    model.observers.append(answered)
+    return log_of_model
+
+
+def show(logs: Sequence[PredictionLog], metrics: Metrics) -> None:
+    """Show the counts of these logs, together, at /metrics."""
+    for name, says in (
+        ("lost", "Answers that could not be recorded, ever."),
+        ("written", "Answers that were recorded."),
+        ("waiting", "Answers that are still to be recorded."),
     ):
-        service.metrics.gauge(f"posemill_record_{name}", says, now)
-    return log_of_service
+        metrics.gauge(f"posemill_record_{name}", says, partial(_sum, logs, name))
+
+
+def _sum(logs: Sequence[PredictionLog], name: str) -> float:
+    return float(sum(getattr(log_of_model, name) for log_of_model in logs))
 
 
 def from_environment(bento: str | None, provenance: str | None, classes: Sequence[str]) -> PredictionLog:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from posemill.errors import InputError, PosemillError, Unavailable
@@ -9,6 +10,7 @@ from posemill.serving.middleware.auth import address_group
 from posemill.serving.middleware.error_responses import log
 from posemill.serving.middleware.guard import DATABASE_URL
 from posemill.serving.middleware.limits import REQUIRE_KEYS
+from posemill.serving.middleware.oidc import ISSUER
 from posemill.serving.upload_retention import KEEP
 from posemill.settings import Settings
 
@@ -18,6 +20,7 @@ def service_environment(settings: Settings, host: str, *, open_to_all: bool, req
 
     Beyond this machine keys are wanted unless `open_to_all`. On this machine the service also starts without its
     database, and then keeps no record. `required`: keys are wanted there too.
+    Tokens of an OIDC issuer in the environment do as well as keys.
     Errors: InputError where keys are wanted and there are none; Unavailable where they cannot be looked up.
     """
     wanted = required or not (open_to_all or _is_loopback(host))
@@ -28,7 +31,7 @@ def service_environment(settings: Settings, host: str, *, open_to_all: bool, req
             raise
         log.warning("served without a database, so nothing is recorded: %s", exc)
         return {REQUIRE_KEYS: ""}
-    if wanted and not number:
+    if wanted and not number and not os.environ.get(ISSUER):
         raise InputError(
             f"{host} can be reached by others and there are no keys: make one with `posemill keys add CLIENT`, "
             "or serve with --open to answer everybody"

@@ -67,6 +67,15 @@ def store_upload(digest: str | None) -> bool:
     return True
 
 
+def remove_expired(home: Path, dry_run: bool = False) -> int:
+    """Delete uploads that waited for feedback for longer than POSEMILL_JOB_KEEP_S; return how many.
+
+    For a service that no longer runs; one that runs does so itself.
+    """
+    folder = home / "uploads"
+    return _clean_up(folder, dry_run) if folder.is_dir() else 0
+
+
 def _folder() -> Path:
     return Settings.from_env().home / "uploads"
 
@@ -82,9 +91,12 @@ def _keep_s() -> float:
     return float(os.environ.get(KEEP_S) or 3600)
 
 
-def _clean_up(folder: Path) -> None:
-    oldest = time.time() - _keep_s()
+def _clean_up(folder: Path, dry_run: bool = False) -> int:
+    oldest, expired = time.time() - _keep_s(), 0
     for path in folder.iterdir():
         with suppress(OSError):
             if path.stat().st_mtime < oldest:
-                path.unlink()
+                if not dry_run:
+                    path.unlink()
+                expired += 1
+    return expired

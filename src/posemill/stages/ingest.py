@@ -66,7 +66,8 @@ def run(params: IngestParams, inputs: Workspace, outputs: Path, settings: Settin
         with engine.connect() as connection:
             rows = media(connection, datasets)
             aside = {row["medium_id"] for row in open_quarantine(connection, [STAGE]) if row["entity_type"] == "medium"}
-        todo = [row for row in rows if row["id"] not in aside and (params.verify == "all" or not row["probed_at"])]
+        stored = [row for row in rows if not row["bytes_removed_at"]]
+        todo = [row for row in stored if row["id"] not in aside and (params.verify == "all" or not row["probed_at"])]
         findings = _look_at(engine, store, todo, params.threads)
         with engine.connect() as connection:
             rows = media(connection, datasets)

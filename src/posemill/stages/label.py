@@ -53,6 +53,7 @@ def run(params: LabelParams, inputs: Workspace, outputs: Path, settings: Setting
     goes on with the first chunk that is not finished, beside whoever else labels.
     """
     from posemill.estimation.fingerprint import labeller as described
+    from posemill.labelling.privacy import discard_posed
     from posemill.store.corrections import CorrectionIndex
     from posemill.store.media import MediaStore
     from posemill.store.tracks import TrackStore, write_shards
@@ -72,7 +73,10 @@ def run(params: LabelParams, inputs: Workspace, outputs: Path, settings: Setting
         (outputs / "labeller.json").write_text(json.dumps(about, indent=2) + "\n")
         (outputs / NOISE).write_text("null\n")  # train depends on it; there are errors only where keypoints are known
         propagated = session.labeller.propagated(m.medium for m in media if m.status == "labelled") if session else 0
-        return _result(media, said, _accuracy(session, media, outputs) if session else None, propagated)
+        accuracy = _accuracy(session, media, outputs) if session else None
+        if session:
+            discard_posed(session.labeller, session.ledger.engine)
+        return _result(media, said, accuracy, propagated)
 
 
 def _labelled(

@@ -6,41 +6,39 @@ import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from posemill.errors import InputError, QualityError
-from posemill.features.clip_windows import clip_windows
 from posemill.features.pipeline import FeaturePipeline
-from posemill.features.split_leaks import ClipPoses, leaks
+from posemill.features.split_leaks import SplitClip, leaks
 from posemill.features.splits import ClipMeta, group_subjects, split_by_protocol, split_subjects
 from posemill.features.window_scales import fitted_scales
 from posemill.params.prepare import AUTO, PrepareParams
 from posemill.pose.conversion import shared
-from posemill.pose.pairs import own, paired
+from posemill.pose.near_duplicates import PerformanceStore
+from posemill.pose.pairs import paired
 from posemill.pose.skeleton import Skeleton, skeleton
-from posemill.pose.track import MediumTracks
 from posemill.pose.window import WindowSpec
 from posemill.stages.content_order import sorted_clips
+from posemill.stages.cut_windows import cut_windows
 from posemill.stages.rejected import rejected_tracks
 from posemill.stages.result import StageResult
 from posemill.stages.unknown_windows import UNKNOWN_INDEX, UNKNOWN_WINDOWS
 from posemill.stages.workspace import Workspace
-from posemill.store.clip_fields import PER_WINDOW
 
 if TYPE_CHECKING:
     import pandas as pd
 
 UNLABELLED, NOT_WANTED = "the clip has no activity", "the activity is not in prepare.activities"
 KEPT_OUT = "the activity is in prepare.unknown"
-NO_TRACKS, NOBODY = "the medium has no tracks", "nobody was found in the clip"
 FIT_WINDOWS = 20_000  # enough for a mean pose, and never more memory than that
 PAIRS = 0.9  # of the clips: then the data are of what two people do together
 SPLITS = ("train", "validation", "test")
-HARDLY_SEEN = "the acting person is seen too little, or the clip is too short, for one window"
 
 
 class PrepareResult(StageResult):
@@ -78,21 +76,24 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
     pipeline = _pipeline(params, layouts(label, set(clips["medium"])), _durations(clips, durations(label)))
     if params.people == 2 or (params.people == AUTO and _of_pairs(clips, persons(label))):
         pipeline = replace(pipeline, skeleton=paired(pipeline.skeleton))
-    shown: dict[int, NDArray[np.float32]] = {}
-    index, windowless = _cut(pipeline, clips, label, rejected_tracks(validated), outputs, shown)
-    dropped |= windowless
-    if not len(index):
-        reasons = "; ".join(f"{n} times: {r}" for r, n in Counter(dropped.values()).items())
-        raise InputError(f"no clip gave a window ({reasons or 'there are no clips'}): add labelled clips")
-    _stop_missing(set(index["activity"]), clips, dropped)
-    index["split"] = _splits(index, clips, params)
-    _stop_empty(index, clips)
-    findings = _stop_leaks(index, clips, shown, params.split.by)
-    _stop_empty(index, clips)
+    with TemporaryDirectory(prefix="poses-", dir=outputs) as scratch, PerformanceStore(Path(scratch)) as performances:
+        rejected = rejected_tracks(validated)
+        cut = cut_windows(pipeline, clips, label, rejected, outputs / "windows.npy", performances)
+        dropped |= cut.dropped
+        if not len(cut):
+            reasons = "; ".join(f"{n} times: {r}" for r, n in Counter(dropped.values()).items())
+            raise InputError(f"no clip gave a window ({reasons or 'there are no clips'}): add labelled clips")
+        _stop_missing(set(cut.clips["activity"]), clips, dropped)
+        cut.clips["split"] = _splits(cut.clips, clips, params)
+        _stop_empty(cut.clips, clips)
+        findings = _stop_leaks(cut.clips, clips, performances, params.split.by)
+    _stop_empty(cut.clips, clips)
+    index = cut.index()
     index.to_parquet(outputs / "index.parquet", index=False)
     _write_dropped({int(c): dropped[int(c)] for c in every["clip"] if int(c) in dropped}, outputs)
     _cut_unknown(pipeline, every[every["activity"].isin(params.unknown)], inputs, outputs)
-    classes = [a for a in params.activities or sorted(set(index["activity"])) if a in set(index["activity"])]
+    known = set(cut.clips["activity"])
+    classes = [a for a in params.activities or sorted(known) if a in known]
     (outputs / "classes.json").write_text(json.dumps(classes, indent=1) + "\n")
     check_windows(index, inputs.expectations, outputs / "docs", params.split.by)
     rows = np.flatnonzero(index["split"] == "train")
@@ -104,13 +105,13 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
         train=number["train"],
         validation=number["validation"],
         test=number["test"],
-        clips=index["clip"].nunique(),
+        clips=len(cut.clips),
         clips_dropped=len(dropped),
         activities=len(classes),
         classes=classes,
         dropped=dict(Counter(dropped.values())),
         split_by=params.split.by,
-        shared_subjects=len(shared_subjects(index)),
+        shared_subjects=len(shared_subjects(cut.clips)),
         findings=findings,
     )
 
@@ -180,87 +181,20 @@ def _pipeline(
     return FeaturePipeline(body or skeleton(named), WindowSpec(**window), coordinates=coordinates)
 
 
-def _cut(
-    pipeline: FeaturePipeline,
-    clips: pd.DataFrame,
-    label: Path,
-    rejected: set[tuple[str, int]],
-    outputs: Path,
-    shown: dict[int, NDArray[np.float32]],
-    name: str = "windows.npy",
-) -> tuple[pd.DataFrame, dict[int, str]]:
-    """Write windows.npy (or `name`) medium by medium; returns its index (without split) and the clips without a window.
-
-    shown  gets the poses (T, K, 2) of every clip with a window, by clip.
-    """
-    import pandas as pd
-
-    from posemill.store.tracks import read_shards
-
-    wanted = dict(list(clips.groupby("medium")))
-    rows: list[dict[str, Any]] = []
-    dropped = dict.fromkeys(clips["clip"].astype(int), NO_TRACKS)
-    raw = outputs / "windows.raw"
-    with raw.open("wb") as file:
-        for tracks in read_shards(label):
-            if tracks.medium in wanted:
-                fine = tuple(t for t in tracks.tracks if (tracks.medium, t.person) not in rejected)
-                kept = replace(tracks, tracks=fine)
-                for clip in wanted[tracks.medium].to_dict("records"):
-                    reason = _cut_clip(pipeline, kept, clip, rows, file, shown)
-                    dropped.pop(int(clip["clip"])) if reason is None else dropped.update({int(clip["clip"]): reason})
-    _as_npy(raw, outputs / name, (len(rows), *pipeline.shape))
-    return pd.DataFrame(rows), dropped
-
-
 def _cut_unknown(pipeline: FeaturePipeline, clips: pd.DataFrame, inputs: Workspace, outputs: Path) -> None:
     """Write unknown.npy and unknown.parquet, which are empty where no activity is kept out."""
     import pandas as pd
 
     rejected = rejected_tracks(inputs.output("validate"))
-    index, _ = _cut(pipeline, clips, inputs.output("label"), rejected, outputs, {}, UNKNOWN_WINDOWS)
+    cut = cut_windows(pipeline, clips, inputs.output("label"), rejected, outputs / UNKNOWN_WINDOWS)
     columns = ["window", "clip", "medium", "activity", "subject"]
-    pd.DataFrame(index, columns=index.columns if len(index) else columns).to_parquet(
-        outputs / UNKNOWN_INDEX, index=False
-    )
+    index = cut.index() if len(cut) else pd.DataFrame().reindex(columns=columns)
+    index.to_parquet(outputs / UNKNOWN_INDEX, index=False)
 
 
-def _cut_clip(
-    pipeline: FeaturePipeline,
-    tracks: MediumTracks,
-    clip: dict[str, Any],
-    rows: list[dict[str, Any]],
-    file: IO[bytes],
-    shown: dict[int, NDArray[np.float32]],
-) -> str | None:
-    """Append one clip's windows and their rows; returns the reason where there are none."""
-    cut = clip_windows(pipeline, tracks, clip["start_s"], clip["end_s"])
-    if cut is None:
-        return NOBODY
-    if not len(cut.windows):
-        return HARDLY_SEEN
-    file.write(cut.windows.tobytes())
-    shown[int(clip["clip"])] = cut.subject.to(own(pipeline.skeleton)).xy
-    same = {k: clip[k] for k in ("clip", "medium", *PER_WINDOW)}
-    first = len(rows)
-    starts = enumerate(cut.spans[:, 0])
-    rows += [{"window": first + i, **same, "person": cut.subject.person, "start_s": float(s)} for i, s in starts]
-    return None
-
-
-def _as_npy(raw: Path, path: Path, shape: tuple[int, ...]) -> None:
-    """Put numpy's header before raw float32 numbers; the count is only known at the end."""
-    out = np.lib.format.open_memmap(path, "w+", np.float32, shape)
-    numbers = np.fromfile(raw, np.float32, 0) if not shape[0] else np.memmap(raw, np.float32, "r", shape=shape)
-    for i in range(0, shape[0], 4096):
-        out[i : i + 4096] = numbers[i : i + 4096]
-    out.flush()
-    raw.unlink()
-
-
-def _splits(index: pd.DataFrame, clips: pd.DataFrame, params: PrepareParams) -> Any:
-    """The split of every window, by its subject or by a protocol; whoever shares a medium shares it."""
-    used = clips[clips["clip"].isin(index["clip"])]
+def _splits(cut: pd.DataFrame, clips: pd.DataFrame, params: PrepareParams) -> Any:
+    """The split of every clip with windows, by its subject or by a protocol; whoever shares a medium shares it."""
+    used = clips[clips["clip"].isin(cut["clip"])]
     group = group_subjects(zip(used["subject"].astype(str), used["medium"].astype(str), strict=True))
     official = used["split"].astype(object).where(used["split"].notna(), None)
     rows = zip(used["subject"], used["activity"], official, used["dataset"], strict=True)
@@ -269,9 +203,9 @@ def _splits(index: pd.DataFrame, clips: pd.DataFrame, params: PrepareParams) -> 
         cameras = used["camera"].astype(object).where(used["camera"].notna(), None)
         named = [replace(clip, camera=c) for clip, c in zip(labelled, cameras, strict=True)]
         sides = split_by_protocol(named, params.split.by, params.split.validation, params.split.test, params.split.seed)
-        return index["clip"].map(dict(zip(used["clip"], sides, strict=True)))
+        return cut["clip"].map(dict(zip(used["clip"], sides, strict=True)))
     split = split_subjects(labelled, params.split.validation, params.split.test, params.split.seed)
-    return index["subject"].astype(str).map(group).map(split)
+    return cut["subject"].astype(str).map(group).map(split)
 
 
 def _stop_missing(found: set[str], clips: pd.DataFrame, dropped: dict[int, str]) -> None:
@@ -288,13 +222,13 @@ def _stop_missing(found: set[str], clips: pd.DataFrame, dropped: dict[int, str])
         )
 
 
-def _stop_empty(index: pd.DataFrame, clips: pd.DataFrame) -> None:
+def _stop_empty(cut: pd.DataFrame, clips: pd.DataFrame) -> None:
     """InputError where a split has no window."""
-    subjects = index.groupby("split")["subject"].nunique()
+    subjects = cut.groupby("split")["subject"].nunique()
     if empty := [split for split in SPLITS if split not in subjects.index]:
         has = ", ".join(f"{split} has {subjects[split]}" for split in SPLITS if split in subjects.index)
         raise InputError(
-            f"no window in the {' and '.join(empty)} split: {has} of the {index['subject'].nunique()} subjects; every "
+            f"no window in the {' and '.join(empty)} split: {has} of the {cut['subject'].nunique()} subjects; every "
             f"split needs one of its own, so add clips of more subjects, or name subjects and official splits otherwise"
             f"{_crossing(clips)}"
         )
@@ -312,36 +246,34 @@ def _crossing(clips: pd.DataFrame) -> str:
     )
 
 
-def shared_subjects(index: pd.DataFrame) -> list[str]:
+def shared_subjects(cut: pd.DataFrame) -> list[str]:
     """Return the subjects who are both in the test split and in another one."""
-    tested = set(index.loc[index["split"] == "test", "subject"].astype(str))
-    return sorted(tested & set(index.loc[index["split"] != "test", "subject"].astype(str)))
+    tested = set(cut.loc[cut["split"] == "test", "subject"].astype(str))
+    return sorted(tested & set(cut.loc[cut["split"] != "test", "subject"].astype(str)))
 
 
-def _stop_leaks(index: pd.DataFrame, clips: pd.DataFrame, shown: dict[int, NDArray[np.float32]], by: str) -> list[str]:
+def _stop_leaks(cut: pd.DataFrame, clips: pd.DataFrame, performances: PerformanceStore, by: str) -> list[str]:
     """QualityError where a medium, or the same keypoints, are on both sides of a split; returns what is by design.
 
+    performances  of the clips, in the order of `cut`.
     Copies within an official train split are put together: their validation windows are for training then.
     """
     import pandas as pd
 
-    split = index.drop_duplicates("clip").set_index("clip")["split"]
-    used = clips[clips["clip"].isin(split.index)]
-    official = used["split"].astype(object).where(used["split"].notna(), None)
+    official = cut["clip"].map(clips.set_index("clip")["split"].astype(object))
+    columns = (cut[name] for name in ("clip", "medium", "split", "camera", "subject"))
     rows = [
-        ClipPoses(int(c), str(m), str(split[c]), o, shown[int(c)], None if pd.isna(camera) else str(camera), str(s))
-        for c, m, o, camera, s in zip(
-            used["clip"], used["medium"], official, used["camera"], used["subject"], strict=True
-        )
+        SplitClip(int(c), str(m), str(s), None if pd.isna(o) else str(o), None if pd.isna(v) else str(v), str(who))
+        for o, c, m, s, v, who in zip(official, *columns, strict=True)
     ]
     by_design: list[str] = []
     learnt: set[str] = set()
-    found = leaks(rows, by, by_design, learnt)
+    found = leaks(rows, performances.near_duplicates, by, by_design, learnt)
     if found:
         raise QualityError("; ".join(found))
-    dealt = (index["split"] == "validation") & index["subject"].astype(str).isin(learnt)
-    index.loc[dealt, "split"] = "train"
-    if both := shared_subjects(index):
+    dealt = (cut["split"] == "validation") & cut["subject"].astype(str).isin(learnt)
+    cut.loc[dealt, "split"] = "train"
+    if both := shared_subjects(cut):
         by_design.insert(0, f"{len(both)} subjects are both in the test split and in another one: it is split by {by}")
     return by_design
 

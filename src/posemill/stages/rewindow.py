@@ -22,18 +22,27 @@ BATCH = 1024  # windows that wait for the network, so that memory does not grow 
 
 
 def tracks_of(inputs: Workspace, clips: Iterable[HeldOutClip]) -> Iterator[MediumTracks]:
-    """Tracks of the clips' media as the label stage wrote them, without those that validation turned down."""
+    """Tracks of the clips' media as the label stage wrote them, without those that validation turned down.
+
+    Shard by shard, in the clips' order within each.
+    """
     import pandas as pd
 
     from posemill.stages.rejected import rejected_tracks
-    from posemill.store.tracks import read_shard_medium
+    from posemill.store.tracks import read_shard_media
 
     label = inputs.output("label")
-    shards = pd.read_parquet(label / "media.parquet").set_index("medium")["shard"]
+    media = pd.read_parquet(label / "media.parquet", columns=["medium", "shard"])
     rejected = rejected_tracks(inputs.output("validate"))
-    for medium in dict.fromkeys(clip.medium for clip in clips):
-        tracks = read_shard_medium(label / str(shards[medium]), medium)
-        yield replace(tracks, tracks=tuple(t for t in tracks.tracks if (medium, t.person) not in rejected))
+    wanted = list(dict.fromkeys(clip.medium for clip in clips))
+    shards = media[media["medium"].isin(wanted)].set_index("medium")["shard"]
+    by_shard: dict[str, list[str]] = {}
+    for medium in wanted:
+        by_shard.setdefault(str(shards[medium]), []).append(medium)
+    for shard, inside in by_shard.items():
+        for tracks in read_shard_media(label / shard, inside):
+            fine = tuple(t for t in tracks.tracks if (tracks.medium, t.person) not in rejected)
+            yield replace(tracks, tracks=fine)
 
 
 def tracks_in(folder: Path, clips: Iterable[HeldOutClip]) -> Iterator[MediumTracks]:

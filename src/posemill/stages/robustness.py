@@ -40,24 +40,35 @@ def run(
     windows  (N, T, K, 3) of prepare; results.windows.index says which are of the test split.
     """
     actual = dict(zip(results.clips.index["clip"].tolist(), results.clips.actual.tolist(), strict=True))
-    chosen = _spread(list(actual), params.clips)
+    chosen = sample(list(actual), params.clips)
+    of_clips = len(actual) if len(chosen) < len(actual) else 0
     index = results.windows.index[results.windows.index["clip"].isin(chosen)]
     budget = {"jitter": params.jitter, "dropout": params.dropout, "swaps": params.swaps}
     rows, clip = index["window"].to_numpy(np.int64), index["clip"].to_numpy(np.int64)
     perturbed = perturbation_accuracy(ask, windows, rows, clip, actual, features.skeleton, budget)
     if inputs is None or not (inputs.output("label") / "media.parquet").is_file():
-        return RobustnessResults(budget, perturbed)
+        return RobustnessResults(budget, perturbed, of_clips=of_clips)
     wanted = set(chosen)
     clips = [c for c in held_out_clips(inputs) if c.clip in wanted]
     native, rates = _rates(params, inputs, ask, features, clips, actual)
     backend = _backend(params, inputs, ask, features, clips, native, actual)
     streams = _streams(inputs, ask, features, clips, results)
-    return RobustnessResults(budget, perturbed, rates, backend, events.stream_metrics(streams))
+    return RobustnessResults(budget, perturbed, rates, backend, events.stream_metrics(streams), of_clips)
 
 
-def _spread(clips: list[int], count: int) -> list[int]:
-    places = np.unique(np.linspace(0, len(clips) - 1, min(count, len(clips))).round().astype(int))
-    return [clips[i] for i in places]
+def sample(clips: list[int], count: int, seed: int = 0) -> list[int]:
+    """Draw at most `count` clips at random, in their order; the same ones for the same clips.
+
+    Examples:
+        >>> sample([7, 8, 9], 5)
+        [7, 8, 9]
+        >>> len(sample(list(range(100)), 5))
+        5
+    """
+    if len(clips) <= count:
+        return clips
+    places = np.random.default_rng(seed).choice(len(clips), count, replace=False)
+    return [clips[i] for i in np.sort(places)]
 
 
 def _rates(

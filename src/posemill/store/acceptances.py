@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from posemill.errors import GateError, InputError
 from posemill.store import schema
+from posemill.store.versions import require_kept
 
 LATER = ("released", "retired")  # stages that a verdict does not change: `posemill models` does
 
@@ -82,6 +83,7 @@ def release(connection: Connection, bento_digest: str, *, added_by: str) -> RowM
         last = select(p).where(p.c.model_version_id == version["id"]).order_by(p.c.id.desc()).limit(1)
         if (existing := connection.execute(last).mappings().first()) is not None:
             return existing
+    require_kept(version)
     champion = connection.scalar(select(v.c.id).where(v.c.stage == "released", v.c.id != version["id"]))
     connection.execute(update(v).where(v.c.stage == "released", v.c.id != version["id"]).values(stage="retired"))
     connection.execute(update(v).where(v.c.id == version["id"]).values(stage="released"))

@@ -61,6 +61,17 @@ class BlobStore:
             names = (name.removesuffix(".parquet") for name in listed if name.endswith(".parquet"))
             return {name for name in names if name.startswith(beginning)}
 
+    def fingerprints(self) -> list[str]:
+        """Return the fingerprints of which there are files, in order."""
+        with as_unavailable(f"the store {self.url} does not answer"):
+            self._fs.invalidate_cache()
+            try:
+                listed: Any = self._fs.ls(self._root, detail=False)
+            except FileNotFoundError:
+                return []
+        names = (str(path).rstrip("/").rsplit("/", 1)[1] for path in listed)
+        return sorted(name for name in names if _NAME.fullmatch(name))
+
     def location(self, fingerprint: str, name: str) -> str:
         """Path of the file, as the file system of the store names it."""
         return f"{self._root}/{checked(fingerprint)}/{checked(name)[:2]}/{name}.parquet"

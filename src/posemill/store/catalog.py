@@ -19,6 +19,7 @@ from posemill.store.media_rows import (
     media,
     medium_id,
     record_probe,
+    videos,
 )
 from posemill.store.quarantine import (
     open_quarantine,
@@ -72,4 +73,5 @@ __all__ = [
     "released",
     "remove_clip",
     "resolve_quarantine",
+    "videos",
 ]

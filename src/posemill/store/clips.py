@@ -7,7 +7,7 @@ Which fields a clip has is in clip_fields.py. A known clip is never changed: a c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, text, update
@@ -18,6 +18,7 @@ from posemill.errors import InputError
 from posemill.store import schema
 from posemill.store.clip_fields import CLAIMS, CORRECTABLE, FIELDS, HISTORY, ClipFields
 from posemill.store.postgres import copy_rows
+from posemill.store.pseudonyms import written_subject
 
 _SAME_INTERVAL = "{0}.start_s = i.start_s AND coalesce({0}.end_s, 'Infinity') = coalesce(i.end_s, 'Infinity')"
 
@@ -74,7 +75,8 @@ def _stage(connection: Connection, rows: Sequence[ClipRow]) -> None:
     """Copy the rows into a temporary table, each with the current clip of the same interval, if there is one."""
     connection.execute(text("DROP TABLE IF EXISTS incoming_clip"))
     connection.execute(text(f"CREATE TEMP TABLE incoming_clip ({_STAGED}) ON COMMIT DROP"))
-    copy_rows(connection, "incoming_clip", (asdict(row) for row in rows))
+    named = (replace(row, subject=written_subject(connection, row.subject)) for row in rows)
+    copy_rows(connection, "incoming_clip", (asdict(row) for row in named))
     connection.execute(text("UPDATE incoming_clip i SET medium_id = m.id FROM medium m WHERE m.digest = i.medium"))
     absent = connection.scalar(text("SELECT min(medium) FROM incoming_clip WHERE medium_id IS NULL"))
     if absent is not None:
@@ -157,6 +159,8 @@ def correct_clip(connection: Connection, clip_id: int, annotated_by: str, **chan
     unknown = set(changes) - set(CORRECTABLE)
     if unknown:
         raise InputError(f"a clip has no {', '.join(sorted(unknown))}; it has {', '.join(CORRECTABLE)}")
+    if "subject" in changes:
+        changes["subject"] = written_subject(connection, changes["subject"])
     old = _current(connection, clip_id)
     if all(old[name] == value for name, value in changes.items()):
         return clip_id
@@ -203,9 +207,13 @@ def clips(
     medium: str | None = None,
     history: bool = False,
     numbers: Sequence[int] | None = None,
+    *,
+    after: int | None = None,
+    limit: int | None = None,
 ) -> list[RowMapping]:
     """Return clips with their medium's digest and dataset, by id: current ones, with `history` also closed ones.
 
+    after, limit  a page: at most so many, those that come after the clip of that number.
     Columns: clip, medium, the clip fields, dataset, source, annotated_by, annotated_at, valid_to, closed_by,
     superseded_by, medium_id.
     """
@@ -224,7 +232,9 @@ def clips(
         query = query.where(m.digest == medium)
     if numbers is not None:
         query = query.where(c.id.in_(numbers))
-    return list(connection.execute(query).mappings())
+    if after is not None:
+        query = query.where(c.id > after)
+    return list(connection.execute(query.limit(limit)).mappings())
 
 
 def get_clip(connection: Connection, number: int) -> RowMapping:

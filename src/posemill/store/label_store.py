@@ -47,6 +47,10 @@ class TrackStore:
         """Return the digests of all media of which there are tracks by this labeller."""
         return self._blobs.names(fingerprint)
 
+    def labellers(self) -> list[str]:
+        """Return the fingerprints of all labellers of which there are tracks, in order."""
+        return self._blobs.fingerprints()
+
     def location(self, medium: str, fingerprint: str) -> str:
         """Path of the file, as the file system of the store names it."""
         return self._blobs.location(fingerprint, medium)

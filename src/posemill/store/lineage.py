@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import BigInteger, Connection, RowMapping, Text, cast, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from posemill.errors import InputError
 from posemill.store import schema
@@ -71,7 +72,7 @@ def clip_rows(connection: Connection, numbers: Sequence[int]) -> dict[int, RowMa
             m.added_at,
         )
         .join_from(schema.clip, schema.medium, c.medium_id == m.id)
-        .where(c.id.in_(numbers))
+        .where(c.id == func.any(cast(list(numbers), ARRAY(BigInteger))))
         .order_by(c.id)
     )
     return {row["clip"]: row for row in connection.execute(query).mappings()}
@@ -81,8 +82,12 @@ def corrected_keypoints(connection: Connection, media: Sequence[str], when: obje
     """Count the keypoint corrections of these media that held at that time."""
     k, m = schema.keypoint_correction.c, schema.medium.c
     query = (
-        select(k.id)
+        select(func.count(k.id))
         .join_from(schema.keypoint_correction, schema.medium, k.medium_id == m.id)
-        .where(m.digest.in_(media), k.annotated_at <= when, k.valid_to.is_(None) | (k.valid_to > when))
+        .where(
+            m.digest == func.any(cast(list(media), ARRAY(Text))),
+            k.annotated_at <= when,
+            k.valid_to.is_(None) | (k.valid_to > when),
+        )
     )
-    return len(connection.execute(query).all())
+    return int(connection.execute(query).scalar_one())

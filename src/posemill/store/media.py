@@ -6,17 +6,20 @@ A name is final only when its bytes are complete and checked: writing goes to a 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from posemill.errors import InputError, Unavailable
+from posemill.errors import InputError, Unavailable, UnreadableMedia
 from posemill.store.files import as_unavailable, replace_file
 from posemill.store.filesystems import is_local, open_filesystem, remove_quietly, write_whole
 
 _BLOCK = 1 << 20
+_NOTE = ".gone"  # behind the name of a file that was discarded
 
 
 def digest_of(path: Path) -> str:
@@ -73,14 +76,51 @@ class MediaStore:
     def fetch(self, digest: str, verify: bool = True) -> Path:
         """Return a local file with that digest: the stored file itself, or a checked copy of a remote one.
 
-        Errors: InputError when the store lacks it, or its bytes have another digest.
+        Errors: InputError when the store lacks it, or its bytes have another digest; UnreadableMedia for one that was
+        discarded.
         """
         path = Path(self.location(digest)) if self._local else self._copy_here(digest)
         if not path.exists():
+            if (note := self._note(digest)) is not None:
+                raise UnreadableMedia(
+                    f"the video of medium {digest[:12]} is gone, it was removed on {note['at'][:10]} ({note['why']}): "
+                    "its poses stay as they are; to have it posed anew, add the video again"
+                )
             raise InputError(f"the store {self.url} has no file {digest}: add the medium again")
         if verify and self._local:
             _check(path, digest, self.url)
         return path
+
+    def fetch_picture(self, digest: str) -> Path:
+        """Return a local file to draw on: the medium, or the copy with blurred faces that stands in for it.
+
+        Errors: as of `fetch`.
+        """
+        note = None if self.has(digest) else self._note(digest)
+        return self.fetch(note["blurred"] if note and note["blurred"] else digest)
+
+    def discard(self, digest: str, why: str, blurred: str | None = None) -> bool:
+        """Remove the bytes of a medium for good and leave a note why; False where they were gone already.
+
+        blurred  digest of a stored copy with blurred faces, which stands in for it.
+        """
+        if not self.has(digest):
+            return False
+        note = {"why": why, "at": datetime.now(UTC).isoformat(timespec="seconds"), "blurred": blurred}
+        place = self.location(digest)
+        with as_unavailable(f"{digest} cannot be removed from {self.url}"):
+            self._fs.pipe_file(place + _NOTE, json.dumps(note).encode())  # first: without bytes there is a reason
+            _remove(self._fs, place)
+        return True
+
+    def _note(self, digest: str) -> dict[str, Any] | None:
+        """Why the bytes were discarded; None where they never were."""
+        with as_unavailable(f"the store {self.url} does not answer"):
+            try:
+                note: dict[str, Any] = json.loads(self._fs.cat_file(self.location(digest) + _NOTE))
+            except (FileNotFoundError, ValueError):
+                return None
+        return note
 
     def location(self, digest: str) -> str:
         """Path of the bytes, as the file system of the store names it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select, text, update
@@ -12,14 +12,19 @@ from sqlalchemy.dialects.postgresql import insert
 from posemill.errors import InputError
 from posemill.store import schema
 from posemill.store.postgres import copy_rows
+from posemill.store.pseudonyms import written_source
 
 MIN_DIGITS = 6  # of a digest, so that it names a medium
-_STAGED = "digest, dataset, source, added_by, kind, width_px, height_px, fps, frames, duration_s, probed_at"
+_STAGED = "digest, dataset, source, added_by, kind, width_px, height_px, fps, frames, duration_s, probed_at, privacy"
 
 
 @dataclass(frozen=True, slots=True)
 class MediumRow:
-    """A medium to add. Its figures are known for keypoints, and left to the ingest stage's probe for videos."""
+    """A medium to add. Its figures are known for keypoints, and left to the ingest stage's probe for videos.
+
+    privacy  what becomes of a video once it is posed: `keypoints-only` (it is removed), `blur-faces` (a copy with
+             blurred faces takes its place); None: it stays.
+    """
 
     digest: str
     dataset: str
@@ -31,6 +36,7 @@ class MediumRow:
     fps: float | None = None
     frames: int | None = None
     duration_s: float | None = None
+    privacy: str | None = None
 
 
 def add_dataset(connection: Connection, name: str, added_by: str, origin: str | None = None) -> None:
@@ -57,7 +63,8 @@ def add_media(connection: Connection, rows: Sequence[MediumRow]) -> int:
         text(f"CREATE TEMP TABLE IF NOT EXISTS incoming_medium ON COMMIT DROP AS SELECT {_STAGED} FROM medium LIMIT 0")
     )
     connection.execute(text("TRUNCATE incoming_medium"))
-    copy_rows(connection, "incoming_medium", (asdict(row) for row in rows))
+    named = (replace(row, source=written_source(connection, row.source)) for row in rows)
+    copy_rows(connection, "incoming_medium", (asdict(row) for row in named))
     connection.execute(text("UPDATE incoming_medium SET probed_at = now() WHERE duration_s IS NOT NULL"))
     done = connection.execute(
         text(f"INSERT INTO medium ({_STAGED}) SELECT {_STAGED} FROM incoming_medium ON CONFLICT (digest) DO NOTHING")
@@ -99,12 +106,26 @@ def medium_id(connection: Connection, digest: str) -> int:
     return int(number)
 
 
-def media(connection: Connection, datasets: Sequence[str] = ()) -> list[RowMapping]:
-    """Return all media (of these datasets; none named means all) but duplicates, in the order they were added."""
+def media(
+    connection: Connection, datasets: Sequence[str] = (), *, after: int | None = None, limit: int | None = None
+) -> list[RowMapping]:
+    """Return all media (of these datasets; none named means all) but duplicates, in the order they were added.
+
+    after, limit  a page: at most so many, those that come after the medium of that number (`id`).
+    """
     query = select(schema.medium).where(schema.medium.c.duplicate_of.is_(None)).order_by(schema.medium.c.id)
     if datasets:
         query = query.where(schema.medium.c.dataset.in_(datasets))
-    return list(connection.execute(query).mappings())
+    if after is not None:
+        query = query.where(schema.medium.c.id > after)
+    return list(connection.execute(query.limit(limit)).mappings())
+
+
+def videos(connection: Connection) -> list[RowMapping]:
+    """Return digest, fps and frames of all videos whose bytes are here, in the order they were added."""
+    m = schema.medium.c
+    query = select(m.digest, m.fps, m.frames).where(m.duplicate_of.is_(None), m.kind == "video", m.digest.is_not(None))
+    return list(connection.execute(query.order_by(m.id)).mappings())
 
 
 def fill_digest(connection: Connection, row_id: int, digest: str) -> str:

@@ -18,6 +18,7 @@ from posemill.store.address import checked_schema, parse_address, schema_options
 from posemill.store.current_user import current_user
 from posemill.store.embedded import EmbeddedServer
 from posemill.store.migrations import HEAD
+from posemill.store.pseudonyms import INFO, read_key
 from posemill.store.refusals import OWN_SCHEMA, explain_refusals
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def open_engine(settings: Settings, migration: str = HEAD) -> Engine:
     engine = create_engine(url, pool_pre_ping=True, connect_args=_CONNECTION | schema_options(schema))
     explain_refusals(engine)
     event.listen(engine, "connect", _name_actor)
+    if settings.subject_key is not None:
+        _use_pseudonyms(engine, read_key(settings.subject_key))
     try:
         if schema is not None:
             _make_schema(engine, schema)
@@ -56,6 +59,15 @@ def open_engine(settings: Settings, migration: str = HEAD) -> Engine:
         engine.dispose()
         raise Unavailable(_away(url, exc)) from exc
     return engine
+
+
+def _use_pseudonyms(engine: Engine, key: bytes) -> None:
+    """Names of subjects that are written through this engine become pseudonyms."""
+
+    def keep(_connection: Any, record: Any) -> None:
+        record.info[INFO] = key
+
+    event.listen(engine, "connect", keep)
 
 
 def database_url(settings: Settings) -> URL:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from posemill.errors import InputError
 from posemill.store import schema
-from posemill.store.versions import latest_model_version
+from posemill.store.versions import latest_model_version, require_kept
 
 V, P = schema.model_version, schema.promotion
 
@@ -39,7 +39,11 @@ def version_of(connection: Connection, tag: str) -> RowMapping:
 def promote(
     connection: Connection, version: RowMapping, reason: str, figures: Mapping[str, Any] | None, added_by: str
 ) -> RowMapping:
-    """Release a version; the champion until then is retired. Return the row."""
+    """Release a version; the champion until then is retired. Return the row.
+
+    Errors: InputError for a version that was withdrawn by an erasure.
+    """
+    require_kept(version)
     before = _retire_others(connection, version["id"])
     return _row(connection, "promoted", version, before, reason, figures, added_by)
 
@@ -55,7 +59,7 @@ def refuse(
 def roll_back(connection: Connection, reason: str, added_by: str) -> RowMapping:
     """Release the version that the champion took the place of; the champion is retired.
 
-    Errors: InputError without a champion, or where it is the first one.
+    Errors: InputError without a champion, where it is the first one, or where the one before was withdrawn.
     """
     now = champion(connection)
     if now is None:
@@ -65,6 +69,7 @@ def roll_back(connection: Connection, reason: str, added_by: str) -> RowMapping:
     if earlier is None:
         raise InputError(f"{now['bento_tag']} is the first model version that was released: there is none before it")
     version = connection.execute(select(V).where(V.c.id == earlier)).mappings().one()
+    require_kept(version)
     before = _retire_others(connection, version["id"])
     return _row(connection, "rolled back", version, before, reason, None, added_by)
 

@@ -1,15 +1,16 @@
-"""Review queue: intervals of tracks to look at, and the answer to each.
+"""Review queue: intervals of tracks to look at, clips whose activity is asked, and the answer to each.
 
 An item is known by its medium, person, start and end. Queued again it stays what it is; one that is not found any
 more (other labels, corrected keypoints) is dismissed by the queue itself. What a person has dismissed stays dismissed:
-it is right as it is. What was done, that is, corrected, is opened again should it still look wrong.
+it is right as it is. What was done, that is, corrected, is opened again should it still look wrong. Clips whose
+activity is asked (`predicted` is there) are queued by store/proposals.py, and are no matter of `queue`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, RowMapping, Select, exists, func, insert, null, select, text, update
 
@@ -17,6 +18,7 @@ from posemill.errors import InputError
 from posemill.store import schema
 from posemill.store.media_rows import medium_id
 
+Kind = Literal["pose", "activity"]
 GONE = {"gone": True}  # the queue's own answer
 _LOCK = 0x706F7376
 
@@ -57,7 +59,7 @@ def queue(
     media  digests of what was looked at: items of other media stay as they are; None: everything was.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _LOCK})  # two at once would add items twice
-    known = {_row_key(row): row for row in connection.execute(_query()).mappings()}
+    known = {_row_key(row): row for row in connection.execute(_of_kind(_query(), "pose")).mappings()}
     still = {_item_key(item) for item in (items if candidates is None else candidates)}
     gone = [
         row["item"]
@@ -88,15 +90,21 @@ def _queue_one(connection: Connection, item: ReviewItem, known: RowMapping | Non
 
 
 def review_items(
-    connection: Connection, *, state: str | None = "open", limit: int | None = None, media: Sequence[str] = ()
+    connection: Connection,
+    *,
+    state: str | None = "open",
+    limit: int | None = None,
+    media: Sequence[str] = (),
+    kind: Kind | None = None,
 ) -> list[RowMapping]:
     """Return items, the worst first.
 
-    Columns: item, medium, source, judged, person, start_s, end_s, reason, priority, state, answer, added_at, added_by,
-    answered_at, answered_by; medium is null where a client disagreed about a file that is not here, and judged is true
-    where a client disagreed.
+    Columns: item, medium, source, judged, clip, person, start_s, end_s, reason, priority, state, answer, predicted,
+    added_at, added_by, answered_at, answered_by; medium is null where a client disagreed about a file that is not here,
+    judged is true where a client disagreed, predicted is null where the poses are asked about.
 
     state  `open`, `done`, `dismissed`; None: all.
+    kind   `pose`: intervals of tracks; `activity`: clips whose activity is asked; None: both.
     """
     query, r, m = _query(), schema.review_item.c, schema.medium.c
     query = query.order_by(r.priority.desc(), m.digest, r.start_s, r.id)
@@ -104,6 +112,8 @@ def review_items(
         query = query.where(r.state == state)
     if media:
         query = query.where(m.digest.in_(media))
+    if kind is not None:
+        query = _of_kind(query, kind)
     return list(connection.execute(query.limit(limit)).mappings())
 
 
@@ -144,6 +154,8 @@ def _query() -> Select[Any]:
         m.digest.label("medium"),
         func.coalesce(m.source, upload).label("source"),
         judged,
+        r.clip_id.label("clip"),
+        r.predicted,
         r.person,
         r.start_s,
         r.end_s,
@@ -156,6 +168,11 @@ def _query() -> Select[Any]:
         r.answered_at,
         r.answered_by,
     ).join_from(schema.review_item, schema.medium, r.medium_id == m.id, isouter=True)
+
+
+def _of_kind(query: Select[Any], kind: Kind) -> Select[Any]:
+    asked = schema.review_item.c.predicted
+    return query.where(asked.is_(None) if kind == "pose" else asked.is_not(None))
 
 
 def _row_key(row: RowMapping) -> tuple[Any, ...]:

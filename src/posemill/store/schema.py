@@ -88,7 +88,11 @@ medium = Table(
     _at("probed_at", now=False),
     _at(),
     _by(),
+    Column("privacy", Text),  # what becomes of the bytes once there are poses; null: they stay
+    _at("bytes_removed_at", now=False),
+    Column("blurred_digest", Text),  # the copy with blurred faces, which stands in for the bytes
     CheckConstraint("kind in ('video', 'keypoints')", name="kind"),
+    CheckConstraint("privacy in ('keypoints-only', 'blur-faces')", name="privacy"),
     CheckConstraint("digest ~ '^[0-9a-f]{64}$'", name="digest"),
     CheckConstraint("digest is not null or uri is not null", name="location"),
     CheckConstraint("width_px > 0 and height_px > 0 and fps > 0 and frames > 0 and duration_s > 0", name="size"),
@@ -207,6 +211,7 @@ review_item = Table(
     Column("answer", JSONB),
     _at("answered_at", now=False),
     Column("answered_by", Text),
+    Column("predicted", JSONB),  # where a clip's activity is asked: what the model says, and why it asks
     CheckConstraint("state in ('open', 'done', 'dismissed')", name="state"),
 )
 
@@ -241,6 +246,7 @@ model_version = Table(
     Column("origin", Text),
     _at(),
     _by(),
+    _at("withdrawn_at", now=False),  # trained with somebody who was erased since: never released again
     CheckConstraint("stage in ('candidate', 'accepted', 'rejected', 'released', 'retired')", name="stage"),
 )
 
@@ -331,6 +337,23 @@ prediction_log = Table(
     _by(),
 )
 
+shadow_comparison = Table(
+    "shadow_comparison",
+    metadata,
+    _id(),
+    Column("champion", Text, nullable=False),  # tags of bentos or models
+    Column("challenger", Text, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False),
+    Column("until", DateTime(timezone=True), nullable=False, index=True),
+    Column("answers", Integer, nullable=False),  # that were compared, and their windows
+    Column("windows", Integer, nullable=False),
+    Column("dropped", Integer, nullable=False),  # answers that were not
+    Column("failed", Integer, nullable=False),
+    Column("comparison", JSONB, nullable=False),
+    _at(),
+    _by(),
+)
+
 app_run = Table(
     "app_run",
     metadata,
@@ -379,6 +402,19 @@ app_measurement = Table(
     Column("high", Float),
     Column("reason", Text),
     Column("details", JSONB, nullable=False),
+)
+
+erasure = Table(
+    "erasure",  # what is being erased, so that a killed erasure is finished; then what was, by digests
+    metadata,
+    _id(),
+    Column("state", Text, nullable=False, server_default="started"),
+    Column("targets", JSONB, nullable=False),
+    Column("record_digest", Text),  # SHA-256 of the deletion record
+    _at("ended_at", now=False),
+    _at(),
+    _by(),
+    CheckConstraint("state in ('started', 'done')", name="state"),
 )
 
 audit = Table(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+import itertools
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,11 +103,15 @@ def shard_paths(folder: Path) -> list[Path]:
     return sorted(folder.glob("tracks-*.parquet"), key=lambda p: (len(p.name), p.name))
 
 
-def read_shards(folder: Path) -> Iterator[MediumTracks]:
-    """Every medium of every shard, in the order written, one shard in memory at a time."""
+def read_shards(folder: Path, wanted: Collection[str] | None = None) -> Iterator[MediumTracks]:
+    """Every medium of every shard (or only the wanted ones), in the order written, one shard in memory at a time."""
     for path in shard_paths(folder):
         file = open_parquet(path, str(path))
         skeleton, media = read_metadata(file, str(path))
+        if wanted is not None:
+            media = {medium: entry for medium, entry in media.items() if medium in wanted}
+        if not media:
+            continue
         table = read_rows(file, str(path))
         for medium, entry in sorted(media.items(), key=lambda item: item[1]["row"]):
             yield from_table(table.slice(entry["row"], entry["rows"]), medium, skeleton, entry)
@@ -147,18 +153,25 @@ def read_shard_medium(path: Path, medium: str) -> MediumTracks:
 
     Errors: InputError when the shard does not have it.
     """
+    return next(read_shard_media(path, [medium]))
+
+
+def read_shard_media(path: Path, wanted: Sequence[str]) -> Iterator[MediumTracks]:
+    """Some media of one shard, in that order, reading only the row groups that hold them; neighbours share a read.
+
+    Errors: InputError when the shard lacks one.
+    """
     file = open_parquet(path, str(path))
     skeleton, media = read_metadata(file, str(path))
-    if medium not in media:
-        raise InputError(f"{path} has no medium {medium}; it holds {len(media)} others")
-    entry = media[medium]
-    wanted: list[int] = []
-    first = seen = 0
-    for group in range(file.num_row_groups):
-        size = file.metadata.row_group(group).num_rows
-        if seen < entry["row"] + entry["rows"] and seen + size > entry["row"]:
-            first = first if wanted else seen
-            wanted.append(group)
-        seen += size
-    table = read_rows(file, str(path), groups=wanted) if wanted else file.schema_arrow.empty_table()
-    return from_table(table.slice(entry["row"] - first, entry["rows"]), medium, skeleton, entry)
+    ends = list(itertools.accumulate(file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)))
+    read: tuple[list[int], pa.Table] = [], file.schema_arrow.empty_table()
+    for medium in wanted:
+        if medium not in media:
+            raise InputError(f"{path} has no medium {medium}; it holds {len(media)} others")
+        entry = media[medium]
+        first, last = bisect_right(ends, entry["row"]), bisect_left(ends, entry["row"] + entry["rows"])
+        groups = list(range(first, last + 1)) if entry["rows"] else []
+        if groups and groups != read[0]:
+            read = groups, read_rows(file, str(path), groups=groups)
+        start = entry["row"] - (ends[groups[0] - 1] if groups and groups[0] else 0)
+        yield from_table(read[1].slice(start if groups else 0, entry["rows"]), medium, skeleton, entry)

@@ -3,6 +3,7 @@
 from posemill.store.label_store import TrackStore
 from posemill.store.shards import (
     ShardEntry,
+    read_shard_media,
     read_shard_medium,
     read_shards,
     shard_paths,
@@ -14,6 +15,7 @@ __all__ = [
     "ShardEntry",
     "TrackStore",
     "read_medium",
+    "read_shard_media",
     "read_shard_medium",
     "read_shards",
     "shard_paths",

@@ -92,6 +92,15 @@ def latest_acceptance(connection: Connection, bento_tag: str | None = None) -> R
     return connection.execute(query).mappings().first()
 
 
+def require_kept(version: RowMapping) -> None:
+    """Raise InputError for a version that was withdrawn by an erasure."""
+    if version["withdrawn_at"] is not None:
+        raise InputError(
+            f"{version['bento_tag']} was trained with data that was erased on {version['withdrawn_at']:%Y-%m-%d} and "
+            "is never released again: build a new model (`dvc repro`), then promote that"
+        )
+
+
 def _version_id(connection: Connection, bento_tag: str) -> int:
     table = schema.model_version
     number = connection.scalar(select(table.c.id).where(table.c.bento_tag == bento_tag))

@@ -56,7 +56,7 @@ def usage_of(connection: Connection, settings: Settings, reference: str) -> Medi
             out.models.append({"version": version["id"], "stage": version["stage"], **share, "bentos": named})
     entries = select(func.count()).where(schema.feedback.c.upload_digest == digest)
     out.feedback = int(connection.scalar(entries) or 0)
-    out.scenarios = _scenarios(settings.workspace, digest, medium["source"])
+    out.scenarios = scenarios_naming(settings.workspace, digest, medium["source"])
     out.clips = [row["clip"] for row in clips(connection, medium=digest)]
     return out
 
@@ -86,7 +86,7 @@ def _share_of_model(settings: Settings, version: RowMapping, digest: str) -> dic
     return {"split": splits, "clips": rows["clip"].n_unique(), "windows": int(rows["windows"].sum())}
 
 
-def _scenarios(root: Path, digest: str, source: str | None) -> list[str]:
+def scenarios_naming(root: Path, digest: str, source: str | None) -> list[str]:
     """Scenario files that name the medium."""
     folder = root / "acceptance"
     named = [name for name in (digest, source) if name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import UnreadableMedia
+from posemill.telemetry import trace
 from posemill.video.decode import Frame
 from posemill.video.probe import VideoProbe
 from posemill.video.reader import Reader, borrowed
@@ -41,6 +42,12 @@ def read_frames_sandboxed(
 
     timeout_s  for opening the file; every frame adds what a slow machine needs for its pixels.
     """
+    return trace.watched("decode", _read_frames(path, stride, start, end, timeout_s), "frames")
+
+
+def _read_frames(
+    path: Path, stride: int, start: int, end: int | None, timeout_s: float | None
+) -> Generator[Frame, None, None]:
     with borrowed() as reader:
         reader.send({"do": "frames", "path": _hex(path), "stride": stride, "start": start, "end": end})
         yield from _shown(reader, path.name, _timeout_s(path, timeout_s))

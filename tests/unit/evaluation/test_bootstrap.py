@@ -62,3 +62,11 @@ def test_the_interval_is_around_the_share_and_repeatable(right: list[bool]) -> N
     assert 0 <= low <= values.mean() + 1e-12
     assert values.mean() - 1e-12 <= high <= 1
     assert (low, high) == accuracy_interval(values, range(len(values)), count=200)
+
+
+def test_a_row_a_group_is_drawn_as_groups_are() -> None:
+    """The quick way for groups of one row gives the rows that the other way gives."""
+    groups = list("cabdfe")
+    twice = [name for name in groups for _ in range(2)]
+    for one, two in zip(resamples(groups, 20), resamples(twice, 20), strict=True):
+        assert (np.stack([2 * one, 2 * one + 1], 1).ravel() == two).all()

@@ -112,3 +112,15 @@ def test_the_windows_are_not_touched_and_the_noise_is_the_same_every_time() -> N
     np.testing.assert_array_equal(windows, before)
     for first, second in zip(said[:4], said[4:], strict=True):
         np.testing.assert_array_equal(first, second)
+
+
+def test_the_loss_has_an_interval_of_pairs() -> None:
+    """Twenty of a hundred clips are lost and none is won: 0.2 in the middle, and narrower with more clips."""
+    few = perturbations.PerturbationAccuracy("dropout", 0.2, 0.7, lost=20, won=0, clips=100)
+    many = perturbations.PerturbationAccuracy("dropout", 0.2, 0.7, lost=2000, won=0, clips=10_000)
+    for found in (few, many):
+        low, high = perturbations.drop_interval(found)
+        assert (low + high) / 2 == pytest.approx(0.2, abs=1e-9)
+        assert high - low == pytest.approx(2 * 1.96 * np.sqrt(0.2 * 0.8 / found.clips), rel=0.05)
+    low, high = perturbations.drop_interval(perturbations.PerturbationAccuracy("swaps", 0.1, 1.0, clips=50))
+    assert low < 0 < high

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from posemill.evaluation.gates import check
 from posemill.evaluation.robustness.consistency import Consistency
 from posemill.evaluation.robustness.perturbations import PerturbationAccuracy
@@ -35,7 +37,9 @@ def test_figures_have_the_names_that_the_gates_ask_for() -> None:
     assert round(found["accuracy_lost_to_jitter"], 9) == 0.1
     assert round(found["accuracy_lost_to_swaps"], 9) == -0.05  # a gain is a gain
     assert found["frame_rate_consistency"] == 0.9
-    assert found["frame_rates"]["60 frames/s"] == {"consistency": 1.0, "accuracy": 0.9}
+    at_60 = found["frame_rates"]["60 frames/s"]
+    assert (at_60["consistency"], at_60["accuracy"], at_60["consistency_high"]) == (1.0, 0.9, 1.0)
+    assert at_60["consistency_low"] == pytest.approx(20 / (20 + 1.96**2), abs=1e-3)  # Wilson's, where all are the same
     assert found["noise"]["jitter"] == {"0": 0.9, "0.01": 0.9, "0.02": 0.8, "0.04": 0.4}
     assert (found["backend_consistency"], found["backend_accuracy"]) == (0.7, 0.7)
     limits = {

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -7,10 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from posemill.errors import InputError
-from posemill.features.split_leaks import ClipPoses, leaks
+from posemill.features.split_leaks import NearDuplicates, SplitClip, leaks
 from posemill.features.splits import ClipMeta, group_subjects, split_by_protocol, split_subjects
+from posemill.pose.near_duplicates import NearDuplicate, find_near_duplicates
 
 CLIPS = [ClipMeta(f"s{s}", a) for s in range(12) for a in ("walk", "squat", "wave") for _ in range(2)]
 
@@ -105,23 +108,35 @@ def test_without_an_official_split_whole_cameras_are_test() -> None:
         split_by_protocol([replace(clip, camera=None) for clip in clips], "camera", 0.2, 0.3, 0)
 
 
+def among(performances: list[NDArray[np.float32]]) -> NearDuplicates:
+    """The copies among these, whatever their sides."""
+
+    def near(sides: Sequence[str | None]) -> list[NearDuplicate]:
+        left = [i for i, side in enumerate(sides) if side is not None]
+        found = find_near_duplicates([performances[i] for i in left], [str(sides[i]) for i in left])
+        return [replace(copy, first=left[copy.first], second=left[copy.second]) for copy in found]
+
+    return near
+
+
 def test_one_performance_before_two_cameras_is_no_leak_of_a_split_by_camera() -> None:
     rng = np.random.default_rng(0)
     xy = np.cumsum(rng.normal(0, 5, (40, 12, 2)), 0).astype(np.float32) + rng.uniform(0, 200, (12, 2)).astype(
         np.float32
     )
-    pair = [ClipPoses(1, "a", "train", "train", xy, "c1"), ClipPoses(2, "b", "test", "test", xy + 9, "c2")]
+    pair = [SplitClip(1, "a", "train", "train", "c1"), SplitClip(2, "b", "test", "test", "c2")]
+    near = among([xy, xy + 9])
     found: list[str] = []
-    assert leaks(pair, "camera", found) == []
+    assert leaks(pair, near, "camera", found) == []
     assert "1 pairs of clips show the same keypoints as two cameras saw them" in found[0]
-    assert "show the same keypoints" in leaks(pair)[0]
-    assert "show the same keypoints" in leaks(pair, "setup")[0]
+    assert "show the same keypoints" in leaks(pair, near)[0]
+    assert "show the same keypoints" in leaks(pair, near, "setup")[0]
     same = [pair[0], replace(pair[1], camera="c1")]
-    assert "show the same keypoints" in leaks(same, "camera")[0]
+    assert "show the same keypoints" in leaks(same, near, "camera")[0]
     unnamed = [replace(clip, camera=None) for clip in pair]
-    assert leaks(unnamed, "camera") == []
+    assert leaks(unnamed, near, "camera") == []
     validation = [pair[0], replace(pair[1], split="validation")]
-    assert "show the same keypoints" in leaks(validation, "camera")[0]
+    assert "show the same keypoints" in leaks(validation, near, "camera")[0]
 
 
 def test_copies_within_an_official_train_split_are_learnt_from() -> None:
@@ -133,17 +148,18 @@ def test_copies_within_an_official_train_split_are_learnt_from() -> None:
     ]
     long = np.concatenate([shown[0], shown[1]])
     clips = [
-        ClipPoses(1, "a", "train", "train", shown[0], subject="ann"),
-        ClipPoses(2, "b", "validation", "train", long, subject="bob"),
-        ClipPoses(3, "c", "validation", "train", shown[1] + 4, subject="cy"),
-        ClipPoses(4, "d", "validation", "train", shown[2], subject="dan"),
+        SplitClip(1, "a", "train", "train", subject="ann"),
+        SplitClip(2, "b", "validation", "train", subject="bob"),
+        SplitClip(3, "c", "validation", "train", subject="cy"),
+        SplitClip(4, "d", "validation", "train", subject="dan"),
     ]
+    near = among([shown[0], long, shown[1] + 4, shown[2]])
     found: list[str] = []
     learnt: set[str] = set()
-    assert leaks(clips, "subject", found, learnt) == []
+    assert leaks(clips, near, "subject", found, learnt) == []
     assert learnt == {"bob", "cy"}
     assert "2 subjects that were dealt to validation are learnt from instead" in found[0]
     ours = [replace(clip, official=None) for clip in clips]
-    assert "show the same keypoints" in leaks(ours, "subject", [], learnt)[0]
+    assert "show the same keypoints" in leaks(ours, near, "subject", [], learnt)[0]
     tested = [clips[0], replace(clips[1], split="test", official="test")]
-    assert "show the same keypoints" in leaks(tested, "subject", [], set())[0]
+    assert "show the same keypoints" in leaks(tested, near, "subject", [], set())[0]

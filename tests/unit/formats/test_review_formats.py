@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
@@ -12,7 +13,7 @@ import pytest
 from made_up_tracks import made_up
 from posemill.errors import InputError
 from posemill.formats import cvat, label_studio
-from posemill.formats.frames import Annotations, labelled_frames
+from posemill.formats.frames import Annotations, LabelledFrame, labelled_frames
 from posemill.pose.skeleton import COCO_17
 from posemill.pose.track import MediumTracks
 
@@ -170,3 +171,57 @@ def test_cvat_refuses_other_files(content: str, tmp_path: Path) -> None:
     (tmp_path / "x.xml").write_text(content)
     with pytest.raises(InputError, match=r"x\.xml"):
         cvat.read_annotations(tmp_path / "x.xml", COCO_17)
+
+
+def doing(tracks: MediumTracks, activity: str, person: int = 0) -> list[LabelledFrame]:
+    """Frames of the tracks, in which a person is said to do something."""
+
+    def of(frame: LabelledFrame) -> LabelledFrame:
+        return replace(
+            frame, people=tuple(replace(p, activity=activity if p.person == person else "") for p in frame.people)
+        )
+
+    return [of(frame) for frame in labelled_frames(tracks)]
+
+
+def test_activities_go_to_cvat_and_come_back(tracks: MediumTracks, tmp_path: Path) -> None:
+    path, frames = tmp_path / "annotations.xml", doing(tracks, "squat")
+    cvat.write_cvat(path, frames, COCO_17, "review", activities=["none of these", "squat", "wave"])
+    root = Xml.parse(path).getroot()
+    asked = {a.findtext("name"): a for a in root.iter("attribute") if a.find("name") is not None}
+    assert asked["activity"].findtext("values") == "?\nnone of these\nsquat\nwave"
+    assert asked["activity"].findtext("input_type") == "select"
+    came_back = cvat.read_annotations(path, COCO_17)
+    assert_unchanged(came_back, tracks)
+    there = {(f.medium, f.frame): {0: "squat"} for f in frames if any(p.person == 0 for p in f.people)}
+    assert came_back.activities == there  # the other person's is a question mark: nobody said
+
+
+def test_activities_go_to_label_studio_and_come_back(tracks: MediumTracks, tmp_path: Path) -> None:
+    path, frames = tmp_path / "tasks.json", doing(tracks, "squat", person=1)
+    label_studio.write_tasks(path, frames, COCO_17, "m", "x/", activities=["squat", "wave"])
+    config = Xml.fromstring(path.with_suffix(".config.xml").read_text())
+    choices = config.find("Choices")
+    assert choices is not None
+    assert [c.get("value") for c in choices] == ["squat", "wave"]
+    assert (choices.get("perRegion"), choices.get("whenTagName")) == ("true", "person")
+    tasks = annotated(json.loads(path.read_text()))
+    result = tasks[0]["annotations"][0]["result"]
+    chosen = next(region for region in result if region["type"] == "choices")
+    box = next(r for r in result if r["type"] == "rectanglelabels" and r["meta"]["text"] == ["person 1"])
+    chosen |= {"id": box["id"], "value": {"choices": ["wave"]}}
+    chosen.pop("meta")  # the box says whose choice it is
+    path.write_text(json.dumps(tasks))
+    came_back = label_studio.read_annotations(path, COCO_17)
+    assert_unchanged(came_back, tracks)
+    first = frames[0]
+    assert came_back.activities[first.medium, first.frame] == {1: "wave"}
+    assert {name for each in came_back.activities.values() for name in each.values()} == {"wave", "squat"}
+
+
+def test_nothing_is_asked_where_no_activities_are_given(tracks: MediumTracks, tmp_path: Path) -> None:
+    label_studio.write_tasks(tmp_path / "t.json", labelled_frames(tracks), COCO_17, "m", "x/")
+    assert "Choices" not in (tmp_path / "t.config.xml").read_text()
+    cvat.write_cvat(tmp_path / "a.xml", labelled_frames(tracks), COCO_17, "review")
+    assert "activity" not in (tmp_path / "a.xml").read_text()
+    assert cvat.read_annotations(tmp_path / "a.xml", COCO_17).activities == {}

@@ -86,7 +86,7 @@ def test_every_role_does_its_own_tasks_only(method: str, path: str) -> None:
         status, says, _ = run(ask(guard(require_keys=True), path, method=method, x_api_key=f"pm_{role}"))
         assert status == (200 if role in ALLOWED[method, path] else 403), role
         if status == 403:
-            assert says.startswith(f"the key of {role} is for a {role}, and this is the task of an ")
+            assert says.startswith(f"{role} has the role {role}, and this is the task of an ")
     assert run(ask(guard(require_keys=False), path, method=method))[0] == 200  # without keys nobody has a role
 
 

@@ -218,7 +218,8 @@ class Wire:
 
 @pytest.fixture
 def _served(predictor: ActivityModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    service = SimpleNamespace(predictor=predictor, observe=lambda *_: None)
+    model = SimpleNamespace(predictor=predictor, observe=lambda *_: None)
+    service = SimpleNamespace(answering=lambda: model)
     monkeypatch.setattr(module, "current_service", lambda: service)
 
 

@@ -87,3 +87,23 @@ def test_a_stopped_drawing_leaves_no_file(tmp_path: Path) -> None:
 def test_frames_at_nearly_the_same_time_are_one(tmp_path: Path) -> None:
     times = [module.Frame(i, t, np.zeros((2, 2, 3), np.uint8)) for i, t in enumerate([0, 1e-6, 0.04, 0.0400001, 0.08])]
     assert [f.index for f in module._distinct_times(iter(times))] == [0, 2, 4]
+
+
+@pytest.mark.parametrize("asked", ["1", "0"])
+def test_faces_are_blurred_where_the_service_is_told_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    blurred: list[float] = []
+
+    class Grey:
+        def __init__(self, _: MediumTracks) -> None: ...
+
+        def blur(self, image: np.ndarray, time_s: float) -> np.ndarray:
+            blurred.append(time_s)
+            return np.full_like(image, 128)
+
+    monkeypatch.setattr("posemill.estimation.overlay.FaceBlur", Grey)
+    monkeypatch.setenv("POSEMILL_BLUR_FACES", asked)
+    video = film(tmp_path / "a.mp4", FRAMES, size=(96, 64))
+    drawn(tmp_path, video, (96, 64))
+    assert len(blurred) == (FRAMES if asked == "1" else 0)

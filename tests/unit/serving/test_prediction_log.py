@@ -116,15 +116,17 @@ def test_a_service_is_watched_and_says_how_that_goes(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("POSEMILL_DATABASE_URL", "postgresql://u:p@127.0.0.1:1/none")
     monkeypatch.setattr(prediction_log, "_writer", lambda url: rows.extend)
     gauges: dict[str, Callable[[], float]] = {}
-    service = SimpleNamespace(
-        provenance=SimpleNamespace(bento="b:1", id="abc"),
+    model: Any = SimpleNamespace(
+        tag="b:1",
+        provenance=SimpleNamespace(id="abc"),
         predictor=SimpleNamespace(classes=CLASSES),
         observers=[],
-        metrics=SimpleNamespace(gauge=lambda name, says, now: gauges.update({name: now})),
     )
-    log = prediction_log.attach(service)
+    metrics: Any = SimpleNamespace(gauge=lambda name, says, now: gauges.update({name: now}))
+    log = prediction_log.attach(model)
+    prediction_log.show([log], metrics)
     windows, probabilities = seen(2)
-    service.observers[0](SimpleNamespace(endpoint="/live", windows=windows, probabilities=probabilities))
+    model.observers[0](SimpleNamespace(endpoint="/live", windows=windows, probabilities=probabilities))
     log.close()
     assert [(row["bento_tag"], row["provenance"], row["endpoint"]) for row in rows] == [("b:1", "abc", "/live")]
     assert {name: now() for name, now in gauges.items()} == {

@@ -20,6 +20,7 @@ from posemill.serving.jobs import ANSWER, OVERLAY, SHEET, Job, Jobs, State
 from posemill.serving.pose_estimator import PackagedPoseEstimator
 from posemill.serving.routers.uploads import VideoUpload
 from posemill.serving.schemas.activity import Receipt, VideoAnswer
+from posemill.serving.served_model import ServedModel
 from posemill.serving.video_analysis import VideoAnalysis
 from posemill.serving.video_limits import VideoLimits
 from posemill.video.probe import probe
@@ -46,9 +47,9 @@ def seen() -> list[tuple[str, int]]:
 def work(predictor: ActivityModel, seen: list[tuple[str, int]]) -> VideoAnalysis:
     poser = PackagedPoseEstimator(PoseEstimator.from_backend(StandIn(), LabelParams(frame_stride=2)), Lock())
     limits = VideoLimits(short_video_s=5, longest_video_s=8)
-    return VideoAnalysis(
-        poser, predictor, RECEIPT, limits, lambda where, windows, _: seen.append((where, len(windows)))
-    )
+    model = ServedModel("b:1", predictor, RECEIPT, threads=1)
+    model.observers.append(lambda answer: seen.append((answer.endpoint, len(answer.windows))))
+    return VideoAnalysis(poser, model, limits, lambda use: use(model))
 
 
 def uploaded(jobs: Jobs, frames: int, *, job: bool = False) -> Any:
@@ -91,9 +92,9 @@ def test_a_video_that_is_too_long_is_refused(work: VideoAnalysis, jobs: Jobs) ->
 
 
 def test_no_video_is_posed_for_a_model_that_reads_z(work: VideoAnalysis, jobs: Jobs) -> None:
-    deep: Any = SimpleNamespace(features=SimpleNamespace(coordinates=3))
+    deep: Any = SimpleNamespace(predictor=SimpleNamespace(features=SimpleNamespace(coordinates=3)))
     with pytest.raises(InputError, match="this model reads z too"):
-        replace(work, predictor=deep).begin(jobs, uploaded(jobs, 2 * FPS))
+        replace(work, champion=deep).begin(jobs, uploaded(jobs, 2 * FPS))
 
 
 def test_a_job_that_is_cancelled_while_it_is_drawn_leaves_nothing(

@@ -25,7 +25,7 @@ from posemill.params.train import TrainParams
 from posemill.pose.conversion import shared
 from posemill.pose.skeleton import COCO_17, OPENNI_15
 from posemill.pose.track import MediumTracks, PoseTrack
-from posemill.stages import evaluate, prepare, train
+from posemill.stages import cut_windows, evaluate, prepare, train
 from posemill.stages.workspace import Workspace
 from posemill.store.tracks import read_shards, write_shards
 
@@ -153,7 +153,7 @@ def test_short_clips_give_windows_and_shorter_windows(workspace: Workspace) -> N
     clips.to_parquet(workspace.output("validate") / "clips.parquet", index=False)
     out = workspace.output("prepare")
     result = prepare.run(PARAMS, workspace, out)
-    assert set(result.dropped) == {prepare.UNLABELLED, prepare.NOBODY}  # as of three-second clips
+    assert set(result.dropped) == {prepare.UNLABELLED, cut_windows.NOBODY}  # as of three-second clips
     index = pd.read_parquet(out / "index.parquet")
     assert index[index["activity"] == "nod"].groupby("clip").size().tolist() == [1] * 10
     assert FeaturePipeline.load(out / "features.json").window.scales == (0.5, 1.0)
@@ -301,9 +301,9 @@ def test_clips_without_windows_are_named_with_the_reason(workspace: Workspace) -
     out = workspace.output("prepare")
     result = prepare.run(PARAMS, workspace, out)
     dropped = pd.read_parquet(out / "dropped.parquet").set_index("clip")["reason"].to_dict()
-    assert dropped == {21: prepare.UNLABELLED, 22: prepare.NOBODY, 23: prepare.NOBODY}
+    assert dropped == {21: prepare.UNLABELLED, 22: cut_windows.NOBODY, 23: cut_windows.NOBODY}
     assert result.clips_dropped == 3
-    assert result.dropped == {prepare.UNLABELLED: 1, prepare.NOBODY: 2}
+    assert result.dropped == {prepare.UNLABELLED: 1, cut_windows.NOBODY: 2}
 
 
 def test_only_wanted_activities_and_an_official_split(workspace: Workspace) -> None:

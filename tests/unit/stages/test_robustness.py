@@ -97,6 +97,8 @@ def test_another_backend_is_asked_about_videos_only(inputs: Workspace) -> None:
 def test_a_large_test_split_is_asked_in_part_and_without_tracks_only_noise(inputs: Workspace) -> None:
     few = tried(inputs, PARAMS.model_copy(update={"clips": 4}))[1]
     assert {a.clips for a in few.rates} == {4}
+    assert few.metrics()["robustness_clips"] == 4
+    assert few.of_clips == 18
     plain = tried(inputs, tracks=False)[1]
     assert plain.perturbed
     assert not plain.rates
@@ -118,6 +120,10 @@ def test_the_report_shows_all_of_it(inputs: Workspace) -> None:
         "Bootstrap, by subject",
     ):
         assert words in html, words
+    assert "of its 18 clips" not in html
+    windows, sampled = np.load(inputs.output("prepare") / "windows.npy"), PARAMS.model_copy(update={"clips": 5})
+    part = page(judged, [], windows, features.skeleton, 2, "a test", tried(inputs, sampled)[1]).html()
+    assert "5 of its 18 clips, drawn at random" in part
     bare = page(judged, [], windows, features.skeleton, 2, "a test", RobustnessResults({})).html()
     assert "Consistency across frame rates and pose backends" not in bare
     assert "Streams" not in bare

@@ -17,6 +17,7 @@ from posemill.store.track_file import medium_bytes, parse_medium
 from posemill.store.tracks import (
     TrackStore,
     read_medium,
+    read_shard_media,
     read_shard_medium,
     read_shards,
     shard_paths,
@@ -112,6 +113,19 @@ def test_a_medium_across_row_groups_is_read_alone(tmp_path: Path) -> None:
     (shard,) = {e.shard for e in write_shards(tmp_path, many)}
     for tracks in many:
         assert_same(tracks, read_shard_medium(tmp_path / shard, tracks.medium))
+
+
+def test_some_media_of_a_shard_come_in_the_order_asked_for(tmp_path: Path) -> None:
+    """Also those that share a row group, reach over two, and have no row at all."""
+    many = [a_medium(seed, [7_000]) for seed in range(5)] + [a_medium(5, [])]
+    (entry, *_) = write_shards(tmp_path, many)
+    asked = [many[i] for i in (4, 2, 5, 0, 3, 1)]
+    found = list(read_shard_media(tmp_path / entry.shard, [tracks.medium for tracks in asked]))
+    for tracks, back in zip(asked, found, strict=True):
+        assert_same(tracks, back)
+    with pytest.raises(InputError, match="has no medium nobody; it holds 6 others"):
+        list(read_shard_media(tmp_path / entry.shard, [many[0].medium, "nobody"]))
+    assert [tracks.medium for tracks in read_shards(tmp_path, {many[3].medium, "nobody"})] == [many[3].medium]
 
 
 def test_equal_tracks_are_equal_bytes(tmp_path: Path) -> None:

@@ -87,13 +87,15 @@ def test_faults_of_all_files_are_told_together_and_names_are_unique(tmp_path: Pa
 
 def test_the_scenarios_of_the_demo_are_clips_that_it_renders_and_never_trains_with() -> None:
     from posemill import params
+    from posemill.cli.demo import CORPUS
     from posemill.cli.synth import synth
     from posemill.features.splits import ClipMeta, split_subjects
     from posemill.operations.synth import DATASET, source
     from posemill.synth.corpus import plan
 
-    default = {option.name: option.default for option in synth.params}
-    clips = plan(default["seed"], default["subjects"], clips_per_activity=default["clips_per_activity"])
+    asked = synth.make_context("synth", list(CORPUS)).params
+    given = {name: asked[name] for name in ("subjects", "clips_per_activity", "duration_s", "fps")}
+    clips = plan(asked["seed"], **given)
     split = params.load(REPOSITORY / "params.yaml").prepare.split
     sides = split_subjects(
         [ClipMeta(c.subject_name, c.activity, None, DATASET) for c in clips], split.validation, split.test, split.seed

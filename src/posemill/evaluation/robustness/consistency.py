@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from posemill.evaluation.classification_metrics import wilson_interval
+
 
 @dataclass(frozen=True, slots=True)
 class Consistency:
@@ -27,6 +29,11 @@ class Consistency:
     def share(self) -> float:
         """Share of the clips with the same prediction; NaN for none."""
         return self.same / self.clips if self.clips else float("nan")
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of `share` (Wilson); NaN for no clip."""
+        return wilson_interval(self.same, self.clips) if self.clips else (float("nan"), float("nan"))
 
 
 def consistency(

@@ -61,7 +61,7 @@ def _perturbations(page: Page, results: RobustnessResults) -> None:
     page.section(
         "Robustness to jitter, dropout and left/right swaps",
         "Accuracy of clips on perturbed keypoints. The line is the budget of params.yaml; the accuracy lost there is "
-        "what the gates limit.",
+        f"what the gates limit.{_sampled(results)}",
     )
     figure, axes = plots.axes(8.4, 2.8, 1, len(results.budget))
     for ax, (kind, budget) in zip(axes, results.budget.items(), strict=True):
@@ -80,6 +80,24 @@ def _perturbations(page: Page, results: RobustnessResults) -> None:
     ]
     steps = ["None", "Half the budget", "The budget", "Twice the budget"]
     page.table(["Perturbation", "Budget", *steps], rows, "Accuracy of clips")
+    lost = [(kind, results.metrics()[f"accuracy_lost_to_{kind}"], *_drop(results, kind)) for kind in results.budget]
+    rows = [(_PERTURBATIONS[k][0], percent(at, 1), _interval((low, high))) for k, at, low, high in lost]
+    page.table(["Perturbation", "Accuracy lost at the budget", "95 % interval"], rows)
+
+
+def _drop(results: RobustnessResults, kind: str) -> tuple[float, float]:
+    metrics = results.metrics()
+    return metrics[f"accuracy_lost_to_{kind}_low"], metrics[f"accuracy_lost_to_{kind}_high"]
+
+
+def _sampled(results: RobustnessResults) -> str:
+    """Say which clips were asked, where these are not all."""
+    if not results.of_clips:
+        return ""
+    return (
+        f" The test split is large, so these are {results.perturbed[0].clips} of its {results.of_clips} clips, drawn "
+        "at random with a fixed seed (evaluate.robustness.clips); the intervals are for that."
+    )
 
 
 def _consistency(page: Page, results: RobustnessResults) -> None:
@@ -89,10 +107,17 @@ def _consistency(page: Page, results: RobustnessResults) -> None:
     page.section(
         "Consistency across frame rates and pose backends",
         "The tracks of the test clips as another camera or pose network would have given them, cut into windows again. "
-        "A clip that then gives no window counts as another prediction, and as wrong.",
+        f"A clip that then gives no window counts as another prediction, and as wrong.{_sampled(results)}",
     )
-    rows = [(c.condition, c.clips, percent(c.share, 1), percent(c.accuracy, 1), c.missing) for c in compared]
-    page.table(["Condition", "Clips", "Consistency", "Accuracy", "Without a window"], rows)
+    rows = [
+        (c.condition, c.clips, percent(c.share, 1), _interval(c.interval), percent(c.accuracy, 1), c.missing)
+        for c in compared
+    ]
+    page.table(["Condition", "Clips", "Consistency", "95 % interval", "Accuracy", "Without a window"], rows)
+
+
+def _interval(bounds: tuple[float, float]) -> str:
+    return f"{percent(bounds[0], 1)} to {percent(bounds[1], 1)}"
 
 
 def _streams(page: Page, results: RobustnessResults) -> None:

@@ -104,7 +104,7 @@ def _figures(facts: ProjectFacts) -> Section:
         ),
         (
             "selective accuracy",
-            f"{m['selective_accuracy']:.3f}",
+            "–" if m["selective_accuracy"] is None else f"{m['selective_accuracy']:.3f}",  # where it abstains from all
             "–",
             f"of the {m['coverage']:.1%} of clips that it answers",
         ),

@@ -14,6 +14,7 @@ import httpx
 
 from posemill.atomic import atomic_path
 from posemill.errors import InputError, PosemillError, Unavailable
+from posemill.telemetry import trace
 
 
 class Connection:
@@ -83,7 +84,8 @@ class Connection:
     @contextmanager
     def _answered(self, method: str, route: str, **options: Any) -> Iterator[httpx.Response]:
         try:
-            with self._http.stream(method, self.url + route, **options) as answer:
+            headers = {**(options.pop("headers", None) or {}), **trace.headers()}
+            with self._http.stream(method, self.url + route, headers=headers, **options) as answer:
                 yield answer
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
             raise Unavailable(f"no service at {self.url} ({exc!r}): start one with `posemill serve`") from exc

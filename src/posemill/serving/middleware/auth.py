@@ -1,4 +1,4 @@
-"""Authentication: the client of an API key, or else the address that a request comes from."""
+"""Authentication: the client of an API key or of an OIDC token, or else the address that a request comes from."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from starlette.types import Scope
 from posemill.serving.middleware.error_responses import unauthorized
 from posemill.serving.middleware.key_cache import KeyCache
 from posemill.serving.middleware.limits import Limits
+from posemill.serving.middleware.oidc import OidcVerifier, looks_like_token
 
 COOKIE = b"posemill_key="  # a page cannot put headers on <video> and WebSockets
 _SEND = "send one as `Authorization: Bearer KEY`; whoever runs the service gives it out"
@@ -23,18 +24,26 @@ class Caller:
 
     identity    what the rate is counted by.
     per_minute  None = no limit.
-    role        of the key; None = without one, where none is required: everything is allowed.
+    roles       of the key or token; None = without one, where none is required: everything is allowed.
     """
 
     identity: Hashable
     client: str | None
     per_minute: int | None
-    role: str | None = None
+    roles: tuple[str, ...] | None = None
+
+    @property
+    def name(self) -> str:
+        """Stable name over restarts: of the key or token, or of the address without one."""
+        return f"{'key' if self.client else 'address'} {self.identity}"
 
 
-async def authenticate(scope: Scope, keys: KeyCache | None, limits: Limits) -> Caller:
+async def authenticate(scope: Scope, keys: KeyCache | None, limits: Limits, oidc: OidcVerifier | None = None) -> Caller:
     """Return the sender. Errors: HTTPException (401) for a missing key that is required, and for a wrong one."""
     key = key_from(scope["headers"])
+    if oidc is not None and key is not None and looks_like_token(key):
+        holder = await oidc.verify(key)
+        return Caller(f"oidc {holder.subject}", f"oidc:{holder.subject}", limits.per_minute, holder.roles)
     if key is not None and (keys is not None or limits.require_keys):
         return await _by_key(key, keys, limits)
     if limits.require_keys:
@@ -49,7 +58,7 @@ async def _by_key(key: bytes, keys: KeyCache | None, limits: Limits) -> Caller:
     api_key = await keys.find(sha256(key).hexdigest()) if keys else None
     if api_key is None:
         raise unauthorized(f"the API key that came does not work here: it is wrong or was revoked; {_SEND}")
-    return Caller(api_key.number, api_key.client, api_key.per_minute or limits.per_minute, api_key.role)
+    return Caller(api_key.number, api_key.client, api_key.per_minute or limits.per_minute, (api_key.role,))
 
 
 def key_from(headers: list[tuple[bytes, bytes]]) -> bytes | None:

@@ -11,12 +11,14 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from posemill.serving.context import CLIENT, STARTED
+from posemill.serving.context import CALLER, CLIENT, STARTED, RequestCaller
 from posemill.serving.middleware.auth import authenticate
 from posemill.serving.middleware.error_responses import log, refuse, too_large, too_many_requests, unavailable
 from posemill.serving.middleware.key_cache import KeyCache, from_database
 from posemill.serving.middleware.limits import Limits
 from posemill.serving.middleware.metrics import PROBES
+from posemill.serving.middleware.oidc import OidcVerifier
+from posemill.serving.middleware.oidc import from_environment as oidc_from_environment
 from posemill.serving.middleware.rate_limit import RateLimiter
 from posemill.serving.middleware.request_timeout import RequestMonitor, ServerLoad
 from posemill.serving.middleware.roles import task_of
@@ -35,6 +37,7 @@ class GuardMiddleware:
     """Keys, rates, concurrency and time, each refused with one sentence. Costs some 20 µs a request.
 
     limits      default: of the environment; keys, default: of POSEMILL_DATABASE_URL, where that is set.
+    oidc        default: of the issuer in the environment, if any.
     answer_s    limit of the time to an answer, and file_bytes of a form, where the environment has no other.
     """
 
@@ -45,11 +48,13 @@ class GuardMiddleware:
         keys: KeyCache | None = None,
         answer_s: float = 55.0,
         file_bytes: int = 512 * 2**20,
+        oidc: OidcVerifier | None = None,
     ) -> None:
         self.app = app
         self.limits = limits or Limits.from_env(answer_s, file_bytes=file_bytes)
         url = os.environ.get(DATABASE_URL)
         self.keys = from_database(url) if keys is None and url else keys
+        self.oidc = oidc or oidc_from_environment(os.environ)
         self.rates, self.load = RateLimiter(), ServerLoad()
         self._monitors: dict[RequestMonitor, asyncio.Task[Any] | None] = {}
         self._checking = False
@@ -96,16 +101,17 @@ class GuardMiddleware:
             raise unavailable(f"the service has {most} requests at work, its most")
 
     async def _authenticate(self, scope: Scope) -> None:
-        caller = await authenticate(scope, self.keys, self.limits)
+        caller = await authenticate(scope, self.keys, self.limits, self.oidc)
         if caller.per_minute and (wait_s := self.rates.take(caller.identity, caller.per_minute)):
             whose = f"for {caller.client}" if caller.client else "from this address"
             raise too_many_requests(f"more than {caller.per_minute} requests in a minute {whose}", wait_s)
         CLIENT.set(caller.client)
+        CALLER.set(RequestCaller(caller.name))
         task = task_of(scope.get("method", "GET"), scope["path"])  # a WebSocket has no method
-        if caller.role is not None and not may(caller.role, task):
+        if caller.roles is not None and not any(may(role, task) for role in caller.roles):
+            roles = " and ".join(caller.roles)
             raise HTTPException(
-                403,
-                f"the key of {caller.client} is for a {caller.role}, and this is the task of an {task}: ask for one",
+                403, f"{caller.client} has the role {roles}, and this is the task of an {task}: ask for that role"
             )
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,8 +8,11 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from posemill.serving.middleware import idle_connections
+from posemill.serving.middleware.answered_by import AnsweredByMiddleware
 from posemill.serving.middleware.guard import GuardMiddleware
 from posemill.serving.middleware.metrics import MetricsMiddleware
+from posemill.serving.middleware.tracing import TracingMiddleware
+from posemill.telemetry.settings import traces_wanted
 
 
 def mounted(app: FastAPI) -> ASGIApp:
@@ -25,12 +28,18 @@ def mounted(app: FastAPI) -> ASGIApp:
 
 
 def install_middleware(service: Any, body_limit: int) -> None:
-    """Put metrics and the guard before every endpoint of a service; `body_limit` in bytes, for forms with files."""
+    """Put metrics, guard and the name of the model before every endpoint of a service.
+
+    body_limit  bytes of forms with files.
+    """
     service.config["metrics"] = {"enabled": False}  # see metrics.py
-    # spans that nobody collects cost as much as everything else around the model; a BENTOML_CONFIG of one's own wins
+    # BentoML's spans cost as much as everything else around the model, and know less than ours (see telemetry/)
     service.config["tracing"] = {"excluded_urls": ".*"}
+    if traces_wanted():
+        service.add_asgi_middleware(TracingMiddleware)
     service.add_asgi_middleware(MetricsMiddleware)
     service.add_asgi_middleware(
         GuardMiddleware, answer_s=0.9 * service.config["traffic"]["timeout"], file_bytes=body_limit
     )
+    service.add_asgi_middleware(AnsweredByMiddleware)
     idle_connections.install()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from anyio import CapacityLimiter
@@ -34,7 +35,10 @@ async def live(websocket: WebSocket) -> None:
     """Answer one connection until it ends."""
     service = current_service()
     await websocket.accept()
-    stream = PredictionStream(LivePredictor(service.predictor, service.observe), getattr(service, "live_frames", None))
+    model = service.answering()
+    predictor = LivePredictor(model.predictor, model.observe)
+    frames = getattr(service, "live_frames", None)
+    stream = PredictionStream(predictor, frames and partial(frames, predictor))
     queue = NewestQueue()
     reading = asyncio.create_task(_read(websocket, queue))
     try:

@@ -14,6 +14,7 @@ from posemill.serving.base_service import BaseActivityService
 from posemill.serving.context import current_service
 from posemill.serving.routers.json_body import JSON, StrictJsonRoute
 from posemill.serving.schemas.activity import TrackAnswer, TrackRequest
+from posemill.serving.served_model import ServedModel
 
 router = APIRouter(tags=["answers"], route_class=StrictJsonRoute)
 
@@ -31,6 +32,10 @@ async def predict_track(track: TrackRequest) -> Any:
 
 def answer_track(service: BaseActivityService, request: TrackRequest) -> TrackAnswer:
     """Predict a track in this thread. Errors: InputError, SkeletonError."""
-    observe = partial(service.observe, "/predict_track")
-    answer = service.predictor.predict_track(arrays.track_of(request), on_windows=observe)
-    return TrackAnswer(provenance=service.provenance, **dict(answer))
+    track = arrays.track_of(request)
+
+    def answer_with(model: ServedModel) -> TrackAnswer:
+        answer = model.predictor.predict_track(track, on_windows=partial(model.observe, "/predict_track"))
+        return TrackAnswer(provenance=model.provenance, **dict(answer))
+
+    return service.answered_by(answer_with)

@@ -17,11 +17,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
+from posemill.errors import PosemillError
 from posemill.serving import arrays, npz, tensors
 from posemill.serving.base_service import BaseActivityService
 from posemill.serving.context import current_service
 from posemill.serving.routers.json_body import JSON, strict_json
 from posemill.serving.schemas.activity import WindowsAnswer, WindowsRequest
+from posemill.serving.served_model import ServedModel
+from posemill.telemetry import trace
 
 PATH = "/predict_windows"
 SMALL = 2**16  # bytes of a body that is read at once: a thread would take longer than the reading
@@ -51,14 +54,31 @@ async def predict_windows(request: Request) -> Response:
     float32, best (N,) int64, abstained (N,) bool, and as JSON text classes and provenance (in safetensors' metadata).
     """
     service: BaseActivityService = current_service()
-    windows = await _windows(request, service)
-    probabilities = await service.batches.run(windows)
-    abstained = service.observe(PATH, windows, probabilities)
+    windows = await _windows(request, service.champion)  # a challenger reads the same, see shadow/challenger.py
+    model, probabilities = await _predicted(service, windows)
+    abstained = model.observe(PATH, windows, probabilities)
     accepted = request.headers.get("accept", "")
     for media_type in (tensors.MEDIA_TYPE, npz.MEDIA_TYPE):
         if media_type in accepted:
-            return Response(_binary(service, probabilities, abstained, media_type), media_type=media_type)
-    return Response(_json(service, probabilities, abstained), media_type=JSON)
+            return Response(_binary(model, probabilities, abstained, media_type), media_type=media_type)
+    return Response(_json(model, probabilities, abstained), media_type=JSON)
+
+
+async def _predicted(
+    service: BaseActivityService, windows: NDArray[np.float32]
+) -> tuple[ServedModel, NDArray[np.float32]]:
+    """Run the client's model, and the champion where a challenger fails; as BaseActivityService.answered_by."""
+    model = service.answering()
+    try:
+        with trace.span("model", windows=len(windows)):  # with the time that it waits for a thread
+            return model, await model.batches.run(windows)
+    except PosemillError:
+        raise
+    except Exception as exc:
+        if service.canary is None or model is service.champion:
+            raise
+        service.canary.failed(exc)
+        return service.champion, await service.champion.batches.run(windows)
 
 
 class BareRoute(Route):
@@ -73,16 +93,17 @@ class BareRoute(Route):
 ROUTE = BareRoute(PATH, predict_windows, methods=["POST"])
 
 
-async def _windows(request: Request, service: BaseActivityService) -> NDArray[np.float32]:
+async def _windows(request: Request, model: ServedModel) -> NDArray[np.float32]:
     media_type = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
     body = await request.body()
-    if len(body) <= SMALL:
-        return _read(body, media_type, service)
-    return await run_sync(_read, body, media_type, service)
+    with trace.span("decode", bytes=len(body)):
+        if len(body) <= SMALL:
+            return _read(body, media_type, model)
+        return await run_sync(_read, body, media_type, model)
 
 
-def _read(body: bytes, media_type: str, service: BaseActivityService) -> NDArray[np.float32]:
-    features = service.predictor.features
+def _read(body: bytes, media_type: str, model: ServedModel) -> NDArray[np.float32]:
+    features = model.predictor.features
     given: Any
     if media_type == tensors.MEDIA_TYPE:
         given = tensors.read(body)
@@ -93,9 +114,9 @@ def _read(body: bytes, media_type: str, service: BaseActivityService) -> NDArray
     return arrays.windows_array(given, features.window.frames, features.skeleton, features.coordinates + 1)
 
 
-def _json(service: BaseActivityService, probabilities: NDArray[np.float32], abstained: NDArray[np.bool_]) -> bytes:
+def _json(model: ServedModel, probabilities: NDArray[np.float32], abstained: NDArray[np.bool_]) -> bytes:
     """Write a WindowsAnswer without making one."""
-    classes, provenance = service.predictor.classes, service.provenance_fields
+    classes, provenance = model.predictor.classes, model.provenance_fields
     return to_json(
         {
             "classes": classes,
@@ -109,12 +130,12 @@ def _json(service: BaseActivityService, probabilities: NDArray[np.float32], abst
 
 
 def _binary(
-    service: BaseActivityService, probabilities: NDArray[np.float32], abstained: NDArray[np.bool_], media_type: str
+    model: ServedModel, probabilities: NDArray[np.float32], abstained: NDArray[np.bool_], media_type: str
 ) -> bytes:
     """Write arrays as safetensors or NumPy archive, whose texts are arrays too."""
     answer = {"probabilities": probabilities, "best": probabilities.argmax(1), "abstained": abstained}
-    texts = {"classes": service.predictor.classes, "provenance": service.provenance_fields}
+    texts = {"classes": model.predictor.classes, "provenance": model.provenance_fields}
     if media_type == tensors.MEDIA_TYPE:
         return tensors.write(answer, texts)
-    texts |= {"receipt": service.provenance_fields}  # its former name
+    texts |= {"receipt": model.provenance_fields}  # its former name
     return npz.write(answer | {name: npz.text(value) for name, value in texts.items()})
