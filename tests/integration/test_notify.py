@@ -36,4 +36,4 @@ def test_what_is_not_delivered_is_sent_with_the_next(hook_receiver: HookReceiver
     assert list(told) == [
         "first",
         "second",
-    ]  # perhaps twice, with the same id: the first attempt may still be under way
+    ]  # perhaps twice with one id: an attempt may be under way

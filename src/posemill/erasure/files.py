@@ -14,6 +14,7 @@ from pathlib import Path
 from posemill.erasure.needles import Needles
 from posemill.settings import Settings
 from posemill.store.files import as_unavailable
+from posemill.store.filesystems import open_filesystem
 
 # not of this project's data: programs, git's own (it is searched by itself), the database (searched by its rows)
 _SKIPPED = frozenset({".git", ".venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"})
@@ -25,10 +26,8 @@ class StoreFiles:
     """All files of the store, on any fsspec URL, by their path within it."""
 
     def __init__(self, url: str) -> None:
-        import fsspec
-
         self.url = url
-        self._fs, root = fsspec.core.url_to_fs(url)
+        self._fs, root = open_filesystem(url)
         self._root = root.rstrip("/")
 
     def paths(self) -> list[str]:
