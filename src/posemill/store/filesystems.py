@@ -25,8 +25,8 @@ OBJECT_STORES = frozenset(["s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"])
 def open_filesystem(url: str) -> tuple[Any, str]:
     """Return the file system of a URL, and the path on it.
 
-    Errors: InputError for a scheme that is unknown, or whose extra of posemill is not installed; Unavailable where a host
-    does not answer, or is another than the one that is known.
+    Errors: InputError for a scheme that is unknown, or whose extra of posemill is not installed; Unavailable where a
+    host does not answer, or is another than the one that is known.
     """
     import fsspec
 
