@@ -55,7 +55,7 @@ def open_session(params: LabelParams, settings: Settings, stages: Sequence[str] 
 
 def _videos(engine: Engine, stages: Sequence[str]) -> tuple[Sequence[Mapping[str, Any]], dict[str, str]]:
     with database(engine) as connection:
-        known = videos(connection)
+        known: Sequence[Mapping[str, Any]] = [dict(row) for row in videos(connection)]
         quarantined = _quarantined(connection, stages)
     digests = {row["digest"] for row in known}
     quarantined = {medium: reason for medium, reason in quarantined.items() if medium in digests}

@@ -22,7 +22,7 @@ from posemill.params.validate import ValidateParams
 
 
 class Params(Section):
-    """The whole of params.yaml, one section a stage; `tune`, `monitor`, `retention` and `shadow` are of the commands."""
+    """The whole of params.yaml: a section a stage; `tune`, `monitor`, `retention`, `shadow` are of the commands."""
 
     snapshot: SnapshotParams = SnapshotParams()
     ingest: IngestParams = IngestParams()

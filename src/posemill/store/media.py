@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import tempfile
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -112,8 +111,7 @@ class MediaStore:
         place = self.location(digest)
         with as_unavailable(f"{digest} cannot be removed from {self.url}"):
             self._fs.pipe_file(place + _NOTE, json.dumps(note).encode())  # first: without bytes there is a reason
-            with suppress(FileNotFoundError):
-                self._fs.rm_file(place)
+            self._fs.rm_file(place)
         return True
 
     def _note(self, digest: str) -> dict[str, Any] | None:
