@@ -10,8 +10,8 @@ perceptron on statistics of a window) from nothing on all labels so far and judg
 same for all strategies.
 
 Printed a strategy: accuracy on as many test clips of every activity (mean recall), and weighted as activities are
-frequent in the pool, at every number of labels; the labels with which it is as accurate as random choice is with all of
-its labels, and so the share that is saved, with its 95 % bootstrap interval over seeds.
+frequent in the pool, at every number of labels; and the share of labels saved: those with which it first is as accurate
+as random choice ends, against those with which random choice first is, with its 95 % bootstrap interval over seeds.
 """
 
 from __future__ import annotations
@@ -162,9 +162,8 @@ def curve(
     for round_ in range(1, ROUNDS):
         left = np.setdiff1d(np.arange(len(pool.target)), labelled)
         probabilities, seen = trained.see(pool[left])
-        counts = np.bincount(pool.target[labelled], minlength=len(ACTIVITIES))
         own = trained.see(pool[labelled])[1]
-        taken = choose(strategy, Pool(seen, probabilities, np.ones(len(left)), own, counts), BATCH, rng)
+        taken = choose(strategy, Pool(seen, probabilities, np.ones(len(left)), own), BATCH, rng)
         labelled = np.concatenate([labelled, left[taken]])
         trained = train(pool[labelled], seed * 100 + round_)
         found.append(judge(trained, test, share))
@@ -191,11 +190,11 @@ def labels_needed(curve_: NDArray[np.float64], wanted: float) -> float:
 
 def saved(own: NDArray[np.float64], chance: NDArray[np.float64]) -> tuple[float, float, float]:
     """Share of labels saved for the accuracy that random choice ends with, of mean curves; 95 % interval over seeds."""
-    all_labels = FIRST + BATCH * (chance.shape[1] - 1)
 
     def share(rows: NDArray[np.int64]) -> float:
         mean = chance[rows].mean(0)
-        return 1 - labels_needed(own[rows].mean(0), float(mean[-1])) / all_labels
+        wanted = float(mean[-1])
+        return 1 - labels_needed(own[rows].mean(0), wanted) / labels_needed(mean, wanted)
 
     rng, every = np.random.default_rng(0), np.arange(len(own))
     drawn = [share(rng.choice(every, len(every))) for _ in range(1000)]

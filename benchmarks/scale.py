@@ -1,6 +1,6 @@
 """Time, memory and bytes of every stage on made-up data of NTU RGB+D's shape, and how they grow.
 
-    python benchmarks/scale.py --clips 500 [--keypoints 17] [--until evaluate] [--alone] [--more 2] [--json]
+    python benchmarks/scale.py --clips 500 [--keypoints 17] [--until evaluate] [--alone] [--more 2] [--json|--markdown]
 
 Runs import, snapshot, ingest, label, validate, prepare, train (one epoch) and evaluate as their commands, each in a
 process of its own, in a workspace and an embedded PostgreSQL of their own; first with N clips, then with 4 N, unless
@@ -169,7 +169,8 @@ def measure(folder: Path, clips: int, arguments: argparse.Namespace) -> dict[str
 
 
 def _told(cost: Cost) -> Cost:
-    print(f"  {cost.stage} {cost.seconds} s, {cost.rss_mb:.0f} MB", file=sys.stderr, flush=True)
+    words = f"{cost.seconds} s, {cost.cpu_s} CPU s, {cost.rss_mb:.0f} MB RSS, {cost.private_mb:.0f} MB private"
+    print(f"  {cost.stage} {words}, {cost.written_mb} MB written", file=sys.stderr, flush=True)
     return cost
 
 
@@ -189,6 +190,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="folder of the workspaces, which then stay; default: a temporary one")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--markdown", action="store_true", help="the tables of docs/scale.md")
     arguments = parser.parse_args()
     folder = arguments.keep or Path(tempfile.mkdtemp(prefix="posemill-scale-"))
     folder.mkdir(parents=True, exist_ok=True)
@@ -201,8 +203,23 @@ def main() -> None:
             shutil.rmtree(folder, ignore_errors=True)
     if arguments.json:
         print(json.dumps({n: {k: [asdict(c) for c in v] for k, v in of.items()} for n, of in measured.items()}))
+    elif arguments.markdown:
+        _markdown(measured)
     else:
         _print(measured)
+
+
+def _markdown(measured: dict[int, dict[str, list[Cost]]]) -> None:
+    sizes = list(measured)
+    heads = [f"{head}, {n:,} clips" for head in ("seconds", "of these CPU", "RSS, MB", "written, MB") for n in sizes]
+    print("| stage | " + " | ".join([*heads, "exponent of CPU, RSS"][: len(heads) + (len(sizes) == 2)]) + " |")
+    print("|---" * (1 + len(heads) + (len(sizes) == 2)) + "|")
+    for rows in zip(*(costs["first"] for costs in measured.values()), strict=True):
+        fields = ("seconds", "cpu_s", "rss_mb", "written_mb")
+        cells = [f"{getattr(cost, name):.1f}" for name in fields for cost in rows]
+        if len(rows) == 2:
+            cells.append(", ".join(_shown(exponent(*(getattr(c, f) for c in rows))) for f in ("cpu_s", "rss_mb")))
+        print(f"| {rows[0].stage} | " + " | ".join(cells) + " |")
 
 
 def _print(measured: dict[int, dict[str, list[Cost]]]) -> None:

@@ -20,7 +20,7 @@ from flows.monitor import EVENT as DRIFT
 
 # of the flows that are told of when they fail; `notify` itself is not one, or a mail server that is away would ring for
 # ever
-WATCHED = ("build-model", "label-backlog", "monitor", "release", "run-application")
+WATCHED = ("build-model", "label-backlog", "monitor", "release", "retention", "run-application")
 HEARTBEAT_LOST = timedelta(minutes=3)  # three of PREFECT_FLOWS_HEARTBEAT_FREQUENCY=60
 LONGEST_H = 96  # label and train may take 72 h together
 ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}

@@ -191,7 +191,7 @@ def test_pool_deployments_and_automations_are_registered_once(prefect: Prefect) 
     assert pool["type"] == "process"
     assert pool["base_job_template"] == json.loads((DEPLOY / "work-pools" / "process.json").read_text())
     names = {d["name"] for d in prefect.post("/deployments/filter")}
-    assert names == {"hourly", "nightly", "daily-monitor", "release", "application", "notify"}
+    assert names == {"hourly", "nightly", "daily-monitor", "daily-retention", "release", "application", "notify"}
     automations = sorted(a["name"] for a in prefect.post("/automations/filter"))
     assert automations == [
         "posemill: crash flow runs without heartbeat",

@@ -136,7 +136,7 @@ class background:
 
 def test_both_deployments_are_registered_with_their_schedules(running: Running) -> None:
     found = {d["name"]: d for d in running.post("/deployments/filter")}
-    assert set(found) == {"hourly", "nightly", "daily-monitor", "release", "application", "notify"}
+    assert set(found) == {"hourly", "nightly", "daily-monitor", "daily-retention", "release", "application", "notify"}
     assert found["hourly"]["entrypoint"] == "flows/label_backlog.py:label_backlog"
     assert found["nightly"]["entrypoint"] == "flows/build_model.py:build_model"
     assert found["daily-monitor"]["entrypoint"] == "flows/monitor.py:monitor"

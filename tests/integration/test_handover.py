@@ -249,6 +249,7 @@ def test_documents_and_exports_are_in_it(handed: Handed) -> None:
     accuracy = json.loads((handed.root / "build" / "evaluate" / "metrics.json").read_text())["accuracy"]
     assert f"{accuracy:.3f}" in page
     assert str(handed.said["fingerprint"]) in page
+    assert "openpifpaf, then movenet in a crop of each person" in page
     assert contents.read("documents/documentation.pdf").startswith(b"%PDF")
     for name in ("edge/edge.json", "browser/index.html", "models/activity.onnx", "models/network.safetensors"):
         assert name in contents.members

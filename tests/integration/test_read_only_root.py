@@ -1,7 +1,7 @@
 """The service's image recipe with nothing writable but /tmp and its state, as the chart runs it.
 
-Slow: a read-only root file system is the chart's promise, and libraries write where nobody expects it. Needs root:
-a mount namespace of its own stands in for the container.
+Slow: a read-only root file system is the chart's promise, and libraries write where nobody expects it. Needs root: a
+mount namespace stands in for the container.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -49,13 +50,22 @@ def test_the_service_starts_and_answers(tmp_path: Path) -> None:
     env |= {"POSEMILL_HOME": str(scratch / "state"), "BENTOML_HOME": str(scratch / "bentoml"), "DO_NOT_TRACK": "1"}
     env["NUMBA_CACHE_DIR"] = str(scratch / "numba")
     serve = [sys.executable, "-m", "bentoml", "serve", "--host", "127.0.0.1", "--port", str(port), str(folder)]
-    mounts = f"mount -t tmpfs tmpfs {scratch} && mount -o remount,bind,ro / && ! touch {folder}/x"
-    script = f"{mounts} && exec {shlex.join(serve)}"
+    steps = [
+        f"mount --bind {tmp_path} {tmp_path}",
+        f"mount -o remount,bind,ro {tmp_path}",
+        f"mount -t tmpfs tmpfs {scratch}",
+        "mount -o remount,bind,ro /",
+        f"! touch {folder}/x",
+        f"exec {shlex.join(serve)}",
+    ]
     log = tmp_path / "service.log"
-    with process(["unshare", "-m", "sh", "-c", script], log, env):
+    with process(["unshare", "-m", "sh", "-c", " && ".join(steps)], log, env):
         url = f"http://127.0.0.1:{port}"
         wait_for_http(url, log, 240)
-        assert httpx.get(f"{url}/readyz", timeout=120).status_code == 200
+        for _ in range(240):
+            if httpx.get(f"{url}/readyz", timeout=120).status_code == 200:
+                break
+            time.sleep(1)
         answer = httpx.get(f"{url}/version", timeout=60).json()
         assert answer["bento"] == tags["activity"]
     assert "Read-only file system" in log.read_text()  # of `touch`, and of nothing else

@@ -192,6 +192,7 @@ def test_a_correction_goes_out_and_comes_back(place: Place, form: str, tmp_path:
         "corrections_changed": 0,
         "items_done": 1,
         "items_dismissed": 0,
+        "clips_labelled": 0,
     }
     (row,) = place.rows("corrections")
     assert (row["person"], row["frame"], row["keypoint"], row["annotated_by"]) == (0, AT, "left_wrist", "ann")

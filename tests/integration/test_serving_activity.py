@@ -78,7 +78,7 @@ def test_building_again_finds_the_same_bento(built: tuple[Path, Path, dict[str, 
 def test_the_activity_bento_carries_only_what_it_needs(built: tuple[Path, Path, dict[str, str]]) -> None:
     _, home, tags = built
     source = home / "bentoml" / "bentos" / tags["activity"].replace(":", "/") / "src" / "posemill"
-    rooms = {"applications", "delivery", "pose", "features", "live_page", "prediction", "serving", "store"}
+    rooms = {"applications", "delivery", "pose", "features", "live_page", "prediction", "serving", "store", "telemetry"}
     assert {p.name for p in source.iterdir() if p.is_dir()} == rooms
     requirements = (source.parents[1] / "env" / "python" / "requirements.txt").read_text()
     assert "onnxruntime" in requirements

@@ -77,8 +77,8 @@ def queue_(limit: int, as_json: bool) -> None:
 @click.option("--take", default=50, show_default=True, help="How many clips shall be open; open ones count.")
 @click.option(
     "--strategy",
-    type=click.Choice(["balanced-badge", "badge", "margin", "entropy", "core-set", "typiclust", "random"]),
-    default="balanced-badge",
+    type=click.Choice(["uncertain-core-set", "core-set", "badge", "margin", "entropy", "typiclust", "random"]),
+    default="uncertain-core-set",
     show_default=True,
     help="How clips are chosen, see docs/howto/review.md.",
 )

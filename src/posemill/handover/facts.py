@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from posemill.estimation.registry import two_stages
 from posemill.features.verdict import taught
 from posemill.handover.code import Code
 from posemill.handover.lineage import read_clips, read_media, read_verdicts
@@ -56,6 +57,13 @@ class ProjectFacts:
     duration_s: float
     registry: Registry
     code: Code
+
+    @property
+    def pose_networks(self) -> tuple[str, ...]:
+        """Names of the pose backend and, where every person is posed again in a crop, of the second one."""
+        name, checkpoint = (str(self.labeller.get(key)) for key in ("backend", "checkpoint"))
+        refined = two_stages(name, checkpoint, (self.labeller.get("params") or {}).get("refine"))
+        return (name, "movenet") if refined else (name,)
 
     @classmethod
     def gather(

@@ -80,13 +80,13 @@ def clips_at(history: Iterable[RowMapping], when: datetime) -> dict[Place, Clip]
 def _version(each: _Known, history: list[RowMapping], datasets: tuple[str, ...], models: tuple[str, ...]) -> Version:
     sources = (each.source, *(f"model {tag}" for tag in models))
     if each.clips is None:
-        return Version(each.at, sources, clips_at(history, each.at), exact=False)
+        return Version(each.at, sources, clips_at(history, each.at + SECOND), exact=False)
     kept = {place: clip for place, clip in each.clips.items() if not datasets or clip.dataset in datasets}
     return Version(each.at, sources, kept)
 
 
 def _has_clips(each: _Known, history: list[RowMapping]) -> bool:
-    return each.clips is not None or bool(clips_at(history, each.at))
+    return each.clips is not None or bool(clips_at(history, each.at + SECOND))
 
 
 def _models_of(rows: Iterable[RowMapping]) -> dict[str, tuple[str, ...]]:
@@ -105,7 +105,7 @@ def _selected(inputs: Workspace) -> tuple[str, ...]:
 
 
 def _built(inputs: Workspace) -> Iterator[_Known]:
-    """What build/ holds now."""
+    """The version in build/, if there is one."""
     table, checked = inputs.output("ingest") / TABLE, inputs.output("validate") / TABLE
     if table.is_file():
         at = datetime.fromtimestamp(table.stat().st_mtime, UTC)
@@ -113,8 +113,8 @@ def _built(inputs: Workspace) -> Iterator[_Known]:
 
 
 def _committed(root: Path) -> Iterator[_Known]:
-    """Every commit of the current branch that changed dvc.lock."""
-    listed = _git(root, "log", "--first-parent", "--format=%H%x09%cI%x09%s", "--", LOCK)
+    """Every commit of the current branch that changed dvc.lock, the oldest first."""
+    listed = _git(root, "log", "--first-parent", "--reverse", "--format=%H%x09%cI%x09%s", "--", LOCK)
     cache = _cache(root) if listed else root
     for line in (listed or "").splitlines():
         commit, at, subject = line.split("\t", 2)
@@ -125,7 +125,7 @@ def _committed(root: Path) -> Iterator[_Known]:
         table, checked = (_cached(stages.get(stage, {}), cache, f"build/{stage}") for stage in ("ingest", "validate"))
         clips = read_clips(table) if table is not None else None
         digest = _digest(checked) if checked is not None else ""
-        yield _Known(datetime.fromisoformat(at) + SECOND, f"commit {commit[:8]} {subject}", clips, digest)
+        yield _Known(datetime.fromisoformat(at), f"commit {commit[:8]} {subject}", clips, digest)
 
 
 def _cached(stage: dict[str, Any], cache: Path, output: str) -> Path | None:

@@ -27,7 +27,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """What is said of a clip."""
+    """Claims about a clip; None = not said."""
 
     activity: str | None = None
     subject: str | None = None

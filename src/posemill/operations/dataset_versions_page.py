@@ -1,4 +1,4 @@
-"""Page of dataset versions: what is in each, and what changed from one to the next."""
+"""Page of dataset versions: the content of each, and the changes from one to the next."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def versions_page(steps: Sequence[Step], project: str) -> Page:
     newest = steps[-1].version
     page.figures(
         [
-            Figure("Versions", str(len(steps)), f"since {steps[0].version.at:%d %B %Y}"),
+            Figure("Versions", str(len(steps)), f"since {_day(steps[0].version)}"),
             Figure("Clips", f"{len(newest.clips)}", f"{newest.activities.total()} with an activity"),
             Figure("Classes", str(len(newest.activities))),
             Figure("Subjects", str(len(newest.subjects)), f"in {len(newest.media)} media"),
@@ -62,7 +62,7 @@ def _row(step: Step, first: bool) -> list[str | int | Cell]:
     changed = "first version" if first else _summary(step)
     return [
         Cell(_name(version), href=f"#{_anchor(version)}"),
-        f"{version.at:%Y-%m-%d %H:%M}",
+        f"{version.at:%Y-%m-%d %H:%M}".replace("-", "\N{NON-BREAKING HYPHEN}"),
         len(version.clips),
         version.activities.total(),
         len(version.activities),
@@ -73,7 +73,11 @@ def _row(step: Step, first: bool) -> list[str | int | Cell]:
 
 
 def _name(version: Version) -> str:
-    return version.name + ("" if version.exact else " *")
+    return version.name + ("" if version.exact else "\N{NO-BREAK SPACE}*")
+
+
+def _day(version: Version) -> str:
+    return f"{version.at.day} {version.at:%B %Y}"
 
 
 def _anchor(version: Version) -> str:
@@ -91,7 +95,7 @@ def _word(kind: Kind) -> str:
 
 def _section(page: Page, step: Step, first: bool) -> None:
     version = step.version
-    page.section(f"Version {version.name}", f"{version.at:%d %B %Y, %H:%M} UTC. Known from {_sources(version)}.")
+    page.section(f"Version {version.name}", f"{_day(version)}, {version.at:%H:%M} UTC. Known from {_sources(version)}.")
     if first:
         page.text("The first version: everything is new in it.")
     sentences = _sentences(step)
@@ -124,7 +128,7 @@ def _sources(version: Version) -> str:
 
 
 def _sentences(step: Step) -> list[str]:
-    """What changed, one sentence each."""
+    """Sentences on what changed."""
     said = [f"{HEADINGS[kind]}: {step.count(kind)}" for kind in KINDS if step.count(kind)]
     for title, names in (
         ("New classes", step.classes_added),

@@ -1,4 +1,4 @@
-"""What is exported of a model version: parameters, metrics, tags and files, as MLflow's names and limits allow."""
+"""Content of an MLflow run: parameters, metrics, tags and files of a model version, within MLflow's limits."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ NOTABLE = 0.5  # disagreement or unlikeness from which the reason names it
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to choose, and by what.
+    """Options of a choice.
 
     take      proposals that shall be open; those that are open already count.
     datasets  of the clips; none = all.
@@ -39,7 +39,7 @@ class Question:
     """
 
     take: int = 50
-    strategy: str = "balanced-badge"
+    strategy: str = "uncertain-core-set"
     datasets: tuple[str, ...] = ()
     model: str = OWN
     other: str | None = None
@@ -206,25 +206,22 @@ def _pool(
     free: NDArray[np.bool_],
 ) -> Pool:
     """The clips that are free to be chosen; those that are open count as labelled."""
-    features, counts = seen.features[~free], np.zeros(len(model.classes), np.int64)
+    features = seen.features[~free]
     if question.model == OWN:
-        labelled, counts = _training(model, inputs)
-        features = np.concatenate([labelled, features])
-    return Pool(seen.features[free], seen.probabilities[free], (1 + disagreement + seen.unlike)[free], features, counts)
+        features = np.concatenate([_training(model, inputs), features])
+    return Pool(seen.features[free], seen.probabilities[free], (1 + disagreement + seen.unlike)[free], features)
 
 
-def _training(model: PoolNetwork, inputs: Workspace) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Features of the clips that the network was trained on, of LABELLED_WINDOWS windows, and clips of every class."""
+def _training(model: PoolNetwork, inputs: Workspace) -> NDArray[np.float32]:
+    """Features of the clips that the network was trained on, of LABELLED_WINDOWS windows."""
     import polars as pl
 
     prepared = inputs.output("prepare")
-    index = pl.read_parquet(prepared / "index.parquet", columns=["clip", "activity", "split"])
+    index = pl.read_parquet(prepared / "index.parquet", columns=["clip", "split"])
     rows = np.flatnonzero((index["split"] == "train").to_numpy())
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), LABELLED_WINDOWS)).round().astype(int))]
     windows = np.load(prepared / "windows.npy", mmap_mode="r")[rows]
-    seen = model.see(np.asarray(windows, np.float32), index["clip"].to_numpy()[rows].astype(np.int64))
-    taught = index.filter(pl.col("split") != "test").unique("clip")["activity"].to_list()
-    return seen.features, np.array([taught.count(name) for name in model.classes], np.int64)
+    return model.see(np.asarray(windows, np.float32), index["clip"].to_numpy()[rows].astype(np.int64)).features
 
 
 def _proposal(

@@ -1,10 +1,11 @@
 """Locality-sensitive hashing of poses: pairs of close poses of different sides, without comparing all with all.
 
-In each of TABLES tables a pose falls into a cell of a randomly turned and shifted grid, in DIRECTIONS directions. Two
-poses that are as far apart as a copy's may be share a cell of one table with probability 0.4, identical ones always; a
-performance has many poses, and one that meets its copy is enough. In a cell, poses lie in the order of one more
-direction, and each is compared with its next NEIGHBOURS alone: so that a cell that half the world stands in costs no
-more than its share.
+In each of TABLES tables a pose falls into a cell of a randomly turned and shifted grid. The grid lies in the principal
+components in which these poses differ most, and in more of them the more poses there are, so that cells stay small.
+Two poses that are as far apart as a copy's may be share a cell of one table with probability 0.4 (eight directions;
+0.25 in twelve), identical ones always; a performance has many poses, and one that meets its copy is enough. In a cell,
+poses lie in the order of one more component, and each is compared with its next NEIGHBOURS alone: so that a cell that
+half the world stands in costs no more than its share.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-TABLES, DIRECTIONS, NEIGHBOURS = 4, 8, 8
+TABLES, NEIGHBOURS = 4, 8
+DIRECTIONS, FEW, GROWTH = 8, 50_000, 4.0  # one direction more for every GROWTH times as many poses as FEW
+SAMPLE = 50_000  # poses that the principal components are found from
 CELL = 7.0  # sides of a cell, in root mean square distances a coordinate of poses that are just close
 PART = 2_000_000  # records that are sorted together
 _CHUNK = 200_000  # poses or pairs that are in memory together
@@ -35,8 +38,10 @@ def close_poses(
     scratch folder for files of 16 bytes a pose.
     """
     row_side = np.repeat(sides.astype(np.int8), np.diff(starts))
+    components = principal_components(shapes)
+    more = max(0, round(float(np.log(max(len(shapes), 1) / FEW) / np.log(GROWTH))))
     for table in range(TABLES):
-        grid = _Grid(np.random.default_rng(table), shapes.shape[1], reach)
+        grid = _Grid(np.random.default_rng(table), components, DIRECTIONS + more, reach)
         paths = _write_records(grid, shapes, starts, sides, scratch)
         for path in paths:
             records = np.fromfile(path, _RECORD)
@@ -44,15 +49,28 @@ def close_poses(
             yield from _neighbours(records, shapes, row_side, reach)
 
 
-class _Grid:
-    """One randomly turned and shifted grid."""
+def principal_components(shapes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(D, D) orthonormal directions in columns, those in which poses (N, D) differ most first; from SAMPLE of them."""
+    rows = np.unique(np.linspace(0, len(shapes) - 1, min(len(shapes), SAMPLE)).round().astype(np.int64))
+    some = np.asarray(shapes[rows], np.float64)
+    some -= some.mean(0)
+    return np.asarray(np.linalg.eigh(some.T @ some)[1][:, ::-1], np.float32)
 
-    def __init__(self, rng: np.random.Generator, width: int, reach: float) -> None:
-        turned = np.linalg.qr(rng.normal(size=(width, min(DIRECTIONS + 1, width))))[0].astype(np.float32)
-        self._axes, self._order = turned[:, :DIRECTIONS], turned[:, -1]
+
+class _Grid:
+    """One randomly turned and shifted grid in the first principal components."""
+
+    def __init__(
+        self, rng: np.random.Generator, components: NDArray[np.float32], directions: int, reach: float
+    ) -> None:
+        width = len(components)
+        used = min(directions, width)
+        turn = np.linalg.qr(rng.normal(size=(used, used)))[0]
+        self._axes = np.asarray(components[:, :used] @ turn, np.float32)
+        self._order = components[:, min(used, width - 1)]
         self._cell = CELL * reach / np.sqrt(width)
-        self._shift = rng.uniform(0, 1, self._axes.shape[1])
-        self._factors = rng.integers(1, 2**62, self._axes.shape[1], np.int64) | 1
+        self._shift = rng.uniform(0, 1, used)
+        self._factors = rng.integers(1, 2**62, used, np.int64) | 1
 
     def keys(self, shapes: NDArray[np.float32]) -> NDArray[np.int64]:
         """(N,) the cell in the upper bits, the place within it in the lower ones."""

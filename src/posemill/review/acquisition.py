@@ -32,21 +32,19 @@ class Pool:
     probabilities  (N, C) float32, every row sums to 1.
     weight         (N,) >= 0: how much more a clip is wanted, such as 1 + disagreement of two models; 1 = no more.
     labelled       (M, D) float32 features of the labelled clips; M may be 0.
-    counts         (C,) labelled clips of every class.
     """
 
     features: Floats
     probabilities: Floats
     weight: Doubles
     labelled: Floats
-    counts: Numbers
 
     def __post_init__(self) -> None:
-        n, c = self.probabilities.shape
-        if len(self.features) != n or self.weight.shape != (n,) or self.counts.shape != (c,):
+        n = len(self.probabilities)
+        if len(self.features) != n or self.weight.shape != (n,):
             raise InputError(
-                f"a pool needs features, probabilities and weights of as many clips, and counts of as many classes; "
-                f"came {self.features.shape}, {self.probabilities.shape}, {self.weight.shape}, {self.counts.shape}"
+                f"a pool needs features, probabilities and weights of as many clips, came {self.features.shape}, "
+                f"{self.probabilities.shape} and {self.weight.shape}"
             )
         if self.labelled.ndim != 2 or self.labelled.shape[1] != self.features.shape[1]:
             raise InputError(
@@ -128,15 +126,12 @@ def by_core_set(pool: Pool, count: int, rng: np.random.Generator) -> Numbers:
 
     Sener and Savarese, "Active learning for convolutional neural networks: a core-set approach", 2018.
     """
-    x, known = _standard(pool.features, pool.labelled)
-    nearest = _nearest(x, known)
-    chosen: list[int] = []
-    for _ in range(count):
-        value = np.where(np.isin(np.arange(len(x)), chosen), -1.0, nearest * pool.weight)
-        best = int(value.argmax()) if np.isfinite(value).all() else int(np.square(x).sum(1).argmin())
-        chosen.append(best)
-        nearest = np.minimum(nearest, _squared(x, x[best : best + 1])[:, 0])
-    return np.array(chosen)
+    return _furthest(pool, pool.weight, count)
+
+
+def by_uncertain_core_set(pool: Pool, count: int, rng: np.random.Generator) -> Numbers:
+    """k-center with every distance times the clip's uncertainty (margin): unsure clips, far from labelled ones."""
+    return _furthest(pool, pool.weight * margin_uncertainty(pool.probabilities), count)
 
 
 def by_typicality(pool: Pool, count: int, rng: np.random.Generator) -> Numbers:
@@ -172,21 +167,9 @@ def by_gradient(pool: Pool, count: int, rng: np.random.Generator) -> Numbers:
     return _spread(_standard(pool.features)[0], _error(pool.probabilities) * pool.weight[:, None], count, rng)
 
 
-def by_balanced_gradient(pool: Pool, count: int, rng: np.random.Generator) -> Numbers:
-    """BADGE with every gradient times the rarity of the classes that are likely, for pools of unequal classes.
-
-    The rarity of a class is one over the square root of its labelled clips, so that what is seldom labelled and perhaps
-    here is looked for, and the hundredth clip of somebody who stands about is not.
-    """
-    rare = 1 / np.sqrt(np.maximum(pool.counts, 1))
-    likely = pool.probabilities.astype(np.float64) @ rare
-    wanted = pool.weight * likely / max(float(likely.max()), SMALLEST)
-    return _spread(_standard(pool.features)[0], _error(pool.probabilities) * wanted[:, None], count, rng)
-
-
 STRATEGIES: Mapping[str, Callable[[Pool, int, np.random.Generator], Numbers]] = MappingProxyType(
     {
-        "balanced-badge": by_balanced_gradient,
+        "uncertain-core-set": by_uncertain_core_set,
         "badge": by_gradient,
         "margin": by_margin,
         "entropy": by_entropy,
@@ -199,6 +182,21 @@ STRATEGIES: Mapping[str, Callable[[Pool, int, np.random.Generator], Numbers]] = 
 
 def _highest(values: Doubles, count: int) -> Numbers:
     return np.argsort(-values, kind="stable")[:count]
+
+
+def _furthest(pool: Pool, weight: Doubles, count: int) -> Numbers:
+    """k-center in greedy order: the largest squared distance to what is labelled or chosen, times the weight."""
+    x, known = _standard(pool.features, pool.labelled)
+    nearest = _nearest(x, known)
+    free = np.ones(len(x), bool)
+    chosen: list[int] = []
+    for _ in range(count):
+        value = weight if np.isinf(nearest).any() else nearest * weight  # nothing is labelled: there is no distance yet
+        best = int(np.where(free, value, -1.0).argmax())
+        chosen.append(best)
+        free[best] = False
+        nearest = np.minimum(nearest, _squared(x, x[best : best + 1])[:, 0])
+    return np.array(chosen)
 
 
 def _error(probabilities: Floats) -> Doubles:

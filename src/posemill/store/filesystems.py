@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from posemill.errors import InputError
+from posemill.store.files import as_unavailable
 
 EXTRAS = {
     **dict.fromkeys(("s3", "s3a"), "s3"),
@@ -24,14 +25,15 @@ OBJECT_STORES = frozenset(["s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"])
 def open_filesystem(url: str) -> tuple[Any, str]:
     """Return the file system of a URL, and the path on it.
 
-    Errors: InputError for a scheme that is unknown, or whose extra of posemill is not installed.
+    Errors: InputError for a scheme that is unknown, or whose extra of posemill is not installed; Unavailable where a
+    host does not answer, or is another than the one that is known.
     """
     import fsspec
 
     scheme = url.partition("://")[0] if "://" in url else ""
     try:
-        filesystem, path = fsspec.core.url_to_fs(url, **client_options(scheme))
-        return filesystem, str(path)
+        with as_unavailable(f"{_shown(url)} does not answer"):  # SSH is connected to here
+            fs, path = fsspec.core.url_to_fs(url, **client_options(scheme))
     except ImportError as exc:
         extra = EXTRAS.get(scheme)
         install = f"install posemill's extra: uv pip install 'posemill[{extra}]'" if extra else str(exc)
@@ -41,6 +43,13 @@ def open_filesystem(url: str) -> tuple[Any, str]:
             raise
         known = ", ".join(f"{name}://" for name in EXTRAS)
         raise InputError(f"a store is a folder or a URL; {scheme}:// is not known: {known} are") from exc
+    return fs, str(path)
+
+
+def _shown(url: str) -> str:
+    """Return a URL without a user and password, which some clients would take from it."""
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
 def client_options(scheme: str) -> dict[str, Any]:

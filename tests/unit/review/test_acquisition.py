@@ -11,14 +11,13 @@ from posemill.review.acquisition import STRATEGIES, Pool, choose, divergence, en
 RNG = np.random.default_rng
 
 
-def pool(features, probabilities, labelled=None, counts=None, weight=None) -> Pool:
+def pool(features, probabilities, labelled=None, weight=None) -> Pool:
     x, p = np.array(features, np.float32), np.array(probabilities, np.float32)
     return Pool(
         x,
         p,
         np.ones(len(x)) if weight is None else np.array(weight, np.float64),
         np.zeros((0, x.shape[1]), np.float32) if labelled is None else np.array(labelled, np.float32),
-        np.full(p.shape[1], 5) if counts is None else np.array(counts),
     )
 
 
@@ -65,11 +64,10 @@ def test_typiclust_takes_one_of_every_group() -> None:
     assert sorted(group[chosen]) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("strategy", ["badge", "balanced-badge"])
-def test_badge_begins_with_an_uncertain_clip_and_takes_no_copies(strategy: str) -> None:
+def test_badge_begins_with_an_uncertain_clip_and_takes_no_copies() -> None:
     x = [[10, 0, 0]] * 5 + [[0, 10, 0]] * 5 + [[0, 0, 10]] * 5
     p = [[0.5, 0.5, 0.0]] * 5 + [[0.0, 0.5, 0.5]] * 5 + [[1.0, 0.0, 0.0]] * 5
-    chosen = choose(strategy, pool(x, p), 3, RNG(0))
+    chosen = choose("badge", pool(x, p), 3, RNG(0))
     assert chosen[0] < 10  # the last five have no gradient at all
     assert {int(n) // 5 for n in chosen} == {0, 1, 2}
 
@@ -89,12 +87,14 @@ def test_badge_knows_the_distances_of_gradients() -> None:
     np.testing.assert_allclose(share, apart / apart.sum(), atol=0.04)
 
 
-def test_balanced_badge_looks_for_what_is_seldom_labelled() -> None:
-    x = RNG(0).normal(size=(40, 4))
-    p = np.array([[0.6, 0.4, 0.0, 0.0]] * 20 + [[0.0, 0.0, 0.6, 0.4]] * 20)
-    chosen = choose("balanced-badge", pool(x, p, counts=[400, 400, 1, 1]), 10, RNG(1))
-    assert (chosen >= 20).sum() >= 8
-    assert chosen[0] >= 20
+def test_uncertain_core_set_takes_unsure_clips_far_from_each_other_and_from_labels() -> None:
+    x, group = blobs()
+    sure, unsure = [1.0, 0.0], [0.5, 0.5]
+    p = [unsure if n % 2 else sure for n in range(len(x))]
+    chosen = choose("uncertain-core-set", pool(x, p, labelled=x[group == 1][:2]), 2, RNG(0))
+    assert sorted(group[chosen]) == [0, 2]
+    assert (chosen % 2 == 1).all()
+    assert choose("uncertain-core-set", pool(x, p), 1, RNG(0))[0] % 2 == 1  # nothing is labelled
 
 
 @pytest.mark.parametrize("strategy", list(STRATEGIES))
@@ -116,7 +116,7 @@ def test_clips_that_are_all_alike_are_chosen_all_the_same(strategy: str) -> None
 
 def test_errors_say_what_was_expected() -> None:
     clips = pool(np.eye(2), [[0.5, 0.5]] * 2)
-    with pytest.raises(InputError, match="there is no strategy 'best'; there are balanced-badge"):
+    with pytest.raises(InputError, match="there is no strategy 'best'; there are uncertain-core-set"):
         choose("best", clips, 1, RNG(0))
     with pytest.raises(InputError, match="as many clips"):
         pool(np.eye(3), [[0.5, 0.5]] * 2)

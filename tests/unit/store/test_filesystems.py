@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-import fsspec.registry
 import pytest
+from fsspec.registry import _registry
 
 from posemill.errors import InputError, Unavailable
 from posemill.store.files import as_unavailable
@@ -14,7 +14,7 @@ from posemill.store.filesystems import is_local, open_filesystem, write_whole
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
-    monkeypatch.delitem(fsspec.registry._registry, "s3", raising=False)
+    monkeypatch.delitem(_registry, "s3", raising=False)
     with pytest.raises(InputError, match=r"s3:// needs a package .*uv pip install 'posemill\[s3\]'"):
         open_filesystem("s3://bucket/store")
 

@@ -51,7 +51,7 @@ def _task(facts: ProjectFacts, handed: Handed) -> Section:
     return (
         Section("What it does")
         .text(
-            f"People in videos or camera pictures are found by a pose estimator ({facts.labeller.get('backend')}), "
+            f"People in videos or camera pictures are found by a pose estimator ({_estimator(facts)}), "
             f"followed over time, and cut into windows of {window['duration_s']:g} s. A temporal network "
             f"({facts.network['name']}) gives every window a probability of each activity; the verdict on a clip is "
             f"the aggregate of its windows. {none}Pictures are not needed after the keypoints are found.",
@@ -199,8 +199,13 @@ def _making(facts: ProjectFacts) -> Section:
     )
 
 
+def _estimator(facts: ProjectFacts) -> str:
+    first, *second = facts.pose_networks
+    return ", then ".join([first, *(f"{name} in a crop of each person" for name in second)])
+
+
 def _posed(facts: ProjectFacts) -> str:
-    estimator = f"{facts.labeller.get('backend')} with checkpoint {facts.labeller.get('checkpoint')}"
+    estimator = f"{_estimator(facts)} (checkpoint {facts.labeller.get('checkpoint')})"
     if facts.labeller.get("describes") is None:
         return f"Poses: the training keypoints were imported; videos are posed by {estimator}"
     return f"Poses: {estimator}"

@@ -17,7 +17,7 @@ def architecture(facts: ProjectFacts, folders: Sequence[str]) -> Drawing:
         WIDTH, 370, "Architecture: pose estimator, feature pipeline and activity network in four deliverables"
     )
     window = facts.features["window"]
-    pose = f"{facts.labeller.get('backend')} · {facts.labeller.get('checkpoint')}"
+    pose = " + ".join(facts.pose_networks)
     steps = [
         ("Video, camera", "pixels"),
         ("Pose estimator", pose),

@@ -61,7 +61,7 @@ class OidcSettings:
 
 @dataclass(frozen=True, slots=True)
 class TokenHolder:
-    """Who a token was made for: the issuer's name of them (`sub`), and their roles here."""
+    """Holder of a token: the issuer's name of them (`sub`), and their roles here."""
 
     subject: str
     roles: tuple[str, ...]

@@ -59,6 +59,7 @@ class ChallengerProcess:
                 [sys.executable, "-m", module, str(theirs.fileno()), str(champion), str(challenger)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,  # its errors come as answers
                 pass_fds=(theirs.fileno(),),
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"},
             )
@@ -98,4 +99,7 @@ class ChallengerProcess:
             self.close()
             raise ChallengerError(f"the challenger ended with code {self._process.returncode}")
         answer: dict[str, Any] = json.loads(body)
+        if "error" in answer:
+            self.close()
+            raise ChallengerError(f"the challenger failed: {answer['error']}")
         return answer

@@ -22,23 +22,31 @@ from numpy.typing import NDArray
 from posemill.prediction.model import ActivityModel
 
 LENGTH = 4  # bytes that say how long a message is
-NICE = 10  # requests come first
+NICE = 19  # requests come first
 
 
 def main() -> None:
-    """Answer windows until the socket closes."""
+    """Answer windows until the socket closes; an error is the last answer."""
     threading.Thread(target=_end_with_starter, daemon=True).start()
-    os.nice(NICE)
     number, *folders = sys.argv[1:]
     with socket.socket(fileno=int(number)) as connection:
-        models = [ActivityModel.load(Path(folder)) for folder in folders]
-        for model in models:
-            model.warm()
-        write(connection, json.dumps({"classes": models[1].classes}).encode())
-        turn = 0
-        while (body := read(connection)) is not None:
-            turn ^= 1
-            write(connection, json.dumps(_answer(models, body, turn)).encode())
+        try:
+            _serve(connection, [Path(folder) for folder in folders])
+        except Exception as exc:
+            write(connection, json.dumps({"error": f"{type(exc).__name__}: {exc}"}).encode())
+            sys.exit(1)
+
+
+def _serve(connection: socket.socket, folders: list[Path]) -> None:
+    models = [ActivityModel.load(folder) for folder in folders]
+    for model in models:
+        model.warm()
+    os.nice(NICE)  # not before: on a busy machine it would hardly ever be ready
+    write(connection, json.dumps({"classes": models[1].classes}).encode())
+    turn = 0
+    while (body := read(connection)) is not None:
+        turn ^= 1
+        write(connection, json.dumps(_answer(models, body, turn)).encode())
 
 
 def _answer(models: list[ActivityModel], body: bytes, first: int) -> dict[str, Any]:
