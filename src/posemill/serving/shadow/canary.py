@@ -48,7 +48,7 @@ def in_share(identity: str, tag: str, share: float) -> bool:
 
     Whoever is in a share is in every larger one, too; another tag chooses other clients.
 
-    >>> [in_share("key 7", "x:1", share) for share in (0.0, 0.2, 0.3, 1.0)]
+    >>> [in_share("key 7", "x:1", share) for share in (0.0, 0.4, 0.5, 1.0)]
     [False, False, True, True]
     """
     digest = hashlib.sha256(f"{tag}\n{identity}".encode()).digest()
