@@ -177,7 +177,9 @@ def _growth(steps: Sequence[Step]) -> str:
     ax.bar(at, without, 0.6, bottom=labelled, color=plots.SECOND, label="without")
     ax.set(ylabel="clips", ylim=(0, max(len(step.version.clips) for step in steps) * 1.15 + 1))
     ax.set_xticks(list(at), [step.version.name[:6] for step in steps], fontsize=8, rotation=30, ha="right")
-    ax.legend(frameon=False, fontsize=9, labelcolor=plots.SOFT, ncols=2)
+    ax.legend(  # above: bars of one height fill the rest
+        frameon=False, fontsize=9, labelcolor=plots.SOFT, ncols=2, loc="lower left", bbox_to_anchor=(0.0, 1.0)
+    )
     return plots.svg(figure)
 
 
