@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, MutableMapping
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -25,6 +26,8 @@ def traced_flow(function: Callable[P, R]) -> Callable[P, R]:
         with trace.root(f"flow {name}", trace.from_environment(), **_flow_run()):
             return function(*args, **kwargs)
 
+    # Prefect reads the types of parameters from the signature, and would look their names up in this module
+    run.__signature__ = inspect.signature(function, eval_str=True)  # type: ignore[attr-defined]
     return run
 
 
