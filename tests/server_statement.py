@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import psycopg2
 
 
@@ -14,3 +17,11 @@ def execute(url: str, statement: str) -> None:
             cursor.execute(statement)
     finally:
         connection.close()
+
+
+@contextmanager
+def fresh_database(url: str, name: str) -> Iterator[str]:
+    """The address of a database with all tables, on the server of this address; it is dropped at the end."""
+    execute(url, f"CREATE DATABASE {name} TEMPLATE posemill")
+    yield f"{url.rsplit('/', 1)[0]}/{name}"
+    execute(url, f"DROP DATABASE {name} WITH (FORCE)")

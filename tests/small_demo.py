@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -45,14 +46,14 @@ class SmallDemo:
         return done.stdout
 
 
-def small_demo(root: Path, database: str) -> SmallDemo:
-    """Render, label, train and package in `root`, which does not exist yet."""
+def clone(root: Path, params: Mapping[str, Any], database: str) -> SmallDemo:
+    """Make a workspace in `root`, which does not exist yet: what a clone has as far as the graph needs it, in git."""
     ignored = shutil.ignore_patterns("__pycache__", "tmp", "cache", "config.local")
     for folder in (".dvc", "expectations"):
         shutil.copytree(REPOSITORY / folder, root / folder, ignore=ignored)
     for file in COPIED:
         shutil.copy(REPOSITORY / file, root / file)
-    (root / "params.yaml").write_text(yaml.safe_dump(PARAMS))
+    (root / "params.yaml").write_text(yaml.safe_dump(params))
     program = root / "bin" / "posemill"
     program.parent.mkdir()
     program.write_text(POSEMILL.format(python=sys.executable))
@@ -64,10 +65,15 @@ def small_demo(root: Path, database: str) -> SmallDemo:
         "POSEMILL_WORKSPACE": str(root),
         "POSEMILL_DATABASE_URL": database,
         "DVC_NO_ANALYTICS": "1",
-        "OMP_NUM_THREADS": "1",
     }
-    demo = SmallDemo(root, env)
-    demo.run("git init -q && git add -A && git -c user.name=a -c user.email=a@b commit -qm workspace")
+    made = SmallDemo(root, env)
+    made.run("git init -q && git add -A && git -c user.name=a -c user.email=a@b commit -qm workspace")
+    return made
+
+
+def small_demo(root: Path, database: str) -> SmallDemo:
+    """Render, label, train and package in `root`, which does not exist yet."""
+    demo = clone(root, PARAMS, database)
     demo.run(f"posemill synth {' '.join(CORPUS)} --activities {','.join(ACTIVITIES)}")
     demo.run("dvc repro")
     return demo

@@ -23,7 +23,7 @@ from posemill.serving.server import serving
 from posemill.settings import Settings
 from posemill.store.embedded import EmbeddedServer
 from posemill.store.postgres import open_engine, upgrade
-from server_statement import execute
+from server_statement import fresh_database
 
 _number = count()
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -51,11 +51,8 @@ def postgres_server() -> Iterator[EmbeddedServer]:
 @pytest.fixture
 def database(postgres_server: EmbeddedServer) -> Iterator[str]:
     """The address of a fresh database with all tables."""
-    url = str(postgres_server.url())
-    name = f"test_{next(_number)}"
-    execute(url, f"CREATE DATABASE {name} TEMPLATE posemill")
-    yield f"{url.rsplit('/', 1)[0]}/{name}"
-    execute(url, f"DROP DATABASE {name} WITH (FORCE)")
+    with fresh_database(str(postgres_server.url()), f"test_{next(_number)}") as url:
+        yield url
 
 
 @pytest.fixture

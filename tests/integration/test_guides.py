@@ -15,13 +15,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import psycopg2
 import pytest
 import yaml
 
 from event_receivers import free_port
 from posemill.store.embedded import EmbeddedServer
 from posemill.synth.corpus import Plan, stage, write
+from server_statement import fresh_database
 from small_demo import SmallDemo, small_demo
 from toy_workspace import REPOSITORY
 
@@ -35,19 +35,13 @@ SCENARIOS = {"owner": "anna", "scenarios": [SCENARIO | {"expect_summary": {"repe
 @pytest.fixture(scope="module")
 def demo(postgres_server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallDemo]:
     """A finished workspace with a scenario, a clip to try and the examples, on a database of its own."""
-    url = str(postgres_server.url())
-    connection = psycopg2.connect(url, dbname="postgres")
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE DATABASE guided TEMPLATE posemill")
-        made = small_demo(tmp_path_factory.mktemp("guided") / "workspace", f"{url.rsplit('/', 1)[0]}/guided")
+    with fresh_database(str(postgres_server.url()), "guided") as url:
+        made = small_demo(tmp_path_factory.mktemp("guided") / "workspace", url)
         write(stage(Plan(seed=5, subject=1, activity="jumping_jack", take=0)), made.root).rename(made.root / "clip.mp4")
         shutil.copytree(REPOSITORY / "examples", made.root / "examples", dirs_exist_ok=True)
         (made.root / "acceptance").mkdir(exist_ok=True)
         (made.root / "acceptance" / "agreed.yaml").write_text(yaml.safe_dump(SCENARIOS))
         yield made
-        cursor.execute("DROP DATABASE guided WITH (FORCE)")
-    connection.close()
 
 
 def follow(demo: SmallDemo, guide: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import pickle
 import shutil
 import subprocess
@@ -17,10 +16,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg2
 import pyrage
 import pytest
-import yaml
 
 from moving_bodies import ACTIVITIES, FPS, body, flat
 from posemill.encryption import decrypt
@@ -30,7 +27,8 @@ from posemill.handover.verifier.files import changed_files, check_signature
 from posemill.pose.skeleton import COCO_17
 from posemill.stages.workspace import STAGES
 from posemill.store.embedded import EmbeddedServer
-from toy_workspace import REPOSITORY
+from server_statement import fresh_database
+from small_demo import clone
 
 pytestmark = pytest.mark.slow
 
@@ -70,48 +68,15 @@ def posemill(folder: Path, env: Mapping[str, str], *arguments: object) -> subpro
 
 @pytest.fixture(scope="module")
 def database(postgres_server: EmbeddedServer) -> Iterator[str]:
-    url = str(postgres_server.url())
-    connection = psycopg2.connect(url, dbname="postgres")
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE DATABASE handed_over TEMPLATE posemill")
-        yield f"{url.rsplit('/', 1)[0]}/handed_over"
-        cursor.execute("DROP DATABASE handed_over WITH (FORCE)")
-    connection.close()
+    with fresh_database(str(postgres_server.url()), "handed_over") as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def handed(database: str, tmp_path_factory: pytest.TempPathFactory) -> Handed:
     """Keypoints of people who move a hand, imported, through the whole graph by `dvc repro`, and handed over."""
-    root = tmp_path_factory.mktemp("handed") / "workspace"
-    ignored = shutil.ignore_patterns("__pycache__", "tmp", "cache", "config.local")
-    for folder in (".dvc", "expectations"):
-        shutil.copytree(REPOSITORY / folder, root / folder, ignore=ignored)
-    for file in (
-        "dvc.yaml",
-        ".dvcignore",
-        ".gitignore",
-        "bentofile.yaml",
-        "bentofile.analysis.yaml",
-        "requirements.lock",
-    ):
-        shutil.copy(REPOSITORY / file, root / file)
-    (root / "params.yaml").write_text(yaml.safe_dump(PARAMS))
-    program = root / "bin" / "posemill"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m posemill "$@"\n')
-    program.chmod(0o755)
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("POSEMILL_", "BENTOML_HOME"))}
-    env = kept | {
-        "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "src"), os.environ.get("PYTHONPATH", "")]),
-        "POSEMILL_WORKSPACE": str(root),
-        "POSEMILL_DATABASE_URL": database,
-        "DVC_NO_ANALYTICS": "1",
-    }
-    for arguments in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "one")):
-        who = ("-c", "user.name=a", "-c", "user.email=a@b")
-        subprocess.run(["git", *who, *arguments], cwd=root, check=True)
+    workspace = clone(tmp_path_factory.mktemp("handed") / "workspace", PARAMS, database)
+    root, env = workspace.root, workspace.env
     pickled, names = sequences(root.parent)
     done = posemill(
         root,
