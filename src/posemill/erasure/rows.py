@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from posemill.erasure.needles import DIGITS, Needles
 from posemill.errors import Unavailable
 from posemill.store import schema
+from posemill.store.inventory import forget_changed
 
 ERASED = "erased"
 _STREAMED = {"yield_per": 2000}
@@ -31,6 +32,8 @@ _TOUCHED = (
     "app_run",
     "app_event",
     "app_measurement",
+    "inventory_part",
+    "inventory_change",
 )
 _HEX = re.compile(r"(?<![0-9a-f])[0-9a-f]{12,64}(?![0-9a-f])")
 
@@ -79,6 +82,7 @@ def delete_rows(
     if subject is not None:
         conditions.append((schema.subject, schema.subject.c.name == subject))
     removed = {table.name: int(connection.execute(delete(table).where(where)).rowcount) for table, where in conditions}
+    forget_changed(connection)
     return {name: count for name, count in removed.items() if count}
 
 

@@ -39,7 +39,7 @@ def run(params: SnapshotParams, inputs: Workspace, outputs: Path, settings: Sett
 
     engine = open_engine(settings or Settings.from_env())
     try:
-        with engine.connect() as connection:
+        with engine.begin() as connection:
             known = dataset_names(connection)
             unknown = sorted(set(params.datasets) - set(known))
             if unknown:

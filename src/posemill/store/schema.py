@@ -28,7 +28,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData(
     naming_convention={
@@ -442,4 +442,25 @@ audit_head = Table(
     Column("number", BigInteger, nullable=False),
     Column("digest", Text, nullable=False),
     CheckConstraint("one", name="one"),
+)
+
+inventory_part = Table(
+    "inventory_part",  # the inventory of 1,024 media of neighbouring numbers, by dataset; see store/inventory.py
+    metadata,
+    Column("part", BigInteger, primary_key=True, autoincrement=False),
+    Column("dataset", Text, primary_key=True),
+    Column("media", BigInteger, nullable=False),
+    Column("clips", BigInteger, nullable=False),
+    Column("labelled_clips", BigInteger, nullable=False),
+    Column("activities", ARRAY(Text), nullable=False),
+    Column("subjects", ARRAY(BigInteger), nullable=False),  # hashes of their names, to be counted
+    Column("digest", Text, nullable=False),
+    _at("newest", now=False),
+)
+
+inventory_change = Table(
+    "inventory_change",  # parts that changed since their inventory was taken; written by triggers
+    metadata,
+    _id(),
+    Column("part", BigInteger, nullable=False),
 )
