@@ -88,8 +88,8 @@ def steps(engine: Engine, settings: Settings, number: int) -> dict[str, float]:
     fill(Path(url) / "tracks" / labeller.fingerprint, digests[:-1])
     ledger = Ledger(engine, labeller.pose_fingerprint)
     with engine.connect() as connection:
-        media = timed.step("media_s", lambda: catalog.media(connection))
-    timed.step("listing_s", lambda: labeller.poses.stretches(ledger.fingerprint))
+        media = timed.step("media_s", lambda: catalog.videos(connection))
+    timed.step("listing_s", lambda: labeller.poses.names(ledger.fingerprint))
     for state in ("empty", "full"):
         plan = timed.step(f"plan_{state}_ledger_s", lambda: make_plan(labeller, ledger, media, 0))
         assert (plan.new, plan.cached, plan.frames) == (1, number - 1, 300)

@@ -21,7 +21,7 @@ from posemill.estimation.types import Pose
 from posemill.labelling import worker
 from posemill.labelling.chunks import chunk_of_frames
 from posemill.labelling.labeller import Labeller
-from posemill.labelling.plan import make_plan, reconcile
+from posemill.labelling.plan import frames_to_do, make_plan, reconcile
 from posemill.labelling.progress import ChunkResult, ProgressReporter
 from posemill.labelling.worker import label_backlog
 from posemill.params.label import LabelParams
@@ -84,13 +84,13 @@ class Bench:
         with self.engine.begin() as connection:
             catalog.add_media(connection, [catalog.MediumRow(d, "d", "s", "me") for d in digests])
 
-    def media(self) -> list[object]:
+    def media(self) -> list[str]:
         with self.engine.connect() as connection:
-            return list(catalog.media(connection))
+            return catalog.videos(connection)
 
     def label(self, report: ProgressReporter | None = None) -> int:
         before = self.backend.looked_at.total()
-        label_backlog(self.labeller, self.ledger, self.media(), report or ProgressReporter())  # type: ignore[arg-type]
+        label_backlog(self.labeller, self.ledger, self.media(), report or ProgressReporter())
         return self.backend.looked_at.total() - before
 
     def states(self) -> list[tuple[int, int | None, str]]:
@@ -135,7 +135,7 @@ def test_an_unrelated_parameter_labels_nothing_and_tracking_only_tracks(bench: B
         assert bench.labeller.fingerprint == first.fingerprint
 
     bench.params = bench.params.model_copy(update={"tracking": TrackingParams(min_poses=40, max_gap_s=0.05)})
-    plan = make_plan(bench.labeller, bench.ledger, bench.media(), 0)  # type: ignore[arg-type]
+    plan = make_plan(bench.labeller, bench.ledger, bench.media(), 0)
     assert (plan.new, plan.cached, plan.chunks, plan.to_track) == (0, 1, 0, 1)
     assert bench.label() == 0
     other = bench.labeller.labelled(digest)
@@ -195,7 +195,7 @@ def test_a_medium_keeps_its_chunks_when_their_length_changes_in_the_middle(bench
 
 def test_killed_between_measuring_and_cutting_a_medium_is_cut_all_the_same(bench: Bench) -> None:
     bench.add(1, 64)
-    reconcile(bench.labeller, bench.ledger, bench.media())  # type: ignore[arg-type]
+    reconcile(bench.labeller, bench.ledger, bench.media())
     assert bench.states() == [(0, None, "queued")]
     bench.say("UPDATE medium SET width_px = 128, height_px = 32, fps = 10, frames = 64, duration_s = 6.4")
     assert bench.label() == 64
@@ -205,7 +205,7 @@ def test_killed_between_measuring_and_cutting_a_medium_is_cut_all_the_same(bench
 def test_a_plan_does_nothing(bench: Bench) -> None:
     bench.add(1, 64)
     bench.add(2, 30)
-    plan = make_plan(bench.labeller, bench.ledger, bench.media(), 3)  # type: ignore[arg-type]
+    plan = make_plan(bench.labeller, bench.ledger, bench.media(), 3)
     assert (plan.new, plan.cached, plan.quarantined) == (2, 0, 3)
     assert (plan.frames, plan.unmeasured, plan.frames_per_second, plan.seconds) == (0, 2, None, None)
     assert bench.states() == []
@@ -214,10 +214,57 @@ def test_a_plan_does_nothing(bench: Bench) -> None:
     bench.add(3, 64)
     bench.say("UPDATE medium SET frames = 64, fps = 10 WHERE frames IS NULL")
     bench.say("UPDATE label_job SET seconds = frames / 20.0")
-    plan = make_plan(bench.labeller, bench.ledger, bench.media(), 0)  # type: ignore[arg-type]
+    plan = make_plan(bench.labeller, bench.ledger, bench.media(), 0)
     assert (plan.new, plan.cached, plan.chunks, plan.chunks_cached) == (1, 2, 3, 5)
     assert (plan.frames, plan.frames_per_second) == (64, pytest.approx(20))
     assert plan.seconds == pytest.approx(3.2)
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+@pytest.mark.parametrize("chunk_s", [2.0, 7.5])
+def test_a_plan_counts_what_a_run_would_do(bench: Bench, chunk_s: float, stride: int) -> None:
+    """Media that nobody has begun are counted by the database, and planned one by one when they are labelled."""
+    bench.params = LabelParams(chunk_s=chunk_s, frame_stride=stride)
+    digests = [f"{n:064x}" for n in range(400)]
+    bench.know(digests)
+    bench.say(
+        "UPDATE medium SET width_px = 4, height_px = 4, duration_s = 1, frames = CASE WHEN id % 9 = 0 THEN NULL ELSE "
+        "1 + id * 7 % 431 END, fps = CASE WHEN id % 10 = 0 THEN NULL ELSE 0.2 * (1 + id % 60) END"
+    )
+    labeller, skeleton = bench.labeller, bench.labeller.estimator.skeleton
+    for digest in digests[::50]:  # of these a first chunk is there
+        labeller.poses.put(chunk_of_frames([], digest, labeller.pose_fingerprint, (0, 2), skeleton, (64, 48), 1.0))
+    fresh = make_plan(labeller, bench.ledger, digests, 0)
+    planned = reconcile(labeller, bench.ledger, digests)
+    assert [plan.medium["digest"] for plan in planned] == digests
+    assert fresh.chunks == sum(len(plan.unfinished) for plan in planned)
+    assert fresh.frames == sum(frames_to_do(plan, stride) or 0 for plan in planned)
+    assert (fresh.new, fresh.unmeasured, fresh.chunks_cached) == (400, 44, 8)
+    assert make_plan(labeller, bench.ledger, digests, 0) == fresh
+    some = make_plan(labeller, bench.ledger, digests[:50], 0)
+    assert (some.new, some.chunks_cached) == (50, 1)
+    assert some.chunks == sum(len(plan.unfinished) for plan in planned[:50])
+
+
+def test_a_plan_sees_what_ledger_and_store_do_not_agree_on(bench: Bench) -> None:
+    digests = [f"{n:064x}" for n in range(5)]
+    bench.know(digests)
+    labeller, ledger = bench.labeller, bench.ledger
+    with ledger.planning() as connection:
+        ledger.add(connection, [(digest, (0, None), "done") for digest in digests[:3]])
+        ledger.add(connection, [(digests[3], (0, None), "failed")])
+    for digest in (digests[0], digests[3]):
+        empty = chunk_of_frames(
+            [], digest, labeller.pose_fingerprint, (0, None), labeller.estimator.skeleton, (64, 48), 1.0
+        )
+        labeller.poses.put(empty)
+    plan = make_plan(labeller, ledger, digests, 0)
+    assert (plan.new, plan.cached, plan.chunks, plan.chunks_cached, plan.to_track) == (3, 2, 3, 2, 2)
+    changed = {
+        p.medium["digest"]: (len(p.found), len(p.lost), len(p.new)) for p in reconcile(labeller, ledger, digests)
+    }
+    assert changed == {digests[1]: (0, 1, 0), digests[2]: (0, 1, 0), digests[3]: (1, 0, 0), digests[4]: (0, 0, 1)}
+    assert [state for _, _, state in bench.states()] == ["done", "queued", "queued", "done", "queued"]
 
 
 def test_a_broken_backend_stops_the_run_and_blames_no_medium(bench: Bench) -> None:

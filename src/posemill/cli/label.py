@@ -78,7 +78,7 @@ def _label(session: Any, plan: Plan, quiet: bool, as_json: bool) -> dict[str, in
     with progress(quiet, as_json) as report:
         label_backlog(session.labeller, session.ledger, session.videos, report)
     discard_posed(session.labeller, session.ledger.engine)
-    fresh = len(session.quarantined_now().keys() & {row["digest"] for row in session.videos})
+    fresh = len(session.quarantined_now().keys() & set(session.videos))
     return {"labelled": plan.new - fresh, "cached": plan.cached, "quarantined": plan.quarantined + fresh}
 
 

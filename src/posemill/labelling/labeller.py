@@ -16,7 +16,7 @@ from posemill.pose.track import MediumTracks
 from posemill.settings import Settings
 from posemill.store.media import MediaStore
 from posemill.store.pose_file import ChunkPoses
-from posemill.store.pose_store import PoseStore, Stretch
+from posemill.store.pose_store import PoseStore, Stretch, medium_of, ranges_of
 from posemill.store.tracks import TrackStore, read_medium
 from posemill.video.probe import probe
 
@@ -59,8 +59,12 @@ class Labeller:
 
     def untracked(self, media: Iterable[str]) -> dict[str, list[Stretch]]:
         """Stored frame ranges of those media that have all poses and no tracks yet."""
-        tracked, stored = self.tracks.media(self.fingerprint), self.poses.stretches(self.pose_fingerprint)
-        return {m: stored[m] for m in media if m not in tracked and m in stored and chain(stored[m])}
+        tracked = self.tracks.media(self.fingerprint)
+        left = {medium: None for medium in media if medium not in tracked}
+        if not left:
+            return {}
+        stored = ranges_of(n for n in self.poses.names(self.pose_fingerprint) if medium_of(n) in left)
+        return {m: stored[m] for m in left if m in stored and chain(stored[m])}
 
     def track(self, medium: str, stretches: Iterable[Stretch]) -> MediumTracks:
         """Track people through the stored poses of a medium, without the network, and store the tracks."""

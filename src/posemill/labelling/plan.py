@@ -1,24 +1,32 @@
-"""Labelling plan from three listings: media, the ledger and the pose store. What is in the store is done."""
+"""Labelling plan from three listings: media, the ledger and the pose store. What is in the store is done.
+
+The listings are compared as sets of names; only media of which something is to be done become objects.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from posemill.labelling.chunks import chunk_frames, cover
+from sqlalchemy import Connection
+
+from posemill.labelling.chunks import MIN_SHARE, chunk_frames, cover
 from posemill.labelling.duration_estimate import estimate_frames
 from posemill.labelling.labeller import Labeller
+from posemill.store.backlog import Backlog, count_backlog
+from posemill.store.catalog import video_facts
 from posemill.store.ledger import Job, Ledger, database
-from posemill.store.pose_store import Stretch
+from posemill.store.pose_store import Stretch, ranges_of
 
-Media = Sequence[Mapping[str, Any]]  # rows with `digest`, `fps` and `frames`; the figures may be unknown
+DIGEST = 64  # digits that the name of a chunk's file begins with
 
 
 @dataclass(frozen=True, slots=True)
 class MediumPlan:
     """Plan of one medium, in frame ranges (`stretch`).
 
+    medium      digest, fps and frames; the figures may be None, unknown.
     new         not in the ledger yet: (stretch, True if the store has it).
     found       numbers of jobs that are in the store and not yet done in the ledger.
     lost        numbers of jobs that are done in the ledger and not in the store.
@@ -59,35 +67,59 @@ class Plan:
     estimated: int | None = None
 
 
-def make_plan(labeller: Labeller, ledger: Ledger, media: Media, quarantined: int) -> Plan:
-    """Compute the plan, without doing or writing anything."""
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """What ledger and store have of the media, by digest.
+
+    todo      media that are not all done in both.
+    complete  the others; chunks: how many they have.
+    stored    frame ranges in the store of the media in `todo`.
+    """
+
+    todo: set[str]
+    complete: set[str]
+    chunks: int
+    stored: Mapping[str, Sequence[Stretch]]
+
+
+def make_plan(labeller: Labeller, ledger: Ledger, media: Collection[str], quarantined: int) -> Plan:
+    """Compute the plan for these media (digests), without doing or writing anything."""
+    params = labeller.params
     with database(ledger.engine) as connection:
-        jobs = ledger.jobs(connection)
-    stored, tracked = labeller.poses.stretches(ledger.fingerprint), labeller.tracks.media(labeller.fingerprint)
-    plans = medium_plans(media, jobs, stored, labeller.params.chunk_s)
-    todo = [plan for plan in plans if plan.unfinished]
-    rate, (frames, estimated, unmeasured) = ledger.rate(), length_of(todo, labeller)
+        listed = _listing(labeller, ledger, connection, media)
+        plans = _plans(listed.todo & listed.stored.keys(), listed, ledger, connection, params.chunk_s)
+        untouched = listed.todo - listed.stored.keys()
+        backlog = count_backlog(
+            connection, ledger.fingerprint, untouched, params.chunk_s, params.frame_stride, MIN_SHARE
+        )
+    complete = listed.complete | {plan.medium["digest"] for plan in plans if not plan.unfinished}
+    tracked = labeller.tracks.media(labeller.fingerprint) if complete else set()
+    begun = [plan for plan in plans if plan.unfinished]
+    rate, (frames, estimated, unmeasured) = ledger.rate(), length_of(begun, labeller, backlog)
     return Plan(
-        new=len(todo),
-        cached=len(plans) - len(todo),
+        new=len(begun) + len(untouched),
+        cached=len(complete),
         quarantined=quarantined,
-        chunks=sum(len(plan.unfinished) for plan in todo),
-        chunks_cached=sum(plan.finished for plan in plans),
+        chunks=backlog.chunks + sum(len(plan.unfinished) for plan in begun),
+        chunks_cached=listed.chunks + sum(plan.finished for plan in plans),
         frames=frames,
         unmeasured=unmeasured,
-        to_track=sum(not a.unfinished and a.medium["digest"] not in tracked for a in plans),
+        to_track=len(complete - tracked),
         frames_per_second=rate,
         seconds=(frames + estimated) / rate if rate and estimated is not None else None,
         estimated=estimated if unmeasured else None,
     )
 
 
-def reconcile(labeller: Labeller, ledger: Ledger, media: Media) -> list[MediumPlan]:
-    """Reconcile the ledger with the store, and queue the missing chunks of these media."""
+def reconcile(labeller: Labeller, ledger: Ledger, media: Collection[str]) -> list[MediumPlan]:
+    """Reconcile the ledger with the store, and queue the missing chunks of these media (digests).
+
+    Returns the plans of those that were not all done in both, in the order of the media.
+    """
     with ledger.planning() as connection:
-        jobs = ledger.jobs(connection)
-        stored = labeller.poses.stretches(ledger.fingerprint)  # listed after the jobs: a chunk is stored, then done
-        plans = medium_plans(media, jobs, stored, labeller.params.chunk_s)
+        listed = _listing(labeller, ledger, connection, media)
+        todo = [medium for medium in media if medium in listed.todo]
+        plans = _plans(todo, listed, ledger, connection, labeller.params.chunk_s)
         new = [(a.medium["digest"], s, "done" if is_done else "queued") for a in plans for s, is_done in a.new]
         ledger.add(connection, new)
         ledger.set_state(connection, [number for a in plans for number in a.found], "done")
@@ -95,11 +127,25 @@ def reconcile(labeller: Labeller, ledger: Ledger, media: Media) -> list[MediumPl
     return plans
 
 
-def medium_plans(
-    media: Media, jobs: Mapping[str, Sequence[Job]], stored: Mapping[str, Sequence[Stretch]], chunk_s: float
+def _listing(labeller: Labeller, ledger: Ledger, connection: Connection, media: Collection[str]) -> _Listing:
+    """Compare the listings. The store is listed after the ledger: a chunk is stored, then done."""
+    done, unfinished = ledger.done_names(connection), ledger.open_media(connection)
+    stored = labeller.poses.names(ledger.fingerprint)
+    wanted, known = set(media), {name[:DIGEST] for name in done}
+    lost = {name[:DIGEST] for name in set(done) - stored}
+    todo = (unfinished | (wanted - known) | lost) & wanted
+    apart = todo | (known - wanted)
+    chunks = len(done) - (sum(name[:DIGEST] in apart for name in done) if apart else 0)
+    ranges = ranges_of(name for name in stored if name[:DIGEST] in todo) if todo else {}
+    return _Listing(todo, wanted - todo, chunks, ranges)
+
+
+def _plans(
+    media: Collection[str], listed: _Listing, ledger: Ledger, connection: Connection, chunk_s: float
 ) -> list[MediumPlan]:
-    """Plan every medium. Once a medium is in the ledger its stretches stay, whatever `chunk_s` becomes."""
-    return [_medium_plan(m, jobs.get(m["digest"], ()), stored.get(m["digest"], ()), chunk_s) for m in media]
+    """Plan these media. Once a medium is in the ledger its stretches stay, whatever `chunk_s` becomes."""
+    facts, jobs = video_facts(connection, media), ledger.jobs(connection, media)
+    return [_medium_plan(facts[m], jobs.get(m, ()), listed.stored.get(m, ()), chunk_s) for m in media]
 
 
 def frames_to_do(plan: MediumPlan, stride: int) -> int | None:
@@ -111,15 +157,19 @@ def frames_to_do(plan: MediumPlan, stride: int) -> int | None:
     return sum(-(-(end - start) // stride) for end, (start, _) in zip(ends, plan.unfinished, strict=True))
 
 
-def length_of(plans: Sequence[MediumPlan], labeller: Labeller) -> tuple[int, int | None, int]:
+def length_of(
+    plans: Sequence[MediumPlan], labeller: Labeller, backlog: Backlog | None = None
+) -> tuple[int, int | None, int]:
     """Return the frames to label in media of known length, an estimate for the others (None where none of them is on
     this machine), and the number of these others.
+
+    backlog  what is to be done of other media.
     """
-    stride = labeller.params.frame_stride
+    stride, counted = labeller.params.frame_stride, backlog or Backlog()
     todo = [plan for plan in plans if plan.unfinished]
-    unmeasured = [plan.medium["digest"] for plan in todo if plan.medium["frames"] is None]
+    unmeasured = [plan.medium["digest"] for plan in todo if plan.medium["frames"] is None] + list(counted.unmeasured)
     estimated = estimate_frames(unmeasured, labeller.media, stride) if unmeasured else 0
-    return sum(frames_to_do(plan, stride) or 0 for plan in todo), estimated, len(unmeasured)
+    return counted.frames + sum(frames_to_do(plan, stride) or 0 for plan in todo), estimated, len(unmeasured)
 
 
 def _medium_plan(
@@ -130,8 +180,6 @@ def _medium_plan(
         unfinished = [stretch for stretch, is_done in new if not is_done]
         return MediumPlan(medium, new, unfinished=unfinished, finished=len(new) - len(unfinished))
     there = stored if len(stored) < 8 else set(stored)
-    if all(job.state == "done" and job.stretch in there for job in jobs):  # nearly always
-        return MediumPlan(medium, finished=len(jobs))
     unfinished = [job.stretch for job in jobs if job.stretch not in there]
     return MediumPlan(
         medium=medium,

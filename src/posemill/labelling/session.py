@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, Engine
 
@@ -21,19 +20,18 @@ from posemill.store.postgres import open_engine
 class LabellingSession:
     """A labeller with its ledger.
 
-    videos       digest, fps and frames (None: not measured) of the videos that it may label, in the order they were
-                 added.
+    videos       digests of the videos that it may label, in the order they were added.
     quarantined  medium to reason of the videos that were in quarantine when the session was opened.
     """
 
     labeller: Labeller
     ledger: Ledger
-    videos: Sequence[Mapping[str, Any]]
+    videos: Sequence[str]
     quarantined: Mapping[str, str]
 
-    def select(self, wanted: set[str]) -> Sequence[Mapping[str, Any]]:
-        """Return the rows of those of these videos that are not in quarantine."""
-        return [row for row in self.videos if row["digest"] in wanted]
+    def select(self, wanted: set[str]) -> Sequence[str]:
+        """Return those of these videos that are not in quarantine."""
+        return [digest for digest in self.videos if digest in wanted]
 
     def quarantined_now(self, stages: Sequence[str] = ()) -> dict[str, str]:
         """Return medium to reason of all media in quarantine now (by these stages; none named means all)."""
@@ -53,13 +51,14 @@ def open_session(params: LabelParams, settings: Settings, stages: Sequence[str] 
         engine.dispose()
 
 
-def _videos(engine: Engine, stages: Sequence[str]) -> tuple[Sequence[Mapping[str, Any]], dict[str, str]]:
+def _videos(engine: Engine, stages: Sequence[str]) -> tuple[Sequence[str], dict[str, str]]:
     with database(engine) as connection:
-        known: Sequence[Mapping[str, Any]] = [dict(row) for row in videos(connection)]
+        known = videos(connection)
         quarantined = _quarantined(connection, stages)
-    digests = {row["digest"] for row in known}
-    quarantined = {medium: reason for medium, reason in quarantined.items() if medium in digests}
-    return [row for row in known if row["digest"] not in quarantined], quarantined
+    if not quarantined:
+        return known, {}
+    held = quarantined.keys() & set(known)
+    return [digest for digest in known if digest not in held], {m: r for m, r in quarantined.items() if m in held}
 
 
 def _quarantined(connection: Connection, stages: Sequence[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,7 @@ from posemill.errors import InputError, PosemillError, Unavailable, UnreadableMe
 from posemill.estimation.types import FramePoses, FrameSpan
 from posemill.labelling.chunks import chunk_frames, chunk_of_frames, grid
 from posemill.labelling.labeller import Labeller
-from posemill.labelling.plan import Media, length_of, reconcile
+from posemill.labelling.plan import length_of, reconcile
 from posemill.labelling.progress import ChunkResult, ProgressReporter
 from posemill.store.catalog import quarantine, record_probe
 from posemill.store.lease import LEASE_S, LeaseHolder
@@ -37,11 +37,11 @@ BROKEN = 5  # so many failures in a row, in different media, are no fault of the
 def label_backlog(
     labeller: Labeller,
     ledger: Ledger,
-    media: Media,
+    media: Collection[str],
     report: ProgressReporter,
     wait: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Label all of these media, beside any other workers; afterwards each has tracks or is in quarantine.
+    """Label all of these media (digests), beside any other workers; afterwards each has tracks or is in quarantine.
 
     Errors: Unavailable when store or database went away, what is done stays; what a broken backend raised, once it
     failed at several media in a row; InputError, at the end, that lists damaged pose files.
@@ -50,7 +50,7 @@ def label_backlog(
     known, estimated, unmeasured = length_of(plans, labeller)
     frames = None if estimated is None else known + estimated
     report.begin(sum(len(plan.unfinished) for plan in plans), frames, about=unmeasured > 0)
-    wanted = {row["digest"] for row in media}
+    wanted = set(media)
     while ids := ledger.unfinished(wanted):
         if not work(labeller, ledger, ids, report):
             report.waiting(len(ids))
@@ -58,10 +58,10 @@ def label_backlog(
     _track_rest(labeller, media, report)
 
 
-def _track_rest(labeller: Labeller, media: Media, report: ProgressReporter) -> None:
+def _track_rest(labeller: Labeller, media: Collection[str], report: ProgressReporter) -> None:
     """Track the media whose poses are all there and whose tracks are not. A damaged pose file stops its medium only."""
     damaged = []
-    for medium, stretches in labeller.untracked(row["digest"] for row in media).items():
+    for medium, stretches in labeller.untracked(media).items():
         try:
             labeller.track(medium, stretches)
         except InputError as exc:

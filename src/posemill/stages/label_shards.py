@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from posemill.estimation.types import Pose, PoseBackend
     from posemill.labelling.labeller import Labeller
+    from posemill.labelling.plan import MediumPlan
     from posemill.labelling.session import LabellingSession
 
 SHARD_S = 30.0  # of work, unless the flow says otherwise; starting a task costs up to a quarter of a second
@@ -44,8 +45,8 @@ def shards(params: LabelParams, inputs: Workspace, settings: Settings, shard_s: 
     if not wanted:
         return []
     with open_session(params, settings, [STAGE]) as session:
-        reconcile(session.labeller, session.ledger, session.select(wanted))
-        frames = _frames(session, wanted, params.frame_stride)
+        plans = reconcile(session.labeller, session.ledger, session.select(wanted))
+        frames = _frames(session, plans, params.frame_stride)
         each = shard_s * (session.ledger.rate() or SLOW)
         return grouped([(number, frames[number]) for number in session.ledger.unfinished(wanted)], each)
 
@@ -89,13 +90,13 @@ def grouped(jobs: Iterable[tuple[int, int]], frames: float) -> list[list[int]]:
     return lists
 
 
-def _frames(session: LabellingSession, wanted: set[str], stride: int) -> dict[int, int]:
+def _frames(session: LabellingSession, plans: Sequence[MediumPlan], stride: int) -> dict[int, int]:
     """Frames to look at of every job; of a medium of unknown length one, so that nothing is left out."""
+    length = {plan.medium["digest"]: plan.medium["frames"] or 1 for plan in plans}
     with session.ledger.planning() as connection:
-        jobs = session.ledger.jobs(connection)
-    length = {row["digest"]: row["frames"] or 1 for row in session.select(wanted)}
+        jobs = session.ledger.jobs(connection, length)
     return {
-        job.id: max(1, ((job.stretch[1] or length.get(medium, 1)) - job.stretch[0]) // stride)
+        job.id: max(1, ((job.stretch[1] or length[medium]) - job.stretch[0]) // stride)
         for medium, rows in jobs.items()
         for job in rows
     }

@@ -19,6 +19,7 @@ from posemill.store.media_rows import (
     media,
     medium_id,
     record_probe,
+    video_facts,
     videos,
 )
 from posemill.store.quarantine import (
@@ -73,5 +74,6 @@ __all__ = [
     "released",
     "remove_clip",
     "resolve_quarantine",
+    "video_facts",
     "videos",
 ]

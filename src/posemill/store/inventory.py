@@ -28,6 +28,7 @@ _TAKE = text(f"""
                md5(row(c.id, coalesce(m.uri, m.digest), m.kind, m.dataset, m.source, {_CLIP},
                        c.annotated_by)::text) AS line
         FROM medium m LEFT JOIN clip c ON c.medium_id = m.id AND c.valid_to IS NULL
+             AND c.medium_id BETWEEN :first AND :last
         WHERE m.duplicate_of IS NULL AND m.id BETWEEN :first AND :last
     ), counted AS (
         SELECT dataset, count(DISTINCT medium_id) AS media, count(clip_id) AS clips, count(activity) AS labelled_clips,
@@ -40,13 +41,13 @@ _TAKE = text(f"""
                string_agg(md5(row(m.digest, k.labeller, k.person, k.frame, k.keypoint, k.x_px, k.y_px)::text), ''
                           ORDER BY k.id) FILTER (WHERE k.valid_to IS NULL) AS lines
         FROM keypoint_correction k JOIN medium m ON k.medium_id = m.id
-        WHERE m.id BETWEEN :first AND :last GROUP BY m.dataset
+        WHERE m.id BETWEEN :first AND :last AND k.medium_id BETWEEN :first AND :last GROUP BY m.dataset
     ), closed AS (
         SELECT m.dataset, max(c.valid_to) AS at FROM clip c JOIN medium m ON c.medium_id = m.id
-        WHERE m.id BETWEEN :first AND :last GROUP BY m.dataset
+        WHERE m.id BETWEEN :first AND :last AND c.medium_id BETWEEN :first AND :last GROUP BY m.dataset
     ), resolved AS (
         SELECT m.dataset, max(q.resolved_at) AS at FROM quarantine q JOIN medium m ON q.medium_id = m.id
-        WHERE m.id BETWEEN :first AND :last GROUP BY m.dataset
+        WHERE m.id BETWEEN :first AND :last AND q.medium_id BETWEEN :first AND :last GROUP BY m.dataset
     )
     SELECT :part, d.dataset, coalesce(n.media, 0), coalesce(n.clips, 0), coalesce(n.labelled_clips, 0),
            coalesce(n.activities, '{{}}'), coalesce(n.subjects, '{{}}'),

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from posemill.errors import Unavailable
-from posemill.store.pose_store import FrameRange
+from posemill.store.pose_store import TO_END, FrameRange, padded
+from posemill.store.postgres import copied_lines
 
 LOCKS = 0x706F7365  # the first number of our advisory locks; the second is the holder's
 RATED = 500  # the rate is that of so many chunks that were done last
@@ -35,10 +36,20 @@ _CLAIM = text(f"""
 _FACTS = text("""
     SELECT digest, source, fps, frames, width_px, height_px, duration_s, codec FROM medium WHERE id = :medium
 """)
-_LIST = text("""
+_LIST = """
     SELECT m.digest, j.id, j.start_frame, j.end_frame, j.state, j.frames
-    FROM label_job j JOIN medium m ON m.id = j.medium_id WHERE j.fingerprint = :fingerprint
+    FROM label_job j JOIN medium m ON m.id = j.medium_id WHERE j.fingerprint = :fingerprint{of}
     ORDER BY j.medium_id, j.start_frame
+"""
+_ALL = text(_LIST.format(of=""))
+_SOME = text(_LIST.format(of=" AND m.digest = ANY(:media)"))
+_DONE = f"""
+    SELECT m.digest || '-' || {padded("j.start_frame")} || '-' || coalesce({padded("j.end_frame")}, '{TO_END}')
+    FROM label_job j JOIN medium m ON m.id = j.medium_id WHERE j.fingerprint = %(fingerprint)s AND j.state = 'done'
+"""
+_OPEN = text("""
+    SELECT DISTINCT m.digest FROM label_job j JOIN medium m ON m.id = j.medium_id
+    WHERE j.fingerprint = :fingerprint AND j.state IN ('queued', 'leased', 'failed')
 """)
 _ADD = text("""
     INSERT INTO label_job (medium_id, fingerprint, start_frame, end_frame, state)
@@ -91,12 +102,21 @@ class Ledger:
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:f))"), {"f": self.fingerprint})
             yield connection
 
-    def jobs(self, connection: Connection) -> dict[str, list[Job]]:
-        """Return every job by medium, in order of frames."""
+    def jobs(self, connection: Connection, media: Collection[str] | None = None) -> dict[str, list[Job]]:
+        """Return every job (of these media) by medium, in order of frames."""
         jobs: dict[str, list[Job]] = {}
-        for digest, number, start, end, state, frames in connection.execute(_LIST, {"fingerprint": self.fingerprint}):
+        values = {"fingerprint": self.fingerprint} | ({} if media is None else {"media": list(media)})
+        for digest, number, start, end, state, frames in connection.execute(_ALL if media is None else _SOME, values):
             jobs.setdefault(digest, []).append(Job(number, digest, (start, end), state, frames))
         return jobs
+
+    def done_names(self, connection: Connection) -> list[str]:
+        """Return the names in the pose store of all chunks that are done, see pose_store.chunk_name."""
+        return copied_lines(connection, _DONE, {"fingerprint": self.fingerprint})
+
+    def open_media(self, connection: Connection) -> set[str]:
+        """Return the media that have a job which is not done."""
+        return set(connection.scalars(_OPEN, {"fingerprint": self.fingerprint}))
 
     def add(self, connection: Connection, stretches: Sequence[tuple[str, FrameRange, str]]) -> None:
         """Insert jobs (medium, frame range, state); known ones stay as they are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from posemill.errors import InputError
 from posemill.store import schema
-from posemill.store.postgres import copy_rows
+from posemill.store.postgres import copied_lines, copy_rows
 from posemill.store.pseudonyms import written_source
 
 MIN_DIGITS = 6  # of a digest, so that it names a medium
@@ -121,11 +121,17 @@ def media(
     return list(connection.execute(query.limit(limit)).mappings())
 
 
-def videos(connection: Connection) -> list[RowMapping]:
-    """Return digest, fps and frames of all videos whose bytes are here, in the order they were added."""
-    m = schema.medium.c
-    query = select(m.digest, m.fps, m.frames).where(m.duplicate_of.is_(None), m.kind == "video", m.digest.is_not(None))
-    return list(connection.execute(query.order_by(m.id)).mappings())
+def videos(connection: Connection) -> list[str]:
+    """Return the digests of all videos whose bytes are here, in the order they were added."""
+    query = "SELECT digest FROM medium WHERE duplicate_of IS NULL AND kind = 'video' AND digest IS NOT NULL ORDER BY id"
+    return copied_lines(connection, query)
+
+
+def video_facts(connection: Connection, digests: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Return digest, fps and frames (None: not measured) of these media, by digest."""
+    query = text("SELECT digest, fps, frames FROM medium WHERE digest = ANY(:digests)")
+    rows = connection.execute(query, {"digests": list(digests)})
+    return {digest: {"digest": digest, "fps": fps, "frames": frames} for digest, fps, frames in rows}
 
 
 def fill_digest(connection: Connection, row_id: int, digest: str) -> str:

@@ -6,7 +6,7 @@ This is what makes labelling incremental: what is here is never computed again.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from posemill.errors import InputError
@@ -16,6 +16,7 @@ from posemill.store.pose_file import ChunkPoses, chunk_bytes, chunk_from, propag
 T = TypeVar("T")
 FrameRange = tuple[int, int | None]  # first frame, and the one after the last (None: to the end)
 Stretch = FrameRange  # its name in labelling
+TO_END, DIGITS = "end", 8
 
 
 class PoseStore:
@@ -27,12 +28,12 @@ class PoseStore:
 
     def put(self, chunk: ChunkPoses) -> None:
         """Store poses by medium, fingerprint and frame range. Errors: Unavailable; then nothing new is there."""
-        name = _name(chunk.medium, (chunk.start, chunk.end))
+        name = chunk_name(chunk.medium, (chunk.start, chunk.end))
         self._blobs.put(chunk.fingerprint, name, chunk_bytes(chunk))
 
     def has(self, medium: str, fingerprint: str, frames: FrameRange) -> bool:
         """True if these poses are there."""
-        return self._blobs.has(fingerprint, _name(medium, frames))
+        return self._blobs.has(fingerprint, chunk_name(medium, frames))
 
     def get(self, medium: str, fingerprint: str, frames: FrameRange) -> ChunkPoses:
         """Return the poses. Errors: InputError when there are none, or the file is not readable as poses."""
@@ -43,7 +44,7 @@ class PoseStore:
         return self._read(medium, fingerprint, frames, propagated_in)
 
     def _read(self, medium: str, fingerprint: str, frames: FrameRange, read: Callable[[bytes, str], T]) -> T:
-        name = _name(medium, frames)
+        name = chunk_name(medium, frames)
         content = self._blobs.get(fingerprint, name)
         if content is None:
             raise InputError(f"the store {self.url} has no poses {name} by {fingerprint}: run `posemill label`")
@@ -54,15 +55,43 @@ class PoseStore:
 
     def stretches(self, fingerprint: str, medium: str = "") -> dict[str, list[FrameRange]]:
         """Return all frame ranges (of one medium, where it is given) by medium, in order; one listing of the store."""
-        ranges: defaultdict[str, list[FrameRange]] = defaultdict(list)
-        for name in self._blobs.names(fingerprint, medium):
-            digest, start, end = name.rsplit("-", 2)
-            ranges[digest].append((int(start), None if end == "end" else int(end)))
-        for stretches in ranges.values():
-            stretches.sort(key=lambda s: s[0])
-        return dict(ranges)
+        return ranges_of(self.names(fingerprint, medium))
+
+    def names(self, fingerprint: str, medium: str = "") -> set[str]:
+        """Return the names of all files (of one medium, where it is given), see chunk_name; one listing of the store.
+
+        For a million of them: they can be compared as a set, and are parsed only where it matters.
+        """
+        return self._blobs.names(fingerprint, medium)
 
 
-def _name(medium: str, frames: FrameRange) -> str:
+def chunk_name(medium: str, frames: FrameRange) -> str:
+    """Return the name of a chunk's file: `<digest>-<first frame>-<end>`, frames with eight digits or more.
+
+    Examples:
+        >>> chunk_name("ab12", (0, 300)), chunk_name("ab12", (300, None))
+        ('ab12-00000000-00000300', 'ab12-00000300-end')
+    """
     start, end = frames
-    return f"{medium}-{start:08d}-{'end' if end is None else f'{end:08d}'}"
+    return f"{medium}-{start:08d}-{TO_END if end is None else f'{end:08d}'}"
+
+
+def padded(column: str) -> str:
+    """Return SQL that writes a number as chunk_name does."""
+    return f"lpad({column}::text, greatest({DIGITS}, length({column}::text)), '0')"
+
+
+def medium_of(name: str) -> str:
+    """Return the medium of a chunk's name."""
+    return name.rsplit("-", 2)[0]
+
+
+def ranges_of(names: Iterable[str]) -> dict[str, list[FrameRange]]:
+    """Parse names of chunks: the frame ranges by medium, in order."""
+    ranges: defaultdict[str, list[FrameRange]] = defaultdict(list)
+    for name in names:
+        digest, start, end = name.rsplit("-", 2)
+        ranges[digest].append((int(start), None if end == TO_END else int(end)))
+    for stretches in ranges.values():
+        stretches.sort(key=lambda s: s[0])
+    return dict(ranges)

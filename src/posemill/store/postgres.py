@@ -171,6 +171,21 @@ def _copy_csv(connection: Connection, table: str, columns: Sequence[str], csv: s
         cursor.close()
 
 
+def copied_lines(connection: Connection, query: str, values: Mapping[str, Any] | None = None) -> list[str]:
+    """Return the one text column of a query by COPY: no object a row but its text. No value may hold a line break.
+
+    values  of the query's %(name)s.
+    """
+    cursor: Any = connection.connection.cursor()
+    try:
+        asked = cursor.mogrify(query, values).decode() if values else query
+        lines = io.BytesIO()
+        cursor.copy_expert(f"COPY ({asked}) TO STDOUT", lines)
+        return lines.getvalue().decode().split("\n")[:-1]
+    finally:
+        cursor.close()
+
+
 def _away(url: URL, exc: OperationalError) -> str:
     reason = str(exc.orig).strip().splitlines()[0]
     if url.password:
