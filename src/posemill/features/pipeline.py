@@ -26,6 +26,7 @@ from posemill.pose.window import WindowSpec, cut
 
 FORMAT = "posemill-features-1"
 EXTENT_QUANTILE = 0.95
+FIT_PART = 1000  # windows
 _TRUNK = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 
 
@@ -135,16 +136,26 @@ class FeaturePipeline:
             return pair(track.to(own(self.skeleton)), None)
         return track.to(self.skeleton)
 
-    def fit(self, windows: NDArray[np.float32]) -> FeaturePipeline:
-        """Fit mean pose and spread to the train split's windows (N, T, K, C); return the fitted pipeline."""
+    def fit(self, windows: NDArray[np.float32], rows: NDArray[np.int64] | None = None) -> FeaturePipeline:
+        """Fit mean pose and spread to the train split's windows (N, T, K, C); return the fitted pipeline.
+
+        rows  of `windows`, which may be a memmap, to fit to; None: all. FIT_PART of them are in memory at a time.
+        """
         self._check(windows)
-        if not len(windows) or not seen(windows[..., :2]).any():
+        chosen = np.arange(len(windows)) if rows is None else rows
+        places, axes = len(self.skeleton), self.coordinates
+        total, known, squares = np.zeros((places, axes)), np.zeros((places, 1), np.int64), 0.0
+        for at in range(0, len(chosen), FIT_PART):
+            xy = _centre_and_scale(self.positions(windows[chosen[at : at + FIT_PART]]), self.skeleton)
+            shown = seen(xy)[..., None]
+            filled = np.where(shown, xy, 0).astype(np.float64)
+            total += filled.sum((0, 1))
+            known += shown.sum((0, 1))
+            squares += float((filled**2).sum())
+        if not known.any():
             raise InputError("features are fitted on train windows with keypoints; none came: look at the splits")
-        xy = _centre_and_scale(self.positions(windows), self.skeleton)
-        known = seen(xy)[..., None]
-        total = np.where(known, xy, 0).sum((0, 1), np.float64)
-        mean_pose = total / np.maximum(known.sum((0, 1)), 1)  # a keypoint that is never seen sits at the centre
-        spread = np.sqrt((np.where(known, xy, 0).astype(np.float64) ** 2).sum() / (self.coordinates * known.sum()))
+        mean_pose = total / np.maximum(known, 1)  # a keypoint that is never seen sits at the centre
+        spread = np.sqrt(squares / (axes * known.sum()))
         return replace(self, mean_pose=mean_pose.astype(np.float32), spread=max(float(spread), 1e-6))
 
     def transform(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:

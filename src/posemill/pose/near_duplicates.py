@@ -12,7 +12,7 @@ tests against all pairs.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -80,6 +80,24 @@ class PerformanceStore:
         self._lengths.append(len(shapes))
         self._width = max(self._width, 2 * xy.shape[1])
         self._file.write(np.ascontiguousarray(shapes).tobytes())
+
+    @property
+    def lengths(self) -> list[int]:
+        """Number of poses that are kept of each performance."""
+        return self._lengths
+
+    def written(self, first: int) -> tuple[Path, int, int]:
+        """Return where the poses from number `first` on are: a file, the first byte and how many."""
+        self._file.flush()
+        size = 4 * self._width
+        return self._path, size * first, size * (sum(self._lengths) - first)
+
+    def append(self, blocks: Iterable[bytes], lengths: Sequence[int], width: int) -> None:
+        """Add performances as they were written by `add`, each of so many poses of `width` coordinates."""
+        for block in blocks:
+            self._file.write(block)
+        self._lengths.extend(lengths)
+        self._width = max(self._width, width)
 
     def near_duplicates(self, sides: Sequence[str | None]) -> list[NearDuplicate]:
         """Find near-duplicates across different sides; performances whose side is None are left out."""

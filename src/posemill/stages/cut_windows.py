@@ -1,12 +1,14 @@
 """Cutting clips into windows: streamed from the label stage's shards to one .npy file, medium by medium.
 
-What stays in memory is the clips' table and one number a window, never poses.
+What stays in memory is the clips' table and one number a window, never poses. What was cut of a shard that is as it was
+is taken over from a cache.
 """
 
 from __future__ import annotations
 
+import math
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +22,7 @@ from posemill.features.pipeline import FeaturePipeline
 from posemill.pose.near_duplicates import PerformanceStore
 from posemill.pose.pairs import own
 from posemill.pose.track import MediumTracks
+from posemill.stages.cut_cache import FOLDER, CutCache, Range, ShardCut
 from posemill.store.clip_fields import PER_WINDOW
 
 if TYPE_CHECKING:
@@ -63,24 +66,27 @@ def cut_windows(
     rejected: set[tuple[str, int]],
     path: Path,
     performances: PerformanceStore | None = None,
+    cache: CutCache | None = None,
 ) -> CutClips:
     """Write the windows of all clips to `path`, (N, T, K, C) float32.
 
     clips     in canonical order, see content_order.
     label     folder of shards; rejected  (medium, person) of the tracks to leave out.
     performances  gets the poses (T, K, 2) of every clip with windows, in the order of CutClips.clips.
+    cache     of what was cut before; the result is the same without it.
     """
+    from posemill.store.tracks import shard_paths
+
     with _NpyWriter(path, pipeline.shape) as file:
-        cutter = _Cutter(pipeline, clips, rejected, file, performances)
-        for tracks in _read(label, set(cutter.by_medium)):
-            cutter.add(tracks)
+        cutter = _Cutter(pipeline, clips, rejected, file, performances, cache)
+        for shard in shard_paths(label):
+            cutter.add_shard(shard)
     return cutter.cut()
 
 
-def _read(label: Path, media: set[str]) -> Iterator[MediumTracks]:
-    from posemill.store.tracks import read_shards
-
-    return read_shards(label, media)
+def cut_cache(build: Path) -> CutCache:
+    """Open the cache of a build folder."""
+    return CutCache(build / FOLDER / "prepare", __name__, f"numpy {np.__version__}")
 
 
 @dataclass(slots=True)
@@ -90,6 +96,7 @@ class _Cutter:
     rejected: set[tuple[str, int]]
     file: _NpyWriter
     performances: PerformanceStore | None
+    cache: CutCache | None = None
     by_medium: dict[str, list[int]] = field(init=False)
     _row: array[int] = field(default_factory=lambda: array("q"))
     _person: array[int] = field(default_factory=lambda: array("q"))
@@ -98,16 +105,79 @@ class _Cutter:
     _dropped: dict[int, str] = field(init=False)
     _numbers: list[int] = field(init=False)
     _spans: list[tuple[float, float]] = field(init=False)
+    _persons: dict[str, list[int]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.by_medium = {}
+        self.by_medium, self._persons = {}, {}
         for row, medium in enumerate(self.clips["medium"].to_list()):
             self.by_medium.setdefault(medium, []).append(row)
+        for medium, person in sorted(self.rejected):
+            self._persons.setdefault(medium, []).append(person)
         self._numbers = self.clips["clip"].astype(int).to_list()
         self._spans = list(zip(self.clips["start_s"].to_list(), self.clips["end_s"].to_list(), strict=True))
         self._dropped = dict.fromkeys(self._numbers, NO_TRACKS)
 
-    def add(self, tracks: MediumTracks) -> None:
+    def add_shard(self, shard: Path) -> None:
+        """Cut the clips of the media of one shard, or take over what was cut of them before."""
+        from posemill.store.tracks import read_shard, shard_media
+
+        media = [medium for medium in shard_media(shard) if medium in self.by_medium]
+        if not media:
+            return
+        key = self._key(shard, media) if self.cache else ""
+        kept = self.cache.find(key) if self.cache else None
+        if kept is not None:
+            self._take(kept, media)
+            return
+        clips, windows, poses = len(self._row), len(self._start_s), self._poses()
+        for tracks in read_shard(shard, set(media)):
+            self._add(tracks)
+        if self.cache:
+            self.cache.put(key, media, self._since(media, clips, windows, poses))
+
+    def _key(self, shard: Path, media: list[str]) -> str:
+        assert self.cache is not None
+        spans = [(medium, [self._spans[row] for row in self.by_medium[medium]]) for medium in media]
+        rejected = {medium: self._persons[medium] for medium in media if medium in self._persons}
+        return self.cache.key(shard, self.pipeline.to_json(), self.performances is not None, spans, rejected)
+
+    def _take(self, kept: ShardCut, media: list[str]) -> None:
+        rows = [row for medium in media for row in self.by_medium[medium]]
+        self._row.extend(rows[position] for position in kept.clip)
+        self._person.extend(kept.person)
+        self._count.extend(kept.count)
+        self._start_s.extend(kept.start_s)
+        for row in rows:
+            self._dropped.pop(self._numbers[row])
+        self._dropped.update({self._numbers[rows[position]]: reason for position, reason in kept.reasons.items()})
+        self.file.append(kept.windows.blocks(), len(kept.start_s))
+        if self.performances is not None:
+            self.performances.append(kept.shapes.blocks(), kept.poses, 2 * len(own(self.pipeline.skeleton)))
+
+    def _since(self, media: list[str], clips: int, windows: int, poses: int) -> ShardCut:
+        """What was cut after so many clips, windows and poses."""
+        rows = [row for medium in media for row in self.by_medium[medium]]
+        position = {row: at for at, row in enumerate(rows)}
+        reasons = {at: self._dropped[self._numbers[row]] for at, row in enumerate(rows) if self._lost(row)}
+        store = self.performances
+        return ShardCut(
+            clip=[position[row] for row in self._row[clips:]],
+            person=self._person[clips:],
+            count=self._count[clips:],
+            start_s=self._start_s[windows:],
+            reasons=reasons,
+            poses=[] if store is None else store.lengths[clips:],
+            windows=self.file.written(windows),
+            shapes=self.file.written(len(self._start_s)) if store is None else Range(*store.written(poses)),
+        )
+
+    def _lost(self, row: int) -> bool:
+        return self._numbers[row] in self._dropped
+
+    def _poses(self) -> int:
+        return 0 if self.performances is None else sum(self.performances.lengths)
+
+    def _add(self, tracks: MediumTracks) -> None:
         """Cut the clips of one medium."""
         fine = tuple(t for t in tracks.tracks if (tracks.medium, t.person) not in self.rejected)
         kept = replace(tracks, tracks=fine)
@@ -162,6 +232,19 @@ class _NpyWriter:
         """Append windows (N, *shape)."""
         self._rows += len(windows)
         self._file.write(np.ascontiguousarray(windows, np.float32).tobytes())
+
+    def append(self, blocks: Iterable[bytes], windows: int) -> None:
+        """Append so many windows as they were written before."""
+        for block in blocks:
+            self._file.write(block)
+        self._rows += windows
+
+    def written(self, first: int) -> Range:
+        """Where the windows from number `first` on are."""
+        self._file.flush()
+        size = 4 * math.prod(self._shape)
+        end = self._file.tell()
+        return Range(self._path, end - size * (self._rows - first), size * (self._rows - first))
 
     def _header(self) -> None:
         fields = {"descr": "<f4", "fortran_order": False, "shape": (self._rows, *self._shape)}

@@ -25,7 +25,8 @@ from posemill.pose.pairs import paired
 from posemill.pose.skeleton import Skeleton, skeleton
 from posemill.pose.window import WindowSpec
 from posemill.stages.content_order import sorted_clips
-from posemill.stages.cut_windows import cut_windows
+from posemill.stages.cut_cache import CutCache
+from posemill.stages.cut_windows import cut_cache, cut_windows
 from posemill.stages.rejected import rejected_tracks
 from posemill.stages.result import StageResult
 from posemill.stages.unknown_windows import UNKNOWN_INDEX, UNKNOWN_WINDOWS
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 UNLABELLED, NOT_WANTED = "the clip has no activity", "the activity is not in prepare.activities"
 KEPT_OUT = "the activity is in prepare.unknown"
-FIT_WINDOWS = 20_000  # enough for a mean pose, and never more memory than that
+FIT_WINDOWS = 20_000  # enough for a mean pose
 PAIRS = 0.9  # of the clips: then the data are of what two people do together
 SPLITS = ("train", "validation", "test")
 
@@ -76,9 +77,10 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
     pipeline = _pipeline(params, layouts(label, set(clips["medium"])), _durations(clips, durations(label)))
     if params.people == 2 or (params.people == AUTO and _of_pairs(clips, persons(label))):
         pipeline = replace(pipeline, skeleton=paired(pipeline.skeleton))
+    cache = cut_cache(inputs.root / "build")
     with TemporaryDirectory(prefix="poses-", dir=outputs) as scratch, PerformanceStore(Path(scratch)) as performances:
         rejected = rejected_tracks(validated)
-        cut = cut_windows(pipeline, clips, label, rejected, outputs / "windows.npy", performances)
+        cut = cut_windows(pipeline, clips, label, rejected, outputs / "windows.npy", performances, cache)
         dropped |= cut.dropped
         if not len(cut):
             reasons = "; ".join(f"{n} times: {r}" for r, n in Counter(dropped.values()).items())
@@ -91,14 +93,15 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
     index = cut.index()
     index.to_parquet(outputs / "index.parquet", index=False)
     _write_dropped({int(c): dropped[int(c)] for c in every["clip"] if int(c) in dropped}, outputs)
-    _cut_unknown(pipeline, every[every["activity"].isin(params.unknown)], inputs, outputs)
+    _cut_unknown(pipeline, every[every["activity"].isin(params.unknown)], inputs, outputs, cache)
+    cache.prune()
     known = set(cut.clips["activity"])
     classes = [a for a in params.activities or sorted(known) if a in known]
     (outputs / "classes.json").write_text(json.dumps(classes, indent=1) + "\n")
     check_windows(index, inputs.expectations, outputs / "docs", params.split.by)
     rows = np.flatnonzero(index["split"] == "train")
     some = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), FIT_WINDOWS)).round().astype(int))]
-    pipeline.fit(np.load(outputs / "windows.npy", mmap_mode="r")[some]).save(outputs / "features.json")
+    pipeline.fit(np.load(outputs / "windows.npy", mmap_mode="r"), some).save(outputs / "features.json")
     number = Counter(index["split"])
     return PrepareResult(
         windows=len(index),
@@ -181,12 +184,14 @@ def _pipeline(
     return FeaturePipeline(body or skeleton(named), WindowSpec(**window), coordinates=coordinates)
 
 
-def _cut_unknown(pipeline: FeaturePipeline, clips: pd.DataFrame, inputs: Workspace, outputs: Path) -> None:
+def _cut_unknown(
+    pipeline: FeaturePipeline, clips: pd.DataFrame, inputs: Workspace, outputs: Path, cache: CutCache
+) -> None:
     """Write unknown.npy and unknown.parquet, which are empty where no activity is kept out."""
     import pandas as pd
 
     rejected = rejected_tracks(inputs.output("validate"))
-    cut = cut_windows(pipeline, clips, inputs.output("label"), rejected, outputs / UNKNOWN_WINDOWS)
+    cut = cut_windows(pipeline, clips, inputs.output("label"), rejected, outputs / UNKNOWN_WINDOWS, cache=cache)
     columns = ["window", "clip", "medium", "activity", "subject"]
     index = cut.index() if len(cut) else pd.DataFrame().reindex(columns=columns)
     index.to_parquet(outputs / UNKNOWN_INDEX, index=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +28,8 @@ from posemill.store.track_file import (
     to_table,
 )
 
-SHARD_ROWS = 200_000  # about 45 MB of keypoints in memory
+SHARD_ROWS = 200_000  # at most, about 45 MB of keypoints in memory
+ENDS = 4  # places where a shard may end in as many rows as one has
 DEEP = "~3d"  # no skeleton's name has a ~: tracks of `lab` with z and those of `lab-3d` are different files
 
 
@@ -75,7 +77,7 @@ class _Buffer:
 def write_shards(folder: Path, media: Iterable[MediumTracks], shard_rows: int = SHARD_ROWS) -> list[ShardEntry]:
     """Write `tracks-<skeleton>-<n>.parquet`, one skeleton a shard, at most one shard of each in memory.
 
-    Tracks with z go to `tracks-<skeleton>~3d-<n>.parquet`.
+    Tracks with z go to `tracks-<skeleton>~3d-<n>.parquet`. Where a shard ends depends on its media, see `_ends`.
 
     Shards of an earlier call in this folder are replaced. Errors: InputError when a medium comes twice in a shard.
     """
@@ -90,12 +92,25 @@ def write_shards(folder: Path, media: Iterable[MediumTracks], shard_rows: int = 
                 f"medium {tracks.medium[:12]}: two different skeletons are called {tracks.skeleton.name}; import one "
                 f"of them again under another name"
             )
+        before = buffer.rows
         entries.append(buffer.add(tracks))
-        if buffer.rows >= shard_rows:
+        if _ends(tracks.medium, buffer.rows - before, buffer.rows, shard_rows):
             buffer.flush(folder)
     for buffer in buffers.values():
         buffer.flush(folder)
     return entries
+
+
+def _ends(medium: str, rows: int, total: int, shard_rows: int) -> bool:
+    """True where a shard ends after this medium, of so many rows, with `total` in it.
+
+    A full shard ends; one that is half full, where the medium's name says so. That happens in the same places whatever
+    comes before, so that two media more change one shard, and seldom the next, but not all that follow.
+    """
+    if total >= shard_rows:
+        return True
+    chance = ENDS * rows / shard_rows
+    return 2 * total >= shard_rows and zlib.crc32(medium.encode()) < chance * 2**32
 
 
 def shard_paths(folder: Path) -> list[Path]:
@@ -106,15 +121,26 @@ def shard_paths(folder: Path) -> list[Path]:
 def read_shards(folder: Path, wanted: Collection[str] | None = None) -> Iterator[MediumTracks]:
     """Every medium of every shard (or only the wanted ones), in the order written, one shard in memory at a time."""
     for path in shard_paths(folder):
-        file = open_parquet(path, str(path))
-        skeleton, media = read_metadata(file, str(path))
-        if wanted is not None:
-            media = {medium: entry for medium, entry in media.items() if medium in wanted}
-        if not media:
-            continue
-        table = read_rows(file, str(path))
-        for medium, entry in sorted(media.items(), key=lambda item: item[1]["row"]):
-            yield from_table(table.slice(entry["row"], entry["rows"]), medium, skeleton, entry)
+        yield from read_shard(path, wanted)
+
+
+def shard_media(path: Path) -> list[str]:
+    """The media of a shard, in the order written; no track is read."""
+    media = read_metadata(open_parquet(path, str(path)), str(path))[1]
+    return sorted(media, key=lambda medium: int(media[medium]["row"]))
+
+
+def read_shard(path: Path, wanted: Collection[str] | None = None) -> Iterator[MediumTracks]:
+    """Every medium of a shard (or only the wanted ones), in the order written."""
+    file = open_parquet(path, str(path))
+    skeleton, media = read_metadata(file, str(path))
+    if wanted is not None:
+        media = {medium: entry for medium, entry in media.items() if medium in wanted}
+    if not media:
+        return
+    table = read_rows(file, str(path))
+    for medium, entry in sorted(media.items(), key=lambda item: item[1]["row"]):
+        yield from_table(table.slice(entry["row"], entry["rows"]), medium, skeleton, entry)
 
 
 def layouts(folder: Path, media: Collection[str]) -> set[tuple[Skeleton, bool]]:

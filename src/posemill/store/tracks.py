@@ -3,9 +3,11 @@
 from posemill.store.label_store import TrackStore
 from posemill.store.shards import (
     ShardEntry,
+    read_shard,
     read_shard_media,
     read_shard_medium,
     read_shards,
+    shard_media,
     shard_paths,
     write_shards,
 )
@@ -15,9 +17,11 @@ __all__ = [
     "ShardEntry",
     "TrackStore",
     "read_medium",
+    "read_shard",
     "read_shard_media",
     "read_shard_medium",
     "read_shards",
+    "shard_media",
     "shard_paths",
     "write_medium",
     "write_shards",

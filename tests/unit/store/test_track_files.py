@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -97,9 +100,26 @@ def test_shards_are_written_while_media_come(tmp_path: Path) -> None:
             seen_while_writing.append(len(shard_paths(tmp_path)))
             yield a_medium(seed, [10])
 
-    write_shards(tmp_path, coming(), shard_rows=20)
-    assert seen_while_writing == [0, 0, 1, 1, 2, 2]
-    assert [p.name for p in shard_paths(tmp_path)] == [f"tracks-coco-17-{n}.parquet" for n in range(3)]
+    write_shards(tmp_path, coming(), shard_rows=10)
+    assert seen_while_writing == [0, 1, 2, 3, 4, 5]
+    assert [p.name for p in shard_paths(tmp_path)] == [f"tracks-coco-17-{n}.parquet" for n in range(6)]
+
+
+def test_two_media_more_change_few_shards(tmp_path: Path) -> None:
+    """Where a shard ends depends on what is there, so that those after a new medium are as they were."""
+    names = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(1202)]
+    content = a_medium(0, [5])
+    written: list[dict[bytes, int]] = []
+    for many in (names[:1200], names):
+        write_shards(tmp_path, (replace(content, medium=name) for name in sorted(many)), shard_rows=200)
+        shards = [path.read_bytes() for path in shard_paths(tmp_path)]
+        rows = [pq.read_metadata(path).num_rows for path in shard_paths(tmp_path)]
+        assert all(100 <= count <= 204 for count in rows[:-1])
+        written.append(dict(zip(shards, rows, strict=True)))
+    before, after = written
+    assert len(before) > 30
+    assert len(after.keys() - before.keys()) <= 8
+    assert len(before.keys() & after.keys()) >= len(before) - 8
 
 
 def test_fewer_shards_leave_no_stale_ones(tmp_path: Path) -> None:
