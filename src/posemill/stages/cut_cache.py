@@ -20,7 +20,6 @@ from typing import Any, BinaryIO
 from posemill.atomic import atomic_path
 from posemill.code_digest import code_digest, import_closure
 
-FOLDER = ".cache"  # under build/
 _ENDING, _BLOCK = ".cut", 1 << 20
 _LENGTH = struct.Struct("<Q")
 

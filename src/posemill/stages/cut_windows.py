@@ -22,7 +22,7 @@ from posemill.features.pipeline import FeaturePipeline
 from posemill.pose.near_duplicates import PerformanceStore
 from posemill.pose.pairs import own
 from posemill.pose.track import MediumTracks
-from posemill.stages.cut_cache import FOLDER, CutCache, Range, ShardCut
+from posemill.stages.cut_cache import CutCache, Range, ShardCut
 from posemill.store.clip_fields import PER_WINDOW
 
 if TYPE_CHECKING:
@@ -84,9 +84,9 @@ def cut_windows(
     return cutter.cut()
 
 
-def cut_cache(build: Path) -> CutCache:
-    """Open the cache of a build folder."""
-    return CutCache(build / FOLDER / "prepare", __name__, f"numpy {np.__version__}")
+def cut_cache(folder: Path) -> CutCache:
+    """Open the cache in a folder, which need not be there."""
+    return CutCache(folder, __name__, f"numpy {np.__version__}")
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from posemill.pose.track import MediumTracks
     from posemill.store.corrections import CorrectionIndex
     from posemill.store.media import MediaStore
+    from posemill.store.tracks import ImportedTracks, KeptShards
 
 STAGE, NOISE = "label", "noise.json"
 
@@ -56,16 +57,18 @@ def run(params: LabelParams, inputs: Workspace, outputs: Path, settings: Setting
     from posemill.labelling.privacy import discard_posed
     from posemill.store.corrections import CorrectionIndex
     from posemill.store.media import MediaStore
-    from posemill.store.tracks import TrackStore, write_shards
+    from posemill.store.shards import write_shards
+    from posemill.store.tracks import TrackStore
 
     settings, media = settings or Settings.from_env(), read_ingested(inputs.output("ingest") / "media.parquet")
     said = CorrectionIndex.read(inputs.output("ingest") / "corrections.parquet", TrackStore(settings.store_url))
     with ExitStack() as opened:
         session = _labelled(params, settings, media, opened)
         store = session.labeller.media if session else MediaStore(settings.store_url)
-        entries = {
-            entry.medium: entry for entry in write_shards(outputs, map(said.apply, _tracks(media, store, session)))
-        }
+        kept = _kept_shards(inputs)
+        written = write_shards(outputs, _tracks(media, store, session, said), kept=kept)
+        kept.prune()
+        entries = {entry.medium: entry for entry in written}
         for medium in media:
             medium.entry = entries.get(medium.medium)
         write_labelled(outputs / "media.parquet", media)
@@ -99,16 +102,34 @@ def _labelled(
     return session
 
 
+def _kept_shards(inputs: Workspace) -> KeptShards:
+    """Shards of the run before; what decides their bytes is the code that reads and writes them."""
+    import pyarrow as pa
+
+    from posemill.code_digest import code_digest, import_closure
+    from posemill.store.tracks import KeptShards
+
+    modules = import_closure("posemill.store.shards", around=False) | {"posemill.labelling.labeller"}
+    version = f"{code_digest(modules)} pyarrow {pa.__version__}"
+    return KeptShards(inputs.cache(STAGE), version)
+
+
 def _tracks(
-    media: Sequence[LabelledMedium], store: MediaStore, session: LabellingSession | None
-) -> Iterator[MediumTracks]:
+    media: Sequence[LabelledMedium], store: MediaStore, session: LabellingSession | None, said: CorrectionIndex
+) -> Iterator[MediumTracks | ImportedTracks]:
+    """Corrected tracks; imported ones of which nobody said anything are read only where they are to be written."""
+    from functools import partial
+
     from posemill.labelling.labeller import imported
+    from posemill.store.tracks import ImportedTracks
 
     for medium in media:
-        if medium.status == "imported":
-            yield imported(store, medium.medium)
+        if medium.status == "imported" and medium.medium not in said.rows:
+            yield ImportedTracks(medium.medium, partial(imported, store, medium.medium))
+        elif medium.status == "imported":
+            yield said.apply(imported(store, medium.medium))
         elif medium.status == "labelled" and session:
-            yield session.labeller.labelled(medium.medium)
+            yield said.apply(session.labeller.labelled(medium.medium))
 
 
 def _accuracy(session: LabellingSession, media: Sequence[LabelledMedium], outputs: Path) -> PoseAccuracy | None:

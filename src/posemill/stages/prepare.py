@@ -77,7 +77,7 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
     pipeline = _pipeline(params, layouts(label, set(clips["medium"])), _durations(clips, durations(label)))
     if params.people == 2 or (params.people == AUTO and _of_pairs(clips, persons(label))):
         pipeline = replace(pipeline, skeleton=paired(pipeline.skeleton))
-    cache = cut_cache(inputs.root / "build")
+    cache = cut_cache(inputs.cache("prepare"))
     with TemporaryDirectory(prefix="poses-", dir=outputs) as scratch, PerformanceStore(Path(scratch)) as performances:
         rejected = rejected_tracks(validated)
         cut = cut_windows(pipeline, clips, label, rejected, outputs / "windows.npy", performances, cache)

@@ -28,3 +28,7 @@ class Workspace:
     def output(self, stage: str) -> Path:
         """The folder that `stage` writes, and the stages after it read."""
         return self.root / "build" / stage
+
+    def cache(self, stage: str) -> Path:
+        """What `stage` keeps from run to run, outside of DVC's outputs; removing it costs time only."""
+        return self.root / "build" / ".cache" / stage

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import zlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -17,6 +17,7 @@ from posemill.pose.gaps import found_only
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks
 from posemill.store.files import replace_file
+from posemill.store.kept_shards import KeptMedium, KeptShards
 from posemill.store.track_file import (
     from_table,
     has_depth,
@@ -44,61 +45,107 @@ class ShardEntry:
     poses: int
 
 
+@dataclass(frozen=True, slots=True)
+class ImportedTracks:
+    """Tracks that were imported: the medium is the digest of their file, so that the same name is the same tracks."""
+
+    medium: str
+    load: Callable[[], MediumTracks]
+
+
 @dataclass(slots=True)
 class _Buffer:
     skeleton: Skeleton
     is_3d: bool = False
     number: int = 0
     rows: int = 0
-    tables: list[pa.Table] = field(default_factory=list)
-    media: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tables: list[Callable[[], pa.Table]] = field(default_factory=list)
+    media: dict[str, KeptMedium] = field(default_factory=dict)
+    all_imported: bool = True
 
     @property
     def name(self) -> str:
         return f"tracks-{self.skeleton.name}{DEEP if self.is_3d else ''}-{self.number}.parquet"
 
-    def add(self, tracks: MediumTracks) -> ShardEntry:
-        if tracks.medium in self.media:
-            raise InputError(f"medium {tracks.medium} comes twice")
-        table = to_table(tracks)
-        self.media[tracks.medium] = metadata_of(tracks) | {"row": self.rows, "rows": table.num_rows}
+    def add(self, medium: str, known: KeptMedium, table: Callable[[], pa.Table], is_imported: bool) -> ShardEntry:
+        if medium in self.media:
+            raise InputError(f"medium {medium} comes twice")
+        if self.skeleton != known.skeleton:
+            raise InputError(
+                f"medium {medium[:12]}: two different skeletons are called {known.skeleton.name}; import one of them "
+                f"again under another name"
+            )
+        self.media[medium] = known
         self.tables.append(table)
-        self.rows += table.num_rows
-        persons = sum(len(t) > 0 for t in tracks.tracks)
-        poses = sum(len(found_only(t)) for t in tracks.tracks)
-        return ShardEntry(tracks.medium, self.name, tracks.frames, persons, poses)
+        self.rows += known.rows
+        self.all_imported &= is_imported
+        return ShardEntry(medium, self.name, known.about["frames"], known.persons, known.poses)
 
-    def flush(self, folder: Path) -> None:
+    def flush(self, folder: Path, kept: KeptShards | None) -> None:
+        path = folder / self.name
+        keeps = kept if self.all_imported else None
+        if self.media and not (keeps and keeps.link(list(self.media), path)):
+            starts = itertools.accumulate((known.rows for known in self.media.values()), initial=0)
+            described = {
+                medium: {**known.about, "row": row, "rows": known.rows}
+                for (medium, known), row in zip(self.media.items(), starts, strict=False)
+            }
+            replace_file(path, to_bytes([table() for table in self.tables], self.skeleton, described, self.is_3d))
+            if keeps:
+                keeps.keep(self.media, path)
         if self.media:
-            replace_file(folder / self.name, to_bytes(self.tables, self.skeleton, self.media, self.is_3d))
             self.number, self.rows, self.tables, self.media = self.number + 1, 0, [], {}
+            self.all_imported = True
 
 
-def write_shards(folder: Path, media: Iterable[MediumTracks], shard_rows: int = SHARD_ROWS) -> list[ShardEntry]:
+def write_shards(
+    folder: Path,
+    media: Iterable[MediumTracks | ImportedTracks],
+    shard_rows: int = SHARD_ROWS,
+    kept: KeptShards | None = None,
+) -> list[ShardEntry]:
     """Write `tracks-<skeleton>-<n>.parquet`, one skeleton a shard, at most one shard of each in memory.
 
     Tracks with z go to `tracks-<skeleton>~3d-<n>.parquet`. Where a shard ends depends on its media, see `_ends`.
+    Shards of an earlier call in this folder are replaced.
 
-    Shards of an earlier call in this folder are replaced. Errors: InputError when a medium comes twice in a shard.
+    kept  from an earlier run: a shard of the same imported media is linked, and these are not read.
+    Errors: InputError when a medium comes twice in a shard.
     """
     for stale in folder.glob("tracks-*.parquet"):
         stale.unlink()
     buffers: dict[tuple[str, bool], _Buffer] = {}
     entries = []
-    for tracks in media:
-        buffer = buffers.setdefault((tracks.skeleton.name, tracks.is_3d), _Buffer(tracks.skeleton, tracks.is_3d))
-        if buffer.skeleton != tracks.skeleton:
-            raise InputError(
-                f"medium {tracks.medium[:12]}: two different skeletons are called {tracks.skeleton.name}; import one "
-                f"of them again under another name"
-            )
-        before = buffer.rows
-        entries.append(buffer.add(tracks))
-        if _ends(tracks.medium, buffer.rows - before, buffer.rows, shard_rows):
-            buffer.flush(folder)
+    for item in media:
+        is_imported = isinstance(item, ImportedTracks)
+        known = kept.known(item.medium) if kept and is_imported else None
+        if isinstance(item, ImportedTracks):
+            table: Callable[[], pa.Table] = partial(_loaded, item)
+        if known is None:
+            tracks = item.load() if isinstance(item, ImportedTracks) else item
+            rows = to_table(tracks)
+            known, table = _known(tracks, rows.num_rows), partial(_as_it_is, rows)
+        buffer = buffers.setdefault((known.skeleton.name, known.is_3d), _Buffer(known.skeleton, known.is_3d))
+        entries.append(buffer.add(item.medium, known, table, is_imported))
+        if _ends(item.medium, known.rows, buffer.rows, shard_rows):
+            buffer.flush(folder, kept)
     for buffer in buffers.values():
-        buffer.flush(folder)
+        buffer.flush(folder, kept)
     return entries
+
+
+def _known(tracks: MediumTracks, rows: int) -> KeptMedium:
+    persons = sum(len(t) > 0 for t in tracks.tracks)
+    poses = sum(len(found_only(t)) for t in tracks.tracks)
+    return KeptMedium(tracks.skeleton, tracks.is_3d, metadata_of(tracks), rows, persons, poses)
+
+
+def _loaded(item: ImportedTracks) -> pa.Table:
+    return to_table(item.load())
+
+
+def _as_it_is(table: pa.Table) -> pa.Table:
+    return table
 
 
 def _ends(medium: str, rows: int, total: int, shard_rows: int) -> bool:

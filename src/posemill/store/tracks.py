@@ -1,7 +1,9 @@
 """Tracks on disk: one file a medium, shards of many media, and the label store."""
 
+from posemill.store.kept_shards import KeptShards
 from posemill.store.label_store import TrackStore
 from posemill.store.shards import (
+    ImportedTracks,
     ShardEntry,
     read_shard,
     read_shard_media,
@@ -14,6 +16,8 @@ from posemill.store.shards import (
 from posemill.store.track_file import read_medium, write_medium
 
 __all__ = [
+    "ImportedTracks",
+    "KeptShards",
     "ShardEntry",
     "TrackStore",
     "read_medium",

@@ -28,7 +28,7 @@ from posemill.stages.cut_windows import CutClips, cut_cache, cut_windows
 from posemill.store.tracks import shard_paths, write_shards
 
 PIPELINE = FeaturePipeline(BODY_12, WindowSpec(duration_s=0.4, stride_s=0.2, rate_hz=10.0))
-SHARD_ROWS = 60
+SHARD_ROWS, KEPT = 60, "kept-windows"
 Outcome = tuple[CutClips, bytes, bytes, list[int]]
 NAMES = sorted(hashlib.sha256(str(i).encode()).hexdigest() for i in range(30))
 
@@ -98,31 +98,31 @@ def test_builds_with_a_cache_are_whole_builds(
     for number, build in enumerate(builds):
         bad = {(NAMES[n], 0) for n in rejected} if number else set()
         whole = cut(folder / f"whole-{number}", sorted(build), None, bad)
-        assert_equal(cut(folder / "kept", sorted(build), cut_cache(folder), bad), whole)
-        assert_equal(cut(folder / "kept", sorted(build), cut_cache(folder), bad), whole)
+        assert_equal(cut(folder / "kept", sorted(build), cut_cache(folder / KEPT), bad), whole)
+        assert_equal(cut(folder / "kept", sorted(build), cut_cache(folder / KEPT), bad), whole)
 
 
 def test_only_shards_that_changed_are_cut(tmp_path: Path, cuts: list[str]) -> None:
     numbers = [n for n in range(30) if n != 17]
-    cut(tmp_path, numbers, cut_cache(tmp_path))
+    cut(tmp_path, numbers, cut_cache(tmp_path / KEPT))
     assert len(set(cuts)) == 29
     cuts.clear()
-    cut(tmp_path, numbers, cut_cache(tmp_path))
+    cut(tmp_path, numbers, cut_cache(tmp_path / KEPT))
     assert cuts == []
-    cut(tmp_path, list(range(30)), cut_cache(tmp_path))
+    cut(tmp_path, list(range(30)), cut_cache(tmp_path / KEPT))
     assert NAMES[17] in cuts
     assert len(set(cuts)) < 15
     cuts.clear()
-    cut(tmp_path, list(range(30)), cut_cache(tmp_path), {(NAMES[4], 0)})
+    cut(tmp_path, list(range(30)), cut_cache(tmp_path / KEPT), {(NAMES[4], 0)})
     assert NAMES[4] in cuts
     assert NAMES[29] not in cuts
 
 
 def test_another_clip_pipeline_or_code_is_cut_anew(tmp_path: Path, cuts: list[str]) -> None:
     numbers = list(range(12))
-    cut(tmp_path, numbers, cut_cache(tmp_path))
+    cut(tmp_path, numbers, cut_cache(tmp_path / KEPT))
     cuts.clear()
-    label, kept = tmp_path / "label", cut_cache(tmp_path)
+    label, kept = tmp_path / "label", cut_cache(tmp_path / KEPT)
     later = clips_of(numbers).assign(start_s=lambda t: t["start_s"] + 0.1)
     cut_windows(PIPELINE, later, label, set(), tmp_path / "w.npy", None, kept)
     assert len(set(cuts)) == 12
@@ -131,7 +131,7 @@ def test_another_clip_pipeline_or_code_is_cut_anew(tmp_path: Path, cuts: list[st
     cut_windows(finer, later, label, set(), tmp_path / "w.npy", None, kept)
     assert len(set(cuts)) == 12
     cuts.clear()
-    other = CutCache(tmp_path / ".cache" / "prepare", "posemill.pose.topology")
+    other = CutCache(tmp_path / KEPT, "posemill.pose.topology")
     cut_windows(finer, later, label, set(), tmp_path / "w.npy", None, other)
     assert len(set(cuts)) == 12
     cuts.clear()
@@ -143,24 +143,24 @@ def test_another_clip_pipeline_or_code_is_cut_anew(tmp_path: Path, cuts: list[st
 
 def test_a_damaged_file_is_cut_anew(tmp_path: Path, cuts: list[str]) -> None:
     numbers = list(range(12))
-    whole = cut(tmp_path, numbers, cut_cache(tmp_path))
-    files = sorted((tmp_path / ".cache" / "prepare").iterdir())
+    whole = cut(tmp_path, numbers, cut_cache(tmp_path / KEPT))
+    files = sorted((tmp_path / KEPT).iterdir())
     assert len(files) == len(shard_paths(tmp_path / "label")) > 2
     files[0].write_bytes(files[0].read_bytes()[:-5])
     files[1].write_bytes(b"")
     files[2].write_bytes(b"\xff" * 40)
     cuts.clear()
-    assert_equal(cut(tmp_path, numbers, cut_cache(tmp_path)), whole)
+    assert_equal(cut(tmp_path, numbers, cut_cache(tmp_path / KEPT)), whole)
     assert cuts
     cuts.clear()
-    assert_equal(cut(tmp_path, numbers, cut_cache(tmp_path)), whole)
+    assert_equal(cut(tmp_path, numbers, cut_cache(tmp_path / KEPT)), whole)
     assert cuts == []
 
 
 def test_the_cache_is_as_large_as_one_build(tmp_path: Path) -> None:
-    folder = tmp_path / ".cache" / "prepare"
-    cut(tmp_path, list(range(30)), cut_cache(tmp_path))
-    cut(tmp_path, [1, 2, 5], cut_cache(tmp_path))
+    folder = tmp_path / KEPT
+    cut(tmp_path, list(range(30)), cut_cache(tmp_path / KEPT))
+    cut(tmp_path, [1, 2, 5], cut_cache(tmp_path / KEPT))
     assert len(list(folder.iterdir())) == len(shard_paths(tmp_path / "label"))
     kept = sum(path.stat().st_size for path in folder.iterdir())
     assert kept < 3 * ((tmp_path / "windows.npy").stat().st_size + (tmp_path / "shapes.raw").stat().st_size)
@@ -168,8 +168,8 @@ def test_the_cache_is_as_large_as_one_build(tmp_path: Path) -> None:
 
 def test_an_erasure_finds_whose_windows_are_kept(tmp_path: Path) -> None:
     numbers = list(range(12))
-    cut(tmp_path, numbers, cut_cache(tmp_path))
-    files = list((tmp_path / ".cache" / "prepare").iterdir())
+    cut(tmp_path, numbers, cut_cache(tmp_path / KEPT))
+    files = list((tmp_path / KEPT).iterdir())
     for number in numbers:
         holding = [path for path in files if found_in(path, Needles(frozenset({NAMES[number]})))]
         assert len(holding) == 1
@@ -177,6 +177,6 @@ def test_an_erasure_finds_whose_windows_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_cannot_take_the_cache_stops_nothing(tmp_path: Path) -> None:
-    (tmp_path / ".cache").write_text("a file where a folder should be")
+    (tmp_path / KEPT).write_text("a file where a folder should be")
     whole = cut(tmp_path / "whole", [1, 2, 3], None)
-    assert_equal(cut(tmp_path / "kept", [1, 2, 3], cut_cache(tmp_path)), whole)
+    assert_equal(cut(tmp_path / "kept", [1, 2, 3], cut_cache(tmp_path / KEPT)), whole)
