@@ -41,7 +41,7 @@ class GivenVerdict(BaseModel):
 
 
 class Acceptance(BaseModel):
-    """How far the acceptance of this bento is; report null: none was submitted, verdict null: none was given."""
+    """Acceptance of this bento. report null: none was submitted, verdict null: none was given."""
 
     bento: str | None
     report: SubmittedReport | None
