@@ -7,7 +7,9 @@ process of its own, in a workspace and an embedded PostgreSQL of their own; firs
 `--alone`. `cpu_s` is processor time, which a busy machine changes least. `rss_mb` is the largest sum of resident memory
 over the stage's processes, and of that `private_mb` what is no page of a file; the database server is not among them.
 `written_mb` is what the stage leaves. The growth exponent is log(cost at 4 N / cost at N) / log 4; starting a process
-counts too. `--more 2`: afterwards two clips are added, and every stage up to prepare runs again.
+counts too. `--more 2`: afterwards two clips are added, and every stage up to prepare runs again. `--clips 25000` is the
+run of 100,000 clips: it needs some 15 GB of disk. A run stops before it leaves less than `--leave-gb` free, and removes
+what it wrote.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +40,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 STAGES = ("snapshot", "ingest", "label", "validate", "prepare", "train", "evaluate")
 REBUILT = ("snapshot", "ingest", "label", "validate", "prepare")
 POLL_S = 0.1
+DISK_MB = 0.15  # a clip: store, database, stages, what these keep, and scratch files
 
 
 @dataclass(frozen=True)
@@ -159,13 +163,33 @@ def measure(folder: Path, clips: int, arguments: argparse.Namespace) -> dict[str
     place = Workplace(folder, arguments.seed, arguments.keypoints)
     stages = STAGES[: STAGES.index(arguments.until) + 1]
     try:
-        costs = {"first": [_told(place.add(clips)), *(_told(place.stage(name)) for name in stages)]}
+        costs = {"first": _costs(place, clips, stages, arguments.leave_gb)}
         if arguments.more:
-            again = [name for name in stages if name in REBUILT]
-            costs["more"] = [_told(place.add(arguments.more)), *(_told(place.stage(name)) for name in again)]
+            again = tuple(name for name in stages if name in REBUILT)
+            costs["more"] = _costs(place, arguments.more, again, arguments.leave_gb)
+        print(f"  on the disk at the end: {_size(folder) / 1e6:.0f} MB", file=sys.stderr, flush=True)
     finally:
         place.close()
     return costs
+
+
+def _costs(place: Workplace, clips: int, stages: Sequence[str], leave_gb: float) -> list[Cost]:
+    """Add clips, then run stages. Errors: SystemExit where the disk becomes too full."""
+    costs = [_told(place.add(clips))]
+    for name in stages:
+        _require_disk(place.folder, leave_gb)
+        costs.append(_told(place.stage(name)))
+    return costs
+
+
+def _require_disk(folder: Path, leave_gb: float, needed_gb: float = 0.0) -> None:
+    free_gb = shutil.disk_usage(folder).free / 1e9
+    if free_gb - needed_gb < leave_gb:
+        needed = f"{needed_gb:.1f} GB are needed and " if needed_gb else ""
+        raise SystemExit(
+            f"{folder}: {needed}{leave_gb:.0f} GB are to stay free, and {free_gb:.1f} GB are: fewer --clips, or name "
+            "another folder with TMPDIR or --keep"
+        )
 
 
 def _told(cost: Cost) -> Cost:
@@ -188,6 +212,7 @@ def main() -> None:
     parser.add_argument("--until", choices=STAGES, default="evaluate")
     parser.add_argument("--more", type=int, default=0, help="clips to add afterwards")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--leave-gb", type=float, default=12.0, help="of the disk, that stay free")
     parser.add_argument("--keep", type=Path, help="folder of the workspaces, which then stay; default: a temporary one")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--markdown", action="store_true", help="the tables of docs/scale.md")
@@ -197,7 +222,12 @@ def main() -> None:
     folder.chmod(0o755)
     sizes = [arguments.clips] if arguments.alone else [arguments.clips, 4 * arguments.clips]
     try:
-        measured = {n: measure(folder / str(n), n, arguments) for n in sizes}
+        measured = {}
+        for n in sizes:
+            _require_disk(folder, arguments.leave_gb, n * DISK_MB / 1e3)
+            measured[n] = measure(folder / str(n), n, arguments)
+            if arguments.keep is None:
+                shutil.rmtree(folder / str(n), ignore_errors=True)
     finally:
         if arguments.keep is None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -220,6 +250,12 @@ def _markdown(measured: dict[int, dict[str, list[Cost]]]) -> None:
         if len(rows) == 2:
             cells.append(", ".join(_shown(exponent(*(getattr(c, f) for c in rows))) for f in ("cpu_s", "rss_mb")))
         print(f"| {rows[0].stage} | " + " | ".join(cells) + " |")
+    for n, costs in measured.items():
+        if more := costs.get("more"):
+            print(f"\n| after {n:,} clips, a few more | seconds | of these CPU | RSS, MB |\n|---|---|---|---|")
+            for cost in more:
+                print(f"| {cost.stage} | {cost.seconds:.1f} | {cost.cpu_s:.1f} | {cost.rss_mb:.0f} |")
+            print(f"| together | {sum(c.seconds for c in more):.1f} | {sum(c.cpu_s for c in more):.1f} | |")
 
 
 def _print(measured: dict[int, dict[str, list[Cost]]]) -> None:

@@ -71,11 +71,13 @@ class Plan:
 class _Listing:
     """What ledger and store have of the media, by digest.
 
+    unfinished  media with a job that is not done.
     todo      media that are not all done in both.
     complete  the others; chunks: how many they have.
     stored    frame ranges in the store of the media in `todo`.
     """
 
+    unfinished: set[str]
     todo: set[str]
     complete: set[str]
     chunks: int
@@ -90,7 +92,12 @@ def make_plan(labeller: Labeller, ledger: Ledger, media: Collection[str], quaran
         plans = _plans(listed.todo & listed.stored.keys(), listed, ledger, connection, params.chunk_s)
         untouched = listed.todo - listed.stored.keys()
         backlog = count_backlog(
-            connection, ledger.fingerprint, untouched, params.chunk_s, params.frame_stride, MIN_SHARE
+            connection,
+            (ledger.fingerprint, listed.unfinished),
+            untouched,
+            params.chunk_s,
+            params.frame_stride,
+            MIN_SHARE,
         )
     complete = listed.complete | {plan.medium["digest"] for plan in plans if not plan.unfinished}
     tracked = labeller.tracks.media(labeller.fingerprint) if complete else set()
@@ -137,7 +144,7 @@ def _listing(labeller: Labeller, ledger: Ledger, connection: Connection, media: 
     apart = todo | (known - wanted)
     chunks = len(done) - (sum(name[:DIGEST] in apart for name in done) if apart else 0)
     ranges = ranges_of(name for name in stored if name[:DIGEST] in todo) if todo else {}
-    return _Listing(todo, wanted - todo, chunks, ranges)
+    return _Listing(unfinished, todo, wanted - todo, chunks, ranges)
 
 
 def _plans(

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from posemill.params.validate import ValidateParams
-from posemill.pose.track import MediumTracks
 from posemill.quality import balance, facts, rejection
 from posemill.quality.exploration import Exploration
+from posemill.quality.kept_surveys import KeptSurveys
 from posemill.quality.outcomes import ExpectationOutcome, QualityReport, SuiteOutcome
 from posemill.quality.suite_runner import RowFailure, SuiteRunner, suite_runner
-from posemill.quality.track_survey import TrackSurvey
+from posemill.quality.track_survey import SurveyPart, TrackSurvey
+from posemill.store.tracks import read_shard, shard_media, shard_paths
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,20 +42,23 @@ class ValidationResults:
 
 def validate(
     tables: ValidationTables,
-    tracks: Iterable[MediumTracks],
+    label: Path,
     params: ValidateParams,
     expectations: Path,
     docs: Path,
     split_by: str = "subject",
+    kept: KeptSurveys | None = None,
 ) -> ValidationResults:
     """Validate tracks and clips; Data Docs are written to `docs`.
 
+    label     folder of shards of tracks.
     split_by  prepare.split.by, see balance.with_clip_columns.
+    kept      surveys of shards of an earlier run; the result is the same without them.
     Nothing is raised for faults in the data: see suite_runner.require.
     """
     survey = TrackSurvey(tables.clips, params)
-    for medium in tracks:
-        survey.add(medium)
+    for shard in shard_paths(label):
+        survey.add(_surveyed(survey, shard, kept))
     track_facts = survey.tracks()
     with suite_runner(expectations, docs) as runner:
         track_suite, bad_tracks = _tracks(runner, track_facts)
@@ -67,6 +70,18 @@ def validate(
     report = QualityReport(suites=[clip_suite, track_suite])
     shown = Exploration(tables.media, tables.labelled, clips, accepted["clip"], track_facts, rejected, survey, report)
     return ValidationResults(accepted, rejected.reset_index(drop=True), report, shown)
+
+
+def _surveyed(survey: TrackSurvey, shard: Path, kept: KeptSurveys | None) -> SurveyPart:
+    """The survey of one shard, made now or kept."""
+    if kept is None:
+        return survey.survey(read_shard(shard))
+    key = kept.key(shard, survey.decides(shard_media(shard)))
+    part = kept.find(key)
+    if part is None:
+        part = survey.survey(read_shard(shard))
+        kept.put(key, part)
+    return part
 
 
 def _tracks(runner: SuiteRunner, tracks: pd.DataFrame) -> tuple[SuiteOutcome, list[RowFailure]]:

@@ -61,9 +61,9 @@ def run(
     import pandas as pd
 
     from posemill.quality import exploration
+    from posemill.quality.kept_surveys import KeptSurveys
     from posemill.quality.suite_runner import require
     from posemill.quality.validation import ValidationTables, validate
-    from posemill.store.shards import read_shards
 
     ingest, label = inputs.output("ingest"), inputs.output("label")
     tables = ValidationTables(
@@ -71,7 +71,9 @@ def run(
         clips=pd.read_parquet(ingest / "clips.parquet"),
         labelled=pd.read_parquet(label / "media.parquet"),
     )
-    results = validate(tables, read_shards(label), params, inputs.expectations, outputs / "docs", _split_by(inputs))
+    kept = KeptSurveys(inputs.cache("validate"))
+    results = validate(tables, label, params, inputs.expectations, outputs / "docs", _split_by(inputs), kept)
+    kept.prune()
     results.accepted.to_parquet(outputs / "clips.parquet", index=False)
     results.rejected.to_parquet(outputs / "rejected.parquet", index=False)
     (outputs / "quality.json").write_text(results.report.model_dump_json(indent=2) + "\n")

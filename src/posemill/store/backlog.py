@@ -12,10 +12,13 @@ from posemill.store.postgres import copied_lines
 # The chunks of a medium that has no jobs yet are those of labelling.chunks.grid: as long as asked for, and a rest below
 # MIN_SHARE of one belongs to the chunk before it.
 _COUNT = """
-    WITH wanted AS (
-        SELECT m.id, m.frames,
+    WITH wanted AS MATERIALIZED (
+        SELECT m.id, m.digest, m.frames,
                CASE WHEN m.fps IS NOT NULL THEN greatest(1, round(%(chunk_s)s::float8 * m.fps)::int) END AS size
-        FROM unnest(%(media)s::text[]) AS u (digest) JOIN medium m ON m.digest = u.digest
+        FROM medium m
+        WHERE m.id IN (SELECT medium_id FROM label_job WHERE fingerprint = %(fingerprint)s AND state = ANY(%(open)s))
+              AND m.digest <> ALL(%(without)s::text[])
+              OR m.digest = ANY(%(others)s::text[])
     ), listed AS (
         SELECT w.id, count(*) AS chunks,
                sum(ceil((coalesce(j.end_frame, greatest(j.start_frame, w.frames)) - j.start_frame)::float8
@@ -33,11 +36,9 @@ _COUNT = """
               + ceil((g.frames - (g.chunks - 1) * g.size)::float8 / %(stride)s),
               ceil(g.frames::float8 / %(stride)s)) END), 0)::bigint
     FROM grids g LEFT JOIN listed l ON l.id = g.id
+    UNION ALL (SELECT digest FROM wanted WHERE frames IS NULL ORDER BY id)
 """
-_UNMEASURED = """
-    SELECT m.digest FROM unnest(%(media)s::text[]) AS u (digest) JOIN medium m ON m.digest = u.digest
-    WHERE m.frames IS NULL ORDER BY m.id
-"""
+OPEN = ("queued", "leased", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +56,31 @@ class Backlog:
 
 
 def count_backlog(
-    connection: Connection, fingerprint: str, media: Collection[str], chunk_s: float, stride: int, min_share: float
+    connection: Connection,
+    ledger: tuple[str, Collection[str]],
+    media: Collection[str],
+    chunk_s: float,
+    stride: int,
+    min_share: float,
 ) -> Backlog:
     """Count the backlog of media (digests) of which the pose store has no chunk.
 
+    ledger  fingerprint, and the media that have a job which is not done: only what differs from these is sent.
     chunk_s, stride, min_share  seconds of a chunk, every so many frames are looked at, shortest rest in chunks.
     """
     if not media:
         return Backlog()
-    listed = {"media": list(media)}
-    values = {"fingerprint": fingerprint, "chunk_s": chunk_s, "stride": stride, "min_share": min_share, **listed}
-    ((chunks, frames),) = (line.split() for line in copied_lines(connection, _COUNT, values))
-    return Backlog(int(chunks), int(frames), tuple(copied_lines(connection, _UNMEASURED, listed)))
+    (fingerprint, unfinished), wanted = ledger, set(media)
+    values = {
+        "fingerprint": fingerprint,
+        "open": list(OPEN),
+        "without": list(set(unfinished) - wanted),
+        "others": list(wanted - set(unfinished)),
+        "chunk_s": chunk_s,
+        "stride": stride,
+        "min_share": min_share,
+    }
+    lines = copied_lines(connection, _COUNT, values)
+    (counts,) = (line for line in lines if " " in line)
+    chunks, frames = counts.split()
+    return Backlog(int(chunks), int(frames), tuple(line for line in lines if line != counts))

@@ -1,19 +1,25 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from posemill.erasure.files import found_in
+from posemill.erasure.needles import Needles
 from posemill.errors import QualityError
 from posemill.params.validate import ValidateParams
 from posemill.pose.track import MediumTracks
+from posemill.quality import track_survey
+from posemill.quality.facts import TrackFacts, track_facts
 from posemill.stages import validate
 from posemill.stages.workspace import Workspace
-from posemill.store.shards import write_shards
+from posemill.store.shards import shard_paths, write_shards
 from quality_tables import dataset, medium, person
 
 EXPECTATIONS = Path(__file__).resolve().parents[3] / "expectations"
@@ -94,6 +100,49 @@ def test_a_set_of_one_activity_stops_with_what_to_do_and_leaves_the_report(tmp_p
         run(workspace)
     assert "at least two activities" in (workspace.output("validate") / "exploration.html").read_text()
     assert json.loads((workspace.output("validate") / "quality.json").read_text())["suites"]
+
+
+def test_kept_surveys_give_what_a_whole_run_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second run measures no track again; one more medium is measured with those of its shard."""
+    measured: list[str] = []
+
+    def counted(medium: str, *arguments: Any) -> TrackFacts:
+        measured.append(medium)
+        return track_facts(medium, *arguments)
+
+    monkeypatch.setattr(track_survey, "track_facts", counted)
+    media, clips, labelled, tracks = dataset()
+    tracks[4] = medium(tracks[4].medium, person(0), person(1, poses=3))
+    workspace = written(tmp_path, (media, clips, labelled, tracks))
+    write_shards(workspace.output("label"), tracks, shard_rows=50)
+    shards = len(shard_paths(workspace.output("label")))
+    assert shards > 2
+
+    def content() -> tuple[validate.ValidateResult, pd.DataFrame, list[int], str]:
+        result = run(workspace)
+        html = (workspace.output("validate") / "exploration.html").read_text()
+        return result, rejected(workspace), accepted(workspace), re.sub(r'id="[^"]*"|#[0-9a-z]{6,}', "", html)
+
+    first = content()
+    assert len(measured) == 9
+    measured.clear()
+    kept = sorted(workspace.cache("validate").iterdir())
+    again = content()
+    assert measured == []
+    assert len(kept) == shards
+    for one, other in zip(first, again, strict=True):
+        assert one.equals(other) if isinstance(one, pd.DataFrame) else one == other
+    kept[0].write_text("{")
+    assert content()[0] == first[0]
+    assert 0 < len(measured) < 9
+    measured.clear()
+    changed = tracks[7].medium
+    write_shards(workspace.output("label"), [*tracks[:7], medium(changed, person(5))], shard_rows=50)
+    run(workspace)
+    assert changed in measured
+    assert len(measured) < 9
+    (holding,) = (path for path in workspace.cache("validate").iterdir() if changed in path.read_text())
+    assert found_in(holding, Needles(frozenset({changed})))
 
 
 def test_unlabelled_clips_pass(tmp_path: Path) -> None:
