@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, inspect, text
 
 from posemill.errors import InputError
+from posemill.store.inventory import TABLES
 from posemill.store.schema import metadata
 
 
@@ -28,11 +29,16 @@ class TableFile:
 
 
 def dump(connection: Connection, folder: Path) -> list[TableFile]:
-    """Write every table to `folder`. The transaction must be repeatable read, so that all are of one moment."""
+    """Write every table to `folder`, but the inventory, which is made of the others.
+
+    The transaction must be repeatable read, so that all are of one moment.
+    """
     level = connection.scalar(text("SHOW transaction_isolation"))
     assert level == "repeatable read", level
     found = []
     for table in metadata.sorted_tables:
+        if table.name in TABLES:
+            continue
         columns = tuple(column.name for column in table.columns)
         path = folder / f"{table.name}.csv.gz"
         order = ", ".join(_quoted(connection, column.name) for column in table.primary_key.columns)
@@ -50,7 +56,7 @@ def load(connection: Connection, tables: Sequence[TableFile]) -> None:
     Triggers of users are off meanwhile: what was restored is no new change, and the audit trail comes with it.
     """
     names = [table.name for table in metadata.sorted_tables if inspect(connection).has_table(table.name)]
-    filled = [name for name in names if name != "audit_head" and _has_rows(connection, name)]
+    filled = [name for name in names if name not in ("audit_head", *TABLES) and _has_rows(connection, name)]
     if filled:
         raise InputError(
             f"a backup is restored into an empty database only, and this one has rows in {', '.join(filled)}: "
@@ -58,8 +64,9 @@ def load(connection: Connection, tables: Sequence[TableFile]) -> None:
         )
     for name in names:
         connection.execute(text(f"ALTER TABLE {_quoted(connection, name)} DISABLE TRIGGER USER"))
-    if "audit_head" in names:
-        connection.execute(text("DELETE FROM audit_head"))
+    for name in ("audit_head", *TABLES):
+        if name in names:
+            connection.execute(text(f"DELETE FROM {name}"))
     by_name = {table.name: table for table in tables}
     for name in names:  # referenced tables first
         if name in by_name:

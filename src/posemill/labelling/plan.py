@@ -69,7 +69,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    """What ledger and store have of the media, by digest.
+    """Comparison of ledger and store, by digest of media.
 
     unfinished  media with a job that is not done.
     todo      media that are not all done in both.

@@ -55,7 +55,7 @@ class KeypointCounts:
 
 @dataclass(slots=True)
 class SurveyPart:
-    """What was collected of some media.
+    """Metrics, counts and drawings of some media.
 
     facts   of every track, in order. inside: (clip, medium, person, poses of the person inside the clip).
     keypoints  by skeleton name; strips  by clip: the person drawn and the drawing.
@@ -123,7 +123,7 @@ class TrackSurvey:
         return part
 
     def decides(self, media: Sequence[str]) -> list[Any]:
-        """Return what decides the survey of some media, beside their tracks and the code, as JSON."""
+        """Return all that decides the survey of some media, beside their tracks and the code, as JSON."""
         spans = [self._by_medium.get(medium, []) for medium in media]
         drawn = {clip: self._drawn[clip] for of in spans for clip, _, _ in of if clip in self._drawn}
         return [self.params.image_tolerance, self.params.bone_jump_ratio, spans, drawn]

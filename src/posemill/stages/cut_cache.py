@@ -47,7 +47,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class ShardCut:
-    """What became of the clips of one shard, in canonical order.
+    """Outcome of cutting the clips of one shard, in canonical order.
 
     clip     (M,) positions of those that gave windows; person, count: their main subjects, numbers of windows.
     start_s  seconds where each window begins.

@@ -155,7 +155,7 @@ class _Cutter:
             self.performances.append(kept.shapes.blocks(), kept.poses, 2 * len(own(self.pipeline.skeleton)))
 
     def _since(self, media: list[str], clips: int, windows: int, poses: int) -> ShardCut:
-        """What was cut after so many clips, windows and poses."""
+        """Return the clips that were cut after so many clips, windows and poses."""
         rows = [row for medium in media for row in self.by_medium[medium]]
         position = {row: at for at, row in enumerate(rows)}
         reasons = {at: self._dropped[self._numbers[row]] for at, row in enumerate(rows) if self._lost(row)}
@@ -240,7 +240,7 @@ class _NpyWriter:
         self._rows += windows
 
     def written(self, first: int) -> Range:
-        """Where the windows from number `first` on are."""
+        """Return the place of the windows from number `first` on."""
         self._file.flush()
         size = 4 * math.prod(self._shape)
         end = self._file.tell()

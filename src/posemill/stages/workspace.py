@@ -30,5 +30,5 @@ class Workspace:
         return self.root / "build" / stage
 
     def cache(self, stage: str) -> Path:
-        """What `stage` keeps from run to run, outside of DVC's outputs; removing it costs time only."""
+        """The folder that `stage` keeps from run to run, outside of DVC's outputs; removing it costs time only."""
         return self.root / "build" / ".cache" / stage

@@ -43,7 +43,7 @@ OPEN = ("queued", "leased", "failed")
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What is to be done of some media.
+    """Chunks and frames of some media that are to be labelled.
 
     chunks      frame ranges to label, those in the ledger and those that would be put there.
     frames      to look at in them, as far as lengths are known.

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, RowMapping, text
 from posemill.store.clip_fields import FIELDS
 
 PART = 1024  # media; migration 0013 has it too
+TABLES = ("inventory_part", "inventory_change")  # made of the others: emptied, they are filled again
 _TURN = "SELECT pg_advisory_xact_lock(hashtext('posemill inventory'))"
 
 # What ingest writes back (digests behind a uri, probes, its quarantine) is left out, or a run would make the next

@@ -22,7 +22,7 @@ from posemill.pose.skeleton import Skeleton
 
 
 class KeptMedium(NamedTuple):
-    """What is known of a medium's tracks without reading them.
+    """Figures of a medium's tracks, known without reading them.
 
     about  their metadata; rows: of their table; persons, poses: as in ShardEntry.
     """

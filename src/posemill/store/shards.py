@@ -29,8 +29,8 @@ from posemill.store.track_file import (
     to_table,
 )
 
-SHARD_ROWS = 200_000  # at most, about 45 MB of keypoints in memory
-ENDS = 4  # places where a shard may end in as many rows as one has
+SHARD_ROWS = 100_000  # at most, about 22 MB of keypoints in memory
+ENDS = 8  # places where a shard may end in as many rows as one has
 DEEP = "~3d"  # no skeleton's name has a ~: tracks of `lab` with z and those of `lab-3d` are different files
 
 
