@@ -19,33 +19,46 @@ from typing import Any
 
 import numpy as np
 
+BROKEN = 0  # the status of a request whose connection ended without an answer
 
-async def read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    """Status and body of one answer with a Content-Length."""
+
+async def read_answer(reader: asyncio.StreamReader) -> tuple[int, bool]:
+    """Status of one answer with a Content-Length, and whether the server closes the connection after it."""
     head = await reader.readuntil(b"\r\n\r\n")
-    lines = head.split(b"\r\n")
-    length = next(int(line[15:]) for line in lines if line[:15].lower() == b"content-length:")
-    return int(lines[0].split(b" ")[1]), await reader.readexactly(length)
+    lines = head.lower().split(b"\r\n")
+    length = next((int(line[15:]) for line in lines if line.startswith(b"content-length:")), 0)
+    await reader.readexactly(length)
+    return int(lines[0].split(b" ")[1]), b"connection: close" in lines
 
 
 async def ask(
     host: str, port: int, request: bytes, until: float, most: int, seen: list[tuple[int, float]], slots: Iterator[float]
 ) -> None:
     """One client; at least one answer, then until the clock or the number of all answers says enough."""
-    reader, writer = await asyncio.open_connection(host, port, limit=2**24)
+    writer: asyncio.StreamWriter | None = None
     try:
         while True:
             await asyncio.sleep(max(0.0, next(slots) - time.perf_counter()))
             started = time.perf_counter()
-            writer.write(request)
-            await writer.drain()
-            status, _ = await read_answer(reader)
+            try:
+                if writer is None:
+                    reader, writer = await asyncio.open_connection(host, port, limit=2**24)
+                writer.write(request)
+                status, closed = await read_answer(reader)  # a refusal may come before all is sent
+                if not closed:
+                    await writer.drain()
+            except (OSError, asyncio.IncompleteReadError):
+                status, closed = BROKEN, True
             now = time.perf_counter()
             seen.append((status, now - started))
+            if closed and writer is not None:
+                writer.close()
+                writer = None
             if now > until or len(seen) >= most:
                 return
     finally:
-        writer.close()
+        if writer is not None:
+            writer.close()
 
 
 async def load(args: argparse.Namespace) -> dict[str, Any]:
