@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 PAGE := src/posemill/live_page/static/digests.json
 
-.PHONY: help setup demo test lint types contracts unit docs web browser ffmpeg mosquitto rtsp servers serve deploy lock clean
+.PHONY: fuzz help setup demo test lint types contracts unit docs web browser ffmpeg mosquitto rtsp servers serve deploy lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,10 @@ contracts: setup
 
 unit: setup browser ffmpeg mosquitto rtsp servers
 	$(BIN)/pytest -n 2 --dist loadfile  # a file, so that its servers start once
+
+FUZZ ?= --seconds 60 --seed 0
+fuzz: setup  ## mutated files to every reader, an hour by hand: FUZZ="--seconds 60 --seed 7 --write docs/security.md"
+	PYTHONPATH=src:tests:. $(BIN)/python -m fuzzing.campaign $(FUZZ)
 
 docs: setup  ## the documentation as a site, in docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

@@ -201,8 +201,22 @@ def test_every_role_reaches_its_own_tasks_alone(app: FastAPI, role: Any) -> None
 
 @pytest.mark.parametrize(
     "path",
-    ["/uatx", "/uat.json", "/live-pages", "/docs2", "/docs/x", "/openapi.json/x", "/static_contents", "/favicon.icons"]
-    + ["/live-page/model/activity.onnx", "//uat", "/UAT", "/metrics/", "/./uat", "/schema.jsonx"],
+    [
+        "/uatx",
+        "/uat.json",
+        "/live-pages",
+        "/docs2",
+        "/docs/x",
+        "/openapi.json/x",
+        "/static_contents",
+        "/favicon.icons",
+        "/schema.jsonx",
+        "/live-page/model/activity.onnx",
+        "//uat",
+        "/UAT",
+        "/metrics/",
+        "/./uat",
+    ],
 )
 def test_paths_that_look_like_public_ones_want_a_key(path: str) -> None:
     assert reached("GET", path, {})[:2] == (401, False)
