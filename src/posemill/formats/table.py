@@ -93,12 +93,9 @@ def _cell(skeleton: Skeleton) -> str:
 
 def _skeleton(cell: str, folder: Path) -> Skeleton:
     try:
-        skeleton = defined(json.loads(cell) if cell.startswith("{") else cell)
+        return defined(json.loads(cell) if cell.startswith("{") else cell)
     except ValueError as exc:
         raise InputError(f"the table media in {folder} has a skeleton that is no JSON: {exc}") from exc
-    if "/" in skeleton.name:  # it names a file of the folder
-        raise InputError(f"the table media in {folder} has a skeleton with a slash in its name: {skeleton.name!r}")
-    return skeleton
 
 
 def _read(path: Path, kind: Kind) -> pl.DataFrame:
