@@ -10,6 +10,7 @@ import struct
 import tarfile
 import zipfile
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 LARGEST = 1 << 20  # bytes of a mutated file
@@ -181,7 +182,7 @@ def _changed(node: Any, rng: random.Random) -> Any:
             return node
         action = rng.random()
         if action < 0.6:
-            node[key] = rng.choice(VALUES)
+            node[key] = deepcopy(rng.choice(VALUES))
         elif action < 0.8:
             del node[key]
         elif isinstance(node, dict):
@@ -189,7 +190,7 @@ def _changed(node: Any, rng: random.Random) -> Any:
         else:
             node.append(node[key])
         return node
-    return rng.choice(VALUES)
+    return deepcopy(rng.choice(VALUES))
 
 
 def _packed(content: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes | None:

@@ -166,6 +166,21 @@ def test_a_track_file_with_other_metadata_is_refused() -> None:
             parse_medium(out.getvalue(), "a track file")
 
 
+def test_a_parquet_file_of_a_false_length_does_not_end_the_process(tmp_path: Path) -> None:
+    """Every byte of its pages: another reader of Parquet asked for exabytes at one, and ended."""
+    write_tracks(made_up(1, people=1, frames=3), tmp_path, "parquet")
+    path = tmp_path / "media.parquet"
+    whole = path.read_bytes()
+    refused = 0
+    for at in range(4, len(whole) - 8, 5):
+        path.write_bytes(whole[:at] + b"\xff" + whole[at + 1 :])
+        try:
+            read_media(tmp_path, "parquet")
+        except InputError:
+            refused += 1
+    assert refused > 100
+
+
 MATRICES = {
     "x": np.arange(12.0).reshape(3, 4),
     "small": np.array([[7]], np.uint8),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from posemill.errors import InputError
 from posemill.formats.csv_file import read_csv
+from posemill.formats.parquet_file import read_parquet
 from posemill.ingest.entry import Entry
 from posemill.store.clip_fields import CLAIMS, CORRECTABLE, FIELDS, ClipField
 
@@ -53,7 +54,7 @@ def _read(path: Path) -> pl.DataFrame:
     from polars.exceptions import PolarsError
 
     try:
-        table = pl.read_parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path, only_text=True)
+        table = read_parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path, only_text=True)
         return table.rename({name: name.strip() for name in table.columns}).cast(pl.String)
     except (PolarsError, OSError) as exc:
         raise InputError(f"{path} is not a readable {path.suffix} table: {str(exc).splitlines()[0]}") from exc

@@ -21,6 +21,7 @@ import numpy as np
 
 from posemill.errors import InputError, SkeletonError
 from posemill.formats.csv_file import read_csv
+from posemill.formats.parquet_file import read_parquet
 from posemill.ingest.projection import Up, VirtualCamera
 from posemill.ingest.sequence import LABELLER, Fault, Sequence, SequenceStream, skeleton_of
 from posemill.ingest.units import check_metres, check_pixels
@@ -235,6 +236,6 @@ def _read(path: Path) -> pl.DataFrame:
     import polars as pl
 
     try:
-        return pl.read_parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path, _TEXT)
+        return read_parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path, _TEXT)
     except (OSError, pl.exceptions.PolarsError) as exc:
         raise InputError(f"{path} is not a readable {path.suffix} table: {str(exc).splitlines()[0]}") from exc

@@ -64,6 +64,9 @@ class GuardMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
+        if scope["type"] == "http" and _is_ambiguous(scope):
+            twice = HTTPException(400, "the request has a Content-Length and a Transfer-Encoding: send one of them")
+            return await refuse(scope, receive, send, twice, close=True)
         if scope["type"] == "lifespan" or scope["path"] in PROBES:
             self._start_checks()
             if scope.get("method", "GET") in (
@@ -166,6 +169,11 @@ def _is_public(path: str) -> bool:
 
 def _header(scope: Scope, name: bytes) -> bytes:
     return next((value for header, value in scope["headers"] if header == name), b"")
+
+
+def _is_ambiguous(scope: Scope) -> bool:
+    """Return whether a body has two ends: what follows may be another request to us than to a proxy before us."""
+    return bool(_header(scope, b"transfer-encoding")) and bool(_header(scope, b"content-length"))
 
 
 def _has_body(scope: Scope) -> bool:
