@@ -17,6 +17,7 @@ from posemill.errors import InputError, PosemillError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+PANIC = "PanicException"  # of libraries in Rust, such as polars; no subclass of Exception
 LONGEST = 300  # characters of a library's own words
 
 
@@ -44,7 +45,9 @@ def untrusted(
         raise
     except MemoryError as exc:
         raise error(f"{where} cannot be read: it asks for more memory than there is") from exc
-    except Exception as exc:
+    except BaseException as exc:
+        if not isinstance(exc, Exception) and type(exc).__name__ != PANIC:
+            raise
         raise error(f"{where} is not as expected: {reason(exc)}") from exc
 
 

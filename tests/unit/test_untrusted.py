@@ -40,6 +40,12 @@ def test_any_exception_becomes_the_error_with_its_place() -> None:
         raise MemoryError
 
 
+def test_a_panic_of_a_library_in_rust_is_one_of_the_content() -> None:
+    panic = type("PanicException", (BaseException,), {})
+    with pytest.raises(InputError, match="clip is not as expected: PanicException"), untrusted("clip"):
+        raise panic
+
+
 def test_posemills_own_errors_and_those_that_pass_are_as_they_were() -> None:
     with pytest.raises(Unavailable, match="away"), untrusted("clip"):
         raise Unavailable("away")

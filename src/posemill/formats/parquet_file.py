@@ -18,5 +18,7 @@ def read_parquet(path: Path) -> pl.DataFrame:
 
     with untrusted(f"{path} is not a readable .parquet table, it"):
         with pq.ParquetFile(path) as file:
-            table = pl.from_arrow(file.read())
+            content = file.read()
+        content.validate(full=True)  # texts that are no UTF-8, which polars takes on trust
+        table = pl.from_arrow(content)
         return table if isinstance(table, pl.DataFrame) else table.to_frame()
