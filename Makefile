@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 PAGE := src/posemill/live_page/static/digests.json
 
-.PHONY: fuzz help setup demo test lint types contracts unit docs web browser ffmpeg mosquitto rtsp servers serve deploy lock clean
+.PHONY: fuzz sbom audit help setup demo test lint types contracts unit docs web browser ffmpeg mosquitto rtsp servers serve deploy lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,12 @@ unit: setup browser ffmpeg mosquitto rtsp servers
 FUZZ ?= --seconds 60 --seed 0
 fuzz: setup  ## mutated files to every reader, an hour by hand: FUZZ="--seconds 60 --seed 7 --write docs/security.md"
 	PYTHONPATH=src:tests:. $(BIN)/python -m fuzzing.campaign $(FUZZ)
+
+sbom: setup  ## the bill of materials of all locked packages (CycloneDX), in build/sbom
+	@$(BIN)/python tools/sbom.py requirements.lock build
+
+audit: setup  ## locked packages against OSV's advisories: ADVISORIES=all.zip, fetched on any machine
+	@$(BIN)/python tools/advisories.py requirements.lock $(ADVISORIES)
 
 docs: setup  ## the documentation as a site, in docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

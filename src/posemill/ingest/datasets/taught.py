@@ -17,10 +17,10 @@ def sequences(path: Path, *, dataset: str) -> SequenceStream:
     for example in content.examples:
         name = f"{example.activity}-{example.id}"
         try:
-            with untrusted(name):
+            with untrusted(name, passing=(ValueError,)):
                 tracks = example.tracks(content.body)
-        except InputError as exc:
-            yield Fault(name, str(exc))
+        except (InputError, ValueError) as exc:
+            yield Fault(name, f"{name}: {exc}")
             continue
         tracks = replace(tracks, medium=f"{dataset}/{name}", labeller=LABELLER)
         yield Sequence(name, example.activity, None, tracks, subject=f"{dataset}/{example.subject}")
