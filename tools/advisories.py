@@ -4,7 +4,7 @@
 
 `all.zip` is OSV's export of the ecosystem PyPI (https://osv-vulnerabilities.storage.googleapis.com/PyPI/all.zip),
 fetched on any machine; a folder of JSON files or one JSON file does as well. `--accepted FILE` names advisories that
-were looked at: `ID YYYY-MM-DD reason` a line; after that day one counts again. Exits with 1 where a package is affected.
+were looked at: `ID YYYY-MM-DD reason` a line; after that day one counts again. Exits with 1 where one is affected.
 """
 
 from __future__ import annotations
