@@ -51,7 +51,8 @@ contracts: setup
 	$(BIN)/lint-imports
 
 unit: setup browser ffmpeg mosquitto rtsp servers
-	$(BIN)/pytest -n 2 --dist loadfile  # a file, so that its servers start once
+	# a file goes to one worker, so that its servers start once; a worker that dies ends the run, which names its test
+	$(BIN)/pytest -n 2 --dist loadfile --max-worker-restart 0
 
 FUZZ ?= --seconds 60 --seed 0
 fuzz: setup  ## mutated files to every reader, an hour by hand: FUZZ="--seconds 60 --seed 7 --write docs/security.md"
