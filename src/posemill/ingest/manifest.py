@@ -64,10 +64,10 @@ def _entry(folder: Path, row: Mapping[str, str | None]) -> tuple[Entry | None, l
     """The entry of a row, or what is wrong with it."""
     faults = []
     name = row.get("path")
-    file = (folder / name).resolve() if name else None
+    file = folder / name if name else None
     if file is None:
         faults.append("no path")
-    elif not file.is_file():
+    elif not _is_file(file):
         faults.append(f"no file {name}")
     start_s, end_s = _seconds(row, "start_s", faults), _seconds(row, "end_s", faults)
     if start_s is not None and end_s is not None and end_s <= start_s:
@@ -75,7 +75,14 @@ def _entry(folder: Path, row: Mapping[str, str | None]) -> tuple[Entry | None, l
     claims = {name: _claim(FIELDS[name], row.get(name), faults) for name in CLAIMS}
     if faults or file is None:
         return None, faults
-    return Entry(file, str(name), start_s or 0.0, end_s, **claims), []
+    return Entry(file.resolve(), str(name), start_s or 0.0, end_s, **claims), []
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that is too long, or holds a zero byte
+        return False
 
 
 def _claim(field: ClipField, value: str | None, faults: list[str]) -> Any:

@@ -52,6 +52,8 @@ WHOSE: dict[tuple[str, str], str] = {
     ("POST", "/predict_windows"): "viewer",
     ("POST", "/predict_track"): "viewer",
     (LIVE, "/live"): "viewer",
+    ("GET", "/acceptance"): "viewer",
+    ("POST", "/verdicts"): "approver",
     ("POST", "/feedback"): "annotator",
     ("POST", "/judgements"): "annotator",
     ("GET", "/metrics"): "operator",
