@@ -322,8 +322,12 @@ def test_no_header_and_no_line_of_the_log_is_injected(attacked: Attacked, path: 
     status, said, headers = attacked.send("GET", path, Accept="text/html")
     assert status in (404, 405)
     assert not {"set-cookie", "x-injected"} & headers.keys()
-    assert headers["content-type"].startswith("application/json")  # no browser runs it as a page
-    assert b"<script>" not in said or b'"error"' in said
+    kind = headers["content-type"].partition(";")[0]  # of neither does a browser make a page
+    assert (kind, b"<script>" in said) in {
+        ("application/json", True),
+        ("application/json", False),
+        ("text/plain", False),
+    }
     assert not re.search(r"^(INJECTED|X-Injected|Set-Cookie)", attacked.log, re.MULTILINE)
 
 
@@ -358,7 +362,7 @@ def digests(home: Path) -> dict[str, str]:
     """Digest of every file of a store; times of creation are left out."""
     found = {}
     for path in sorted(home.rglob("*")):
-        if path.is_file() and path.name not in (".bentoml_lock",) and "tmp" not in path.parts:
+        if path.is_file() and path.name not in (".bentoml_lock",) and "tmp" not in path.relative_to(home).parts:
             content = re.sub(rb"(?m)^.*creation_time:.*$", b"", path.read_bytes())
             found[str(path.relative_to(home))] = hashlib.sha256(content).hexdigest()
     return found
