@@ -20,7 +20,7 @@ _OF_RUNS = ("flow_run_id", "flow_run_name", "task_run_id", "task_run_name")  # P
 
 
 class OneLine(logging.Filter):
-    """Escapes control characters of a record: what a client sends, such as a path with %0a, makes no line of its own."""
+    """Escapes control characters of a record: what a client sends, as a path with %0a, makes no line of its own."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the message; every record passes."""
