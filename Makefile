@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 PAGE := src/posemill/live_page/static/digests.json
 
-.PHONY: help setup demo test lint types contracts unit docs web browser ffmpeg mosquitto rtsp servers serve deploy lock clean
+.PHONY: fuzz sbom audit help setup demo test lint types contracts unit docs web browser ffmpeg mosquitto rtsp servers serve deploy lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,16 @@ contracts: setup
 unit: setup browser ffmpeg mosquitto rtsp servers
 	# a file goes to one worker, so that its servers start once; a worker that dies ends the run, which names its test
 	$(BIN)/pytest -n 2 --dist loadfile --max-worker-restart 0
+
+FUZZ ?= --seconds 60 --seed 0
+fuzz: setup  ## mutated files to every reader, an hour by hand: FUZZ="--seconds 60 --seed 7 --write docs/security.md"
+	PYTHONPATH=src:tests:. $(BIN)/python -m fuzzing.campaign $(FUZZ)
+
+sbom: setup  ## the bill of materials of all locked packages (CycloneDX), in build/sbom
+	@$(BIN)/python tools/sbom.py requirements.lock build
+
+audit: setup  ## locked packages against OSV's advisories: ADVISORIES=all.zip, fetched on any machine
+	@$(BIN)/python tools/advisories.py requirements.lock $(ADVISORIES)
 
 docs: setup  ## the documentation as a site, in docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

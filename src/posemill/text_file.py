@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import codecs
 from pathlib import Path
+from typing import TypeVar
 
 from posemill.errors import InputError
+
+T = TypeVar("T")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "|", "%")  # what spreadsheets take for the beginning of one
 
 # longer marks first: that of UTF-32 begins like that of UTF-16
 _MARKS = (
@@ -52,3 +56,15 @@ def decode_text(content: bytes, name: str) -> str:
             f"{name} is no text in UTF-8 (it has zero bytes, as UTF-16 without a mark has): save it as UTF-8"
         )
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def spreadsheet_safe(cell: T) -> T | str:
+    """Return a cell of a CSV table that people open in a spreadsheet: a text that would be run as a formula gets a '.
+
+    Names of activities and subjects come from files of others. Tables that are read again are written as they are.
+
+    Examples:
+        >>> spreadsheet_safe("=HYPERLINK(...)"), spreadsheet_safe("wave"), spreadsheet_safe(-1.5)
+        ("'=HYPERLINK(...)", 'wave', -1.5)
+    """
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

@@ -13,6 +13,9 @@ from posemill.applications.registry import find_application
 from posemill.errors import InputError
 from posemill.text_file import read_text
 
+DEEPEST = 30
+LONGEST = 16 * 1024  # characters of parameters; a service reads those of its clients
+
 
 def preset_names(application: str) -> tuple[str, ...]:
     """Return the names of the presets of an application."""
@@ -37,11 +40,29 @@ def load_params(application: str, preset: str) -> dict[str, Any]:
     raise InputError(f"there is no file {preset} and no such preset of application {application}; presets: {known}")
 
 
+class _PlainLoader(yaml.SafeLoader):
+    """YAML without aliases, a few lines of which can stand for gigabytes in the sentence of an error, and not deep."""
+
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("an alias (*name) is not read here: write the value out")
+        if self.depth > DEEPEST:
+            raise yaml.YAMLError(f"it is nested deeper than {DEEPEST} levels")
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
 def parse_params(text: str, name: str) -> dict[str, Any]:
     """Parse YAML text of parameters. Errors: InputError where it is no mapping."""
+    if len(text) > LONGEST:
+        raise InputError(f"{name}: parameters have {len(text)} characters, at most {LONGEST} are read")
     try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as exc:
+        values = yaml.load(text, _PlainLoader)
+    except (yaml.YAMLError, ValueError) as exc:
         raise InputError(f"{name} is no YAML: {' '.join(str(exc).split())}") from exc
     if values is None:
         return {}

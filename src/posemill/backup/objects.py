@@ -190,10 +190,10 @@ def file_digest(path: Path) -> str:
 
 
 def shown_url(url: str) -> str:
-    """Return a URL for sentences and records: without a password.
+    """Return a URL for sentences and records: without a password, and without a query, which may hold a signature.
 
     Examples:
         >>> shown_url("sftp://ann:secret@host/backups")
         'sftp://***@host/backups'
     """
-    return re.sub(r"//[^/@]*@", "//***@", url)
+    return re.sub(r"//[^/]*@", "//***@", re.split(r"[?#]", url, maxsplit=1)[0])

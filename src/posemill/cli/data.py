@@ -14,6 +14,7 @@ import click
 from posemill.cli.connection import transaction
 from posemill.cli.output import table
 from posemill.errors import InputError
+from posemill.text_file import spreadsheet_safe
 
 if TYPE_CHECKING:
     from posemill.operations.dataset_versions import Step
@@ -91,5 +92,6 @@ def _changes(found: Sequence[Step]) -> str:
         for change in step.changes:
             end_s = "" if change.place.end_s == float("inf") else change.place.end_s
             place = change.place.medium, change.place.start_s, end_s
-            writer.writerow([step.version.name, at, change.kind, *place, change.before, change.after])
+            row = [step.version.name, at, change.kind, *place, change.before, change.after]
+            writer.writerow(map(spreadsheet_safe, row))
     return text.getvalue()

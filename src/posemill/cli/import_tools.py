@@ -15,7 +15,7 @@ from posemill.cli.importing import FPS, PATH, SKELETON, SUBJECT, common, run_imp
 
 _PACKAGE = "posemill.ingest.tools"
 _ALIASES = {"lightning-pose": "deeplabcut"}  # whose files it writes
-_OTHERS = ("pose_table",)
+_OTHERS = ("pose_table", "sandboxed_hdf5")
 
 
 def tool_names() -> list[str]:

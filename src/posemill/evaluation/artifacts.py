@@ -11,6 +11,7 @@ from typing import Any
 
 from posemill.evaluation.evaluation_results import EvaluationResults, Predictions
 from posemill.evaluation.gates import GateOutcome
+from posemill.text_file import spreadsheet_safe
 
 
 def write_artifacts(
@@ -90,4 +91,4 @@ def _csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(rows)
+        writer.writerows([spreadsheet_safe(cell) for cell in row] for row in rows)

@@ -230,7 +230,7 @@ class FeaturePipeline:
                 fields["normalisation"]["spread"],
                 fields.get("coordinates", 2),
             )
-        except (KeyError, TypeError, json.JSONDecodeError) as exc:
+        except (KeyError, TypeError, AttributeError, ValueError) as exc:
             raise CheckpointError(f"{path} is not a features.json of posemill: {exc!r}; write it again") from exc
 
 

@@ -19,6 +19,7 @@ from posemill.atomic import atomic_folder
 from posemill.errors import InputError, PosemillError
 from posemill.formats.entry import Format, group_by_skeleton
 from posemill.pose.track import MediumTracks
+from posemill.untrusted import untrusted
 
 
 @cache
@@ -90,7 +91,9 @@ def read_media(path: Path | str, format: str | None = None, **options: Any) -> l
         raise InputError(f"format {entry.name} is not read as tracks: {entry.use_instead}")
     if not path.exists():
         raise InputError(f"there is no {path}")
-    return entry.read(path, **_checked(entry.name, entry.read, options))
+    known = _checked(entry.name, entry.read, options)
+    with untrusted(str(path)):
+        return entry.read(path, **known)
 
 
 def read_tracks(path: Path | str, format: str | None = None, **options: Any) -> MediumTracks:

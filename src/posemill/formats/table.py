@@ -18,6 +18,7 @@ import numpy as np
 from posemill.errors import InputError
 from posemill.formats.csv_file import read_csv
 from posemill.formats.entry import Format
+from posemill.formats.parquet_file import read_parquet
 from posemill.pose.definition import defined, definition
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
@@ -103,7 +104,7 @@ def _read(path: Path, kind: Kind) -> pl.DataFrame:
 
     try:
         if kind == "parquet":
-            return pl.read_parquet(path)
+            return read_parquet(path)
         return read_csv(path, _TEXT)
     except (OSError, pl.exceptions.PolarsError) as exc:
         raise InputError(f"{path} is not a readable {kind} table: {exc}") from exc

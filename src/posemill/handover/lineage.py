@@ -10,6 +10,7 @@ from posemill.errors import InputError
 from posemill.handover.code import Code
 from posemill.handover.verifier.lineage import CLIPS, CODE_FILE, GRAPH, MEDIA, VERDICTS
 from posemill.stages.workspace import STAGES, Workspace
+from posemill.text_file import spreadsheet_safe
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,10 +46,19 @@ def write_lineage(inputs: Workspace, folder: Path, code: Code) -> None:
     (folder / GRAPH).write_text(json.dumps(graph, indent=1) + "\n")
     (folder / CODE_FILE).write_text(json.dumps(code.to_json(), indent=1) + "\n")
     clips, media = read_clips(inputs), read_media(inputs)
-    clips.write_csv(folder / CLIPS)
-    media.write_csv(folder / MEDIA)
-    read_verdicts(inputs).write_csv(folder / VERDICTS)
-    read_windows(inputs).write_csv(folder / WINDOWS)
+    tables = {CLIPS: clips, MEDIA: media, VERDICTS: read_verdicts(inputs), WINDOWS: read_windows(inputs)}
+    for name, table in tables.items():
+        _safe(table).write_csv(folder / name)
+
+
+def _safe(table: pl.DataFrame) -> pl.DataFrame:
+    """Return a table whose texts no spreadsheet runs; whoever gets a bundle opens it in one."""
+    import polars as pl
+
+    texts = [name for name, kind in table.schema.items() if kind == pl.String]
+    return table.with_columns(
+        pl.Series(name, [spreadsheet_safe(cell) for cell in table[name].to_list()], pl.String) for name in texts
+    )
 
 
 def read_clips(inputs: Workspace) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,8 @@ def _logits(model: Path, features: Any, windows: Any, rows: list[int]) -> np.nda
 
 def _table(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        rows = list(csv.DictReader(file))
+    return [{name: re.sub(r"^'(?=[=+\-@\t\r|%])", "", cell) for name, cell in row.items()} for row in rows]
 
 
 def main(folder: Path) -> int:

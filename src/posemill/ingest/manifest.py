@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from posemill.errors import InputError
 from posemill.formats.csv_file import read_csv
+from posemill.formats.parquet_file import read_parquet
 from posemill.ingest.entry import Entry
 from posemill.store.clip_fields import CLAIMS, CORRECTABLE, FIELDS, ClipField
 
@@ -53,7 +54,7 @@ def _read(path: Path) -> pl.DataFrame:
     from polars.exceptions import PolarsError
 
     try:
-        table = pl.read_parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path, only_text=True)
+        table = read_parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path, only_text=True)
         return table.rename({name: name.strip() for name in table.columns}).cast(pl.String)
     except (PolarsError, OSError) as exc:
         raise InputError(f"{path} is not a readable {path.suffix} table: {str(exc).splitlines()[0]}") from exc
@@ -63,10 +64,10 @@ def _entry(folder: Path, row: Mapping[str, str | None]) -> tuple[Entry | None, l
     """The entry of a row, or what is wrong with it."""
     faults = []
     name = row.get("path")
-    file = (folder / name).resolve() if name else None
+    file = folder / name if name else None
     if file is None:
         faults.append("no path")
-    elif not file.is_file():
+    elif not _is_file(file):
         faults.append(f"no file {name}")
     start_s, end_s = _seconds(row, "start_s", faults), _seconds(row, "end_s", faults)
     if start_s is not None and end_s is not None and end_s <= start_s:
@@ -74,7 +75,14 @@ def _entry(folder: Path, row: Mapping[str, str | None]) -> tuple[Entry | None, l
     claims = {name: _claim(FIELDS[name], row.get(name), faults) for name in CLAIMS}
     if faults or file is None:
         return None, faults
-    return Entry(file, str(name), start_s or 0.0, end_s, **claims), []
+    return Entry(file.resolve(), str(name), start_s or 0.0, end_s, **claims), []
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that is too long, or holds a zero byte
+        return False
 
 
 def _claim(field: ClipField, value: str | None, faults: list[str]) -> Any:

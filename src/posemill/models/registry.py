@@ -15,6 +15,7 @@ from posemill.errors import CheckpointError, InputError
 from posemill.pose.definition import fingerprint
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.skeleton import skeleton as skeleton_named
+from posemill.untrusted import untrusted
 
 if TYPE_CHECKING:
     from torch import nn
@@ -102,6 +103,11 @@ def load(
                        known everywhere must be given: features.json has it.
     Errors: CheckpointError too for missing files, a wrong digest or weights of another shape.
     """
+    with untrusted(f"the network in {folder}", CheckpointError):
+        return _load(folder, classes, skeleton)
+
+
+def _load(folder: Path, classes: Sequence[str] | None, skeleton: Skeleton | None) -> tuple[nn.Module, NetworkCard]:
     from safetensors.torch import load_file
 
     card, digest = _read_card(folder)

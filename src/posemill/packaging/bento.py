@@ -23,6 +23,7 @@ from posemill.packaging.digests import of_files
 
 MODEL = "posemill-activity"
 BENTOFILES: Mapping[str, str] = {"activity": "bentofile.yaml", "analysis": "bentofile.analysis.yaml"}
+PICKLES = frozenset([".pkl", ".pickle", ".joblib", ".dill"])
 QUIET = {"DO_NOT_TRACK": "1", "BENTOML_DO_NOT_TRACK": "True"}
 TIMEOUT_S = 300.0
 NOT_SHIPPED = frozenset(["bento.json", "result.json", "lineage.parquet"])  # the last one names people
@@ -42,11 +43,13 @@ def build(package: Path, workspace: Path, home: Path) -> dict[str, str]:
 
     package    folder with the files of build/package/; workspace has the bentofiles.
     Versions are digests of the content, so a rebuild of the same content is a no-op.
-    Errors: InputError if a bentofile is missing, PosemillError with BentoML's message if the build fails.
+    Errors: InputError if a bentofile is missing or the package holds a pickle, PosemillError with BentoML's message
+    if the build fails.
     """
     for name in BENTOFILES.values():
         if not (workspace / name).is_file():
             raise InputError(f"no {workspace / name}: copy it from posemill's repository into the workspace")
+    _require_no_pickle(package)
     command = [sys.executable, "-m", "posemill.packaging.bento", str(package), str(workspace)]
     try:
         finished = subprocess.run(command, env=environment(home), capture_output=True, text=True, timeout=TIMEOUT_S)
@@ -57,6 +60,16 @@ def build(package: Path, workspace: Path, home: Path) -> dict[str, str]:
         raise PosemillError(f"building the bento failed: {reason}")
     tags: dict[str, str] = json.loads(finished.stdout.strip().splitlines()[-1])
     return tags
+
+
+def _require_no_pickle(package: Path) -> None:
+    """BentoML unpickles a model's `custom_objects.pkl` while it stores the model, and so runs whatever is in it."""
+    pickles = sorted(p.name for p in package.glob("*") if p.suffix.lower() in PICKLES)
+    if pickles:
+        raise InputError(
+            f"{package} holds {', '.join(pickles)}: pickles run code when they are read, and no package of posemill "
+            "has one; remove it, and look at where this package came from"
+        )
 
 
 def stored(tags: Mapping[str, str], home: Path) -> bool:

@@ -21,6 +21,7 @@ from posemill.features.pipeline import FeaturePipeline
 from posemill.features.verdict import none_column
 from posemill.pose.track import PoseTrack
 from posemill.prediction.events import events_of
+from posemill.untrusted import untrusted
 
 MODEL, FEATURES, CLASSES, DIGESTS, CALIBRATION = (
     "activity.onnx",
@@ -82,6 +83,11 @@ class WindowClassifier:
         Errors: CheckpointError where a file is missing or was changed after packaging, or where network and class list
         do not match.
         """
+        with untrusted(f"the package {folder}", CheckpointError):
+            return cls._read_files(folder, open_network)
+
+    @classmethod
+    def _read_files(cls, folder: Path, open_network: Callable[[Path], Network]) -> Self:
         digests = _read(folder / DIGESTS)
         for key, name in FILES.items():
             _verify(folder / name, digests.get(key))
@@ -146,7 +152,7 @@ def calibrated(logits: NDArray[np.float32], temperature: float) -> NDArray[np.fl
 def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
-    except (FileNotFoundError, json.JSONDecodeError) as exc:
+    except (FileNotFoundError, ValueError) as exc:
         raise CheckpointError(f"{path} is missing or not JSON: run `posemill stage package` again") from exc
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from posemill.quality.allowed_html import allowed_html
 from posemill.report.page import Cell, Page
 
 _SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL | re.IGNORECASE)
@@ -48,6 +49,7 @@ def self_contained(html: str) -> str:
         (_FOOTER, ""),
     ):
         html = pattern.sub(put, html)
+    html = "<!DOCTYPE html>" + allowed_html(html)
     return html.replace("</head>", f"<style>{style}</style></head>", 1)
 
 

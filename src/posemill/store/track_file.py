@@ -24,6 +24,7 @@ from posemill.pose.definition import defined, definition
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import FrameTimes, MediumTracks, PoseTrack
 from posemill.store.files import replace_file
+from posemill.untrusted import untrusted
 
 _KEY = b"posemill"
 NOBODY = -1  # person of rows that stand for a frame without people
@@ -109,12 +110,13 @@ def read_medium(path: Path) -> MediumTracks:
 
 def parse_medium(content: bytes, where: str) -> MediumTracks:
     """`read_medium` of bytes; `where` is for the message."""
-    file = open_parquet(io.BytesIO(content), where)
-    skeleton, media = read_metadata(file, where)
-    if len(media) != 1:
-        raise InputError(f"{where}: expected the tracks of one medium, found {len(media)}: read it as a shard")
-    ((medium, entry),) = media.items()
-    return from_table(read_rows(file, where), medium, skeleton, entry)
+    with untrusted(where, passing=(MemoryError,)):  # which is no fault of the file
+        file = open_parquet(io.BytesIO(content), where)
+        skeleton, media = read_metadata(file, where)
+        if len(media) != 1:
+            raise InputError(f"{where}: expected the tracks of one medium, found {len(media)}: read it as a shard")
+        ((medium, entry),) = media.items()
+        return from_table(read_rows(file, where), medium, skeleton, entry)
 
 
 def open_parquet(source: Any, where: str) -> pq.ParquetFile:

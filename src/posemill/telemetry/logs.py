@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,7 +15,17 @@ from posemill.errors import InputError
 from posemill.telemetry import trace
 
 LOG = "POSEMILL_LOG"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _OF_RUNS = ("flow_run_id", "flow_run_name", "task_run_id", "task_run_name")  # Prefect puts them into its records
+
+
+class OneLine(logging.Filter):
+    """Escapes control characters of a record: what a client sends, as a path with %0a, makes no line of its own."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the message; every record passes."""
+        record.msg, record.args = _CONTROL.sub(lambda c: ascii(c[0])[1:-1], record.getMessage()), ()
+        return True
 
 
 class JsonFormatter(logging.Formatter):

@@ -156,3 +156,10 @@ def test_a_table_that_is_no_manifest_is_refused(tmp_path: Path, content: str, to
     (tmp_path / "list.csv").write_text(content)
     with pytest.raises(InputError, match=told):
         read_manifest(tmp_path / "list.csv")
+
+
+@pytest.mark.parametrize("name", ["x" * 5000 + ".mp4", "a/" * 3000])
+def test_a_manifest_with_a_name_that_no_file_can_have_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text(f"path\n{name}\n")
+    with pytest.raises(InputError, match=r"row 2: no file [xa]"):
+        read_manifest(tmp_path / "list.csv")

@@ -25,6 +25,7 @@ from posemill.ingest.sequence import LABELLER, Fault, Sequence, SequenceStream, 
 from posemill.ingest.units import check_pixels
 from posemill.pose.unseen import not_found
 from posemill.text_file import read_text
+from posemill.untrusted import untrusted, untrusted_stream
 
 DATASET = "coco"
 FILE_PARTS = 3  # of an annotation file's path, such as video1/annotations/person_keypoints_default.json
@@ -32,6 +33,7 @@ FPS = 1.0  # a picture has no time; a second of its own keeps every figure finit
 _CONFIDENCE = np.array([0.0, 0.5, 1.0])
 
 
+@untrusted_stream
 def sequences(path: Path, *, dataset: str = DATASET, split: str | None = None) -> SequenceStream:
     """Read every picture with people of an annotation file, or every medium of one that posemill wrote.
 
@@ -56,11 +58,11 @@ def sequences(path: Path, *, dataset: str = DATASET, split: str | None = None) -
             continue
         numbers.add(image.get("id"))
         try:
-            sequence = parse(name, image, people.pop(image["id"], []), names, dataset=dataset, split=split, file=file)
+            with untrusted(f"{name} is no picture of COCO's, it"):
+                of_image = people.pop(image["id"], [])
+                sequence = parse(name, image, of_image, names, dataset=dataset, split=split, file=file)
         except InputError as exc:
             yield Fault(name, str(exc))
-        except (KeyError, TypeError, ValueError) as exc:  # whatever a strange annotation leads to
-            yield Fault(name, f"is no picture of COCO's: {type(exc).__name__}: {exc}")
         else:
             if sequence is not None:
                 yield sequence

@@ -11,15 +11,16 @@ The frame rate is not given; 30 per second is assumed.
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 
 from posemill.errors import InputError
+from posemill.ingest.datasets.mat_file import read_arrays
 from posemill.ingest.sequence import Fault, Sequence, SequenceStream, medium_tracks
 from posemill.pose.skeleton import JHMDB_15
 from posemill.text_file import read_text
+from posemill.untrusted import reason, untrusted_stream
 
 DATASET = "jhmdb"
 ASSUMED_FPS = 30.0
@@ -33,6 +34,7 @@ def count(path: Path) -> int:
     return len(_files(path))
 
 
+@untrusted_stream
 def sequences(path: Path, *, split: int | None = 1, fps: float = ASSUMED_FPS) -> SequenceStream:
     """Read every clip under JHMDB's folder. split: 1, 2 or 3; None = leave the official splits out.
 
@@ -58,13 +60,10 @@ def sequences(path: Path, *, split: int | None = 1, fps: float = ASSUMED_FPS) ->
 
 def parse(name: str, content: bytes, split: str | None = None, fps: float = ASSUMED_FPS) -> Sequence:
     """Parse one joint file; name: class/clip. Errors: InputError with the name and what is wrong with it."""
-    from scipy.io import loadmat
-
     try:
-        raw = loadmat(io.BytesIO(content), variable_names=["pos_img"])
-        position = np.asarray(raw["pos_img"], np.float64)
-    except Exception as exc:  # scipy raises whatever a damaged file leads it to
-        raise InputError(f"{name} is no JHMDB joint file: {type(exc).__name__}: {exc}") from exc
+        position = np.asarray(read_arrays(content, ("pos_img",))["pos_img"], np.float64)
+    except (InputError, KeyError, ValueError) as exc:
+        raise InputError(f"{name} is no JHMDB joint file: {reason(exc)}") from exc
     position = position[..., None] if position.ndim == 2 else position  # MATLAB drops the last axis of one frame
     if position.ndim != 3 or position.shape[:2] != (2, len(JHMDB_15)):
         raise InputError(f"{name}: pos_img should be (2, {len(JHMDB_15)}, frames), came {position.shape}")

@@ -35,6 +35,7 @@ from posemill.ingest.units import check_metres
 from posemill.pose.skeleton import NTU_25
 from posemill.pose.unseen import not_found
 from posemill.text_file import read_text
+from posemill.untrusted import untrusted, untrusted_stream
 
 DATASET = "ntu-rgbd"
 FPS = 30.0
@@ -60,6 +61,7 @@ def count(path: Path) -> int:
     return len(_files(path))
 
 
+@untrusted_stream
 def sequences(
     path: Path,
     *,
@@ -80,9 +82,14 @@ def sequences(
         raise InputError(f"{path} holds no NTU RGB+D skeletons: expected files such as S001C001P001R001A001.skeleton")
     for file in files:
         try:
-            yield parse(file.name, read_text(file), picture=picture, camera=camera, classes=classes, split=split)
+            with untrusted(file.name, passing=(OSError,)):
+                sequence = parse(
+                    file.name, read_text(file), picture=picture, camera=camera, classes=classes, split=split
+                )
         except (InputError, OSError) as exc:
             yield Fault(file.name, str(exc))
+        else:
+            yield sequence
 
 
 def parse(

@@ -17,9 +17,9 @@ not given; 30 per second is assumed and said so in the dataset's row. There are 
 
 from __future__ import annotations
 
-import io
 import re
 import tarfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,11 @@ from typing import Any
 import numpy as np
 
 from posemill.errors import InputError
+from posemill.ingest.datasets.mat_file import read_arrays
 from posemill.ingest.sequence import Fault, Sequence, SequenceStream
 from posemill.pose.skeleton import PENN_13
 from posemill.pose.track import MediumTracks, PoseTrack, State
+from posemill.untrusted import untrusted
 
 DATASET = "penn-action"
 ASSUMED_FPS = 30.0
@@ -66,15 +68,12 @@ def sequences(files: Iterable[tuple[str, bytes]], fps: float = ASSUMED_FPS) -> S
 
 def parse(name: str, content: bytes, fps: float = ASSUMED_FPS) -> Sequence:
     """Parse one label file. Errors: InputError with the file's name and what is wrong with it."""
-    from scipy.io import loadmat
-
     try:
-        raw = loadmat(io.BytesIO(content), variable_names=["action", "x", "y", "visibility", "dimensions", "train"])
+        raw = read_arrays(content, ("action", "x", "y", "visibility", "dimensions", "train"))
+    except InputError as exc:
+        raise InputError(f"{name} is no Penn Action label file: {exc}") from exc
+    with untrusted(f"{name} is no Penn Action label file, it"):
         return _sequence(name.removesuffix(".mat"), raw, fps)
-    except InputError:
-        raise
-    except Exception as exc:  # scipy raises whatever a damaged file leads it to
-        raise InputError(f"{name} is no Penn Action label file: {type(exc).__name__}: {exc}") from exc
 
 
 def _sequence(name: str, raw: dict[str, Any], fps: float) -> Sequence:
@@ -141,5 +140,5 @@ def _in_archive(path: Path) -> Iterator[tuple[str, bytes]]:
                     stream = archive.extractfile(member)
                     if stream is not None:
                         yield Path(member.name).name, stream.read()
-    except (tarfile.TarError, EOFError, OSError) as exc:
+    except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as exc:
         raise InputError(f"{path} is neither a folder nor a readable .tar.gz: {exc}") from exc

@@ -31,6 +31,7 @@ from posemill.ingest.units import check_metres, check_pixels
 from posemill.pose.skeleton import COCO_17, H36M_17, JHMDB_15, KINECT_20, NTU_25, OPENNI_15, PENN_13, Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.pose.unseen import not_found
+from posemill.untrusted import untrusted, untrusted_stream
 
 _IN_PIXELS, _IN_METRES = (
     {len(skeleton): skeleton for skeleton in known}
@@ -60,6 +61,7 @@ class ReadOptions:
     camera_of: str | None = None
 
 
+@untrusted_stream
 def sequences(path: Path, options: ReadOptions, *, split: str | None = None) -> SequenceStream:
     """Read every annotation of a file. split: see datasets/split.py.
 
@@ -77,11 +79,12 @@ def sequences(path: Path, options: ReadOptions, *, split: str | None = None) -> 
     for number, annotation in enumerate(content["annotations"]):
         name = str(annotation.get("frame_dir", number)) if isinstance(annotation, Mapping) else str(number)
         try:
-            yield parse(name, annotation, options, sides.get(name))
+            with untrusted(f"{name} is no annotation of PYSKL's, it"):
+                sequence = parse(name, annotation, options, sides.get(name))
         except InputError as exc:
             yield Fault(name, str(exc))
-        except (KeyError, TypeError, ValueError, AttributeError) as exc:  # whatever a strange annotation leads to
-            yield Fault(name, f"is no annotation of PYSKL's: {type(exc).__name__}: {exc}")
+        else:
+            yield sequence
 
 
 def parse(name: str, annotation: Mapping[str, Any], options: ReadOptions, split: str | None = None) -> Sequence:

@@ -21,6 +21,7 @@ import numpy as np
 
 from posemill.errors import InputError, SkeletonError
 from posemill.formats.csv_file import read_csv
+from posemill.formats.parquet_file import read_parquet
 from posemill.ingest.projection import Up, VirtualCamera
 from posemill.ingest.sequence import LABELLER, Fault, Sequence, SequenceStream, skeleton_of
 from posemill.ingest.units import check_metres, check_pixels
@@ -28,6 +29,7 @@ from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
 from posemill.pose.unseen import not_found
 from posemill.store.clip_fields import CLAIMS, FIELDS
+from posemill.untrusted import untrusted, untrusted_stream
 
 if TYPE_CHECKING:
     import polars as pl
@@ -61,6 +63,7 @@ class TableDefaults:
         return "xyz" if self.up else "xy"
 
 
+@untrusted_stream
 def sequences(path: Path, defaults: TableDefaults) -> SequenceStream:
     """Read every medium of a table, or of a folder with media.csv and tracks-<skeleton>.csv (or .parquet).
 
@@ -89,16 +92,15 @@ def sequences(path: Path, defaults: TableDefaults) -> SequenceStream:
 def _checked(
     name: str, about: Mapping[str, Any], rows: pl.DataFrame, skeleton: Skeleton, defaults: TableDefaults
 ) -> Sequence | Fault:
-    import polars as pl
-
     try:
         twice = [key for key in about if isinstance(about[key], tuple)]
         if twice:
             raise InputError(f"{name}: its rows say different things of {', '.join(twice)}")
         if about.get("split") not in (None, "train", "test"):
             raise InputError(f"{name}: split {about['split']!r} is none of train, test")
-        tracks = _medium(name, about, rows, skeleton, defaults)
-    except (InputError, TypeError, ValueError, KeyError, pl.exceptions.PolarsError) as exc:
+        with untrusted(name):
+            tracks = _medium(name, about, rows, skeleton, defaults)
+    except InputError as exc:
         return Fault(name, str(exc).splitlines()[0])
     subject = about.get("subject")
     return Sequence(
@@ -234,6 +236,6 @@ def _read(path: Path) -> pl.DataFrame:
     import polars as pl
 
     try:
-        return pl.read_parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path, _TEXT)
+        return read_parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path, _TEXT)
     except (OSError, pl.exceptions.PolarsError) as exc:
         raise InputError(f"{path} is not a readable {path.suffix} table: {str(exc).splitlines()[0]}") from exc

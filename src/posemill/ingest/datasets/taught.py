@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from posemill.errors import SkeletonError
+from posemill.errors import InputError
 from posemill.ingest.sequence import LABELLER, Fault, Sequence, SequenceStream
 from posemill.prediction.taught import read_taught
+from posemill.untrusted import untrusted
 
 
 def sequences(path: Path, *, dataset: str) -> SequenceStream:
@@ -16,8 +17,9 @@ def sequences(path: Path, *, dataset: str) -> SequenceStream:
     for example in content.examples:
         name = f"{example.activity}-{example.id}"
         try:
-            tracks = example.tracks(content.body)
-        except (SkeletonError, ValueError) as exc:
+            with untrusted(name, passing=(ValueError,)):
+                tracks = example.tracks(content.body)
+        except (InputError, ValueError) as exc:
             yield Fault(name, f"{name}: {exc}")
             continue
         tracks = replace(tracks, medium=f"{dataset}/{name}", labeller=LABELLER)

@@ -20,6 +20,7 @@ from posemill.ingest.sequence import Fault
 from posemill.ingest.tools.pose_table import PoseTable, Tool, ToolOptions, files_of, medium_name
 from posemill.pose.skeleton import COCO_17, OPENPOSE_18
 from posemill.text_file import read_text
+from posemill.untrusted import untrusted
 
 _FEET = tuple(f"{side}_{part}" for side in ("left", "right") for part in ("big_toe", "small_toe", "heel"))
 _HALPE = (
@@ -37,9 +38,12 @@ def read(path: Path, options: ToolOptions) -> Iterator[PoseTable | Fault]:
         generic = file.stem in ("alphapose-results", "alphapose-results-forvis-tracked") and path.is_dir()
         name = medium_name(file.parent, path) if generic and file.parent != path else medium_name(file, path)
         try:
-            yield _table(name, file)
+            with untrusted(file.name):
+                table = _table(name, file)
         except InputError as exc:
             yield Fault(name, f"{name}: {exc}")
+        else:
+            yield table
 
 
 def _table(name: str, file: Path) -> PoseTable:

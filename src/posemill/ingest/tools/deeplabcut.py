@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from posemill.errors import InputError
 from posemill.formats import unpickle
 from posemill.ingest.sequence import Fault
-from posemill.ingest.tools.pose_table import PoseTable, Tool, ToolOptions, files_of, medium_name, open_hdf5
+from posemill.ingest.tools.pose_table import PoseTable, Tool, ToolOptions, files_of, medium_name
+from posemill.ingest.tools.sandboxed_hdf5 import read_tables
 from posemill.text_file import read_text
+from posemill.untrusted import untrusted
 
 _SCORER = re.compile(r"(DLC_|DeepCut_|DLC(?=[A-Z]))")
 _LEVELS = ("scorer", "individuals", "bodyparts", "coords")
@@ -31,16 +33,19 @@ Column = tuple[str, str, str]  # individual, body part, coordinate
 def read(path: Path, options: ToolOptions) -> Iterator[PoseTable | Fault]:
     """Read every file of a path."""
     files = files_of(path, (".csv", ".h5", ".hdf5"), "DeepLabCut")
-    tables = {file.with_suffix("") for file in files if file.suffix.lower() == ".csv"}
+    with_csv = {file.with_suffix("") for file in files if file.suffix.lower() == ".csv"}
     for file in files:
-        if file.suffix.lower() != ".csv" and file.with_suffix("") in tables:
+        if file.suffix.lower() != ".csv" and file.with_suffix("") in with_csv:
             continue
         name = medium_name(file, path, _SCORER.split(file.stem)[0] or file.stem)
         try:
-            columns, index, values = _from_csv(file) if file.suffix.lower() == ".csv" else _from_hdf5(file)
-            yield _table(name, columns, index, values)
+            with untrusted(file.name):
+                is_csv = file.suffix.lower() == ".csv"
+                tables = [_table(name, *_from_csv(file))] if is_csv else read_tables("deeplabcut", file, name)
         except InputError as exc:
             yield Fault(name, f"{name}: {exc}")
+        else:
+            yield from tables
 
 
 def _from_csv(file: Path) -> tuple[list[Column], list[str], NDArray[np.float64]]:
@@ -66,20 +71,20 @@ def _from_csv(file: Path) -> tuple[list[Column], list[str], NDArray[np.float64]]
     return columns, index, np.array(values, np.float64).reshape(-1, len(columns))
 
 
-def _from_hdf5(file: Path) -> tuple[list[Column], list[str], NDArray[np.float64]]:
-    with open_hdf5(file) as content:
-        group = next((g for g in content.values() if hasattr(g, "keys") and "table" in g), None)
-        axes = None if group is None else group.attrs.get("non_index_axes")
-        if group is None or axes is None:
-            raise InputError(f"{file.name} is no HDF5 file of DeepLabCut: it holds {', '.join(content) or 'nothing'}")
-        labels = unpickle.loads(bytes(axes), file.name)[0][1]
-        table = group["table"][:]
-        blocks = [name for name in table.dtype.names if name.startswith("values_block_")]
-        if len(blocks) != 1 or table[blocks[0]].shape[1:] != (len(labels),):
-            raise InputError(f"{file.name}: expected one block of {len(labels)} columns, came {len(blocks)}")
-        index = [i.decode() if isinstance(i, bytes) else str(i) for i in table["index"].tolist()]
-        columns = [(str(label[-3]) if len(label) > 3 else "", str(label[-2]), str(label[-1])) for label in labels]
-        return columns, index, np.asarray(table[blocks[0]], np.float64)
+def hdf5_tables(content: Any, file: Path, name: str) -> list[PoseTable]:
+    """Return the table of an opened HDF5 file; called in a subprocess, see sandboxed_hdf5."""
+    group = next((g for g in content.values() if hasattr(g, "keys") and "table" in g), None)
+    axes = None if group is None else group.attrs.get("non_index_axes")
+    if group is None or axes is None:
+        raise InputError(f"{file.name} is no HDF5 file of DeepLabCut: it holds {', '.join(content) or 'nothing'}")
+    labels = unpickle.loads(bytes(axes), file.name)[0][1]
+    table = group["table"][:]
+    blocks = [block for block in table.dtype.names if block.startswith("values_block_")]
+    if len(blocks) != 1 or table[blocks[0]].shape[1:] != (len(labels),):
+        raise InputError(f"{file.name}: expected one block of {len(labels)} columns, came {len(blocks)}")
+    index = [i.decode() if isinstance(i, bytes) else str(i) for i in table["index"].tolist()]
+    columns = [(str(label[-3]) if len(label) > 3 else "", str(label[-2]), str(label[-1])) for label in labels]
+    return [_table(name, columns, index, np.asarray(table[blocks[0]], np.float64))]
 
 
 def _table(name: str, columns: Sequence[Column], index: Sequence[str], values: NDArray[np.float64]) -> PoseTable:

@@ -20,6 +20,7 @@ from posemill.formats.csv_file import read_csv
 from posemill.ingest.sequence import Fault
 from posemill.ingest.tools.pose_table import PoseTable, Tool, ToolOptions, canonical, files_of, medium_name
 from posemill.pose.skeleton import BLAZEPOSE_33
+from posemill.untrusted import untrusted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,9 +38,12 @@ def read(path: Path, options: ToolOptions) -> Iterator[PoseTable | Fault]:
     for file in files_of(path, (".csv",), "MediaPipe"):
         name = medium_name(file, path)
         try:
-            yield _table(file, name)
+            with untrusted(file.name):
+                table = _table(file, name)
         except InputError as exc:
             yield Fault(name, f"{name}: {exc}")
+        else:
+            yield table
 
 
 def _table(file: Path, name: str) -> PoseTable:

@@ -20,6 +20,7 @@ from posemill.ingest.sequence import Fault
 from posemill.ingest.tools.pose_table import PoseTable, Tool, ToolOptions, files_of, medium_name
 from posemill.pose.skeleton import BODY_25, MPII_15, OPENPOSE_18
 from posemill.text_file import read_text
+from posemill.untrusted import untrusted
 
 _FILE = re.compile(r"(?P<name>.*?)[ _.-]?(?P<number>\d+)?_(?:keypoints|pose)$")
 _LAYOUTS = {3 * len(layout): layout for layout in (BODY_25, OPENPOSE_18, MPII_15)}
@@ -47,9 +48,12 @@ def read(path: Path, options: ToolOptions) -> Iterator[PoseTable | Fault]:
         )
     for name, frames in media.items():
         try:
-            yield _table(name, frames)
+            with untrusted(name):
+                table = _table(name, frames)
         except InputError as exc:
             yield Fault(name, str(exc))
+        else:
+            yield table
 
 
 def _medium(file: Path, root: Path, name: str) -> str:

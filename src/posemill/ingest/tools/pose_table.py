@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from posemill.ingest.units import check_pixels
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
 from posemill.pose.unseen import not_found
+from posemill.untrusted import untrusted
 
 Units = Literal["pixels", "share"]
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -116,9 +117,12 @@ def sequences(tool: Tool, path: Path, options: ToolOptions) -> Iterator[Imported
             yield table
             continue
         try:
-            yield to_sequence(table, options, path)
+            with untrusted(table.name):
+                sequence = to_sequence(table, options, path)
         except InputError as exc:
             yield Fault(table.name, str(exc))
+        else:
+            yield sequence
 
 
 def to_sequence(table: PoseTable, options: ToolOptions, path: Path) -> Imported:
@@ -256,17 +260,3 @@ def medium_name(file: Path, root: Path, stem: str | None = None) -> str:
     stem = file.stem if stem is None else stem
     folder = file.parent.relative_to(root) if root.is_dir() and file != root else Path()
     return (folder / stem).as_posix()
-
-
-def open_hdf5(file: Path) -> Any:
-    """Open an HDF5 file. Errors: InputError where h5py is not installed, or the file is none."""
-    try:
-        import h5py
-    except ImportError:
-        raise InputError(
-            f"{file.name}: HDF5 is read with the package h5py, which is not installed: install it, or export as CSV"
-        ) from None
-    try:
-        return h5py.File(file, "r")
-    except OSError as exc:
-        raise InputError(f"{file.name} is no HDF5 file: {exc}") from exc

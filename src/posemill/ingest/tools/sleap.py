@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from posemill.errors import InputError
 from posemill.formats.csv_file import read_csv
 from posemill.ingest.sequence import Fault
-from posemill.ingest.tools.pose_table import PoseTable, Tool, ToolOptions, files_of, medium_name, open_hdf5
+from posemill.ingest.tools.pose_table import PoseTable, Tool, ToolOptions, files_of, medium_name
+from posemill.ingest.tools.sandboxed_hdf5 import read_tables
+from posemill.untrusted import untrusted
 
 _AT_CORNER = 1.1  # before this format, a .slp counts pixels from their corner
 
@@ -27,9 +29,13 @@ def read(path: Path, options: ToolOptions) -> Iterator[PoseTable | Fault]:
     for file in files_of(path, (".csv", ".h5", ".hdf5", ".slp"), "SLEAP"):
         name = medium_name(file, path, file.stem.removesuffix(".analysis"))
         try:
-            yield from _from_csv(file, name) if file.suffix.lower() == ".csv" else _from_hdf5(file, name)
+            with untrusted(file.name):
+                is_csv = file.suffix.lower() == ".csv"
+                tables = list(_from_csv(file, name)) if is_csv else read_tables("sleap", file, name)
         except InputError as exc:
             yield Fault(name, f"{name}: {exc}")
+        else:
+            yield from tables
 
 
 def _from_csv(file: Path, name: str) -> Iterator[PoseTable]:
@@ -63,14 +69,14 @@ def _from_csv(file: Path, name: str) -> Iterator[PoseTable]:
         )
 
 
-def _from_hdf5(file: Path, name: str) -> Iterator[PoseTable]:
-    with open_hdf5(file) as content:
-        if {"tracks", "node_names"} <= set(content):
-            yield _analysis(content, name)
-        elif {"frames", "instances", "metadata"} <= set(content):
-            yield from _project(content, name)
-        else:
-            raise InputError(f"{file.name} is no file of SLEAP: it holds {', '.join(content) or 'nothing'}")
+def hdf5_tables(content: Any, file: Path, name: str) -> Iterator[PoseTable]:
+    """Yield the tables of an opened HDF5 file; called in a subprocess, see sandboxed_hdf5."""
+    if {"tracks", "node_names"} <= set(content):
+        yield _analysis(content, name)
+    elif {"frames", "instances", "metadata"} <= set(content):
+        yield from _project(content, name)
+    else:
+        raise InputError(f"{file.name} is no file of SLEAP: it holds {', '.join(content) or 'nothing'}")
 
 
 def _analysis(content: Any, name: str) -> PoseTable:

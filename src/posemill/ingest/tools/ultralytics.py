@@ -22,6 +22,7 @@ from posemill.ingest.sequence import Fault
 from posemill.ingest.tools.pose_table import PoseTable, Tool, ToolOptions, Units, files_of, medium_name
 from posemill.pose.skeleton import COCO_17, Skeleton
 from posemill.text_file import read_text
+from posemill.untrusted import untrusted
 
 _NUMBERED = re.compile(r"(?P<name>.*?)[ _.-]?(?P<number>\d+)")
 _FRAME = ("frame", "frame_id", "frame_number")
@@ -52,9 +53,12 @@ def read(path: Path, options: ToolOptions) -> Iterator[PoseTable | Fault]:
 
 def _safely(name: str, skeleton: Skeleton, rows: Callable[[], tuple[list[Row], int]]) -> Iterator[PoseTable | Fault]:
     try:
-        yield _table(name, skeleton, *rows())
+        with untrusted(name):
+            table = _table(name, skeleton, *rows())
     except InputError as exc:
         yield Fault(name, f"{name}: {exc}")
+    else:
+        yield table
 
 
 def _is_one_frame(file: Path) -> bool:

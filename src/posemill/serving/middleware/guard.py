@@ -25,8 +25,10 @@ from posemill.serving.middleware.roles import task_of
 from posemill.store.roles import may
 
 DATABASE_URL = "POSEMILL_DATABASE_URL"
-# files without anything of anybody, and the description of the endpoints
-_PUBLIC = ("/uat", "/live-page", "/static_content/", "/docs", "/openapi.json", "/schema.json", "/favicon.ico")
+# files without anything of anybody, and the description of the endpoints; whole names, so that a route that begins like
+# one of them is not public by accident
+_PUBLIC = frozenset(["/", "/uat", "/live-page", "/docs", "/docs.json", "/openapi.json", "/schema.json", "/favicon.ico"])
+_PUBLIC_FOLDERS = ("/uat/", "/live-page/", "/static_content/")
 _NOT_PUBLIC = "/live-page/model/"  # the page is anybody's, the service's model is not
 READING = frozenset({"GET", "HEAD", "OPTIONS"})  # a WebSocket has no method
 PICKLE = b"application/vnd.bentoml+pickle"  # BentoML reads it between its own processes
@@ -62,6 +64,9 @@ class GuardMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
+        if scope["type"] == "http" and _is_ambiguous(scope):
+            twice = HTTPException(400, "the request has a Content-Length and a Transfer-Encoding: send one of them")
+            return await refuse(scope, receive, send, twice, close=True)
         if scope["type"] == "lifespan" or scope["path"] in PROBES:
             self._start_checks()
             if scope.get("method", "GET") in (
@@ -159,11 +164,16 @@ class GuardMiddleware:
 
 
 def _is_public(path: str) -> bool:
-    return path == "/" or (path.startswith(_PUBLIC) and not path.startswith(_NOT_PUBLIC))
+    return path in _PUBLIC or (path.startswith(_PUBLIC_FOLDERS) and not path.startswith(_NOT_PUBLIC))
 
 
 def _header(scope: Scope, name: bytes) -> bytes:
     return next((value for header, value in scope["headers"] if header == name), b"")
+
+
+def _is_ambiguous(scope: Scope) -> bool:
+    """Return whether a body has two ends: what follows may be another request to us than to a proxy before us."""
+    return bool(_header(scope, b"transfer-encoding")) and bool(_header(scope, b"content-length"))
 
 
 def _has_body(scope: Scope) -> bool:

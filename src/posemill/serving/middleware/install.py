@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,6 +13,7 @@ from posemill.serving.middleware.answered_by import AnsweredByMiddleware
 from posemill.serving.middleware.guard import GuardMiddleware
 from posemill.serving.middleware.metrics import MetricsMiddleware
 from posemill.serving.middleware.tracing import TracingMiddleware
+from posemill.telemetry import logs
 from posemill.telemetry.settings import traces_wanted
 
 
@@ -43,3 +45,4 @@ def install_middleware(service: Any, body_limit: int) -> None:
     )
     service.add_asgi_middleware(AnsweredByMiddleware)
     idle_connections.install()
+    logging.getLogger("bentoml.access").addFilter(logs.OneLine())  # it writes paths as they came
