@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import errno
+import random
 import signal
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import Any
 
-from chaos import faults
+from chaos import faults, service
 from chaos.history import Cell
+from chaos.importing import Importing
 from chaos.labelling import Labelling
+from chaos.migrating import Migrating
 from chaos.place import Bench, Work
+from chaos.staging import STAGES, Staging, Workspace
 
 Run = Callable[[int, int], Cell]  # tries, seed
 
@@ -27,13 +33,26 @@ class Planned:
 
 def matrix(bench: Bench) -> Iterator[Planned]:
     """All cells, in the order of the table."""
-    label = _once(lambda: Labelling(bench))
+    label, imports, migration = (cache(partial(work, bench)) for work in (Labelling, Importing, Migrating))
+    slow_label = cache(partial(Labelling, bench, 0.01))
     yield from _killed("label", label, 2)
+    yield from _killed("import", imports, 2)
+    yield from _killed("migration", migration, 1)
+    workspace = cache(partial(Workspace, bench))
+    for stage in STAGES:
+        yield from _killed(f"stage {stage}", cache(partial(_staging, workspace, stage)), 0)
+    yield from _killed_service(bench)
+    for where, work, short in (("label", slow_label, 1), ("import", imports, 0), ("migration", migration, 0)):
+        yield from _database(where, work, short)
+    yield from _database_of_service(bench)
     yield from _disk("label", label, 1)
+    yield from _disk("import", imports, 1)
+    for stage in STAGES:
+        yield from _disk(f"stage {stage}", cache(partial(_staging, workspace, stage)), 0)
 
 
-def _once(make: Callable[[], Work]) -> Callable[[], Work]:
-    return cache(make)
+def _staging(workspace: Callable[[], Workspace], stage: str) -> Staging:
+    return Staging(workspace(), stage)
 
 
 def _killed(where: str, work: Callable[[], Work], short: int) -> Iterator[Planned]:
@@ -55,3 +74,56 @@ def _disk(where: str, work: Callable[[], Work], short: int) -> Iterator[Planned]
 
     for error in (errno.ENOSPC, errno.EIO, errno.EROFS):
         yield Planned(f"{where} disk {errno.errorcode[error]}", partial(failing, error), short)
+
+
+def _killed_service(bench: Bench) -> Iterator[Planned]:
+    for what in (service.FEEDBACK, service.LOG):
+        for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP):
+            note = (
+                "answers of the last 0.6 s are in memory alone"
+                if (what, number.name) == (service.LOG, "SIGKILL")
+                else ""
+            )
+
+            def strike(number: signal.Signals, running: service.Session, chance: random.Random) -> None:
+                assert running.child
+                running.child.signal(number)
+                if number is signal.SIGSTOP:
+                    time.sleep(faults.STOPPED_S)
+                    running.child.signal(signal.SIGCONT)
+
+            def run(what: str, number: signal.Signals, note: str, tries: int, seed: int, strike: Any = strike) -> Cell:
+                return service.struck(number.name, bench, what, partial(strike, number), tries, seed, note=note)
+
+            yield Planned(f"service {what} {number.name}", partial(run, what, number, note))
+
+
+NEMESES: dict[str, faults.Nemesis] = {
+    "PostgreSQL restarted": lambda server, chance: server.restart(),
+    "PostgreSQL killed (SIGKILL)": lambda server, chance: server.kill(),
+    "PostgreSQL read-only": lambda server, chance: server.refuse_changes(chance.uniform(0.3, 1.0)),
+    "PostgreSQL out of connections": lambda server, chance: server.exhaust(chance.uniform(0.3, 1.0)),
+}
+
+
+def _database(where: str, work: Callable[[], Work], short: int) -> Iterator[Planned]:
+    for name, nemesis in NEMESES.items():
+
+        def run(name: str, nemesis: faults.Nemesis, tries: int, seed: int) -> Cell:
+            return faults.without_database(name, work(), nemesis, tries, seed)
+
+        yield Planned(f"database {where} {name}", partial(run, name, nemesis), short)
+
+
+def _database_of_service(bench: Bench) -> Iterator[Planned]:
+    for what in (service.FEEDBACK, service.LOG):
+        yield Planned(f"database {what} lost answers", partial(service.unanswered, bench, what), 1)
+        for name, nemesis in NEMESES.items():
+
+            def run(what: str, name: str, nemesis: faults.Nemesis, tries: int, seed: int) -> Cell:
+                def strike(running: service.Session, chance: random.Random) -> None:
+                    nemesis(bench.postgres, chance)
+
+                return service.struck(name, bench, what, strike, tries, seed)
+
+            yield Planned(f"database {what} {name}", partial(run, what, name, nemesis), int("killed" in name))
