@@ -28,22 +28,22 @@ class Labelling:
 
     def __init__(self, bench: Bench, delay_s: float = 0.0) -> None:
         self.bench, self._delay_s = bench, delay_s
-        self._template = bench.postgres.folder / "label-template"
+        self._template = bench.postgres.folder / f"label-template-{id(self)}"
         self._database = bench.postgres.database()
         self._template.mkdir()
         (self._template / "params.yaml").write_text(f"label: {PARAMS.model_dump_json()}\n")
-        store, self._digests = MediaStore(str(self._template / "store")), []
+        store, self.digests = MediaStore(str(self._template / "store")), []
         for video, frames in enumerate(LENGTHS):
             path = write_video(self._template / f"{video}.mp4", video, frames)
-            self._digests.append(store.put(path))
+            self.digests.append(store.put(path))
             path.unlink()
         engine = bench.postgres.engine(self._database)
         with engine.begin() as connection:
-            catalog.add_media(connection, [catalog.MediumRow(d, "d", "s", "me") for d in self._digests])
+            catalog.add_media(connection, [catalog.MediumRow(d, "d", "s", "me") for d in self.digests])
         engine.dispose()
         self._whole = {
             f"{digest}.parquet": medium_bytes(PoseEstimator.from_backend(StandIn(), PARAMS).track(store.fetch(digest)))
-            for digest in self._digests
+            for digest in self.digests
         }
 
     def place(self) -> Place:
@@ -61,6 +61,15 @@ class Labelling:
             if not path.name.startswith(".") and self._whole.get(path.name) != path.read_bytes():
                 place.half.append(path.name)
 
+    def different(self, place: Place, but: int | None = None) -> list[str]:
+        """Track files that are not those of an undisturbed run; `but`: a video that has none."""
+        tracks = {p.name: p.read_bytes() for p in (place.store / "tracks").rglob("*.parquet") if p.name[0] != "."}
+        wanted = {name: content for name, content in self._whole.items() if name != self._name(but)}
+        return [name for name in {*tracks, *wanted} if tracks.get(name) != wanted.get(name)]
+
+    def _name(self, video: int | None) -> str:
+        return "" if video is None else f"{self.digests[video]}.parquet"
+
     def verdict(self, place: Place) -> Verdict:
         """See Work."""
         self.after_fault(place)
@@ -75,7 +84,7 @@ class Labelling:
         engine.dispose()
         stored = {path.name for path in (place.store / "poses").rglob("*.parquet")}
         there = [name for name, file in ((f"{d[:8]}-{s}", chunk_file(d, s, e)) for d, s, e in done) if file in stored]
-        for digest, frames in zip(self._digests, LENGTHS, strict=True):
+        for digest, frames in zip(self.digests, LENGTHS, strict=True):
             starts = range(0, frames - 24, 50)  # a rest of less than half a chunk belongs to the one before
             for start in starts:
                 place.history.add(ASKED, f"{digest[:8]}-{start}")
@@ -86,8 +95,7 @@ class Labelling:
                     place.history.add(ACKNOWLEDGED, f"{event['medium'][:8]}-{event['start_frame']}")
         for write in place.history.writes(ASKED):  # the command ended well: all of it is acknowledged
             place.history.add(ACKNOWLEDGED, write)
-        tracks = {p.name: p.read_bytes() for p in (place.store / "tracks").rglob("*.parquet") if p.name[0] != "."}
-        different = [name for name in {*tracks, *self._whole} if tracks.get(name) != self._whole.get(name)]
+        different = self.different(place)
         if quarantined:
             different.append(f"{quarantined} sound media in quarantine")
         return check(place.history, there, place.half, different)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import random
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 from chaos import faults, service
@@ -17,6 +19,7 @@ from chaos.importing import Importing
 from chaos.labelling import Labelling
 from chaos.migrating import Migrating
 from chaos.place import Bench, Work
+from chaos.poisoned import KINDS, PoisonedLabelling, damaged_codecs, poison_media
 from chaos.staging import STAGES, Staging, Workspace
 
 Run = Callable[[int, int], Cell]  # tries, seed
@@ -39,16 +42,21 @@ def matrix(bench: Bench) -> Iterator[Planned]:
     yield from _killed("import", imports, 2)
     yield from _killed("migration", migration, 1)
     workspace = cache(partial(Workspace, bench))
-    for stage in STAGES:
-        yield from _killed(f"stage {stage}", cache(partial(_staging, workspace, stage)), 0)
+    stages = {stage: cache(partial(_staging, workspace, stage)) for stage in STAGES}
+    for stage, work in stages.items():
+        for cell in _killed(f"stage {stage}", work, 0):
+            if cell.name.endswith(("kill file", "SIGTERM")):
+                yield cell
     yield from _killed_service(bench)
-    for where, work, short in (("label", slow_label, 1), ("import", imports, 0), ("migration", migration, 0)):
-        yield from _database(where, work, short)
+    yield from _database("label", slow_label, 1)
+    yield from _database("import", imports, 0)
+    yield from _database("migration", migration, 0)
     yield from _database_of_service(bench)
+    yield from _poison(bench)
     yield from _disk("label", label, 1)
     yield from _disk("import", imports, 1)
-    for stage in STAGES:
-        yield from _disk(f"stage {stage}", cache(partial(_staging, workspace, stage)), 0)
+    for stage, work in stages.items():
+        yield from (cell for cell in _disk(f"stage {stage}", work, 0) if cell.name.endswith("ENOSPC"))
 
 
 def _staging(workspace: Callable[[], Workspace], stage: str) -> Staging:
@@ -127,3 +135,19 @@ def _database_of_service(bench: Bench) -> Iterator[Planned]:
                 return service.struck(name, bench, what, strike, tries, seed)
 
             yield Planned(f"database {what} {name}", partial(run, what, name, nemesis), int("killed" in name))
+
+
+def _poison(bench: Bench) -> Iterator[Planned]:
+    work = cache(partial(PoisonedLabelling, bench))
+
+    def run(kind: str, tries: int, seed: int) -> Cell:
+        return poison_media(kind, work(), tries, seed)
+
+    for kind in KINDS:
+        yield Planned(f"poison {kind}", partial(run, kind), int(kind == "crash"))
+
+    def codecs(tries: int, seed: int) -> Cell:
+        with tempfile.TemporaryDirectory() as folder:
+            return damaged_codecs(Path(folder), tries, seed)
+
+    yield Planned("poison codecs", codecs)

@@ -20,13 +20,14 @@ TRACEBACK = "Traceback (most recent call last)"
 
 @dataclass(slots=True)
 class Place:
-    """Where one try happens. outputs: what its processes printed, one after the other."""
+    """Where one try happens. outputs: what its processes printed; poison: see poisoned.py."""
 
     folder: Path
     url: str
     history: History = field(default_factory=History)
     outputs: list[str] = field(default_factory=list)
     half: list[str] = field(default_factory=list)
+    poison: str = ""
 
     @property
     def store(self) -> Path:

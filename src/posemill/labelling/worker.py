@@ -244,10 +244,8 @@ class _Worker:
     def _again(self, lease: Lease, exc: Exception) -> str:
         """Retry after a fault that is neither the medium's nor an outage, a limited number of times."""
         medium = lease.medium["digest"]
-        reason = (
-            str(exc).replace(medium, "the file") if isinstance(exc, PosemillError) else f"{type(exc).__name__}: {exc}"
-        )
-        reason = " ".join(reason.split())[:500]
+        reason = f"{exc}" if isinstance(exc, PosemillError) else f"{type(exc).__name__}: {exc}"
+        reason = " ".join(reason.replace(medium, "the file").split())[:500]
         self._failed.append(medium)
         if len(set(self._failed)) >= BROKEN:
             self._return_lease(lease)
