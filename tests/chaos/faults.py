@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from chaos import shim
 from chaos.history import Cell
 from chaos.place import TRACEBACK, Place, Work, complete, finished
-from chaos.postgres import Postgres
+from chaos.postgres import Postgres, Proxy
 from chaos.shim import WritePoint
 
 STOPPED_S = 1.5
@@ -130,3 +130,37 @@ def spread(points: int, tries: int, chance: random.Random) -> list[int]:
     if tries >= points:
         return list(range(1, points + 1))
     return [1 + int((part + chance.random()) * points / tries) for part in range(tries)]
+
+
+def at_once(work: Work, tries: int, seed: int, count: int = 2) -> Cell:
+    """Several do the same work at once; whoever is told to come back later does."""
+    cell = Cell(f"{count} at once", work.name, seed)
+    for _ in range(tries):
+        with _place(work) as place:
+            since = time.monotonic()
+            for child in [work.start(place) for _ in range(count)]:
+                child.wait()
+                place.outputs.append(child.said())
+            _checked(cell, work, place, since)
+    return cell
+
+
+def partitioned(work: Work, tries: int, seed: int, lost_s: float = 3.0) -> Cell:
+    """The network between worker and database loses everything for a while, or ends all connections."""
+    cell, chance = Cell("network to the database away", work.name, seed), random.Random(seed)
+    _, seconds = measure(work)
+    for number in range(tries):
+        with _place(work) as place:
+            proxy = Proxy(place.url)
+            place.via = proxy.url
+            child = work.start(place)
+            time.sleep(chance.uniform(0.2, seconds))
+            since = time.monotonic()
+            proxy.frozen, proxy.cut = not number % 2, bool(number % 2)
+            time.sleep(lost_s)
+            proxy.frozen = proxy.cut = False
+            finished(work, place, child)
+            _checked(cell, work, place, since)
+            proxy.close()
+    cell.note = f"for {lost_s:.0f} s; packets lost, connections ended by turns"
+    return cell

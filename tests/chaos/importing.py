@@ -34,8 +34,9 @@ class Importing:
         self._template.mkdir()
         export_tracks([made_up(seed, people=2, frames=30) for seed in range(MEDIA)], self._template / "tables", "csv")
         place = self.place()
-        if self.start(place).wait():
-            raise RuntimeError(place.folder.with_name(f"{place.folder.name}.said").read_text())
+        child = self.start(place)
+        if child.wait():
+            raise RuntimeError(child.said())
         self._rows, self._files = self._found(place)
         bench.remove(place)
 

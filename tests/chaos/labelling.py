@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from tempfile import mkdtemp
 
 from sqlalchemy import text
 
@@ -28,9 +30,8 @@ class Labelling:
 
     def __init__(self, bench: Bench, delay_s: float = 0.0) -> None:
         self.bench, self._delay_s = bench, delay_s
-        self._template = bench.postgres.folder / f"label-template-{id(self)}"
+        self._template = Path(mkdtemp(prefix="label-", dir=bench.postgres.folder))
         self._database = bench.postgres.database()
-        self._template.mkdir()
         (self._template / "params.yaml").write_text(f"label: {PARAMS.model_dump_json()}\n")
         store, self.digests = MediaStore(str(self._template / "store")), []
         for video, frames in enumerate(LENGTHS):

@@ -13,13 +13,14 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from chaos import faults, service
+from chaos import faults, objects, repro, service
 from chaos.history import Cell
 from chaos.importing import Importing
 from chaos.labelling import Labelling
 from chaos.migrating import Migrating
 from chaos.place import Bench, Work
 from chaos.poisoned import KINDS, PoisonedLabelling, damaged_codecs, poison_media
+from chaos.spooling import Spooling
 from chaos.staging import STAGES, Staging, Workspace
 
 Run = Callable[[int, int], Cell]  # tries, seed
@@ -41,6 +42,7 @@ def matrix(bench: Bench) -> Iterator[Planned]:
     yield from _killed("label", label, 2)
     yield from _killed("import", imports, 2)
     yield from _killed("migration", migration, 1)
+    spool = cache(partial(Spooling, bench))
     workspace = cache(partial(Workspace, bench))
     stages = {stage: cache(partial(_staging, workspace, stage)) for stage in STAGES}
     for stage, work in stages.items():
@@ -57,6 +59,26 @@ def matrix(bench: Bench) -> Iterator[Planned]:
     yield from _disk("import", imports, 1)
     for stage, work in stages.items():
         yield from (cell for cell in _disk(f"stage {stage}", work, 0) if cell.name.endswith("ENOSPC"))
+    yield from _killed("spool", spool, 1)
+    yield from _disk("spool", spool, 0)
+    yield Planned("dvc repro kill", partial(repro.killed, bench))
+    yield from _objects(bench)
+    for where, work in (("label", slow_label), ("import", imports), ("migration", migration)):
+        yield Planned(f"network {where}", partial(_network, work))
+        yield Planned(f"at once {where}", partial(_at_once, work), int(where == "migration"))
+
+
+def _network(work: Callable[[], Work], tries: int, seed: int) -> Cell:
+    return faults.partitioned(work(), tries, seed)
+
+
+def _at_once(work: Callable[[], Work], tries: int, seed: int) -> Cell:
+    return faults.at_once(work(), tries, seed)
+
+
+def _objects(bench: Bench) -> Iterator[Planned]:
+    for fault in objects.FAULTS:
+        yield Planned(f"objects {fault}", partial(objects.faulty_store, fault, bench))
 
 
 def _staging(workspace: Callable[[], Workspace], stage: str) -> Staging:

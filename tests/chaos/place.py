@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
@@ -15,12 +16,16 @@ from chaos.postgres import Postgres
 from chaos.shim import WritePoint
 from chaos.zygote import Child, Zygote
 
+_number = count()
 TRACEBACK = "Traceback (most recent call last)"
 
 
 @dataclass(slots=True)
 class Place:
-    """Where one try happens. outputs: what its processes printed; poison: see poisoned.py."""
+    """Where one try happens. outputs: what its processes printed; poison: see poisoned.py; via: a proxy.
+
+    The proxy is its processes' address of the database.
+    """
 
     folder: Path
     url: str
@@ -28,6 +33,7 @@ class Place:
     outputs: list[str] = field(default_factory=list)
     half: list[str] = field(default_factory=list)
     poison: str = ""
+    via: str = ""
 
     @property
     def store(self) -> Path:
@@ -39,7 +45,7 @@ class Place:
         return {
             "POSEMILL_WORKSPACE": str(self.folder),
             "POSEMILL_HOME": str(self.folder / "home"),
-            "POSEMILL_DATABASE_URL": self.url,
+            "POSEMILL_DATABASE_URL": self.via or self.url,
             "POSEMILL_STORE_URL": str(self.store),
         }
 
@@ -62,7 +68,8 @@ class Bench:
         """Remove what a try left."""
         self.postgres.drop(place.url)
         shutil.rmtree(place.folder, ignore_errors=True)
-        place.folder.with_name(f"{place.folder.name}.said").unlink(missing_ok=True)
+        for path in place.folder.parent.glob(f"{place.folder.name}.*"):
+            path.unlink()
 
     def start(
         self,
@@ -74,7 +81,7 @@ class Bench:
     ) -> Child:
         """Start a process of the try."""
         environment = place.environment() | {"CHAOS_STAND_IN": "1"} | dict(environment)
-        output = place.folder.with_name(f"{place.folder.name}.said")  # beside it: no write point
+        output = place.folder.with_name(f"{place.folder.name}.said-{next(_number)}")  # beside it: no write point
         return self.zygote.start(program, arguments, place.folder, output, environment, point)
 
 

@@ -101,14 +101,14 @@ class Postgres:
 
 class Proxy(threading.Thread):
     """Between a client and the server. `lose`: of the n-th COMMIT the answer is lost, and the connection with it.
-    `frozen`: nothing passes, in neither direction, as in a network that is cut.
+    `frozen`: nothing passes, in neither direction, as in a network that loses all packets; `cut`: connections end.
     """
 
     def __init__(self, url: str, lose: Callable[[int], bool] = lambda number: False) -> None:
         super().__init__(daemon=True)
         self._to = int(url.rsplit(":", 1)[1].split("/")[0])
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._lose, self.commits, self.lost, self.frozen = lose, 0, 0, False
+        self._lose, self.commits, self.lost, self.frozen, self.cut = lose, 0, 0, False, False
         self.url = url.replace(f":{self._to}/", f":{self._listener.getsockname()[1]}/")
         self.start()
 
@@ -126,6 +126,8 @@ class Proxy(threading.Thread):
     def _pass(self, client: socket.socket) -> None:
         with suppress(OSError), client, socket.create_connection(("127.0.0.1", self._to), 10) as server:
             while True:
+                if self.cut:
+                    return
                 if self.frozen:
                     time.sleep(0.02)
                     continue

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -167,6 +168,7 @@ def _child(about: Spec) -> None:
     os.chdir(about.folder)
     os.environ.update(about.environment)
     os.environ.pop("LD_PRELOAD", None)
+    tempfile.tempdir = None  # it may be another one here
     sys.argv[:] = [about.program, *about.arguments]
     code = 0
     try:
