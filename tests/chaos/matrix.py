@@ -92,7 +92,8 @@ def _killed(where: str, work: Callable[[], Work], short: int) -> Iterator[Planne
     def at_any_time(number: signal.Signals, tries: int, seed: int) -> Cell:
         return faults.signalled(work(), number, tries, seed)
 
-    yield Planned(f"{where} kill file", partial(at_points, False), short)
+    if where != "migration":  # which writes no file
+        yield Planned(f"{where} kill file", partial(at_points, False), short)
     yield Planned(f"{where} kill message", partial(at_points, True), short)
     for number in (signal.SIGTERM, signal.SIGSTOP):
         yield Planned(f"{where} {number.name}", partial(at_any_time, number), 0)
@@ -103,7 +104,9 @@ def _disk(where: str, work: Callable[[], Work], short: int) -> Iterator[Planned]
         return faults.failing_disk(work(), error, tries, seed)
 
     for error in (errno.ENOSPC, errno.EIO, errno.EROFS):
-        yield Planned(f"{where} disk {errno.errorcode[error]}", partial(failing, error), short)
+        yield Planned(
+            f"{where} disk {errno.errorcode[error]}", partial(failing, error), short * (error == errno.ENOSPC)
+        )
 
 
 def _killed_service(bench: Bench) -> Iterator[Planned]:
@@ -142,7 +145,7 @@ def _database(where: str, work: Callable[[], Work], short: int) -> Iterator[Plan
         def run(name: str, nemesis: faults.Nemesis, tries: int, seed: int) -> Cell:
             return faults.without_database(name, work(), nemesis, tries, seed)
 
-        yield Planned(f"database {where} {name}", partial(run, name, nemesis), short)
+        yield Planned(f"database {where} {name}", partial(run, name, nemesis), short * ("restarted" in name))
 
 
 def _database_of_service(bench: Bench) -> Iterator[Planned]:
@@ -156,7 +159,7 @@ def _database_of_service(bench: Bench) -> Iterator[Planned]:
 
                 return service.struck(name, bench, what, strike, tries, seed)
 
-            yield Planned(f"database {what} {name}", partial(run, what, name, nemesis), int("killed" in name))
+            yield Planned(f"database {what} {name}", partial(run, what, name, nemesis))
 
 
 def _poison(bench: Bench) -> Iterator[Planned]:
