@@ -14,6 +14,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -27,8 +28,10 @@ from chaos.zygote import Zygote
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def run(tries: int, seed: int, only: list[str], short: bool = False) -> list[Cell]:
-    """Run these cells; all of them where none is named."""
+def run(
+    tries: int, seed: int, only: list[str], short: bool = False, keep: Callable[[Cell], object] = lambda cell: None
+) -> list[Cell]:
+    """Run these cells, all of them where none is named; `keep` gets each when it is done."""
     zygote, cells = Zygote(heavy=not short), []
     try:
         with own_postgres() as postgres:
@@ -38,6 +41,7 @@ def run(tries: int, seed: int, only: list[str], short: bool = False) -> list[Cel
                     began = time.monotonic()
                     cell = planned.run(count, seed)
                     cells.append(cell)
+                    keep(cell)
                     print(f"{planned.name}, {time.monotonic() - began:.0f} s: {json.dumps(cell.row())}", flush=True)
                     for verdict in (v for v in cell.verdicts if not v.sound):
                         print(f"  {verdict}", flush=True)
@@ -65,11 +69,14 @@ def main() -> int:
     parser.add_argument("--results", type=Path, default=REPOSITORY / "build" / "chaos.json")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "docs" / "reliability.md")
     given = parser.parse_args()
-    cells = run(given.tries, given.seed, given.only, given.short)
-    rows = table.merged(given.results, [cell.row() for cell in cells])
-    given.results.parent.mkdir(parents=True, exist_ok=True)
-    given.results.write_text(json.dumps(rows, indent=1) + "\n")
-    given.out.write_text(table.page(rows, about()))
+
+    def keep(cell: Cell) -> None:
+        rows = table.merged(given.results, [cell.row()])
+        given.results.parent.mkdir(parents=True, exist_ok=True)
+        given.results.write_text(json.dumps(rows, indent=1) + "\n")
+        given.out.write_text(table.page(rows, about()))
+
+    cells = run(given.tries, given.seed, given.only, given.short, keep)
     return 0 if all(verdict.sound for cell in cells for verdict in cell.verdicts) else 1
 
 

@@ -113,7 +113,7 @@ def _killed_service(bench: Bench) -> Iterator[Planned]:
     for what in (service.FEEDBACK, service.LOG):
         for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP):
             note = (
-                "answers of the last 0.6 s are in memory alone"
+                "answers of the last tenths of a second are in memory alone"
                 if (what, number.name) == (service.LOG, "SIGKILL")
                 else ""
             )
