@@ -51,7 +51,8 @@ contracts: setup
 	$(BIN)/lint-imports
 
 unit: setup browser ffmpeg mosquitto rtsp servers
-	$(BIN)/pytest -n 2 --dist loadfile  # a file, so that its servers start once
+	# a file goes to one worker, so that its servers start once; a worker that dies ends the run, which names its test
+	$(BIN)/pytest -n 2 --dist loadfile --max-worker-restart 0
 
 docs: setup  ## the documentation as a site, in docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

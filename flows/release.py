@@ -53,6 +53,7 @@ def release(bento: str | None = None) -> dict[str, Any]:
     said = steps.verdict(settings, tag)
     if said is None:
         report = steps.report_of(settings, tag) or Path(scenarios(tag))
+        steps.submit_report(settings, report)
         _wait(tag, report)
         raise GateError(f"{tag} is not released: the run went on without a verdict")
     if not said["passed"]:
@@ -69,7 +70,10 @@ def _wait(bento: str, report: Path) -> None:
     """
     line = f"posemill uat sign --by NAME {report}"
     page = (report / "report.html").resolve().as_uri()
-    text = f"**{bento}** waits for a verdict.\n\n- [report]({page})\n- `{line}`\n- `{line} --reject --conditions WHY`\n"
+    text = (
+        f"**{bento}** waits for a verdict.\n\n- [report]({page})\n- `{line}`\n- `{line} --reject --conditions WHY`\n"
+        "- or on the page of its service, with the key of an approver; then `python -m flows.release resume`\n"
+    )
     create_markdown_artifact(text, key=NAME, description=f"{bento} waits for a verdict")
     if not runtime.deployment.id:
         raise Unavailable(f"nobody signed a verdict on {bento}: look at {page}, then `{line}`, then run this again")

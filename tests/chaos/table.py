@@ -38,7 +38,7 @@ Each is mended, with a test of its own ([decision](decisions/0032-faults-are-inj
 
 | found | by |
 |---|---|
-| a killed write of poses left a temporary file that was taken for poses: all later labelling failed | SIGKILL at a write |
+| a killed write of poses left a temporary file that was taken for poses: no labelling any more | SIGKILL at a write |
 | the prediction log wrote a batch twice | the answer to COMMIT lost |
 | a decoder that crashed took the worker with it; one that hung held it for ever | reading; decoder: crash, hang |
 | three outages during one chunk put a sound medium into quarantine | reading |

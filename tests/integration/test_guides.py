@@ -82,7 +82,7 @@ def test_annotator(demo: SmallDemo) -> None:
     follow(demo, "annotate")
     history = [json.loads(line) for line in demo.run("posemill segments list --history --json").splitlines()]
     (corrected,) = [row for row in history if row["annotated_by"] == "anna"]
-    assert corrected["activity"] == "squat"
+    assert corrected["activity"] == "wave"
     assert len(history) == 19  # 18 clips, and the row that was corrected
     assert (demo.root / "review" / "annotations.xml").is_file()
 

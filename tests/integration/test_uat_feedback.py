@@ -61,10 +61,10 @@ class Client:
 @pytest.fixture
 def client(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     monkeypatch.setenv("POSEMILL_DATABASE_URL", database)
-    served._engine.cache_clear()
+    served.engine.cache_clear()
     yield Client()
-    served._engine(database).dispose()
-    served._engine.cache_clear()
+    served.engine(database).dispose()
+    served.engine.cache_clear()
 
 
 def test_a_disagreement_becomes_an_item_that_follows_what_is_said_last(client: Client, engine: Engine) -> None:

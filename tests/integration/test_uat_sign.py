@@ -83,7 +83,7 @@ def test_a_rejection_releases_nothing_and_the_last_word_counts(
 ) -> None:
     folder = report_on(tried, settings.workspace / "1", passed=False)
     with engine.begin() as connection:
-        with pytest.raises(InputError, match="accept it under --conditions"):
+        with pytest.raises(InputError, match="accept it under conditions"):
             signed(connection, settings, folder)
         signed(connection, settings, folder, why="only in the gym")
     with engine.begin() as connection:

@@ -142,6 +142,26 @@ def dismiss_(feedback: tuple[int, ...], by: str | None) -> None:
     click.echo(f"{len(feedback)} dismissed")
 
 
+@uat.command("submit")
+@click.argument("report", type=REPORT)
+@modes
+def submit_(report: Path, quiet: bool, as_json: bool) -> None:
+    """Submit a report for a verdict on the page of the service. REPORT: folder or report.json of `posemill uat run`.
+
+    An approver signs it there, with a key of that role (`posemill keys add NAME --role approver`).
+
+    \b
+      posemill uat submit build/uat/20261124-101500
+    """
+    from posemill.store.current_user import current_user
+    from posemill.uat.signing import submit
+
+    with transaction() as (connection, settings):
+        submitted = submit(connection, settings, report, added_by=current_user())
+    figures = {"submitted": submitted.number, "bento": submitted.bento, "report digest": submitted.report_digest[:12]}
+    say(figures, quiet, as_json)
+
+
 @uat.command("sign")
 @click.argument("report", type=REPORT)
 @click.option("--by", required=True, help="Name of the person who gives the verdict.")

@@ -7,12 +7,23 @@ import bentoml
 from posemill.serving.app import create_app
 from posemill.serving.base_service import BaseActivityService
 from posemill.serving.middleware.install import install_middleware, mounted
-from posemill.serving.routers import applications, feedback, gallery, live, live_page, operations, page, tracks, windows
+from posemill.serving.routers import (
+    acceptance,
+    applications,
+    feedback,
+    gallery,
+    live,
+    live_page,
+    operations,
+    page,
+    tracks,
+    windows,
+)
 
 NAME = "posemill_activity"
 BODY_LIMIT = 32 * 2**20  # bytes; 500 windows of 48 poses of 17 keypoints are about 12 MiB of JSON
 PAGES = (gallery, page, live_page)
-ROUTERS = [parts.router for parts in (windows, tracks, applications, live, feedback, *PAGES, operations)]
+ROUTERS = [parts.router for parts in (windows, tracks, applications, live, feedback, acceptance, *PAGES, operations)]
 FIRST = [windows.ROUTE, operations.STATIC]
 
 

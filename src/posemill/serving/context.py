@@ -15,10 +15,12 @@ class RequestCaller:
     """Sender of a request, shared by all threads and tasks that work on it.
 
     identity     stable name of the key, or of the address without one.
+    roles        of the key or token; none without one.
     answered_by  tag of the model that made the answer; None until one has.
     """
 
     identity: str
+    roles: tuple[str, ...] = ()
     answered_by: str | None = None
 
 

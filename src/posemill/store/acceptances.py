@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy.dialects import postgresql
 
 from posemill.errors import GateError, InputError
 from posemill.store import schema
@@ -49,6 +50,43 @@ def record_verdict(
     return int(number or 0)
 
 
+def submit_report(
+    connection: Connection,
+    *,
+    version: int,
+    bento_tag: str,
+    bento_digest: str,
+    report_digest: str,
+    report: Mapping[str, Any],
+    added_by: str,
+) -> int:
+    """Submit a report for a verdict on the page of the service; return its number. Submitted again, it stays one."""
+    r = schema.acceptance_report
+    row = {
+        "model_version_id": version,
+        "bento_tag": bento_tag,
+        "bento_digest": bento_digest,
+        "report_digest": report_digest,
+        "report": dict(report),
+        "added_by": added_by,
+    }
+    connection.execute(postgresql.insert(r).values(row).on_conflict_do_nothing(index_elements=["report_digest"]))
+    return int(connection.execute(select(r.c.id).where(r.c.report_digest == report_digest)).scalar_one())
+
+
+def submitted_report(connection: Connection, bento_tag: str) -> RowMapping | None:
+    """Return the newest submitted report on a bento, a row of acceptance_report; None where none was submitted."""
+    r = schema.acceptance_report
+    query = select(r).where(r.c.bento_tag == bento_tag).order_by(r.c.id.desc()).limit(1)
+    return connection.execute(query).mappings().first()
+
+
+def require_acceptable(report: Mapping[str, Any], *, reject: bool, conditions: str | None) -> None:
+    """Errors: InputError where a report with failed scenarios would be accepted without conditions."""
+    if not (report["passed"] or reject or conditions):
+        raise InputError(f"{report['says']}: accept it under conditions, or reject it")
+
+
 def verdicts(connection: Connection, *, bento: str | None = None) -> list[RowMapping]:
     """Return signed verdicts, newest first: columns of acceptance, and `bento_tag` and `stage` of the model version.
 
@@ -59,6 +97,13 @@ def verdicts(connection: Connection, *, bento: str | None = None) -> list[RowMap
     if bento is not None:
         query = query.where(a.c.report["bento"].astext == bento)
     return list(connection.execute(query).mappings())
+
+
+def verdict_on(connection: Connection, report_digest: str) -> RowMapping | None:
+    """Return the newest signed verdict on a report, a row of acceptance; None where nobody gave one."""
+    a = schema.acceptance
+    query = select(a).where(a.c.signed, a.c.report_digest == report_digest).order_by(a.c.id.desc()).limit(1)
+    return connection.execute(query).mappings().first()
 
 
 def verdict_of(connection: Connection, bento_digest: str) -> RowMapping | None:

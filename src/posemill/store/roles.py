@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, get_args
 
-Role = Literal["viewer", "annotator", "operator", "admin"]
+Role = Literal["viewer", "annotator", "approver", "operator", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
 DEFAULT: Role = "annotator"  # what a client needs: answers, and to say which are wrong
 
@@ -15,6 +15,7 @@ INCLUDES: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "viewer": frozenset({"viewer"}),
         "annotator": frozenset({"viewer", "annotator"}),
+        "approver": frozenset({"viewer", "annotator", "approver"}),
         "operator": frozenset({"viewer", "operator"}),
         "admin": frozenset(ROLES),
     }

@@ -268,6 +268,19 @@ acceptance = Table(
     _by(),
 )
 
+acceptance_report = Table(  # submitted for a verdict, which an approver gives on the page of the service
+    "acceptance_report",
+    metadata,
+    _id(),
+    Column("model_version_id", BigInteger, ForeignKey("model_version.id"), nullable=False, index=True),
+    Column("bento_tag", Text, nullable=False, index=True),
+    Column("bento_digest", Text, nullable=False),
+    Column("report_digest", Text, nullable=False, unique=True),
+    Column("report", JSONB, nullable=False),
+    _at(),
+    _by(),
+)
+
 promotion = Table(
     "promotion",
     metadata,
@@ -318,7 +331,7 @@ api_key = Table(
     Column("revoked_by", Text),
     Column("role", Text, nullable=False, server_default="annotator"),
     CheckConstraint("requests_per_minute > 0", name="rate"),
-    CheckConstraint("role in ('viewer', 'annotator', 'operator', 'admin')", name="role"),
+    CheckConstraint("role in ('viewer', 'annotator', 'approver', 'operator', 'admin')", name="role"),
 )
 
 prediction_log = Table(

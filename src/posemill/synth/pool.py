@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def render(plan: Plan, folder: Path) -> Rendered:
 
 
 def render_all(plans: Sequence[Plan], folder: Path, processes: int | None = None) -> Iterator[Rendered]:
-    """Every clip as soon as it is on disk; the order is not fixed, the content is.
+    """Every clip once it is on disk, in the order of the plans: what is numbered as it comes is numbered alike.
 
     Only a few clips are ahead of the caller, so that a caller who removes what it has used needs little disk.
     """
@@ -40,17 +41,13 @@ def render_all(plans: Sequence[Plan], folder: Path, processes: int | None = None
         return
     # spawn: a forked copy of a process that has threads (progress bar, database) may hang
     with ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=_quiet_threads) as pool:
-        waiting: set[Future[Rendered]] = set()
-        todo = iter(plans)
-        while True:
-            for plan in todo:
-                waiting.add(pool.submit(render, plan, folder))
-                if len(waiting) >= 3 * count:
-                    break
-            if not waiting:
-                return
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in done)
+        ahead: deque[Future[Rendered]] = deque()
+        for plan in plans:
+            if len(ahead) >= 3 * count:
+                yield ahead.popleft().result()
+            ahead.append(pool.submit(render, plan, folder))
+        while ahead:
+            yield ahead.popleft().result()
 
 
 def _quiet_threads() -> None:

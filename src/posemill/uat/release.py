@@ -20,8 +20,18 @@ from posemill.uat.bentos import bento_digest, find_bento
 from posemill.uat.run import run
 from posemill.uat.served import newest_bento
 from posemill.uat.settings import AcceptanceSettings
+from posemill.uat.signing import submit
 
-__all__ = ["newest_bento", "promote_bento", "rejection", "report_of", "resume", "run_scenarios", "verdict"]
+__all__ = [
+    "newest_bento",
+    "promote_bento",
+    "rejection",
+    "report_of",
+    "resume",
+    "run_scenarios",
+    "submit_report",
+    "verdict",
+]
 
 RESUME_TIMEOUT_S = 120  # importing Prefect takes seconds, its first start a minute
 
@@ -49,6 +59,12 @@ def promote_bento(settings: Settings, bento: str) -> dict[str, Any]:
         "replaced_version": before,
         "reason": row["reason"],
     }
+
+
+def submit_report(settings: Settings, folder: Path) -> None:
+    """Submit a report, so that an approver can sign it on the page of the service too."""
+    with _transaction(settings) as connection:
+        submit(connection, settings, folder, added_by="flow release")
 
 
 def report_of(settings: Settings, bento: str) -> Path | None:

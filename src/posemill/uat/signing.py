@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping
 
 from posemill.errors import InputError
 from posemill.settings import Settings
-from posemill.store.acceptances import record_verdict, verdicts
+from posemill.store.acceptances import record_verdict, require_acceptable, submit_report, verdicts
 from posemill.store.media import MediaStore, digest_of
 from posemill.uat import report as reports
 from posemill.uat.bentos import bento_digest, find_bento
@@ -63,14 +64,59 @@ def sign(
     Errors: InputError if the report was modified after its run, if its bento is not in the store, or if a report with
     failed scenarios is accepted without conditions.
     """
+    found = _read(connection, settings, path)
+    require_acceptable(found.row, reject=reject, conditions=conditions)
+    number = record_verdict(
+        connection,
+        version=found.version,
+        passed=not reject,
+        by=by,
+        bento_digest=found.bento_digest,
+        report_digest=found.report_digest,
+        report=found.row,
+        conditions=conditions,
+        added_by=added_by,
+    )
+    return Signed(number, found.bento, found.bento_digest, found.report_digest)
+
+
+def submit(connection: Connection, settings: Settings, path: Path, *, added_by: str) -> Signed:
+    """Submit a report for a verdict on the page of the service; returns the number of the submission.
+
+    An approver of the service signs it there. Errors: as sign.
+    """
+    found = _read(connection, settings, path)
+    number = submit_report(
+        connection,
+        version=found.version,
+        bento_tag=found.bento,
+        bento_digest=found.bento_digest,
+        report_digest=found.report_digest,
+        report=found.row,
+        added_by=added_by,
+    )
+    return Signed(number, found.bento, found.bento_digest, found.report_digest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A report that was not modified, of a bento that is in the store; `row` as the database keeps the report."""
+
+    version: int
+    bento: str
+    bento_digest: str
+    report_digest: str
+    row: dict[str, Any]
+
+
+def _read(connection: Connection, settings: Settings, path: Path) -> _Read:
+    """Read a report and copy it into the store, with its page."""
     file = path / reports.REPORT if path.is_dir() else path
     report = reports.read(file)
     if changed := reports.changed_files(file):
         raise InputError(f"{', '.join(changed)} beside {file} changed after the run: run `posemill uat run` again")
     if report.bento is None or report.provenance is None:
         raise InputError(f"{file} is about a service that does not run from a bento: there is nothing to release")
-    if not (report.passed or reject or conditions):
-        raise InputError(f"{report.says}: accept it under --conditions, or --reject it")
     resolved = resolve(connection, settings, report.provenance.model_dump_json())
     store = MediaStore(settings.store_url)
     report_digest, signed_digest = store.put(file), bento_digest(find_bento(settings, report.bento))
@@ -78,18 +124,8 @@ def sign(
     absolute = file.resolve()
     inside = absolute.is_relative_to(settings.workspace)
     stored_path = absolute.relative_to(settings.workspace) if inside else absolute
-    number = record_verdict(
-        connection,
-        version=resolved.version["id"],
-        passed=not reject,
-        by=by,
-        bento_digest=signed_digest,
-        report_digest=report_digest,
-        report={**report.model_dump(mode="json"), "path": str(stored_path)},
-        conditions=conditions,
-        added_by=added_by,
-    )
-    return Signed(number, report.bento, signed_digest, report_digest)
+    row = {**report.model_dump(mode="json"), "path": str(stored_path)}
+    return _Read(resolved.version["id"], report.bento, signed_digest, report_digest, row)
 
 
 def verify(

@@ -22,9 +22,11 @@ KEYS |= {hashed(f"pm_{role}"): ApiKey(10 + n, role, None, role) for n, role in e
 ALLOWED = {  # method and path: roles whose keys may
     ("POST", "/predict_windows"): ROLES,
     ("GET", "/jobs/abc"): ROLES,
-    ("POST", "/feedback"): ("annotator", "admin"),
-    ("POST", "/feedback/"): ("annotator", "admin"),
-    ("POST", "/judgements"): ("annotator", "admin"),
+    ("POST", "/feedback"): ("annotator", "approver", "admin"),
+    ("POST", "/feedback/"): ("annotator", "approver", "admin"),
+    ("POST", "/judgements"): ("annotator", "approver", "admin"),
+    ("POST", "/verdicts"): ("approver", "admin"),
+    ("GET", "/acceptance"): ROLES,
     ("GET", "/metrics"): ("operator", "admin"),
     ("HEAD", "/metrics"): ("operator", "admin"),
 }

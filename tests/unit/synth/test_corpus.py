@@ -142,6 +142,6 @@ def test_the_standard_corpus_is_large_enough_and_not_too_large() -> None:
 
 def test_the_pool_renders_what_one_process_renders(tmp_path: Path) -> None:
     plans = [replace(p, seed=2) for p in plan(2, 1, ("idle", "sit"))]
-    alone = {r.plan.name: digest_of(r.path) for r in render_all(plans, tmp_path / "one", processes=1)}
-    pooled = {r.plan.name: digest_of(r.path) for r in render_all(plans, tmp_path / "two", processes=2)}
-    assert alone == pooled
+    alone = [(r.plan, digest_of(r.path)) for r in render_all(plans, tmp_path / "one", processes=1)]
+    pooled = [(r.plan, digest_of(r.path)) for r in render_all(plans, tmp_path / "two", processes=2)]
+    assert alone == pooled  # in the same order too

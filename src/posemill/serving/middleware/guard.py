@@ -106,7 +106,7 @@ class GuardMiddleware:
             whose = f"for {caller.client}" if caller.client else "from this address"
             raise too_many_requests(f"more than {caller.per_minute} requests in a minute {whose}", wait_s)
         CLIENT.set(caller.client)
-        CALLER.set(RequestCaller(caller.name))
+        CALLER.set(RequestCaller(caller.name, caller.roles or ()))
         task = task_of(scope.get("method", "GET"), scope["path"])  # a WebSocket has no method
         if caller.roles is not None and not any(may(role, task) for role in caller.roles):
             roles = " and ".join(caller.roles)

@@ -7,6 +7,7 @@ from posemill.store.roles import Role
 _TASKS: tuple[tuple[str, str, Role], ...] = (  # method, path, whose task it is
     ("POST", "/feedback", "annotator"),
     ("POST", "/judgements", "annotator"),
+    ("POST", "/verdicts", "approver"),
     ("GET", "/metrics", "operator"),
 )
 

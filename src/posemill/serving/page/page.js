@@ -1,5 +1,6 @@
 // The acceptance page: from a file to an answer that the client confirms or corrects. One attempt at a time.
 
+import { showAcceptance } from "./acceptance.js";
 import { showApplication } from "./application.js";
 import { analysed } from "./attempt.js";
 import { sha256 } from "./digest.js";
@@ -35,6 +36,7 @@ async function greet() {
     fill(byId("footer"), ["posemill " + (version.posemill ?? ""), version.licence, provenance].filter(Boolean).join(" · "));
     if (!JSON.stringify(version.endpoints ?? []).includes("/analyse_video")) keypointsOnly();
     else await offerApplications();
+    await showAcceptance(byId("acceptance"));
   } catch (error) {
     if (error.status === 401 && (await askedKey())) await greet();
     else complain(error);

@@ -29,6 +29,12 @@ export function sendFeedback(feedback) {
   return json("feedback", posted(feedback));
 }
 
+export const acceptance = () => json("acceptance");
+
+export function sendVerdict(verdict) {
+  return json("verdicts", posted(verdict));
+}
+
 export function predictTrack(track, signal) {
   return json("predict_track", { ...posted(track), signal });
 }

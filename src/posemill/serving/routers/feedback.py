@@ -58,7 +58,7 @@ def store(feedback: Feedback, client: str | None) -> int:
         "client": client,
     }
     try:
-        with _engine(url).begin() as connection, acting(connection, f"client {client}" if client else "service"):
+        with engine(url).begin() as connection, acting(connection, f"client {client}" if client else "service"):
             number = add_feedback(connection, row, added_by="service")
     except SQLAlchemyError as exc:
         raise Unavailable("feedback cannot be kept now: the database does not answer; try again later") from exc
@@ -68,7 +68,8 @@ def store(feedback: Feedback, client: str | None) -> int:
 
 
 @lru_cache(maxsize=1)
-def _engine(url: str) -> Engine:
+def engine(url: str) -> Engine:
+    """Return this process's engine for what clients write."""
     from posemill.store.service_engine import service_engine
 
     return service_engine(url)

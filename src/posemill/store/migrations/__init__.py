@@ -1,3 +1,3 @@
 """Alembic migrations, shipped in the package and run by store/postgres.py; a test keeps HEAD true."""
 
-HEAD = "0011"
+HEAD = "0012"
