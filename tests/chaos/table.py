@@ -32,6 +32,10 @@ CLOSING = """
 **Lost rows of the prediction log** at a SIGKILL of the service: an answer is given before its row is written, some
 tenths of a second later. Nobody is promised the row; SIGTERM loses none.
 
+**Train** goes on from its last epoch after a kill, and network, weights and `history.json` are the same bytes. What is
+lost are curves of DVCLive (`dvclive/`): DVC removes a stage's outputs before it runs again, so that they begin with the
+first epoch after the kill. `history.json` has all of them.
+
 ## What these tries found
 
 Each is mended, with a test of its own ([decision](decisions/0032-faults-are-injected-at-write-points.md)):
@@ -41,6 +45,7 @@ Each is mended, with a test of its own ([decision](decisions/0032-faults-are-inj
 | a killed write of poses left a temporary file that was taken for poses: no labelling any more | SIGKILL at a write |
 | the prediction log wrote a batch twice | the answer to COMMIT lost |
 | a decoder that crashed took the worker with it; one that hung held it for ever | reading; decoder: crash, hang |
+| an import whose database went away ended in a traceback, not as retryable (exit code 75) | PostgreSQL restarted |
 | three outages during one chunk put a sound medium into quarantine | reading |
 
 ## What was not tried
@@ -75,7 +80,7 @@ def page(rows: Iterable[Mapping[str, Any]], about: str, closing: str = CLOSING) 
             row["median_s"],
             row["worst_s"],
             row["seed"],
-            row["note"],
+            "; ".join(filter(None, (row["note"], f"{row['tracebacks']} tracebacks" if row["tracebacks"] else ""))),
         ]
         lines.append(f"| {' | '.join('' if cell is None else str(cell) for cell in cells)} |")
     return HEAD.format(about=about) + "\n".join(lines) + "\n" + closing
