@@ -36,6 +36,9 @@ tenths of a second later. Nobody is promised the row; SIGTERM loses none.
 lost are curves of DVCLive (`dvclive/`): DVC removes a stage's outputs before it runs again, so that they begin with the
 first epoch after the kill. `history.json` has all of them.
 
+**Tracebacks** at a full disk: of stage ingest, mended after this run (polars says so without an error number); of stage
+package, left as it is: OpenVINO says no more than "iostream error".
+
 ## What these tries found
 
 Each is mended, with a test of its own ([decision](decisions/0032-faults-are-injected-at-write-points.md)):

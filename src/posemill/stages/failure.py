@@ -66,7 +66,9 @@ def attempt(workspace: Workspace, stage: str) -> Iterator[None]:
 
 
 def _disk_full(exc: Exception) -> bool:
-    return isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT)
+    if isinstance(exc, OSError):
+        return exc.errno in (errno.ENOSPC, errno.EDQUOT)
+    return f"(os error {errno.ENOSPC})" in str(exc)  # of polars, whose errors carry no number
 
 
 def _told(exc: Exception, stage: str) -> PosemillError:

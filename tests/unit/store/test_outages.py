@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from posemill.errors import Unavailable
-from posemill.stages.failure import _told
+from posemill.stages.failure import _disk_full, _told
 from posemill.store.refusals import outage
 
 SHUTDOWN = psycopg2.OperationalError("terminating connection due to administrator command\nSSL SYSCALL error")
@@ -33,3 +33,10 @@ def test_a_server_that_went_away_is_retryable_in_one_sentence(error: Exception) 
 def test_other_errors_are_no_outage(error: Exception) -> None:
     assert outage(error) is None
     assert not _told(error, "ingest").retryable
+
+
+def test_a_full_disk_is_known_by_what_polars_says_of_it() -> None:
+    polars = RuntimeError("parquet: underlying IO error: No space left on device (os error 28)")
+    assert _disk_full(polars)
+    assert "no space left on the disk" in str(_told(polars, "ingest"))
+    assert not _disk_full(RuntimeError("parquet: underlying IO error: Input/output error (os error 5)"))
