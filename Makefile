@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 PAGE := src/posemill/live_page/static/digests.json
 
-.PHONY: fuzz sbom audit help setup demo test lint types contracts unit docs web browser ffmpeg mosquitto rtsp servers serve deploy lock clean
+.PHONY: help setup demo test lint types contracts unit chaos fuzz sbom audit docs web browser ffmpeg mosquitto rtsp servers serve deploy lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,9 @@ audit: setup  ## locked packages against OSV's advisories: ADVISORIES=all.zip, f
 docs: setup  ## the documentation as a site, in docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	@echo "now: docs/_build/html/index.html"
+
+chaos: setup  ## fault injection over the whole matrix (an hour); writes docs/reliability.md
+	PYTHONPATH=tests $(BIN)/python -m chaos $(CHAOS)
 
 browser:  # for the tests of the acceptance page
 	@sh tools/chromium.sh

@@ -4,6 +4,7 @@ PosemillError
 ├── InputError            invalid input; the message says how to correct it
 │   ├── ParamsError       params.yaml: unknown key, wrong type or value out of range
 │   ├── UnreadableMedia   media file that cannot be decoded; goes to quarantine
+│   │   └── ReaderEnded   its sandboxed reader crashed, hung or needed too much memory
 │   ├── SkeletonError     keypoints that do not fit a skeleton, or an impossible conversion
 │   └── CheckpointError   weights with an unexpected digest, format, skeleton or class list
 ├── QualityError          a validation suite failed for the data set as a whole
@@ -43,6 +44,13 @@ class ParamsError(InputError):
 
 class UnreadableMedia(InputError):
     """A medium that cannot be decoded. Callers put it into quarantine and continue."""
+
+
+class ReaderEnded(UnreadableMedia):
+    """A medium whose sandboxed reader ended, hung or needed too much memory: by its fault, or by the machine's.
+
+    Whoever may try again later does so, a limited number of times.
+    """
 
 
 class SkeletonError(InputError):

@@ -28,6 +28,7 @@ KNOWN = {
     "POSEMILL_JOB_KEEP_S": "retention of a finished job and its files; default: 3600",
     "POSEMILL_KEEP_UPLOADS": "1: uploads that clients gave feedback on are kept, so that they can be labelled",
     "POSEMILL_SUBJECT_KEY": "file with a key: added subjects get keyed pseudonyms; default: names stay",
+    "POSEMILL_OLD_CODECS": "1: videos in Cinepak, Indeo, Sorenson and Microsoft Video 1 are read too; default: refused",
     "POSEMILL_BLUR_FACES": "1: overlay videos of a service have blurred faces",
     "POSEMILL_SHADOW": "tag of a model that a service compares with its own on live requests, unseen by clients",
     "POSEMILL_CANARY": "TAG=10%: model that answers that share of a service's clients, always the same ones",

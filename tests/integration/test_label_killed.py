@@ -202,3 +202,22 @@ def test_a_database_that_goes_away_is_told_and_costs_nothing_that_was_done(corpu
     assert len(corpus.files("poses")) == CHUNKS
     assert sum((corpus.looked_at() - before).values()) <= FRAMES - 2 * 50
     assert corpus.files("tracks") == corpus.whole()
+
+
+@pytest.mark.parametrize("kind", ["crash", "memory"])
+def test_a_video_that_ends_its_decoder_is_set_aside_and_the_worker_lives(
+    kind: str, corpus: Corpus, tmp_path: Path
+) -> None:
+    """The decoder of the second video crashes, or takes all memory, at its frame 120: in its third chunk."""
+    poison = Path(__file__).parents[1] / "chaos" / "poison"
+    path = os.pathsep.join([str(poison), *filter(None, sys.path)])
+    params = PARAMS.model_copy(update={"attempts": 2})
+    (corpus.folder / "params.yaml").write_text(f"label: {params.model_dump_json()}")
+    said, _ = corpus.run("--json", CHAOS_POISON=f"{kind}:1:120", PYTHONPATH=path)
+    assert json.loads(said.splitlines()[-1]) == {"event": "summary", "labelled": 2, "cached": 0, "quarantined": 1}
+    with corpus.engine.connect() as connection:
+        (row,) = catalog.open_quarantine(connection, ["label"])
+    assert row["medium"] == corpus.digests[1]
+    assert "memory" in row["reason"]
+    others = {name: content for name, content in corpus.whole().items() if not name.startswith(corpus.digests[1])}
+    assert corpus.files("tracks") == others

@@ -178,3 +178,19 @@ def test_of_two_who_finish_a_medium_at_once_one_is_told(ledger: Ledger) -> None:
         with LeaseHolder(ledger) as one, LeaseHolder(ledger) as other, ThreadPoolExecutor(2) as pool:
             leases = one.claim([1]), other.claim([2])
             assert any(pool.map(lambda lease: ledger.done(lease, 1, 1, 1.0), leases))
+
+
+@pytest.mark.parametrize(("leased_before_the_start", "attempts"), [(True, 1), (False, 2)])
+def test_an_attempt_that_the_server_ended_does_not_count(
+    ledger: Ledger, leased_before_the_start: bool, attempts: int
+) -> None:
+    with LeaseHolder(ledger) as first:
+        assert first.claim([1]) is not None
+    if leased_before_the_start:
+        before = "UPDATE label_job SET changed_at = pg_postmaster_start_time() - interval '1 second' WHERE id = 1"
+        with ledger.engine.begin() as connection:
+            connection.execute(text(before))
+    with LeaseHolder(ledger) as second:
+        lease = second.claim([1])
+    assert lease is not None
+    assert lease.attempts == attempts

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from sqlalchemy import create_engine
 
+from chaos.postgres import Proxy
 from posemill.serving import prediction_log
 from posemill.serving.prediction_log import PredictionLog, from_environment
 from posemill.store.embedded import EmbeddedServer
@@ -98,3 +99,24 @@ def test_a_database_that_never_was_is_no_fault_of_a_request(monkeypatch: pytest.
     until(lambda: bool(log._rows))
     log.close()
     assert (log.written, log.waiting) == (0, 1)
+
+
+@pytest.mark.slow
+def test_a_batch_whose_acknowledgement_was_lost_is_there_once(
+    own_server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = Proxy(str(own_server.url()), lambda number: number == 1)
+    monkeypatch.setenv("POSEMILL_DATABASE_URL", proxy.url)
+    monkeypatch.setattr(prediction_log, "EVERY_S", 0.05)
+    monkeypatch.setattr(prediction_log, "AGAIN_S", 0.1)
+    log = from_environment("posemill-activity:1", None, ("rest", "wave"))
+    for _ in range(5):
+        log.answered("x", WINDOWS, SURE)
+    until(lambda: log.written >= 5)
+    log.close()
+    proxy.close()
+    assert proxy.lost == 1
+    engine = create_engine(str(own_server.url()).replace("postgresql://", "postgresql+psycopg2://"))
+    with engine.begin() as connection:
+        assert len(predictions(connection, datetime.now(UTC) - timedelta(minutes=5))) == 5
+    engine.dispose()

@@ -133,7 +133,7 @@ def test_truncated_tables_are_an_empty_inventory(filled: Engine) -> None:
 def test_parts_of_before_the_migration_are_read(filled: Engine) -> None:
     with filled.begin() as connection:
         before = inventory(connection)
-    downgrade(filled, "0011")
+    downgrade(filled, "0012")
     upgrade(filled)
     with filled.begin() as connection:
         assert inventory(connection) == before

@@ -139,3 +139,10 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(1)
+    except Exception as exc:
+        from posemill.store.refusals import outage
+
+        if (away := outage(exc)) is None:
+            raise
+        print(f"posemill: retryable: {away}", file=sys.stderr)
+        sys.exit(RETRY_LATER)

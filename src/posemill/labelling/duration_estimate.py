@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from posemill.errors import PosemillError
 from posemill.store.media import MediaStore
-from posemill.video.probe import probe
+from posemill.video.sandboxed import probe_sandboxed
 
 SAMPLE = 20
 
@@ -27,6 +27,6 @@ def _frames(medium: str, store: MediaStore) -> int | None:
     if path is None:
         return None
     try:
-        return probe(path).frames
+        return probe_sandboxed(path).frames
     except PosemillError:  # goes to quarantine when it is labelled
         return 0

@@ -18,7 +18,7 @@ from posemill.store.media import MediaStore
 from posemill.store.pose_file import ChunkPoses
 from posemill.store.pose_store import PoseStore, Stretch, medium_of, ranges_of
 from posemill.store.tracks import TrackStore, read_medium
-from posemill.video.probe import probe
+from posemill.video.sandboxed import probe_sandboxed
 
 IMPORTED = "imported"
 
@@ -79,8 +79,8 @@ class Labeller:
 
     def label(self, path: Path, medium: str) -> None:
         """Estimate all poses of a video file and store them, outside any ledger."""
-        facts = probe(path)
-        frames = list(self.estimator.stream(path))
+        facts = probe_sandboxed(path)
+        frames = list(self.estimator.stream(path, sandboxed=True))
         size_px = facts.width_px, facts.height_px
         skeleton = self.estimator.skeleton
         whole: Stretch = (0, None)

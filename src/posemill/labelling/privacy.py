@@ -51,11 +51,10 @@ def _blurred(labeller: Labeller, medium: str) -> str:
 def write_blurred(tracks: MediumTracks, video: Path, target: Path) -> None:
     """Write a copy of a video with the faces of its tracked people blurred; without sound."""
     from posemill.estimation.faces import FaceBlur
-    from posemill.video.decode import read_frames
     from posemill.video.encode import VideoWriter
-    from posemill.video.probe import probe
+    from posemill.video.sandboxed import probe_sandboxed, read_frames_sandboxed
 
-    about, faces = probe(video), FaceBlur(tracks)
+    about, faces = probe_sandboxed(video), FaceBlur(tracks)
     with VideoWriter(target, about.fps, about.width_px, about.height_px) as writer:
-        for frame in read_frames(video):
+        for frame in read_frames_sandboxed(video):
             writer.write(faces.blur(frame.image, frame.time_s), frame.time_s)

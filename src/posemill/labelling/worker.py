@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
-from posemill.errors import InputError, PosemillError, Unavailable, UnreadableMedia
+from posemill.errors import InputError, PosemillError, ReaderEnded, Unavailable, UnreadableMedia
 from posemill.estimation.types import FramePoses, FrameSpan
 from posemill.labelling.chunks import chunk_frames, chunk_of_frames, grid
 from posemill.labelling.labeller import Labeller
@@ -25,11 +25,12 @@ from posemill.labelling.progress import ChunkResult, ProgressReporter
 from posemill.store.catalog import quarantine, record_probe
 from posemill.store.lease import LEASE_S, LeaseHolder
 from posemill.store.ledger import Lease, Ledger, database
-from posemill.video.probe import probe
+from posemill.video.sandboxed import probe_sandboxed
 
 STAGE = "label"
 WINDOW = 500  # of so many jobs the first free one is leased
 POLL_S = 1.0  # how often to look whether chunks of others have become free
+RETURN_S = 10.0  # that a worker waits for its database to return a lease: an outage is no fault of the medium
 MEASURED = ("width_px", "height_px", "fps", "frames", "duration_s", "codec")
 BROKEN = 5  # so many failures in a row, in different media, are no fault of the media
 
@@ -145,10 +146,12 @@ class _Worker:
         try:
             on_start()
             return self._attempt(lease)
+        except ReaderEnded as exc:  # by its fault or the machine's: other attempts tell
+            return self._again(lease, exc)
         except UnreadableMedia as exc:
             return self._quarantine(lease, str(exc).replace(lease.medium["digest"], "the file"))
         except Unavailable:
-            self._return_lease(lease)
+            self._return_lease(lease, RETURN_S)
             raise
         except Exception as exc:
             return self._again(lease, exc)
@@ -200,7 +203,7 @@ class _Worker:
         """The lease with size and length of its medium, measured now where nobody has; a whole medium is split."""
         facts = lease.medium
         if facts["width_px"] is None or facts["duration_s"] is None:
-            probed = probe(path)
+            probed = probe_sandboxed(path)
             measured = {name: getattr(probed, name) for name in MEASURED}
             with database(self._ledger.engine) as connection:
                 record_probe(connection, facts["id"], measured)
@@ -216,7 +219,7 @@ class _Worker:
 
     def _pose(self, lease: Lease, path: Path) -> list[FramePoses]:
         medium, frames = lease.medium["digest"], []
-        for frame in self._labeller.estimator.stream(path, FrameSpan(*lease.stretch)):
+        for frame in self._labeller.estimator.stream(path, FrameSpan(*lease.stretch), sandboxed=True):
             frames.append(frame)
             self._holder.heartbeat()
             self._report.frame(medium, len(frame.poses), frame.propagated)
@@ -242,7 +245,7 @@ class _Worker:
         """Retry after a fault that is neither the medium's nor an outage, a limited number of times."""
         medium = lease.medium["digest"]
         reason = f"{exc}" if isinstance(exc, PosemillError) else f"{type(exc).__name__}: {exc}"
-        reason = " ".join(reason.split())[:500]
+        reason = " ".join(reason.replace(medium, "the file").split())[:500]
         self._failed.append(medium)
         if len(set(self._failed)) >= BROKEN:
             self._return_lease(lease)
@@ -262,7 +265,13 @@ class _Worker:
         self._report.failed(lease.medium["digest"], reason, again=False, source=lease.medium["source"])
         return "failed"
 
-    def _return_lease(self, lease: Lease) -> None:
-        """Return the lease as if it had not been tried; where the database is away it expires by itself."""
-        with suppress(PosemillError):
-            self._ledger.release(lease, self._holder.key, counts=False)
+    def _return_lease(self, lease: Lease, patience_s: float = 0.0) -> None:
+        """Return the lease as if it had not been tried; where the database stays away it expires by itself."""
+        until = time.monotonic() + patience_s
+        while True:
+            with suppress(PosemillError):
+                self._ledger.release(lease, self._holder.key, counts=False)
+                return
+            if time.monotonic() >= until:
+                return
+            time.sleep(POLL_S)

@@ -20,14 +20,14 @@ _TONES: Mapping[str, Literal["good", "bad", "warn"]] = {"right": "good", "wrong"
 def sheet(folder: Path, video: Path, tracks: MediumTracks) -> Path:
     """A JPEG of some frames with everybody's skeleton and number; drawn once for a video and labeller."""
     from posemill.estimation.overlay import Overlay
-    from posemill.video.decode import read_frames
     from posemill.video.draw import contact_sheet, write_jpeg
+    from posemill.video.sandboxed import read_frames_sandboxed
 
     path = folder / f"{tracks.medium[:16]}-{tracks.labeller[:16]}.jpg"
     if path.is_file():
         return path
     overlay, stride = Overlay(tracks, sides=True), max(1, -(-tracks.frames // PICTURES))
-    drawn = [overlay.draw(frame) for frame in read_frames(video, stride)][:PICTURES]
+    drawn = [overlay.draw(frame) for frame in read_frames_sandboxed(video, stride)][:PICTURES]
     captions = [f"{frame.time_s:.1f} s: {', '.join(map(str, people)) or 'nobody'}" for frame, people in drawn]
     cell = CELL_PX, max(1, round(CELL_PX * tracks.height_px / tracks.width_px))
     write_jpeg(path, contact_sheet([frame.image for frame, _ in drawn], COLUMNS, captions, cell_px=cell), 80)

@@ -179,10 +179,10 @@ def _found(
 
 def labelled(labeller: Labeller, path: Path, medium: str, on_start: OnStart = lambda *_: None) -> MediumTracks:
     """Tracks of a video that need not be in the database; what the store has is not computed again."""
-    from posemill.video.probe import probe
+    from posemill.video.sandboxed import probe_sandboxed
 
     if labeller.missing([medium]):
-        on_start(path.name, probe(path).frames)
+        on_start(path.name, probe_sandboxed(path).frames)
         labeller.label(path, medium)
     return labeller.labelled(medium)
 

@@ -109,10 +109,10 @@ def _with_activities(frame: LabelledFrame, items: Iterable[RowMapping]) -> Label
 
 
 def _write_images(path: Path, shown: Sequence[LabelledFrame], folder: Path) -> None:
-    from posemill.video.decode import read_frames
     from posemill.video.draw import write_jpeg
+    from posemill.video.sandboxed import read_frames_sandboxed
 
     names = {picture.frame: picture.file_name for picture in shown}
-    for frame in read_frames(path, start=min(names), end=max(names) + 1):
+    for frame in read_frames_sandboxed(path, start=min(names), end=max(names) + 1):
         if frame.index in names:
             write_jpeg(folder / names[frame.index], frame.image, quality=92)

@@ -14,8 +14,8 @@ from posemill.pose.signals import signals
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.review.labelled import Labelled
 from posemill.review.ranking import worst_frames
-from posemill.video.decode import read_frames
 from posemill.video.draw import contact_sheet
+from posemill.video.sandboxed import read_frames_sandboxed
 
 COLUMNS = 4
 MARGIN = 0.25  # of the person's box, shown around it
@@ -42,7 +42,7 @@ def draw_item(labelled: Labelled, item: RowMapping, count: int = 8) -> NDArray[n
     box = _box(tracks, track, rows)
     pictures, captions = [], []
     overlay = Overlay(tracks, sides=True)
-    for frame in read_frames(labelled.path(item["medium"]), start=shown[0], end=shown[-1] + 1):
+    for frame in read_frames_sandboxed(labelled.path(item["medium"]), start=shown[0], end=shown[-1] + 1):
         if frame.index in shown:
             drawn, _ = overlay.draw(replace(frame, image=frame.image.copy()))
             pictures.append(np.ascontiguousarray(drawn.image[box[1] : box[3], box[0] : box[2]]))

@@ -44,13 +44,19 @@ class BaseActivityService:
         batches = self.champion.batches
         self.metrics.gauge("posemill_waiting_windows", "Windows that wait for the model.", lambda: batches.waiting)
         self.champion.observers.append(self.metrics.observed)
-        recorded = [prediction_log.attach(self.champion)]
+        self.logs = [prediction_log.attach(self.champion)]
         self.canary = canary.from_environment(os.environ, self.folder, self.champion, THREADS, self.metrics)
         if self.canary is not None:
-            recorded.append(prediction_log.attach(self.canary.challenger))
+            self.logs.append(prediction_log.attach(self.canary.challenger))
         self.shadow = shadow.from_environment(os.environ, self.folder, self.champion, self.metrics)
-        prediction_log.show(recorded, self.metrics)
+        prediction_log.show(self.logs, self.metrics)
         self.champion.predictor.warm()  # BentoML says ready after this
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def close_logs(self) -> None:
+        """Write the answers that wait for the database: after this the process ends by its signal, without atexit."""
+        for log in self.logs:
+            log.close()
 
     @property
     def provenance(self) -> Provenance:

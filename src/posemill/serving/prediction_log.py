@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +93,7 @@ class PredictionLog:
         began = STARTED.get()
         row = {
             **self._names,
+            "entry": uuid4(),  # the batch is written again where the acknowledgement of its commit was lost
             "endpoint": endpoint,
             "client": CLIENT.get(),
             "activity": activity,

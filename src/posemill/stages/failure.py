@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from posemill.errors import PosemillError
 from posemill.stages.workspace import Workspace
 from posemill.stages.workspace_lock import workspace_lock
+from posemill.store.refusals import outage
 
 KILLED = "it was killed before it could say why (often: out of memory, or somebody stopped it); run again"
 
@@ -65,13 +66,17 @@ def attempt(workspace: Workspace, stage: str) -> Iterator[None]:
 
 
 def _disk_full(exc: Exception) -> bool:
-    return isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT)
+    if isinstance(exc, OSError):
+        return exc.errno in (errno.ENOSPC, errno.EDQUOT)
+    return f"(os error {errno.ENOSPC})" in str(exc)  # of polars, whose errors carry no number
 
 
 def _told(exc: Exception, stage: str) -> PosemillError:
     """The error as a sentence; one that is not ours is a fault in the program, so its type is named."""
     if isinstance(exc, PosemillError):
         return exc
+    if (away := outage(exc)) is not None:
+        return away
     if _disk_full(exc):
         return PosemillError(
             f"no space left on the disk ({exc}): free some (`dvc gc --workspace` removes old versions) and run "

@@ -59,7 +59,8 @@ class BlobStore:
             self._fs.invalidate_cache()
             listed = _local_names(folder) if self._local else self._remote_names(folder)
             names = (name.removesuffix(".parquet") for name in listed if name.endswith(".parquet"))
-            return {name for name in names if name.startswith(beginning)}
+            # a put that was killed leaves a temporary name behind, which begins with a dot
+            return {name for name in names if name.startswith(beginning) and _NAME.fullmatch(name)}
 
     def fingerprints(self) -> list[str]:
         """Return the fingerprints of which there are files, in order."""

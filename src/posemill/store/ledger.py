@@ -25,9 +25,11 @@ RATED = 500  # the rate is that of so many chunks that were done last
 _FREE = f"""(j.state = 'queued' OR j.state = 'leased' AND (j.leased_until < clock_timestamp() OR NOT EXISTS (
     SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.classid = {LOCKS} AND l.objid = j.lease_key
     AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))))"""
+# a lease from before the server started was lost with it, by no fault of worker or medium
+_COUNTED = "CASE WHEN state = 'leased' AND changed_at < pg_postmaster_start_time() THEN 0 ELSE 1 END"
 _CLAIM = text(f"""
     UPDATE label_job SET state = 'leased', leased_by = :holder, lease_key = :key,
-           attempts = attempts + 1, reason = NULL, changed_at = clock_timestamp(),
+           attempts = attempts + {_COUNTED}, reason = NULL, changed_at = clock_timestamp(),
            leased_until = clock_timestamp() + make_interval(secs => :lease_s)
     WHERE id = (SELECT j.id FROM label_job j WHERE j.id = ANY(:ids) AND {_FREE}
                 ORDER BY array_position(:ids, j.id) LIMIT 1 FOR UPDATE SKIP LOCKED)

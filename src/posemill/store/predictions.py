@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select
+from sqlalchemy import Connection, RowMapping, delete, select
+from sqlalchemy.dialects.postgresql import insert
 
 from posemill.store.schema import prediction_log
 
@@ -17,11 +18,14 @@ ADDED_BY = "service"
 def record_predictions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Append rows: bento_tag, endpoint, provenance, client, activity, confidence, latency_ms, prediction, added_at.
 
+    A row with an `entry` (a UUID) that is there already changes nothing: whoever lost the acknowledgement of a commit
+    may write the same rows again.
+
     prediction  the summary of the answer's windows, see serving/prediction_log.py.
     """
     for start in range(0, len(rows), BATCH):
         some = [{**row, "added_by": ADDED_BY} for row in rows[start : start + BATCH]]
-        connection.execute(insert(prediction_log), some)
+        connection.execute(insert(prediction_log).on_conflict_do_nothing(index_elements=["entry"]), some)
 
 
 def predictions(connection: Connection, since: datetime, bento_tag: str | None = None) -> list[RowMapping]:

@@ -1,7 +1,8 @@
-"""Database refusals as sentences: missing privileges, read-only servers, tables of another application."""
+"""Database refusals and outages as sentences: missing rights, read-only servers, servers that went away."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from posemill.errors import InputError, PosemillError, Unavailable
@@ -39,3 +40,20 @@ def refusal(error: BaseException | None) -> PosemillError | None:
     if isinstance(error, errors.InvalidSchemaName):
         return InputError(f"the database has no schema for posemill's tables ({says}): {OWN_SCHEMA}")
     return None
+
+
+def outage(error: BaseException) -> Unavailable | None:
+    """The sentence for an error of a server that went away, or has no connection left; None for any other.
+
+    Cheap where nothing has connected: neither SQLAlchemy nor psycopg2 is imported for it.
+    """
+    if "psycopg2" not in sys.modules:
+        return None
+    import psycopg2
+
+    original = getattr(error, "orig", None) or error  # as SQLAlchemy wraps it, or from a COPY of our own
+    ended = getattr(error, "connection_invalidated", False)
+    if not (ended or isinstance(original, psycopg2.OperationalError | psycopg2.InterfaceError)):
+        return None
+    says = str(original).strip().split("\n")[0] or type(original).__name__
+    return Unavailable(f"the database went away ({says}): its last step was undone; start it, then run again")

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    Uuid,
     func,
     text,
 )
@@ -348,6 +349,7 @@ prediction_log = Table(
     Column("provenance", Text),
     _at(),
     _by(),
+    Column("entry", Uuid, unique=True),  # made by the service, so that a repeated write adds nothing
 )
 
 shadow_comparison = Table(

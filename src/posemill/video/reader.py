@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.errors import UnreadableMedia
+from posemill.errors import ReaderEnded, UnreadableMedia
 
 MAX_MEMORY = 3 * 2**30  # bytes; 8K with all its reference pictures takes about one third
 AHEAD_BYTES = 64 * 2**20  # pictures that wait for being fetched
@@ -49,7 +49,7 @@ class Reader:
     def ask(self, name: str, timeout_s: float, **request: Any) -> dict[str, Any]:
         """Send a request and return its answer. name: the file's, for error messages.
 
-        Errors: UnreadableMedia, also when reading ended the process or took longer than `timeout_s`.
+        Errors: UnreadableMedia; ReaderEnded when reading ended the process or took longer than `timeout_s`.
         """
         self.send(request)
         return self.answer(name, timeout_s, time.monotonic() + timeout_s)
@@ -67,10 +67,10 @@ class Reader:
         line = self._line(until)
         if line is None:
             self.close()
-            raise UnreadableMedia(f"{name} cannot be read: it took longer than {timeout_s:.0f} s")
+            raise ReaderEnded(f"{name} cannot be read: it took longer than {timeout_s:.0f} s")
         if not line:
             self.close()
-            raise UnreadableMedia(
+            raise ReaderEnded(
                 f"{name} cannot be read: the reader ended, or needed more than {MAX_MEMORY >> 30} GB of memory"
             )
         answer: dict[str, Any] = json.loads(line)

@@ -26,13 +26,20 @@ from typing import Any
 import numpy as np
 
 from posemill.errors import UnreadableMedia
+from posemill.video import container
 from posemill.video.decode import Frame, read_frames
 from posemill.video.picture_file import decode_picture
 from posemill.video.probe import probe
 
+OLD_CODECS_SETTING = "POSEMILL_OLD_CODECS"
+# written until about 2005, by decoders that hardly anybody looks after
+OLD_CODECS = frozenset(["cinepak", "indeo3", "indeo4", "indeo5", "svq1", "svq3", "msvideo1"])
+
 
 def main() -> None:
     """Answer requests until the input ends."""
+    if os.environ.get(OLD_CODECS_SETTING) != "1":
+        container.CODECS = tuple(name for name in container.CODECS if name not in OLD_CODECS)
     shared, max_memory = int(sys.argv[1]), int(sys.argv[2])
     import av  # noqa: F401  # what is needed, before memory is bounded
     import cv2  # noqa: F401

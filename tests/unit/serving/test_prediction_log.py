@@ -154,3 +154,27 @@ def test_a_note_costs_less_than_a_tenth_of_a_millisecond() -> None:
         times.append(time.perf_counter() - began)
     log.close()
     assert sorted(times)[50] < 1e-4
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what BentoML imports
+def test_a_service_that_is_told_to_end_writes_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    from posemill.serving.base_service import BaseActivityService
+
+    monkeypatch.setattr(prediction_log, "EVERY_S", 30.0)  # what is not written at the end is not written
+    rows: list[Any] = []
+    log = PredictionLog("b", None, CLASSES, rows.extend)
+    log.answered("x", *seen(1))
+    service = BaseActivityService.__new__(BaseActivityService)
+    service.logs = [log]
+    assert getattr(BaseActivityService.close_logs, "__bentoml_shutdown_hook__", False)
+    service.close_logs()
+    assert [row["endpoint"] for row in rows] == ["x"]
+
+
+def test_every_answer_has_a_key_of_its_own() -> None:
+    rows: list[Any] = []
+    log = PredictionLog("b", None, CLASSES, rows.extend)
+    for _ in range(3):
+        log.answered("x", *seen(1))
+    log.close()
+    assert len({row["entry"] for row in rows}) == 3

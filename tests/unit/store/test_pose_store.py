@@ -124,3 +124,12 @@ def test_a_half_written_file_is_no_poses(tmp_path: Path) -> None:
     (file,) = tmp_path.rglob("*.parquet")
     file.rename(file.with_name(f"{file.name}.1234.part"))
     assert store.stretches("abc") == {}
+
+
+def test_a_put_that_was_killed_leaves_nothing_that_counts_as_poses(tmp_path: Path) -> None:
+    store, chunk = PoseStore(str(tmp_path)), poses([1, 2], end=50)
+    store.put(chunk)
+    (stored,) = tmp_path.rglob("*.parquet")
+    for name in (f".{stored.stem[:80]}.0a1b2c3d.part.parquet", f".{stored.stem}.0a1b2c3d.part.parquet"):
+        stored.with_name(name).write_bytes(b"PAR1 half")  # as posemill.atomic names it
+    assert store.stretches("abc") == {chunk.medium: [(0, 50)]}

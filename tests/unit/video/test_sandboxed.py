@@ -7,12 +7,13 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from fixtures.media import film, many_samples
-from posemill.errors import UnreadableMedia
+from posemill.errors import ReaderEnded, UnreadableMedia
 from posemill.video import reader
 from posemill.video.decode import read_frames
 from posemill.video.probe import probe
@@ -160,3 +161,43 @@ def test_a_picture_that_unpacks_to_too_much_is_told() -> None:
     bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(10**6))) + chunk(b"IEND", b"")
     with pytest.raises(UnreadableMedia, match=r"bomb\.png (has 60000x60000 pixels|is not a picture)"):
         read_picture_sandboxed(bomb, "bomb.png")
+
+
+@pytest.mark.parametrize("codec", ["cinepak", "svq1"])
+def test_old_codecs_are_refused_unless_the_setting_says_otherwise(
+    codec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = old_film(tmp_path / "a.mov", codec)
+    reader.readers.close()  # a reader knows the settings of when it was started
+    monkeypatch.delenv("POSEMILL_OLD_CODECS", raising=False)
+    for read in (probe_sandboxed, lambda p: list(read_frames_sandboxed(p))):
+        with pytest.raises(UnreadableMedia, match=rf"encoding that is not read here \({codec}\): write it as H\.264"):
+            read(path)
+    reader.readers.close()
+    monkeypatch.setenv("POSEMILL_OLD_CODECS", "1")
+    assert len(list(read_frames_sandboxed(path))) == probe_sandboxed(path).frames == 4
+    reader.readers.close()
+
+
+def old_film(path: Path, codec: str) -> Path:
+    pixels = {"cinepak": "rgb24", "svq1": "yuv410p"}[codec]
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, pixels
+        for shade in (10, 60, 110, 160):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), shade, np.uint8), "rgb24")
+            out.mux(stream.encode(frame.reformat(format=pixels)))
+        out.mux(stream.encode(None))
+    return path
+
+
+def test_a_reader_that_ended_is_told_apart_from_a_file_that_is_refused(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", 5)
+    with reader.borrowed() as hung:
+        os.kill(hung.process.pid, signal.SIGSTOP)
+    with pytest.raises(ReaderEnded):
+        probe_sandboxed(path, timeout_s=0.1)
+    (tmp_path / "text.mp4").write_text("nothing\n" * 9)
+    with pytest.raises(UnreadableMedia) as refused:
+        probe_sandboxed(tmp_path / "text.mp4")
+    assert not isinstance(refused.value, ReaderEnded)

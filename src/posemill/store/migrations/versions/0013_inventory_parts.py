@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import ARRAY
 
 revision = "0013"
-down_revision = "0011"
+down_revision = "0012"
 
 BITS = 10  # of a medium's number: a part is 1,024 media
 OPERATIONS = {"insert": "new", "update": "both", "delete": "old"}

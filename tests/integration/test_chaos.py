@@ -1,0 +1,38 @@
+"""The short run of the fault injection: nothing acknowledged is lost or doubled, nothing is half there.
+
+Slow (a minute and a half): it kills processes, disks and databases under real work.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from chaos import shim
+from chaos.__main__ import run
+from chaos.history import ACKNOWLEDGED, ASKED, REFUSED, History, check
+
+
+@pytest.mark.slow
+def test_no_cell_of_the_short_matrix_loses_or_doubles() -> None:
+    if shim.compiled() is None:
+        pytest.skip("no C compiler on this machine for the library that makes writes fail")
+    cells = run(tries=0, seed=7, only=[], short=True)
+    assert cells
+    for cell in cells:
+        assert all(verdict.acknowledged for verdict in cell.verdicts), cell.row()
+        assert all(verdict.sound for verdict in cell.verdicts), (cell.row(), cell.verdicts)
+        assert cell.tracebacks == 0, cell.row()
+
+
+def test_the_checker_sees_what_is_lost_doubled_and_never_asked_for() -> None:
+    history = History()
+    for write in "abcd":
+        history.add(ASKED, write)
+    for write in "abc":
+        history.add(ACKNOWLEDGED, write)
+    history.add(REFUSED, "d")
+    assert check(history, ["a", "b", "c"]).sound
+    assert check(history, ["a", "b", "c", "d"]).sound, "what was refused may be there all the same, whole"
+    verdict = check(history, ["a", "b", "b", "x"], half=["d"])
+    assert (verdict.lost, verdict.doubled, verdict.half, verdict.unknown) == (("c",), ("b",), ("d",), ("x",))
+    assert not verdict.sound
