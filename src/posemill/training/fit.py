@@ -62,16 +62,22 @@ class _History(Callback):
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
+        self.scores: list[float] = []  # as they were logged
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        figures = {k: float(v) for k, v in trainer.callback_metrics.items() if k != "validation.score"}
+        figures = {k: float(v) for k, v in trainer.callback_metrics.items()}
+        self.scores.append(figures.pop("validation.score"))
         self.rows.append({"epoch": trainer.current_epoch, **figures})
 
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows}
+        return {"rows": self.rows, "scores": self.scores}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.rows = list(state_dict["rows"])
+        self.rows, self.scores = list(state_dict["rows"]), list(state_dict["scores"])
+
+    def read(self, checkpoint: Path) -> None:
+        """Take what a checkpoint has, of this process or of others."""
+        self.load_state_dict(torch.load(checkpoint, weights_only=True)["callbacks"][self.state_key])
 
 
 class _OnEpoch(Callback):
@@ -140,21 +146,25 @@ def fit(
     data.first_epoch = resumed
     started = time.monotonic()
     if hasattr(network, "solve"):  # the baseline: no epochs
-        history.rows = solve(module, data, _logger(live, resume=False))
+        history.rows = solve(module, data, _logger(live))
         if on_epoch:
             on_epoch(0, validation_score(history.rows[0]))
     else:
+        logger = _logger(live)
+        if logger and resumed:
+            history.read(last)
+            _log_again(logger, history, data.steps_per_epoch())
         _train(
             module,
             data,
             [_best(scratch), history, *_stopping(params), _last(scratch), *([_OnEpoch(on_epoch)] if on_epoch else [])],
             last if resumed else None,
-            live,
+            logger,
             progress,
             params,
         )
         # what other processes trained is known from their checkpoint
-        history.load_state_dict(torch.load(last, weights_only=True)["callbacks"][history.state_key])
+        history.read(last)
         network.load_state_dict(_weights_of(scratch / "best.ckpt"))
     seconds = time.monotonic() - started
     chosen = max(history.rows, key=validation_score)
@@ -215,7 +225,7 @@ def _train(
     data: WindowData,
     callbacks: list[Callback],
     last: Path | None,
-    live: Path | None,
+    logger: Any,
     progress: bool,
     params: TrainParams,
 ) -> None:
@@ -230,7 +240,7 @@ def _train(
             strategy=_strategy(params),
             use_distributed_sampler=False,
             deterministic=True if params.accelerator == "cpu" else "warn",
-            logger=_logger(live, last is not None),
+            logger=logger,
             callbacks=callbacks,
             enable_progress_bar=progress,
             enable_model_summary=False,
@@ -247,12 +257,21 @@ def _strategy(params: TrainParams) -> str:
     return "ddp_fork" if params.strategy == "auto" and params.devices > 1 else params.strategy
 
 
-def _logger(live: Path | None, resume: bool) -> Any:
+def _logger(live: Path | None) -> Any:
     if live is None:
         return False
     from dvclive.lightning import DVCLiveLogger
 
-    return DVCLiveLogger(dir=str(live), save_dvc_exp=False, dvcyaml=None, report=None, resume=resume)
+    return DVCLiveLogger(dir=str(live), save_dvc_exp=False, dvcyaml=None, report=None)
+
+
+def _log_again(logger: Any, history: _History, steps: int) -> None:
+    """Log the epochs before a kill: DVC removed their curves with the stage's other outputs."""
+    for row, score in zip(history.rows, history.scores, strict=True):
+        epoch = int(row["epoch"])
+        validation = {k: row[k] for k in ("validation.accuracy", "validation.loss")}
+        for figures in (validation | {"validation.score": score}, {"train.loss": row["train.loss"]}):
+            logger.log_metrics({**figures, "epoch": epoch}, step=(epoch + 1) * steps - 1, sync=True)
 
 
 def _weights_of(checkpoint: Path) -> dict[str, torch.Tensor]:

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -65,7 +66,7 @@ def test_a_pretrained_body_gets_a_last_layer_of_class_means(data: Data, tmp_path
 def test_a_killed_training_ends_as_if_it_had_not_been(
     data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = fit(PARAMS, *data, CLASSES, tmp_path / "whole")
+    whole = fit(PARAMS, *data, CLASSES, tmp_path / "whole", live=tmp_path / "curves")
     end_of_epoch = training._History.on_train_epoch_end
 
     def killed(self: object, trainer: object, module: object) -> None:
@@ -76,14 +77,18 @@ def test_a_killed_training_ends_as_if_it_had_not_been(
     with monkeypatch.context() as patch:
         patch.setattr(training._History, "on_train_epoch_end", killed)
         with pytest.raises(MemoryError):
-            fit(PARAMS, *data, CLASSES, tmp_path / "part")
-    resumed = fit(PARAMS, *data, CLASSES, tmp_path / "part")
+            fit(PARAMS, *data, CLASSES, tmp_path / "part", live=tmp_path / "again")
+    shutil.rmtree(tmp_path / "again")  # as DVC does
+    resumed = fit(PARAMS, *data, CLASSES, tmp_path / "part", live=tmp_path / "again")
     assert resumed.resumed_from_epoch == 3
     assert [r["epoch"] for r in resumed.history] == list(range(5))
     assert resumed.history == whole.history
     for a, b in zip(whole.network.state_dict().values(), resumed.network.state_dict().values(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
     assert not (tmp_path / "part").exists()
+    curves = {p.relative_to(tmp_path / "curves"): p.read_bytes() for p in (tmp_path / "curves").rglob("*.*")}
+    assert len(curves) > 4
+    assert {p.relative_to(tmp_path / "again"): p.read_bytes() for p in (tmp_path / "again").rglob("*.*")} == curves
 
 
 def test_matrix_products_in_16_bits_learn_the_same_and_resume(
