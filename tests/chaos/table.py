@@ -32,9 +32,8 @@ CLOSING = """
 **Lost rows of the prediction log** at a SIGKILL of the service: an answer is given before its row is written, some
 tenths of a second later. Nobody is promised the row; SIGTERM loses none.
 
-**Train** goes on from its last epoch after a kill, and network, weights and `history.json` are the same bytes. What is
-lost are curves of DVCLive (`dvclive/`): DVC removes a stage's outputs before it runs again, so that they begin with the
-first epoch after the kill. `history.json` has all of them.
+**Train** goes on from its last epoch after a kill: network, weights, `history.json` and the curves of DVCLive are the
+same bytes.
 
 **Tracebacks** at a full disk: of stage ingest, mended after this run (polars says so without an error number); of stage
 package, left as it is: OpenVINO says no more than "iostream error".
@@ -49,6 +48,7 @@ Each is mended, with a test of its own ([decision](decisions/0032-faults-are-inj
 | the prediction log wrote a batch twice | the answer to COMMIT lost |
 | a decoder that crashed took the worker with it; one that hung held it for ever | reading; decoder: crash, hang |
 | an import whose database went away ended in a traceback, not as retryable (exit code 75) | PostgreSQL restarted |
+| the curves of a killed training began with the first epoch after the kill | SIGKILL in train |
 | three outages during one chunk put a sound medium into quarantine | reading |
 
 ## What was not tried
