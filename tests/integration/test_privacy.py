@@ -72,7 +72,7 @@ def label(engine: Engine, chosen: Labeller) -> list[str]:
     """Label everything that is not in quarantine; returns the reasons of what is there now."""
     with engine.connect() as connection:
         aside = {row["medium"] for row in catalog.open_quarantine(connection)}
-        media = [row for row in catalog.media(connection) if row["digest"] not in aside]
+        media = [row["digest"] for row in catalog.media(connection) if row["digest"] not in aside]
     label_backlog(chosen, Ledger(engine, chosen.pose_fingerprint), media, ProgressReporter())
     discard_posed(chosen, engine)
     with engine.connect() as connection:

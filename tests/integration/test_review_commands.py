@@ -253,7 +253,7 @@ def test_what_is_not_known_is_named_together_and_nothing_is_taken(place: Place, 
         place.ask(review, "import", path)
     content["annotations"][0]["keypoints"] = [1, 2]
     path.write_text(json.dumps(content))
-    with pytest.raises(InputError, match="not as it was exported"):
+    with pytest.raises(InputError, match="is not as expected: ValueError"):
         place.ask(review, "import", path)
     assert place.rows("corrections") == []
 

@@ -32,5 +32,7 @@ FIRST = [windows.ROUTE, operations.STATIC]
 class ActivityService(BaseActivityService):
     """Keypoints → activities."""
 
+    close_logs = bentoml.on_shutdown(BaseActivityService.close_logs)
+
 
 install_middleware(ActivityService, BODY_LIMIT)

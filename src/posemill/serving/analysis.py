@@ -34,6 +34,8 @@ BODY_LIMIT = 512 * 2**20  # bytes of a video
 class AnalysisService(BaseActivityService):
     """Videos → people → activities."""
 
+    close_logs = bentoml.on_shutdown(BaseActivityService.close_logs)
+
     def __init__(self) -> None:
         super().__init__()
         self.limits = VideoLimits.from_env()

@@ -52,9 +52,8 @@ class BaseActivityService:
         prediction_log.show(self.logs, self.metrics)
         self.champion.predictor.warm()  # BentoML says ready after this
 
-    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close_logs(self) -> None:
-        """Write the answers that wait for the database: after this the process ends by its signal, without atexit."""
+        """Write the answers that wait for the database: a service calls it at its end, where atexit does not come."""
         for log in self.logs:
             log.close()
 

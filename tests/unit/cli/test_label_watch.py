@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -28,7 +29,7 @@ def test_it_looks_again_until_something_is_wrong(monkeypatch: pytest.MonkeyPatch
             raise outcome
 
     monkeypatch.setattr(label, "_once", once)
-    monkeypatch.setattr(label.time, "sleep", waits.append)
+    monkeypatch.setattr(label, "time", SimpleNamespace(sleep=waits.append))
     result = CliRunner().invoke(label.label, ["--watch", "7"])
     assert waits == [7, 7, 7]
     assert isinstance(result.exception, InputError)
@@ -37,5 +38,6 @@ def test_it_looks_again_until_something_is_wrong(monkeypatch: pytest.MonkeyPatch
 
 def test_sigterm_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(label, "_once", lambda *_: None)
-    monkeypatch.setattr(label.time, "sleep", lambda _: signal.raise_signal(signal.SIGTERM))
+    # of this module alone: another thread of these tests that sleeps would end them
+    monkeypatch.setattr(label, "time", SimpleNamespace(sleep=lambda _: signal.raise_signal(signal.SIGTERM)))
     assert CliRunner().invoke(label.label, ["--watch", "7"]).exit_code == 128 + signal.SIGTERM

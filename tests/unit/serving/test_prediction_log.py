@@ -158,15 +158,15 @@ def test_a_note_costs_less_than_a_tenth_of_a_millisecond() -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what BentoML imports
 def test_a_service_that_is_told_to_end_writes_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    from posemill.serving.base_service import BaseActivityService
+    from posemill.serving.activity import ActivityService
 
     monkeypatch.setattr(prediction_log, "EVERY_S", 30.0)  # what is not written at the end is not written
     rows: list[Any] = []
     log = PredictionLog("b", None, CLASSES, rows.extend)
     log.answered("x", *seen(1))
-    service = BaseActivityService.__new__(BaseActivityService)
+    service = ActivityService.inner.__new__(ActivityService.inner)
     service.logs = [log]
-    assert getattr(BaseActivityService.close_logs, "__bentoml_shutdown_hook__", False)
+    assert getattr(ActivityService.inner.close_logs, "__bentoml_shutdown_hook__", False)
     service.close_logs()
     assert [row["endpoint"] for row in rows] == ["x"]
 

@@ -25,10 +25,16 @@ from posemill.serving.schemas.acceptance import (
     Verdict,
     VerdictStored,
 )
+from posemill.serving.schemas.activity import Problem
 from posemill.store.roles import may
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
+
+_REFUSED: dict[int | str, dict[str, Any]] = {
+    404: {"model": Problem, "description": "No report on this bento was submitted."},
+    409: {"model": Problem, "description": "Another report was submitted since."},
+}
 
 router = APIRouter(tags=["acceptance"])
 _signing = APIRouter(route_class=FeedbackRoute)  # a small JSON body; the other has none
@@ -49,7 +55,7 @@ async def acceptance() -> Acceptance:
     )
 
 
-@_signing.post("/verdicts", operation_id="verdicts")
+@_signing.post("/verdicts", operation_id="verdicts", responses=_REFUSED)
 async def verdicts(verdict: Verdict) -> VerdictStored:
     """Store the verdict of an approver on the newest report, signed with the key of this request.
 
