@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from contextlib import suppress
 from dataclasses import astuple
@@ -17,21 +16,20 @@ from posemill.pose.definition import defined, definition
 from posemill.quality.facts import TrackFacts
 from posemill.quality.track_survey import KeypointCounts, SurveyPart
 from posemill.report.skeletons import Strip
+from posemill.store.kept_files import KeptFiles, shard_key
 
 
-class KeptSurveys:
+class KeptSurveys(KeptFiles):
     """Surveys by key, a file each; `prune` leaves those of the last run. The folder need not be there."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._used = folder, set[str]()
+        super().__init__(folder)
         closure = import_closure("posemill.quality.track_survey", around=False)
         self._version = f"{code_digest(closure)} numpy {np.__version__}"
 
     def key(self, shard: Path, *decides: Any) -> str:
         """Return the key of a shard's survey: a digest of the file, the code, and what else decides (as JSON)."""
-        with shard.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        return hashlib.sha256(json.dumps([self._version, content, *decides]).encode()).hexdigest()
+        return shard_key(self._version, shard, *decides)
 
     def find(self, key: str) -> SurveyPart | None:
         """Return what is kept under a key; None where there is nothing, or no whole file."""
@@ -40,25 +38,17 @@ class KeptSurveys:
             part = _part(json.loads(path.read_text()))
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        self._used.add(path.name)
+        self.used.add(path.name)
         return part
 
     def put(self, key: str, part: SurveyPart) -> None:
         """Keep a survey. A disk that cannot take it is no fault of the run: then nothing is kept."""
         with suppress(OSError), atomic_path(self._path(key)) as path:
             path.write_text(json.dumps(_fields(part)))
-        self._used.add(self._path(key).name)
-
-    def prune(self) -> None:
-        """Remove what this run did not use."""
-        if self._folder.is_dir():
-            for path in self._folder.iterdir():
-                if path.name not in self._used:
-                    with suppress(OSError):
-                        path.unlink()
+        self.used.add(self._path(key).name)
 
     def _path(self, key: str) -> Path:
-        return self._folder / f"{key}.json"
+        return self.folder / f"{key}.json"
 
 
 def _fields(part: SurveyPart) -> dict[str, Any]:

@@ -6,7 +6,6 @@ its media in clear, so that an erasure finds it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import struct
@@ -19,6 +18,7 @@ from typing import Any, BinaryIO
 
 from posemill.atomic import atomic_path
 from posemill.code_digest import code_digest, import_closure
+from posemill.store.kept_files import KeptFiles, shard_key
 
 _ENDING, _BLOCK = ".cut", 1 << 20
 _LENGTH = struct.Struct("<Q")
@@ -66,21 +66,19 @@ class ShardCut:
     shapes: Range
 
 
-class CutCache:
+class CutCache(KeptFiles):
     """Cuts by key, a file each; `prune` leaves those of the last run.
 
     folder  made when something is put there. version: what else decides the bytes, beside the code of `module`.
     """
 
     def __init__(self, folder: Path, module: str, version: str = "") -> None:
-        self._folder, self._used = folder, set[str]()
+        super().__init__(folder)
         self._version = f"{code_digest(import_closure(module, around=False))} {version}"
 
     def key(self, shard: Path, *decides: Any) -> str:
         """Return the key of a shard's cut: a digest of the file, the code, and whatever else decides (as JSON)."""
-        with shard.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        return hashlib.sha256(json.dumps([self._version, content, *decides]).encode()).hexdigest()
+        return shard_key(self._version, shard, *decides)
 
     def find(self, key: str) -> ShardCut | None:
         """Return what is kept under a key; None where there is nothing, or no whole file."""
@@ -97,7 +95,7 @@ class CutCache:
                 return None
         except (OSError, OverflowError, MemoryError, struct.error, ValueError, KeyError):
             return None
-        self._used.add(path.name)
+        self.used.add(path.name)
         reasons = {int(position): reason for position, reason in head["reasons"].items()}
         return ShardCut(head["clip"], head["person"], head["count"], start_s, reasons, head["poses"], windows, shapes)
 
@@ -115,18 +113,10 @@ class CutCache:
         }
         with suppress(OSError), atomic_path(self._path(key)) as part, part.open("wb") as file:
             _write(file, json.dumps(head).encode(), cut)
-        self._used.add(self._path(key).name)
-
-    def prune(self) -> None:
-        """Remove what this run did not use, so that the cache is never larger than the windows of one run."""
-        if self._folder.is_dir():
-            for path in self._folder.iterdir():
-                if path.name not in self._used:
-                    with suppress(OSError):
-                        path.unlink()
+        self.used.add(self._path(key).name)
 
     def _path(self, key: str) -> Path:
-        return self._folder / f"{key}{_ENDING}"
+        return self.folder / f"{key}{_ENDING}"
 
 
 def _write(file: BinaryIO, head: bytes, cut: ShardCut) -> None:

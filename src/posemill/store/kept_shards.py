@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from posemill.atomic import atomic_path
 from posemill.pose.definition import defined, definition
 from posemill.pose.skeleton import Skeleton
+from posemill.store.kept_files import KeptFiles
 
 
 class KeptMedium(NamedTuple):
@@ -35,14 +36,15 @@ class KeptMedium(NamedTuple):
     poses: int
 
 
-class KeptShards:
+class KeptShards(KeptFiles):
     """Shards by a digest of the names of their media; `prune` leaves those of the last run.
 
     version  what else decides the bytes of a shard.
     """
 
     def __init__(self, folder: Path, version: str) -> None:
-        self._folder, self._version, self._used = folder, version, set[str]()
+        super().__init__(folder)
+        self._version = version
         self._media = self._read()
 
     def known(self, medium: str) -> KeptMedium | None:
@@ -58,7 +60,7 @@ class KeptShards:
             _link(path, target)
         except OSError:
             return False
-        self._used |= {path.name, f"{path.stem}.json"}
+        self.used |= {path.name, f"{path.stem}.json"}
         return True
 
     def keep(self, media: Mapping[str, KeptMedium], shard: Path) -> None:
@@ -73,24 +75,16 @@ class KeptShards:
                 _link(shard, part)
             with atomic_path(path.with_suffix(".json")) as part:
                 part.write_text(json.dumps(described))
-            self._used |= {path.name, f"{path.stem}.json"}
-
-    def prune(self) -> None:
-        """Remove what this run did not use."""
-        if self._folder.is_dir():
-            for path in self._folder.iterdir():
-                if path.name not in self._used:
-                    with suppress(OSError):
-                        path.unlink()
+            self.used |= {path.name, f"{path.stem}.json"}
 
     def _path(self, media: Sequence[str]) -> Path:
         name = hashlib.sha256("\n".join([self._version, *media]).encode()).hexdigest()
-        return self._folder / f"{name}.parquet"
+        return self.folder / f"{name}.parquet"
 
     def _read(self) -> dict[str, KeptMedium]:
         found: dict[str, KeptMedium] = {}
         skeletons: dict[str, Skeleton] = {}
-        for path in sorted(self._folder.glob("*.json")) if self._folder.is_dir() else []:
+        for path in sorted(self.folder.glob("*.json")) if self.folder.is_dir() else []:
             with suppress(OSError, ValueError, KeyError, TypeError):
                 described = json.loads(path.read_text())
                 if described["version"] != self._version:
