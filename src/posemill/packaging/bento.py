@@ -20,6 +20,7 @@ from typing import Any
 
 from posemill.errors import InputError, PosemillError
 from posemill.packaging.digests import of_files
+from posemill.packaging.network_trial import try_network
 
 MODEL = "posemill-activity"
 BENTOFILES: Mapping[str, str] = {"activity": "bentofile.yaml", "analysis": "bentofile.analysis.yaml"}
@@ -43,13 +44,14 @@ def build(package: Path, workspace: Path, home: Path) -> dict[str, str]:
 
     package    folder with the files of build/package/; workspace has the bentofiles.
     Versions are digests of the content, so a rebuild of the same content is a no-op.
-    Errors: InputError if a bentofile is missing or the package holds a pickle, PosemillError with BentoML's message
-    if the build fails.
+    Errors: InputError if a bentofile is missing or the package holds a pickle, CheckpointError if its network cannot be
+    opened and run within bounds, PosemillError with BentoML's message if the build fails.
     """
     for name in BENTOFILES.values():
         if not (workspace / name).is_file():
             raise InputError(f"no {workspace / name}: copy it from posemill's repository into the workspace")
     _require_no_pickle(package)
+    try_network(package)
     command = [sys.executable, "-m", "posemill.packaging.bento", str(package), str(workspace)]
     try:
         finished = subprocess.run(command, env=environment(home), capture_output=True, text=True, timeout=TIMEOUT_S)
