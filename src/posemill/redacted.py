@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+_LOCAL = ("file://", "local://")  # a path, which may have any character in it
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s\"'<>]*)")
 
 
@@ -16,7 +17,7 @@ def redacted(text: str) -> str:
         >>> redacted("s3://clips/a.mp4")
         's3://clips/a.mp4'
     """
-    return _ADDRESS.sub(lambda found: found[1] + _place(found[2]), text)
+    return _ADDRESS.sub(lambda found: found[0] if found[1].lower() in _LOCAL else found[1] + _place(found[2]), text)
 
 
 def _place(rest: str) -> str:

@@ -45,7 +45,10 @@ channels:
 """
 # an address with a password that another system puts into the table stays there, since ingest needs it to fetch
 WANTED_IN_DATABASE = {"medium.uri": {"clip", "token", "away"}}
-NO_GATES = {"network": "build/train", "gates": dict.fromkeys(Gates.model_fields)}
+ANY_MODEL = {
+    "evaluate": {"network": "build/train", "gates": dict.fromkeys(Gates.model_fields)},
+    "package": {"acceptance": {"min_right": 0.0, "clips": 2}},
+}
 
 
 @dataclass
@@ -89,7 +92,7 @@ def ran(postgres_server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactor
             address = url.partition("@")[2]
             database = f"postgresql://planted:{quoted('database')}@{address}"
             httpx.put(f"http://127.0.0.1:{port}/posemill").raise_for_status()
-            demo = clone(folder / "workspace", PARAMS | {"evaluate": NO_GATES}, database)
+            demo = clone(folder / "workspace", PARAMS | ANY_MODEL, database)
             secrets = plant(demo.root, folder)
             made = Ran(SmallDemo(demo.root, {**demo.env, **environment(folder, port)}), folder, url, secrets)
             work(made)
