@@ -304,6 +304,25 @@ def test_no_address_that_is_sent_is_fetched(attacked: Attacked) -> None:
     assert asked == []
 
 
+def test_under_a_foreign_name_nothing_but_health_is_answered(attacked: Attacked) -> None:
+    """DNS rebinding, on a service without keys: also by a WebSocket, and where the name comes a second time."""
+    for method, path in [*attacked.routes(), ("GET", "/uat"), ("GET", "/version"), ("GET", "/metrics")]:
+        assert attacked.send(method, path, Host="rebound.example")[0] == 421, (method, path)
+    assert attacked.send("GET", "/readyz", Host="rebound.example")[0] == 200
+    upgrade = (
+        b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAA\r\n\r\n"
+    )
+    for hosts in (b"Host: rebound.example\r\n", b"Host: localhost\r\nHost: rebound.example\r\n"):
+        said = attacked.raw(b"GET /live HTTP/1.1\r\n" + hosts + upgrade)
+        assert b" 101 " not in said.partition(b"\r\n")[0], said
+
+
+def test_the_challenger_is_asked_and_reads_no_pickle_either(attacked: Attacked) -> None:
+    """Else the activity service would be tried without its shadow."""
+    if attacked.kind == "activity":
+        assert re.search(rb"^posemill_shadow_up(\{.*\})? 1", attacked.send("GET", "/metrics")[1], re.MULTILINE)
+
+
 SMUGGLED = b"GET /smuggled-7d1f HTTP/1.1\r\nHost: localhost\r\n\r\n"
 AMBIGUOUS = {
     "length and chunks": b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",

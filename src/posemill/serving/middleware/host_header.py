@@ -7,14 +7,13 @@ with keys needs no such check: that page has no key.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
-from functools import lru_cache
 
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from posemill.errors import InputError
+from posemill.host_names import host_name, is_address, is_own_name
 
 HOSTS = "POSEMILL_HOSTS"
 ANY_HOST = "*"
@@ -29,7 +28,7 @@ def own_hosts(env: Mapping[str, str]) -> frozenset[str]:
     >>> sorted(own_hosts({"POSEMILL_HOSTS": "Poses.example, gym.local:8080"}))
     ['gym.local', 'poses.example']
     """
-    names = frozenset(_name(piece) for piece in env.get(HOSTS, "").split(",") if piece.strip())
+    names = frozenset(host_name(piece) for piece in env.get(HOSTS, "").split(",") if piece.strip())
     wrong = sorted(name for name in names if name != ANY_HOST and not _is_name(name))
     if wrong:
         raise InputError(f"{HOSTS} should be host names with commas between, or *, and has {wrong[0][:_SHOWN]!r}")
@@ -45,7 +44,7 @@ def check_host(scope: Scope, own: frozenset[str]) -> None:
     if ANY_HOST in own:
         return
     for header, value in scope["headers"]:
-        if header == b"host" and not _is_own(value, own):
+        if header == b"host" and not is_own_name(value.decode("latin-1"), own):
             shown = value[:_SHOWN].decode("ascii", "backslashreplace")
             raise HTTPException(
                 421,
@@ -54,28 +53,5 @@ def check_host(scope: Scope, own: frozenset[str]) -> None:
             )
 
 
-@lru_cache(maxsize=1024)
-def _is_own(value: bytes, own: frozenset[str]) -> bool:
-    name = _name(value.decode("latin-1"))
-    return name == "localhost" or name in own or _is_address(name)
-
-
-def _name(host: str) -> str:
-    """Without port, brackets and the dot of the root."""
-    host = host.strip().lower()
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    name, _, port = host.rpartition(":")
-    return (name if port.isdigit() and name else host).removesuffix(".")
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
 def _is_name(name: str) -> bool:
-    return _is_address(name) or all(piece.replace("-", "").replace("_", "").isalnum() for piece in name.split("."))
+    return is_address(name) or all(piece.replace("-", "").replace("_", "").isalnum() for piece in name.split("."))
