@@ -310,7 +310,7 @@ def test_under_a_foreign_name_nothing_but_health_is_answered(attacked: Attacked)
         assert attacked.send(method, path, Host="rebound.example")[0] == 421, (method, path)
     assert attacked.send("GET", "/readyz", Host="rebound.example")[0] == 200
     upgrade = (
-        b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAA\r\n\r\n"
+        b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     )
     for hosts in (b"Host: rebound.example\r\n", b"Host: localhost\r\nHost: rebound.example\r\n"):
         said = attacked.raw(b"GET /live HTTP/1.1\r\n" + hosts + upgrade)
