@@ -309,9 +309,8 @@ def test_under_a_foreign_name_nothing_but_health_is_answered(attacked: Attacked)
     for method, path in [*attacked.routes(), ("GET", "/uat"), ("GET", "/version"), ("GET", "/metrics")]:
         assert attacked.send(method, path, Host="rebound.example")[0] == 421, (method, path)
     assert attacked.send("GET", "/readyz", Host="rebound.example")[0] == 200
-    upgrade = (
-        b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-    )
+    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    upgrade += b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     for hosts in (b"Host: rebound.example\r\n", b"Host: localhost\r\nHost: rebound.example\r\n"):
         said = attacked.raw(b"GET /live HTTP/1.1\r\n" + hosts + upgrade)
         assert b" 101 " not in said.partition(b"\r\n")[0], said
