@@ -29,6 +29,7 @@ import polars as pl
 import psycopg2
 import pytest
 
+from fixtures.media import film
 from object_stores import s3_environment, s3_server
 from planted_secrets import MARK, found_below, found_in, found_in_database, planted, quoted
 from posemill.params.evaluate import Gates
@@ -139,28 +140,23 @@ def work(ran: Ran) -> None:
     ran.posemill("synth", *CORPUS, "--activities", ",".join(ACTIVITIES))
     camera = f"rtsp://ann:{quoted('camera')}@127.0.0.1:1/live?token={quoted('camera')}"
     ran.posemill("capture", camera, "--seconds", 1, fails=True)
-    with clip_server(next((ran.demo.root).rglob("*.mp4"), None) or film(ran)) as port:
+    clip = film(ran.folder / "clip.mp4", 30)
+    with clip_server(clip) as port:
         add_addresses(ran, port)
         ran.say("build", "-m", "flows.build_model")
     traced = {"OTEL_EXPORTER_OTLP_HEADERS": f"authorization={quoted('traces')}"}
     traced["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:1"
     ran.say("notify", "-m", "flows.notify", "flow-failed", "build-model failed", **traced)
     away = f"postgresql://planted:{quoted('database')}@127.0.0.1:1/none"
-    ran.say("away", "-m", "flows.label_backlog", fails=True, POSEMILL_DATABASE_URL=away)
+    ran.posemill("stage", "snapshot", fails=True, POSEMILL_DATABASE_URL=away)  # a flow would try again for minutes
     ran.say("wrong", "-m", "flows.label_backlog", fails=True, POSEMILL_DATABASE_URL=away.replace("postgresql", "pg"))
-    ran.say("store", "-m", "flows.label_backlog", fails=True, AWS_ENDPOINT_URL="http://127.0.0.1:1")
+    ran.posemill("add", clip, fails=True, AWS_ENDPOINT_URL="http://127.0.0.1:1")
     for command in ("summary", "doctor", "quarantine list --json", "media --json", "audit list"):
         ran.posemill(*command.split())
     serve(ran)
     ran.posemill("backup", "create", ran.folder / "backup")
     ran.posemill("handover", ran.folder / "out.posemill", "--media", "synthetic", "--data-licence", "synthetic=CC0-1.0")
     ran.secrets += (ran.demo.root / ".posemill" / "keys").rglob("*")
-
-
-def film(ran: Ran) -> Path:
-    from fixtures.media import film
-
-    return film(ran.folder / "clip.mp4", 30)
 
 
 def add_addresses(ran: Ran, port: int) -> None:
