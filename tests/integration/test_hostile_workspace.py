@@ -43,7 +43,7 @@ PARAMS = {stage: {} for stage in STAGES} | {
         "window": {"duration_s": 1.0, "stride_s": 0.5, "rate_hz": 12.0},
         "split": {"validation": 0.2, "test": 0.3},
     },
-    "train": {"epochs": 2, "min_windows_per_epoch": 100, "hyper": {"tcn": {"width": 16, "dilations": [1, 2]}}},
+    "train": {"epochs": 4, "min_windows_per_epoch": 200, "hyper": {"tcn": {"width": 16, "dilations": [1, 2]}}},
     "evaluate": {"network": "build/train", "gates": dict.fromkeys(Gates.model_fields)},
 }
 
@@ -66,7 +66,7 @@ def project(postgres_server: EmbeddedServer, tmp_path_factory: pytest.TempPathFa
 def import_people(demo: SmallDemo, folder: Path) -> None:
     """Keypoints of people who move a hand; names of activities, people and files are hostile."""
     rows = []
-    for person in range(10):
+    for person in range(14):
         for label, activity in enumerate(ACTIVITIES):
             keypoint = flat(body(COCO_17, person, activity, 60)).astype("float32")[None]
             about = {"frame_dir": f"P{person:02d}{HOSTILE}@{activity}", "total_frames": 60, "img_shape": (480, 640)}
@@ -82,7 +82,8 @@ def import_people(demo: SmallDemo, folder: Path) -> None:
 
 
 def acceptance(folder: Path) -> Path:
-    return hostile_report(Tried("posemill-analysis:x", {"model": "a" * 64}, 1), folder) / reports.PAGE
+    digests = dict.fromkeys(("model", "features", "classes"), "a" * 64)
+    return hostile_report(Tried("posemill-analysis:x", digests, 1), folder) / reports.PAGE
 
 
 def shadow(folder: Path) -> Path:
@@ -98,10 +99,10 @@ def external(folder: Path) -> Path:
         file=HOSTILE, medium="a", truth=HOSTILE, outcome="wrong", predicted=HOSTILE, probability=0.5, place=HOSTILE,
         changed={HOSTILE: HOSTILE}, note=HOSTILE, windows=3, people=1,
     )  # fmt: skip
-    result = ExternalResult.model_construct(
+    result = ExternalResult(
         folder=HOSTILE, network=HOSTILE, weights=HOSTILE, features="f", labeller=HOSTILE, clips=1, right=0, top1=0.5,
-        low=0.1, high=0.9, abstained=0, agreement={HOSTILE: 0.5}, top1_changed={HOSTILE: 0.5}, verdicts=(verdict,),
-        benchmark=None,
+        low=0.1, high=0.9, unanswered=1, abstained=0, unknown=1, unlabelled=1, unreadable=1, agreement={HOSTILE: 0.5},
+        top1_changed={HOSTILE: 0.5}, benchmark=None, report=HOSTILE, verdicts=[verdict],
     )  # fmt: skip
     return external_report.page(result, {}).write(folder / "external.html")
 
@@ -110,7 +111,7 @@ PAGES: dict[str, Callable[[Path], Path]] = {"acceptance": acceptance, "shadow": 
 
 
 def test_nothing_that_the_project_shows_runs_a_name(project: Path) -> None:
-    pages = [*project.rglob("*.html"), *project.rglob("*.svg")]
+    pages = [path for path in project.rglob("*.*") if path.suffix in (".html", ".svg") and "src" not in path.parts]
     names = {path.name for path in pages}
     assert {"report.html", "exploration.html", "index.html", "recall.svg"} <= names, names
     assert any("validations" in path.parts for path in pages)  # Data Docs
@@ -129,8 +130,8 @@ def test_nothing_that_the_project_shows_runs_a_name(project: Path) -> None:
             page.goto(path.as_uri())
             page.wait_for_timeout(100)
             require_nothing_ran(page, path)
-            shown += "onerror" in page.content()
-    assert shown > 8  # names are there, as a text
+            shown += "document.title=" in page.content()
+    assert shown > 6  # names are there, as a text
 
 
 def test_the_page_of_the_edge_runtime_runs_no_name() -> None:
