@@ -66,7 +66,7 @@ class Mosquitto:
         program = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
         if program is None:
             assert not os.environ.get("MOSQUITTO_REQUIRED"), "no mosquitto"
-            pytest.skip("no mosquitto: tools/mosquitto.sh installs it")
+            pytest.skip("no mosquitto: tools/test_tools.sh mosquitto installs it")
         self.port, self._program = free_port(), program
         self._config = folder / "mosquitto.conf"
         text = f"listener {self.port} 127.0.0.1\nallow_anonymous {'false' if users else 'true'}\n"

@@ -283,7 +283,7 @@ def test_metrics_need_the_key_that_the_job_made(containers: Containers) -> None:
 
 def test_prometheus_reaches_both_and_knows_the_rules(containers: Containers) -> None:
     if "prometheus" not in containers.running:
-        pytest.skip("no prometheus: tools/prometheus.sh installs it")
+        pytest.skip("no prometheus: tools/test_tools.sh prometheus installs it")
     url = f"http://{containers.address('prometheus', 9090)}/api/v1"
 
     def up() -> bool:

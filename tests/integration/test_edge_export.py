@@ -151,7 +151,7 @@ def _refused(url: str) -> str:
 
 def test_a_lost_stream_is_reported_and_opened_again(export: Path, video: Path, tmp_path: Path) -> None:
     if shutil.which("ffmpeg") is None and not os.environ.get("FFMPEG_REQUIRED"):
-        pytest.skip("ffmpeg, which serves the stream, is not installed: `sh tools/ffmpeg.sh`")
+        pytest.skip("ffmpeg, which serves the stream, is not installed: `sh tools/test_tools.sh ffmpeg`")
     port = free_port()
     address = f"http://127.0.0.1:{port}/live"
     state = ("--state", str(tmp_path / "state"))

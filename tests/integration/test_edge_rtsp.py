@@ -29,7 +29,7 @@ def rtsp_server_there() -> None:
     there = sys.platform == "linux" and Path(SYSTEM).exists()
     if not there or subprocess.run([SYSTEM, "-c", HAS_SERVER], capture_output=True).returncode:
         assert not os.environ.get("RTSP_REQUIRED"), "no RTSP server"
-        pytest.skip("no RTSP server is installed, which stands for a network camera: `sh tools/rtsp_server.sh`")
+        pytest.skip("no RTSP server is installed, which stands for a network camera: `sh tools/test_tools.sh rtsp`")
 
 
 @pytest.fixture(scope="module")

@@ -249,7 +249,7 @@ def promtool() -> str:
     program = shutil.which("promtool")
     if program is None:
         assert not os.environ.get("PROMETHEUS_REQUIRED"), "no promtool"
-        pytest.skip("no promtool: tools/prometheus.sh installs it")
+        pytest.skip("no promtool: tools/test_tools.sh prometheus installs it")
     return program
 
 

@@ -158,7 +158,7 @@ def broker(tmp_path: Path) -> Iterator[int]:
     """The port of a Mosquitto."""
     program = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None and not os.environ.get("MOSQUITTO_REQUIRED"):
-        pytest.skip("no mosquitto: sh tools/mosquitto.sh")
+        pytest.skip("no mosquitto: sh tools/test_tools.sh mosquitto")
     port = free_port()
     (tmp_path / "broker.conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n")
     with subprocess.Popen([str(program), "-c", str(tmp_path / "broker.conf")], stderr=subprocess.DEVNULL) as running:
