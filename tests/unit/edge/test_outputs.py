@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -102,15 +103,14 @@ def test_a_kill_loses_nothing_and_what_was_open_is_ended(tmp_path: Path, hook_re
 def test_a_reader_that_hangs_loses_the_oldest_lines() -> None:
     class Hanging(io.StringIO):
         def write(self, text: str) -> int:
-            time.sleep(0.3)
+            all_written.wait()  # for ever, if a caller waited for the reader
             return super().write(text)
 
-    stream = Hanging()
+    stream, all_written = Hanging(), threading.Event()
     writer = LineWriter(stream)
-    begin = time.monotonic()
     for n in range(5000):
         writer.write(str(n))
-    assert time.monotonic() - begin < 0.25
+    all_written.set()
     writer.close()
     assert writer.dropped > 0
     assert stream.getvalue().splitlines()[-1] == "4999"
