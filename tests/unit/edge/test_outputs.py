@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from event_receivers import HookReceiver, hook_receiver
 from posemill.edge.config import EdgeConfig, SourceConfig, WebhookConfig
 from posemill.edge.message import EdgeEvent, EdgeMessage
 from posemill.edge.outputs import LineWriter, Outputs
+from waiting import until
 
 __all__ = ["hook_receiver"]
 
@@ -81,9 +81,7 @@ def test_a_kill_loses_nothing_and_what_was_open_is_ended(tmp_path: Path, hook_re
     hook_receiver.bodies.clear()
     hook_receiver.status = 204
     with Outputs(config(tmp_path, hook_receiver), io.StringIO()):
-        end = time.monotonic() + 10
-        while len(hook_receiver.bodies) < 6 and time.monotonic() < end:
-            time.sleep(0.02)
+        until(lambda: len(hook_receiver.bodies) == 6)
     came = [json.loads(body) for body in hook_receiver.bodies]
     assert [(c["event"]["kind"], c["event"]["person"]) for c in came] == [
         *(("began", n) for n in range(3)),

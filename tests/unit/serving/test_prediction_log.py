@@ -86,16 +86,15 @@ def test_an_absent_database_costs_the_oldest_rows_and_nothing_else(monkeypatch: 
 
 def test_a_database_that_hangs_holds_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prediction_log, "ENTRIES", 4)
-    hangs = threading.Event()
+    begun, hangs = threading.Event(), threading.Event()
 
     def write(some: Sequence[Any]) -> None:
+        begun.set()
         hangs.wait(60)
 
     log = PredictionLog("b", None, CLASSES, write)
     log.answered("first", *seen(1))
-    until(lambda: not log._entries)
-    until(lambda: bool(log._rows))
-    time.sleep(0.05)  # the thread is in `write` now
+    assert begun.wait(60)
     began = time.monotonic()
     for _ in range(100):
         log.answered("x", *seen(1))
