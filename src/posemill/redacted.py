@@ -21,7 +21,7 @@ def redacted(text: str) -> str:
 
 
 def _place(rest: str) -> str:
-    """What follows the scheme. The last @ before the path ends a password, whatever is in it."""
+    """Return what follows the scheme. The last @ before the path ends a password, whatever is in it."""
     authority, slash, path = rest.partition("/")
     if "@" in authority:
         authority = f"***@{authority.rpartition('@')[2]}"

@@ -149,7 +149,7 @@ def _name(row: RowMapping) -> str:
 
 
 def _source(row: RowMapping) -> str | None:
-    """Where a medium is from, as reports and bundles may say it: an address without its password."""
+    """Return the origin of a medium as reports and bundles may say it: an address without its password."""
     return row["source"] or redacted(row["uri"] or "") or None
 
 
