@@ -44,37 +44,38 @@ class Field(NamedTuple):
         return bytes(self.content).decode()
 
 
-def read_network(path: Path, *, control_flow: bool = False) -> bytes:
+def read_network(path: Path, *, chosen: bool = False) -> bytes:
     """Return the bytes of an ONNX file that keeps to itself, so that what is opened is what was checked.
 
     Args:
         path: the file.
-        control_flow: loops and functions are taken, which run for as long and grow as large as the file says.
+        chosen: a user chose this very file, as a labeller's checkpoint: loops and functions are taken, which run for as
+            long and grow as large as the file says, and data in a file beside it.
 
     Raises:
-        CheckpointError: the file is none, or has external data (at any path), operators of other domains, tensors
+        CheckpointError: the file is none, or has external data, operators of other domains, tensors
             whose shapes are not those of their bytes, loops or functions.
     """
     if path.stat().st_size > MAX_BYTES:
         raise CheckpointError(f"{path} has {path.stat().st_size >> 20} MiB: an ONNX file has 2 GiB at most")
     content = path.read_bytes()
     with untrusted(str(path), CheckpointError):
-        _Check(path, control_flow).model(memoryview(content))
+        _Check(path, chosen).model(memoryview(content))
     return content
 
 
 class _Check:
     """One walk over a model."""
 
-    def __init__(self, path: Path, control_flow: bool) -> None:
-        self.path, self.control_flow, self.nodes = path, control_flow, 0
+    def __init__(self, path: Path, chosen: bool) -> None:
+        self.path, self.chosen, self.nodes = path, chosen, 0
         self.domains = set(DOMAINS)
 
     def model(self, message: memoryview) -> None:
         """ModelProto: the graph (7), functions of its own (25), training (20)."""
         fields = list(_fields(message))
         functions = [field.content for field in fields if field.number == 25]
-        if functions and not self.control_flow:
+        if functions and not self.chosen:
             raise self._refused("it defines functions, which can grow without end, and no network here has one")
         for function in functions:  # nodes may have the domain of a function that is in the file
             self.domains |= {field.text for field in _fields(function) if field.number == 10}
@@ -118,7 +119,7 @@ class _Check:
         shown = " ".join(sorted(operators))[:60]
         for domain in {field.text for field in fields if field.number == 7} - self.domains:
             raise self._refused(f"the operator {shown!r} is of the domain {domain[:60]!r}, which is not known")
-        if operators & LOOPS and not self.control_flow:
+        if operators & LOOPS and not self.chosen:
             raise self._refused(
                 f"the operator {shown!r} runs for as long as the file says, and no network here has one"
             )
@@ -141,13 +142,30 @@ class _Check:
         fields = list(_fields(message))
         name = "".join(field.text for field in fields if field.number == 8)[:60]
         if any(field.number == 13 or (field.number == 14 and field.value == _EXTERNAL) for field in fields):
+            self._external([field.content for field in fields if field.number == 13], name)
+            self._dimensions(fields, name)
+            return
+        dimensions = self._dimensions(fields, name)
+        if prod(dimensions) > 8 * len(message):  # a bit an element is the least
+            raise self._refused(f"the tensor {name!r} of shape {dimensions} has {len(message)} bytes: it is cut")
+
+    def _external(self, entries: list[memoryview], name: str) -> None:
+        """StringStringEntryProto: key (1), value (2). Of all entries, since readers differ in which one they take."""
+        if not self.chosen:
             raise self._refused(
                 f"the tensor {name!r} has its data in another file, which no digest of this one covers: put all data "
                 "into the one file (onnx.save_model with save_as_external_data=False)"
             )
-        dimensions = self._dimensions(fields, name)
-        if prod(dimensions) > 8 * len(message):  # a bit an element is the least
-            raise self._refused(f"the tensor {name!r} of shape {dimensions} has {len(message)} bytes: it is cut")
+        for entry in entries:
+            fields = list(_fields(entry))
+            if "location" not in {field.text for field in fields if field.number == 1}:
+                continue
+            for place in {field.text for field in fields if field.number == 2}:
+                beside = self.path.parent / place
+                if place != Path(place).name or beside.is_symlink() or not beside.is_file():
+                    raise self._refused(
+                        f"the data of the tensor {name!r} should be in a file beside it, not in {place!r}"
+                    )
 
     def _sparse(self, message: memoryview) -> None:
         """SparseTensorProto: values (1), indices (2), dimensions (3). It is made dense when it is read."""

@@ -186,7 +186,7 @@ def test_a_field_that_comes_twice_hides_nothing(tmp_path: Path) -> None:
         read_network(tmp_path / "twice.onnx")
     (tmp_path / "two.onnx").write_bytes((b"\x3a" + length + graph) * 2)
     with pytest.raises(CheckpointError, match="it has 2 graphs"):
-        read_network(tmp_path / "two.onnx", control_flow=True)
+        read_network(tmp_path / "two.onnx", chosen=True)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x3a", b"\x3a\xff\xff\xff\xff\x0f", b"\x3b\x3c", b"\xff" * 11, b"\x38\x01"])
@@ -203,14 +203,26 @@ def test_networks_as_they_are_pass_unchanged() -> None:
         assert read_network(file) == file.read_bytes()
 
 
-def test_a_checkpoint_of_a_labeller_keeps_to_itself_too(tmp_path: Path) -> None:
-    """Loops are taken there: a detector may suppress its double boxes in one."""
-    (tmp_path / "x.onnx").write_bytes(external("../secret").SerializeToString())
-    params = LabelParams(backend="movenet", checkpoint=str(tmp_path / "x.onnx"))
-    with pytest.raises(CheckpointError, match="has its data in another file"):
+@pytest.mark.parametrize("place", ["../secret", "/etc/passwd", "link", "none", "", ".", "in/weights.bin"])
+def test_a_checkpoint_of_a_labeller_keeps_to_its_folder(place: str, tmp_path: Path) -> None:
+    """A user chose it: its weights may be beside it, as those of large networks are, and nowhere else."""
+    folder = tmp_path / "folder"
+    (folder / "in").mkdir(parents=True)
+    for file in (tmp_path / "secret", folder / "in" / "weights.bin", folder / "weights.bin"):
+        file.write_bytes(bytes(16))
+    (folder / "link").symlink_to(tmp_path / "secret")
+    (folder / "x.onnx").write_bytes(external(place).SerializeToString())
+    params = LabelParams(backend="movenet", checkpoint=str(folder / "x.onnx"))
+    with pytest.raises(CheckpointError, match="should be in a file beside it"):
         find_backend("movenet").load(params)
-    (tmp_path / "loop.onnx").write_bytes(loop().SerializeToString())
-    assert read_network(tmp_path / "loop.onnx", control_flow=True)
+    twice = external("weights.bin")
+    twice.graph.initializer[0].external_data.add(key="location", value=place)
+    (folder / "x.onnx").write_bytes(twice.SerializeToString())
+    with pytest.raises(CheckpointError, match="should be in a file beside it"):
+        read_network(folder / "x.onnx", chosen=True)
+    for network in (external("weights.bin"), loop(), functions()):
+        (folder / "x.onnx").write_bytes(network.SerializeToString())
+        assert read_network(folder / "x.onnx", chosen=True)
 
 
 def constant_of(elements: int) -> onnx.ModelProto:

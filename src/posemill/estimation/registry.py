@@ -72,7 +72,7 @@ class BackendEntry:
     def load(self, params: Any) -> Any:
         """Import and load the backend. Errors: CheckpointError for an ONNX file that does not keep to itself."""
         if (file := Path(str(getattr(params, "checkpoint", "")))).suffix == ".onnx" and file.is_file():
-            read_network(file, control_flow=True)
+            read_network(file, chosen=True)
         module, factory = self.factory.split(":")
         return getattr(import_module(module), factory)(params)
 
