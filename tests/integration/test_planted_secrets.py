@@ -46,6 +46,7 @@ channels:
 """
 # an address with a password that another system puts into the table stays there, since ingest needs it to fetch
 WANTED_IN_DATABASE = {"medium.uri": {"clip", "token", "away"}}
+pytestmark = pytest.mark.timeout(1800)  # the whole run is the set-up of its first test
 ANY_MODEL = {
     "evaluate": {"network": "build/train", "gates": dict.fromkeys(Gates.model_fields)},
     "package": {"acceptance": {"min_right": 0.0, "clips": 2}},
