@@ -76,12 +76,8 @@ def _section(settings: Settings) -> LabelParams:
 
 def _stored(settings: Settings, digest: str) -> tuple[MediumTracks, Path]:
     from posemill.review.labelled import open_labelled
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import opened_engine
 
-    engine = open_engine(settings)
-    try:
-        with engine.connect() as connection:
-            labelled = open_labelled(settings, connection)
-    finally:
-        engine.dispose()
+    with opened_engine(settings) as engine, engine.connect() as connection:
+        labelled = open_labelled(settings, connection)
     return labelled.tracks(digest), labelled.path(digest)

@@ -215,11 +215,8 @@ def release(number: int) -> None:
 def opened() -> Iterator[tuple[Engine, MediaStore]]:
     """The database and the store of the settings."""
     from posemill.store.media import MediaStore
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import opened_engine
 
     settings = Settings.from_env()
-    engine = open_engine(settings)
-    try:
+    with opened_engine(settings) as engine:
         yield engine, MediaStore(settings.store_url)
-    finally:
-        engine.dispose()

@@ -82,15 +82,11 @@ def _labeller(settings: Settings) -> Labeller:
 
 def find(settings: Settings, which: str) -> tuple[Any, float, float]:
     """Row of the medium, and start and end in seconds of the clip (all of it for a medium); see references.resolve."""
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import opened_engine
     from posemill.store.references import resolve
 
-    engine = open_engine(settings)
-    try:
-        with engine.connect() as connection:
-            reference = resolve(connection, which)
-    finally:
-        engine.dispose()
+    with opened_engine(settings) as engine, engine.connect() as connection:
+        reference = resolve(connection, which)
     return reference.medium, reference.start_s, reference.end_s
 
 
