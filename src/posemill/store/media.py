@@ -70,7 +70,7 @@ class MediaStore:
             return bool(self._fs.exists(self.location(digest)))
 
     def _holds(self, digest: str, size: int) -> bool:
-        """True if these bytes are stored. Of a remote file only the size is looked at: reading costs as much as sending."""
+        """True if these bytes are stored. Of a remote file the size is looked at: reading costs as much as sending."""
         place = self.location(digest)
         if self._local:
             path = Path(place)
