@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import random
+import shutil
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from chaos import shim
 from chaos.history import Cell
@@ -78,6 +80,59 @@ def failing_disk(work: Work, error: int, tries: int, seed: int) -> Cell:
             point = WritePoint(str(place.folder), nth, shim.FAIL, error, messages=False)
             finished(work, place, work.start(place, point))
             _checked(cell, work, place, time.monotonic())
+    return cell
+
+
+def slow_disk(work: Work, tries: int, seed: int, longest_ms: int = 60) -> Cell:
+    """Every write takes longer, up to `longest_ms`; a signal to end comes meanwhile in every other try."""
+    cell, chance, (points, _) = Cell("disk slow", work.name, seed), random.Random(seed), measure(work, False)
+    for number in range(tries):
+        with _place(work) as place:
+            since, delay_ms = time.monotonic(), chance.randint(longest_ms // 3, longest_ms)
+            child = work.start(place, WritePoint(str(place.folder), 0, shim.SLOW, delay_ms, messages=False))
+            if number % 2:
+                time.sleep(chance.uniform(0, points * delay_ms / 1000))
+                child.signal(signal.SIGTERM)
+            finished(work, place, child)
+            _checked(cell, work, place, since)
+    cell.note = (
+        f"{longest_ms // 3} to {longest_ms} ms more at each of {points} write points; SIGTERM in half of the tries"
+    )
+    return cell
+
+
+def passed_on(work: Work, tries: int, seed: int, stopped_s: float = 65.0) -> Cell:
+    """One is stopped for longer than a lease; another does the rest meanwhile, and then the first one goes on."""
+    cell, chance = Cell("SIGSTOP for a minute, another goes on", work.name, seed), random.Random(seed)
+    _, seconds = measure(work)
+    for _ in range(tries):
+        with _place(work) as place:
+            stopped = work.start(place)
+            time.sleep(chance.uniform(0.3, 0.9) * seconds)
+            stopped.signal(signal.SIGSTOP)
+            since = time.monotonic()
+            finished(work, place, work.start(place))
+            time.sleep(max(0.0, stopped_s - (time.monotonic() - since)))
+            stopped.signal(signal.SIGCONT)
+            finished(work, place, stopped)
+            _checked(cell, work, place, since + stopped_s)
+    cell.note = f"stopped for {stopped_s:.0f} s; seconds: after it goes on"
+    return cell
+
+
+def two_workspaces(work: Work, tries: int, seed: int) -> Cell:
+    """The same work from two workspaces at once, against one database and one store."""
+    cell = Cell("2 workspaces at once", work.name, seed)
+    for _ in range(tries):
+        with _place(work) as place:
+            other = replace(place, folder=place.folder.with_name(f"{place.folder.name}.other"), shared=place.store)
+            shutil.copytree(place.folder, other.folder, ignore=shutil.ignore_patterns("store"))
+            since = time.monotonic()
+            for child in [work.start(place), work.start(other)]:
+                child.wait()
+                place.outputs.append(child.said())
+            _checked(cell, work, place, since)
+            shutil.rmtree(other.folder)
     return cell
 
 

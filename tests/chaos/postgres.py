@@ -33,7 +33,7 @@ class Postgres:
         self.folder.chmod(0o755)
         self.server = EmbeddedServer(self.folder)
         self.url = self.server.start()
-        engine = self.engine(self.url)
+        engine = _engine(self.url)
         upgrade(engine)
         engine.dispose()
         self.empty = self.url.rsplit("/", 1)[1]
@@ -44,9 +44,17 @@ class Postgres:
         shutil.rmtree(self.server.data.parent, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def clients(self, url: str) -> str:
+        """The address of that database which its clients get."""
+        return url
+
+    def at(self, url: str) -> str:
+        """The address of that database where it is now."""
+        return url
+
     def engine(self, url: str) -> Engine:
         """An engine without the store's own settings, for looking at what is there."""
-        return create_engine(url.replace("postgresql://", "postgresql+psycopg2://"), pool_pre_ping=True)
+        return _engine(self.at(url))
 
     def database(self, template: str | None = None) -> str:
         """The address of a fresh database, a copy of that one."""
@@ -97,6 +105,10 @@ class Postgres:
         execute(self.url, f"ALTER SYSTEM SET {setting}")
         execute(self.url, "SELECT pg_reload_conf()")
         time.sleep(0.05)
+
+
+def _engine(url: str) -> Engine:
+    return create_engine(url.replace("postgresql://", "postgresql+psycopg2://"), pool_pre_ping=True)
 
 
 class Proxy(threading.Thread):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("shim.c")
-COUNT, FAIL, KILL_BEFORE, KILL_TORN, KILL_AFTER = range(5)
+COUNT, FAIL, KILL_BEFORE, KILL_TORN, KILL_AFTER, SLOW = range(6)
 KILLS = (KILL_BEFORE, KILL_TORN, KILL_AFTER)
 
 
@@ -19,7 +19,8 @@ KILLS = (KILL_BEFORE, KILL_TORN, KILL_AFTER)
 class WritePoint:
     """The n-th write point of a process below `folder`, and what happens there.
 
-    how      COUNT (nothing), FAIL with `error`, or the process is killed before it, half way, or after it.
+    how      COUNT (nothing), FAIL with `error`, or the process is killed before it, half way, or after it; SLOW: every
+             point takes `error` milliseconds more.
     lasting  FAIL: every later point fails too, as on a disk that stays full.
     messages to servers over TCP count as well.
     """

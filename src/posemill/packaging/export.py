@@ -110,7 +110,7 @@ def _try_disk(path: Path, size: int) -> None:
 
 
 def _weights_bytes(graph: Any) -> int:
-    sizes = (step.get_byte_size() for step in graph.get_ops() if step.get_type_name() == "Constant")
+    sizes = (int(step.get_byte_size()) for step in graph.get_ops() if step.get_type_name() == "Constant")
     return _BLOCK + sum(sizes)
 
 
