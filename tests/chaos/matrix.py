@@ -13,7 +13,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from chaos import faults, objects, repro, service
+from chaos import clock, faults, objects, repro, service
 from chaos.history import Cell
 from chaos.importing import Importing
 from chaos.labelling import Labelling
@@ -67,6 +67,9 @@ def matrix(bench: Bench) -> Iterator[Planned]:
     yield from _disk("spool", spool, 0)
     yield Planned("dvc repro kill", partial(repro.killed, bench))
     yield from _objects(bench)
+    yield Planned("clock label", partial(clock.leases, bench))
+    for what in (service.FEEDBACK, service.LOG):
+        yield Planned(f"clock {what}", partial(clock.served, what, bench))
     releases = cache(partial(Releasing, bench))
     yield from _killed("release", releases, 1)
     yield from _database("release", releases, 0)

@@ -10,10 +10,12 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
+from unittest import mock
 
 import psycopg2
 from sqlalchemy import Engine, create_engine
@@ -28,11 +30,13 @@ _number = count()
 class Postgres:
     """One server for all tries, with a database for each."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str] = MappingProxyType({})) -> None:
+        """environment: of the server's processes, besides this one's."""
         self.folder = Path(tempfile.mkdtemp(prefix="posemill-chaos-"))
         self.folder.chmod(0o755)
         self.server = EmbeddedServer(self.folder)
-        self.url = self.server.start()
+        with mock.patch.dict(os.environ, environment):
+            self.url = self.server.start()
         engine = _engine(self.url)
         upgrade(engine)
         engine.dispose()
@@ -160,9 +164,9 @@ class Proxy(threading.Thread):
 
 
 @contextmanager
-def own_postgres() -> Iterator[Postgres]:
+def own_postgres(environment: Mapping[str, str] = MappingProxyType({})) -> Iterator[Postgres]:
     """A server for the length of a `with`."""
-    server = Postgres()
+    server = Postgres(environment)
     try:
         yield server
     finally:

@@ -47,14 +47,14 @@ def points() -> int:
     return int(count())
 
 
-def compiled() -> Path | None:
-    """The library; None where there is no C compiler."""
+def compiled(source: Path = SOURCE) -> Path | None:
+    """The library of a source; None where there is no C compiler."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         return None
-    target = Path(tempfile.gettempdir()) / f"posemill-chaos-{os.getuid()}-{SOURCE.stat().st_mtime_ns}.so"
+    target = Path(tempfile.gettempdir()) / f"posemill-{source.stem}-{os.getuid()}-{source.stat().st_mtime_ns}.so"
     if not target.exists():
         fresh = target.with_suffix(f".{os.getpid()}")
-        subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", fresh, SOURCE, "-ldl"], check=True)
+        subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", fresh, source, "-ldl"], check=True)
         fresh.replace(target)
     return target

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from chaos import shim
+from chaos.clock_file import Clock
 from chaos.shim import WritePoint
 
 POINTS = ".points"  # behind the name of the output: how many write points the process met
@@ -103,8 +104,9 @@ class Zygote:
     """The forking process, from here."""
 
     def __init__(self, heavy: bool = False) -> None:
-        library = shim.compiled()
-        preload = {"LD_PRELOAD": str(library)} if library else {}
+        library, self.clock = shim.compiled(), Clock()
+        clock = self.clock.environment()
+        preload = clock | {"LD_PRELOAD": f"{library}:{clock['LD_PRELOAD']}"} if library else {}
         self.shim = library is not None
         self._process = subprocess.Popen(
             [sys.executable, "-m", "chaos.zygote", *(["heavy"] if heavy else [])],
@@ -145,6 +147,7 @@ class Zygote:
             assert pipe
             pipe.close()
         self._process.wait(20)
+        self.clock.close()
 
 
 def posemill() -> None:
