@@ -13,7 +13,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from chaos import clock, faults, objects, repro, service
+from chaos import clock, faults, memory, objects, repro, service
 from chaos.history import Cell
 from chaos.importing import Importing
 from chaos.labelling import Labelling
@@ -27,6 +27,7 @@ from chaos.spooling import Spooling
 from chaos.staging import STAGES, Staging, Workspace
 
 Run = Callable[[int, int], Cell]  # tries, seed
+SHORT = ("label", "prepare", "train")  # stages that are tried with too little memory
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,12 @@ def matrix(bench: Bench) -> Iterator[Planned]:
     yield Planned("clock label", partial(clock.leases, bench))
     for what in (service.FEEDBACK, service.LOG):
         yield Planned(f"clock {what}", partial(clock.served, what, bench))
+    if memory.available():
+        for where, work in (("label", label), ("import", imports), *((f"stage {n}", stages[n]) for n in SHORT)):
+            yield Planned(f"memory {where}", partial(_memory, work))
+        for what in (service.FEEDBACK, service.LOG):
+            strike = memory.without_more
+            yield Planned(f"memory {what}", partial(service.struck, memory.NAME, bench, what, strike))
     releases = cache(partial(Releasing, bench))
     yield from _killed("release", releases, 1)
     yield from _database("release", releases, 0)
@@ -95,6 +102,10 @@ def _two_workspaces(work: Callable[[], Work], tries: int, seed: int) -> Cell:
 
 def _slow_disk(work: Callable[[], Work], tries: int, seed: int) -> Cell:
     return faults.slow_disk(work(), tries, seed)
+
+
+def _memory(work: Callable[[], Work], tries: int, seed: int) -> Cell:
+    return memory.short_of_memory(work(), tries, seed)
 
 
 def _passed_on(work: Callable[[], Work], tries: int, seed: int) -> Cell:

@@ -70,7 +70,7 @@ class Releasing:
 
     def start(self, place: Place, point: WritePoint | None = None) -> Child:
         """See Work."""
-        done = [row["bento_tag"] for row in self._promotions(place)]
+        done = {line.removeprefix(DONE) for output in place.outputs for line in output.splitlines()}
         own = TAGS[self._turn % self._shares :: self._shares]
         self._turn += 1
         left = " ".join(tag for tag in own if tag not in done)

@@ -68,13 +68,14 @@ class Child:
 
     def __init__(self, zygote: Zygote, pid: int, output: Path) -> None:
         self.pid, self.output, self._zygote, self._code = pid, output, zygote, None
-        self.started = time.monotonic()
+        self.started, self._lock = time.monotonic(), threading.Lock()
 
     def poll(self) -> int | None:
         """Its exit code, negative for a signal; None while it runs."""
-        if self._code is None:
-            self._code = self._zygote.ask(poll=self.pid)["code"]
-        return self._code
+        with self._lock:  # asked by two at once, the second would ask of a process that is no more
+            if self._code is None:
+                self._code = self._zygote.ask(poll=self.pid)["code"]
+            return self._code
 
     def wait(self, limit_s: float = 120.0) -> int:
         """Its exit code. Errors: TimeoutError, after it was killed."""
