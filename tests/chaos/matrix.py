@@ -13,7 +13,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from chaos import clock, faults, memory, objects, repro, service
+from chaos import clock, faults, flows, memory, objects, repro, service
+from chaos.capturing import Capturing, poison_stream
 from chaos.history import Cell
 from chaos.importing import Importing
 from chaos.labelling import Labelling
@@ -46,6 +47,10 @@ def matrix(bench: Bench) -> Iterator[Planned]:
     yield from _killed("label", label, 2)
     yield from _killed("import", imports, 2)
     yield from _killed("migration", migration, 1)
+    captures = cache(partial(Capturing, bench))
+    yield from _killed("capture", captures, 1)
+    for kind in KINDS:
+        yield Planned(f"stream {kind}", partial(_poison_stream, kind, captures), int(kind == "crash"))
     spool = cache(partial(Spooling, bench))
     workspace = cache(partial(Workspace, bench))
     stages = {stage: cache(partial(_staging, workspace, stage)) for stage in STAGES}
@@ -67,6 +72,7 @@ def matrix(bench: Bench) -> Iterator[Planned]:
     yield from _killed("spool", spool, 1)
     yield from _disk("spool", spool, 0)
     yield Planned("dvc repro kill", partial(repro.killed, bench))
+    yield Planned("flows kill", partial(flows.killed, bench))
     yield from _objects(bench)
     yield Planned("clock label", partial(clock.leases, bench))
     for what in (service.FEEDBACK, service.LOG):
@@ -106,6 +112,10 @@ def _slow_disk(work: Callable[[], Work], tries: int, seed: int) -> Cell:
 
 def _memory(work: Callable[[], Work], tries: int, seed: int) -> Cell:
     return memory.short_of_memory(work(), tries, seed)
+
+
+def _poison_stream(kind: str, work: Callable[[], Capturing], tries: int, seed: int) -> Cell:
+    return poison_stream(kind, work(), tries, seed)
 
 
 def _passed_on(work: Callable[[], Work], tries: int, seed: int) -> Cell:
