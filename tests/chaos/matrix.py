@@ -13,7 +13,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from chaos import clock, faults, flows, memory, objects, repro, service
+from chaos import clock, faults, flows, memory, network, objects, repro, service
 from chaos.capturing import Capturing, poison_stream
 from chaos.history import Cell
 from chaos.importing import Importing
@@ -77,6 +77,8 @@ def matrix(bench: Bench) -> Iterator[Planned]:
     yield Planned("clock label", partial(clock.leases, bench))
     for what in (service.FEEDBACK, service.LOG):
         yield Planned(f"clock {what}", partial(clock.served, what, bench))
+    if network.available():
+        yield Planned("namespace label", partial(_namespace, slow_label))
     if memory.available():
         for where, work in (("label", label), ("import", imports), *((f"stage {n}", stages[n]) for n in SHORT)):
             yield Planned(f"memory {where}", partial(_memory, work))
@@ -116,6 +118,10 @@ def _memory(work: Callable[[], Work], tries: int, seed: int) -> Cell:
 
 def _poison_stream(kind: str, work: Callable[[], Capturing], tries: int, seed: int) -> Cell:
     return poison_stream(kind, work(), tries, seed)
+
+
+def _namespace(work: Callable[[], Work], tries: int, seed: int) -> Cell:
+    return network.partitioned(work(), tries, seed)
 
 
 def _passed_on(work: Callable[[], Work], tries: int, seed: int) -> Cell:

@@ -24,7 +24,7 @@ TRACEBACK = "Traceback (most recent call last)"
 class Place:
     """Where one try happens. outputs: what its processes printed; poison: see poisoned.py; via: a proxy.
 
-    The proxy is its processes' address of the database. shared: the store of another place.
+    The proxy is its processes' address of the database. shared: the store of another place. network: see network.py.
     """
 
     folder: Path
@@ -35,6 +35,7 @@ class Place:
     poison: str = ""
     via: str = ""
     shared: Path | None = None
+    network: str = ""
 
     @property
     def store(self) -> Path:
@@ -82,7 +83,8 @@ class Bench:
         environment: Mapping[str, str] = MappingProxyType({}),
     ) -> Child:
         """Start a process of the try."""
-        environment = place.environment() | {"CHAOS_STAND_IN": "1"} | dict(environment)
+        network = {"CHAOS_NETWORK": place.network} if place.network else {}
+        environment = place.environment() | {"CHAOS_STAND_IN": "1"} | network | dict(environment)
         output = place.folder.with_name(f"{place.folder.name}.said-{next(_number)}")  # beside it: no write point
         return self.zygote.start(program, arguments, place.folder, output, environment, point)
 

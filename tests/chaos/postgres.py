@@ -120,12 +120,12 @@ class Proxy(threading.Thread):
     `frozen`: nothing passes, in neither direction, as in a network that loses all packets; `cut`: connections end.
     """
 
-    def __init__(self, url: str, lose: Callable[[int], bool] = lambda number: False) -> None:
+    def __init__(self, url: str, lose: Callable[[int], bool] = lambda number: False, host: str = "127.0.0.1") -> None:
         super().__init__(daemon=True)
         self._to = int(url.rsplit(":", 1)[1].split("/")[0])
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, 0))
         self._lose, self.commits, self.lost, self.frozen, self.cut = lose, 0, 0, False, False
-        self.url = url.replace(f":{self._to}/", f":{self._listener.getsockname()[1]}/")
+        self.url = url.replace(f"@127.0.0.1:{self._to}/", f"@{host}:{self._listener.getsockname()[1]}/")
         self.start()
 
     def run(self) -> None:

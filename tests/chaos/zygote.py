@@ -172,6 +172,10 @@ def _child(about: Spec) -> None:
     os.chdir(about.folder)
     os.environ.update(about.environment)
     os.environ.pop("LD_PRELOAD", None)
+    if network := os.environ.pop("CHAOS_NETWORK", ""):
+        from chaos.network import enter
+
+        enter(network)
     tempfile.tempdir = None  # it may be another one here
     sys.argv[:] = [about.program, *about.arguments]
     code = 0
