@@ -54,7 +54,7 @@ def killed(bench: Bench, tries: int, seed: int) -> Cell:
             for name in [name for name in left if states[name] in ENDED]:
                 ended[name] = time.monotonic() - left.pop(name)
             time.sleep(1)
-    verdict = check(history, ended, [f"{name} stays Running" for name in left])
+    verdict = check(history, list(ended), [f"{name} stays Running" for name in left])
     cell.verdicts = [verdict]
     cell.recovery_s = list(ended.values())
     cell.note = f"{tries} runs, crashed {LOST_S} s after the last heartbeat (three minutes as it is shipped)"
