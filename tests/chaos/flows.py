@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import httpx
 
-from chaos.history import ACKNOWLEDGED, ASKED, Cell, History, check
+from chaos.history import Cell, Verdict
 from chaos.place import Bench
 from toy_workspace import REPOSITORY, toy_workspace, wish
 
@@ -29,7 +29,7 @@ ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 def killed(bench: Bench, tries: int, seed: int) -> Cell:
     """As many runs at once as there are tries, each in a workspace of its own, killed soon after it says Running."""
-    cell, chance, history = Cell(NAME, WHERE, seed), random.Random(seed), History()
+    cell, chance = Cell(NAME, WHERE, seed), random.Random(seed)
     folder = bench.postgres.folder / "flows"
     folder.mkdir()
     with _server(folder) as env:
@@ -44,8 +44,6 @@ def killed(bench: Bench, tries: int, seed: int) -> Cell:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             runs[name] = time.monotonic()
-            history.add(ASKED, name)
-            history.add(ACKNOWLEDGED, name)
         left = dict(runs)
         ended: dict[str, float] = {}
         until = time.monotonic() + 3 * LOST_S
@@ -54,9 +52,9 @@ def killed(bench: Bench, tries: int, seed: int) -> Cell:
             for name in [name for name in left if states[name] in ENDED]:
                 ended[name] = time.monotonic() - left.pop(name)
             time.sleep(1)
-    verdict = check(history, list(ended), [f"{name} stays Running" for name in left])
-    cell.verdicts = [verdict]
-    cell.recovery_s = list(ended.values())
+    for name in runs:
+        stuck = (f"{name} stays Running",) if name in left else ()
+        cell.add(Verdict(acknowledged=1, half=stuck), ended.get(name, 3.0 * LOST_S))
     cell.note = f"{tries} runs, crashed {LOST_S} s after the last heartbeat (three minutes as it is shipped)"
     return cell
 

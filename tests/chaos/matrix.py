@@ -94,6 +94,8 @@ def matrix(bench: Bench) -> Iterator[Planned]:
     for where, work in (("spool", spool), ("stage prepare", stages["prepare"]), ("stage package", stages["package"])):
         yield Planned(f"slow disk {where}", partial(_slow_disk, work))
     yield Planned("stopped label for a minute", partial(_passed_on, slow_label))
+    for what in (service.FEEDBACK, service.LOG):
+        yield Planned(f"stopped {what} for a minute", partial(_stopped_service, what, bench))
     yield Planned("at once release", partial(_at_once, partial(Releasing, bench, 2)), 2)
     for where, work in (("label", slow_label), ("import", imports), ("migration", migration)):
         yield Planned(f"network {where}", partial(_network, work))
@@ -122,6 +124,17 @@ def _poison_stream(kind: str, work: Callable[[], Capturing], tries: int, seed: i
 
 def _namespace(work: Callable[[], Work], tries: int, seed: int) -> Cell:
     return network.partitioned(work(), tries, seed)
+
+
+def _stopped_service(what: str, bench: Bench, tries: int, seed: int) -> Cell:
+    def strike(running: service.Session, chance: random.Random) -> None:
+        assert running.child
+        running.child.signal(signal.SIGSTOP)
+        time.sleep(60)
+        running.child.signal(signal.SIGCONT)
+
+    note = "seconds: with the minute"
+    return service.struck("SIGSTOP for a minute", bench, what, strike, tries, seed, times=1, note=note)
 
 
 def _passed_on(work: Callable[[], Work], tries: int, seed: int) -> Cell:

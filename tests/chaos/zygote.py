@@ -147,7 +147,11 @@ class Zygote:
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe
             pipe.close()
-        self._process.wait(20)
+        try:
+            self._process.wait(60)
+        except subprocess.TimeoutExpired:  # a busy machine, and a gigabyte of libraries to leave
+            self._process.kill()
+            self._process.wait()
         self.clock.close()
 
 
