@@ -56,11 +56,11 @@ def tracked_video(settings: Settings, path: Path, backend: str | None = None) ->
     """Estimate and track the poses of a video with params.yaml's labeller, or another backend; nothing is kept."""
     from posemill.cli.output import progress
     from posemill.estimation.estimator import PoseEstimator
-    from posemill.video.probe import probe
+    from posemill.video.sandboxed import probe_sandboxed
 
     estimator = PoseEstimator(backend, params=_section(settings))
-    with progress("labelling", probe(path).frames // estimator.params.frame_stride, False) as step:
-        return estimator.track(path, on_frame=lambda _: step())
+    with progress("labelling", probe_sandboxed(path).frames // estimator.params.frame_stride, False) as step:
+        return estimator.track(path, on_frame=lambda _: step(), sandboxed=True)
 
 
 def _section(settings: Settings) -> LabelParams:

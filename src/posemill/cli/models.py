@@ -129,8 +129,11 @@ def promote(tag: str, force: bool, reason: str | None, quiet: bool, as_json: boo
             outcome = f"forced: {reason} ({outcome})"
         elif reason and passed:
             outcome = f"{reason} ({outcome})"
-        record = promotions.promote if passed or force else promotions.refuse
-        record(connection, version, outcome, figures, getpass.getuser())
+        if passed or force:
+            against = None if champion is None else int(champion["id"])
+            promotions.promote(connection, version, outcome, figures, getpass.getuser(), compared_with=against)
+        else:
+            promotions.refuse(connection, version, outcome, figures, getpass.getuser())
     if not (passed or force):
         raise GateError(f"{version['bento_tag']} is not promoted: it is {outcome}")
     say({"champion": version["bento_tag"], "changed": True, "reason": outcome}, quiet, as_json)

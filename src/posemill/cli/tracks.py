@@ -103,9 +103,9 @@ def draw_tracks(
     """Write the overlay video `target`.mp4 and the contact sheet `target`.png."""
     from posemill.estimation import draw
     from posemill.video.draw import contact_sheet, write_png
-    from posemill.video.probe import probe
+    from posemill.video.sandboxed import probe_sandboxed
 
-    facts = probe(path)
+    facts = probe_sandboxed(path)
     frames, kept = (min(end_s, facts.duration_s) - start_s) * facts.fps, []
     middles = {int((part + 0.5) * frames / pictures) for part in range(pictures)}
     numbers = itertools.count()
@@ -123,6 +123,7 @@ def draw_tracks(
         color_by_side=color_by_side,
         blur_faces=blur_faces,
         on_frame=keep,
+        sandboxed=True,
     )
     cell = 320, round(320 * facts.height_px / facts.width_px)
     sheet = contact_sheet([i for i, _ in kept], 4, [caption for _, caption in kept], cell_px=cell)

@@ -179,12 +179,6 @@ def read_frame(path: Path, time_s: float) -> Frame:
     return frame or _by_seeking(path, time_s, probe(path).fps)
 
 
-def sample_frames(path: Path, n: int) -> list[Frame]:
-    """Return `n` frames from the middles of `n` equal parts of the video. For contact sheets."""
-    duration_s = probe(path).duration_s
-    return [read_frame(path, (i + 0.5) / n * duration_s) for i in range(n)]
-
-
 def _by_seeking(path: Path, time_s: float, fps: float) -> Frame:
     """The same in a container without a list of pictures, where a seek may land behind the picture that was wanted."""
     for margin_s in (0.0, *SEEK_BACK_S, None):
