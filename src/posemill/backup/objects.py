@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from posemill.encryption import MARK, decrypt, encrypt
 from posemill.errors import InputError
+from posemill.redacted import redacted
 from posemill.store.files import as_unavailable
 from posemill.store.filesystems import open_filesystem
 
@@ -197,4 +198,4 @@ def shown_url(url: str) -> str:
         >>> shown_url("sftp://ann:secret@host/backups")
         'sftp://***@host/backups'
     """
-    return re.sub(r"//[^/]*@", "//***@", re.split(r"[?#]", url, maxsplit=1)[0])
+    return redacted(url) if "://" in url else re.split(r"[?#]", url, maxsplit=1)[0]

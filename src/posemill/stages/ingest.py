@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from posemill.errors import InputError, UnreadableMedia
 from posemill.params.ingest import IngestParams
+from posemill.redacted import redacted
 from posemill.settings import Settings
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
@@ -142,7 +143,12 @@ def _record(engine: Engine, batch: Sequence[_Finding]) -> None:
 
 
 def _name(row: RowMapping) -> str:
-    return str(row["source"] or row["uri"] or row["medium"])
+    return str(_source(row) or row["medium"])
+
+
+def _source(row: RowMapping) -> str | None:
+    """Return the origin of a medium as reports and bundles may say it: an address without its password."""
+    return row["source"] or redacted(row["uri"] or "") or None
 
 
 def _write_tables(outputs: Path, media: Sequence[RowMapping], clips: Sequence[RowMapping]) -> None:
@@ -155,7 +161,7 @@ def _write_tables(outputs: Path, media: Sequence[RowMapping], clips: Sequence[Ro
     outputs.mkdir(parents=True, exist_ok=True)
     text, number, real = pl.String, pl.Int64, pl.Float64
     table = pl.DataFrame(
-        [{**row, "medium": row["digest"], "source": row["source"] or row["uri"]} for row in media],
+        [{**row, "medium": row["digest"], "source": _source(row)} for row in media],
         schema={
             "medium": text,
             "kind": text,

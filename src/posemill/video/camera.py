@@ -175,8 +175,10 @@ def _open(source: str, timeout_s: float | None) -> Any:
 
 
 def _opened(source: str, timeout_s: float | None) -> Any:
-    if timeout_s is None or not is_live(source):
+    if not is_live(source):
         return cv2.VideoCapture(source)
+    if timeout_s is None:  # of all that OpenCV has for a URL only FFmpeg does not print it, with its password
+        return cv2.VideoCapture(source, cv2.CAP_FFMPEG)
     timeout_ms = round(1000 * timeout_s)
     limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, timeout_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms]
     return cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)
