@@ -36,7 +36,10 @@ class DaskCluster:
         address: Any = self._params.scheduler
         if address is None:
             self._local = dask.LocalCluster(
-                n_workers=self._params.workers, threads_per_worker=1, dashboard_address=None, scheduler_port=0
+                n_workers=self._params.workers,
+                threads_per_worker=1,
+                dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
             )
             address = self._local
         try:
