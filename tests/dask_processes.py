@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
 
 from event_receivers import free_port
+from network_hosts import Host
 from object_stores import process, wait_for_port
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -30,23 +31,24 @@ def worker_environment(workspace: Path, store: str, **more: str) -> dict[str, st
 
 
 @contextmanager
-def scheduler(folder: Path, host: str = "127.0.0.1", inside: Sequence[str] = ()) -> Iterator[str]:
-    """A Dask scheduler; yields its address. inside: what its command begins with, as `ip netns exec NAME`."""
-    port, log = free_port(), folder / "scheduler.log"
-    command = [*inside, sys.executable, "-m", "distributed.cli.dask_scheduler"]
-    with process([*command, "--host", host, "--port", str(port), "--no-dashboard"], log):
-        if not inside:
-            wait_for_port(port, log)
-        yield f"tcp://{host}:{port}"
+def scheduler(folder: Path, host: Host | None = None) -> Iterator[str]:
+    """A Dask scheduler, here or on a host; yields its address."""
+    port, log, address = free_port(), folder / "scheduler.log", host.address if host else "127.0.0.1"
+    options = ["--host", address, "--port", str(port), "--no-dashboard"]
+    command = [*(host.inside if host else []), sys.executable, "-m", "distributed.cli.dask_scheduler", *options]
+    with process(command, log):
+        host.wait_for_port(port) if host else wait_for_port(port, log)
+        yield f"tcp://{address}:{port}"
 
 
 @contextmanager
 def worker(
-    address: str, name: str, folder: Path, env: Mapping[str, str], host: str = "127.0.0.1", inside: Sequence[str] = ()
+    address: str, name: str, folder: Path, env: Mapping[str, str], host: Host | None = None
 ) -> Iterator[Popen[bytes]]:
-    """A Dask worker with one thread, which nobody starts again when it ends; yields its process."""
+    """A Dask worker with one thread, here or on a host; nobody starts it again when it ends. Yields its process."""
     folder.mkdir(parents=True, exist_ok=True)
     options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--name", name, "--local-directory", str(folder)]
-    command = [*inside, sys.executable, "-m", "distributed.cli.dask_worker", address, "--host", host, *options]
+    options += ["--host", host.address if host else "127.0.0.1"]
+    command = [*(host.inside if host else []), sys.executable, "-m", "distributed.cli.dask_worker", address, *options]
     with process(command, folder / "worker.log", env) as started:
         yield started

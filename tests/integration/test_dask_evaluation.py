@@ -10,16 +10,10 @@ import pytest
 import torch
 import yaml
 
-from judged_workspace import CLASSES, judged_workspace
-from posemill import models
-from posemill.features.pipeline import FeaturePipeline
-from posemill.models import NetworkCard
+from judged_workspace import add_network, judged_workspace
 from posemill.params.evaluate import EvaluateParams
-from posemill.pose.definition import fingerprint
-from posemill.pose.skeleton import BODY_12
 from posemill.stages import evaluate
 from posemill.stages.workspace import Workspace
-from small_networks import SMALL
 
 PARAMS = EvaluateParams(batch_size=2)  # 32 windows a task, of 72 that are tested
 
@@ -28,12 +22,7 @@ PARAMS = EvaluateParams(batch_size=2)  # 32 windows a task, of 72 that are teste
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     """As train left it, with a network of random weights, and torch with one thread, as workers have it."""
     inputs = judged_workspace(tmp_path / "driver")
-    (inputs.output("prepare") / "result.json").write_text('{"split_by": "subject"}')
-    torch.manual_seed(0)
-    frames = FeaturePipeline.load(inputs.output("prepare") / "features.json").window.frames
-    card = NetworkCard("tcn", SMALL["tcn"], "body-12", tuple(CLASSES), frames, fingerprint(BODY_12))
-    inputs.output("train").mkdir()
-    models.save(inputs.output("train"), models.build("tcn", BODY_12, 3, **SMALL["tcn"]).eval(), card)
+    add_network(inputs)
     monkeypatch.setenv("POSEMILL_STORE_URL", str(tmp_path / "store"))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

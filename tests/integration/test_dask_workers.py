@@ -14,20 +14,20 @@ import pytest
 import yaml
 
 from dask_processes import scheduler, worker, worker_environment
-from judged_workspace import filmed, judged_workspace
+from judged_workspace import judged_workspace
 from posemill.errors import InputError, Unavailable
 from posemill.params.prepare import PrepareParams
 from posemill.stages import cut_windows, prepare
 from posemill.stages.workspace import Workspace
 from posemill.store.exchange import FOLDER
-from posemill.store.tracks import shard_paths, write_shards
+from posemill.store.tracks import shard_paths
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARAMS = PrepareParams.model_validate(
     {"window": {"duration_s": 1.0, "stride_s": 0.5, "rate_hz": 12.0}, "unknown": ["rest"]}
 )
 WRITTEN = ("windows.npy", "index.parquet", "features.json", "classes.json", "dropped.parquet")
-PEOPLE, SHARD_ROWS = 15, 400  # 180 poses a person: two or three people a shard
+SHARD_ROWS = 400  # 180 poses a person: two or three people a shard
 # the first worker that begins a shard says so and waits to be killed
 SITE = """
 import os, time
@@ -48,8 +48,7 @@ cutting.cut_windows = slow
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """As validate left it, in several shards; one person's tracks were rejected, and the store is a folder."""
-    inputs = judged_workspace(tmp_path / "driver", PEOPLE)
-    write_shards(inputs.output("label"), [filmed(n) for n in range(PEOPLE)], SHARD_ROWS)
+    inputs = judged_workspace(tmp_path / "driver", shard_rows=SHARD_ROWS)
     (inputs.root / "expectations").symlink_to(REPOSITORY / "expectations")
     rejected = pd.DataFrame({"what": ["track"], "medium": [f"{3:064x}"], "person": [0]})
     rejected.to_parquet(inputs.output("validate") / "rejected.parquet")
