@@ -1,11 +1,12 @@
 """Speed-up by the number of workers, on a few cores: labelling by leases, windows on Dask, with work that sleeps.
 
-    python benchmarks/hosts.py [--workers 1 4 16] [--chunk-s 2] [--shard-s 2] [--json]
+    python benchmarks/hosts.py [--workers 1 4 16] [--chunk-s 8] [--shard-s 4] [--json]
 
 What a network or a processor would do is replaced by a sleep of so many seconds a chunk of a video, or a shard of
 tracks, so that sixteen workers fit on two cores: what is measured is everything around it (leases, the database, the
 store, the scheduler, the driver), which does not sleep. Workers are processes of this machine with the scratch folders
-of hosts of their own; they are started before the clock. Ideal is the work divided by the number of workers.
+of hosts of their own; they are started before the clock. Ideal is the work divided by the number of workers; the speed-up
+is the sleeps of all pieces, divided by the seconds.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ if "SHARD_S" in os.environ:
 
 @dataclass(frozen=True)
 class Rate:
-    """Seconds that so many workers took for `pieces` that sleep `piece_s` each, and what the sleeps alone would take."""
+    """Seconds that so many workers took for `pieces` that sleep `piece_s` each; ideal_s: the sleeps alone."""
 
     work: str
     workers: int
@@ -166,19 +167,22 @@ def main() -> None:
     """Print a line, or a JSON object, a measurement."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 4, 16])
-    parser.add_argument("--chunk-s", type=float, default=2.0)
-    parser.add_argument("--shard-s", type=float, default=2.0)
+    parser.add_argument("--chunk-s", type=float, default=8.0)
+    parser.add_argument("--shard-s", type=float, default=4.0)
+    parser.add_argument("--only", choices=["labelling", "windows"])
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
-    measured: list[Callable[[Path], Iterator[Rate]]] = [
-        lambda folder: labelling(folder, chosen.workers, chosen.chunk_s),
-        lambda folder: windows(folder, chosen.workers, chosen.shard_s),
-    ]
-    for measure in measured:
-        with tempfile.TemporaryDirectory(prefix="posemill-hosts-") as name:
-            Path(name).chmod(0o755)
-            for rate in measure(Path(name)):
+    measured: dict[str, Callable[[Path], Iterator[Rate]]] = {
+        "labelling": lambda folder: labelling(folder, chosen.workers, chosen.chunk_s),
+        "windows": lambda folder: windows(folder, chosen.workers, chosen.shard_s),
+    }
+    for name, measure in measured.items():
+        if chosen.only not in (None, name):
+            continue
+        with tempfile.TemporaryDirectory(prefix="posemill-hosts-") as folder:
+            Path(folder).chmod(0o755)
+            for rate in measure(Path(folder)):
                 speed_up = rate.pieces * rate.piece_s / rate.seconds
                 line = f"{rate.work:10} {rate.workers:3} workers: {rate.seconds:6.1f} s for {rate.pieces} pieces of "
                 line += (
