@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 PAGE := src/posemill/live_page/static/digests.json
 
-.PHONY: help setup demo test lint types contracts unit chaos fuzz sbom audit docs web browser ffmpeg mosquitto rtsp servers serve deploy lock clean
+.PHONY: help setup demo test lint types contracts unit chaos fuzz sbom audit docs web test-tools serve deploy lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,7 +50,7 @@ types: setup
 contracts: setup
 	$(BIN)/lint-imports
 
-unit: setup browser ffmpeg mosquitto rtsp servers
+unit: setup test-tools
 	# a file goes to one worker, so that its servers start once; a worker that dies ends the run, which names its test
 	$(BIN)/pytest -n 2 --dist loadfile --max-worker-restart 0
 
@@ -71,21 +71,8 @@ docs: setup  ## the documentation as a site, in docs/_build/html
 chaos: setup  ## fault injection over the whole matrix (an hour); writes docs/reliability.md
 	PYTHONPATH=tests $(BIN)/python -m chaos $(CHAOS)
 
-browser:  # for the tests of the acceptance page
-	@sh tools/chromium.sh
-
-ffmpeg:  # the reference decoder of the video tests
-	@sh tools/ffmpeg.sh
-
-mosquitto:  # the broker of the channels' tests
-	@sh tools/mosquitto.sh
-
-rtsp:  # the network camera of the edge's tests
-	@sh tools/rtsp_server.sh
-
-servers:  # Prometheus, OpenSSH and Azurite, for the tests of deploy/ and of stores elsewhere
-	@sh tools/prometheus.sh
-	@sh tools/sshd.sh
+test-tools: setup  # programs and servers that stand beside posemill in its tests
+	@sh tools/test_tools.sh
 	@PYTHON=$(BIN)/python sh tools/azurite.sh
 
 serve: setup  ## serve the newest bento on 127.0.0.1:3000: pages at /uat and /live-page/, endpoints at /docs

@@ -312,7 +312,7 @@ def mosquitto(port: int, folder: Path) -> Iterator[None]:
     """A broker on loopback."""
     program = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
-        raise SystemExit("the soak needs mosquitto: sh tools/mosquitto.sh")
+        raise SystemExit("the soak needs mosquitto: sh tools/test_tools.sh mosquitto")
     config = folder / "mosquitto.conf"
     config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
     process = subprocess.Popen([program, "-c", str(config)], stderr=subprocess.DEVNULL)

@@ -136,7 +136,7 @@ def ssh(folder: Path) -> Iterator[ObjectStoreServer]:
     program = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
         assert not os.environ.get("SSHD_REQUIRED"), "no sshd"
-        pytest.skip("no sshd: tools/sshd.sh installs it")
+        pytest.skip("no sshd: tools/test_tools.sh sshd installs it")
     port, log, home = free_port(), folder / "ssh.log", folder / "home"
     (home / ".ssh").mkdir(parents=True, mode=0o700)
     for name in ("host", "client"):

@@ -107,10 +107,9 @@ def _gates(page: Page, outcomes: Sequence[GateOutcome]) -> None:
 def _confusion(page: Page, results: EvaluationResults) -> None:
     page.section("Confusion matrix", "Test clips: a row for each actual activity, a column for the predicted one.")
     counts = results.clips.counts
-    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     side = 2.0 + 0.42 * len(counts)
     figure, (ax,) = plots.axes(side + 0.6, side)
-    plots.heat_map(ax, share, counts, results.classes)
+    plots.heat_map(ax, counts, results.classes)
     page.picture(plots.svg(figure), "Confusion matrix of the test clips; the table below names the errors")
     wrong = [(int(counts[a, p]), a, p) for a, p in np.argwhere(counts > 0).tolist() if a != p]
     rows = [(results.classes[a], results.classes[p], n) for n, a, p in sorted(wrong, reverse=True)[:10]]

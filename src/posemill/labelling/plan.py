@@ -139,12 +139,15 @@ def _listing(labeller: Labeller, ledger: Ledger, connection: Connection, media: 
     done, unfinished = ledger.done_names(connection), ledger.open_media(connection)
     stored = labeller.poses.names(ledger.fingerprint)
     wanted, known = set(media), {name[:DIGEST] for name in done}
-    lost = {name[:DIGEST] for name in set(done) - stored}
-    todo = (unfinished | (wanted - known) | lost) & wanted
+    missing = [name for name in done if name not in stored]
+    todo = (unfinished | (wanted - known) | {name[:DIGEST] for name in missing}) & wanted
     apart = todo | (known - wanted)
-    chunks = len(done) - (sum(name[:DIGEST] in apart for name in done) if apart else 0)
-    ranges = ranges_of(name for name in stored if name[:DIGEST] in todo) if todo else {}
-    return _Listing(unfinished, todo, wanted - todo, chunks, ranges)
+    of_apart = [name for name in done if name[:DIGEST] in apart] if apart else []
+    # of a million names nearly all are in both listings, and of these none is parsed
+    unknown = stored.difference(done) if len(stored) > len(done) - len(missing) else ()
+    in_both = stored.intersection(of_apart)
+    ranges = ranges_of(name for name in (*unknown, *in_both) if name[:DIGEST] in todo)
+    return _Listing(unfinished, todo, wanted - todo, len(done) - len(of_apart), ranges)
 
 
 def _plans(

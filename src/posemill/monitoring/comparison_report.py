@@ -46,7 +46,7 @@ def _limits(made: Page, limits: Sequence[ComparisonLimit]) -> None:
     made.section(
         "Limits",
         "Limits are in params.yaml, section shadow. Agreement is not accuracy: a better model disagrees where the "
-        "champion errs. Whether it is better on labelled clips is what `posemill models promote` tests.",
+        "champion errs. Whether it is better on labelled clips is what posemill models promote tests.",
     )
     rows: list[list[str | int | float | Cell]] = [
         [
@@ -75,18 +75,25 @@ def _by_activity(made: Page, compared: Comparison) -> None:
 
 def _confusion(made: Page, compared: Comparison) -> None:
     made.section("Confusion matrix", "Windows by the champion's activity (rows) and the challenger's (columns).")
-    rows_of, columns = sorted(compared.mix(0)), sorted(compared.mix(1))
-    rows: list[list[str | int | float | Cell]] = []
-    for champion in rows_of:
-        counts = [compared.windows.get((champion, challenger), 0) for challenger in columns]
-        rows.append([champion, *(_cell(champion, name, n) for name, n in zip(columns, counts, strict=True))])
-    made.table(["champion → challenger", *columns], rows)
-
-
-def _cell(champion: str, challenger: str, count: int) -> str | int | Cell:
-    if not count:
-        return ""
-    return Cell(str(count), "good") if champion == challenger else count
+    names = sorted({*compared.mix(0), *compared.mix(1)})
+    if not names:
+        made.text("Nothing was compared.")
+        return
+    at = {name: place for place, name in enumerate(names)}
+    counts = np.zeros((len(names), len(names)), np.int64)
+    for (champion, challenger), count in compared.windows.items():
+        counts[at[champion], at[challenger]] += count
+    side = 2.0 + 0.42 * len(names)
+    drawn, (ax,) = plots.axes(side + 0.6, side)
+    plots.heat_map(ax, counts, names, rows="champion", columns="challenger")
+    made.picture(
+        plots.svg(drawn), "confusion matrix from the champion to the challenger; the table names where they differ"
+    )
+    differ = [(names[a], names[b], int(counts[a, b])) for a, b in np.argwhere(counts > 0).tolist() if a != b]
+    if differ:
+        made.table(["champion", "challenger", "windows"], sorted(differ, key=lambda row: -row[2])[:10])
+    else:
+        made.text("Both name every window alike.")
 
 
 def _latency(made: Page, compared: Comparison) -> None:

@@ -103,16 +103,24 @@ def histogram(ax: Axes, values: NDArray[np.floating], title: str, unit: str, bin
     ax.set_title(f"median {median:.3g}", loc="right", fontsize=9, color=SECOND)
 
 
-def heat_map(ax: Axes, share: NDArray[np.float64], counts: NDArray[np.int64], names: Sequence[str]) -> None:
-    """Draw a heat map of a square matrix, coloured by share 0..1 and written as counts. Zeros stay empty."""
+def heat_map(
+    ax: Axes,
+    counts: NDArray[np.int64],
+    names: Sequence[str],
+    *,
+    rows: str = "actual",
+    columns: str = "predicted",
+) -> None:
+    """Draw a square matrix of counts, coloured by their share of the row. Zeros stay empty."""
     from matplotlib.colors import LinearSegmentedColormap
 
+    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     ax.imshow(share, cmap=LinearSegmentedColormap.from_list("posemill", ["#ffffff", ACCENT]), vmin=0, vmax=1)
     short = [_short(name) for name in names]
     ax.set_xticks(range(len(names)), short, rotation=45, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(len(names)), short)
-    ax.set_xlabel("predicted")
-    ax.set_ylabel("actual")
+    ax.set_xlabel(columns)
+    ax.set_ylabel(rows)
     ax.spines[:].set_visible(False)
     ax.set_xticks(np.arange(len(names) + 1) - 0.5, minor=True)
     ax.set_yticks(np.arange(len(names) + 1) - 0.5, minor=True)

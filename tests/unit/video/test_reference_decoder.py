@@ -39,7 +39,7 @@ MATRICES = {  # (a, b, c, d): a point (x, y) is shown at (ax + cy, bx + dy)
 def ffmpeg(*arguments: str) -> bytes:
     """Run ffmpeg; skipped where it is not installed, but for where it must be."""
     if shutil.which("ffmpeg") is None and not os.environ.get("FFMPEG_REQUIRED"):
-        pytest.skip("ffmpeg, the reference, is not installed: `sh tools/ffmpeg.sh`")
+        pytest.skip("ffmpeg, the reference, is not installed: `sh tools/test_tools.sh ffmpeg`")
     command = ["ffmpeg", "-v", "error", "-nostdin", "-y", *arguments]
     return subprocess.run(command, check=True, capture_output=True, timeout=120).stdout
 
