@@ -5,8 +5,8 @@
 What a network or a processor would do is replaced by a sleep of so many seconds a chunk of a video, or a shard of
 tracks, so that sixteen workers fit on two cores: what is measured is everything around it (leases, the database, the
 store, the scheduler, the driver), which does not sleep. Workers are processes of this machine with the scratch folders
-of hosts of their own; they are started before the clock. Ideal is the work divided by the number of workers; the speed-up
-is the sleeps of all pieces, divided by the seconds.
+of hosts of their own; they are started before the clock. Ideal is the work divided by the number of workers; the
+speed-up is the sleeps of all pieces, divided by the seconds.
 """
 
 from __future__ import annotations
