@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -39,6 +40,7 @@ from stand_in_labeller import write_video  # noqa: E402
 
 CHUNK_FRAMES, VIDEOS, CHUNKS_A_VIDEO = 50, 8, 8
 PEOPLE, SHARD_ROWS = 96, 400
+CONNECTIONS = "SELECT count(*) - 1 FROM pg_stat_activity WHERE backend_type = 'client backend'"  # but for this one
 LABEL = LabelParams(chunk_s=5, batch_frames=CHUNK_FRAMES)
 SITE = """
 import os, time
@@ -56,7 +58,10 @@ if "SHARD_S" in os.environ:
 
 @dataclass(frozen=True)
 class Rate:
-    """Seconds that so many workers took for `pieces` that sleep `piece_s` each; ideal_s: the sleeps alone."""
+    """Seconds that so many workers took for `pieces` that sleep `piece_s` each; ideal_s: the sleeps alone.
+
+    connections  to the database, of all workers together, at the most.
+    """
 
     work: str
     workers: int
@@ -64,6 +69,7 @@ class Rate:
     piece_s: float
     seconds: float
     ideal_s: float
+    connections: int = 0
 
 
 def labelling(folder: Path, counts: list[int], chunk_s: float) -> Iterator[Rate]:
@@ -79,25 +85,33 @@ def labelling(folder: Path, counts: list[int], chunk_s: float) -> Iterator[Rate]
             env |= {"STAND_IN_DELAY_S": str(chunk_s / CHUNK_FRAMES)}
             (place / "params.yaml").write_text(yaml.safe_dump({"label": LABEL.model_dump(mode="json")}))
             subprocess.run([sys.executable, "-m", "posemill", "add", str(videos), "--quiet"], env=env, check=True)
-            seconds = _together(count, env, place)
+            seconds, connections = _together(count, env, place, url)
         pieces = VIDEOS * CHUNKS_A_VIDEO
-        yield Rate("labelling", count, pieces, chunk_s, seconds, math.ceil(pieces / count) * chunk_s)
+        ideal_s = math.ceil(pieces / count) * chunk_s
+        yield Rate("labelling", count, pieces, chunk_s, seconds, ideal_s, connections)
 
 
-def _together(count: int, env: dict[str, str], place: Path) -> float:
-    """Seconds that label workers took, which all begin when the last has loaded."""
+def _together(count: int, env: dict[str, str], place: Path, url: str) -> tuple[float, int]:
+    """Seconds of label workers that all begin when the last has loaded, and their connections."""
+    import psycopg2
+
     go, program = place / "go", str(REPOSITORY / "benchmarks" / "_label_at_once.py")
-    running = [
-        subprocess.Popen([sys.executable, program, str(go)], env=env, stdout=-1, text=True) for _ in range(count)
-    ]
+    command = [sys.executable, program, str(go)]
+    running = [subprocess.Popen(command, env=env, stdout=-1, text=True) for _ in range(count)]
     for process in running:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-    started = time.monotonic()
-    go.touch()
-    for process in running:
-        assert process.wait() == 0
-    return time.monotonic() - started
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        most, started = 0, time.monotonic()
+        go.touch()
+        while any(process.poll() is None for process in running):
+            cursor.execute(CONNECTIONS)
+            most = max(most, int(cursor.fetchone()[0]))
+            time.sleep(0.25)
+        seconds = time.monotonic() - started
+    assert all(process.returncode == 0 for process in running)
+    return seconds, most
 
 
 @contextmanager
@@ -159,7 +173,8 @@ def _cut(inputs: Workspace, address: str, store: str) -> float:
 def _wait_for_workers(address: str, count: int) -> None:
     import distributed
 
-    with distributed.Client(address, set_as_default=False) as client:
+    dask: Any = distributed
+    with dask.Client(address, set_as_default=False) as client:
         client.wait_for_workers(count, timeout=300)
 
 
@@ -185,9 +200,9 @@ def main() -> None:
             for rate in measure(Path(folder)):
                 speed_up = rate.pieces * rate.piece_s / rate.seconds
                 line = f"{rate.work:10} {rate.workers:3} workers: {rate.seconds:6.1f} s for {rate.pieces} pieces of "
-                line += (
-                    f"{rate.piece_s:g} s, ideal {rate.ideal_s:.1f} s, {speed_up:.1f} times one that does nothing else"
-                )
+                line += f"{rate.piece_s:g} s, ideal {rate.ideal_s:.1f} s, speed-up {speed_up:.1f}"
+                if rate.connections:
+                    line += f"; {rate.connections} connections"
                 print(json.dumps(asdict(rate)) if chosen.json else line, flush=True)
 
 
