@@ -47,6 +47,21 @@ def test_a_picture_is_upright_by_its_exif(tmp_path: Path) -> None:
     assert (probe(tmp_path / "a.jpg").width_px, probe(tmp_path / "a.jpg").height_px) == (48, 64)
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.webp"])
+def test_an_animation_is_no_picture(tmp_path: Path, name: str) -> None:
+    shades = [Image.fromarray(RGB // shade) for shade in (1, 2, 3)]
+    shades[0].save(tmp_path / name, save_all=True, append_images=shades[1:], duration=100)
+    with pytest.raises(UnreadableMedia, match="an animation of 3 pictures"):
+        probe(tmp_path / name)
+    with pytest.raises(UnreadableMedia, match="write it as a video"):
+        next(read_frames(tmp_path / name))
+
+
+def test_the_depth_in_a_phones_jpeg_is_no_animation(tmp_path: Path) -> None:
+    Image.fromarray(RGB).save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[Image.fromarray(RGB // 2)])
+    assert probe(tmp_path / "a.jpg").frames == 1
+
+
 def test_a_stream_of_jpeg_pictures_is_a_video(tmp_path: Path) -> None:
     path = tmp_path / "a.mjpeg"
     path.write_bytes(b"".join(cv2.imencode(".jpg", RGB + level)[1].tobytes() for level in range(5)))
