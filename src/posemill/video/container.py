@@ -75,7 +75,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream, Extent
     import av
 
     with open_file(path) as number, _opened(number, path) as container:
-        stream = next((s for s in container.streams.video if not _is_cover(s)), None)
+        stream = max((s for s in container.streams.video if not _is_cover(s)), key=_rank, default=None)
         if stream is None:
             what = "only audio" if container.streams.audio else "no video stream"
             raise UnreadableMedia(f"{path.name} has {what}")
@@ -135,7 +135,15 @@ def _why(exc: Exception) -> str:
 
 
 def _is_cover(stream: VideoStream) -> bool:
-    """Music files carry their cover as a video stream of one picture."""
+    """Music files carry their cover as a video stream of one picture, videos a few of their own as thumbnails."""
     from av.stream import Disposition
 
-    return bool(stream.disposition & Disposition.attached_pic)
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
+def _rank(stream: VideoStream) -> tuple[int, bool]:
+    """The largest picture is the recording; smaller ones are its thumbnails, proxies and insets. Then the default."""
+    from av.stream import Disposition
+
+    codec = stream.codec_context
+    return (0 if codec is None else codec.width * codec.height), bool(stream.disposition & Disposition.default)
