@@ -32,6 +32,7 @@ mjpegb dvvideo prores dnxhd cfhd ffv1 huffyuv ffvhuff utvideo rawvideo v210 cine
 indeo5 svq1 svq3 msvideo1
 """
 FORMATS, CODECS = tuple(_FORMATS.split()), tuple(_CODECS.split())
+JPEG = b"\xff\xd8\xff"
 MAX_PIXELS = 8192 * 8192  # 8K and its full domes; a picture is then 200 MB of RGB at most
 MAX_STREAMS = 64
 ANSWER_S = 30.0  # for one reading of the file; a disk that is asleep wakes in less
@@ -112,6 +113,7 @@ def _opened(number: int, path: Path) -> InputContainer:
     try:
         return av.open(
             "fd:",
+            format="mjpeg" if os.pread(number, 3, 0) == JPEG else None,  # else pictures with EXIF are each a file
             container_options=allowed | {"max_streams": str(MAX_STREAMS)},
             options={"max_pixels": str(MAX_PIXELS)},
             timeout=ANSWER_S,

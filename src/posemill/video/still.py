@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import UnreadableMedia
-from posemill.video.container import open_file, open_video
+from posemill.video.container import open_file
+from posemill.video.jpeg import is_jpeg_stream
 from posemill.video.picture_file import decode_picture
 
 SHOWN_S = 1.0  # a picture has no length; with this one a clip of it passes the same checks as any other
 LARGEST_BYTES = 64 * 2**20
-_PICTURE_BEGINS = (0xDA, 0xD8, 0xD9)  # JPEG markers: start of a scan, of another file, end
 _KINDS = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png"}
 
 
@@ -28,7 +28,7 @@ def still_kind(path: Path) -> str | None:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "webp"
     kind = next((kind for magic, kind in _KINDS.items() if head.startswith(magic)), None)
-    return None if kind == "jpeg" and not _lists_pictures(path) and _is_stream(path) else kind
+    return None if kind == "jpeg" and is_jpeg_stream(path, LARGEST_BYTES) else kind
 
 
 def still_picture(path: Path) -> NDArray[np.uint8]:
@@ -39,22 +39,3 @@ def still_picture(path: Path) -> NDArray[np.uint8]:
     if path.stat().st_size > LARGEST_BYTES:
         raise UnreadableMedia(f"{path.name} has more than {LARGEST_BYTES >> 20} MiB")
     return decode_picture(path.read_bytes(), path.name, animated=False)
-
-
-def _lists_pictures(path: Path) -> bool:
-    """Return True if the header of a JPEG has the index of the multi-picture format (CIPA DC-007)."""
-    with path.open("rb") as file:
-        file.seek(2)
-        while len(head := file.read(8)) == 8 and head[0] == 0xFF and head[1] not in _PICTURE_BEGINS:
-            if head[1] == 0xE2 and head[4:] == b"MPF\0":
-                return True
-            file.seek(int.from_bytes(head[2:4], "big") - 6, 1)
-    return False
-
-
-def _is_stream(path: Path) -> bool:
-    try:
-        with open_video(path):
-            return True
-    except UnreadableMedia:
-        return False
