@@ -90,7 +90,7 @@ def _display_matrix(frame: VideoFrame) -> Any:
     except ValueError:  # FFmpeg has newer kinds (EXIF, view numbers of spatial video); with one PyAV refuses them all
         from av.sidedata.sidedata import Type
 
-        Type._missing_ = classmethod(lambda kinds, _: kinds.VIDEO_HINT)
+        Type._missing_ = classmethod(lambda kinds, _: kinds.VIDEO_HINT)  # type: ignore[method-assign, assignment]
         return frame.side_data.get("DISPLAYMATRIX")
 
 
