@@ -22,7 +22,7 @@ import numpy as np
 from posemill.errors import InputError
 from posemill.formats.coco import read_coco
 from posemill.ingest.sequence import LABELLER, Fault, Sequence, SequenceStream, medium_tracks, skeleton_of
-from posemill.ingest.units import check_pixels
+from posemill.ingest.units import check_in_picture, check_pixels
 from posemill.pose.unseen import not_found
 from posemill.text_file import read_text
 from posemill.untrusted import untrusted, untrusted_stream
@@ -103,10 +103,11 @@ def parse(
     if nowhere.all():
         return None
     xy = np.where(nowhere[..., None], np.nan, triples[..., :2])
-    check_pixels(name, xy)
     size = int(image["width"]), int(image["height"])
+    check_pixels(name, xy)
     medium = f"{dataset}/{file}/{name}" if file else f"{dataset}/{name}"
     tracks = medium_tracks(medium, points, size, FPS, xy, _CONFIDENCE[flag.astype(int)])
+    check_in_picture(name, tracks)
     return Sequence(name, None, split, tracks, source=f"{file}/{name}" if file else None)
 
 

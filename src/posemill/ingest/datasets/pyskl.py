@@ -27,7 +27,7 @@ from posemill.ingest.datasets import ntu
 from posemill.ingest.datasets.split import official_split
 from posemill.ingest.projection import VirtualCamera
 from posemill.ingest.sequence import LABELLER, Fault, Sequence, SequenceStream, medium_tracks, named_group
-from posemill.ingest.units import check_metres, check_pixels
+from posemill.ingest.units import check_in_picture, check_metres, check_pixels
 from posemill.pose.skeleton import COCO_17, H36M_17, JHMDB_15, KINECT_20, NTU_25, OPENNI_15, PENN_13, Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.pose.unseen import not_found
@@ -129,6 +129,7 @@ def _tracks(name: str, annotation: Mapping[str, Any], options: ReadOptions) -> M
         raise InputError(f"{name}: {exc}") from exc
     for track in tracks.tracks:
         check_pixels(name, track.xy)
+    check_in_picture(name, tracks)
     if options.mirrored or (options.mirrored is None and skeleton == NTU_25 and "medium" not in annotation):
         tracks = replace(tracks, tracks=tuple(_exchanged(track) for track in tracks.tracks))
     return replace(tracks, medium=f"{options.dataset}/{name}", labeller=LABELLER)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from posemill.errors import InputError
 from posemill.ingest.sequence import LABELLER, Fault, named_group, skeleton_of
 from posemill.ingest.sequence import Sequence as Imported
-from posemill.ingest.units import check_pixels
+from posemill.ingest.units import check_in_picture, check_pixels
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
 from posemill.pose.unseen import not_found
@@ -148,11 +148,13 @@ def to_sequence(table: PoseTable, options: ToolOptions, path: Path) -> Imported:
     named = named_group(options.subject, table.name)
     folder = (path if path.is_dir() else path.parent).resolve().name
     parts = table.name.split("/")
+    medium_tracks = MediumTracks(medium, LABELLER, skeleton, *size, frames, frames / fps, tracks)
+    check_in_picture(table.name, medium_tracks)
     return Imported(
         table.name,
         (parts[-2] if len(parts) > 1 else folder) if options.activity_from_folder else options.activity,
         options.split,
-        MediumTracks(medium, LABELLER, skeleton, *size, frames, frames / fps, tracks),
+        medium_tracks,
         subject=None if named is None else f"{options.dataset}/{named}",
     )
 
