@@ -16,6 +16,7 @@ MOST_OUTSIDE = 0.25  # of poses, whose middle is beside the picture
 LARGEST_SHARE = 1.2  # of the picture: what is guessed to be outside it included
 FEWEST_KEYPOINTS = 5  # of a whole body; two of them may lie on each other
 FLAT = 0.02  # a depth that varies by less of the body's size is none: a confidence or a flag
+NOT_FOUND = -1.0
 LARGEST_FLAG = 2.0  # COCO's visibility
 
 
@@ -64,6 +65,18 @@ def check_pixels(name: str, xy: NDArray[np.floating]) -> None:
             f"{name}: bodies are {size:.3g} wide or tall, so these are no pixels but shares of the picture (0 to 1) or "
             "metres: multiply them by its width and height"
         )
+
+
+def check_confidence(name: str, confidence: NDArray[np.floating]) -> None:
+    """Refuse confidences that are percentages, bytes or logits. −1 is what some tools give to what they did not find.
+
+    Errors: InputError with the range of the values.
+    """
+    if not confidence.size:
+        return
+    low, high = float(confidence.min()), float(confidence.max())
+    if high > LARGEST_FLAG or (low < 0 and low != NOT_FOUND):
+        raise InputError(f"{name}: confidences are {low:.3g} to {high:.3g}, expected 0 to 1")
 
 
 def check_in_picture(name: str, tracks: MediumTracks) -> None:
