@@ -86,6 +86,9 @@ def parse(
     people = [a for a in annotations if not a.get("iscrowd") and any(a.get("keypoints", [])[2::3])]
     if not people:
         return None
+    ids = [a["id"] for a in people if a.get("id") is not None]
+    if len(set(ids)) < len(ids):
+        raise InputError(f"{name}: annotation {max(ids, key=ids.count)} is there twice")
     categories = {a["category_id"] for a in people}
     if len(categories) > 1 or not categories <= set(names):
         raise InputError(f"{name}: its people are of categories {categories}, expected one that has keypoints")
