@@ -220,9 +220,7 @@ def test_shares_of_the_picture_with_a_confidence_are_no_metres(tmp_path: Path) -
 
 def test_a_split_of_other_names_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path / "x.pkl", [annotation("v1.mp4")], train=["v1"], test=["v2"])
-    with pytest.raises(
-        InputError, match=r"such as 'v1'; frame_dir is such as 'v1\.mp4'"
-    ):
+    with pytest.raises(InputError, match=r"such as 'v1'; frame_dir is such as 'v1\.mp4'"):
         next(sequences(path, READING))
     assert len(list(sequences(path, READING, split="none"))) == 1
 
