@@ -112,12 +112,8 @@ def _print_usage(usage: MediumUsage) -> None:
 def transaction() -> Iterator[tuple[Connection, Settings]]:
     """Open a transaction on the configured database; yields it with the settings."""
     from posemill.settings import Settings
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import transaction
 
     settings = Settings.from_env()
-    engine = open_engine(settings)
-    try:
-        with engine.begin() as connection:
-            yield connection, settings
-    finally:
-        engine.dispose()
+    with transaction(settings) as connection:
+        yield connection, settings

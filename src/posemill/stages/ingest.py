@@ -58,12 +58,12 @@ def run(params: IngestParams, inputs: Workspace, outputs: Path, settings: Settin
     from posemill.store.catalog import clips, media, open_quarantine, released
     from posemill.store.corrections import corrections, write_corrections
     from posemill.store.media import MediaStore
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import opened_engine
 
     settings = settings or Settings.from_env()
     datasets = _selected(inputs.output("snapshot") / "snapshot.json")
-    engine, store = open_engine(settings), MediaStore(settings.store_url)
-    try:
+    store = MediaStore(settings.store_url)
+    with opened_engine(settings) as engine:
         with engine.connect() as connection:
             rows = media(connection, datasets)
             aside = {row["medium_id"] for row in open_quarantine(connection, [STAGE]) if row["entity_type"] == "medium"}
@@ -76,8 +76,6 @@ def run(params: IngestParams, inputs: Workspace, outputs: Path, settings: Settin
             stretches = clips(connection, datasets)
             corrected = corrections(connection, datasets)
             again = released(connection, "label", datasets)
-    finally:
-        engine.dispose()
     good = [row for row in rows if row["id"] not in faults and row["probed_at"]]
     kept = {row["id"] for row in good}
     stretches = [row for row in stretches if row["medium_id"] in kept]

@@ -47,15 +47,25 @@ class Limits:
 
     @classmethod
     def from_env(
-        cls, answer_s: float = 55.0, env: Mapping[str, str] | None = None, file_bytes: int = 512 * 2**20
+        cls,
+        answer_s: float = 55.0,
+        env: Mapping[str, str] | None = None,
+        file_bytes: int = 512 * 2**20,
+        workers: int = 1,
     ) -> Limits:
-        """POSEMILL_REQUIRE_KEYS, …_HOSTS, …_REQUESTS_PER_MINUTE (0 = none), …_MAX_REQUESTS, …_TIME_LIMIT_S …."""
+        """Limits of one of so many workers: requests, WebSockets and bytes at the same time are divided by them.
+
+        POSEMILL_REQUIRE_KEYS, …_HOSTS, …_REQUESTS_PER_MINUTE (0 = none), …_MAX_REQUESTS, …_TIME_LIMIT_S …
+        """
         env = os.environ if env is None else env
         rate = env_number(env, PER_MINUTE, 1200)
+        requests, usual = int(env_number(env, MAX_REQUESTS, 256)), cls()
         return cls(
             require_keys=env.get(REQUIRE_KEYS, "") not in ("", "0"),
             per_minute=int(rate) or None,
-            requests=max(1, int(env_number(env, MAX_REQUESTS, 256))),
+            requests=max(1, requests // workers),
+            live=max(1, usual.live // workers),
+            held_bytes=max(usual.body_bytes, usual.held_bytes // workers),
             file_bytes=file_bytes,
             answer_s=env_number(env, TIME_LIMIT_S, answer_s),
             silence_s=env_number(env, SILENCE_S, 15.0),
