@@ -120,3 +120,21 @@ def test_no_worker_and_no_scheduler_end_with_a_sentence(
         compute(workspace, engine="dask", scheduler=address, wait_s=1)
         with pytest.raises(Unavailable, match="no Dask worker"):
             prepared(workspace)
+
+
+def test_a_lost_scheduler_ends_with_a_sentence(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(STUCK)
+    begun = tmp_path / "begun"
+    with ExitStack() as stack, ExitStack() as lost:
+        address = lost.enter_context(scheduler(tmp_path))
+        compute(workspace, engine="dask", scheduler=address)
+        folder = tmp_path / "worker"
+        env = worker_environment(folder, str(tmp_path / "store"), site=str(tmp_path / "site"), BEGUN=str(begun))
+        stuck = stack.enter_context(worker(address, "worker", folder, env))
+        run = stack.enter_context(ThreadPoolExecutor()).submit(prepared, workspace)
+        until(lambda: run.done() or begun.exists())
+        lost.close()
+        stuck.kill()
+        with pytest.raises(Unavailable, match=r"scheduler .*was lost"):
+            run.result(100)
