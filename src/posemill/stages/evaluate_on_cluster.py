@@ -34,6 +34,7 @@ from posemill.stages.rewindow import verdicts
 from posemill.store.exchange import Exchange
 
 BATCHES = 16  # of a task
+CHUNK = 1024  # windows in memory at a time
 NETWORK = ("network.safetensors", "network.json")
 FEATURES = "features.json"
 
@@ -119,10 +120,14 @@ class RemoteEvaluation:
         return np.concatenate([parts[number] for number in sorted(parts)])
 
     def perturbed(
-        self, predict: PredictFn, windows: NDArray[np.float32], conditions: list[Condition]
+        self,
+        predict: PredictFn,
+        windows: NDArray[np.float32],
+        rows: NDArray[np.int64],
+        conditions: list[Condition],
     ) -> dict[Condition, NDArray[np.float32]]:
-        """Probabilities (N, C) of windows (N, T, K, 3) under every condition, by the network of `predict`."""
-        asked, name = _of_network(predict), self._put_windows(windows)
+        """Probabilities (len(rows), C) of these rows under every condition, by the network of `predict`."""
+        asked, name = _of_network(predict), self._put_windows(windows, rows)
         tasks = [
             PerturbationTask(self._network, name, condition, asked.temperature, asked.batch_size)
             for condition in conditions
@@ -163,13 +168,18 @@ class RemoteEvaluation:
         """Tasks of whole batches, put into the exchange when they are asked for."""
         size = BATCHES * batch_size
         for number, start in enumerate(range(0, len(rows), size)):
-            name = self._put_windows(np.asarray(windows[rows[start : start + size]]))
+            name = self._put_windows(windows, rows[start : start + size])
             yield LogitsTask(network, number, name, batch_size)
 
-    def _put_windows(self, windows: NDArray[np.float32]) -> str:
+    def _put_windows(self, windows: NDArray[np.float32], rows: NDArray[np.int64]) -> str:
+        """Put these rows into the exchange, a few in memory at a time; return their name there."""
         name = f"windows-{uuid4().hex}.npy"
         with TemporaryDirectory(prefix="posemill-windows-") as folder:
-            np.save(Path(folder) / name, windows)
+            shape = (len(rows), *windows.shape[1:])
+            out = np.lib.format.open_memmap(Path(folder) / name, "w+", np.float32, shape)
+            for start in range(0, len(rows), CHUNK):
+                out[start : start + CHUNK] = windows[rows[start : start + CHUNK]]
+            out.flush()
             self._exchange.put(name, Path(folder) / name)
         return name
 
