@@ -22,6 +22,7 @@ KNOWN = {
     "POSEMILL_WORKERS": "processes of the activity service, which share rate limits and metrics; default: 1",
     "POSEMILL_TIME_LIMIT_S": "request timeout; default: nine tenths of BentoML's own",
     "POSEMILL_SILENCE_S": "idle timeout of a connection; default: 15",
+    "POSEMILL_HOSTS": "names, with commas between, that a service without keys answers under; *: any; see secure.md",
     "POSEMILL_SHORT_VIDEO_S": "longest video that is answered synchronously; longer ones become a job; default: 20",
     "POSEMILL_SHORT_WAIT_S": "queueing time after which a short video becomes a job too; default: 120",
     "POSEMILL_LONGEST_VIDEO_S": "longest video that is accepted; default: 10800",

@@ -191,6 +191,7 @@ def test_pool_deployments_and_automations_are_registered_once(prefect: Prefect) 
     assert names == {"hourly", "nightly", "daily-monitor", "daily-retention", "release", "application", "notify"}
     automations = sorted(a["name"] for a in prefect.post("/automations/filter"))
     assert automations == [
+        "posemill: crash flow runs that never had a heartbeat",
         "posemill: crash flow runs without heartbeat",
         "posemill: drift",
         "posemill: flow run does not end",

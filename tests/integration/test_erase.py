@@ -121,7 +121,7 @@ def test_a_person_is_erased_everywhere_and_others_stay(settings: Settings, fille
         assert newest[0][1:] == ("erase", "done")
         version = promotions.version_of(connection, "1")
         with pytest.raises(InputError, match="trained with data that was erased"):
-            promotions.promote(connection, version, "r", None, "ann")
+            promotions.promote(connection, version, "r", None, "ann", compared_with=None)
     # what the run of bob alone wrote is still there, in the cache and in the remote
     root = settings.workspace
     assert not (root / "build/prepare").exists()

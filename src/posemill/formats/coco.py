@@ -194,6 +194,8 @@ def read_annotations(path: Path, skeleton: Skeleton) -> Annotations:
     annotated.faults += [f"skeleton {skeleton.name} has no keypoint {name!r}" for name in unknown]
     annotated.check_once(image["file_name"] for image in content["images"])
     people = {image["id"]: annotated.picture(image["file_name"]) for image in content["images"]}
+    for image in content["images"]:
+        annotated.add_size(image["file_name"], image.get("width"), image.get("height"))
     for annotation in content["annotations"]:
         in_frame = people.get(annotation["image_id"])
         person = annotation.get("track_id", annotation.get("attributes", {}).get("person"))

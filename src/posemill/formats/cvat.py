@@ -132,12 +132,14 @@ def read_annotations(path: Path, skeleton: Skeleton) -> Annotations:
     for image in root.iter("image"):
         people = annotated.picture(image.get("name", ""))
         if people is not None:
+            annotated.add_size(image.get("name", ""), image.get("width"), image.get("height"))
             for element in image.iter("skeleton"):
                 _read(element, _number(element), people, annotated)
                 annotated.add_activity(image.get("name", ""), _number(element) or 0, _activity(element))
     tracks = list(root.iter("track"))
     if tracks:
         digest = Path(root.findtext("meta/task/source") or root.findtext("meta/source") or "").stem
+        size = next((s for s in root.iter("original_size")), None)
         for track in tracks:
             for element in track.iter("skeleton"):
                 if _ended(element):
@@ -145,6 +147,8 @@ def read_annotations(path: Path, skeleton: Skeleton) -> Annotations:
                 name = f"{digest}-{int(element.get('frame', -1)):06d}.jpg"
                 people = annotated.picture(name)
                 if people is not None:
+                    if size is not None:
+                        annotated.add_size(name, size.findtext("width"), size.findtext("height"))
                     number = _number(track) if _number(element) is None else _number(element)
                     _read(element, number, people, annotated)
                     annotated.add_activity(name, number or 0, _activity(element) or _activity(track))

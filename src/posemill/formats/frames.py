@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,6 +101,7 @@ class Annotations:
     skeleton  by which the keypoints are ordered.
     activities  (medium, frame) → person → activity, where the annotator says one.
     origins   medium → fingerprints of the labellers, where the file names say them.
+    sizes     medium → widths and heights of its pictures in the tool, pixels, where the file says them.
     notes     sentences about what was passed over, which stop nothing.
     """
 
@@ -109,6 +111,7 @@ class Annotations:
     notes: list[str] = field(default_factory=list)
     origins: dict[str, set[str]] = field(default_factory=dict)
     activities: dict[tuple[str, int], dict[int, str]] = field(default_factory=dict)
+    sizes: dict[str, set[tuple[int, int]]] = field(default_factory=dict)
 
     def picture(self, file_name: str) -> dict[int, NDArray[np.float32]] | None:
         """Return the people of that file name's frame, to be added to; None (and a fault) when it is no frame's."""
@@ -119,6 +122,12 @@ class Annotations:
         if match[3]:
             self.origins.setdefault(match[1], set()).add(match[3])
         return self.people.setdefault((match[1], int(match[2])), {})
+
+    def add_size(self, file_name: str, width_px: Any, height_px: Any) -> None:
+        """Record the size of that file name's picture in the tool; nothing where the file does not say it."""
+        match = FRAME_NAME.search(file_name)
+        if match is not None and width_px and height_px:
+            self.sizes.setdefault(match[1], set()).add((round(float(width_px)), round(float(height_px))))
 
     def add_activity(self, file_name: str, person: int, activity: str | None) -> None:
         """Record what a person does in that file name's frame; nothing where the annotator did not say."""

@@ -1,4 +1,4 @@
-"""Units of keypoints, told by the size of bodies: nobody is 200 m wide, or half a pixel tall."""
+"""Units of keypoints, told by the size and place of bodies: nobody is 200 m wide, half a pixel tall or out of sight."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from numpy.typing import NDArray
 
 from posemill.errors import InputError
 from posemill.pose.geometry import box_size
+from posemill.pose.track import MediumTracks
 
 LARGEST_M = 5.0  # side of the box around a person: arms stretched out, with what a sensor errs
 SMALLEST_M = 0.05
 SMALLEST_PX = 2.0
+MOST_OUTSIDE = 0.25  # of poses, whose middle is beside the picture
 LARGEST_SHARE = 1.2  # of the picture: what is guessed to be outside it included
 FEWEST_KEYPOINTS = 5  # of a whole body; two of them may lie on each other
 FLAT = 0.02  # a depth that varies by less of the body's size is none: a confidence or a flag
+NOT_FOUND = -1.0
 LARGEST_FLAG = 2.0  # COCO's visibility
 
 
@@ -62,6 +65,39 @@ def check_pixels(name: str, xy: NDArray[np.floating]) -> None:
             f"{name}: bodies are {size:.3g} wide or tall, so these are no pixels but shares of the picture (0 to 1) or "
             "metres: multiply them by its width and height"
         )
+
+
+def check_confidence(name: str, confidence: NDArray[np.floating]) -> None:
+    """Refuse confidences that are percentages, bytes or logits. −1 is what some tools give to what they did not find.
+
+    Errors: InputError with the range of the values.
+    """
+    if not confidence.size:
+        return
+    low, high = float(confidence.min()), float(confidence.max())
+    if high > LARGEST_FLAG or (low < 0 and low != NOT_FOUND):
+        raise InputError(f"{name}: confidences are {low:.3g} to {high:.3g}, expected 0 to 1")
+
+
+def check_in_picture(name: str, tracks: MediumTracks) -> None:
+    """Refuse tracks that are mostly beside their picture: pixels of another size, from the middle, or y upwards.
+
+    Somebody leaves a picture now and then, and limbs are guessed beyond its edge; people who are not there at all
+    belong to another one. Errors: InputError with the ranges of the values.
+    """
+    poses = np.concatenate([np.zeros((0, len(tracks.skeleton), 2)), *(track.xy for track in tracks.tracks)])
+    poses = poses[np.isfinite(poses).all(-1).any(-1)]
+    if not len(poses):
+        return
+    size = (tracks.width_px, tracks.height_px)
+    centre = np.nanmedian(poses, 1)
+    if ((centre < 0) | (centre > size)).any(-1).mean() <= MOST_OUTSIDE:
+        return
+    (left, top), (right, bottom) = np.nanmin(poses, (0, 1)), np.nanmax(poses, (0, 1))
+    raise InputError(
+        f"{name}: x is {left:.4g} to {right:.4g} and y {top:.4g} to {bottom:.4g}, which is outside of the picture of "
+        f"{size[0]}x{size[1]}: expected pixels from its top left corner, y downwards, and its true size"
+    )
 
 
 def _depth(values: NDArray[np.float64]) -> float | None:

@@ -188,6 +188,14 @@ def _exported(labelled: Labelled, medium: str, answers: Annotations) -> MediumTr
             + ("which the store does not have" if found is None else f"whose skeleton is {found.skeleton.name}")
         )
         return None
+    sizes = answers.sizes.get(medium, set()) - {(found.width_px, found.height_px)}
+    if sizes:
+        came = ", ".join(f"{width}x{height}" for width, height in sorted(sizes))
+        answers.faults.append(
+            f"medium {medium[:12]} has pictures of {found.width_px}x{found.height_px}, and the file was annotated in "
+            f"pictures of {came}: annotate those that were exported, in their own size"
+        )
+        return None
     return found
 
 

@@ -10,6 +10,13 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 GLUED_S = 1.0  # a clock that jumps back by more than this starts again: videos glued together
+AHEAD_S = 10.0  # and by more than this ahead, where clocks are not one from beginning to end; players draw it there too
+_DISCONTINUOUS = ("mpegts", "mpeg")  # containers of broadcasts, whose clock may be set anew at any time
+
+
+def longest_step_s(stream: VideoStream) -> float:
+    """Return how far ahead the timestamps of two successive pictures may lie before the clock was set anew."""
+    return AHEAD_S if stream.container.format.name in _DISCONTINUOUS else float("inf")
 
 
 class Clock:
@@ -17,6 +24,7 @@ class Clock:
 
     def __init__(self, stream: VideoStream) -> None:
         self.step_s = 1 / float(stream.average_rate or stream.guessed_rate or 25)
+        self.longest_step_s = longest_step_s(stream)
         self.zero_s: float | None = None
         self.last_s = -self.step_s
 
@@ -35,7 +43,7 @@ class Clock:
         return [self.of(stamp, time_base) for stamp in stamps]
 
     def _on_axis(self, at: float, follows_s: float) -> float:
-        if self.zero_s is None or at - self.zero_s < self.last_s - GLUED_S:
+        if self.zero_s is None or not -GLUED_S <= at - self.zero_s - self.last_s <= self.longest_step_s:
             self.zero_s = at - follows_s
             return follows_s
         # old AVI files exchange neighbouring timestamps; half a frame on, the next true one fits again

@@ -32,6 +32,7 @@ mjpegb dvvideo prores dnxhd cfhd ffv1 huffyuv ffvhuff utvideo rawvideo v210 cine
 indeo5 svq1 svq3 msvideo1
 """
 FORMATS, CODECS = tuple(_FORMATS.split()), tuple(_CODECS.split())
+JPEG = b"\xff\xd8\xff"
 MAX_PIXELS = 8192 * 8192  # 8K and its full domes; a picture is then 200 MB of RGB at most
 MAX_STREAMS = 64
 ANSWER_S = 30.0  # for one reading of the file; a disk that is asleep wakes in less
@@ -75,7 +76,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream, Extent
     import av
 
     with open_file(path) as number, _opened(number, path) as container:
-        stream = next((s for s in container.streams.video if not _is_cover(s)), None)
+        stream = max((s for s in container.streams.video if not _is_cover(s)), key=_rank, default=None)
         if stream is None:
             what = "only audio" if container.streams.audio else "no video stream"
             raise UnreadableMedia(f"{path.name} has {what}")
@@ -112,6 +113,7 @@ def _opened(number: int, path: Path) -> InputContainer:
     try:
         return av.open(
             "fd:",
+            format="mjpeg" if os.pread(number, 3, 0) == JPEG else None,  # else pictures with EXIF are each a file
             container_options=allowed | {"max_streams": str(MAX_STREAMS)},
             options={"max_pixels": str(MAX_PIXELS)},
             timeout=ANSWER_S,
@@ -135,7 +137,15 @@ def _why(exc: Exception) -> str:
 
 
 def _is_cover(stream: VideoStream) -> bool:
-    """Music files carry their cover as a video stream of one picture."""
+    """Music files carry their cover as a video stream of one picture, videos a few of their own as thumbnails."""
     from av.stream import Disposition
 
-    return bool(stream.disposition & Disposition.attached_pic)
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
+def _rank(stream: VideoStream) -> tuple[int, bool]:
+    """The largest picture is the recording; smaller ones are its thumbnails, proxies and insets. Then the default."""
+    from av.stream import Disposition
+
+    codec = stream.codec_context
+    return (0 if codec is None else codec.width * codec.height), bool(stream.disposition & Disposition.default)

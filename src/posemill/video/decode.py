@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from posemill.errors import UnreadableMedia
 from posemill.video.clock import Clock
 from posemill.video.container import open_video
-from posemill.video.orientation import orientation_of
+from posemill.video.converter import FrameConverter
+from posemill.video.orientation import Orientation
 from posemill.video.packets import COMPLETE, Extent, decoded
-from posemill.video.probe import first_size, probe
+from posemill.video.probe import measure
 from posemill.video.seek import Pictures, enter, list_pictures
 from posemill.video.still import still_kind, still_picture
 
@@ -30,7 +31,6 @@ DAMAGED = 0.01  # share of packets that may fail to decode before a video counts
 MOST_THREADS = 4  # each of them holds a picture of its own
 SAME_S = 1e-6  # times that differ by less are the same
 SEEK_BACK_S = (2.0, 10.0, 60.0)  # tried one after the other; keyframes of broadcasts are at most a few seconds apart
-SMALL_PX = 512 * 1024  # below, starting threads for a picture takes longer than making it RGB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,33 +64,37 @@ def read_frames(path: Path, stride: int = 1, start: int = 0, end: int | None = N
         if start == 0:
             yield Frame(0, 0.0, still_picture(path))
         return
-    shown: _Shown | None = None
-    for index, time_s, frame in _numbered(path, start, end):
-        shown = shown or _Shown(*first_size(path))
+    convert = FrameConverter(path)
+    for index, time_s, frame, orientation in _numbered(path, start, end, convert.orientation):
         if index >= start and index % stride == 0:
-            yield Frame(index, time_s, shown(frame))
+            yield Frame(index, time_s, convert(frame, orientation))
 
 
-def _numbered(path: Path, start: int, end: int | None) -> Iterator[tuple[int, float, VideoFrame]]:
-    """Frames with index and time, from `start` where the container can seek, else from the beginning."""
+def _numbered(
+    path: Path, start: int, end: int | None, first: Orientation
+) -> Iterator[tuple[int, float, VideoFrame, Orientation]]:
+    """Frames with index, time and orientation, from `start` where the container can seek, else from the beginning."""
     pictures = list_pictures(path)
     if pictures is not None and start:
         with open_video(path) as (container, stream, extent):
             _use_threads(stream)
+            extent.orientation = first
             frames = enter(container, stream, decoded(container, stream, extent), pictures, start)
             if frames is not None and not extent.damaged:
                 clock = Clock(stream)
                 for stamp in pictures.stamps[:start].tolist():
                     clock.of(stamp, pictures.time_base)
                 whole = replace(pictures.extent, damaged=extent.damaged)
-                yield from _timed(frames, clock, start, end, whole, pictures)
+                for numbered in _timed(frames, clock, start, end, whole, pictures):
+                    yield *numbered, extent.orientation
                 return
     with open_video(path) as (container, stream, extent):
         _use_threads(stream)
         frames = decoded(container, stream, extent)
         # the extent of all of it, also in a reading that ends early
         whole = replace(pictures.extent, damaged=extent.damaged) if pictures else extent
-        yield from _timed(frames, Clock(stream), 0, end, whole, pictures)
+        for numbered in _timed(frames, Clock(stream), 0, end, whole, pictures):
+            yield *numbered, extent.orientation or first
 
 
 def _timed(
@@ -115,30 +119,6 @@ def _timed(
 def _use_threads(stream: VideoStream) -> None:
     stream.thread_type = "AUTO"
     stream.codec_context.thread_count = min(MOST_THREADS, (os.cpu_count() or 1) + 1)
-
-
-class _Shown:
-    """Frames to (H, W, 3) uint8 RGB as they are shown, all from pictures of one size before they are rotated."""
-
-    def __init__(self, width: int, height: int) -> None:
-        from av.video.reformatter import VideoReformatter
-
-        self.width, self.height = width, height
-        self.threads = 1 if width * height < SMALL_PX else 0  # 0: as many as there are cores
-        self.reformatter = VideoReformatter()
-
-    def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        from av.error import FFmpegError
-
-        try:
-            rgb = self._rgb(frame)
-        except (FFmpegError, ValueError) as exc:
-            raise UnreadableMedia(f"a picture in {frame.format.name} cannot be made RGB: {exc}") from exc
-        return orientation_of(frame).apply(rgb)
-
-    def _rgb(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        picture = self.reformatter.reformat(frame, self.width, self.height, "rgb24", threads=self.threads)
-        return np.asarray(picture.to_ndarray(), np.uint8)
 
 
 def _check(extent: Extent, frames: int) -> None:
@@ -171,54 +151,54 @@ def read_frame(path: Path, time_s: float) -> Frame:
         return Frame(0, 0.0, still_picture(path))
     pictures = list_pictures(path)
     if pictures is None:
-        return _by_seeking(path, time_s, probe(path).fps)
+        return _by_seeking(path, time_s)
     with open_video(path) as (_, stream, _):
         times = Clock(stream).of_all(pictures.stamps.tolist(), pictures.time_base)
     number = max(0, bisect_right(times, time_s + SAME_S) - 1)
     frame = next(read_frames(path, start=number, end=number + 1), None)
-    return frame or _by_seeking(path, time_s, probe(path).fps)
+    return frame or _by_seeking(path, time_s)
 
 
-def sample_frames(path: Path, n: int) -> list[Frame]:
-    """Return `n` frames from the middles of `n` equal parts of the video. For contact sheets."""
-    duration_s = probe(path).duration_s
-    return [read_frame(path, (i + 0.5) / n * duration_s) for i in range(n)]
-
-
-def _by_seeking(path: Path, time_s: float, fps: float) -> Frame:
+def _by_seeking(path: Path, time_s: float) -> Frame:
     """The same in a container without a list of pictures, where a seek may land behind the picture that was wanted."""
-    for margin_s in (0.0, *SEEK_BACK_S, None):
+    convert, measured = FrameConverter(path), measure(path)
+    margins = () if measured.extent.glued else (0.0, *SEEK_BACK_S)  # a clock that starts again leads no seek
+    for margin_s in (*margins, None):
         with open_video(path) as (container, stream, extent):
-            frame, at_s = _last_before(container, stream, extent, time_s, margin_s)
-            if frame is not None:
-                return Frame(round(at_s * fps), at_s, _Shown(*first_size(path))(frame))
+            found = _last_before(container, stream, extent, time_s, margin_s)
+            if found is not None:
+                frame, at_s, orientation = found
+                return Frame(round(at_s * measured.fps), at_s, convert(frame, orientation))
     raise UnreadableMedia(f"{path.name} has no frame that decodes at {time_s:.2f} s")
 
 
 def _last_before(
     container: InputContainer, stream: VideoStream, extent: Extent, time_s: float, margin_s: float | None
-) -> tuple[VideoFrame | None, float]:
-    """The last frame at or before `time_s`, decoded from `margin_s` before it on (None: from the start), and its time.
+) -> tuple[VideoFrame, float, Orientation] | None:
+    """The last frame at or before `time_s`, decoded from `margin_s` before it on (None: from the start), with its time.
 
     None where decoding begins after `time_s`, so that it is not known whether a frame before would be the one.
     """
     from av.error import FFmpegError
 
+    clock = Clock(stream) if margin_s is None else None
     frames = decoded(container, stream, extent)
-    zero_s = next((f.time or 0.0 for f in frames), 0.0)
-    try:
-        if margin_s is None or time_s <= margin_s:
-            container.seek(0)
-        else:
-            container.seek(round((zero_s + time_s - margin_s) / float(stream.time_base or 1)), stream=stream)
-    except FFmpegError:  # no index
-        return None, 0.0
-    best: VideoFrame | None = None
+    zero_s = 0.0
+    if margin_s is not None:
+        zero_s = next((f.time or 0.0 for f in frames), 0.0)
+        try:
+            if time_s <= margin_s:
+                container.seek(0)
+            else:
+                container.seek(round((zero_s + time_s - margin_s) / float(stream.time_base or 1)), stream=stream)
+        except FFmpegError:  # no index
+            return None
+    best: tuple[VideoFrame, float, Orientation] | None = None
     for frame in decoded(container, stream, extent):
-        at_s = (frame.time or 0.0) - zero_s
+        at_s = clock.of(frame.pts, frame.time_base) if clock else (frame.time or 0.0) - zero_s
         if at_s > time_s + SAME_S and (best is not None or margin_s is not None):
             break
-        best = frame
+        best = frame, max(0.0, at_s), extent.orientation or Orientation()
         if at_s > time_s + SAME_S:
             break
-    return best, max(0.0, (best.time or 0.0) - zero_s) if best is not None else 0.0
+    return best

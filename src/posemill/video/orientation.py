@@ -68,15 +68,30 @@ def _matrix(orientation: Orientation) -> NDArray[np.float64]:
 _MATRICES = np.array([_matrix(each) for each in ORIENTATIONS])
 
 
-def orientation_of(frame: VideoFrame) -> Orientation:
-    """Return how a decoded picture is to be shown; the nearest of the eight where a matrix is none of them."""
-    stored: Any = frame.side_data.get("DISPLAYMATRIX")
+def orientation_of(frame: VideoFrame, before: Orientation | None = None) -> Orientation:
+    """Return how a decoded picture is to be shown; the nearest of the eight where a matrix is none of them.
+
+    before  of the picture before it. An encoder says it of keyframes only (display orientation SEI), and it holds
+            until the next one.
+    """
+    stored = _display_matrix(frame)
     if stored is None:
-        return Orientation()
+        return before or Orientation()
     matrix = np.frombuffer(bytes(stored), np.int32)[[0, 1, 3, 4]].reshape(2, 2).astype(np.float64)
     agreement = (matrix * _MATRICES).sum((1, 2))
     # a matrix that turns nothing into nothing asks for nothing; of two that are as near the rotation is meant
     return ORIENTATIONS[int(agreement.argmax())] if agreement.max() > 0 else Orientation()
+
+
+def _display_matrix(frame: VideoFrame) -> Any:
+    """The frame's display matrix, None without one. Side data of kinds that PyAV does not know are passed over."""
+    try:
+        return frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # FFmpeg has newer kinds (EXIF, view numbers of spatial video); with one PyAV refuses them all
+        from av.sidedata.sidedata import Type
+
+        Type._missing_ = classmethod(lambda kinds, _: kinds.VIDEO_HINT)  # type: ignore[method-assign, assignment]
+        return frame.side_data.get("DISPLAYMATRIX")
 
 
 def shown_size(stream: VideoStream, width: int, height: int) -> tuple[int, int]:

@@ -50,12 +50,34 @@ def probe(path: Path) -> VideoProbe:
 
     A picture file (JPEG, PNG, WebP) is a medium of one frame that lasts a second.
     """
-    from av.error import FFmpegError
-
     if kind := still_kind(path):
         return _probe_still(path, kind)
     first = first_frame(path)
     shown = orientation_of(first)
+    measured = measure(path)
+    extent, fps = measured.extent, measured.fps
+    with open_video(path) as (_, stream, _):
+        width, height = shown_size(stream, first.width, first.height)
+        codec = stream.codec_context.name
+    sides = (height, width) if shown.swaps_sides else (width, height)
+    span_s = max(0.0, extent.last_s - extent.first_s)
+    found = VideoProbe(*sides, fps, extent.shown, span_s + 1 / fps, codec, shown.rotation, shown.mirrored)
+    _check_plausible(found, path, max(found.duration_s, extent.end_s - extent.begin_s))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Extent of all packets of a complete video, and its mean rate in frames per second."""
+
+    extent: Extent
+    fps: float
+
+
+def measure(path: Path) -> Measured:
+    """Read all packets of a video once, without decoding. Errors: UnreadableMedia also for a truncated file."""
+    from av.error import FFmpegError
+
     with open_video(path) as (container, stream, extent):
         try:
             for packet in container.demux():
@@ -63,14 +85,7 @@ def probe(path: Path) -> VideoProbe:
         except FFmpegError as exc:
             raise UnreadableMedia(f"{path.name} cannot be read to its end: {exc.strerror}") from exc
         extent.check()
-        fps = mean_fps(stream, extent)
-        width, height = shown_size(stream, first.width, first.height)
-        sides = (height, width) if shown.swaps_sides else (width, height)
-        span_s = max(0.0, extent.last_s - extent.first_s)
-        codec = stream.codec_context.name
-        found = VideoProbe(*sides, fps, extent.shown, span_s + 1 / fps, codec, shown.rotation, shown.mirrored)
-    _check_plausible(found, path, max(found.duration_s, extent.end_s - extent.begin_s))
-    return found
+        return Measured(extent, mean_fps(stream, extent))
 
 
 def _probe_still(path: Path, kind: str) -> VideoProbe:
@@ -108,13 +123,6 @@ def mean_fps(stream: VideoStream, extent: Extent) -> float:
         return announced or 25.0  # a single picture has no rate; any does
     measured = (extent.shown - 1) / span_s
     return announced if abs(measured - announced) < 0.02 * measured else measured
-
-
-def first_size(path: Path) -> tuple[int, int]:
-    """Return width and height in square pixels, before rotation; a stream may change them, and the first ones hold."""
-    with open_video(path) as (_, stream, _):
-        frame = first_frame(path)
-        return shown_size(stream, frame.width, frame.height)
 
 
 def first_frame(path: Path) -> VideoFrame:

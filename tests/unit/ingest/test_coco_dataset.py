@@ -99,3 +99,17 @@ def test_other_files_are_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "k.json").write_text(content)
     with pytest.raises(InputError, match=r"k\.json is no"):
         list(sequences(tmp_path / "k.json"))
+
+
+def test_one_annotation_twice_is_no_second_person(tmp_path: Path) -> None:
+    (found,) = sequences(written(tmp_path / "k.json", [person(1, 1), person(1, 1)], images=1))
+    assert isinstance(found, Fault)
+    assert "annotation 1 is there twice" in found.reason
+
+
+def test_people_beside_their_picture_are_of_another_one(tmp_path: Path) -> None:
+    moved = person(1, 1)
+    moved["keypoints"] = [v if i % 3 == 2 or not v else v + 400 for i, v in enumerate(moved["keypoints"])]
+    (found,) = sequences(written(tmp_path / "k.json", [moved], images=1))
+    assert isinstance(found, Fault)
+    assert "outside of the picture of 320x240" in found.reason

@@ -189,3 +189,43 @@ def test_names_say_who_it_is_and_another_skeleton_can_be_told(tmp_path: Path) ->
     assert isinstance(fault, Fault)
     with pytest.raises(InputError, match="give --classes"):
         list(sequences(path, ReadOptions("u")))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"keypoint_score": np.full((1, 6, 17), 90.0)}, "confidences are 90 to 90, expected 0 to 1"),
+        ({"keypoint_score": np.full((1, 6, 17), -2.5)}, r"confidences are -2\.5 to -2\.5, expected 0 to 1"),
+        ({"keypoint": np.full((6, 1, 17, 2), 50.0)}, r"T = total_frames = 6, .* it looks like \[T, M, V, C\]"),
+        ({"total_frames": 60}, "T = total_frames = 60"),
+        ({"label": 0.7}, r"label 0\.7 is no whole number"),
+        ({"img_shape": (60, 80)}, "outside of the picture of 80x60"),
+    ],
+)
+def test_annotations_that_contradict_themselves(changes: dict[str, Any], words: str, tmp_path: Path) -> None:
+    (found,) = sequences(written(tmp_path / "x.pkl", [annotation("v1", **changes)]), READING)
+    assert isinstance(found, Fault)
+    with pytest.raises(InputError, match=words):
+        raise InputError(found.reason)
+
+
+def test_shares_of_the_picture_with_a_confidence_are_no_metres(tmp_path: Path) -> None:
+    values = annotation("v1")
+    triples = np.concatenate([values["keypoint"] / 320, np.full((1, 6, 17, 1), 0.9)], -1).astype(np.float32)
+    own = {key: values[key] for key in ("frame_dir", "label", "total_frames")} | {"keypoint": triples}
+    (found,) = sequences(written(tmp_path / "x.pkl", [own]), READING)
+    assert isinstance(found, Fault)
+    assert "the third value is a confidence" in found.reason
+
+
+def test_a_split_of_other_names_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.pkl", [annotation("v1.mp4")], train=["v1"], test=["v2"])
+    with pytest.raises(InputError, match=r"such as 'v1'; frame_dir is such as 'v1\.mp4'"):
+        next(sequences(path, READING))
+    assert len(list(sequences(path, READING, split="none"))) == 1
+
+
+def test_a_rate_of_the_annotation(tmp_path: Path) -> None:
+    (found,) = sequences(written(tmp_path / "x.pkl", [annotation("v1", fps=60.0)]), READING)
+    assert isinstance(found, Sequence)
+    assert found.tracks.duration_s == pytest.approx(0.1)

@@ -75,7 +75,7 @@ def test_one_plain_table(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_told_of_each(table: pl.DataFrame, told: TableDefaults, words: str, tmp_path: Path) -> None:
-    good = plain(medium=["good"] * 4, width_px=[9] * 4, height_px=[9] * 4, fps=[9] * 4)
+    good = plain(medium=["good"] * 4, width_px=[320] * 4, height_px=[240] * 4, fps=[9] * 4)
     pl.concat([table, good], how="diagonal").write_parquet(tmp_path / "t.parquet")
     fault, fine = sequences(tmp_path / "t.parquet", told)
     assert isinstance(fault, Fault)

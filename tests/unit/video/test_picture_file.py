@@ -83,3 +83,11 @@ def test_all_eight_orientations_of_exif_are_shown(orientation: int) -> None:
 def test_what_is_none_of_the_formats_is_named() -> None:
     with pytest.raises(UnreadableMedia, match=r"^p\.gif is not a picture in a format that is read here \(JPEG, PNG"):
         decode_picture(file(Image.fromarray(GREY), "GIF"), "p.gif")
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 16])
+def test_a_sensors_bits_in_a_file_of_sixteen(bits: int) -> None:
+    """Cameras of 10 and 12 bits write their values as they are, so that the file's upper bits are empty."""
+    grey = np.arange(256, dtype=np.uint16).reshape(16, 16)
+    found = decode_picture(file(Image.fromarray(grey << (bits - 8))), "a.png")
+    np.testing.assert_array_equal(found, np.repeat(grey[..., None], 3, -1))

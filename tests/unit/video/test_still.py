@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from posemill.errors import UnreadableMedia
-from posemill.video.decode import read_frame, read_frames, sample_frames
+from posemill.video.decode import read_frame, read_frames
 from posemill.video.encode import VideoWriter
 from posemill.video.probe import probe
-from posemill.video.sandboxed import probe_sandboxed
+from posemill.video.sandboxed import probe_sandboxed, read_frame_sandboxed
 from posemill.video.still import still_kind
 
 PICTURE = np.kron(np.arange(12, dtype=np.uint8).reshape(3, 4) * 20, np.ones((16, 16), np.uint8))
@@ -36,7 +38,7 @@ def test_a_picture_is_one_frame_that_lasts_a_second(tmp_path: Path, name: str, k
     assert np.abs(frame.image.astype(int) - RGB).mean() < 4
     assert list(read_frames(path, start=1)) == []
     assert read_frame(path, 0.7).index == 0
-    assert len(sample_frames(path, 3)) == 3
+    assert read_frame_sandboxed(path, 0.7).index == 0
     assert probe_sandboxed(path) == found
 
 
@@ -45,6 +47,51 @@ def test_a_picture_is_upright_by_its_exif(tmp_path: Path) -> None:
     exif[0x0112] = 6  # to be turned a quarter
     Image.fromarray(RGB).save(tmp_path / "a.jpg", exif=exif)
     assert (probe(tmp_path / "a.jpg").width_px, probe(tmp_path / "a.jpg").height_px) == (48, 64)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.webp"])
+def test_an_animation_is_no_picture(tmp_path: Path, name: str) -> None:
+    shades = [Image.fromarray(RGB // shade) for shade in (1, 2, 3)]
+    shades[0].save(tmp_path / name, save_all=True, append_images=shades[1:], duration=100)
+    with pytest.raises(UnreadableMedia, match="an animation of 3 pictures"):
+        probe(tmp_path / name)
+    with pytest.raises(UnreadableMedia, match="write it as a video"):
+        next(read_frames(tmp_path / name))
+
+
+def test_the_depth_in_a_phones_jpeg_is_no_animation(tmp_path: Path) -> None:
+    Image.fromarray(RGB).save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[Image.fromarray(RGB // 2)])
+    assert probe(tmp_path / "a.jpg").frames == 1
+
+
+def test_a_preview_behind_a_jpeg_is_no_second_picture(tmp_path: Path) -> None:
+    large, small = (cv2.imencode(".jpg", image)[1].tobytes() for image in (RGB, RGB[::2, ::2]))
+    (tmp_path / "a.jpg").write_bytes(large + small)
+    assert probe(tmp_path / "a.jpg").frames == 1
+
+
+@pytest.mark.parametrize("ending", [".mjpeg", ".avi"])
+def test_a_stream_of_jpeg_pictures_with_exif(tmp_path: Path, ending: str) -> None:
+    """FFmpeg takes such a stream for single pictures, and PyAV does not know the EXIF of a decoded picture."""
+    exif = Image.Exif()
+    exif[0x0112] = 5  # over its diagonal
+    for level in range(3):
+        Image.fromarray(RGB + level).save(tmp_path / f"{level}.jpg", exif=exif)
+    pictures = [(tmp_path / f"{level}.jpg").read_bytes() for level in range(3)]
+    path = tmp_path / f"a{ending}"
+    if ending == ".avi":
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("mjpeg", rate=25, width=64, height=48, pix_fmt="yuvj420p")
+            for number, picture in enumerate(pictures):
+                packet = av.Packet(picture)
+                packet.stream, packet.pts, packet.dts = stream, number, number
+                packet.time_base, packet.is_keyframe = Fraction(1, 25), True
+                container.mux(packet)
+    else:
+        path.write_bytes(b"".join(pictures))
+    assert (probe(path).frames, probe(path).width_px, probe(path).mirrored) == (3, 48, True)
+    for frame in read_frames(path):
+        assert np.abs(frame.image.astype(int) - RGB.transpose(1, 0, 2) - frame.index).mean() < 4
 
 
 def test_a_stream_of_jpeg_pictures_is_a_video(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 from posemill.errors import InputError
 from posemill.formats.coco import read_coco
 from posemill.ingest.sequence import LABELLER, Fault, Sequence, SequenceStream, medium_tracks, skeleton_of
-from posemill.ingest.units import check_pixels
+from posemill.ingest.units import check_in_picture, check_pixels
 from posemill.pose.unseen import not_found
 from posemill.text_file import read_text
 from posemill.untrusted import untrusted, untrusted_stream
@@ -86,6 +86,9 @@ def parse(
     people = [a for a in annotations if not a.get("iscrowd") and any(a.get("keypoints", [])[2::3])]
     if not people:
         return None
+    ids = [a["id"] for a in people if a.get("id") is not None]
+    if len(set(ids)) < len(ids):
+        raise InputError(f"{name}: annotation {max(ids, key=ids.count)} is there twice")
     categories = {a["category_id"] for a in people}
     if len(categories) > 1 or not categories <= set(names):
         raise InputError(f"{name}: its people are of categories {categories}, expected one that has keypoints")
@@ -103,10 +106,11 @@ def parse(
     if nowhere.all():
         return None
     xy = np.where(nowhere[..., None], np.nan, triples[..., :2])
-    check_pixels(name, xy)
     size = int(image["width"]), int(image["height"])
+    check_pixels(name, xy)
     medium = f"{dataset}/{file}/{name}" if file else f"{dataset}/{name}"
     tracks = medium_tracks(medium, points, size, FPS, xy, _CONFIDENCE[flag.astype(int)])
+    check_in_picture(name, tracks)
     return Sequence(name, None, split, tracks, source=f"{file}/{name}" if file else None)
 
 

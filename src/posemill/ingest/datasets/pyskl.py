@@ -5,7 +5,7 @@ projects, or lays into its picture with their depth kept; [M, T, V, 3] of x, y a
 found (pose/unseen.py: 0, 0 or negative, with keypoint_score 0 or without one) is not seen. Kinect's 25 keypoints in
 pixels are in its mirrored picture: left and right are exchanged, unless posemill wrote the file. Labels are
 numbers: their names come from the file where posemill wrote it (`classes`), else from a list that must be given, such
-as PYSKL's own label maps.
+as PYSKL's own label maps. `fps` in an annotation is its frame rate.
 
 The subject is what `subject` (a regular expression) finds in frame_dir, the performer where that is a name of NTU
 RGB+D's, the medium where posemill wrote the file, else the annotation alone.
@@ -27,7 +27,7 @@ from posemill.ingest.datasets import ntu
 from posemill.ingest.datasets.split import official_split
 from posemill.ingest.projection import VirtualCamera
 from posemill.ingest.sequence import LABELLER, Fault, Sequence, SequenceStream, medium_tracks, named_group
-from posemill.ingest.units import check_metres, check_pixels
+from posemill.ingest.units import check_confidence, check_in_picture, check_metres, check_pixels
 from posemill.pose.skeleton import COCO_17, H36M_17, JHMDB_15, KINECT_20, NTU_25, OPENNI_15, PENN_13, Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.pose.unseen import not_found
@@ -76,6 +76,12 @@ def sequences(path: Path, options: ReadOptions, *, split: str | None = None) -> 
     if not isinstance(lists, Mapping) or not all(isinstance(names, list | tuple) for names in lists.values()):
         raise InputError(f"{path}: `split` should be a dictionary of lists of names, came {type(lists).__name__}")
     sides = official_split(lists, split, str(path))
+    names = {str(a.get("frame_dir")) for a in content["annotations"] if isinstance(a, Mapping)}
+    if sides and names and not names & set(sides):
+        raise InputError(
+            f"{path}: no annotation is in the lists of the split, whose names are such as {min(sides)!r}; frame_dir is "
+            f"such as {min(names)!r}: make them alike, or give --split none"
+        )
     for number, annotation in enumerate(content["annotations"]):
         name = str(annotation.get("frame_dir", number)) if isinstance(annotation, Mapping) else str(number)
         try:
@@ -97,7 +103,7 @@ def parse(name: str, annotation: Mapping[str, Any], options: ReadOptions, split:
     subject = named_group(options.subject, name) or known
     return Sequence(
         name,
-        _activity(name, int(annotation["label"]), options.classes or ()),
+        _activity(name, annotation["label"], options.classes or ()),
         split,
         tracks,
         subject=None if subject is None else f"{options.dataset}/{subject}",
@@ -114,10 +120,19 @@ def _tracks(name: str, annotation: Mapping[str, Any], options: ReadOptions) -> M
         raise InputError(f"{name}: {keypoint.shape[2]} keypoints are of no known skeleton: give --skeleton")
     if len(skeleton) != keypoint.shape[2]:
         raise InputError(f"{name}: {skeleton.name} has {len(skeleton)} keypoints, came {keypoint.shape[2]}")
+    frames = annotation.get("total_frames")
+    if frames is not None and int(frames) != keypoint.shape[1]:
+        swapped = ": it looks like [T, M, V, C]" if keypoint.shape[0] == int(frames) else ""
+        raise InputError(
+            f"{name}: expected keypoint [M, T, V, C] with T = total_frames = {frames}, came {keypoint.shape}{swapped}"
+        )
     if not np.isfinite(keypoint).all():
         raise InputError(f"{name}: a keypoint has no finite position")
     plain = dict(annotation) | {"keypoint": keypoint, "frame_dir": name}
-    if annotation.get("keypoint_score") is None:
+    options = replace(options, fps=float(annotation.get("fps") or options.fps))
+    if annotation.get("keypoint_score") is not None:
+        check_confidence(name, np.nan_to_num(np.asarray(annotation["keypoint_score"], np.float32)))
+    else:
         plain["keypoint_score"] = (~not_found(keypoint)).astype(np.float32)
     if keypoint.shape[3] == 3:
         return _project_metres(name, keypoint, plain["keypoint_score"], skeleton, options, "img_shape" in annotation)
@@ -129,6 +144,7 @@ def _tracks(name: str, annotation: Mapping[str, Any], options: ReadOptions) -> M
         raise InputError(f"{name}: {exc}") from exc
     for track in tracks.tracks:
         check_pixels(name, track.xy)
+    check_in_picture(name, tracks)
     if options.mirrored or (options.mirrored is None and skeleton == NTU_25 and "medium" not in annotation):
         tracks = replace(tracks, tracks=tuple(_exchanged(track) for track in tracks.tracks))
     return replace(tracks, medium=f"{options.dataset}/{name}", labeller=LABELLER)
@@ -149,7 +165,8 @@ def _project_metres(
         raise InputError(f"{name}: expected keypoint_score {list(keypoint.shape[:3])}, came {list(score.shape)}")
     seen = ~not_found(keypoint) & (score > 0)
     metres = np.where(seen[..., None], keypoint, np.nan)
-    if in_picture and seen.any() and keypoint[seen].min() >= 0 and keypoint[seen].max() <= 1:
+    shares = seen.any() and keypoint[seen].min() >= 0 and keypoint[seen].max() <= 1
+    if shares and (in_picture or camera.depth == "project"):  # nobody stands in a cube of a metre beside the camera
         raise InputError(
             f"{name}: x and y are shares of the picture and the third value is a confidence, expected x, y, z in "
             "metres: give keypoint [M, T, V, 2] in pixels and keypoint_score [M, T, V]"
@@ -160,7 +177,10 @@ def _project_metres(
     return medium_tracks(f"{options.dataset}/{name}", skeleton, size, options.fps, xy, score, z)
 
 
-def _activity(name: str, label: int, classes: Ordered[str]) -> str | None:
+def _activity(name: str, given: Any, classes: Ordered[str]) -> str | None:
+    label = int(given)
+    if label != float(given):
+        raise InputError(f"{name}: label {given} is no whole number")
     if label == NO_ACTIVITY:
         return None
     if not 0 <= label < len(classes):

@@ -2,7 +2,8 @@
 
 One row a person and frame: `medium` (any name), `frame`, and for every keypoint `<name>_x` and `<name>_y` in pixels; an
 empty cell is not seen, and neither is what was not found by pose/unseen.py (0, 0 with confidence 0, or without one).
-`person` (else 0), `time_s` (else by the frame rate), `<name>_confidence` (else 1) and `state` may be there. What holds
+`person` (else 0), `time_s` (else by the frame rate), `<name>_confidence` (else 1) and `state` may be there, see
+track_rows.py for other spellings of them. What holds
 for a whole medium, `width_px`, `height_px`, `fps` or `frames` and `duration_s`, `activity`, `subject`, `camera` and
 `split`, is in `media.csv` beside the tables, or the same in all of its rows, or a default.
 
@@ -22,9 +23,16 @@ import numpy as np
 from posemill.errors import InputError, SkeletonError
 from posemill.formats.csv_file import read_csv
 from posemill.formats.parquet_file import read_parquet
+from posemill.ingest.datasets.track_rows import (
+    check_times,
+    columns_named,
+    frame_numbers,
+    person_numbers,
+    without_empty_rows,
+)
 from posemill.ingest.projection import Up, VirtualCamera
 from posemill.ingest.sequence import LABELLER, Fault, Sequence, SequenceStream, skeleton_of
-from posemill.ingest.units import check_metres, check_pixels
+from posemill.ingest.units import check_in_picture, check_metres, check_pixels
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
 from posemill.pose.unseen import not_found
@@ -72,6 +80,7 @@ def sequences(path: Path, defaults: TableDefaults) -> SequenceStream:
     about, tables, twice = _tables(path)
     yield from twice
     for table in tables:
+        table = without_empty_rows(table, path)
         skeleton = defaults.skeleton or skeleton_of(
             name.removesuffix("_x") for name in table.columns if name.endswith("_x")
         )
@@ -82,6 +91,10 @@ def sequences(path: Path, defaults: TableDefaults) -> SequenceStream:
                 f"{path}: a table of tracks of {skeleton.name} has no column {', '.join(missing)}; it has "
                 f"{', '.join(table.columns[:SHOWN])}{' ...' if len(table.columns) > SHOWN else ''}"
             )
+        try:
+            table = columns_named(table, skeleton)
+        except InputError as exc:
+            raise InputError(f"{path}: {exc}") from exc
         for (name,), rows in table.group_by("medium", maintain_order=True):
             if name not in about:
                 about[str(name)] = _attributes(rows)
@@ -123,6 +136,7 @@ def _medium(
         width, height = VirtualCamera().width_px, VirtualCamera().height_px
     if width is None or height is None:
         raise InputError(f"{name}: nobody says how large the picture is: a column width_px and height_px, or --size")
+    rows = person_numbers(name, frame_numbers(name, rows))
     fps = about.get("fps") or defaults.fps
     frames = int(about.get("frames") or rows.select(pl.col("frame").max()).item() + 1)
     duration_s: Any = about.get("duration_s")
@@ -130,7 +144,9 @@ def _medium(
         raise InputError(f"{name}: nobody says how fast it runs: a column fps, or time_s and duration_s, or --fps")
     if fps is not None:
         duration_s = duration_s or frames / fps
-    people = rows.with_columns(**{} if "person" in rows.columns else {"person": 0}).sort("person", "frame")
+    if _timed(rows):
+        check_times(name, rows, frames / float(duration_s))
+    people = rows.sort("person", "frame")
     if defaults.up:
         people = _projected(
             VirtualCamera(
@@ -143,9 +159,11 @@ def _medium(
         _track(int(person), own, skeleton, fps, defaults.axes)
         for (person,), own in people.group_by("person", maintain_order=True)
     )
-    return MediumTracks(
+    found = MediumTracks(
         f"{defaults.dataset}/{name}", LABELLER, skeleton, int(width), int(height), frames, float(duration_s), tracks
     )
+    check_in_picture(name, found)
+    return found
 
 
 def _projected(camera: VirtualCamera, rows: pl.DataFrame, skeleton: Skeleton) -> pl.DataFrame:
@@ -181,7 +199,7 @@ def _track(person: int, rows: pl.DataFrame, skeleton: Skeleton, fps: float | Non
         check_pixels(str(rows["medium"][0]), xy)
     confidence = seen.astype(np.float32) if given is None else np.where(seen, given, np.float32(0))
     depth = np.where(seen, part("z"), np.float32(np.nan)) if axes == "xyz" else None
-    frame = rows["frame"].cast(pl.Int32).to_numpy()
+    frame = rows["frame"].to_numpy()
     time_s = rows["time_s"].cast(pl.Float64).to_numpy() if _timed(rows) else frame / (fps or 1.0)
     state = rows["state"].to_list() if "state" in rows.columns else ["predicted"] * len(rows)
     try:

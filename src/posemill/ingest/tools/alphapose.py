@@ -7,7 +7,6 @@ over. `idx` is the person where AlphaPose followed people; else posemill does.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
+from posemill.ingest.frame_names import numbers_of
 from posemill.ingest.sequence import Fault
 from posemill.ingest.tools.pose_table import PoseTable, Tool, ToolOptions, files_of, medium_name
 from posemill.pose.skeleton import COCO_17, OPENPOSE_18
@@ -48,7 +48,9 @@ def read(path: Path, options: ToolOptions) -> Iterator[PoseTable | Fault]:
 
 def _table(name: str, file: Path) -> PoseTable:
     rows: list[tuple[int, str | None, NDArray[np.float64]]] = []
-    for picture, person in _people(file):
+    people = list(_people(file))
+    frames = numbers_of([picture for picture, _ in people], f"{file.name}, image_id")
+    for frame, (picture, person) in zip(frames, people, strict=True):
         numbers = person.get("keypoints", person.get("joints", person.get("pose_keypoints_2d")))
         try:
             values = np.array(numbers, np.float64).reshape(-1, 3)
@@ -56,7 +58,7 @@ def _table(name: str, file: Path) -> PoseTable:
             raise InputError(
                 f"{file.name}: somebody in {picture} has no x, y and confidence of every keypoint"
             ) from exc
-        rows.append((_frame_of(picture, file), _identity(person.get("idx")), values))
+        rows.append((frame, _identity(person.get("idx")), values))
     lengths = {len(values) for _, _, values in rows}
     if len(lengths) > 1 or not lengths <= set(_LAYOUTS):
         raise InputError(
@@ -98,17 +100,10 @@ def _identity(idx: Any) -> str | None:
     return None if idx is None else f"{idx:g}" if isinstance(idx, float) else str(idx)
 
 
-def _frame_of(picture: str, file: Path) -> int:
-    numbers = re.findall(r"\d+", Path(picture).stem)
-    if not numbers:
-        raise InputError(f"{file.name}: image_id {picture!r} has no frame number")
-    return int(numbers[-1])
-
-
 TOOL = Tool(
     name="alphapose",
     title="AlphaPose: its JSON of all frames of a video.",
     read=read,
     example="alphapose-results.json --size 1280x720 --fps 25",
-    notes="Frame numbers are those of image_id; confidences above 1 count as 1.",
+    notes="Frame numbers are those of image_id; confidences a little above 1 count as 1.",
 )

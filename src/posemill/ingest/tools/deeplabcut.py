@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from posemill.errors import InputError
 from posemill.formats import unpickle
+from posemill.ingest.frame_names import numbers_of
 from posemill.ingest.sequence import Fault
 from posemill.ingest.tools.pose_table import PoseTable, Tool, ToolOptions, files_of, medium_name
 from posemill.ingest.tools.sandboxed_hdf5 import read_tables
@@ -97,7 +98,11 @@ def _table(name: str, columns: Sequence[Column], index: Sequence[str], values: N
     has_confidence = any(coord == "likelihood" for _, _, coord in columns)
     for (person, part, coord), i in place.items():
         out[people.index(person), :, parts.index(part), _COORDS.index(coord)] = values[:, i]
-    frames = np.array([_frame(cell, row) for row, cell in enumerate(index)], np.int64)
+    without = [part for part in parts if not any((person, part, "likelihood") in place for person in people)]
+    if has_confidence and without:
+        raise InputError(f"{', '.join(without)} has no likelihood, and other body parts have one")
+    named = any(char.isdigit() for cell in index for char in cell)
+    frames = np.array(numbers_of(index, "its first column") if named else range(len(index)), np.int64)
     return PoseTable(
         name,
         tuple(parts),
@@ -107,11 +112,6 @@ def _table(name: str, columns: Sequence[Column], index: Sequence[str], values: N
         has_confidence=has_confidence,
         frames=int(frames.max()) + 1 if len(frames) else 0,
     )
-
-
-def _frame(cell: str, row: int) -> int:
-    numbers: list[Any] = re.findall(r"\d+", cell.rsplit("/", 1)[-1])
-    return int(numbers[-1]) if numbers else row
 
 
 TOOL = Tool(

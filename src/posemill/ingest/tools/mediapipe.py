@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from posemill.errors import InputError
 from posemill.formats.csv_file import read_csv
+from posemill.ingest.frame_names import numbers_of
 from posemill.ingest.sequence import Fault
 from posemill.ingest.tools.pose_table import PoseTable, Tool, ToolOptions, canonical, files_of, medium_name
 from posemill.pose.skeleton import BLAZEPOSE_33
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 LARGEST_SHARE = 3.0  # MediaPipe places landmarks outside the picture too
 _FRAME = ("frame", "frame_idx", "frame_id", "frame_number", "frame_no", "image", "file")
+_TIMES = {"time_s": 1.0, "timestamp_s": 1.0, "time_ms": 1e-3, "timestamp_ms": 1e-3}  # in seconds
 _PERSON = ("person", "person_id", "pose", "pose_id", "pose_index", "track_id", "id")
 _LANDMARK = ("landmark", "landmark_name", "landmark_id", "landmark_index", "keypoint", "joint", "name", "index")
 _CONFIDENCE = ("visibility", "presence", "confidence", "score", "v", "c")
@@ -59,7 +61,8 @@ def _table(file: Path, name: str) -> PoseTable:
     if largest <= LARGEST_SHARE and (values[..., :2] < -0.5).mean() > 0.1:
         raise InputError("x and y look like world landmarks in metres around the hips: give the normalized landmarks")
     units = "share" if largest <= LARGEST_SHARE else "pixels"
-    return PoseTable(name, keypoints, frame, individual, values, units, has_confidence)  # type: ignore[arg-type]
+    rate = _rate(table, lower)
+    return PoseTable(name, keypoints, frame, individual, values, units, has_confidence, fps=rate)  # type: ignore[arg-type]
 
 
 _Parts = tuple[tuple[str, ...], NDArray[np.int64], list[str] | None, NDArray[np.float64], bool]
@@ -77,7 +80,10 @@ def _wide(file: Path, table: pl.DataFrame, lower: dict[str, str]) -> _Parts:
         for axis, column in enumerate(parts):
             if column is not None:
                 values[:, k, axis] = _numbers(table, column)
-    has_confidence = all(parts[2] is not None for parts in columns.values())
+    without = [name for name, parts in columns.items() if parts[2] is None]
+    if 0 < len(without) < len(columns):
+        raise InputError(f"{', '.join(without[:8])} has no visibility, and other landmarks have one")
+    has_confidence = not without
     return tuple(columns), _frames(table, lower), _individuals(table, lower), values, has_confidence
 
 
@@ -145,13 +151,17 @@ def _frames(table: pl.DataFrame, lower: dict[str, str]) -> NDArray[np.int64]:
         if any(key in lower for key in _PERSON):
             raise InputError("it has a column for people and none for frames: name it frame")
         return np.arange(len(table), dtype=np.int64)
-    cells = table[column].to_list()
-    if all(isinstance(cell, int | float) for cell in cells):
-        return np.array([int(cell) for cell in cells], np.int64)
-    numbers = [re.findall(r"\d+", Path(str(cell)).stem) for cell in cells]
-    if not all(numbers):
-        raise InputError(f"column {column} has a cell without a frame number")
-    return np.array([int(found[-1]) for found in numbers], np.int64)
+    return np.array(numbers_of(table[column].to_list(), f"column {column}"), np.int64)
+
+
+def _rate(table: pl.DataFrame, lower: dict[str, str]) -> float | None:
+    """Frames per second by a column of times, where rows are frames; None without one."""
+    column = next((lower[key] for key in _TIMES if key in lower), None)
+    if column is None or any(key in lower for key in _FRAME):
+        return None
+    times = _numbers(table, column)
+    span_s = (times[-1] - times[0]) * _TIMES[column.lower()] if len(times) > 1 else np.nan
+    return float((len(times) - 1) / span_s) if span_s > 0 else None
 
 
 def _individuals(table: pl.DataFrame, lower: dict[str, str]) -> list[str] | None:

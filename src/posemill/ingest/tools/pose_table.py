@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from posemill.errors import InputError
 from posemill.ingest.sequence import LABELLER, Fault, named_group, skeleton_of
 from posemill.ingest.sequence import Sequence as Imported
-from posemill.ingest.units import check_pixels
+from posemill.ingest.units import check_confidence, check_in_picture, check_pixels
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
 from posemill.pose.unseen import not_found
 from posemill.untrusted import untrusted
 
+OTHER_RATE = 1.5  # times how much a file's own rate may differ from the one that was given
 Units = Literal["pixels", "share"]
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
@@ -132,8 +133,15 @@ def to_sequence(table: PoseTable, options: ToolOptions, path: Path) -> Imported:
         raise InputError(f"{table.name} does not say how large the picture is: give --size, such as 1280x720")
     if fps is None:
         raise InputError(f"{table.name} does not say how fast it runs: give --fps")
+    if table.fps and not 1 / OTHER_RATE <= fps / table.fps <= OTHER_RATE:
+        raise InputError(
+            f"{table.name}: its times say {table.fps:.3g} frames per second, and --fps {fps:g}: leave --fps out, or "
+            "correct the times"
+        )
     skeleton, values = _arranged(table, options.skeleton)
     given = np.nan_to_num(values[..., 2]) if table.has_confidence else None
+    if given is not None:
+        check_confidence(table.name, given)
     seen = ~not_found(values[..., :2], given)
     scale = np.array(size if table.units == "share" else (1, 1), np.float64)
     xy = np.where(seen[..., None], values[..., :2] * scale, np.nan).astype(np.float32)
@@ -148,11 +156,13 @@ def to_sequence(table: PoseTable, options: ToolOptions, path: Path) -> Imported:
     named = named_group(options.subject, table.name)
     folder = (path if path.is_dir() else path.parent).resolve().name
     parts = table.name.split("/")
+    medium_tracks = MediumTracks(medium, LABELLER, skeleton, *size, frames, frames / fps, tracks)
+    check_in_picture(table.name, medium_tracks)
     return Imported(
         table.name,
         (parts[-2] if len(parts) > 1 else folder) if options.activity_from_folder else options.activity,
         options.split,
-        MediumTracks(medium, LABELLER, skeleton, *size, frames, frames / fps, tracks),
+        medium_tracks,
         subject=None if named is None else f"{options.dataset}/{named}",
     )
 

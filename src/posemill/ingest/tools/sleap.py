@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from posemill.errors import InputError
 from posemill.formats.csv_file import read_csv
+from posemill.ingest.frame_names import numbers_of
 from posemill.ingest.sequence import Fault
 from posemill.ingest.tools.pose_table import PoseTable, Tool, ToolOptions, files_of, medium_name
 from posemill.ingest.tools.sandboxed_hdf5 import read_tables
@@ -48,7 +49,10 @@ def _from_csv(file: Path, name: str) -> Iterator[PoseTable]:
             f"{file.name} is no analysis CSV of SLEAP: expected columns track, frame_idx, <node>.x, <node>.y, "
             f"<node>.score, came {', '.join(table.columns[:8])}"
         )
-    has_confidence = all(f"{node}.score" in table.columns for node in nodes)
+    without = [node for node in nodes if f"{node}.score" not in table.columns]
+    if 0 < len(without) < len(nodes):
+        raise InputError(f"{file.name}: {', '.join(without[:8])} has no score, and other nodes have one")
+    has_confidence = not without
     parts = [f"{node}.{part}" for node in nodes for part in ("x", "y", "score")]
     if not has_confidence:
         table = table.with_columns(pl.lit(1.0).alias(f"{node}.score") for node in nodes)
@@ -62,7 +66,7 @@ def _from_csv(file: Path, name: str) -> Iterator[PoseTable]:
         yield PoseTable(
             name if video is None else f"{name}/{Path(str(video)).stem}",
             nodes,
-            rows["frame_idx"].cast(pl.Int64).to_numpy(),
+            np.array(numbers_of(rows["frame_idx"].to_list(), f"{file.name}, frame_idx"), np.int64),
             [str(track) for track in tracks] if all(track is not None for track in tracks) else None,
             values,
             has_confidence=has_confidence,

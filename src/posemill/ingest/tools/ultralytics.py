@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import InputError
+from posemill.ingest.frame_names import numbers_of
 from posemill.ingest.sequence import Fault
 from posemill.ingest.tools.pose_table import PoseTable, Tool, ToolOptions, Units, files_of, medium_name
 from posemill.pose.skeleton import COCO_17, Skeleton
@@ -114,24 +115,18 @@ def _json_rows(file: Path, skeleton: Skeleton) -> tuple[list[Row], int]:
         content = [json.loads(each) if isinstance(each, str) else each for each in content]
     frames: list[tuple[int, Any]]
     if isinstance(content, dict) and "keypoints" not in content and "frames" not in content:
-        frames = [(_frame_of(key, file), value) for key, value in content.items()]
+        frames = list(zip(numbers_of(list(content), file.name), content.values(), strict=True))
     elif isinstance(content, dict):
         frames = list(enumerate(content.get("frames", [content])))
     elif content and all(isinstance(each, dict) and set(each) & set(_FRAME) for each in content):
-        frames = [(int(next(each[key] for key in _FRAME if key in each)), each) for each in content]
+        named = [next(each[key] for key in _FRAME if key in each) for each in content]
+        frames = list(zip(numbers_of(named, file.name), content, strict=True))
     elif all(isinstance(each, list) for each in content):
         frames = list(enumerate(content))
     else:
         frames = [(0, content)]
     rows = [_detection(n, d, skeleton, file.name) for n, each in frames for d in _people(each, file)]
     return rows, max((number for number, _ in frames), default=-1) + 1
-
-
-def _frame_of(key: str, file: Path) -> int:
-    numbers = re.findall(r"\d+", Path(key).stem)
-    if not numbers:
-        raise InputError(f"{file.name}: {key!r} is no frame number")
-    return int(numbers[-1])
 
 
 def _people(content: Any, file: Path) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from posemill.serving.context import CALLER, CLIENT, STARTED, RequestCaller
 from posemill.serving.middleware.auth import authenticate
 from posemill.serving.middleware.error_responses import log, refuse, too_large, too_many_requests, unavailable
+from posemill.serving.middleware.host_header import check_host
 from posemill.serving.middleware.key_cache import KeyCache, from_database
 from posemill.serving.middleware.limits import Limits
 from posemill.serving.middleware.metrics import PROBES
@@ -88,8 +89,10 @@ class GuardMiddleware:
         return await self._request(scope, receive, send)
 
     async def _admit(self, scope: Scope) -> None:
-        """Errors: HTTPException with 401, 403, 405, 413, 415, 429 or 503."""
+        """Errors: HTTPException with 401, 403, 405, 413, 415, 421, 429 or 503."""
         STARTED.set(time.monotonic())
+        if not self.limits.require_keys:
+            check_host(scope, self.limits.hosts)
         if scope.get("method") not in READING and (b"sec-fetch-site", b"cross-site") in scope["headers"]:
             raise HTTPException(403, "a page of another site asked for this in its visitor's name; only this page may")
         if scope["path"] in PROBES:
