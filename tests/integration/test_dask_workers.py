@@ -75,14 +75,17 @@ def test_a_killed_worker_costs_its_shard_a_second_time(
             env = worker_environment(folder, str(tmp_path / "store"), site=str(tmp_path / "site"), BEGUN=str(begun))
             return folder, stack.enter_context(worker(address, name, folder, env))
 
-        _, first = start("first")
+        folder, first = start("first")
         run = stack.enter_context(ThreadPoolExecutor()).submit(prepared, workspace)
         until(lambda: run.done() or (begun.exists() and bool(begun.read_text())))
         first.kill()  # type: ignore[attr-defined]
-        start("second")
+        (left,) = folder.rglob("posemill-cut-*")
+        assert list(left.rglob("tracks-*.parquet"))
+        start("first")  # on the same machine: what the killed one left there is removed
         start("third")
         assert run.result(100) == alone
     assert cut_here == []
+    assert not left.exists()
     pids = begun.read_text().split()
     assert pids[0] not in pids[1:]
     assert (

@@ -137,3 +137,16 @@ class DaskCluster:
     def _close_local(self) -> None:
         if self._local is not None:
             self._local.close()
+
+
+def scratch_folder() -> str | None:
+    """Return a worker's own folder for scratch files; None elsewhere, for the machine's.
+
+    Dask removes what a worker that was killed left in it when the next one starts there.
+    """
+    from distributed import get_worker
+
+    try:
+        return str(get_worker().local_directory)
+    except ValueError:  # not on a worker
+        return None

@@ -20,7 +20,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.compute.dask_cluster import DaskCluster
+from posemill.compute.dask_cluster import DaskCluster, scratch_folder
 from posemill.errors import InputError
 from posemill.evaluation.predict_fn import NetworkPredictFn, PredictFn
 from posemill.evaluation.robustness.frame_rates import Change
@@ -216,7 +216,7 @@ def _loaded(ref: NetworkRef) -> tuple[Any, FeaturePipeline]:
     from posemill.models.open_set import OpenSetNetwork, OpenSetScore, with_features
 
     exchange = Exchange(Settings.from_env().store_url, ref.run)
-    with TemporaryDirectory(prefix="posemill-network-") as name:
+    with TemporaryDirectory(prefix="posemill-network-", dir=scratch_folder()) as name:
         folder = Path(name)
         for file in (*NETWORK, FEATURES, *([ref.score] if ref.score else [])):
             exchange.fetch(file, folder / file)
@@ -231,7 +231,7 @@ def _loaded(ref: NetworkRef) -> tuple[Any, FeaturePipeline]:
 @contextmanager
 def _fetched(run: str, name: str) -> Iterator[Path]:
     """A file of the exchange, as long as it is needed."""
-    with TemporaryDirectory(prefix="posemill-task-") as folder:
+    with TemporaryDirectory(prefix="posemill-task-", dir=scratch_folder()) as folder:
         Exchange(Settings.from_env().store_url, run).fetch(name, Path(folder) / name)
         yield Path(folder) / name
 
