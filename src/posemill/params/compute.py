@@ -10,7 +10,7 @@ from posemill.params.section import Section
 
 
 class ComputeParams(Section):
-    """Where the prepare and evaluate stages compute. It decides no output, so that no stage runs again for it.
+    """Machines that the prepare and evaluate stages use. They decide no output, so that no stage runs again for them.
 
     engine     local: in the stage's own process; dask: shards and batches as tasks of Dask workers.
     scheduler  address of a running Dask scheduler (tcp://host:8786, tls://host:8786), whose workers have posemill at

@@ -86,7 +86,7 @@ class FrameRateTask:
 
 
 class RemoteEvaluation:
-    """What evaluation asks a network, asked on workers.
+    """Questions of the evaluation to a network, asked on workers.
 
     folder    of the network, as `evaluate.network` names it; features: the file of the feature pipeline.
     """
