@@ -150,8 +150,8 @@ def read_annotations(path: Path, skeleton: Skeleton, choice: AnnotationChoice | 
                 annotated.add_size(name, region.get("original_width"), region.get("original_height"))
                 if turned := region.get("image_rotation"):
                     annotated.faults.append(
-                        f"region {region.get('id')} was drawn in a picture that was turned by {turned} degrees in Label "
-                        "Studio: turn it back there"
+                        f"region {region.get('id')} was drawn in a picture that was turned by {turned} degrees in "
+                        "Label Studio: turn it back there"
                     )
             _read_regions(annotation["result"], people, annotated)
             _read_choices(name, annotation["result"], annotated)
