@@ -16,16 +16,18 @@ from prefect.events.actions import ChangeFlowRunState, RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
+from flows._house import HEARTBEAT_S
 from flows.monitor import EVENT as DRIFT
 
 # of the flows that are told of when they fail; `notify` itself is not one, or a mail server that is away would ring for
 # ever
 WATCHED = ("build-model", "label-backlog", "monitor", "release", "retention", "run-application")
-HEARTBEAT_LOST = timedelta(minutes=3)  # three of PREFECT_FLOWS_HEARTBEAT_FREQUENCY=60
+HEARTBEAT_LOST = timedelta(seconds=3 * HEARTBEAT_S)
 LONGEST_H = 96  # label and train may take 72 h together
 ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
 _RUNS = ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]})
 _OURS = ResourceSpecification({"prefect.resource.role": "flow", "prefect.resource.name": list(WATCHED)})
+_REPORTING = ResourceSpecification({"prefect.resource.role": "flow", "prefect.resource.name": [*WATCHED, "notify"]})
 _RUN = "{{ flow.name }} ({{ flow_run.name }})"
 _REASON = "{{ event.resource.get('prefect.state-message', '') }}"
 
@@ -39,11 +41,26 @@ def automations(notify: UUID, heartbeat_lost: timedelta = HEARTBEAT_LOST) -> lis
     return [
         AutomationCore(
             name="posemill: crash flow runs without heartbeat",
-            description="A killed process leaves its run in Running for ever; PREFECT_FLOWS_HEARTBEAT_FREQUENCY=60.",
+            description="A killed process leaves its run in Running for ever; every flow reports once a minute.",
             trigger=EventTrigger(
                 after={"prefect.flow-run.heartbeat"},
                 expect={"prefect.flow-run.heartbeat", *ENDS},
                 match=_RUNS,
+                for_each={"prefect.resource.id"},
+                posture=Posture.Proactive,
+                threshold=1,
+                within=heartbeat_lost,
+            ),
+            actions=[ChangeFlowRunState(state=StateType.CRASHED, message="No heartbeat: its process was killed.")],
+        ),
+        AutomationCore(
+            name="posemill: crash flow runs that never had a heartbeat",
+            description="A process that was killed right after its run was Running, before its first report.",
+            trigger=EventTrigger(
+                after={"prefect.flow-run.Running"},
+                expect={"prefect.flow-run.heartbeat", *ENDS},
+                match=_RUNS,
+                match_related=_REPORTING,  # others may not report at all
                 for_each={"prefect.resource.id"},
                 posture=Posture.Proactive,
                 threshold=1,

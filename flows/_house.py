@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import prefect
 from prefect import Flow, Task
+from prefect.settings import get_current_settings
 from prefect.tasks import exponential_backoff
 
 from flows._dvc import StageRun, one_at_a_time
@@ -25,6 +26,20 @@ HOUR_S = 3600.0
 TIME_LIMITS_S = {"label": 48 * HOUR_S, "train": 24 * HOUR_S}  # the others take minutes on any machine
 OTHERS_S = 4 * HOUR_S
 WAIT_S = 600.0  # for another run in the same workspace
+HEARTBEAT_S = 60  # between two reports of a run; who is silent for three of them was killed, see _automations.py
+
+
+def report_often() -> None:
+    """Let this process's flow runs send heartbeats once a minute or more often, else a living one counts as killed.
+
+    For a process that imported Prefect, which reads its settings then, before this package could set the variable.
+    """
+    flows = get_current_settings().flows
+    if flows.heartbeat_frequency is None or flows.heartbeat_frequency > HEARTBEAT_S:
+        flows.heartbeat_frequency = HEARTBEAT_S
+
+
+report_often()
 
 
 def is_retryable(_task: Any, _run: Any, state: Any) -> bool:

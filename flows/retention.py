@@ -15,19 +15,16 @@ from posemill.erasure.erase import require_nothing_left
 from posemill.handover.keys import own_key
 from posemill.settings import Settings
 from posemill.stages.workspace import Workspace
-from posemill.store.postgres import open_engine
+from posemill.store.postgres import opened_engine
 
 
 @task(name="remove-expired", timeout_seconds=4 * 3600)
 def remove_expired(dry_run: bool) -> operation.RetentionResult:
     """Remove what is past its days; writes build/retention/result.json."""
     settings, workspace = Settings.from_env(), Workspace(root())
-    engine = open_engine(settings)
-    try:
+    with opened_engine(settings) as engine:
         section = params.load(workspace.params).retention
         done = operation.run(section, settings, engine, lambda: own_key(settings.home), dry_run=dry_run)
-    finally:
-        engine.dispose()
     folder = workspace.output("retention")
     folder.mkdir(parents=True, exist_ok=True)
     done.write(folder)

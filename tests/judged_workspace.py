@@ -8,11 +8,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from posemill import models
 from posemill.features import FeaturePipeline, WindowSpec
+from posemill.models import NetworkCard
+from posemill.pose.definition import fingerprint
 from posemill.pose.skeleton import BODY_12
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.stages.workspace import Workspace
+from posemill.store.shards import SHARD_ROWS
 from posemill.store.tracks import write_shards
+from small_networks import SMALL
 
 CLASSES = ["rest", "squat", "wave"]
 SPEC = WindowSpec(duration_s=1.0, stride_s=0.5, rate_hz=12.0)
@@ -51,13 +56,13 @@ def filmed(number: int) -> MediumTracks:
     return MediumTracks(f"{number:064x}", "imported", BODY_12, 640, 480, t, t / FPS, (track,))
 
 
-def judged_workspace(root: Path, people: int = PEOPLE) -> Workspace:
+def judged_workspace(root: Path, people: int = PEOPLE, shard_rows: int = SHARD_ROWS) -> Workspace:
     """Folders ingest, label, validate and prepare in `root`/build."""
     inputs = Workspace(root)
     for name in ("ingest", "label", "validate", "prepare", "evaluate"):
         inputs.output(name).mkdir(parents=True)
     media = [filmed(n) for n in range(people)]
-    entries = write_shards(inputs.output("label"), media)
+    entries = write_shards(inputs.output("label"), media, shard_rows)
     names = [m.medium for m in media]
     pd.DataFrame({"medium": names, "shard": [e.shard for e in entries]}).to_parquet(
         inputs.output("label") / "media.parquet"
@@ -85,6 +90,17 @@ def judged_workspace(root: Path, people: int = PEOPLE) -> Workspace:
     clips.to_parquet(inputs.output("validate") / "clips.parquet")
     _prepare(inputs.output("prepare"), media, clips)
     return inputs
+
+
+def add_network(inputs: Workspace) -> None:
+    """Write build/train, a small network of random weights, and how prepare split."""
+    import torch
+
+    torch.manual_seed(0)
+    card = NetworkCard("tcn", SMALL["tcn"], "body-12", tuple(CLASSES), SPEC.frames, fingerprint(BODY_12))
+    inputs.output("train").mkdir()
+    models.save(inputs.output("train"), models.build("tcn", BODY_12, len(CLASSES), **SMALL["tcn"]).eval(), card)
+    (inputs.output("prepare") / "result.json").write_text('{"split_by": "subject"}')
 
 
 def _prepare(folder: Path, media: list[MediumTracks], clips: pd.DataFrame) -> None:

@@ -329,7 +329,7 @@ def serving(app: FastAPI) -> Iterator[str]:
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()
     try:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 120
         while not server.started and time.monotonic() < until:
             time.sleep(0.02)
         yield f"http://127.0.0.1:{port}"

@@ -106,14 +106,10 @@ class OpenWorkspace:
     @contextmanager
     def _labelled(self) -> Iterator[tuple[Labelled, Any]]:
         from posemill.review.labelled import open_labelled
-        from posemill.store.postgres import open_engine
+        from posemill.store.postgres import opened_engine
 
-        engine = open_engine(self.settings)
-        try:
-            with engine.connect() as connection:
-                yield open_labelled(self.settings, connection), connection
-        finally:
-            engine.dispose()
+        with opened_engine(self.settings) as engine, engine.connect() as connection:
+            yield open_labelled(self.settings, connection), connection
 
     def __repr__(self) -> str:
         return f"open_workspace({str(self.root)!r})"

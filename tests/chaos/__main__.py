@@ -51,12 +51,17 @@ def run(
 
 
 def about() -> str:
-    """A sentence on machine and date."""
+    """A sentence on the machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
         f"Machine: {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, Python {platform.python_version()}, "
-        f"PostgreSQL 18 on the same machine; {date.today().isoformat()}, at a load of {os.getloadavg()[1]:.0f}."
+        "PostgreSQL 18 on the same machine."
     )
+
+
+def when() -> str:
+    """The date, and how busy the machine is: seconds are those of a machine under load."""
+    return f"{date.today().isoformat()}, at a load of {os.getloadavg()[1]:.0f}"
 
 
 def main() -> int:
@@ -70,8 +75,10 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=REPOSITORY / "docs" / "reliability.md")
     given = parser.parse_args()
 
+    begun = when()
+
     def keep(cell: Cell) -> None:
-        rows = table.merged(given.results, [cell.row()])
+        rows = table.merged(given.results, [cell.row() | {"run": begun}])
         given.results.parent.mkdir(parents=True, exist_ok=True)
         given.results.write_text(json.dumps(rows, indent=1) + "\n")
         given.out.write_text(table.page(rows, about()))

@@ -24,7 +24,7 @@ TRACEBACK = "Traceback (most recent call last)"
 class Place:
     """Where one try happens. outputs: what its processes printed; poison: see poisoned.py; via: a proxy.
 
-    The proxy is its processes' address of the database.
+    The proxy is its processes' address of the database. shared: the store of another place. network: see network.py.
     """
 
     folder: Path
@@ -34,11 +34,13 @@ class Place:
     half: list[str] = field(default_factory=list)
     poison: str = ""
     via: str = ""
+    shared: Path | None = None
+    network: str = ""
 
     @property
     def store(self) -> Path:
         """The folder of its store."""
-        return self.folder / "store"
+        return self.shared or self.folder / "store"
 
     def environment(self) -> dict[str, str]:
         """Settings of its processes."""
@@ -62,7 +64,8 @@ class Bench:
         folder = Path(tempfile.mkdtemp(prefix="try-", dir=self.postgres.folder))
         if template is not None:
             shutil.copytree(template, folder, dirs_exist_ok=True)
-        return Place(folder, self.postgres.database(database))
+        url = self.postgres.database(database)
+        return Place(folder, url, via=self.postgres.clients(url))
 
     def remove(self, place: Place) -> None:
         """Remove what a try left."""
@@ -80,7 +83,8 @@ class Bench:
         environment: Mapping[str, str] = MappingProxyType({}),
     ) -> Child:
         """Start a process of the try."""
-        environment = place.environment() | {"CHAOS_STAND_IN": "1"} | dict(environment)
+        network = {"CHAOS_NETWORK": place.network} if place.network else {}
+        environment = place.environment() | {"CHAOS_STAND_IN": "1"} | network | dict(environment)
         output = place.folder.with_name(f"{place.folder.name}.said-{next(_number)}")  # beside it: no write point
         return self.zygote.start(program, arguments, place.folder, output, environment, point)
 

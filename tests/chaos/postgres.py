@@ -10,10 +10,12 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
+from unittest import mock
 
 import psycopg2
 from sqlalchemy import Engine, create_engine
@@ -28,12 +30,14 @@ _number = count()
 class Postgres:
     """One server for all tries, with a database for each."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str] = MappingProxyType({})) -> None:
+        """environment: of the server's processes, besides this one's."""
         self.folder = Path(tempfile.mkdtemp(prefix="posemill-chaos-"))
         self.folder.chmod(0o755)
         self.server = EmbeddedServer(self.folder)
-        self.url = self.server.start()
-        engine = self.engine(self.url)
+        with mock.patch.dict(os.environ, environment):
+            self.url = self.server.start()
+        engine = _engine(self.url)
         upgrade(engine)
         engine.dispose()
         self.empty = self.url.rsplit("/", 1)[1]
@@ -44,9 +48,17 @@ class Postgres:
         shutil.rmtree(self.server.data.parent, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def clients(self, url: str) -> str:
+        """The address of that database which its clients get."""
+        return url
+
+    def at(self, url: str) -> str:
+        """The address of that database where it is now."""
+        return url
+
     def engine(self, url: str) -> Engine:
         """An engine without the store's own settings, for looking at what is there."""
-        return create_engine(url.replace("postgresql://", "postgresql+psycopg2://"), pool_pre_ping=True)
+        return _engine(self.at(url))
 
     def database(self, template: str | None = None) -> str:
         """The address of a fresh database, a copy of that one."""
@@ -99,17 +111,21 @@ class Postgres:
         time.sleep(0.05)
 
 
+def _engine(url: str) -> Engine:
+    return create_engine(url.replace("postgresql://", "postgresql+psycopg2://"), pool_pre_ping=True)
+
+
 class Proxy(threading.Thread):
     """Between a client and the server. `lose`: of the n-th COMMIT the answer is lost, and the connection with it.
     `frozen`: nothing passes, in neither direction, as in a network that loses all packets; `cut`: connections end.
     """
 
-    def __init__(self, url: str, lose: Callable[[int], bool] = lambda number: False) -> None:
+    def __init__(self, url: str, lose: Callable[[int], bool] = lambda number: False, host: str = "127.0.0.1") -> None:
         super().__init__(daemon=True)
         self._to = int(url.rsplit(":", 1)[1].split("/")[0])
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, 0))
         self._lose, self.commits, self.lost, self.frozen, self.cut = lose, 0, 0, False, False
-        self.url = url.replace(f":{self._to}/", f":{self._listener.getsockname()[1]}/")
+        self.url = url.replace(f"@127.0.0.1:{self._to}/", f"@{host}:{self._listener.getsockname()[1]}/")
         self.start()
 
     def run(self) -> None:
@@ -148,9 +164,9 @@ class Proxy(threading.Thread):
 
 
 @contextmanager
-def own_postgres() -> Iterator[Postgres]:
+def own_postgres(environment: Mapping[str, str] = MappingProxyType({})) -> Iterator[Postgres]:
     """A server for the length of a `with`."""
-    server = Postgres()
+    server = Postgres(environment)
     try:
         yield server
     finally:

@@ -81,7 +81,7 @@ class Session:
         """The supervisor: start it, and start it again."""
         while not self._ended.is_set():
             (self.place.folder / "port").unlink(missing_ok=True)
-            extra = {"POSEMILL_DATABASE_URL": self.database or self.place.url}
+            extra = {"POSEMILL_DATABASE_URL": self.database or self.place.via or self.place.url}
             self.child = self.bench.start(self.place, "chaos.service:serve", [], None, extra)
             self.started += 1
             while self.child.poll() is None and not self._ended.is_set():

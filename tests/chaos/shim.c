@@ -1,7 +1,7 @@
 /* Fault injection by LD_PRELOAD: the n-th write point of a process fails, is torn, or is the last thing it does.
  *
  * A write point is a call that changes a file below a folder (write, rename, create, flush, cut, link, remove), and,
- * where asked for, a message to a server over TCP. Nothing is counted before chaos_arm. Calls that the C library makes
+ * where asked for, a message to a server over TCP. Nothing is counted before chaos_arm. SLOW: each takes `fault` ms more. Calls that the C library makes
  * within itself are not seen, other than fwrite.
  */
 #define _GNU_SOURCE
@@ -21,7 +21,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { COUNT, FAIL, KILL_BEFORE, KILL_TORN, KILL_AFTER };
+enum { COUNT, FAIL, KILL_BEFORE, KILL_TORN, KILL_AFTER, SLOW };
 
 static char below[PATH_MAX];
 static size_t below_length;
@@ -78,6 +78,7 @@ static void die(void) {
 static int meet(int counts) {
     if (!counts) return 0;
     long number = atomic_fetch_add(&points, 1) + 1;
+    if (how == SLOW) usleep(fault * 1000);
     if (how == FAIL && (number == at || (lasting && number > at))) return 1;
     if (number != at) return 0;
     if (how == KILL_BEFORE) die();

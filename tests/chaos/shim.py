@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("shim.c")
-COUNT, FAIL, KILL_BEFORE, KILL_TORN, KILL_AFTER = range(5)
+COUNT, FAIL, KILL_BEFORE, KILL_TORN, KILL_AFTER, SLOW = range(6)
 KILLS = (KILL_BEFORE, KILL_TORN, KILL_AFTER)
 
 
@@ -19,7 +19,8 @@ KILLS = (KILL_BEFORE, KILL_TORN, KILL_AFTER)
 class WritePoint:
     """The n-th write point of a process below `folder`, and what happens there.
 
-    how      COUNT (nothing), FAIL with `error`, or the process is killed before it, half way, or after it.
+    how      COUNT (nothing), FAIL with `error`, or the process is killed before it, half way, or after it; SLOW: every
+             point takes `error` milliseconds more.
     lasting  FAIL: every later point fails too, as on a disk that stays full.
     messages to servers over TCP count as well.
     """
@@ -46,14 +47,14 @@ def points() -> int:
     return int(count())
 
 
-def compiled() -> Path | None:
-    """The library; None where there is no C compiler."""
+def compiled(source: Path = SOURCE) -> Path | None:
+    """The library of a source; None where there is no C compiler."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         return None
-    target = Path(tempfile.gettempdir()) / f"posemill-chaos-{os.getuid()}-{SOURCE.stat().st_mtime_ns}.so"
+    target = Path(tempfile.gettempdir()) / f"posemill-{source.stem}-{os.getuid()}-{source.stat().st_mtime_ns}.so"
     if not target.exists():
         fresh = target.with_suffix(f".{os.getpid()}")
-        subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", fresh, SOURCE, "-ldl"], check=True)
+        subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", fresh, source, "-ldl"], check=True)
         fresh.replace(target)
     return target

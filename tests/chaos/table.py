@@ -20,6 +20,9 @@ make chaos CHAOS="--tries 20 --only label"   # some cells, more tries
 
 {about}
 
+Runs (column *run*):
+{runs}
+
 - **tried**: faults, each in a database, store and folder of its own. **writes**: those acknowledged in these tries.
 - **lost**: acknowledged and not there afterwards. **doubled**: there more than once. **half**: there in part.
   **differs**: outputs that are not those of an undisturbed run, and sound media that ended in quarantine.
@@ -35,12 +38,15 @@ tenths of a second later. Nobody is promised the row; SIGTERM loses none.
 **Train** goes on from its last epoch after a kill: network, weights, `history.json` and the curves of DVCLive are the
 same bytes.
 
-**Tracebacks** at a full disk: of stage ingest, mended after this run (polars says so without an error number); of stage
-package, left as it is: OpenVINO says no more than "iostream error".
+**A promoted standby** has every acknowledged commit because commits wait for it (`synchronous_standby_names`). Without
+that PostgreSQL loses the newest ones in a failover: [a pair of servers](howto/deploy.md#a-pair-of-database-servers).
+
+**Runs of flows** that are killed are Crashed after three minutes without a heartbeat; here after one.
 
 ## What these tries found
 
-Each is mended, with a test of its own ([decision](decisions/0032-faults-are-injected-at-write-points.md)):
+Each is mended, with a test of its own ([decision 32](decisions/0032-faults-are-injected-at-write-points.md),
+[decision 35](decisions/0035-foreign-streams-are-sandboxed-and-leftovers-cleared.md)):
 
 | found | by |
 |---|---|
@@ -50,16 +56,28 @@ Each is mended, with a test of its own ([decision](decisions/0032-faults-are-inj
 | an import whose database went away ended in a traceback, not as retryable (exit code 75) | PostgreSQL restarted |
 | the curves of a killed training began with the first epoch after the kill | SIGKILL in train |
 | three outages during one chunk put a sound medium into quarantine | reading |
+| a flow run that was killed before its first heartbeat stayed in Running for ever (3 of 6) | SIGKILL of flow runs |
+| a flow outside posemill's work pools reported every three minutes, when it already counts as killed | reading |
+| a stream that crashed or hung in its decoder took `capture` and its recording with it | reading; stream: crash, hang |
+| drawing, evidence, comparison and the edge export decoded foreign videos in their own process | reading |
+| temporary files of killed writes, parts of videos among them, stayed in the store for ever | reading |
+| a damaged file of the store was not replaced when the same bytes were added again | reading |
+| a full disk while OpenVINO wrote ended in a traceback | disk full |
+| a promotion was made although another version was released while it was compared | reading |
+| of several database hosts the first was taken, also where it is the standby | failover |
+| the history of data sets omitted newest clips where the database's clock is ahead | reading |
 
 ## What was not tried
 
-Failover to a promoted standby, clocks that jump, slow disks, the kernel's out-of-memory killer (a SIGKILL is tried in
-its place), SIGSTOP for a minute, packets lost between hosts (a proxy on one machine loses them instead), kills of
-releases and of Prefect's flows, two releases or two workspaces at once, and capture from a camera whose stream is
-poisoned. Faults of the disk are those of calls that the library sees: a memory map that is written back later is not
-one of them.
+DVC's remote and cache behind faulty object stores and slow disks of its own; eventual listings of object stores; a
+standby that does not wait for commits; clocks within a container that differ from its host's; two builds at once in one
+workspace (they wait for each other, which tests show); flow runs killed by the kernel for memory (a SIGKILL is tried in
+its place); partitions of the service and of import by namespace (a proxy loses their packets instead). Schedules are
+in UTC (prefect.yaml), where no hour is skipped or repeated: no daylight-saving change was tried. Rate limits, caches of
+keys and time limits of a service follow the monotonic clock, which does not jump. Faults of the disk are those of calls
+that the library sees: a memory map that is written back later is not one of them.
 """
-COLUMNS = ("fault", "where", *_COUNTS, "median s", "worst s", "seed", "note")
+COLUMNS = ("fault", "where", *_COUNTS, "median s", "worst s", "seed", "run", "note")
 
 
 def merged(path: Path, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -71,7 +89,9 @@ def merged(path: Path, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]
 
 
 def page(rows: Iterable[Mapping[str, Any]], about: str, closing: str = CLOSING) -> str:
-    """The page."""
+    """The page. run of a row: when it was taken, and beside what; rows without one are of one run."""
+    rows = list(rows)
+    runs = list(dict.fromkeys(str(row.get("run", "not noted")) for row in rows))
     lines = [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
     for row in rows:
         cells = [
@@ -83,10 +103,12 @@ def page(rows: Iterable[Mapping[str, Any]], about: str, closing: str = CLOSING) 
             row["median_s"],
             row["worst_s"],
             row["seed"],
+            1 + runs.index(str(row.get("run", "not noted"))),
             "; ".join(filter(None, (row["note"], f"{row['tracebacks']} tracebacks" if row["tracebacks"] else ""))),
         ]
         lines.append(f"| {' | '.join('' if cell is None else str(cell) for cell in cells)} |")
-    return HEAD.format(about=about) + "\n".join(lines) + "\n" + closing
+    listed = "\n".join(f"{number}. {run}" for number, run in enumerate(runs, 1))
+    return HEAD.format(about=about, runs=listed) + "\n".join(lines) + "\n" + closing
 
 
 def _bold(count: int) -> str:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from chaos import shim
+from chaos.clock_file import Clock
 from chaos.shim import WritePoint
 
 POINTS = ".points"  # behind the name of the output: how many write points the process met
@@ -67,13 +68,14 @@ class Child:
 
     def __init__(self, zygote: Zygote, pid: int, output: Path) -> None:
         self.pid, self.output, self._zygote, self._code = pid, output, zygote, None
-        self.started = time.monotonic()
+        self.started, self._lock = time.monotonic(), threading.Lock()
 
     def poll(self) -> int | None:
         """Its exit code, negative for a signal; None while it runs."""
-        if self._code is None:
-            self._code = self._zygote.ask(poll=self.pid)["code"]
-        return self._code
+        with self._lock:  # asked by two at once, the second would ask of a process that is no more
+            if self._code is None:
+                self._code = self._zygote.ask(poll=self.pid)["code"]
+            return self._code
 
     def wait(self, limit_s: float = 120.0) -> int:
         """Its exit code. Errors: TimeoutError, after it was killed."""
@@ -103,8 +105,9 @@ class Zygote:
     """The forking process, from here."""
 
     def __init__(self, heavy: bool = False) -> None:
-        library = shim.compiled()
-        preload = {"LD_PRELOAD": str(library)} if library else {}
+        library, self.clock = shim.compiled(), Clock()
+        clock = self.clock.environment()
+        preload = clock | {"LD_PRELOAD": f"{library}:{clock['LD_PRELOAD']}"} if library else {}
         self.shim = library is not None
         self._process = subprocess.Popen(
             [sys.executable, "-m", "chaos.zygote", *(["heavy"] if heavy else [])],
@@ -144,7 +147,12 @@ class Zygote:
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe
             pipe.close()
-        self._process.wait(20)
+        try:
+            self._process.wait(60)
+        except subprocess.TimeoutExpired:  # a busy machine, and a gigabyte of libraries to leave
+            self._process.kill()
+            self._process.wait()
+        self.clock.close()
 
 
 def posemill() -> None:
@@ -168,6 +176,10 @@ def _child(about: Spec) -> None:
     os.chdir(about.folder)
     os.environ.update(about.environment)
     os.environ.pop("LD_PRELOAD", None)
+    if network := os.environ.pop("CHAOS_NETWORK", ""):
+        from chaos.network import enter
+
+        enter(network)
     tempfile.tempdir = None  # it may be another one here
     sys.argv[:] = [about.program, *about.arguments]
     code = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from fuzzing import hdf5_files
 from made_up_tracks import made_up
 from posemill.pose.skeleton import COCO_17
 
@@ -32,6 +34,7 @@ class Target:
     read       (folder with a tree) → anything; refuses by an error of posemill, or one of `refuses`.
     fixed      files that are not mutated.
     spawns     it reads in a process of its own.
+    made       (generator) → a tree that is made anew, of a structure by chance; None = seeds are mutated only.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Target:
     refuses: Callable[[], tuple[type[Exception], ...]] = tuple
     fixed: tuple[str, ...] = ()
     spawns: bool = False
+    made: Callable[[random.Random], Tree] | None = None
 
 
 def target(name: str, reads: str, seeds: Callable[[Path], list[Tree]], **more: Any) -> Callable[[Any], Any]:
@@ -433,10 +437,16 @@ def _ultralytics(folder: Path) -> list[Tree]:
 
 target("alphapose", "results of AlphaPose", _alphapose)(_tool("alphapose"))
 target("deeplabcut-csv", "tables of DeepLabCut", _deeplabcut_csv)(_tool("deeplabcut"))
-target("deeplabcut-hdf5", "HDF5 files of DeepLabCut, with a pickle in them", _deeplabcut_h5, spawns=True)(
-    _tool("deeplabcut")
+target(
+    "deeplabcut-hdf5",
+    "HDF5 files of DeepLabCut, with a pickle in them",
+    _deeplabcut_h5,
+    spawns=True,
+    made=hdf5_files.deeplabcut,
+)(hdf5_files.kept_reader("deeplabcut", _tool("deeplabcut")))
+target("sleap-hdf5", "HDF5 files of SLEAP", _sleap_h5, spawns=True, made=hdf5_files.sleap)(
+    hdf5_files.kept_reader("sleap", _tool("sleap"))
 )
-target("sleap-hdf5", "HDF5 files of SLEAP", _sleap_h5, spawns=True)(_tool("sleap"))
 target("ultralytics", "labels of Ultralytics", _ultralytics)(_tool("ultralytics"))
 target("openpose-tool", "folders of OpenPose", _written("openpose-body25"))(_tool("openpose"))
 

@@ -126,10 +126,12 @@ class Worker:
         _limit_memory()
         kept, begun = list(seeds), time.monotonic()
         while time.monotonic() - begun < seconds and (most is None or self.counts["executions"] < most):
-            base = self.rng.choice(kept if self.rng.random() < 0.5 else seeds)
+            base = self._base(kept, seeds)
             name = self.rng.choice([name for name in base if name not in self.target.fixed])
             others = [tree[name] for tree in kept if name in tree][-20:]
-            tree = base | {name: mutated(base[name], self.rng, others)}
+            if self.target.made is None or self.rng.random() < 0.4:  # what is made anew is hostile as it is
+                base = base | {name: mutated(base[name], self.rng, others)}
+            tree = base
             self._write(tree)
             before = len(self.lines.reached)
             self._execute(watch)
@@ -151,6 +153,11 @@ class Worker:
             "memory_mib": added >> 20,
             "findings": list(self.told.values()),
         }
+
+    def _base(self, kept: list[Tree], seeds: list[Tree]) -> Tree:
+        if self.target.made is not None and self.rng.random() < 0.8:
+            return self.target.made(self.rng)
+        return self.rng.choice(kept if self.rng.random() < 0.5 else seeds)
 
     def _seeds(self) -> list[Tree]:
         folder = self.folder / "seeds"

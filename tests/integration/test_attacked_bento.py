@@ -1,6 +1,7 @@
-"""What is known against BentoML, tried on a real service that was built from a hostile package, on every route.
+"""What is known against BentoML, tried on real services that were built from hostile packages, on every route of each.
 
-Slow (about a minute): whether a pickle is read, an address fetched or a Dockerfile changed shows only in real bentos.
+The activity service runs with a challenger in its shadow, the analysis service with its labeller. Slow (some minutes):
+whether a pickle is read, an address fetched or a Dockerfile changed shows only in real bentos.
 The service's process writes down every class that a pickle names while it serves (an audit hook), and every pickle that
 is sent would leave a file.
 """
@@ -20,6 +21,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -27,7 +29,10 @@ import pytest
 
 from packaged import some_windows, write_package
 from posemill.errors import InputError, PosemillError
+from posemill.estimation.factory import load_backend
+from posemill.estimation.fingerprint import labeller
 from posemill.packaging import bento
+from posemill.params.label import LabelParams
 from posemill.serving import npz, tensors
 from posemill.serving.client import Client
 from posemill.serving.kill_with_parent import with_parent
@@ -51,12 +56,13 @@ sys.addaudithook(hook)
 
 @dataclass(frozen=True)
 class Attacked:
-    """The service with its folders: `left` is the file that a pickle which runs leaves behind."""
+    """A service with its folders: `left` is the file that a pickle which runs leaves behind."""
 
     netloc: str
     root: Path
     tag: str
     environment: dict[str, str]
+    kind: str
 
     @property
     def log(self) -> str:
@@ -111,11 +117,19 @@ class Attacked:
         return [(method, path) for path in filled for method in ("POST", "PUT")]
 
 
-@pytest.fixture(scope="module")
-def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
-    root = tmp_path_factory.mktemp("attacked")
+def hostile_labeller(root: Path, kind: str) -> dict[str, Any]:
+    """What labeller.json of the package says: the analysis service starts with a true one only."""
     run = f'"\nRUN touch {root}/docker-ran\n#'
-    write_package(root / "package", {"backend": "posenet", "checkpoint": run, "note": "$(touch x)"})
+    if kind == "activity":
+        return {"backend": "posenet", "checkpoint": run, "note": "$(touch x)"}
+    labels = LabelParams(backend="posenet", long_edge_px=257, threads=1)
+    return {**labeller(load_backend("posenet", labels), labels), "note": run}
+
+
+@pytest.fixture(scope="module", params=["activity", "analysis"])
+def attacked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
+    root, kind = tmp_path_factory.mktemp("attacked"), request.param
+    write_package(root / "package", hostile_labeller(root, kind))
     (root / "package" / "a\nRUN touch docker-ran").write_bytes(b"a file with a line of a Dockerfile as its name")
     (root / "hook").mkdir()
     (root / "hook" / "sitecustomize.py").write_text(HOOK)
@@ -130,10 +144,11 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
         "PYTHONPATH": os.pathsep.join(filter(None, (str(root / "hook"), os.environ.get("PYTHONPATH")))),
         "POSEMILL_DATABASE_URL": f"postgresql://someone:{SECRET}@127.0.0.1:1/none",
         "POSEMILL_SILENCE_S": "2",
+        **({"POSEMILL_SHADOW": tags["activity"]} if kind == "activity" else {}),
     }
     with (root / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            with_parent(command(tags["activity"], port)),
+            with_parent(command(tags[kind], port)),
             env=environment,
             cwd=root,
             stdin=subprocess.PIPE,
@@ -142,13 +157,13 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
             start_new_session=True,
         )
     try:
-        client, until = Client(f"http://127.0.0.1:{port}"), time.monotonic() + 120
+        client, until = Client(f"http://127.0.0.1:{port}"), time.monotonic() + 240
         while not client.ready() and time.monotonic() < until and process.poll() is None:
             time.sleep(0.2)
         found = root / "found"
         assert client.ready(), (root / "server.log").read_text()[-3000:]
         found.unlink(missing_ok=True)  # what BentoML reads of its own while it starts
-        yield Attacked(urlsplit(client.url).netloc, root, tags["activity"], environment)
+        yield Attacked(urlsplit(client.url).netloc, root, tags[kind], environment, kind)
     finally:
         stop(process)
 
@@ -289,7 +304,25 @@ def test_no_address_that_is_sent_is_fetched(attacked: Attacked) -> None:
     assert asked == []
 
 
-SMUGGLED = b"GET /smuggled-7d1f HTTP/1.1\r\nHost: x\r\n\r\n"
+def test_under_a_foreign_name_nothing_but_health_is_answered(attacked: Attacked) -> None:
+    """DNS rebinding, on a service without keys: also by a WebSocket, and where the name comes a second time."""
+    for method, path in [*attacked.routes(), ("GET", "/uat"), ("GET", "/version"), ("GET", "/metrics")]:
+        assert attacked.send(method, path, Host="rebound.example")[0] == 421, (method, path)
+    assert attacked.send("GET", "/readyz", Host="rebound.example")[0] == 200
+    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    upgrade += b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    for hosts in (b"Host: rebound.example\r\n", b"Host: localhost\r\nHost: rebound.example\r\n"):
+        said = attacked.raw(b"GET /live HTTP/1.1\r\n" + hosts + upgrade)
+        assert b" 101 " not in said.partition(b"\r\n")[0], said
+
+
+def test_the_challenger_is_asked_and_reads_no_pickle_either(attacked: Attacked) -> None:
+    """Else the activity service would be tried without its shadow."""
+    if attacked.kind == "activity":
+        assert re.search(rb"^posemill_shadow_up(\{.*\})? 1", attacked.send("GET", "/metrics")[1], re.MULTILINE)
+
+
+SMUGGLED = b"GET /smuggled-7d1f HTTP/1.1\r\nHost: localhost\r\n\r\n"
 AMBIGUOUS = {
     "length and chunks": b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "chunks and length": b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
@@ -307,7 +340,7 @@ AMBIGUOUS = {
 @pytest.mark.parametrize("name", AMBIGUOUS)
 def test_an_ambiguous_body_smuggles_no_request(attacked: Attacked, name: str) -> None:
     """At most one answer comes, and the connection is closed: what follows is no second request."""
-    head = b"POST /predict_windows HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head = b"POST /predict_windows HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     said = attacked.raw(head + AMBIGUOUS[name] + SMUGGLED, wait_s=4)
     assert said.count(b"HTTP/1.1 ") <= 1, said
     assert b"smuggled-7d1f" not in said
@@ -350,7 +383,7 @@ def test_the_same_package_gives_the_same_bento(attacked: Attacked, tmp_path: Pat
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("BENTOML_HOME", raising=False)
         again = bento.build(attacked.root / "package", REPOSITORY, home)
-    assert again["activity"] == attacked.tag
+    assert again[attacked.kind] == attacked.tag
     first, second = Path(attacked.environment["BENTOML_HOME"]), home / "bentoml"
     for file in first.rglob("custom_objects.pkl"):  # planted above
         file.unlink()

@@ -24,6 +24,7 @@ from posemill.cli.main import cli
 from posemill.errors import InputError
 from posemill.settings import Settings
 from posemill.store import audit, catalog
+from posemill.store.exchange import Exchange
 from posemill.store.inventory import TABLES
 from posemill.store.media import MediaStore
 from posemill.store.postgres import open_engine
@@ -100,7 +101,10 @@ def contents(root: Path, *skipped: str) -> dict[str, object]:
 
 def test_everything_comes_back(here: Settings, filled: Engine, tmp_path: Path, other: str) -> None:
     url = str(tmp_path / "backup")
+    exchanged = Exchange(here.store_url, "20261201T000000-abc")  # between a stage and its workers: of no use later
+    exchanged.put("tracks-0.parquet", here.workspace / "notes/a.txt")
     made = back_up(here, filled, ObjectStore(url))
+    exchanged.close()
     place = there(tmp_path, other)
     done = restore(place, ObjectStore(url))
     assert done.name == made.name

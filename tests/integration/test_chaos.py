@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from chaos import shim
+from chaos import shim, table
 from chaos.__main__ import run
-from chaos.history import ACKNOWLEDGED, ASKED, REFUSED, History, check
+from chaos.history import ACKNOWLEDGED, ASKED, REFUSED, Cell, History, Verdict, check
 
 
 @pytest.mark.slow
@@ -36,3 +36,16 @@ def test_the_checker_sees_what_is_lost_doubled_and_never_asked_for() -> None:
     verdict = check(history, ["a", "b", "b", "x"], half=["d"])
     assert (verdict.lost, verdict.doubled, verdict.half, verdict.unknown) == (("c",), ("b",), ("d",), ("x",))
     assert not verdict.sound
+
+
+def test_the_page_says_when_each_row_was_taken() -> None:
+    def row(where: str, run: str, **counts: int) -> dict[str, object]:
+        lost = tuple(str(number) for number in range(counts.get("lost", 0)))
+        return Cell("SIGKILL", where, 3, [Verdict(4, lost)], [1.5], "by hand").row() | {"run": run}
+
+    rows = [row("import", "Monday, idle"), row("label", "Tuesday, busy", lost=2), row("capture", "Monday, idle")]
+    page = table.page(rows, "Machine: one.", "The end.").splitlines()
+    assert page[page.index("Runs (column *run*):") + 1 :][:2] == ["1. Monday, idle", "2. Tuesday, busy"]
+    assert "| SIGKILL | label | 1 | 4 | **2** | 0 | 0 | 0 | 1.5 | 1.5 | 3 | 2 | by hand |" in page
+    assert "| SIGKILL | capture | 1 | 4 | 0 | 0 | 0 | 0 | 1.5 | 1.5 | 3 | 1 | by hand |" in page
+    assert page[-1] == "The end."

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from object_stores import KEY, SECRET, s3_server
 from posemill.store.embedded import EmbeddedServer
 from posemill.synth import corpus
 from server_statement import execute
+from waiting import until
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -115,19 +116,11 @@ def answers(containers: Containers, name: str, port: int, path: str, limit_s: fl
     def ready() -> bool:
         assert containers.alive(name), containers.log(name).read_text()[-3000:]
         try:
-            return httpx.get(url, timeout=5).status_code == 200
+            return httpx.get(url, timeout=30).status_code == 200
         except httpx.HTTPError:
             return False
 
-    wait_for(ready, limit_s, containers.log(name))
-
-
-def wait_for(condition: Callable[[], Any], limit_s: float, log: Path | None = None) -> Any:
-    deadline = time.monotonic() + limit_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"nothing in {limit_s:.0f} s: {log.read_text()[-3000:] if log else ''}"
-        time.sleep(1)
-    return found
+    until(ready, limit_s, containers.log(name))
 
 
 class Prefect:
@@ -147,7 +140,7 @@ class Prefect:
         number = self.get(f"/deployments/name/{deployment}")["id"]
         run = self.post(f"/deployments/{number}/create_flow_run", parameters=parameters)["id"]
         ended = ("COMPLETED", "FAILED", "CRASHED")
-        return wait_for(lambda: (r := self.get(f"/flow_runs/{run}"))["state_type"] in ended and r, 180)
+        return until(lambda: (r := self.get(f"/flow_runs/{run}"))["state_type"] in ended and r, 180)
 
 
 @pytest.fixture
@@ -198,6 +191,7 @@ def test_pool_deployments_and_automations_are_registered_once(prefect: Prefect) 
     assert names == {"hourly", "nightly", "daily-monitor", "daily-retention", "release", "application", "notify"}
     automations = sorted(a["name"] for a in prefect.post("/automations/filter"))
     assert automations == [
+        "posemill: crash flow runs that never had a heartbeat",
         "posemill: crash flow runs without heartbeat",
         "posemill: drift",
         "posemill: flow run does not end",
@@ -208,7 +202,7 @@ def test_pool_deployments_and_automations_are_registered_once(prefect: Prefect) 
 def test_a_failed_flow_is_told_to_the_channels(prefect: Prefect, channel: HookReceiver) -> None:
     run = prefect.run("monitor/daily-monitor")  # nothing was packaged here yet
     assert run["state_type"] == "FAILED"
-    wait_for(lambda: channel.bodies, 120)
+    until(lambda: channel.bodies, 120)
     event = json.loads(channel.bodies[0])["event"]
     assert (event["application"], event["kind"], event["severity"]) == ("operations", "flow-failed", "alarm")
     assert event["message"].startswith(f"monitor ({run['name']}) Failed: ")
@@ -249,7 +243,7 @@ def _heartbeats_until_crashed(prefect: Prefect, client: SyncPrefectClient, run: 
         found = prefect.get(f"/flow_runs/{run}")
         return found if found["state_type"] == "CRASHED" else None
 
-    return wait_for(crashed, 180)
+    return until(crashed, 180)
 
 
 def test_a_labeller_poses_what_is_added_and_the_store_is_the_object_store(
@@ -265,7 +259,7 @@ def test_a_labeller_poses_what_is_added_and_the_store_is_the_object_store(
         assert containers.alive("labeller"), containers.log("labeller").read_text()[-3000:]
         return '"event": "tracked"' in containers.log("labeller").read_text()
 
-    wait_for(tracked, 300, containers.log("labeller"))
+    until(tracked, 300, containers.log("labeller"))
     done = metrics(containers, "exporter", 9464)
     assert done['posemill_label_chunks{state="done"}'] >= 1
     assert done["posemill_label_unplanned_media"] == 0
@@ -293,7 +287,7 @@ def test_prometheus_reaches_both_and_knows_the_rules(containers: Containers) -> 
             ("posemill-exporter", "up"),
         }
 
-    wait_for(up, 60, containers.log("prometheus"))
+    until(up, 60, containers.log("prometheus"))
     rules = httpx.get(f"{url}/rules", timeout=30).json()["data"]["groups"][0]["rules"]
     assert len(rules) == len(yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"][0]["rules"])
     assert {rule["health"] for rule in rules} <= {"ok", "unknown"}

@@ -145,12 +145,13 @@ def test_what_the_cache_lacks_is_reconstructed_from_the_database(project: Projec
             text("UPDATE clip SET annotated_at = annotated_at + interval '1 hour' WHERE valid_to IS NULL")
         )
     shutil.rmtree(project.root / "build")
-    (found,) = project.versions()  # to the database, too, the correction is to come
+    found, now = project.versions()
     assert found["sources"][0].endswith("First clips")
     assert (found["clips"], found["classes_added"]) == (1, ["squat"])
+    assert (now["sources"], now["classes_added"], now["classes_removed"]) == (["database"], ["lunge"], ["squat"])
     with project.engine.connect() as connection:
         known = dataset_versions(connection, Workspace(project.root))
-    assert [(v.exact, sorted(v.activities)) for v in known] == [(False, ["squat"]), (True, ["squat"])]
+    assert [(v.exact, sorted(v.activities)) for v in known] == [(False, ["squat"]), (True, ["lunge"])]
 
 
 def test_one_dataset_alone_and_a_workspace_without_git(project: Project) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from edge_exports import events_of, launch, small_export, start
-from event_receivers import free_port, until
+from event_receivers import free_port
 from posemill.code_digest import PACKAGE
 from posemill.edge.model import EdgeModel
 from posemill.edge.pose import NETWORKS
@@ -27,6 +27,7 @@ from posemill.packaging.edge_applications import choose_application
 from posemill.pose.skeleton import BODY_12, SKELETONS
 from posemill.prediction.model import ActivityModel
 from posemill.synth.corpus import Plan, stage, write
+from waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +113,7 @@ def test_health_metrics_preview_and_zones(export: Path, video: Path, tmp_path: P
         address = f"http://127.0.0.1:{port}"
 
         def get(path: str) -> bytes:
-            with urllib.request.urlopen(f"{address}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"{address}{path}", timeout=30) as answer:
                 return answer.read()
 
         until(lambda: _answers(f"{address}/health"), 30)
@@ -121,7 +122,7 @@ def test_health_metrics_preview_and_zones(export: Path, video: Path, tmp_path: P
         assert b'posemill_edge_frames_posed_total{source="door"}' in get("/metrics")
         assert b"zones.js" in get("/zones")
         assert b"snapshot/" in get("/zones.js")
-        with urllib.request.urlopen(f"{address}/preview/door", timeout=10) as preview:
+        with urllib.request.urlopen(f"{address}/preview/door", timeout=30) as preview:
             assert "multipart/x-mixed-replace" in preview.headers["Content-Type"]
             assert b"image/jpeg" in preview.read(200)
         assert "no source none" in _refused(f"{address}/snapshot/none.jpg")
@@ -136,14 +137,14 @@ def test_health_metrics_preview_and_zones(export: Path, video: Path, tmp_path: P
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=5):
+        with urllib.request.urlopen(url, timeout=30):
             return True
     except OSError:
         return False
 
 
 def _refused(url: str) -> str:
-    with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(url, timeout=5):
+    with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(url, timeout=30):
         pass
     with refused.value:
         return refused.value.read().decode()

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from edge_exports import events_of, small_export
-from event_receivers import free_port, until
+from event_receivers import free_port
 from posemill.synth.corpus import Plan, stage
 from posemill.video.draw import write_jpeg
+from waiting import until
 
 SYSTEM, SERVER = "/usr/bin/python3", Path(__file__).parents[1] / "rtsp_server.py"
 HAS_SERVER = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"

@@ -27,6 +27,7 @@ from posemill.errors import InputError
 from posemill.handover.keys import default_path, generate_key
 from posemill.settings import Settings
 from posemill.store import audit, promotions
+from posemill.store.exchange import Exchange
 from posemill.store.postgres import open_engine
 
 ANNA = Needles(frozenset(DIGEST["anna"]), "anna")
@@ -104,7 +105,12 @@ def assert_erased(settings: Settings, engine: Engine) -> dict[str, Any]:
     return verified.record
 
 
-def test_a_person_is_erased_everywhere_and_others_stay(settings: Settings, filled: Engine) -> None:
+def test_a_person_is_erased_everywhere_and_others_stay(settings: Settings, filled: Engine, tmp_path: Path) -> None:
+    shard = tmp_path / "shard"
+    shard.write_text(f"tracks of {DIGEST['anna'][0]}")
+    Exchange(settings.store_url, "20261201T000000-abc").put("tracks-0.parquet", shard)  # of a run that was killed
+    shard.unlink()
+    assert erase("--subject", "anna", "--check").exit_code != 0
     outcome = erase("--subject", "anna", "--yes", "--by", "the officer")
     assert outcome.exit_code == 0, outcome.output
     record = assert_erased(settings, filled)
@@ -115,7 +121,7 @@ def test_a_person_is_erased_everywhere_and_others_stay(settings: Settings, fille
         assert newest[0][1:] == ("erase", "done")
         version = promotions.version_of(connection, "1")
         with pytest.raises(InputError, match="trained with data that was erased"):
-            promotions.promote(connection, version, "r", None, "ann")
+            promotions.promote(connection, version, "r", None, "ann", compared_with=None)
     # what the run of bob alone wrote is still there, in the cache and in the remote
     root = settings.workspace
     assert not (root / "build/prepare").exists()

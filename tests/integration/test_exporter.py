@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from event_receivers import free_port
 from posemill.operations.exporter.server import registry, serve
 from posemill.settings import Settings
 from posemill.store import catalog
+from waiting import until
 
 RULES = Path(__file__).resolve().parents[2] / "deploy" / "prometheus" / "alerts.yml"
 
@@ -169,18 +171,18 @@ def test_it_serves_until_it_is_ended(settings: Settings) -> None:
     thread = threading.Thread(target=serve, args=(settings, None, "127.0.0.1", port, ended))
     thread.start()
     try:
-        for _ in range(100):
-            try:
-                answer = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30)
-                break
-            except httpx.ConnectError:
-                ended.wait(0.1)
-        assert "posemill_database_up 1.0" in answer.text
+
+        def answer() -> str | None:
+            with suppress(httpx.ConnectError):
+                return httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+            return None
+
+        assert "posemill_database_up 1.0" in until(answer)
     finally:
         ended.set()
         thread.join()
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5)
+        httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30)
 
 
 # of every alert: the series that fire it (an hour and more of minutes), and labels of the alert

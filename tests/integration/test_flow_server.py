@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from posemill.uat.release import resume
 from posemill.uat.signing import sign
 from toy_workspace import REPOSITORY, attempts, toy_workspace, wish
 from tried_bento import report_on, tried_bento
+from waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -78,7 +79,7 @@ class Running:
             self.answer("POST", f"/deployments/{deployment}/pause_deployment")
         # of deployments: a run that was killed by hand is RUNNING for ever
         at_work = {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}, "deployment_id": {"any_": list(found.values())}}
-        wait_for(lambda: not self.post("/flow_runs/filter", flow_runs=at_work), 120)
+        until(lambda: not self.post("/flow_runs/filter", flow_runs=at_work), 120)
         return found
 
     def prefect(self, *arguments: str) -> str:
@@ -105,7 +106,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     worker = ("worker", "start", "--pool", "posemill", "--type", "process", "--name", "toy")
     running = Running(env["PREFECT_API_URL"], workspace, env)
     with background(running, server, folder / "server.log"):
-        wait_for(lambda: healthy(running.url), 150, folder / "server.log")
+        until(lambda: healthy(running.url), 150, folder / "server.log")
         running.prefect("work-pool", "create", "posemill", "--type", "process")
         running.prefect("deploy", "--all")
         with background(running, worker, folder / "worker.log"):
@@ -153,7 +154,7 @@ def test_the_schedule_makes_runs_and_a_worker_executes_one(running: Running) -> 
         runs = running.post("/flow_runs/filter", sort="EXPECTED_START_TIME_ASC")
         return [r for r in runs if r["auto_scheduled"] and r["state_type"] in ("COMPLETED", "FAILED", "CRASHED")]
 
-    wait_for(lambda: len(completed()) > 0, 240)
+    until(lambda: len(completed()) > 0, 240)
     first = completed()[0]
     assert first["state_type"] == "COMPLETED", first["state"]
     assert attempts(running.workspace)[:3] == ["snapshot", "ingest", "label"]
@@ -172,7 +173,7 @@ def test_a_failing_stage_ends_in_a_failed_run_that_names_it(running: Running) ->
         found: dict[str, Any] = running.get(f"/flow_runs/{started['id']}")
         return found
 
-    wait_for(lambda: run()["state_type"] in ("COMPLETED", "FAILED", "CRASHED"), 240)
+    until(lambda: run()["state_type"] in ("COMPLETED", "FAILED", "CRASHED"), 240)
     assert run()["state_type"] == "FAILED"
     assert "stage validate failed: only one activity has clips: squat" in run()["state"]["message"]
     assert "| validate | failed |" in running.table("build-model")
@@ -191,7 +192,7 @@ def test_a_killed_run_goes_on_where_it_stopped(running: Running) -> None:
         )
 
     with flow() as first:
-        wait_for(lambda: attempts(running.workspace)[before:][-1:] == ["label"], 180)
+        until(lambda: attempts(running.workspace)[before:][-1:] == ["label"], 180)
         first.kill()  # DVC and the stage under it live on, and hold the workspace
         with flow() as second:
             said = second.communicate(timeout=240)[0]
@@ -233,16 +234,16 @@ def test_a_release_is_suspended_until_exactly_its_bento_is_accepted(
 
     ended: set[str] = set()
     waiting = start()
-    wait_for(lambda: state(waiting)[0] == "Suspended", 120)
+    until(lambda: state(waiting)[0] == "Suspended", 120)
     assert f"posemill uat sign --by NAME {report}" in running.table("release")
     with engine.begin() as connection:
         tried_bento(connection, settings, "second")  # a newer build: the run goes on with the one that it began with
     assert resume(settings).startswith("resumed ")
-    wait_for(lambda: suspensions(waiting) == 2, 120)  # nobody has signed
+    until(lambda: suspensions(waiting) == 2, 120)  # nobody has signed
     with engine.begin() as connection:
         sign(connection, settings, report, by="anna", reject=False, conditions=None, added_by="x")
     assert resume(settings).startswith("resumed ")
-    wait_for(lambda: state(waiting)[0] == "Completed", 120)
+    until(lambda: state(waiting)[0] == "Completed", 120)
     with engine.begin() as connection:
         stages = connection.execute(text("SELECT bento_tag, stage FROM model_version ORDER BY id"))
         assert [tuple(row) for row in stages] == [
@@ -253,20 +254,13 @@ def test_a_release_is_suspended_until_exactly_its_bento_is_accepted(
         rejected = report_on(third, running.workspace / "build" / "uat" / "3", run="3" * 16)
         sign(connection, settings, rejected, by="bert", reject=True, conditions="falls are missed", added_by="x")
     ended.add(refused := start())
-    wait_for(lambda: state(refused)[0] == "Failed", 120)
+    until(lambda: state(refused)[0] == "Failed", 120)
     assert "posemill-analysis:third is not released: bert rejected it on" in state(refused)[1]
     engine.dispose()
 
 
 def healthy(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health", timeout=5).status_code == 200
+        return httpx.get(f"{url}/health", timeout=30).status_code == 200
     except httpx.HTTPError:
         return False
-
-
-def wait_for(condition: Callable[[], bool], limit_s: float, log: Path | None = None) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, f"nothing in {limit_s:.0f} s: {log.read_text()[-2000:] if log else ''}"
-        time.sleep(1)

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from flows._dvc import StageFailed, one_at_a_time, run_stage
 
 from posemill.errors import Unavailable
 from toy_workspace import REPOSITORY, attempts, toy_workspace, wish
+from waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -67,7 +67,7 @@ def test_what_dvc_itself_refuses_is_told(workspace: Path) -> None:
 
 
 def test_dvc_at_work_by_hand_gives_our_sentence(workspace: Path) -> None:
-    wish(workspace, snapshot={"sleep_s": 20})
+    wish(workspace, snapshot={"sleep_s": 120})
     desk = subprocess.Popen(
         [sys.executable, "-m", "dvc", "repro", "snapshot"],
         cwd=workspace,
@@ -77,7 +77,7 @@ def test_dvc_at_work_by_hand_gives_our_sentence(workspace: Path) -> None:
         process_group=0,
     )
     try:
-        wait_for(lambda: attempts(workspace) == ["snapshot"])
+        until(lambda: attempts(workspace) == ["snapshot"])
         with pytest.raises(Unavailable, match="`dvc` is at work in this workspace, started by hand"):
             run_stage("snapshot", workspace)
     finally:
@@ -116,12 +116,12 @@ run_stage("snapshot", Path(sys.argv[1]))
 
 
 def test_an_interrupted_run_stops_the_stage_under_it(workspace: Path) -> None:
-    wish(workspace, snapshot={"sleep_s": 60})
+    wish(workspace, snapshot={"sleep_s": 300})
     command = [sys.executable, "-c", INTERRUPTED, str(workspace)]
     with subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True) as run:
-        wait_for(lambda: attempts(workspace) == ["snapshot"])
+        until(lambda: attempts(workspace) == ["snapshot"])
         run.send_signal(signal.SIGINT)
-        assert "KeyboardInterrupt" in run.communicate(timeout=40)[1]
+        assert "KeyboardInterrupt" in run.communicate(timeout=120)[1]
     wish(workspace)
     assert run_stage("snapshot", workspace).outcome == "ran"  # nobody is left who holds the workspace
 
@@ -133,13 +133,6 @@ def test_the_task_function_runs_the_stage_of_the_current_workspace(
 
     monkeypatch.setenv("POSEMILL_WORKSPACE", str(workspace))
     assert stage_task("snapshot").fn("snapshot").outcome == "ran"
-
-
-def wait_for(condition: object, limit_s: float = 20.0) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "nothing happened in time"
-        time.sleep(0.05)
 
 
 def with_flows() -> dict[str, str]:

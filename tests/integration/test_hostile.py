@@ -35,6 +35,7 @@ from posemill.serving.server import serving
 from posemill.store.api_keys import create_key, revoke
 from posemill.store.embedded import EmbeddedServer
 from posemill.store.predictions import predictions
+from waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -423,10 +424,3 @@ def test_answers_are_recorded_without_pixels_and_keypoints(attacked: Attacked) -
     assert sorted(windows["prediction"]) == ["activities", "body_px", "keypoint_confidence", "missing", "windows"]
     assert all(len(windows["prediction"][name]) == 8 for name in ("body_px", "missing", "activities"))
     assert of_track["prediction"]["windows"] >= 1
-
-
-def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 15
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.2)

@@ -170,6 +170,24 @@ def test_media_that_another_system_named_by_address_are_fetched(
     assert snapshot_bytes(settings) == before  # what ingest filled in is no change
 
 
+def test_passwords_in_addresses_are_in_no_table_and_no_reason(
+    settings: Settings, engine: Engine, store: MediaStore, run: Run, tmp_path: Path
+) -> None:
+    uri = "http://ann:s3cret@127.0.0.1:1/clip.mp4?sig=s3cret"
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO dataset (name) VALUES ('theirs')"))
+        connection.execute(text("INSERT INTO medium (uri, dataset) VALUES (:u, 'theirs')"), {"u": uri})
+    with pytest.raises(InputError, match="all 1 media are in quarantine"):  # nothing answers there
+        run()
+    with engine.begin() as connection:
+        reason = connection.scalar(text("SELECT reason FROM quarantine"))
+        assert reason == "http://***@127.0.0.1:1/clip.mp4: FileNotFoundError: there is no file that can be read"
+        connection.execute(text("UPDATE quarantine SET resolved_at = now(), resolved_by = 'ann'"))
+        connection.execute(text("UPDATE medium SET digest = :d"), {"d": store.put(film(tmp_path / "theirs.mp4"))})
+    assert run().media == 1
+    assert tables(settings)[0]["source"].to_list() == ["http://***@127.0.0.1:1/clip.mp4"]
+
+
 def test_only_the_chosen_datasets_are_taken(
     settings: Settings, engine: Engine, store: MediaStore, tmp_path: Path
 ) -> None:

@@ -50,7 +50,9 @@ def test_keys_that_make_no_sense(engine: Engine, client: str, rate: int | None) 
 
 def test_beyond_this_machine_a_service_wants_keys(settings: Settings, engine: Engine) -> None:
     assert service_environment(settings, "127.0.0.1", open_to_all=False)["POSEMILL_REQUIRE_KEYS"] == ""
-    assert service_environment(settings, "0.0.0.0", open_to_all=True)["POSEMILL_REQUIRE_KEYS"] == ""
+    everybody = service_environment(settings, "0.0.0.0", open_to_all=True)
+    assert (everybody["POSEMILL_REQUIRE_KEYS"], everybody["POSEMILL_HOSTS"]) == ("", "*")
+    assert "POSEMILL_HOSTS" not in service_environment(settings, "127.0.0.1", open_to_all=False)
     with pytest.raises(InputError, match=r"no keys: make one with `posemill keys add CLIENT`"):
         service_environment(settings, "0.0.0.0", open_to_all=False)
     with engine.begin() as connection:

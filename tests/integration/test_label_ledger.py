@@ -94,7 +94,7 @@ def test_a_killed_process_loses_its_lease_at_once(ledger: Ledger, holder: LeaseH
         assert process.stdout.readline() == "1\n"
         assert holder.claim([1]) is None
         process.kill()
-        deadline, lease = time.monotonic() + 20, None
+        deadline, lease = time.monotonic() + 120, None
         while lease is None and time.monotonic() < deadline:
             lease = holder.claim([1])
     assert lease is not None
@@ -125,7 +125,7 @@ def test_a_holder_renews_while_there_is_progress(ledger: Ledger) -> None:
 
     with LeaseHolder(ledger, lease_s=1.0) as other:
         other.claim([1])
-        first, deadline = until(), time.monotonic() + 20
+        first, deadline = until(), time.monotonic() + 120
         while until() == first and time.monotonic() < deadline:
             time.sleep(0.05)
         assert until() != first

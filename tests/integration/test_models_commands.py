@@ -20,7 +20,7 @@ from sqlalchemy import Engine, text
 from judged_workspace import CLASSES, filmed, judged_workspace
 from packaged import write_package
 from posemill.cli.models import models
-from posemill.errors import GateError, InputError
+from posemill.errors import GateError, InputError, Unavailable
 from posemill.features.pipeline import FeaturePipeline
 from posemill.operations import champion
 from posemill.settings import Settings
@@ -106,6 +106,26 @@ def test_a_champion_is_followed_by_a_better_one_and_by_no_other(inputs: Workspac
     assert rows[2]["figures"]["better"] is True
     assert rows[2]["digests"] == {"model": "c" * 64}
     assert rows[0]["figures"]["better"] is False
+
+
+def test_a_version_that_was_released_meanwhile_is_not_replaced_unseen(
+    inputs: Workspace, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("promote", "a")
+    compare = champion.compare
+
+    def slow(*given: Any) -> Any:
+        monkeypatch.setattr(champion, "compare", compare)
+        call("promote", "b", "--force", "--reason", "somebody else's")
+        return compare(*given)
+
+    monkeypatch.setattr(champion, "compare", slow)
+    with pytest.raises(Unavailable, match=rf"{TAG}c is not promoted: another version was released while it was compar"):
+        call("promote", "c")
+    assert stages() == {"a": "retired", "b": "released", "c": "candidate", "d": "candidate"}
+    assert "changed True" in call("promote", "c").output
+    newest, *_ = history()
+    assert (newest["bento_tag"], newest["before"]) == (f"{TAG}c", f"{TAG}b")
 
 
 def test_force_is_kept_as_such_and_a_rollback_goes_back_step_by_step(inputs: Workspace) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from event_receivers import free_port, until
+from event_receivers import free_port
 from judged_workspace import judged_workspace
 from packaged import hold_network, write_package
 from posemill import models
@@ -27,6 +27,7 @@ from posemill.operations.parity import RUNTIMES, available
 from posemill.packaging import bento
 from posemill.packaging.digests import of_file
 from posemill.synth.corpus import Plan, stage, write
+from waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -129,7 +130,7 @@ def test_in_the_browser(workspace: Path) -> None:
 def _page(url: str) -> bool:
     """True once the live page and its program are there."""
     try:
-        opened = (urllib.request.urlopen(f"{url}{name}", timeout=10) for name in ("", "page.js"))
+        opened = (urllib.request.urlopen(f"{url}{name}", timeout=30) for name in ("", "page.js"))
         with next(opened) as page, next(opened) as code:
             return b"<title>" in page.read() and len(code.read()) > 1000
     except OSError:

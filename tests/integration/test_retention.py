@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -66,11 +67,17 @@ def test_without_a_policy_nothing_goes(settings: Settings, engine: Engine, media
 
 def test_what_is_older_goes_by_dataset(settings: Settings, engine: Engine, media: dict[str, str]) -> None:
     policy = {"media": 30, "tracks": 90, "uploads": 30, "prediction_log": 35, "datasets": {"ward": {"media": 5}}}
+    killed = Path(settings.store_url) / "media" / "aa" / f"{'a' * 64}.0123abcd.part"
+    killed.parent.mkdir(exist_ok=True)
+    killed.write_bytes(b"half a video")
+    os.utime(killed, (0, 0))
     planned = run(settings, engine, dry_run=True, **policy)
+    assert killed.exists()
     assert stored(settings, media) == set(media)
     done = run(settings, engine, **policy)
     assert done.model_dump(exclude={"dry_run"}) == planned.model_dump(exclude={"dry_run"})
     assert (done.videos_removed, done.media_erased, done.uploads_removed, done.predictions_removed) == (2, 1, 1, 2)
+    assert (done.leftovers_removed, killed.exists()) == (1, False)
     assert stored(settings, media) == {"new", "fresh upload"}
     with engine.connect() as connection:
         subjects = [row["subject"] for row in catalog.clips(connection)]

@@ -12,7 +12,7 @@ import re
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from posemill.serving.client import Client
 from posemill.serving.server import serving
 from posemill.settings import Settings
 from posemill.store.shadow_comparisons import comparisons, record_comparison
+from waiting import until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAIR = {"champion": "posemill-activity:1", "challenger": "posemill-activity:2"}
@@ -46,13 +47,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("BENTOML_HOME", raising=False)
         yield root, bento.build(PACKAGED, REPOSITORY, root)
-
-
-def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 90
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def windows(count: int) -> np.ndarray[Any, np.dtype[np.float32]]:

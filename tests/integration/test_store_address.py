@@ -114,6 +114,16 @@ def test_several_hosts_are_tried_one_after_the_other(settings: Settings) -> None
     assert shown(parse_address(url)) == f"{there.database} on 127.0.0.1:1,127.0.0.1:{there.port}"
 
 
+def test_of_several_hosts_the_one_that_takes_changes_is_used() -> None:
+    several = "postgresql://me:secret@first:5432,second:5433/clips"
+    for opened in (parse_address(several), service_engine(several).url):
+        assert opened.query["host"] == ("first:5432", "second:5433")
+        assert opened.query["target_session_attrs"] == "read-write"
+    chosen = parse_address(f"{several}?target_session_attrs=any")
+    assert chosen.query["target_session_attrs"] == "any"
+    assert "target_session_attrs" not in parse_address("postgresql://me@first/clips").query
+
+
 def test_a_role_that_may_not_create_tables(role: str, settings: Settings) -> None:
     says = sentence(settings, role)
     assert "permission denied for schema public" in says

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
 from chromium import PATIENCE_MS, chromium
+from hostile_texts import HOSTILE, hostile_report, require_nothing_ran
 from posemill.cli.main import cli
 from posemill.serving.app import create_app
 from posemill.serving.middleware.guard import GuardMiddleware
@@ -127,6 +128,27 @@ def test_a_service_without_keys_takes_no_verdict(
         told = httpx.post(f"{there}/verdicts", json={"report": report["report"]["digest"], "accepted": True})
     assert told.status_code == 403
     assert "key of an approver" in told.json()["error"]
+
+
+def test_no_name_and_no_condition_runs_on_the_page(
+    address: str, engine: Engine, tried: Tried, settings: Settings
+) -> None:
+    """Names and pictures' descriptions of a report, what an approver wrote, and the approver's own name."""
+    with engine.begin() as connection:
+        key = create_key(connection, HOSTILE, role="approver", added_by="test")
+    submit(hostile_report(tried, settings.workspace / "1"))
+    with chromium() as browser:
+        page: Page = browser.new_page()
+        page.context.add_cookies([{"name": "posemill_key", "value": key, "url": address}])
+        page.goto(f"{address}/uat", wait_until="networkidle")
+        assert "onerror" in page.locator("#acceptance").inner_text()
+        require_nothing_ran(page, "report")
+        digest = asked(address, key).json()["report"]["digest"]
+        signed = asked(address, key, {"report": digest, "accepted": True, "conditions": HOSTILE})
+        assert signed.status_code == 200, signed.text
+        page.reload(wait_until="networkidle")
+        assert "Nobody has signed" not in page.locator("#acceptance").inner_text()
+        require_nothing_ran(page, "verdict")
 
 
 def test_the_page_shows_the_report_and_takes_the_verdict(

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -238,3 +239,51 @@ def test_hdf5_is_read_in_another_process(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(sandboxed_hdf5, "TIMEOUT_S", 0.01)
     with pytest.raises(InputError, match="took longer"):
         sandboxed_hdf5.read_tables("sleap", tmp_path / "huge.h5", "huge", 0.01)
+
+
+def _outside(kind: str, file: Any, secret: Path) -> None:
+    """A file of SLEAP with the names of its keypoints in another file."""
+    import h5py
+
+    file["tracks"] = np.zeros((1, 2, 17, 3))
+    if kind == "link":
+        file["node_names"] = h5py.ExternalLink(str(secret), "/names")
+    elif kind == "link in a group":
+        file["a/b/c"] = h5py.ExternalLink(str(secret), "/names")
+        file["node_names"] = h5py.SoftLink("/a/b/c")
+    elif kind == "storage":
+        file.create_dataset("node_names", (17,), "S4", external=[(str(secret), 0, 68)])
+    else:
+        layout = h5py.VirtualLayout((17,), "S4")
+        layout[:] = h5py.VirtualSource(str(secret), "names", (17,))
+        file.create_virtual_dataset("node_names", layout)
+
+
+@pytest.mark.parametrize("kind", ["link", "link in a group", "storage", "virtual"])
+def test_an_hdf5_file_whose_data_are_in_another_one_is_refused(kind: str, tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["names"] = np.array([b"abcd"] * 17)
+    (tmp_path / "in").mkdir()
+    with h5py.File(tmp_path / "in" / "clip.h5", "w") as file:
+        _outside(kind, file, tmp_path / "secret.h5")
+    (fault,) = sequences(sleap.TOOL, tmp_path / "in", ToolOptions("set", (64, 48), 25.0))
+    assert isinstance(fault, Fault)
+    assert "another file, which is not read" in fault.reason
+    assert "abcd" not in fault.reason
+
+
+def test_what_the_walk_over_an_hdf5_file_misses_cannot_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    h5py = pytest.importorskip("h5py")
+    monkeypatch.setattr(sandboxed_hdf5, "_require_own_data", lambda content, file: None)
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["names"] = np.array([b"abcd"] * 17)
+    with h5py.File(tmp_path / "clip.h5", "w") as file:
+        _outside("link", file, tmp_path / "secret.h5")
+    answer = sandboxed_hdf5.answer_of("sleap", tmp_path / "clip.h5", "clip")
+    with pytest.raises(InputError, match=r"clip\.h5 is not as expected"):
+        sandboxed_hdf5.tables_of(answer, tmp_path / "clip.h5", "clip")
+    assert b"abcd" not in answer
+    (tmp_path / "a").write_text("files can be opened again")

@@ -21,6 +21,7 @@ from posemill.video.camera import Camera, is_live, redacted_source
 from posemill.video.decode import Frame, read_frames
 from posemill.video.probe import probe
 from posemill.video.sandboxed import probe_sandboxed, read_frames_sandboxed
+from posemill.video.sandboxed_camera import SandboxedCamera
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,10 +60,12 @@ def open_source(source: str, estimator: PoseEstimator, sandboxed: bool = False) 
     A file and a camera go the same way, so that they get the same answers. A camera's frames that come while the
     network works are dropped, oldest first.
 
+    sandboxed  decode in a separate process with bounded time and memory, for untrusted files and streams.
+
     Errors: Unavailable where a camera does not open or gives nothing; UnreadableMedia where a file is no video.
     """
     if is_live(source):
-        with Camera(source) as camera:
+        with SandboxedCamera(source) if sandboxed else Camera(source) as camera:
             yield _of_camera(camera, estimator)
     else:
         with closing(estimator.stream(source, sandboxed=sandboxed)) as frames:
@@ -80,11 +83,14 @@ def track_online(frames: Iterable[FramePoses], tracker: OnlineTracker) -> Iterat
         )
 
 
-def opened_tracks(tracks: MediumTracks, source: str) -> Opened:
-    """Return stored tracks as an opened source, with the pictures of their video where it is known."""
+def opened_tracks(tracks: MediumTracks, source: str, sandboxed: bool = False) -> Opened:
+    """Return stored tracks as an opened source, with the pictures of their video where it is known.
+
+    sandboxed  decode it in a separate process with bounded time and memory, for untrusted files.
+    """
     pictures = None
     if tracks.source is not None and tracks.source.is_file():
-        pictures = _pictures_at(tracks.source, tracks.frame_numbers.tolist())
+        pictures = _pictures_at(tracks.source, tracks.frame_numbers.tolist(), sandboxed)
     return Opened(stream_of_tracks(tracks, source), pictures, tracks.fps, len(tracks.frame_numbers))
 
 
@@ -98,7 +104,7 @@ def _of_video(path: Path, estimator: PoseEstimator, frames: Iterator[FramePoses]
     return Opened(Stream(facts, track_online(frames, tracker)), pictures, about.fps / stride, about.frames // stride)
 
 
-def _of_camera(camera: Camera, estimator: PoseEstimator) -> Opened:
+def _of_camera(camera: Camera | SandboxedCamera, estimator: PoseEstimator) -> Opened:
     frames = camera.newest_frames()
     first = next(frames, None)
     if first is None:
@@ -124,10 +130,10 @@ def _always_newest(box: list[Image]) -> Iterator[Image]:
         yield box[0]
 
 
-def _pictures_at(path: Path, numbers: list[int]) -> Iterator[Image]:
+def _pictures_at(path: Path, numbers: list[int], sandboxed: bool) -> Iterator[Image]:
     wanted = iter(numbers)
     number = next(wanted, None)
-    for frame in read_frames(path):
+    for frame in read_frames_sandboxed(path) if sandboxed else read_frames(path):
         if frame.index == number:
             yield frame.image
             number = next(wanted, None)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from posemill.settings import Settings
+from posemill.store.exchange import FOLDER
 from posemill.store.files import as_unavailable
 from posemill.store.filesystems import open_filesystem
 
@@ -65,7 +66,7 @@ def store_files(settings: Settings) -> tuple[Any, list[Source]]:
     sources = [
         Source("store", path.removeprefix(prefix), path, int(info["size"] or 0), _modified(info))
         for path, info in found.items()
-        if not path.endswith(".part")
+        if not path.endswith(".part") and not path.startswith(f"{prefix}{FOLDER}/")
     ]
     return fs, sources
 

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from posemill.encryption import MARK, decrypt, encrypt
 from posemill.errors import InputError
+from posemill.redacted import redacted
 from posemill.store.files import as_unavailable
 from posemill.store.filesystems import open_filesystem
 
@@ -27,6 +28,7 @@ class ObjectStore:
     """`<url>/objects/<first two>/<digest>` and `<url>/snapshots/<name>.json`.
 
     recipients  age1…: whoever can read what is written; none = it is not encrypted.
+    place, url  its address, and as it may be shown.
     identity    file with AGE-SECRET-KEY-1…, to read what is encrypted.
     Errors: Unavailable where the URL does not answer or is full; InputError for encrypted content without an identity.
     """
@@ -34,7 +36,7 @@ class ObjectStore:
     def __init__(self, url: str, recipients: Sequence[str] = (), identity: Path | None = None) -> None:
         self._recipients, self._identity = tuple(recipients), identity
 
-        self.url = shown_url(url)
+        self.place, self.url = url, shown_url(url)
         self._fs, root = open_filesystem(url)
         self._root = root.rstrip("/")
         self._known: set[str] | None = None
@@ -196,4 +198,4 @@ def shown_url(url: str) -> str:
         >>> shown_url("sftp://ann:secret@host/backups")
         'sftp://***@host/backups'
     """
-    return re.sub(r"//[^/]*@", "//***@", re.split(r"[?#]", url, maxsplit=1)[0])
+    return redacted(url) if "://" in url else re.split(r"[?#]", url, maxsplit=1)[0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from posemill.backup.objects import ObjectStore
 from posemill.backup.snapshot import Snapshot
+from posemill.store.leftovers import remove_leftovers
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ def prune(objects: ObjectStore, keep: int) -> Pruned:
 
 
 def remove_snapshots(objects: ObjectStore, names: Sequence[str]) -> Pruned:
-    """Remove these snapshots, and all objects that no other one needs; as for `prune`."""
+    """Remove these snapshots, all objects that no other one needs, and what killed backups left; as for `prune`."""
     kept = [name for name in objects.snapshots() if name not in names]
     needed = {d for name in kept for d in Snapshot.from_bytes(objects.snapshot(name), name).objects}
     for name in names:
@@ -34,4 +35,5 @@ def remove_snapshots(objects: ObjectStore, names: Sequence[str]) -> Pruned:
     unneeded = objects.digests() - needed
     for digest in unneeded:
         objects.remove(digest)
+    remove_leftovers(objects.place)
     return Pruned(tuple(names), len(unneeded))

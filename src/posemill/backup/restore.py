@@ -17,7 +17,7 @@ from posemill.settings import Settings
 from posemill.store import audit
 from posemill.store.files import as_unavailable
 from posemill.store.filesystems import open_filesystem
-from posemill.store.postgres import open_engine
+from posemill.store.postgres import transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +69,13 @@ def restore(
         if snapshot.git is not None:
             _git(settings.workspace, snapshot.git, objects, scratch)
         rows = _database(settings, snapshot, objects, scratch)
-    engine = open_engine(settings)
-    try:
-        with engine.begin() as connection:
-            check = audit.verify(
-                connection, audit.parse_head(snapshot.audit_head) if snapshot.audit_head[0] != "0" else None
-            )
-            if check.faults:
-                raise PosemillError(f"the audit trail of {name} does not hold: {check.faults[0]}")
-            audit.record(connection, "restore", objects.url, details={"snapshot": name})
-    finally:
-        engine.dispose()
+    with transaction(settings) as connection:
+        check = audit.verify(
+            connection, audit.parse_head(snapshot.audit_head) if snapshot.audit_head[0] != "0" else None
+        )
+        if check.faults:
+            raise PosemillError(f"the audit trail of {name} does not hold: {check.faults[0]}")
+        audit.record(connection, "restore", objects.url, details={"snapshot": name})
     return Restored(name, len(snapshot.files), rows)
 
 
@@ -148,10 +144,6 @@ def _database(settings: Settings, snapshot: Snapshot, objects: ObjectStore, scra
         path = scratch / f"{table.name}.csv.gz"
         objects.fetch(table.digest, path)
         files.append(tables.TableFile(table.name, table.columns, table.rows, path))
-    engine = open_engine(settings, snapshot.revision)
-    try:
-        with engine.begin() as connection:
-            tables.load(connection, files)
-    finally:
-        engine.dispose()
+    with transaction(settings, snapshot.revision) as connection:
+        tables.load(connection, files)
     return sum(table.rows for table in snapshot.tables)

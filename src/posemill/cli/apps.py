@@ -155,9 +155,9 @@ def _open(
             f"there is no file {source}; a source is a video, a camera's number, a URL or a file of tracks"
         )
     if track_format is not None or (not is_live(source) and _holds_tracks(path)):
-        yield opened_tracks(_tracks(path, track_format), path.name)
+        yield opened_tracks(_tracks(path, track_format), path.name, sandboxed=True)
         return
-    with open_source(source, estimator_for(application, _labeller(), backend)) as opened:
+    with open_source(source, estimator_for(application, _labeller(), backend), sandboxed=True) as opened:
         yield opened
 
 

@@ -99,12 +99,11 @@ def _share(frames: int, number: int, sources: int) -> int:
 
 def _pictures(source: str, count: int) -> list[NDArray[np.uint8]]:
     """Pictures from the middles of equal parts of a file, a medium or a clip."""
-    from posemill.video.decode import read_frame
-    from posemill.video.probe import probe
+    from posemill.video.sandboxed import probe_sandboxed, read_frame_sandboxed
 
     path, start_s, end_s = _locate(source)
-    span_s = min(end_s, probe(path).duration_s) - start_s
-    return [read_frame(path, start_s + (i + 0.5) / count * span_s).image for i in range(count)]
+    span_s = min(end_s, probe_sandboxed(path).duration_s) - start_s
+    return [read_frame_sandboxed(path, start_s + (i + 0.5) / count * span_s).image for i in range(count)]
 
 
 def _locate(source: str) -> tuple[Path, float, float]:

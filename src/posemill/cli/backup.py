@@ -42,15 +42,11 @@ def create(url: str, recipients: tuple[str, ...], identity: Path | None, quiet: 
     """
     from posemill.backup.make import back_up
     from posemill.settings import Settings
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import opened_engine
 
     settings = Settings.from_env()
-    engine = open_engine(settings)
-    try:
-        with _progress("backing up", quiet or as_json) as advance:
-            made = back_up(settings, engine, _objects(url, recipients, identity), advance)
-    finally:
-        engine.dispose()
+    with opened_engine(settings) as engine, _progress("backing up", quiet or as_json) as advance:
+        made = back_up(settings, engine, _objects(url, recipients, identity), advance)
     figures = {"snapshot": made.name, "files": len(made.snapshot.files), "bytes": made.snapshot.size}
     rows = sum(table.rows for table in made.snapshot.tables)
     say(figures | {"rows": rows, "new_objects": made.new_objects, "new_bytes": made.new_bytes}, quiet, as_json)

@@ -15,11 +15,7 @@ if TYPE_CHECKING:
 @contextmanager
 def transaction() -> Iterator[Connection]:
     """A transaction on the database that the settings name; committed at the end, unless something is raised."""
-    from posemill.store.postgres import open_engine
+    from posemill.store import postgres
 
-    engine = open_engine(Settings.from_env())
-    try:
-        with engine.begin() as connection:
-            yield connection
-    finally:
-        engine.dispose()
+    with postgres.transaction(Settings.from_env()) as connection:
+        yield connection

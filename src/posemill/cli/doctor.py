@@ -74,10 +74,9 @@ def _workspace(settings: Settings) -> Finding:
 
 
 def _database(settings: Settings) -> Finding:
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import opened_engine
 
-    engine = open_engine(settings)
-    with engine.connect() as connection:
+    with opened_engine(settings) as engine, engine.connect() as connection:
         version = connection.exec_driver_sql("SHOW server_version").scalar_one()
     kind = "external" if settings.database_url else "embedded"
     return Finding("database", "ok", f"PostgreSQL {version}, {kind}")

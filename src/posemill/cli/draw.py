@@ -56,11 +56,11 @@ def tracked_video(settings: Settings, path: Path, backend: str | None = None) ->
     """Estimate and track the poses of a video with params.yaml's labeller, or another backend; nothing is kept."""
     from posemill.cli.output import progress
     from posemill.estimation.estimator import PoseEstimator
-    from posemill.video.probe import probe
+    from posemill.video.sandboxed import probe_sandboxed
 
     estimator = PoseEstimator(backend, params=_section(settings))
-    with progress("labelling", probe(path).frames // estimator.params.frame_stride, False) as step:
-        return estimator.track(path, on_frame=lambda _: step())
+    with progress("labelling", probe_sandboxed(path).frames // estimator.params.frame_stride, False) as step:
+        return estimator.track(path, on_frame=lambda _: step(), sandboxed=True)
 
 
 def _section(settings: Settings) -> LabelParams:
@@ -76,12 +76,8 @@ def _section(settings: Settings) -> LabelParams:
 
 def _stored(settings: Settings, digest: str) -> tuple[MediumTracks, Path]:
     from posemill.review.labelled import open_labelled
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import opened_engine
 
-    engine = open_engine(settings)
-    try:
-        with engine.connect() as connection:
-            labelled = open_labelled(settings, connection)
-    finally:
-        engine.dispose()
+    with opened_engine(settings) as engine, engine.connect() as connection:
+        labelled = open_labelled(settings, connection)
     return labelled.tracks(digest), labelled.path(digest)

@@ -285,11 +285,8 @@ def _retrain(settings: Settings, silent: bool) -> None:
 @contextmanager
 def _opened() -> Iterator[tuple[Settings, Engine]]:
     from posemill.settings import Settings
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import opened_engine
 
     settings = Settings.from_env()
-    engine = open_engine(settings)
-    try:
+    with opened_engine(settings) as engine:
         yield settings, engine
-    finally:
-        engine.dispose()

@@ -85,33 +85,29 @@ def _chosen(which: Sequence[str], datasets: Sequence[str]) -> tuple[list[MediumT
     from posemill.review.labelled import open_labelled
     from posemill.settings import Settings
     from posemill.store.catalog import clips
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import opened_engine
     from posemill.store.references import resolve
 
     settings = Settings.from_env()
-    engine = open_engine(settings)
     media: list[MediumTracks] = []
     spans: dict[str, list[ClipSpan]] = {}
-    try:
-        with engine.connect() as connection:
-            labelled, by_medium = open_labelled(settings, connection), defaultdict(list)
-            for row in clips(connection):
-                by_medium[row["medium"]].append(_span(row))
-            for name in which:
-                if name == "tracks":
-                    rows = labelled.rows.items()
-                    digests = [d for d, row in rows if not datasets or row["dataset"] in datasets]
-                    media += [labelled.tracks(digest) for digest in digests]
-                    spans |= {digest: by_medium[digest] for digest in digests}
-                    continue
-                reference = resolve(connection, name)
-                digest = reference.medium["digest"]
-                span = None if reference.clip is None else _span(reference.clip)
-                tracks = labelled.tracks(digest)
-                media.append(tracks if span is None else _within(tracks, span))
-                spans[digest] = by_medium[digest] if span is None else [span]
-    finally:
-        engine.dispose()
+    with opened_engine(settings) as engine, engine.connect() as connection:
+        labelled, by_medium = open_labelled(settings, connection), defaultdict(list)
+        for row in clips(connection):
+            by_medium[row["medium"]].append(_span(row))
+        for name in which:
+            if name == "tracks":
+                rows = labelled.rows.items()
+                digests = [d for d, row in rows if not datasets or row["dataset"] in datasets]
+                media += [labelled.tracks(digest) for digest in digests]
+                spans |= {digest: by_medium[digest] for digest in digests}
+                continue
+            reference = resolve(connection, name)
+            digest = reference.medium["digest"]
+            span = None if reference.clip is None else _span(reference.clip)
+            tracks = labelled.tracks(digest)
+            media.append(tracks if span is None else _within(tracks, span))
+            spans[digest] = by_medium[digest] if span is None else [span]
     if len({tracks.medium for tracks in media}) != len(media):
         raise InputError(f"{' '.join(which)} names a medium twice: name it, or one of its clips")
     if not media:

@@ -37,11 +37,11 @@ def list_(history: bool, as_json: bool) -> None:
     \b
       posemill models list --history
     """
-    from posemill.stages.package import connected
     from posemill.store import promotions
+    from posemill.store.postgres import transaction
     from posemill.store.versions import model_versions
 
-    with connected(Settings.from_env()) as connection:
+    with transaction(Settings.from_env()) as connection:
         if history:
             rows = [dict(row) for row in promotions.promotions(connection)]
             columns = ["added_at", "action", "bento_tag", "before", "added_by", "reason"]
@@ -83,13 +83,13 @@ def export_mlflow(
 
     from posemill.operations.export_mlflow import export_runs
     from posemill.operations.mlflow_run import model_run
-    from posemill.stages.package import connected
     from posemill.stages.workspace import Workspace
     from posemill.store import promotions
+    from posemill.store.postgres import transaction
     from posemill.store.versions import model_versions
 
     settings = Settings.from_env()
-    with connected(settings) as connection:
+    with transaction(settings) as connection:
         versions = [promotions.version_of(connection, tag) for tag in tags] or model_versions(connection)
     if not versions:
         raise InputError("no model was packaged yet: `dvc repro`")
@@ -116,10 +116,10 @@ def promote(tag: str, force: bool, reason: str | None, quiet: bool, as_json: boo
     """
     if force and not (reason or "").strip():
         raise InputError("--force requires --reason TEXT, which is kept in the history")
-    from posemill.stages.package import connected
     from posemill.store import promotions
+    from posemill.store.postgres import transaction
 
-    with connected(Settings.from_env()) as connection:
+    with transaction(Settings.from_env()) as connection:
         version, champion = promotions.version_of(connection, tag), promotions.champion(connection)
         if champion is not None and champion["id"] == version["id"]:
             say({"champion": version["bento_tag"], "changed": False}, quiet, as_json)
@@ -129,8 +129,11 @@ def promote(tag: str, force: bool, reason: str | None, quiet: bool, as_json: boo
             outcome = f"forced: {reason} ({outcome})"
         elif reason and passed:
             outcome = f"{reason} ({outcome})"
-        record = promotions.promote if passed or force else promotions.refuse
-        record(connection, version, outcome, figures, getpass.getuser())
+        if passed or force:
+            against = None if champion is None else int(champion["id"])
+            promotions.promote(connection, version, outcome, figures, getpass.getuser(), compared_with=against)
+        else:
+            promotions.refuse(connection, version, outcome, figures, getpass.getuser())
     if not (passed or force):
         raise GateError(f"{version['bento_tag']} is not promoted: it is {outcome}")
     say({"champion": version["bento_tag"], "changed": True, "reason": outcome}, quiet, as_json)
@@ -167,10 +170,10 @@ def rollback(reason: str | None, quiet: bool, as_json: bool) -> None:
     """
     if reason is None:
         raise click.UsageError("Missing option '--reason'.")
-    from posemill.stages.package import connected
     from posemill.store import promotions
+    from posemill.store.postgres import transaction
 
-    with connected(Settings.from_env()) as connection:
+    with transaction(Settings.from_env()) as connection:
         before = promotions.champion(connection)
         row = promotions.roll_back(connection, reason, getpass.getuser())
         champion = _champion_tag(connection)

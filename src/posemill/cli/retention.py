@@ -23,15 +23,12 @@ def retention(dry_run: bool, quiet: bool, as_json: bool) -> None:
     from posemill.erasure.retention import run
     from posemill.handover.keys import own_key
     from posemill.settings import Settings
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import opened_engine
 
     settings = Settings.from_env()
     section = params.load(settings.workspace / "params.yaml").retention
-    engine = open_engine(settings)
-    try:
+    with opened_engine(settings) as engine:
         done = run(section, settings, engine, lambda: own_key(settings.home), dry_run=dry_run)
-    finally:
-        engine.dispose()
     figures = done.model_dump(exclude={"stage"})
     say(figures if as_json else {k: v for k, v in figures.items() if not isinstance(v, list)}, quiet, as_json)
     for where in done.left:

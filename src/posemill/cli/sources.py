@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +126,7 @@ def capture(
     name = redacted_source(source)
     with tempfile.TemporaryDirectory() as folder, progress("recording, frames", None, quiet or as_json) as step:
         target = keep or Path(folder) / "capture.mp4"
-        frames = record(source, target, seconds, lambda _: step())
+        frames = record(source, target, seconds, lambda _: step(), partial(click.echo, err=True))
         described: dict[str, Any] = claims | {"camera": claims["camera"] or name}
         taken = f"capture {name} {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
         with opened() as (engine, store), engine.begin() as connection:
@@ -215,11 +216,8 @@ def release(number: int) -> None:
 def opened() -> Iterator[tuple[Engine, MediaStore]]:
     """The database and the store of the settings."""
     from posemill.store.media import MediaStore
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import opened_engine
 
     settings = Settings.from_env()
-    engine = open_engine(settings)
-    try:
+    with opened_engine(settings) as engine:
         yield engine, MediaStore(settings.store_url)
-    finally:
-        engine.dispose()

@@ -95,13 +95,13 @@ def _register(plans: list[Plan], labels: dict[str, str], split: str | None, sile
     from posemill.operations import synth as stage
     from posemill.settings import Settings
     from posemill.store.media import MediaStore
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import opened_engine
 
     settings = Settings.from_env()
-    engine = open_engine(settings)
-    new = stage.missing(plans, engine)
-    with _progress(new, silent) as report:
-        stage.register(new, engine, MediaStore(settings.store_url), report, labels, split)
+    with opened_engine(settings) as engine:
+        new = stage.missing(plans, engine)
+        with _progress(new, silent) as report:
+            stage.register(new, engine, MediaStore(settings.store_url), report, labels, split)
     return len(new), report.frames
 
 

@@ -12,6 +12,7 @@ import click
 
 from posemill.cli.output import plain, table
 from posemill.cli.renamed import renamed_option
+from posemill.redacted import redacted
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -96,7 +97,7 @@ def usage(medium: str, exclude: bool, by: str | None, as_json: bool) -> None:
 
 
 def _print_usage(usage: MediumUsage) -> None:
-    click.echo(f"medium {usage.medium['digest']}: {usage.medium['source'] or usage.medium['uri']}")
+    click.echo(f"medium {usage.medium['digest']}: {usage.medium['source'] or redacted(usage.medium['uri'] or '')}")
     rows = [{**row, "bentos": ", ".join(row["bentos"])} for row in usage.models]
     table(rows, ("version", "stage", "split", "clips", "windows", "bentos"), False, "no model was built with it")
     if usage.unknown:
@@ -111,12 +112,8 @@ def _print_usage(usage: MediumUsage) -> None:
 def transaction() -> Iterator[tuple[Connection, Settings]]:
     """Open a transaction on the configured database; yields it with the settings."""
     from posemill.settings import Settings
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import transaction
 
     settings = Settings.from_env()
-    engine = open_engine(settings)
-    try:
-        with engine.begin() as connection:
-            yield connection, settings
-    finally:
-        engine.dispose()
+    with transaction(settings) as connection:
+        yield connection, settings

@@ -82,15 +82,11 @@ def _labeller(settings: Settings) -> Labeller:
 
 def find(settings: Settings, which: str) -> tuple[Any, float, float]:
     """Row of the medium, and start and end in seconds of the clip (all of it for a medium); see references.resolve."""
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import opened_engine
     from posemill.store.references import resolve
 
-    engine = open_engine(settings)
-    try:
-        with engine.connect() as connection:
-            reference = resolve(connection, which)
-    finally:
-        engine.dispose()
+    with opened_engine(settings) as engine, engine.connect() as connection:
+        reference = resolve(connection, which)
     return reference.medium, reference.start_s, reference.end_s
 
 
@@ -107,9 +103,9 @@ def draw_tracks(
     """Write the overlay video `target`.mp4 and the contact sheet `target`.png."""
     from posemill.estimation import draw
     from posemill.video.draw import contact_sheet, write_png
-    from posemill.video.probe import probe
+    from posemill.video.sandboxed import probe_sandboxed
 
-    facts = probe(path)
+    facts = probe_sandboxed(path)
     frames, kept = (min(end_s, facts.duration_s) - start_s) * facts.fps, []
     middles = {int((part + 0.5) * frames / pictures) for part in range(pictures)}
     numbers = itertools.count()
@@ -127,6 +123,7 @@ def draw_tracks(
         color_by_side=color_by_side,
         blur_faces=blur_faces,
         on_frame=keep,
+        sandboxed=True,
     )
     cell = 320, round(320 * facts.height_px / facts.width_px)
     sheet = contact_sheet([i for i, _ in kept], 4, [caption for _, caption in kept], cell_px=cell)

@@ -23,6 +23,7 @@ import cv2
 from posemill.edge.runtime import Runtime
 from posemill.edge.stream import SKELETON, Shown, Stream
 from posemill.errors import InputError
+from posemill.host_names import is_local_name
 from posemill.video.draw import draw_poses
 
 PAGE = Path(__file__).parent / "page"
@@ -71,7 +72,10 @@ class _Handler(BaseHTTPRequestHandler):
     runtime: Runtime
 
     def do_GET(self) -> None:
-        """Answer a request."""
+        """Answer a request. Pictures of a camera are shown to no page whose name was made to lead here."""
+        if (host := self.headers["Host"]) is not None and not is_local_name(host):
+            self._refuse(421, f"{host[:80]!r} is not a name of this device: ask for localhost or an IP address")
+            return
         path = unquote(self.path.partition("?")[0])
         if path in FILES:
             name, kind = FILES[path]

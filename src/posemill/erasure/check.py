@@ -19,8 +19,9 @@ from posemill.errors import InputError
 from posemill.settings import Settings
 from posemill.store import schema
 from posemill.store.erasures import Targets, erasures
+from posemill.store.exchange import FOLDER
 
-_MEDIA = "media/"
+_READ = ("media/", f"{FOLDER}/")
 _SEARCHED = 16 << 20  # text files up to this size are searched for the name as a word
 
 
@@ -103,7 +104,7 @@ def store_files_with(store: StoreFiles, paths: Sequence[str], engine: Engine, ne
         path
         for path in paths
         if needles.in_text(path)
-        or (path.startswith(_MEDIA) and path.rsplit("/", 1)[1] not in media and needles.in_bytes(store.read(path)))
+        or (path.startswith(_READ) and path.rsplit("/", 1)[1] not in media and needles.in_bytes(store.read(path)))
     ]
 
 

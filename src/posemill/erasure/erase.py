@@ -28,6 +28,7 @@ from posemill.settings import Settings
 from posemill.stages.workspace_lock import workspace_lock
 from posemill.store import audit, erasures
 from posemill.store.erasures import Targets
+from posemill.store.exchange import FOLDER
 
 Log = Callable[[str], object]
 HOLDER = "an erasure"
@@ -146,8 +147,10 @@ def _objects(work: Erasure, targets: Targets) -> frozenset[str]:
 
 def _from_store(work: Erasure, targets: Targets) -> dict[str, int]:
     store = StoreFiles(work.settings.store_url)
-    late = store.of(targets.media)  # what a worker put there after the plan was made
-    return {"files of the store": sum(store.remove(path) for path in sorted({*targets.paths, *late}))}
+    there = store.paths()
+    late = store.of(targets.media, there)  # what a worker put there after the plan was made
+    exchanged = [path for path in there if path.startswith(f"{FOLDER}/")]  # of runs that were killed
+    return {"files of the store": sum(store.remove(path) for path in sorted({*targets.paths, *late, *exchanged}))}
 
 
 def _from_copies(work: Erasure, targets: Targets) -> dict[str, int]:

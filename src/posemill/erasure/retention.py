@@ -16,6 +16,7 @@ from posemill.params.retention import RetentionParams
 from posemill.settings import Settings
 from posemill.stages.result import StageResult
 from posemill.store import audit, schema
+from posemill.store.leftovers import find_leftovers, remove_leftovers
 from posemill.store.media import MediaStore
 from posemill.store.predictions import forget_predictions
 
@@ -30,6 +31,7 @@ LISTED = 1000  # numbers of media in an entry of the audit trail
 class RetentionResult(StageResult):
     """Counts of videos that lost their bytes, erased media, removed uploads and answers; or of what would be.
 
+    leftovers_removed  temporary files in the store that killed writes had left.
     media, erased  numbers of the media. left: places that still hold something of erased media, see `posemill erase`.
     """
 
@@ -39,6 +41,7 @@ class RetentionResult(StageResult):
     media_erased: int
     uploads_removed: int
     predictions_removed: int
+    leftovers_removed: int = 0
     media: list[int]
     erased: list[int]
     left: list[str]
@@ -75,6 +78,7 @@ def run(
     with engine.connect() as connection:
         due = _due(connection, params, now or datetime.now(UTC), MediaStore(settings.store_url))
     waited = remove_expired(settings.home, dry_run)
+    leftovers = len(find_leftovers(settings.store_url, now)) if dry_run else remove_leftovers(settings.store_url, now)
     left: list[str] = []
     if not dry_run:
         left = _erase(settings, engine, due.erased, key) if due.erased else []
@@ -90,6 +94,7 @@ def run(
         media_erased=len(due.erased),
         uploads_removed=len(due.uploads) + waited,
         predictions_removed=due.answers,
+        leftovers_removed=leftovers,
         media=sorted(due.bytes),
         erased=sorted(due.erased),
         left=left,

@@ -16,6 +16,7 @@ from posemill.pose.gaps import found_only
 from posemill.pose.track import MediumTracks, PoseTrack, State
 from posemill.video.decode import Frame, read_frames
 from posemill.video.draw import PEOPLE, Colour, Image, draw_pose
+from posemill.video.sandboxed import read_frames_sandboxed
 
 TRAIL_S = 1.5  # of a person's path behind it
 LIGHTER = 0.4  # how much of an interpolated skeleton's colour is seen
@@ -67,10 +68,13 @@ class Overlay:
                 self._at.setdefault(frame, []).append(Drawn(track, row))
 
     def frames(
-        self, path: Path, start_s: float = 0.0, end_s: float = float("inf")
+        self, path: Path, start_s: float = 0.0, end_s: float = float("inf"), *, sandboxed: bool = False
     ) -> Iterator[tuple[Frame, list[Drawn]]]:
-        """Yield the frames of start_s <= time_s < end_s with the overlay, and the people in them."""
-        for frame in read_frames(path):
+        """Yield the frames of start_s <= time_s < end_s with the overlay, and the people in them.
+
+        sandboxed  decode in a separate process with bounded time and memory, for untrusted files.
+        """
+        for frame in read_frames_sandboxed(path) if sandboxed else read_frames(path):
             if frame.time_s >= end_s:
                 return
             if frame.time_s >= start_s:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from posemill.errors import InputError, PosemillError
+from posemill.onnx_file import read_network
 from posemill.pose.skeleton import BLAZEPOSE_33, COCO_17, OPENPOSE_18, Skeleton
 from posemill.settings import Settings
 
@@ -69,7 +70,9 @@ class BackendEntry:
         return not self.missing()
 
     def load(self, params: Any) -> Any:
-        """Import and load the backend."""
+        """Import and load the backend. Errors: CheckpointError for an ONNX file that does not keep to itself."""
+        if (file := Path(str(getattr(params, "checkpoint", "")))).suffix == ".onnx" and file.is_file():
+            read_network(file, chosen=True)
         module, factory = self.factory.split(":")
         return getattr(import_module(module), factory)(params)
 

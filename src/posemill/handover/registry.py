@@ -41,17 +41,13 @@ def read_registry(settings: Settings, tags: Mapping[str, str], licences: Mapping
     """
     from sqlalchemy import select
 
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import opened_engine
     from posemill.store.schema import dataset
     from posemill.uat.signing import verify
 
-    engine = open_engine(settings)
-    try:
-        with engine.connect() as connection:
-            rows = connection.execute(select(dataset.c.name, dataset.c.licence)).all()
-            found = [verdict for verdict in verify(connection, settings) if verdict.bento_tag in tags.values()]
-    finally:
-        engine.dispose()
+    with opened_engine(settings) as engine, engine.connect() as connection:
+        rows = connection.execute(select(dataset.c.name, dataset.c.licence)).all()
+        found = [verdict for verdict in verify(connection, settings) if verdict.bento_tag in tags.values()]
     verdicts = [
         {
             "number": v.verdict,

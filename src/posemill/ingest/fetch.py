@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from posemill.errors import InputError, UnreadableMedia
+from posemill.redacted import redacted
 from posemill.store.files import as_unavailable
 from posemill.store.filesystems import client_options
 from posemill.store.media import MediaStore
@@ -25,7 +26,8 @@ def fetch_uri(uri: str, store: MediaStore) -> str:
     """
     import fsspec
 
-    with tempfile.TemporaryDirectory() as folder, as_unavailable(f"{uri} does not answer"):
+    shown = redacted(uri)
+    with tempfile.TemporaryDirectory() as folder, as_unavailable(f"{shown} does not answer"):
         local = Path(folder) / "medium"
         _check_local(uri)
         try:
@@ -35,9 +37,9 @@ def fetch_uri(uri: str, store: MediaStore) -> str:
             ):
                 shutil.copyfileobj(source, target, 1 << 20)
         except (FileNotFoundError, IsADirectoryError, PermissionError) as exc:
-            raise UnreadableMedia(f"{uri}: {type(exc).__name__}: there is no file that can be read") from exc
+            raise UnreadableMedia(f"{shown}: {type(exc).__name__}: there is no file that can be read") from exc
         except (ValueError, ImportError) as exc:  # an unknown protocol, or one whose package is not installed
-            raise UnreadableMedia(f"{uri} is no address that can be fetched: {exc}") from exc
+            raise UnreadableMedia(f"{shown} is no address that can be fetched: {redacted(str(exc))}") from exc
         return store.put(local)
 
 

@@ -13,7 +13,7 @@ from posemill.params.label import LabelParams
 from posemill.settings import Settings
 from posemill.store.catalog import open_quarantine, videos
 from posemill.store.ledger import Ledger, database
-from posemill.store.postgres import open_engine
+from posemill.store.postgres import opened_engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,10 @@ class LabellingSession:
 @contextmanager
 def open_session(params: LabelParams, settings: Settings, stages: Sequence[str] = ()) -> Iterator[LabellingSession]:
     """Open database, stores and pose estimator. `stages`: whose quarantine counts (none named means all)."""
-    engine = open_engine(settings)
-    try:
+    with opened_engine(settings) as engine:
         videos, quarantined = _videos(engine, stages)
         labeller = open_labeller(params, settings)
         yield LabellingSession(labeller, Ledger(engine, labeller.pose_fingerprint), videos, quarantined)
-    finally:
-        engine.dispose()
 
 
 def _videos(engine: Engine, stages: Sequence[str]) -> tuple[Sequence[str], dict[str, str]]:

@@ -16,6 +16,22 @@ class Features(Protocol):
         ...
 
 
+class LogitsFn(Protocol):
+    """A function as `predict_logits`, which may compute elsewhere."""
+
+    def __call__(
+        self,
+        network: Any,
+        features: Features,
+        windows: NDArray[np.float32],
+        rows: NDArray[np.int64],
+        batch_size: int,
+        /,
+    ) -> NDArray[np.float32]:
+        """See `predict_logits`."""
+        ...
+
+
 def predict_logits(
     network: Any, features: Features, windows: NDArray[np.float32], rows: NDArray[np.int64], batch_size: int
 ) -> NDArray[np.float32]:

@@ -165,6 +165,13 @@ def has_features(network: object) -> bool:
     return hasattr(network, "head")
 
 
+def parts_of(network: nn.Module) -> tuple[bool, OpenSetScore | None]:
+    """Return what was put around a trained network: whether it answers features too, and its open-set score."""
+    if isinstance(network, OpenSetNetwork):
+        return False, network.score
+    return isinstance(getattr(network, "head", None), LogitsAndFeatures), None
+
+
 def _features_of(network: nn.Module, classes: int) -> int:
     """Number of penultimate features: columns of the last matrix of the head."""
     matrices = [p for p in network.get_submodule("head").parameters() if p.ndim == 2 and p.shape[0] == classes]

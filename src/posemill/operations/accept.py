@@ -142,11 +142,12 @@ def summarise(acceptance: AcceptanceParams, served: str, rows: list[dict[str, An
 
 def _record(inputs: Workspace, settings: Settings, tag: str, result: AcceptResult) -> None:
     """Record the outcome, and the model version if the database lacks it (a fresh clone)."""
-    from posemill.stages.package import connected, keep_lineage, record_version
+    from posemill.stages.package import keep_lineage, record_version
     from posemill.store.catalog import record_acceptance
+    from posemill.store.postgres import transaction
 
     keep_lineage(settings, inputs.output("package"))
-    with connected(settings) as connection:
+    with transaction(settings) as connection:
         record_version(connection, inputs, inputs.output("package"), tag)
         record_acceptance(
             connection,

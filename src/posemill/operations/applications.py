@@ -61,15 +61,14 @@ def run(
     from posemill.applications.registry import find_application
     from posemill.settings import Settings
     from posemill.store.application_results import store_run, stored_runs
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import opened_engine
 
     settings = settings or Settings.from_env()
     kind = find_application(name)
     application = kind.from_values(values or {})
     code = _code(kind)
-    engine = open_engine(settings)
     counts = dict.fromkeys(("media", "unchanged", "events", "alarms", "measurements"), 0)
-    try:
+    with opened_engine(settings) as engine:
         with engine.connect() as connection:
             labelled = _labelled(settings, connection)
             media = _media(labelled, dataset)
@@ -87,8 +86,6 @@ def run(
             counts["events"] += len(result.events)
             counts["alarms"] += sum(event.severity == Severity.ALARM for event in result.events)
             counts["measurements"] += len(result.measurements)
-    finally:
-        engine.dispose()
     return ApplicationsResult(application=name, dataset=dataset, unlabelled=labelled.missing, **counts)
 
 

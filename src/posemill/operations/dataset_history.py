@@ -64,17 +64,23 @@ def dataset_versions(connection: Connection, inputs: Workspace, datasets: tuple[
         Version(row["added_at"], (f"model {row['bento_tag']}",), clips_at(history, row["added_at"]), exact=False)
         for row in models
     ]
-    now = datetime.now(UTC)
-    return [*versions, Version(now, ("database",), clips_at(history, now))]
+    return [*versions, Version(datetime.now(UTC), ("database",), clips_at(history))]
 
 
-def clips_at(history: Iterable[RowMapping], when: datetime) -> dict[Place, Clip]:
-    """Return the clips that held at a time, of rows with `annotated_at` and `valid_to`."""
+def clips_at(history: Iterable[RowMapping], when: datetime | None = None) -> dict[Place, Clip]:
+    """Return the clips that held at a time of the database's clock, of rows with `annotated_at` and `valid_to`.
+
+    when  None = now, whatever the clocks of this machine and of the database say.
+    """
     return {
         _place(row["medium"], row["start_s"], row["end_s"]): _clip(row)
         for row in history
-        if row["annotated_at"] <= when and (row["valid_to"] is None or row["valid_to"] > when)
+        if (row["valid_to"] is None if when is None else _held(row, when))
     }
+
+
+def _held(row: RowMapping, when: datetime) -> bool:
+    return bool(row["annotated_at"] <= when and (row["valid_to"] is None or row["valid_to"] > when))
 
 
 def _version(each: _Known, history: list[RowMapping], datasets: tuple[str, ...], models: tuple[str, ...]) -> Version:

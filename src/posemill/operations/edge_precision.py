@@ -123,17 +123,16 @@ def _pictures(inputs: Workspace, store: MediaStore, described: PoseDescription) 
 
 
 def _middle_frame(path: Path) -> NDArray[np.uint8]:
-    from posemill.video.decode import read_frame
-    from posemill.video.probe import probe
+    from posemill.video.sandboxed import probe_sandboxed, read_frame_sandboxed
 
-    return read_frame(path, probe(path).duration_s / 2).image
+    return read_frame_sandboxed(path, probe_sandboxed(path).duration_s / 2).image
 
 
 def _posed(path: Path, estimate: PoseEstimate) -> list[tuple[Frame, list[Pose]]]:
     """Every frame, without its picture, with its poses."""
-    from posemill.video.decode import read_frames
+    from posemill.video.sandboxed import read_frames_sandboxed
 
-    return [(replace(frame, image=frame.image[:0]), estimate(frame.image)) for frame in read_frames(path)]
+    return [(replace(frame, image=frame.image[:0]), estimate(frame.image)) for frame in read_frames_sandboxed(path)]
 
 
 def _verdict(

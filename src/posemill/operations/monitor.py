@@ -115,15 +115,11 @@ def _tags(inputs: Workspace) -> dict[str, str]:
 
 
 def _rows(settings: Settings, tags: Sequence[str], since: datetime) -> list[Mapping[str, Any]]:
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import opened_engine
     from posemill.store.predictions import predictions
 
-    engine = open_engine(settings)
-    try:
-        with engine.connect() as connection:
-            rows = [dict(row) for tag in tags for row in predictions(connection, since, tag)]
-    finally:
-        engine.dispose()
+    with opened_engine(settings) as engine, engine.connect() as connection:
+        rows = [dict(row) for tag in tags for row in predictions(connection, since, tag)]
     return sorted(rows, key=lambda row: row["added_at"])
 
 

@@ -122,15 +122,11 @@ def _result(
 
 
 def _rows(settings: Settings, since: datetime, champion: str | None, challenger: str | None) -> list[Mapping[str, Any]]:
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import opened_engine
     from posemill.store.shadow_comparisons import comparisons
 
-    engine = open_engine(settings)
-    try:
-        with engine.connect() as connection:
-            return [dict(row) for row in comparisons(connection, since, champion, challenger)]
-    finally:
-        engine.dispose()
+    with opened_engine(settings) as engine, engine.connect() as connection:
+        return [dict(row) for row in comparisons(connection, since, champion, challenger)]
 
 
 def _sentence(compared: Comparison, measured: Sequence[ComparisonLimit], needed: int) -> str:

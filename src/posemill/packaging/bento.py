@@ -8,6 +8,7 @@ own store is not written to without being asked.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from typing import Any
 
 from posemill.errors import InputError, PosemillError
 from posemill.packaging.digests import of_files
+from posemill.packaging.network_trial import try_network
 
 MODEL = "posemill-activity"
 BENTOFILES: Mapping[str, str] = {"activity": "bentofile.yaml", "analysis": "bentofile.analysis.yaml"}
@@ -43,13 +45,15 @@ def build(package: Path, workspace: Path, home: Path) -> dict[str, str]:
 
     package    folder with the files of build/package/; workspace has the bentofiles.
     Versions are digests of the content, so a rebuild of the same content is a no-op.
-    Errors: InputError if a bentofile is missing or the package holds a pickle, PosemillError with BentoML's message
-    if the build fails.
+    Errors: InputError if a bentofile is missing or the package holds a pickle or a link, CheckpointError if its network
+    cannot be opened and run within bounds, PosemillError with BentoML's message if the build fails.
     """
     for name in BENTOFILES.values():
         if not (workspace / name).is_file():
             raise InputError(f"no {workspace / name}: copy it from posemill's repository into the workspace")
     _require_no_pickle(package)
+    _require_own_files(package)
+    try_network(package)
     command = [sys.executable, "-m", "posemill.packaging.bento", str(package), str(workspace)]
     try:
         finished = subprocess.run(command, env=environment(home), capture_output=True, text=True, timeout=TIMEOUT_S)
@@ -70,6 +74,21 @@ def _require_no_pickle(package: Path) -> None:
             f"{package} holds {', '.join(pickles)}: pickles run code when they are read, and no package of posemill "
             "has one; remove it, and look at where this package came from"
         )
+
+
+def _require_own_files(package: Path) -> None:
+    """A link would be followed, and whatever it leads to on this machine would be in the bento and its image.
+
+    Links to DVC's cache are taken, where it is linked to a workspace: such a file is named by its content.
+    """
+    for path in sorted(package.glob("*")):
+        if path.is_symlink() and not _is_cached_by_dvc(path.resolve()):
+            raise InputError(f"{path} is a link to another file, {path.readlink()}: put the file itself in its place")
+
+
+def _is_cached_by_dvc(path: Path) -> bool:
+    name = "".join(path.parts[-2:])
+    return len(name) == 32 and path.is_file() and hashlib.md5(path.read_bytes()).hexdigest() == name
 
 
 def stored(tags: Mapping[str, str], home: Path) -> bool:
@@ -151,8 +170,6 @@ def _included(sources: Path, config: Mapping[str, Any]) -> list[Path]:
 
 
 def _version(content: Mapping[str, str | None]) -> str:
-    import hashlib
-
     return hashlib.sha256(json.dumps(dict(content), sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -6,10 +6,14 @@ wrote them.
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from posemill.errors import PosemillError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 
 INPUT, OUTPUT = "windows", "logits"
 MIN_FRAMES = 8  # of a window
+_BLOCK = 1 << 20
 
 
 def to_onnx(network: nn.Module, frames: int, skeleton: Skeleton, path: Path) -> Path:
@@ -56,8 +61,7 @@ def to_openvino(model: Path, path: Path) -> Path:
     graph = library.Core().read_model(model)
     for number, step in enumerate(graph.get_ordered_ops()):  # default names depend on what the process has read before
         step.set_friendly_name(f"{step.get_type_name()}_{number}")
-    library.save_model(graph, path, compress_to_fp16=False)
-    return path
+    return save_openvino(graph, path)
 
 
 def posenet_to_openvino(path: Path) -> Path:
@@ -76,8 +80,38 @@ def posenet_to_openvino(path: Path) -> Path:
         traced = torch.jit.trace(module, picture, check_trace=False)  # type: ignore[no-untyped-call]
     library = openvino()
     graph = library.convert_model(traced, input=([1, -1, -1, 3], library.Type.u8))
-    library.save_model(graph, path, compress_to_fp16=False)
+    return save_openvino(graph, path)
+
+
+def save_openvino(graph: Any, path: Path, fp16: bool = False) -> Path:
+    """Write a network as `path` (.xml) and, beside it, its weights (.bin).
+
+    Errors: OSError, with its number, where the disk is the reason; OpenVINO itself says no more than "iostream error".
+    """
+    try:
+        openvino().save_model(graph, path, compress_to_fp16=fp16)
+    except RuntimeError as exc:
+        try:
+            _try_disk(path, _weights_bytes(graph))
+        finally:
+            for part in (path, path.with_suffix(".bin")):
+                part.unlink(missing_ok=True)
+        raise PosemillError(f"OpenVINO does not write {path}: {' '.join(str(exc).split())[-300:]}") from exc
     return path
+
+
+def _try_disk(path: Path, size: int) -> None:
+    """Write as much beside `path`, before what was left of it is removed: the same disk gives its reason."""
+    with tempfile.NamedTemporaryFile(dir=path.parent) as file:
+        for _ in range(0, size, _BLOCK):
+            file.write(bytes(_BLOCK))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _weights_bytes(graph: Any) -> int:
+    sizes = (int(step.get_byte_size()) for step in graph.get_ops() if step.get_type_name() == "Constant")
+    return _BLOCK + sum(sizes)
 
 
 def openvino() -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemill.errors import GateError, InputError
-from posemill.packaging.export import openvino
+from posemill.packaging.export import openvino, save_openvino
 
 PRECISIONS = ("f32", "fp16", "int8")
 
@@ -83,8 +83,7 @@ def lower(model: Path, target: Path, precision: str, inputs: Sequence[NDArray[An
     Errors: InputError for an unknown precision, or where NNCF is not installed.
     """
     if precision == "fp16":
-        openvino().save_model(openvino().Core().read_model(model), target, compress_to_fp16=True)
-        return target
+        return save_openvino(openvino().Core().read_model(model), target, fp16=True)
     if precision != "int8":
         raise InputError(f"precision is one of {', '.join(PRECISIONS)}, came {precision!r}")
     if find_spec("nncf") is None:
@@ -97,8 +96,7 @@ def lower(model: Path, target: Path, precision: str, inputs: Sequence[NDArray[An
     graph.reshape(list(inputs[0].shape))
     quantized = _quantized(graph, inputs, spare_ends)
     quantized.reshape(shapes)
-    library.save_model(quantized, target, compress_to_fp16=False)
-    return target
+    return save_openvino(quantized, target)
 
 
 def _quantized(graph: Any, inputs: Sequence[NDArray[Any]], spare_ends: bool) -> Any:

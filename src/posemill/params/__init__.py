@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from posemill.params.compute import ComputeParams
 from posemill.params.evaluate import EvaluateParams
 from posemill.params.ingest import IngestParams
 from posemill.params.label import LabelParams
@@ -22,7 +23,10 @@ from posemill.params.validate import ValidateParams
 
 
 class Params(Section):
-    """The whole of params.yaml: a section a stage; `tune`, `monitor`, `retention`, `shadow` are of the commands."""
+    """The whole of params.yaml: a section a stage; `tune`, `monitor`, `retention`, `shadow` are of the commands.
+
+    `compute` is of the stages that can do so on other machines.
+    """
 
     snapshot: SnapshotParams = SnapshotParams()
     ingest: IngestParams = IngestParams()
@@ -36,6 +40,7 @@ class Params(Section):
     monitor: MonitorParams = MonitorParams()
     retention: RetentionParams = RetentionParams()
     shadow: ShadowParams = ShadowParams()
+    compute: ComputeParams = ComputeParams()
 
     def section(self, stage: str) -> Section:
         """The section of one stage."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from posemill.params.section import Section
 
@@ -78,6 +78,9 @@ class TrainParams(Section):
     accelerator, devices, precision, strategy  as Lightning has them: what is computed on, on how many of them, in which
                     numbers (`bf16-mixed`: matrix products in 16 bits, weights and sums in 32) and how devices are
                     started. Each of n devices takes an n-th of every batch.
+    partitions      parts of the train windows, a file each; every batch takes equally many from each, and each of n
+                    devices reads an n-th of the parts and no others. A multiple of `devices`; 1: every device reads
+                    all. The order of windows depends on it, and not on the number of devices.
     """
 
     network: str = "tcn"
@@ -100,6 +103,7 @@ class TrainParams(Section):
     devices: int = Field(default=1, ge=1)
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     strategy: Literal["auto", "ddp_fork", "ddp_spawn"] = "auto"
+    partitions: int = Field(default=1, ge=1)
     augment: AugmentParams = AugmentParams()
 
     @field_validator("network")
@@ -120,6 +124,15 @@ class TrainParams(Section):
                 f"hyper-parameters of unknown network {', '.join(unknown)}; known are {', '.join(NETWORKS)}"
             )
         return {**hyper, **{name: {**usual, **hyper.get(name, {})} for name, usual in HYPER.items()}}
+
+    @model_validator(mode="after")
+    def _parts_are_for_devices(self) -> TrainParams:
+        if self.partitions > 1 and (self.partitions % self.devices or self.batch < self.partitions):
+            raise ValueError(
+                f"partitions should be 1 or a multiple of devices ({self.devices}), and at most batch ({self.batch}); "
+                f"came {self.partitions}"
+            )
+        return self
 
     @property
     def own_hyper(self) -> dict[str, Any]:

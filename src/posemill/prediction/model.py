@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from posemill.errors import InputError
 from posemill.features.main_subject import main_subject
+from posemill.onnx_file import read_network
 from posemill.pose.gaps import found_only
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.pose.units import check_pixels
@@ -174,6 +175,6 @@ def _open_network(path: Path, threads: int) -> Network:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = threads
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(read_network(path), options, providers=["CPUExecutionProvider"])
     name, outputs = session.get_inputs()[0].name, session.get_outputs()[0].shape[-1]
     return Network(lambda windows: np.asarray(session.run(None, {name: windows})[0]), outputs)

@@ -7,6 +7,7 @@ import bentoml
 from posemill.serving.app import create_app
 from posemill.serving.base_service import BaseActivityService
 from posemill.serving.middleware.install import install_middleware, mounted
+from posemill.serving.middleware.workers import worker_count
 from posemill.serving.routers import (
     acceptance,
     applications,
@@ -25,13 +26,15 @@ BODY_LIMIT = 32 * 2**20  # bytes; 500 windows of 48 poses of 17 keypoints are ab
 PAGES = (gallery, page, live_page)
 ROUTERS = [parts.router for parts in (windows, tracks, applications, live, feedback, acceptance, *PAGES, operations)]
 FIRST = [windows.ROUTE, operations.STATIC]
+WORKERS = worker_count()
 
 
-@bentoml.service(name=NAME, threads=2, workers=1, traffic={"timeout": 60})
+@bentoml.service(name=NAME, threads=2, workers=WORKERS, traffic={"timeout": 60})
 @bentoml.asgi_app(mounted(create_app(NAME, ROUTERS, FIRST)), path="/")
 class ActivityService(BaseActivityService):
     """Keypoints → activities."""
 
+    workers = WORKERS
     close_logs = bentoml.on_shutdown(BaseActivityService.close_logs)
 
 

@@ -21,7 +21,7 @@ from posemill.serving.error_handlers import exception_handlers
 from posemill.serving.schemas.activity import Problem
 from posemill.serving.schemas.examples import EXAMPLES
 
-REFUSALS = (400, 401, 403, 408, 413, 415, 422, 429, 503, 504)  # of the middleware too, before any endpoint
+REFUSALS = (400, 401, 403, 408, 413, 415, 421, 422, 429, 503, 504)  # of the middleware too, before any endpoint
 KEY = {"type": "http", "scheme": "bearer", "description": "Where the service wants keys; see `posemill keys`."}
 PROBES = {
     "/healthz": "True if the process answers",

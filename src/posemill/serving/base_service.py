@@ -14,9 +14,11 @@ from anyio import CapacityLimiter
 from posemill.errors import PosemillError
 from posemill.serving import prediction_log
 from posemill.serving.metrics import Metrics
+from posemill.serving.middleware.workers import shared_folder
 from posemill.serving.schemas.provenance import Provenance
 from posemill.serving.served_model import ServedModel, model_class
 from posemill.serving.shadow import canary, shadow
+from posemill.serving.shared_metrics import SharedMetrics
 from posemill.telemetry import logs, trace
 
 MODEL = "posemill-activity"  # alias in the bento of the model that it was built with
@@ -28,10 +30,10 @@ class BaseActivityService:
     """State that ActivityService and AnalysisService share. The model comes from BentoML's store, pinned by the bento.
 
     champion  the model of the bento; canary, shadow  a challenger beside it, see shadow/.
-    licence   that applies to whoever offers this service; version is posemill's.
+    licence   that applies to whoever offers this service; version is posemill's; workers: processes of this service.
     """
 
-    licence = "Apache-2.0"
+    licence, workers = "Apache-2.0", 1
 
     def __init__(self) -> None:
         logs.use_json()
@@ -50,12 +52,19 @@ class BaseActivityService:
             self.logs.append(prediction_log.attach(self.canary.challenger))
         self.shadow = shadow.from_environment(os.environ, self.folder, self.champion, self.metrics)
         prediction_log.show(self.logs, self.metrics)
+        self.shared_metrics = SharedMetrics(self.metrics, shared_folder()) if self.workers > 1 else None
         self.champion.predictor.warm()  # BentoML says ready after this
 
     def close_logs(self) -> None:
         """Write the answers that wait for the database: a service calls it at its end, where atexit does not come."""
         for log in self.logs:
             log.close()
+        if self.shared_metrics is not None:
+            self.shared_metrics.close()
+
+    def metrics_text(self) -> bytes:
+        """Metrics of all workers of this service, in Prometheus' text form."""
+        return self.metrics.text() if self.shared_metrics is None else self.shared_metrics.text()
 
     @property
     def provenance(self) -> Provenance:

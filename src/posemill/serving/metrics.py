@@ -1,8 +1,8 @@
 """Prometheus metrics: latency, windows a request, activities and their confidence.
 
 BentoML's own request metrics are off: they keep a series for every path that a stranger makes up, for ever, and a
-second server of the same BENTOML_HOME deletes their files. These count in memory, by known endpoint; a service has one
-worker.
+second server of the same BENTOML_HOME deletes their files. These count in memory, by known endpoint; several workers
+add theirs up (shared_metrics.py).
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from posemill.errors import InputError, PosemillError, Unavailable
 from posemill.serving.middleware.auth import address_group
 from posemill.serving.middleware.error_responses import log
 from posemill.serving.middleware.guard import DATABASE_URL
+from posemill.serving.middleware.host_header import ANY_HOST, HOSTS
 from posemill.serving.middleware.limits import REQUIRE_KEYS
 from posemill.serving.middleware.oidc import ISSUER
 from posemill.serving.upload_retention import KEEP
@@ -18,11 +19,12 @@ from posemill.settings import Settings
 def service_environment(settings: Settings, host: str, *, open_to_all: bool, required: bool = False) -> dict[str, str]:
     """Return variables for a service that listens on `host`: its database, and whether it wants keys.
 
-    Beyond this machine keys are wanted unless `open_to_all`. On this machine the service also starts without its
-    database, and then keeps no record. `required`: keys are wanted there too.
+    Beyond this machine keys are wanted unless `open_to_all`, which also answers under every host name. On this machine
+    the service also starts without its database, and then keeps no record. `required`: keys are wanted there too.
     Tokens of an OIDC issuer in the environment do as well as keys.
     Errors: InputError where keys are wanted and there are none; Unavailable where they cannot be looked up.
     """
+    names = {HOSTS: ANY_HOST} if open_to_all else {}
     wanted = required or not (open_to_all or _is_loopback(host))
     try:
         url, number = _database_and_keys(settings)
@@ -30,13 +32,13 @@ def service_environment(settings: Settings, host: str, *, open_to_all: bool, req
         if wanted:
             raise
         log.warning("served without a database, so nothing is recorded: %s", exc)
-        return {REQUIRE_KEYS: ""}
+        return {REQUIRE_KEYS: "", **names}
     if wanted and not number and not os.environ.get(ISSUER):
         raise InputError(
             f"{host} can be reached by others and there are no keys: make one with `posemill keys add CLIENT`, "
             "or serve with --open to answer everybody"
         )
-    return {DATABASE_URL: url, REQUIRE_KEYS: "1" if wanted else ""}
+    return {DATABASE_URL: url, REQUIRE_KEYS: "1" if wanted else "", **names}
 
 
 def private_environment(env: Mapping[str, str]) -> dict[str, str]:
@@ -44,7 +46,7 @@ def private_environment(env: Mapping[str, str]) -> dict[str, str]:
 
     env  of another service. This one knows no database, so it records nothing, wants no key and keeps no upload.
     """
-    return {name: value for name, value in env.items() if name not in (DATABASE_URL, REQUIRE_KEYS, KEEP)}
+    return {name: value for name, value in env.items() if name not in (DATABASE_URL, REQUIRE_KEYS, KEEP, HOSTS)}
 
 
 def _is_loopback(host: str) -> bool:

@@ -82,7 +82,7 @@ class CutCache(KeptFiles):
 
     def find(self, key: str) -> ShardCut | None:
         """Return what is kept under a key; None where there is nothing, or no whole file."""
-        path = self._path(key)
+        path = self.path(key)
         try:
             with path.open("rb") as file:
                 head = json.loads(file.read(_LENGTH.unpack(file.read(_LENGTH.size))[0]))
@@ -111,11 +111,12 @@ class CutCache(KeptFiles):
             "poses": list(cut.poses),
             "bytes": [cut.windows.length, cut.shapes.length],
         }
-        with suppress(OSError), atomic_path(self._path(key)) as part, part.open("wb") as file:
+        with suppress(OSError), atomic_path(self.path(key)) as part, part.open("wb") as file:
             _write(file, json.dumps(head).encode(), cut)
-        self.used.add(self._path(key).name)
+        self.used.add(self.path(key).name)
 
-    def _path(self, key: str) -> Path:
+    def path(self, key: str) -> Path:
+        """Return the file of a key, which need not be there."""
         return self.folder / f"{key}{_ENDING}"
 
 

@@ -22,6 +22,7 @@ from posemill.features.pipeline import FeaturePipeline
 from posemill.pose.near_duplicates import PerformanceStore
 from posemill.pose.pairs import own
 from posemill.pose.track import MediumTracks
+from posemill.stages.clip_rows import ClipRows
 from posemill.stages.cut_cache import CutCache, Range, ShardCut
 from posemill.store.clip_fields import PER_WINDOW
 
@@ -97,34 +98,26 @@ class _Cutter:
     file: _NpyWriter
     performances: PerformanceStore | None
     cache: CutCache | None = None
-    by_medium: dict[str, list[int]] = field(init=False)
+    _rows: ClipRows = field(init=False)
     _row: array[int] = field(default_factory=lambda: array("q"))
     _person: array[int] = field(default_factory=lambda: array("q"))
     _count: array[int] = field(default_factory=lambda: array("q"))
     _start_s: array[float] = field(default_factory=lambda: array("d"))
     _dropped: dict[int, str] = field(init=False)
-    _numbers: list[int] = field(init=False)
-    _spans: list[tuple[float, float]] = field(init=False)
-    _persons: dict[str, list[int]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.by_medium, self._persons = {}, {}
-        for row, medium in enumerate(self.clips["medium"].to_list()):
-            self.by_medium.setdefault(medium, []).append(row)
-        for medium, person in sorted(self.rejected):
-            self._persons.setdefault(medium, []).append(person)
-        self._numbers = self.clips["clip"].astype(int).to_list()
-        self._spans = list(zip(self.clips["start_s"].to_list(), self.clips["end_s"].to_list(), strict=True))
-        self._dropped = dict.fromkeys(self._numbers, NO_TRACKS)
+        self._rows = ClipRows(self.clips, self.rejected)
+        self._dropped = dict.fromkeys(self._rows.numbers, NO_TRACKS)
 
     def add_shard(self, shard: Path) -> None:
         """Cut the clips of the media of one shard, or take over what was cut of them before."""
-        from posemill.store.tracks import read_shard, shard_media
+        from posemill.store.tracks import read_shard
 
-        media = [medium for medium in shard_media(shard) if medium in self.by_medium]
+        media = self._rows.media_in(shard)
         if not media:
             return
-        key = self._key(shard, media) if self.cache else ""
+        with_poses = self.performances is not None
+        key = self._rows.key(self.cache, shard, media, self.pipeline, with_poses) if self.cache else ""
         kept = self.cache.find(key) if self.cache else None
         if kept is not None:
             self._take(kept, media)
@@ -135,30 +128,24 @@ class _Cutter:
         if self.cache:
             self.cache.put(key, media, self._since(media, clips, windows, poses))
 
-    def _key(self, shard: Path, media: list[str]) -> str:
-        assert self.cache is not None
-        spans = [(medium, [self._spans[row] for row in self.by_medium[medium]]) for medium in media]
-        rejected = {medium: self._persons[medium] for medium in media if medium in self._persons}
-        return self.cache.key(shard, self.pipeline.to_json(), self.performances is not None, spans, rejected)
-
     def _take(self, kept: ShardCut, media: list[str]) -> None:
-        rows = [row for medium in media for row in self.by_medium[medium]]
+        rows = self._rows.rows(media)
         self._row.extend(rows[position] for position in kept.clip)
         self._person.extend(kept.person)
         self._count.extend(kept.count)
         self._start_s.extend(kept.start_s)
         for row in rows:
-            self._dropped.pop(self._numbers[row])
-        self._dropped.update({self._numbers[rows[position]]: reason for position, reason in kept.reasons.items()})
+            self._dropped.pop(self._rows.numbers[row])
+        self._dropped.update({self._rows.numbers[rows[position]]: reason for position, reason in kept.reasons.items()})
         self.file.append(kept.windows.blocks(), len(kept.start_s))
         if self.performances is not None:
             self.performances.append(kept.shapes.blocks(), kept.poses, 2 * len(own(self.pipeline.skeleton)))
 
     def _since(self, media: list[str], clips: int, windows: int, poses: int) -> ShardCut:
         """Return the clips that were cut after so many clips, windows and poses."""
-        rows = [row for medium in media for row in self.by_medium[medium]]
+        rows = self._rows.rows(media)
         position = {row: at for at, row in enumerate(rows)}
-        reasons = {at: self._dropped[self._numbers[row]] for at, row in enumerate(rows) if self._lost(row)}
+        reasons = {at: self._dropped[self._rows.numbers[row]] for at, row in enumerate(rows) if self._lost(row)}
         store = self.performances
         return ShardCut(
             clip=[position[row] for row in self._row[clips:]],
@@ -172,7 +159,7 @@ class _Cutter:
         )
 
     def _lost(self, row: int) -> bool:
-        return self._numbers[row] in self._dropped
+        return self._rows.numbers[row] in self._dropped
 
     def _poses(self) -> int:
         return 0 if self.performances is None else sum(self.performances.lengths)
@@ -181,8 +168,8 @@ class _Cutter:
         """Cut the clips of one medium."""
         fine = tuple(t for t in tracks.tracks if (tracks.medium, t.person) not in self.rejected)
         kept = replace(tracks, tracks=fine)
-        for row in self.by_medium[tracks.medium]:
-            number, reason = self._numbers[row], self._cut(kept, row, *self._spans[row])
+        for row in self._rows.by_medium[tracks.medium]:
+            number, reason = self._rows.numbers[row], self._cut(kept, row, *self._rows.spans[row])
             self._dropped.pop(number) if reason is None else self._dropped.update({number: reason})
 
     def cut(self) -> CutClips:

@@ -13,6 +13,7 @@ from posemill.errors import CheckpointError, InputError
 from posemill.models.out_of_fold import OutOfFoldPredictions
 from posemill.params.evaluate import EvaluateParams
 from posemill.stages.result import StageResult
+from posemill.stages.workers import workers_of
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from posemill.evaluation.gates import GateOutcome
     from posemill.features.pipeline import FeaturePipeline
-    from posemill.models.inference import Features
+    from posemill.stages.evaluate_on_cluster import RemoteEvaluation
 
 
 class EvaluateResult(StageResult):
@@ -67,7 +68,15 @@ def run(params: EvaluateParams, inputs: Workspace, outputs: Path) -> EvaluateRes
         )
     missing_predictions = _count_missing(inputs, classes)
     about = f"network {card.name}"
-    return judge(params, prepare, outputs, network, features, classes, about, missing_predictions, inputs, folder)
+    with workers_of(inputs) as workers:
+        remote = None
+        if workers is not None:
+            from posemill.stages.evaluate_on_cluster import RemoteEvaluation
+
+            remote = RemoteEvaluation(*workers, folder, prepare / "features.json", classes)
+        return judge(
+            params, prepare, outputs, network, features, classes, about, missing_predictions, inputs, folder, remote
+        )
 
 
 def _count_missing(inputs: Workspace, classes: list[str]) -> int:
@@ -92,11 +101,13 @@ def judge(
     missing_predictions: int = 0,
     inputs: Workspace | None = None,
     folder: Path | None = None,
+    remote: RemoteEvaluation | None = None,
 ) -> EvaluateResult:
     """As run, for a network that is at hand: (B, T, K, 3) → logits (B, C).
 
     inputs  where the tracks are that other frame rates and backends are tried on; None = only noise is tried.
     folder  of the network: one that was trained in folds is calibrated by what its members had not seen.
+    remote  asks the network on workers; None = in this process.
     """
     import pandas as pd
 
@@ -104,19 +115,22 @@ def judge(
     from posemill.evaluation.artifacts import write_artifacts
     from posemill.evaluation.evaluation_results import HELD_OUT, VALIDATION, add_open_set, evaluate
     from posemill.evaluation.predict_fn import predict_fn
+    from posemill.models.inference import predict_logits
     from posemill.models.open_set import OpenSetNetwork
     from posemill.stages import open_set, robustness
 
     index = pd.read_parquet(prepare / "index.parquet")
     windows = _windows(prepare / "windows.npy", len(index))
+    logits = remote.logits if remote else predict_logits
 
     def predicted(rows: pd.DataFrame, by: Any = network) -> tuple[pd.DataFrame, NDArray[np.float32]]:
-        return _predict(by, features, windows, rows, len(classes), params.batch_size)
+        found = logits(by, features, windows, rows["window"].to_numpy(np.int64), params.batch_size)
+        return rows, found if len(rows) else np.zeros((0, len(classes)), np.float32)
 
     unseen = OutOfFoldPredictions.load(folder, len(windows)) if folder else None
     held_out = index[index["split"] == "validation"]
     validation = (index.iloc[unseen.rows], unseen.logits) if unseen else predicted(held_out)
-    score = None if unseen else open_set.fit(params, network, features, windows, index, classes, validation)
+    score = None if unseen else open_set.fit(params, network, features, windows, index, classes, validation, logits)
     answering = network if score is None else OpenSetNetwork(network, score, len(classes))
     test = predicted(index[index["split"] == "test"], answering)
     results = evaluate(
@@ -130,27 +144,18 @@ def judge(
         HELD_OUT if unseen else VALIDATION,
     )
     if score is not None:
-        unknown = open_set.unknown(prepare, answering, features, params.batch_size)
+        unknown = open_set.unknown(prepare, answering, features, params.batch_size, logits)
         target = params.target_selective_accuracy
         results = add_open_set(results, predicted(held_out, answering), test[1], unknown, target)
     open_set.save(score, outputs)
     predict = predict_fn(network, features, results.temperature, params.batch_size)
-    robust = robustness.run(params.robustness, inputs, results, predict, features, windows)
+    robust = robustness.run(params.robustness, inputs, results, predict, features, windows, remote)
     metrics = {**results.metrics(), **robust.metrics()}
     outcomes = gates.check(metrics, params.gates)
     write_artifacts(outputs, results, outcomes, metrics)
     page = evaluation_report.page(results, outcomes, windows, features.skeleton, params.mistakes_shown, about, robust)
     page.write(outputs / "report.html")
     return _result(metrics, outcomes)
-
-
-def _predict(
-    network: Any, features: Features, windows: NDArray[np.float32], index: pd.DataFrame, classes: int, batch_size: int
-) -> tuple[pd.DataFrame, NDArray[np.float32]]:
-    from posemill.models.inference import predict_logits
-
-    logits = predict_logits(network, features, windows, index["window"].to_numpy(np.int64), batch_size)
-    return index, logits if len(index) else np.zeros((0, classes), np.float32)
 
 
 def _windows(path: Path, rows: int) -> NDArray[np.float32]:

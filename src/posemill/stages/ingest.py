@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from posemill.errors import InputError, UnreadableMedia
 from posemill.params.ingest import IngestParams
+from posemill.redacted import redacted
 from posemill.settings import Settings
 from posemill.stages.result import StageResult
 from posemill.stages.workspace import Workspace
@@ -57,12 +58,12 @@ def run(params: IngestParams, inputs: Workspace, outputs: Path, settings: Settin
     from posemill.store.catalog import clips, media, open_quarantine, released
     from posemill.store.corrections import corrections, write_corrections
     from posemill.store.media import MediaStore
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import opened_engine
 
     settings = settings or Settings.from_env()
     datasets = _selected(inputs.output("snapshot") / "snapshot.json")
-    engine, store = open_engine(settings), MediaStore(settings.store_url)
-    try:
+    store = MediaStore(settings.store_url)
+    with opened_engine(settings) as engine:
         with engine.connect() as connection:
             rows = media(connection, datasets)
             aside = {row["medium_id"] for row in open_quarantine(connection, [STAGE]) if row["entity_type"] == "medium"}
@@ -75,8 +76,6 @@ def run(params: IngestParams, inputs: Workspace, outputs: Path, settings: Settin
             stretches = clips(connection, datasets)
             corrected = corrections(connection, datasets)
             again = released(connection, "label", datasets)
-    finally:
-        engine.dispose()
     good = [row for row in rows if row["id"] not in faults and row["probed_at"]]
     kept = {row["id"] for row in good}
     stretches = [row for row in stretches if row["medium_id"] in kept]
@@ -144,7 +143,12 @@ def _record(engine: Engine, batch: Sequence[_Finding]) -> None:
 
 
 def _name(row: RowMapping) -> str:
-    return str(row["source"] or row["uri"] or row["medium"])
+    return str(_source(row) or row["medium"])
+
+
+def _source(row: RowMapping) -> str | None:
+    """Return the origin of a medium as reports and bundles may say it: an address without its password."""
+    return row["source"] or redacted(row["uri"] or "") or None
 
 
 def _write_tables(outputs: Path, media: Sequence[RowMapping], clips: Sequence[RowMapping]) -> None:
@@ -157,7 +161,7 @@ def _write_tables(outputs: Path, media: Sequence[RowMapping], clips: Sequence[Ro
     outputs.mkdir(parents=True, exist_ok=True)
     text, number, real = pl.String, pl.Int64, pl.Float64
     table = pl.DataFrame(
-        [{**row, "medium": row["digest"], "source": row["source"] or row["uri"]} for row in media],
+        [{**row, "medium": row["digest"], "source": _source(row)} for row in media],
         schema={
             "medium": text,
             "kind": text,

@@ -59,16 +59,12 @@ def work_shard(ids: Sequence[int], params: LabelParams, settings: Settings | Non
     from posemill.labelling.progress import progress
     from posemill.labelling.worker import work
     from posemill.store.ledger import Ledger
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import opened_engine
 
     settings, started = settings or Settings.from_env(), time.monotonic()
     labeller = _labeller(params, settings)
-    engine = open_engine(settings)
-    try:
-        with progress() as report:
-            chunks = work(labeller, Ledger(engine, labeller.pose_fingerprint), ids, report)
-    finally:
-        engine.dispose()
+    with opened_engine(settings) as engine, progress() as report:
+        chunks = work(labeller, Ledger(engine, labeller.pose_fingerprint), ids, report)
     return {"chunks": chunks, "seconds": round(time.monotonic() - started, 1)}
 
 

@@ -15,7 +15,7 @@ from posemill.stages.unknown_windows import UNKNOWN_INDEX, UNKNOWN_WINDOWS
 if TYPE_CHECKING:
     import pandas as pd
 
-    from posemill.models.inference import Features
+    from posemill.models.inference import Features, LogitsFn
     from posemill.models.open_set import OpenSetScore
 
 MOST_OF_A_CLASS = 400  # train windows whose prototypes are sought
@@ -29,6 +29,7 @@ def fit(
     index: pd.DataFrame,
     classes: list[str],
     validation: tuple[pd.DataFrame, NDArray[np.float32]],
+    predict_logits: LogitsFn,
 ) -> OpenSetScore | None:
     """Fit the open-set score of a network on train and validation windows.
 
@@ -38,7 +39,6 @@ def fit(
     from posemill.evaluation.calibration import fit_temperature
     from posemill.evaluation.evaluation_results import class_numbers, clip_numbers
     from posemill.evaluation.open_set import ClassFeatures, fit_score
-    from posemill.models.inference import predict_logits
     from posemill.models.open_set import has_features, with_features
 
     train = _some(index[index["split"] == "train"], classes)
@@ -63,12 +63,10 @@ def _some(train: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
 
 
 def unknown(
-    prepare: Path, network: Any, features: Features, batch_size: int
+    prepare: Path, network: Any, features: Features, batch_size: int, predict_logits: LogitsFn
 ) -> tuple[pd.DataFrame, NDArray[np.float32]]:
     """Return index rows and logits (N, C + 1) of the windows of unknown activities; N is 0 where there are none."""
     import pandas as pd
-
-    from posemill.models.inference import predict_logits
 
     path = prepare / UNKNOWN_INDEX
     index = pd.read_parquet(path) if path.is_file() else pd.DataFrame({"clip": []})

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +53,7 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> PackageResul
     from posemill.evaluation.gates import check, require_passed
     from posemill.packaging import bento, card
     from posemill.settings import Settings
+    from posemill.store.postgres import transaction
 
     metrics = _json(inputs.output("evaluate") / "metrics.json", "evaluate")
     judged = load_section(inputs.params, "evaluate", EvaluateParams)
@@ -72,7 +71,7 @@ def run(params: PackageParams, inputs: Workspace, outputs: Path) -> PackageResul
     tags = bento.build(outputs, inputs.root, settings.home)
     (outputs / "bento.json").write_text(json.dumps(tags, indent=1) + "\n")
     keep_lineage(settings, outputs)
-    with connected(settings) as connection:
+    with transaction(settings) as connection:
         version = record_version(connection, inputs, outputs, tags["activity"])
     return PackageResult(
         bento=tags["activity"],
@@ -152,19 +151,6 @@ def _labeller(inputs: Workspace) -> dict[str, Any]:
         return found
     now = load_section(inputs.params, "label", LabelParams).model_dump(mode="json")
     return {**found, "backend": now["backend"], "checkpoint": now["checkpoint"], "params": now, "describes": None}
-
-
-@contextmanager
-def connected(settings: Settings) -> Iterator[Connection]:
-    """A transaction on the workspace's database."""
-    from posemill.store.postgres import open_engine
-
-    engine = open_engine(settings)
-    try:
-        with engine.begin() as connection:
-            yield connection
-    finally:
-        engine.dispose()
 
 
 def keep_lineage(settings: Settings, package: Path) -> None:

@@ -30,6 +30,7 @@ from posemill.stages.cut_windows import cut_cache, cut_windows
 from posemill.stages.rejected import rejected_tracks
 from posemill.stages.result import StageResult
 from posemill.stages.unknown_windows import UNKNOWN_INDEX, UNKNOWN_WINDOWS
+from posemill.stages.workers import workers_of
 from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
     if params.people == 2 or (params.people == AUTO and _of_pairs(clips, persons(label))):
         pipeline = replace(pipeline, skeleton=paired(pipeline.skeleton))
     cache = cut_cache(inputs.cache("prepare"))
+    unknown = every[every["activity"].isin(params.unknown)]
+    _cut_on_workers(pipeline, clips, unknown, inputs, cache)
     with TemporaryDirectory(prefix="poses-", dir=outputs) as scratch, PerformanceStore(Path(scratch)) as performances:
         rejected = rejected_tracks(validated)
         cut = cut_windows(pipeline, clips, label, rejected, outputs / "windows.npy", performances, cache)
@@ -93,7 +96,7 @@ def run(params: PrepareParams, inputs: Workspace, outputs: Path) -> PrepareResul
     index = cut.index()
     index.to_parquet(outputs / "index.parquet", index=False)
     _write_dropped({int(c): dropped[int(c)] for c in every["clip"] if int(c) in dropped}, outputs)
-    _cut_unknown(pipeline, every[every["activity"].isin(params.unknown)], inputs, outputs, cache)
+    _cut_unknown(pipeline, unknown, inputs, outputs, cache)
     cache.prune()
     known = set(cut.clips["activity"])
     classes = [a for a in params.activities or sorted(known) if a in known]
@@ -182,6 +185,20 @@ def _pipeline(
     if params.window.scales == AUTO:
         window["scales"] = fitted_scales(params.window.duration_s, clips_s)
     return FeaturePipeline(body or skeleton(named), WindowSpec(**window), coordinates=coordinates)
+
+
+def _cut_on_workers(
+    pipeline: FeaturePipeline, clips: pd.DataFrame, unknown: pd.DataFrame, inputs: Workspace, cache: CutCache
+) -> None:
+    """Fill the cache on Dask workers, where params.yaml asks for them."""
+    with workers_of(inputs) as workers:
+        if workers is None:
+            return
+        from posemill.stages.cut_on_cluster import cut_on_cluster
+
+        label, rejected = inputs.output("label"), rejected_tracks(inputs.output("validate"))
+        for table, with_poses in ((clips, True), (unknown, False)):
+            cut_on_cluster(*workers, cache, pipeline, table, label, rejected, with_poses)
 
 
 def _cut_unknown(

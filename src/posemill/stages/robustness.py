@@ -12,8 +12,8 @@ from posemill.errors import InputError
 from posemill.evaluation import events
 from posemill.evaluation.predict_fn import PredictFn
 from posemill.evaluation.robustness.consistency import Consistency, consistency
-from posemill.evaluation.robustness.frame_rates import Change, at_rate, without_frames
-from posemill.evaluation.robustness.perturbations import perturbation_accuracy
+from posemill.evaluation.robustness.frame_rates import Change, at_rate, unchanged, without_frames
+from posemill.evaluation.robustness.perturbations import conditions, perturbation_accuracy
 from posemill.evaluation.robustness.results import NATIVE, RobustnessResults
 from posemill.features.main_subject import main_subject
 from posemill.features.pipeline import FeaturePipeline
@@ -24,6 +24,7 @@ from posemill.stages.workspace import Workspace
 
 if TYPE_CHECKING:
     from posemill.evaluation.evaluation_results import EvaluationResults
+    from posemill.stages.evaluate_on_cluster import RemoteEvaluation
 
 
 def run(
@@ -33,11 +34,13 @@ def run(
     ask: PredictFn,
     features: FeaturePipeline,
     windows: NDArray[np.float32],
+    remote: RemoteEvaluation | None = None,
 ) -> RobustnessResults:
     """Evaluate the test clips under every perturbation that is possible here.
 
     inputs   None, or a workspace without tracks: only noise is tried, which needs the windows alone.
     windows  (N, T, K, 3) of prepare; results.windows.index says which are of the test split.
+    remote   asks under perturbations and at frame rates on workers; None = in this process.
     """
     actual = dict(zip(results.clips.index["clip"].tolist(), results.clips.actual.tolist(), strict=True))
     chosen = sample(list(actual), params.clips)
@@ -45,12 +48,13 @@ def run(
     index = results.windows.index[results.windows.index["clip"].isin(chosen)]
     budget = {"jitter": params.jitter, "dropout": params.dropout, "swaps": params.swaps}
     rows, clip = index["window"].to_numpy(np.int64), index["clip"].to_numpy(np.int64)
-    perturbed = perturbation_accuracy(ask, windows, rows, clip, actual, features.skeleton, budget)
+    asked = remote.perturbed(ask, windows[rows], conditions(budget)) if remote else {}
+    perturbed = perturbation_accuracy(ask, windows, rows, clip, actual, features.skeleton, budget, probabilities=asked)
     if inputs is None or not (inputs.output("label") / "media.parquet").is_file():
         return RobustnessResults(budget, perturbed, of_clips=of_clips)
     wanted = set(chosen)
     clips = [c for c in held_out_clips(inputs) if c.clip in wanted]
-    native, rates = _rates(params, inputs, ask, features, clips, actual)
+    native, rates = _rates(params, inputs, ask, features, clips, actual, remote)
     backend = _backend(params, inputs, ask, features, clips, native, actual)
     streams = _streams(inputs, ask, features, clips, results)
     return RobustnessResults(budget, perturbed, rates, backend, events.stream_metrics(streams), of_clips)
@@ -78,13 +82,15 @@ def _rates(
     features: FeaturePipeline,
     clips: list[HeldOutClip],
     actual: dict[int, int],
+    remote: RemoteEvaluation | None,
 ) -> tuple[dict[int, int], list[Consistency]]:
     """Verdicts from the tracks as they are, and how far others agree with them."""
-    changes: dict[str, Change] = {NATIVE: lambda tracks: tracks}
+    changes: dict[str, Change] = {NATIVE: unchanged}
     changes |= {f"{fps:g} frames/s": at_rate(fps) for fps in params.rates_hz}
     if params.drop_frames:
         changes[f"{params.drop_frames:.0%} of frames lost"] = without_frames(params.drop_frames)
-    said = verdicts(ask, features, tracks_of(inputs, clips), clips, changes)
+    media = tracks_of(inputs, clips)
+    said = remote.verdicts(ask, media, clips, changes) if remote else verdicts(ask, features, media, clips, changes)
     numbers = {name: {c: int(p.argmax()) for c, p in of.items()} for name, of in said.items()}
     native = numbers.pop(NATIVE)
     return native, [consistency(name, native, changed, actual) for name, changed in numbers.items()]
@@ -109,7 +115,7 @@ def _backend(
             "with another backend in a workspace of its own and copy its build/label there"
         )
     videos = [c for c in clips if c.kind == "video" and c.clip in native]
-    said = verdicts(ask, features, tracks_in(folder, videos), videos, {"second": lambda tracks: tracks})["second"]
+    said = verdicts(ask, features, tracks_in(folder, videos), videos, {"second": unchanged})["second"]
     before = {c.clip: native[c.clip] for c in videos}
     return consistency("keypoints of another backend", before, {c: int(p.argmax()) for c, p in said.items()}, actual)
 

@@ -35,18 +35,14 @@ def run(params: SnapshotParams, inputs: Workspace, outputs: Path, settings: Sett
     graph here. Errors: InputError for a dataset that does not exist, and for an empty database.
     """
     from posemill.store.catalog import dataset_names, inventory
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import transaction
 
-    engine = open_engine(settings or Settings.from_env())
-    try:
-        with engine.begin() as connection:
-            known = dataset_names(connection)
-            unknown = sorted(set(params.datasets) - set(known))
-            if unknown:
-                raise InputError(f"snapshot.datasets names {', '.join(unknown)}; the database has {', '.join(known)}")
-            held = inventory(connection, params.datasets)
-    finally:
-        engine.dispose()
+    with transaction(settings or Settings.from_env()) as connection:
+        known = dataset_names(connection)
+        unknown = sorted(set(params.datasets) - set(known))
+        if unknown:
+            raise InputError(f"snapshot.datasets names {', '.join(unknown)}; the database has {', '.join(known)}")
+        held = inventory(connection, params.datasets)
     datasets = [{k: v for k, v in row.items() if k != "newest"} for row in held.datasets]
     if not datasets:
         raise InputError("the database holds no media: add some with `posemill add`, `import` or `synth`")

@@ -35,14 +35,10 @@ def to_quarantine(rejected: pd.DataFrame) -> None:
     """Bring the quarantine table of the database that the settings name in line with `rejected`."""
     from posemill.quality.quarantine_update import update_quarantine
     from posemill.settings import Settings
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import transaction
 
-    engine = open_engine(Settings.from_env())
-    try:
-        with engine.begin() as connection:
-            update_quarantine(connection, rejected)
-    finally:
-        engine.dispose()
+    with transaction(Settings.from_env()) as connection:
+        update_quarantine(connection, rejected)
 
 
 def run(

@@ -1,8 +1,8 @@
 """Database address: POSEMILL_DATABASE_URL parsed and checked, with nothing of it in an error message.
 
-libpq's form with several hosts is understood (`postgresql://me@first:5432,second:5432/name`); an own schema comes from
-POSEMILL_DATABASE_SCHEMA. Nothing of an address is quoted in a sentence, since a password with an unquoted @ or / in it
-can end up in any of its parts.
+libpq's form with several hosts is understood (`postgresql://me@first:5432,second:5432/name`), and of several the one
+that takes changes is used, as after a failover; an own schema comes from POSEMILL_DATABASE_SCHEMA. Nothing of an
+address is quoted in a sentence, since a password with an unquoted @ or / in it can end up in any of its parts.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ def parse_address(given: str) -> URL:
         url = make_url(f"{DRIVER}://{user_part}{at}{hosts if len(several) == 1 else ''}{rest}")
         if len(several) > 1:
             url = url.update_query_dict({"host": several})
+            if "target_session_attrs" not in url.query:  # of a primary and its standbys the one that takes changes
+                url = url.update_query_dict({"target_session_attrs": "read-write"})
         return _checked(url)
     except (ArgumentError, ValueError):
         raise InputError(f"POSEMILL_DATABASE_URL cannot be read: {EXPECTED}{QUOTING}") from None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from posemill.atomic import write_bytes
 from posemill.errors import PosemillError, Unavailable
+from posemill.redacted import redacted
 
 # of s3fs, gcsfs, adlfs and sshfs
 _CLIENTS = frozenset(["botocore", "aiobotocore", "aiohttp", "gcsfs", "google", "azure", "adlfs", "asyncssh", "sshfs"])
@@ -33,11 +34,11 @@ def as_unavailable(what: str) -> Iterator[None]:
     except OSError as exc:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT):
             raise Unavailable(f"{what}: the disk is full; free space, then repeat") from exc
-        raise Unavailable(f"{what}: {exc}") from exc
+        raise Unavailable(f"{what}: {redacted(str(exc))}") from exc
     except Exception as exc:
         if not _of_a_client(exc):
             raise
-        raise Unavailable(f"{what}: {' '.join(str(exc).split())[:300] or type(exc).__name__}") from exc
+        raise Unavailable(f"{what}: {redacted(' '.join(str(exc).split()))[:300] or type(exc).__name__}") from exc
 
 
 def _of_a_client(exc: Exception) -> bool:

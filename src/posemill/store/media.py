@@ -40,12 +40,12 @@ class MediaStore:
         self._cache = cache or Path(tempfile.gettempdir()) / f"posemill-cache-{os.getuid()}"
 
     def put(self, path: Path) -> str:
-        """Store a file and return its digest.
+        """Store a file and return its digest. A file of that name with other bytes, a damaged one, is replaced.
 
-        Errors: Unavailable when the store is full or away; nothing is then under the final name.
+        Errors: Unavailable when the store is full or away; what was under the final name is then as it was.
         """
         digest = digest_of(path)
-        if not self.has(digest):
+        if not self._holds(digest, path.stat().st_size):
             target = self.location(digest)
             with as_unavailable(f"{path} cannot be stored in {self.url}"):
                 self._fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
@@ -53,9 +53,9 @@ class MediaStore:
         return digest
 
     def put_bytes(self, content: bytes) -> str:
-        """Store bytes and return their digest."""
+        """Store bytes and return their digest; see `put`."""
         digest = hashlib.sha256(content).hexdigest()
-        if not self.has(digest):
+        if not self._holds(digest, len(content)):
             target = self.location(digest)
             if self._local:
                 replace_file(Path(target), content)
@@ -68,6 +68,18 @@ class MediaStore:
         """True if the store holds that digest."""
         with as_unavailable(f"the store {self.url} does not answer"):
             return bool(self._fs.exists(self.location(digest)))
+
+    def _holds(self, digest: str, size: int) -> bool:
+        """True if these bytes are stored. Of a remote file the size is looked at: reading costs as much as sending."""
+        place = self.location(digest)
+        if self._local:
+            path = Path(place)
+            return path.is_file() and path.stat().st_size == size and digest_of(path) == digest
+        with as_unavailable(f"the store {self.url} does not answer"):
+            try:
+                return int(self._fs.size(place)) == size
+            except FileNotFoundError:
+                return False
 
     def local_path(self, digest: str) -> Path | None:
         """Return the stored file itself, unchecked; None where it is not there, or the store is remote."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,23 @@ def open_engine(settings: Settings, migration: str = HEAD) -> Engine:
         engine.dispose()
         raise Unavailable(_away(url, exc)) from exc
     return engine
+
+
+@contextmanager
+def opened_engine(settings: Settings, migration: str = HEAD) -> Iterator[Engine]:
+    """The engine of `open_engine` for the length of a `with`; its connections are closed at the end."""
+    engine = open_engine(settings, migration)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def transaction(settings: Settings, migration: str = HEAD) -> Iterator[Connection]:
+    """A transaction on the database that the settings name: committed at the end, unless something is raised."""
+    with opened_engine(settings, migration) as engine, engine.begin() as connection:
+        yield connection
 
 
 def _use_pseudonyms(engine: Engine, key: bytes) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
-from posemill.errors import InputError
+from posemill.errors import InputError, Unavailable
 from posemill.store import schema
 from posemill.store.versions import latest_model_version, require_kept
 
@@ -37,14 +37,26 @@ def version_of(connection: Connection, tag: str) -> RowMapping:
 
 
 def promote(
-    connection: Connection, version: RowMapping, reason: str, figures: Mapping[str, Any] | None, added_by: str
+    connection: Connection,
+    version: RowMapping,
+    reason: str,
+    figures: Mapping[str, Any] | None,
+    added_by: str,
+    *,
+    compared_with: int | None,
 ) -> RowMapping:
     """Release a version; the champion until then is retired. Return the row.
 
-    Errors: InputError for a version that was withdrawn by an erasure.
+    compared_with  number of the champion that this decision is about; None = there was none.
+    Errors: InputError for a version that was withdrawn by an erasure; Unavailable where another version was released
+    since the comparison.
     """
     require_kept(version)
     before = _retire_others(connection, version["id"])
+    if before != compared_with:
+        raise Unavailable(
+            f"{version['bento_tag']} is not promoted: another version was released while it was compared; run again"
+        )
     return _row(connection, "promoted", version, before, reason, figures, added_by)
 
 

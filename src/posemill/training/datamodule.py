@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pytorch_lightning as pl
@@ -18,8 +18,7 @@ from posemill.errors import InputError
 from posemill.features.augment import Augmentation
 from posemill.features.pipeline import FeaturePipeline
 from posemill.params.train import TrainParams
-
-CHUNK = 4096
+from posemill.training.parted_windows import CHUNK, deal_parts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,10 +34,18 @@ class WindowIndex:
         return np.flatnonzero(self.split == split)
 
 
-class _Batches(Dataset[tuple[Tensor, Tensor, Tensor]]):
+class Windows(Protocol):
+    """Network input by rows: an array, a memory-mapped one, or one in parts."""
+
+    def __getitem__(self, rows: NDArray[np.int64], /) -> NDArray[np.float32]:
+        """(B,) rows → (B, T, K, 3)."""
+        ...
+
+
+class Batches(Dataset[tuple[Tensor, Tensor, Tensor]]):
     """`dataset[rows]` is a whole batch: windows (B, T, K, 3), targets (B,), clips (B,)."""
 
-    def __init__(self, windows: NDArray[np.float32], index: WindowIndex) -> None:
+    def __init__(self, windows: Windows, index: WindowIndex) -> None:
         self.windows, self.index = windows, index
 
     def __getitem__(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
@@ -66,33 +73,41 @@ class _Rows(Sampler[NDArray[np.int64]]):
 class WindowData(pl.LightningDataModule):
     """Train and validation batches of transformed windows. What an epoch draws depends only on seed and epoch.
 
-    Each of n devices gets an n-th of every train batch, and judges all validation windows.
+    Each of n devices gets an n-th of every train batch, and judges all validation windows. Where train.partitions is
+    more than 1, every batch takes equally many windows from each part of the train rows, and a device's n-th is of its
+    own parts.
 
     first_epoch  to be set when a training is resumed.
     """
 
-    def __init__(
-        self, windows: NDArray[np.float32], index: WindowIndex, augmentation: Augmentation, params: TrainParams
-    ) -> None:
+    def __init__(self, windows: Windows, index: WindowIndex, augmentation: Augmentation, params: TrainParams) -> None:
         super().__init__()
-        self.dataset, self.index, self.augmentation, self.params = _Batches(windows, index), index, augmentation, params
+        self.dataset, self.index, self.augmentation, self.params = Batches(windows, index), index, augmentation, params
         self.generator = torch.Generator()
         self.first_epoch = 0
+        self.parts = train_parts(index, params)
 
     def epoch_rows(self, epoch: int) -> NDArray[np.int64]:
         """The train rows of an epoch in random order: all, or `windows_per_clip` of every clip.
 
         Fewer than `min_windows_per_epoch` are passed over again, in another order and with other augmentations, up to
-        that number: the last pass may be a part.
+        that number: the last pass may be a part. Of several parts the rows come in turn, as many of each as the
+        smallest has.
         """
-        random = np.random.default_rng([self.params.seed, epoch])
-        rows = self._drawn(random)
-        wanted = max(self.params.min_windows_per_epoch, len(rows))
-        passes = -(-wanted // max(len(rows), 1))
-        return np.concatenate([rows, *(self._drawn(random) for _ in range(passes - 1))])[:wanted]
+        several = len(self.parts) > 1
+        drawn = [self._part_rows(part, [number] if several else [], epoch) for number, part in enumerate(self.parts)]
+        size = min(map(len, drawn))
+        return np.stack([rows[:size] for rows in drawn], 1).reshape(-1)
 
-    def _drawn(self, random: np.random.Generator) -> NDArray[np.int64]:
-        rows = random.permutation(self.index.rows("train"))
+    def _part_rows(self, part: NDArray[np.int64], number: list[int], epoch: int) -> NDArray[np.int64]:
+        random = np.random.default_rng([self.params.seed, epoch, *number])
+        rows = self._drawn(random, part)
+        wanted = max(-(-self.params.min_windows_per_epoch // len(self.parts)), len(rows))
+        passes = -(-wanted // max(len(rows), 1))
+        return np.concatenate([rows, *(self._drawn(random, part) for _ in range(passes - 1))])[:wanted]
+
+    def _drawn(self, random: np.random.Generator, part: NDArray[np.int64]) -> NDArray[np.int64]:
+        rows = random.permutation(part)
         if not self.params.windows_per_clip:
             return rows
         order = np.argsort(self.index.clip[rows], kind="stable")
@@ -107,8 +122,9 @@ class WindowData(pl.LightningDataModule):
     @property
     def batch(self) -> int:
         """The batch size over all devices, or all rows where there are fewer; every device has equally many of it."""
-        batch = min(self.params.batch, len(self._drawn(np.random.default_rng(0))))
-        return max(batch - batch % self.params.devices, self.params.devices)
+        rows = min(len(self._drawn(np.random.default_rng(0), part)) for part in self.parts) * len(self.parts)
+        batch, step = min(self.params.batch, rows), max(self.params.devices, len(self.parts))
+        return max(batch - batch % step, step)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Batches of the trainer's current epoch."""
@@ -131,6 +147,12 @@ class WindowData(pl.LightningDataModule):
         if self.trainer is None or not self.trainer.training:
             return batch
         return self.augmentation(batch[0], self.generator), *batch[1:]
+
+
+def train_parts(index: WindowIndex, params: TrainParams) -> list[NDArray[np.int64]]:
+    """Return the train rows in `train.partitions` parts; device d of n reads the parts d, d + n, and so on."""
+    rows = index.rows("train")
+    return [rows] if params.partitions == 1 else deal_parts(rows, index.clip[rows], params.partitions)
 
 
 def transform_windows(windows: NDArray[np.float32], pipeline: FeaturePipeline, path: Path) -> NDArray[np.float32]:

@@ -29,8 +29,17 @@ from posemill.models.pretrained import load_pretrained
 from posemill.params.train import TrainParams
 from posemill.pose.definition import fingerprint
 from posemill.training import sanity
-from posemill.training.datamodule import WindowData, WindowIndex, check_index, transform_windows
+from posemill.training.datamodule import (
+    Batches,
+    WindowData,
+    WindowIndex,
+    Windows,
+    check_index,
+    train_parts,
+    transform_windows,
+)
 from posemill.training.module import ActivityModule, validation_score
+from posemill.training.parted_windows import PartedWindows, TransformedWindows
 from posemill.training.solve import solve
 
 IMPRINTED = 100  # train windows of a class that a last layer of class means is made of
@@ -118,14 +127,10 @@ def fit(
     torch.set_num_threads(params.threads if params.devices == 1 else 1)  # forked from threads, devices would hang
     torch.manual_seed(params.seed)
     network = _fresh(params, pipeline, len(classes))
-    data = WindowData(
-        transform_windows(windows, pipeline, scratch / "windows.npy"),
-        index,
-        Augmentation(pipeline, params.augment, noise),
-        params,
-    )
+    shown, sample = _windows(params, windows, index, pipeline, scratch)
+    data = WindowData(shown, index, Augmentation(pipeline, params.augment, noise), params)
     sanity_figures = sanity.check_training(
-        network, *data.dataset[index.rows("train")[:: max(len(index.rows("train")) // 512, 1)]][:2], len(classes)
+        network, *sample[index.rows("train")[:: max(len(index.rows("train")) // 512, 1)]][:2], len(classes)
     )
     card = NetworkCard(
         params.network,
@@ -138,7 +143,7 @@ def fit(
     if pretrained:
         load_pretrained(network, pretrained, card, params.pretrained_parts)
         if params.pretrained_parts == "body":
-            imprint(network, *data.dataset[_some_of_each(index, len(classes))][:2], len(classes))
+            imprint(network, *sample[_some_of_each(index, len(classes))][:2], len(classes))
     module = ActivityModule(network, params, params.epochs * data.steps_per_epoch())
     history = _History()
     last = scratch / "last.ckpt"
@@ -181,6 +186,17 @@ def fit(
         trained_windows / max(seconds, 1e-9),
         resumed,
     )
+
+
+def _windows(
+    params: TrainParams, windows: NDArray[np.float32], index: WindowIndex, pipeline: FeaturePipeline, scratch: Path
+) -> tuple[Windows, Batches]:
+    """Network input for training, and for samples of it: one file, or one a part, of which a device makes its own."""
+    if params.partitions == 1:
+        whole = transform_windows(windows, pipeline, scratch / "windows.npy")
+        return whole, Batches(whole, index)
+    parts = [*train_parts(index, params), index.rows("validation")]
+    return PartedWindows(windows, pipeline, parts, scratch), Batches(TransformedWindows(windows, pipeline), index)
 
 
 def _some_of_each(index: WindowIndex, classes: int) -> NDArray[np.int64]:

@@ -8,8 +8,9 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from posemill.training.datamodule import CHUNK, WindowData
+from posemill.training.datamodule import WindowData
 from posemill.training.module import ActivityModule
+from posemill.training.parted_windows import CHUNK
 
 
 def solve(module: ActivityModule, data: WindowData, logger: Any) -> list[dict[str, float]]:

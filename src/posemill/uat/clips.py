@@ -80,14 +80,10 @@ def _media_rows(settings: Settings, scenarios: Sequence[Scenario]) -> dict[str, 
     """Media by the name that scenarios give them; an InputError stands for one that cannot be found."""
     if not scenarios:
         return {}
-    from posemill.store.postgres import open_engine
+    from posemill.store.postgres import opened_engine
 
-    engine = open_engine(settings)
-    try:
-        with engine.connect() as connection:
-            return {name: _media_row(connection, name) for name in map(_medium_name, scenarios)}
-    finally:
-        engine.dispose()
+    with opened_engine(settings) as engine, engine.connect() as connection:
+        return {name: _media_row(connection, name) for name in map(_medium_name, scenarios)}
 
 
 def _medium_name(scenario: Scenario) -> str:

@@ -64,9 +64,9 @@ def _picture(clip: Path | None, answer: VideoAnswer, person: int | None, time_s:
 
 
 def _frame(clip: Path, time_s: float) -> NDArray[np.uint8]:
-    from posemill.video.decode import read_frame
+    from posemill.video.sandboxed import read_frame_sandboxed
 
-    return read_frame(clip, time_s).image
+    return read_frame_sandboxed(clip, time_s).image
 
 
 def _grey(answer: VideoAnswer) -> NDArray[np.uint8]:

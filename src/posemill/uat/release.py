@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import RowMapping
 
 from posemill.errors import InputError
 from posemill.settings import Settings
 from posemill.store.acceptances import rejection, release, verdict_of
+from posemill.store.postgres import transaction
 from posemill.uat import report as reports
 from posemill.uat.bentos import bento_digest, find_bento
 from posemill.uat.run import run
@@ -39,7 +38,7 @@ RESUME_TIMEOUT_S = 120  # importing Prefect takes seconds, its first start a min
 def verdict(settings: Settings, bento: str) -> RowMapping | None:
     """Newest signed verdict on the current bytes of this bento; None if there is none."""
     digest = bento_digest(find_bento(settings, bento))
-    with _transaction(settings) as connection:
+    with transaction(settings) as connection:
         return verdict_of(connection, digest)
 
 
@@ -49,7 +48,7 @@ def promote_bento(settings: Settings, bento: str) -> dict[str, Any]:
     Returns numbers of the promotion, the version and the replaced version, and the reason.
     """
     digest = bento_digest(find_bento(settings, bento))
-    with _transaction(settings) as connection:
+    with transaction(settings) as connection:
         row = release(connection, digest, added_by="flow release")
     version, before = row["model_version_id"], row["replaced_version"]
     return {
@@ -63,7 +62,7 @@ def promote_bento(settings: Settings, bento: str) -> dict[str, Any]:
 
 def submit_report(settings: Settings, folder: Path) -> None:
     """Submit a report, so that an approver can sign it on the page of the service too."""
-    with _transaction(settings) as connection:
+    with transaction(settings) as connection:
         submit(connection, settings, folder, added_by="flow release")
 
 
@@ -105,15 +104,3 @@ def resume(settings: Settings) -> str:
     return (
         lines[-1] if lines and not finished.returncode else "Prefect does not answer: `python -m flows.release resume`"
     )
-
-
-@contextmanager
-def _transaction(settings: Settings) -> Iterator[Connection]:
-    from posemill.store.postgres import open_engine
-
-    engine = open_engine(settings)
-    try:
-        with engine.begin() as connection:
-            yield connection
-    finally:
-        engine.dispose()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, RowMapping
 
 from posemill.errors import InputError
+from posemill.redacted import redacted
 from posemill.settings import Settings
 from posemill.store.lineage import clip_rows, corrected_keypoints
 from posemill.store.media import MediaStore
@@ -146,6 +147,7 @@ def _clip(row: Mapping[str, Any], current: RowMapping | None) -> dict[str, Any]:
         now = "valid"
     columns: Mapping[Any, Any] = current or {}
     out = {name: columns.get(name) for name in ("source", "uri", "annotated_at", "added_by", "added_at")}
+    out["uri"] = redacted(out["uri"]) if out["uri"] else None
     return {**row, **out, "now": now}
 
 

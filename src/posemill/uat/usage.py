@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, func, select
 
 from posemill.errors import InputError
+from posemill.redacted import redacted
 from posemill.settings import Settings
 from posemill.store import schema
 from posemill.store.catalog import clips, remove_clip
@@ -41,7 +42,9 @@ def usage_of(connection: Connection, settings: Settings, reference: str) -> Medi
     medium = find_any_medium(connection, reference)
     digest = medium["digest"]
     if digest is None:
-        raise InputError(f"medium {medium['id']} ({medium['uri']}) was never fetched, so no model contains it")
+        raise InputError(
+            f"medium {medium['id']} ({redacted(medium['uri'])}) was never fetched, so no model contains it"
+        )
     out = MediumUsage(medium)
     stored = list_bentos(settings)
     for version in connection.execute(select(schema.model_version).order_by(schema.model_version.c.id)).mappings():

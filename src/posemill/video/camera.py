@@ -28,6 +28,12 @@ def is_live(source: str) -> bool:
     return source.isdigit() or "://" in source
 
 
+def require_source(source: str) -> None:
+    """Check that a source can be one. Errors: InputError for a file that is not there."""
+    if not is_live(source) and not Path(source).exists():
+        raise InputError(f"{source} is neither a camera's number, a URL nor a file")
+
+
 def redacted_source(source: str) -> str:
     """Return the source without user, password and query, since it goes into the database and into reports.
 
@@ -160,8 +166,7 @@ def newest(frames: Iterator[Frame]) -> Iterator[Frame]:
 
 
 def _open(source: str, timeout_s: float | None) -> Any:
-    if not is_live(source) and not Path(source).exists():
-        raise InputError(f"{source} is neither a camera's number, a URL nor a file")
+    require_source(source)
     capture = cv2.VideoCapture(int(source)) if source.isdigit() else _opened(source, timeout_s)
     if not capture.isOpened():
         capture.release()
@@ -170,8 +175,10 @@ def _open(source: str, timeout_s: float | None) -> Any:
 
 
 def _opened(source: str, timeout_s: float | None) -> Any:
-    if timeout_s is None or not is_live(source):
+    if not is_live(source):
         return cv2.VideoCapture(source)
+    if timeout_s is None:  # of all that OpenCV has for a URL only FFmpeg does not print it, with its password
+        return cv2.VideoCapture(source, cv2.CAP_FFMPEG)
     timeout_ms = round(1000 * timeout_s)
     limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, timeout_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms]
     return cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)

@@ -18,7 +18,7 @@ from posemill.video.container import open_video
 from posemill.video.converter import FrameConverter
 from posemill.video.orientation import Orientation
 from posemill.video.packets import COMPLETE, Extent, decoded
-from posemill.video.probe import measure, probe
+from posemill.video.probe import measure
 from posemill.video.seek import Pictures, enter, list_pictures
 from posemill.video.still import still_kind, still_picture
 
@@ -157,12 +157,6 @@ def read_frame(path: Path, time_s: float) -> Frame:
     number = max(0, bisect_right(times, time_s + SAME_S) - 1)
     frame = next(read_frames(path, start=number, end=number + 1), None)
     return frame or _by_seeking(path, time_s)
-
-
-def sample_frames(path: Path, n: int) -> list[Frame]:
-    """Return `n` frames from the middles of `n` equal parts of the video. For contact sheets."""
-    duration_s = probe(path).duration_s
-    return [read_frame(path, (i + 0.5) / n * duration_s) for i in range(n)]
 
 
 def _by_seeking(path: Path, time_s: float) -> Frame:

@@ -67,7 +67,7 @@ class Extent:
         return True
 
     def _shift(self, packet: Any, stream: VideoStream, at: float) -> float:
-        """Offset of a picture's timestamp from the clock of the pictures before it, seconds."""
+        """Shift that brings a picture's timestamp onto the clock of the pictures before it, in seconds."""
         base = packet.time_base
         decode_s = at if packet.dts is None else packet.dts * base.numerator / base.denominator
         if self._decode_s is not None and not -GLUED_S <= decode_s - self._decode_s <= longest_step_s(stream):

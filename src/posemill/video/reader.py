@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.errors import ReaderEnded, UnreadableMedia
+from posemill.errors import ReaderEnded, Unavailable, UnreadableMedia
 
 MAX_MEMORY = 3 * 2**30  # bytes; 8K with all its reference pictures takes about one third
 AHEAD_BYTES = 64 * 2**20  # pictures that wait for being fetched
@@ -49,7 +49,8 @@ class Reader:
     def ask(self, name: str, timeout_s: float, **request: Any) -> dict[str, Any]:
         """Send a request and return its answer. name: the file's, for error messages.
 
-        Errors: UnreadableMedia; ReaderEnded when reading ended the process or took longer than `timeout_s`.
+        Errors: UnreadableMedia; Unavailable of a camera; ReaderEnded when reading ended the process or took longer than
+        `timeout_s`.
         """
         self.send(request)
         return self.answer(name, timeout_s, time.monotonic() + timeout_s)
@@ -75,7 +76,7 @@ class Reader:
             )
         answer: dict[str, Any] = json.loads(line)
         if "reason" in answer:
-            raise UnreadableMedia(answer["reason"])
+            raise (Unavailable if answer.get("error") == "Unavailable" else UnreadableMedia)(answer["reason"])
         return answer
 
     def _line(self, until: float) -> bytes | None:

@@ -6,8 +6,11 @@
                                                           for each (the n-th is in place n % N; {"back": M} frees M of
                                                           them),
                                                           and {"end": true}
+{"do": "frame", "path": HEX, "time_s"}                  → the same for the one frame that is shown then
+{"do": "camera", "source", "name"}                      → the same for the frames of a stream as they come, with
+                                                          {"fps"} beside height and width
 {"do": "picture", "bytes": N, "name"}                   → the same for the picture file in the shared memory
-Instead of any of them {"reason": sentence}.
+Instead of any of them {"reason": sentence}, for a camera that does not open with {"error": "Unavailable"}.
 """
 
 from __future__ import annotations
@@ -25,9 +28,10 @@ from typing import Any
 
 import numpy as np
 
-from posemill.errors import UnreadableMedia
+from posemill.errors import Unavailable, UnreadableMedia
 from posemill.video import container
-from posemill.video.decode import Frame, read_frames
+from posemill.video.camera import Camera
+from posemill.video.decode import Frame, read_frame, read_frames
 from posemill.video.picture_file import decode_picture
 from posemill.video.probe import probe
 
@@ -60,10 +64,13 @@ def main() -> None:
         try:
             if request["do"] == "probe":
                 say(**asdict(probe(_path(request))))
+            elif request["do"] == "camera":
+                with Camera(request["source"]) as camera:
+                    _send_frames(_of_one_size(camera, name), shared, say, fps=camera.fps)
             else:
                 _send_frames(_frames(request, shared), shared, say)
-        except UnreadableMedia as exc:
-            say(reason=str(exc))
+        except (UnreadableMedia, Unavailable) as exc:
+            say(reason=str(exc), error=type(exc).__name__)
         except MemoryError:
             say(reason=f"{name} cannot be read: it needs more than {max_memory >> 30} GB of memory")
 
@@ -83,18 +90,30 @@ def _path(request: dict[str, Any]) -> Path:
 def _frames(request: dict[str, Any], shared: int) -> Iterator[Frame]:
     if request["do"] == "picture":
         yield Frame(0, 0.0, decode_picture(os.pread(shared, request["bytes"], 0), request["name"]))
+    elif request["do"] == "frame":
+        yield read_frame(_path(request), request["time_s"])
     else:
         yield from read_frames(_path(request), request["stride"], request["start"], request["end"])
 
 
-def _send_frames(frames: Iterator[Frame], shared: int, say: Callable[..., None]) -> None:
-    """Write frames to the shared memory, no more ahead than it holds."""
+def _of_one_size(camera: Camera, name: str) -> Iterator[Frame]:
+    shape: tuple[int, ...] = ()
+    for frame in camera.frames():
+        shape = shape or frame.image.shape
+        if frame.image.shape != shape:
+            before, now = (f"{s[1]}x{s[0]}" for s in (shape, frame.image.shape))
+            raise UnreadableMedia(f"{name} changed the size of its pictures from {before} to {now}")
+        yield frame
+
+
+def _send_frames(frames: Iterator[Frame], shared: int, say: Callable[..., None], **facts: Any) -> None:
+    """Write frames to the shared memory, no more ahead than it holds. facts: said with the size of the first."""
     first = next(frames, None)
     if first is None:
         say(end=True)
         return
     height, width, _ = first.image.shape
-    say(height=height, width=width)
+    say(height=height, width=width, **facts)
     ahead = _continuation()["ahead"]
     memory = mmap.mmap(shared, ahead * height * width * 3)  # unmapped with the array on it
     buffer = np.frombuffer(memory, np.uint8).reshape(ahead, height, width, 3)

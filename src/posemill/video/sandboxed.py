@@ -7,11 +7,12 @@ import time
 from collections.abc import Generator, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.errors import UnreadableMedia
+from posemill.errors import PosemillError, UnreadableMedia
 from posemill.telemetry import trace
 from posemill.video.decode import Frame
 from posemill.video.probe import VideoProbe
@@ -53,6 +54,18 @@ def _read_frames(
         yield from _shown(reader, path.name, _timeout_s(path, timeout_s))
 
 
+def read_frame_sandboxed(path: Path, time_s: float, timeout_s: float | None = None) -> Frame:
+    """Return the frame of an untrusted file that is shown at `time_s`, as `read_frame` does.
+
+    timeout_s  time limit; by default a minute, and more for large files.
+    Errors: UnreadableMedia; ReaderEnded for a file that takes too much memory or time.
+    """
+    with borrowed() as reader:
+        reader.send({"do": "frame", "path": _hex(path), "time_s": time_s})
+        (frame,) = _shown(reader, path.name, _timeout_s(path, timeout_s))
+    return frame
+
+
 def read_picture_sandboxed(content: bytes, name: str, timeout_s: float = TIMEOUT_S) -> NDArray[np.uint8]:
     """Decode an untrusted JPEG, PNG or WebP file to (H, W, 3) uint8 RGB, upright. Errors: UnreadableMedia."""
     with borrowed() as reader:
@@ -62,16 +75,42 @@ def read_picture_sandboxed(content: bytes, name: str, timeout_s: float = TIMEOUT
     return frame.image
 
 
+def received(
+    reader: Reader, name: str, timeout_s: float, *, lasting: bool = False
+) -> tuple[dict[str, Any], Generator[Frame, None, None]]:
+    """Return what the reader says of its frames (nothing where there is none), and the frames, once asked for.
+
+    A caller that stops before the last one ends the reader.
+
+    timeout_s  for the first frame; every other adds what a slow machine needs for its pixels.
+    lasting    every frame may take that long, as those of a camera do.
+    """
+    try:
+        facts = reader.answer(name, timeout_s, time.monotonic() + timeout_s)
+    except PosemillError:
+        raise
+    except BaseException:  # interrupted: an answer would come to the next one who asks
+        reader.close()
+        raise
+    if "end" in facts:
+        return {}, _no_frames()
+    return facts, _pictures(reader, name, timeout_s, facts["height"], facts["width"], lasting)
+
+
+def _no_frames() -> Generator[Frame, None, None]:
+    yield from ()
+
+
 def _shown(reader: Reader, name: str, timeout_s: float) -> Iterator[Frame]:
-    """Frames from the reader; a caller that stops before the last one ends the reader."""
+    yield from received(reader, name, timeout_s)[1]
+
+
+def _pictures(
+    reader: Reader, name: str, timeout_s: float, height: int, width: int, lasting: bool
+) -> Generator[Frame, None, None]:
     complete = False
     left_s = timeout_s
     try:
-        answer = reader.answer(name, timeout_s, time.monotonic() + left_s)
-        if "end" in answer:
-            complete = True
-            return
-        height, width = answer["height"], answer["width"]
         buffer = reader.buffer(height, width)
         reader.send({"ahead": len(buffer)})
         for number in count(1):
@@ -81,7 +120,7 @@ def _shown(reader: Reader, name: str, timeout_s: float) -> Iterator[Frame]:
                 complete = True
                 return
             left_s += max(MIN_FRAME_S, height * width / MIN_PIXELS_PER_S) - (time.monotonic() - asked_at)
-            left_s = min(left_s, timeout_s)
+            left_s = timeout_s if lasting else min(left_s, timeout_s)
             image = buffer[(number - 1) % len(buffer)].copy()
             if number % (len(buffer) // 2) == 0:  # together, since every message wakes the other process
                 reader.send({"back": len(buffer) // 2})

@@ -1,4 +1,4 @@
-"""A decoder that crashes, hangs or takes all memory at one picture of one video, in the sandboxed reader alone.
+"""A decoder that crashes, hangs or takes all memory at one picture, in the sandboxed reader alone.
 
 Found by a reader because this folder is on its path; CHAOS_POISON is `crash|hang|memory:video:frame` of the stand-in.
 """
@@ -37,7 +37,8 @@ def _strike(what: str) -> None:
 
 
 if "posemill.video.reader_main" in sys.orig_argv and "CHAOS_POISON" in os.environ:
-    from posemill.video import decode
+    from posemill.video import camera, decode
 
     _what, _video, _frame = os.environ["CHAOS_POISON"].split(":")
     decode.read_frames = _poisoned(decode.read_frames, _what, int(_video), int(_frame))
+    camera.Camera.frames = _poisoned(camera.Camera.frames, _what, int(_video), int(_frame))  # type: ignore[method-assign]

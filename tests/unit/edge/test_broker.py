@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from event_receivers import Mosquitto, Subscriber, until
+from event_receivers import Mosquitto, Subscriber
 from posemill.edge.broker import Broker
 from posemill.edge.config import EdgeConfig, MqttConfig, SourceConfig
 from posemill.edge.message import EdgeEvent
 from posemill.edge.outputs import Outputs
+from waiting import until
 
 
 @pytest.fixture

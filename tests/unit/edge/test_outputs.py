@@ -7,7 +7,7 @@ import json
 import signal
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from event_receivers import HookReceiver, hook_receiver
 from posemill.edge.config import EdgeConfig, SourceConfig, WebhookConfig
 from posemill.edge.message import EdgeEvent, EdgeMessage
 from posemill.edge.outputs import LineWriter, Outputs
+from waiting import until
 
 __all__ = ["hook_receiver"]
 
@@ -80,9 +81,7 @@ def test_a_kill_loses_nothing_and_what_was_open_is_ended(tmp_path: Path, hook_re
     hook_receiver.bodies.clear()
     hook_receiver.status = 204
     with Outputs(config(tmp_path, hook_receiver), io.StringIO()):
-        end = time.monotonic() + 10
-        while len(hook_receiver.bodies) < 6 and time.monotonic() < end:
-            time.sleep(0.02)
+        until(lambda: len(hook_receiver.bodies) == 6)
     came = [json.loads(body) for body in hook_receiver.bodies]
     assert [(c["event"]["kind"], c["event"]["person"]) for c in came] == [
         *(("began", n) for n in range(3)),
@@ -102,15 +101,14 @@ def test_a_kill_loses_nothing_and_what_was_open_is_ended(tmp_path: Path, hook_re
 def test_a_reader_that_hangs_loses_the_oldest_lines() -> None:
     class Hanging(io.StringIO):
         def write(self, text: str) -> int:
-            time.sleep(0.3)
+            all_written.wait()  # for ever, if a caller waited for the reader
             return super().write(text)
 
-    stream = Hanging()
+    stream, all_written = Hanging(), threading.Event()
     writer = LineWriter(stream)
-    begin = time.monotonic()
     for n in range(5000):
         writer.write(str(n))
-    assert time.monotonic() - begin < 0.25
+    all_written.set()
     writer.close()
     assert writer.dropped > 0
     assert stream.getvalue().splitlines()[-1] == "4999"

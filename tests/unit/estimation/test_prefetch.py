@@ -56,7 +56,7 @@ def test_mapped_keeps_the_order_whoever_is_done_first(pool: ThreadPoolExecutor) 
 
     def work(number: int) -> int:
         if number == 0:
-            assert second.wait(10)  # the first item ends after the second one
+            assert second.wait(60)  # the first item ends after the second one
         if number == 1:
             second.set()
         return number * number

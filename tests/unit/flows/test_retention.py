@@ -31,6 +31,7 @@ def test_the_figures_are_those_of_the_run(monkeypatch: pytest.MonkeyPatch) -> No
         "media_erased": 1,
         "uploads_removed": 0,
         "predictions_removed": 5,
+        "leftovers_removed": 0,
     }
 
 

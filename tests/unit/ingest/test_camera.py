@@ -7,7 +7,7 @@ import pytest
 
 from posemill.errors import InputError, Unavailable
 from posemill.ingest.camera import record
-from posemill.video.camera import redacted_source
+from posemill.video.camera import Camera, redacted_source
 from posemill.video.encode import VideoWriter
 from posemill.video.probe import probe
 
@@ -40,3 +40,16 @@ def test_a_password_in_an_address_is_not_recorded() -> None:
     assert redacted_source("rtsp://ann:secret@cam.local:554/live?token=x") == "rtsp://cam.local:554/live"
     assert redacted_source("0") == "camera 0"
     assert redacted_source("/private/folder/a.mp4") == "a.mp4"
+
+
+@pytest.mark.parametrize("timeout_s", [None, 2.0])
+@pytest.mark.parametrize("scheme", ["rtsp", "http", "rtmp", "nonsense"])
+def test_no_password_of_a_camera_that_is_away_is_printed(
+    scheme: str, timeout_s: float | None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Libraries print by themselves, on the descriptors of the process."""
+    source = f"{scheme}://ann:s3cret@127.0.0.1:1/live?token=s3cret"
+    with pytest.raises(Unavailable) as caught:
+        Camera(source, timeout_s=timeout_s)
+    out, err = capfd.readouterr()
+    assert "s3cret" not in f"{out}{err}{caught.value}"

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from posemill import params
 from posemill.errors import ParamsError
+from posemill.params.compute import ComputeParams
 from posemill.params.label import LabelParams
 from posemill.params.section import RenamedKey
 from posemill.stages.workspace import STAGES
@@ -152,3 +154,13 @@ def test_the_networks_of_params_are_those_there_are() -> None:
     from posemill.params.train import NETWORKS
 
     assert tuple(models.NETWORKS) == NETWORKS
+
+
+def test_where_stages_compute_runs_none_of_them_again() -> None:
+    graph = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+    assert not any("compute" in str(stage.get("params")) for stage in graph["stages"].values())
+    with pytest.raises(ValidationError, match="engine: dask"):
+        ComputeParams(scheduler="tcp://host:8786")
+    with pytest.raises(ValidationError, match="scheduler"):
+        ComputeParams(engine="dask", scheduler="host:8786")
+    assert ComputeParams(engine="dask", scheduler="tls://host:8786").workers == 2

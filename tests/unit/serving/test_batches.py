@@ -27,14 +27,14 @@ class Model:
         self.seen.append(windows[:, 0].tolist())
         self.begun.set()
         if first:
-            assert self.open.wait(5)
+            assert self.open.wait(60)
         if (windows < 0).any():
             raise ValueError("below 0")
         return windows * 10
 
 
 async def begun(model: Model) -> None:
-    await asyncio.get_running_loop().run_in_executor(None, model.begun.wait, 5)
+    await asyncio.get_running_loop().run_in_executor(None, model.begun.wait, 60)
 
 
 def test_what_came_while_the_model_was_busy_goes_together_and_each_gets_its_own() -> None:

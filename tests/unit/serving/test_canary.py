@@ -87,7 +87,7 @@ def ask(address: str, windows: Any = None) -> tuple[str | None, dict[str, Any]]:
 
     async def send() -> httpx.Response:
         transport = httpx.ASGITransport(app(), client=(address, 5000))
-        async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.post(route.PATH, content=json.dumps({"windows": given.tolist()}))
 
     answer = asyncio.run(send())

@@ -19,8 +19,10 @@ import pytest
 from fastapi import FastAPI
 from starlette.routing import Mount, WebSocketRoute
 
+from posemill.errors import InputError
 from posemill.serving.app import PROBES, create_app
 from posemill.serving.middleware.guard import GuardMiddleware
+from posemill.serving.middleware.host_header import own_hosts
 from posemill.serving.middleware.key_cache import KeyCache
 from posemill.serving.middleware.limits import Limits
 from posemill.store.api_keys import ApiKey, hashed
@@ -76,6 +78,7 @@ CALLERS = {  # how a request says who sends it, and what is said to it
     "over its limit": ({"x-api-key": "pm_over"}, 429),
 }
 KEYS = {hashed(f"pm_{role}"): ApiKey(number, role, None, role) for number, role in enumerate(ROLES)}
+WITH_KEYS = Limits(require_keys=True)
 KEYS[hashed("pm_over")] = ApiKey(99, "over", 1, "admin")
 
 
@@ -126,7 +129,9 @@ def _flat(listed: Any) -> Iterator[Any]:
             yield route
 
 
-def reached(method: str, path: str, headers: dict[str, str], repeat: int = 1) -> tuple[int, bool, dict[str, Any]]:
+def reached(
+    method: str, path: str, headers: dict[str, str], repeat: int = 1, limits: Limits = WITH_KEYS
+) -> tuple[int, bool, dict[str, Any]]:
     """Status, whether the endpoint was reached, and what was said. A path template is filled in."""
     for name in ("{path:path}", "{path}", "{name}", "{job}"):
         path = path.replace(name, "abc")
@@ -156,7 +161,7 @@ def reached(method: str, path: str, headers: dict[str, str], repeat: int = 1) ->
         scope["method"] = method
 
     async def asked() -> None:
-        guard = GuardMiddleware(endpoint, Limits(require_keys=True), KeyCache(lambda: KEYS))
+        guard = GuardMiddleware(endpoint, limits, KeyCache(lambda: KEYS))
         for _ in range(repeat):
             sent.clear()
             came.clear()
@@ -199,6 +204,51 @@ def test_every_role_reaches_its_own_tasks_alone(app: FastAPI, role: Any) -> None
         status, came, said = reached(method, path, {"authorization": f"Bearer pm_{role}"})
         assert (status, came) == ((204, True) if allowed else (403, False)), (role, method, path)
         assert allowed or f"role {role}" in said["error"]
+
+
+REBOUND = ("rebound.example", "rebound.example:3000", "127.0.0.1.rebound.example", "localhost.rebound.example", "")
+OWN = (
+    "127.0.0.1",
+    "127.0.0.1:3000",
+    "localhost",
+    "LocalHost:3000",
+    "localhost.",
+    "[::1]",
+    "[::1]:3000",
+    "192.0.2.7:80",
+)
+
+
+@pytest.mark.parametrize("host", REBOUND)
+def test_without_keys_no_route_but_health_answers_under_a_foreign_name(app: FastAPI, host: str) -> None:
+    """DNS rebinding: a page of another site whose name leads here is told so, on public routes too."""
+    for method, path in sorted(routes(app)):
+        status, came, said = reached(method, path, {"host": host}, limits=Limits())
+        if path in PROBES:
+            assert (status, came) == (204, True), path
+        else:
+            assert (status, came) == (421, False), (method, path)
+            assert "POSEMILL_HOSTS" in said["error"]
+
+
+def test_a_service_answers_under_its_own_names(app: FastAPI) -> None:
+    named = Limits(hosts=own_hosts({"POSEMILL_HOSTS": "poses.example, Gym.local"}))
+    anything = Limits(hosts=own_hosts({"POSEMILL_HOSTS": "*"}))
+    for method, path in sorted(routes(app)):
+        for host in OWN:
+            assert reached(method, path, {"host": host}, limits=Limits())[:2] == (204, True), (host, path)
+        for host in ("poses.example:443", "gym.LOCAL"):
+            assert reached(method, path, {"host": host}, limits=named)[:2] == (204, True), (host, path)
+        assert path in PROBES or reached(method, path, {"host": REBOUND[0]}, limits=named)[0] == 421
+        assert reached(method, path, {"host": REBOUND[0]}, limits=anything)[:2] == (204, True)
+        key = {"host": REBOUND[0], "authorization": "Bearer pm_admin"}
+        assert reached(method, path, key)[:2] == (204, True)  # such a page has no key
+
+
+@pytest.mark.parametrize("value", ["http://poses.example", "poses.example/uat", "*.example", "a b"])
+def test_own_names_are_names(value: str) -> None:
+    with pytest.raises(InputError, match=r"POSEMILL_HOSTS should be host names with commas between, or \*, and has"):
+        own_hosts({"POSEMILL_HOSTS": value})
 
 
 @pytest.mark.parametrize(

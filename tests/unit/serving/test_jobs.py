@@ -15,7 +15,7 @@ from posemill.serving import jobs as module
 from posemill.serving.jobs import Full, Job, Jobs, State
 from posemill.serving.routers.jobs import status_of
 
-PATIENCE_S = 10
+PATIENCE_S = 60
 
 
 @pytest.fixture

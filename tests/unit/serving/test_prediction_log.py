@@ -14,6 +14,7 @@ import pytest
 from posemill.serving import prediction_log
 from posemill.serving.context import CLIENT, STARTED
 from posemill.serving.prediction_log import PredictionLog
+from waiting import until
 
 CLASSES = ("rest", "wave")
 
@@ -29,13 +30,6 @@ def seen(n: int) -> tuple[Any, Any]:
     windows[..., 0] = np.arange(4) * 10
     windows[..., 2] = 0.5
     return windows, np.tile(np.float32([0.25, 0.75]), (n, 1))
-
-
-def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 5
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def test_a_row() -> None:
@@ -92,20 +86,19 @@ def test_an_absent_database_costs_the_oldest_rows_and_nothing_else(monkeypatch: 
 
 def test_a_database_that_hangs_holds_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prediction_log, "ENTRIES", 4)
-    hangs = threading.Event()
+    begun, hangs = threading.Event(), threading.Event()
 
     def write(some: Sequence[Any]) -> None:
-        hangs.wait(10)
+        begun.set()
+        hangs.wait(60)
 
     log = PredictionLog("b", None, CLASSES, write)
     log.answered("first", *seen(1))
-    until(lambda: not log._entries)
-    until(lambda: bool(log._rows))
-    time.sleep(0.05)  # the thread is in `write` now
+    assert begun.wait(60)
     began = time.monotonic()
     for _ in range(100):
         log.answered("x", *seen(1))
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 30  # none of them waited for `write`
     assert log.lost == 96
     hangs.set()
     log.close()

@@ -20,6 +20,7 @@ from posemill.serving.shadow import challenger, shadow
 from posemill.serving.shadow.process import ChallengerError, ChallengerProcess, Compared
 from posemill.serving.shadow.shadow import Shadow
 from posemill.serving.shadow.tally import SAMPLES, Tally
+from waiting import until
 
 CHAMPION: Any = SimpleNamespace(tag="b:1", predictor=SimpleNamespace(classes=("rest", "squat")))
 WINDOWS = np.zeros((3, 12, 12, 3), np.float32)
@@ -31,13 +32,6 @@ def answer(windows: np.ndarray[Any, Any] = WINDOWS) -> Predicted:
     return Predicted("/x", windows, probabilities, np.zeros(len(windows), bool), CHAMPION)
 
 
-def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 @pytest.fixture
 def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Shadow]]:
     """Starts a shadow with a worker that misbehaves after some answers."""
@@ -45,7 +39,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Shadow]]:
     monkeypatch.setattr(shadow, "EVERY_S", 0.05)
     started: list[Shadow] = []
 
-    def begin(how: str, good: int = 0, write: Any = None, answer_s: float = 0.5) -> Shadow:
+    def begin(how: str, good: int = 0, write: Any = None, answer_s: float = 60.0) -> Shadow:
         worker = partial(ChallengerProcess, Path(how), Path(str(good)), 20.0, answer_s, "misbehaving_challenger")
         started.append(Shadow(CHAMPION, "x:2", worker, write))
         return started[-1]
@@ -94,7 +88,7 @@ def test_what_both_say_is_counted_and_written(start: Callable[..., Shadow]) -> N
 
 @pytest.mark.parametrize("how", ["hangs", "crashes", "talks nonsense"])
 def test_a_worker_that_fails_is_replaced_and_nobody_waits(start: Callable[..., Shadow], how: str) -> None:
-    running = start(how, 2)
+    running = start(how, 2, answer_s=5.0)
     until(lambda: running.up)
     for number in (1, 2):
         running.observed(answer())
@@ -110,7 +104,7 @@ def test_a_worker_that_fails_is_replaced_and_nobody_waits(start: Callable[..., S
     began = time.monotonic()
     for _ in range(100):
         asked_again()
-    assert time.monotonic() - began < 0.4  # less than the time that the hanging one is waited for
+    assert time.monotonic() - began < 4  # less than the time that the hanging one is waited for
     until(asked_again)  # by the next worker
     running.close()
     answers, dropped = running.total.answers.total(), running.total.dropped
@@ -119,12 +113,12 @@ def test_a_worker_that_fails_is_replaced_and_nobody_waits(start: Callable[..., S
 
 
 def test_a_slow_worker_drops_what_does_not_fit(start: Callable[..., Shadow]) -> None:
-    running = start("slow", answer_s=5.0)
+    running = start("slow", answer_s=20.0)
     until(lambda: running.up)
     began = time.monotonic()
     for _ in range(500):
         running.observed(answer())
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 10  # less than one answer may take
     assert running.total.dropped >= 500 - shadow.WAITING - 1
     assert running.waiting <= shadow.WAITING
 

@@ -59,7 +59,7 @@ class Crowded:
         with self._counting:
             self._inside += 1
             self.most = max(self.most, self._inside)
-        self._barrier.wait(timeout=10)
+        self._barrier.wait(timeout=60)
         with self._counting:
             self._inside -= 1
         return [[] for _ in images]

@@ -110,3 +110,44 @@ def test_a_source_that_changes_while_it_is_copied_is_not_stored(
     with pytest.raises(InputError, match="the file was changed"):
         MediaStore(str(tmp_path / "store")).put(video)
     assert files_under(tmp_path / "store") == []
+
+
+@pytest.mark.parametrize("damaged", [b"", b"moving", b"x" * 150_000])
+def test_a_damaged_file_is_replaced_by_the_same_bytes_again(tmp_path: Path, video: Path, damaged: bytes) -> None:
+    store, other = MediaStore(str(tmp_path / "store")), MediaStore(str(tmp_path / "bytes"))
+    whole = video.read_bytes()
+    assert len(whole) == 150_000
+    for place, put in ((store, lambda: store.put(video)), (other, lambda: other.put_bytes(whole))):
+        digest = put()
+        stored = place.local_path(digest)
+        assert stored is not None
+        stored.write_bytes(damaged)
+        assert put() == digest
+        assert place.fetch(digest).read_bytes() == whole
+        assert files_under(Path(place.url)) == [stored]
+
+
+def test_a_remote_file_that_is_cut_is_replaced(tmp_path: Path, video: Path) -> None:
+    store = MediaStore(f"memory://{tmp_path.name}", cache=tmp_path / "cache")
+    digest, small = store.put(video), store.put_bytes(b"small")
+    for name in (digest, small):
+        store._fs.pipe_file(store.location(name), b"sm")
+    assert (store.put(video), store.put_bytes(b"small")) == (digest, small)
+    assert store.fetch(digest).read_bytes() == video.read_bytes()
+    assert store.fetch(small).read_bytes() == b"small"
+
+
+def test_a_damaged_file_stays_where_the_disk_is_full(
+    tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    store = MediaStore(str(tmp_path / "store"))
+    stored = store.fetch(store.put(video))
+    stored.write_bytes(b"damaged")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(Unavailable, match="the disk is full"):
+        store.put(video)
+    assert files_under(tmp_path / "store") == [stored]
+    assert stored.read_bytes() == b"damaged"

@@ -10,7 +10,7 @@ import pytest
 
 from fixtures.media import still, turned
 from posemill.errors import UnreadableMedia
-from posemill.video.decode import read_frame, read_frames, sample_frames
+from posemill.video.decode import read_frame, read_frames
 from posemill.video.encode import VideoWriter
 
 TIMES_S = (0.0, 0.04, 0.2, 0.24, 0.5, 1.0)
@@ -125,12 +125,6 @@ def test_a_cut_off_video_gives_what_it_has_and_then_says_so(tmp_path: Path) -> N
 def test_read_frame_is_the_one_shown_then(stairs: Path) -> None:
     for time_s, level in ((0.0, 0), (0.19, 1), (0.2, 2), (0.9, 4), (5.0, 5)):
         assert round(float(read_frame(stairs, time_s).image.mean()) / 40) == level
-
-
-def test_samples_are_spread_over_the_video(stairs: Path) -> None:
-    frames = sample_frames(stairs, 4)
-    assert [f.time_s for f in frames] == sorted(f.time_s for f in frames)
-    assert frames[-1].time_s >= 0.5
 
 
 @pytest.mark.material

@@ -15,10 +15,15 @@ import pytest
 from fixtures.media import film, many_samples
 from posemill.errors import ReaderEnded, UnreadableMedia
 from posemill.video import reader
-from posemill.video.decode import read_frames
+from posemill.video.decode import read_frame, read_frames
 from posemill.video.probe import probe
 from posemill.video.reader import Reader
-from posemill.video.sandboxed import probe_sandboxed, read_frames_sandboxed, read_picture_sandboxed
+from posemill.video.sandboxed import (
+    probe_sandboxed,
+    read_frame_sandboxed,
+    read_frames_sandboxed,
+    read_picture_sandboxed,
+)
 
 
 def test_it_finds_what_the_probe_finds(tmp_path: Path) -> None:
@@ -201,3 +206,15 @@ def test_a_reader_that_ended_is_told_apart_from_a_file_that_is_refused(tmp_path:
     with pytest.raises(UnreadableMedia) as refused:
         probe_sandboxed(tmp_path / "text.mp4")
     assert not isinstance(refused.value, ReaderEnded)
+
+
+def test_the_frame_at_a_time_is_that_of_read_frame(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", 20)
+    for time_s in (0.0, 0.3, 99.0):
+        here, there = read_frame(path, time_s), read_frame_sandboxed(path, time_s)
+        assert (here.index, here.time_s) == (there.index, there.time_s)
+        np.testing.assert_array_equal(here.image, there.image)
+    (tmp_path / "text.mp4").write_text("nothing\n" * 9)
+    with pytest.raises(UnreadableMedia, match=r"text\.mp4"):
+        read_frame_sandboxed(tmp_path / "text.mp4", 0.0)
+    assert probe_sandboxed(path).frames == 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from posemill.pose.gaps import FOR_FRAME_RATES
 from posemill.pose.track import MediumTracks, PoseTrack, State
 
-Change = Callable[[MediumTracks], MediumTracks]
+Change = Callable[[MediumTracks], MediumTracks]  # can be pickled: workers on other machines are told of it
 SAME = 1e-4  # of a frame: nearer to a pose's own moment, and it is that pose
 
 
@@ -22,22 +23,28 @@ def at_rate(fps: float) -> Change:
     away. More frames: poses in between are interpolated, since nothing else is known of them.
     """
 
-    def change(tracks: MediumTracks) -> MediumTracks:
-        return replace(tracks, tracks=tuple(_at_rate(t, fps) for t in tracks.tracks))
-
-    return change
+    return partial(_resampled, fps=fps)
 
 
 def without_frames(share: float) -> Change:
     """Drop that share of the frames; which ones depends on the medium only."""
+    return partial(_lossy, share=share)
 
-    def change(tracks: MediumTracks) -> MediumTracks:
-        rng = np.random.default_rng(int(tracks.medium[:8], 16))
-        frames = 1 + max((int(t.frame[-1]) for t in tracks.tracks if len(t)), default=0)
-        kept = rng.random(frames) >= share
-        return replace(tracks, tracks=tuple(t.rows(kept[t.frame]) for t in tracks.tracks))
 
-    return change
+def unchanged(tracks: MediumTracks) -> MediumTracks:
+    """Return tracks as they are."""
+    return tracks
+
+
+def _resampled(tracks: MediumTracks, fps: float) -> MediumTracks:
+    return replace(tracks, tracks=tuple(_at_rate(t, fps) for t in tracks.tracks))
+
+
+def _lossy(tracks: MediumTracks, share: float) -> MediumTracks:
+    rng = np.random.default_rng(int(tracks.medium[:8], 16))
+    frames = 1 + max((int(t.frame[-1]) for t in tracks.tracks if len(t)), default=0)
+    kept = rng.random(frames) >= share
+    return replace(tracks, tracks=tuple(t.rows(kept[t.frame]) for t in tracks.tracks))
 
 
 def _at_rate(track: PoseTrack, fps: float) -> PoseTrack:

@@ -16,6 +16,9 @@ from posemill.pose.geometry import box_size
 from posemill.pose.skeleton import Skeleton
 
 STEPS = (0.5, 1.0, 2.0)  # of the budget: half of it, all of it, and what comes after
+BATCH = 1024
+Condition = tuple[str, float]  # kind and strength
+PLAIN: Condition = ("", 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +70,43 @@ def perturbation_accuracy(
     actual: Mapping[int, int],
     skeleton: Skeleton,
     budget: Mapping[str, float],
-    batch: int = 1024,
+    batch: int = BATCH,
+    probabilities: Mapping[Condition, NDArray[np.float32]] = MappingProxyType({}),
 ) -> list[PerturbationAccuracy]:
     """Measure the accuracy of clips without perturbation (strength 0), then at every step of every kind's budget.
 
     windows  (N, T, K, C) pixels, may be a memmap; `rows` of it are used, `clip` (len(rows),) says whose they are.
     actual   class number by clip.
+    probabilities  (len(rows), C) by condition, where others have asked; see `conditions`.
     """
-    plain = _right(_ask(predict, windows, rows, "", 0.0, skeleton, batch), clip, actual)
+
+    def correct(kind: str, strength: float) -> NDArray[np.bool_]:
+        found = probabilities.get((kind, strength))
+        if found is None:
+            found = perturbed_probabilities(predict, windows, rows, kind, strength, skeleton, batch)
+        return _right(found, clip, actual)
+
+    plain = correct(*PLAIN)
     measured = []
     for kind, limit in budget.items():
         measured.append(PerturbationAccuracy(kind, 0.0, float(plain.mean()), clips=len(plain)))
         for strength in (step * limit for step in STEPS):
             right = plain
             if strength:
-                right = _right(_ask(predict, windows, rows, kind, strength, skeleton, batch), clip, actual)
+                right = correct(kind, strength)
             lost, won = int((plain & ~right).sum()), int((right & ~plain).sum())
             measured.append(PerturbationAccuracy(kind, strength, float(right.mean()), lost, won, len(right)))
     return measured
+
+
+def conditions(budget: Mapping[str, float]) -> list[Condition]:
+    """Return what is tried: no perturbation, then kind and strength at every step of the budget.
+
+    Examples:
+        >>> conditions({"jitter": 0.5, "swaps": 0.0})
+        [('', 0.0), ('jitter', 0.25), ('jitter', 0.5), ('jitter', 1.0)]
+    """
+    return [PLAIN, *((kind, step * limit) for kind, limit in budget.items() for step in STEPS if step * limit)]
 
 
 def drop_interval(perturbed: PerturbationAccuracy, z: float = 1.96) -> tuple[float, float]:
@@ -110,15 +132,16 @@ def accuracy_drop(perturbed: Sequence[PerturbationAccuracy], kind: str, strength
     return accuracy[0.0] - accuracy[round(strength, 9)]
 
 
-def _ask(
+def perturbed_probabilities(
     predict: PredictFn,
     windows: NDArray[np.float32],
     rows: NDArray[np.int64],
     kind: str,
     strength: float,
     skeleton: Skeleton,
-    batch: int,
+    batch: int = BATCH,
 ) -> NDArray[np.float32]:
+    """Return the probabilities (len(rows), C) under one condition, in batches of so many windows."""
     rng = np.random.default_rng(0)  # the same for every model, so that models can be compared
     batches = (rows[i : i + batch] for i in range(0, len(rows), batch))
     return np.concatenate([predict(_perturbed(windows[some], kind, strength, skeleton, rng)) for some in batches])

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from posemill.serving.context import CALLER, CLIENT, STARTED, RequestCaller
 from posemill.serving.middleware.auth import authenticate
 from posemill.serving.middleware.error_responses import log, refuse, too_large, too_many_requests, unavailable
+from posemill.serving.middleware.host_header import check_host
 from posemill.serving.middleware.key_cache import KeyCache, from_database
 from posemill.serving.middleware.limits import Limits
 from posemill.serving.middleware.metrics import PROBES
@@ -22,6 +23,8 @@ from posemill.serving.middleware.oidc import from_environment as oidc_from_envir
 from posemill.serving.middleware.rate_limit import RateLimiter
 from posemill.serving.middleware.request_timeout import RequestMonitor, ServerLoad
 from posemill.serving.middleware.roles import task_of
+from posemill.serving.middleware.shared_rates import SharedRateLimiter
+from posemill.serving.middleware.workers import shared_folder
 from posemill.store.roles import may
 
 DATABASE_URL = "POSEMILL_DATABASE_URL"
@@ -40,6 +43,7 @@ class GuardMiddleware:
 
     limits      default: of the environment; keys, default: of POSEMILL_DATABASE_URL, where that is set.
     oidc        default: of the issuer in the environment, if any.
+    workers     of the service: more than one count rates together, and each has its part of the limits.
     answer_s    limit of the time to an answer, and file_bytes of a form, where the environment has no other.
     """
 
@@ -51,13 +55,15 @@ class GuardMiddleware:
         answer_s: float = 55.0,
         file_bytes: int = 512 * 2**20,
         oidc: OidcVerifier | None = None,
+        workers: int = 1,
     ) -> None:
         self.app = app
-        self.limits = limits or Limits.from_env(answer_s, file_bytes=file_bytes)
+        self.limits = limits or Limits.from_env(answer_s, file_bytes=file_bytes, workers=workers)
         url = os.environ.get(DATABASE_URL)
         self.keys = from_database(url) if keys is None and url else keys
         self.oidc = oidc or oidc_from_environment(os.environ)
-        self.rates, self.load = RateLimiter(), ServerLoad()
+        self.rates = RateLimiter() if workers == 1 else SharedRateLimiter(shared_folder() / "rates")
+        self.load = ServerLoad()
         self._monitors: dict[RequestMonitor, asyncio.Task[Any] | None] = {}
         self._checking = False
         _raise_file_limit()
@@ -83,8 +89,10 @@ class GuardMiddleware:
         return await self._request(scope, receive, send)
 
     async def _admit(self, scope: Scope) -> None:
-        """Errors: HTTPException with 401, 403, 405, 413, 415, 429 or 503."""
+        """Errors: HTTPException with 401, 403, 405, 413, 415, 421, 429 or 503."""
         STARTED.set(time.monotonic())
+        if not self.limits.require_keys:
+            check_host(scope, self.limits.hosts)
         if scope.get("method") not in READING and (b"sec-fetch-site", b"cross-site") in scope["headers"]:
             raise HTTPException(403, "a page of another site asked for this in its visitor's name; only this page may")
         if scope["path"] in PROBES:

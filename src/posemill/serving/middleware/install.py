@@ -40,9 +40,8 @@ def install_middleware(service: Any, body_limit: int) -> None:
     if traces_wanted():
         service.add_asgi_middleware(TracingMiddleware)
     service.add_asgi_middleware(MetricsMiddleware)
-    service.add_asgi_middleware(
-        GuardMiddleware, answer_s=0.9 * service.config["traffic"]["timeout"], file_bytes=body_limit
-    )
+    answer_s, workers = 0.9 * service.config["traffic"]["timeout"], service.config["workers"]
+    service.add_asgi_middleware(GuardMiddleware, answer_s=answer_s, file_bytes=body_limit, workers=workers)
     service.add_asgi_middleware(AnsweredByMiddleware)
     idle_connections.install()
     logging.getLogger("bentoml.access").addFilter(logs.OneLine())  # it writes paths as they came

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from posemill.errors import InputError
+from posemill.serving.middleware.host_header import own_hosts
 
 REQUIRE_KEYS, PER_MINUTE, MAX_REQUESTS = (
     "POSEMILL_REQUIRE_KEYS",
@@ -21,6 +22,7 @@ class Limits:
     """Limits of one worker process.
 
     require_keys  without a key that works, only health and the page are answered.
+    hosts         that a service without keys answers under, beside localhost and IP addresses.
     per_minute    requests of a key without a rate of its own, or of an address without a key; None = no limit.
                   This machine itself (loopback) has none.
     requests      at the same time; live  WebSockets at the same time.
@@ -41,21 +43,33 @@ class Limits:
     answer_s: float = 55.0
     silence_s: float = 15.0
     bytes_per_s: float = 16 * 1024
+    hosts: frozenset[str] = frozenset()
 
     @classmethod
     def from_env(
-        cls, answer_s: float = 55.0, env: Mapping[str, str] | None = None, file_bytes: int = 512 * 2**20
+        cls,
+        answer_s: float = 55.0,
+        env: Mapping[str, str] | None = None,
+        file_bytes: int = 512 * 2**20,
+        workers: int = 1,
     ) -> Limits:
-        """POSEMILL_REQUIRE_KEYS, …_REQUESTS_PER_MINUTE (0 = none), …_MAX_REQUESTS, …_TIME_LIMIT_S, …_SILENCE_S."""
+        """Limits of one of so many workers: requests, WebSockets and bytes at the same time are divided by them.
+
+        POSEMILL_REQUIRE_KEYS, …_HOSTS, …_REQUESTS_PER_MINUTE (0 = none), …_MAX_REQUESTS, …_TIME_LIMIT_S …
+        """
         env = os.environ if env is None else env
         rate = env_number(env, PER_MINUTE, 1200)
+        requests, usual = int(env_number(env, MAX_REQUESTS, 256)), cls()
         return cls(
             require_keys=env.get(REQUIRE_KEYS, "") not in ("", "0"),
             per_minute=int(rate) or None,
-            requests=max(1, int(env_number(env, MAX_REQUESTS, 256))),
+            requests=max(1, requests // workers),
+            live=max(1, usual.live // workers),
+            held_bytes=max(usual.body_bytes, usual.held_bytes // workers),
             file_bytes=file_bytes,
             answer_s=env_number(env, TIME_LIMIT_S, answer_s),
             silence_s=env_number(env, SILENCE_S, 15.0),
+            hosts=own_hosts(env),
         )
 
 

@@ -41,7 +41,7 @@ async def version(request: Request) -> Version:
 @router.get("/metrics", tags=["operation"], response_class=PlainTextResponse)
 async def metrics() -> Response:
     """Counts for Prometheus."""
-    return Response(await run_sync(current_service().metrics.text), media_type=PROMETHEUS)
+    return Response(await run_sync(current_service().metrics_text), media_type=PROMETHEUS)
 
 
 @router.get("/docs.json", include_in_schema=False)

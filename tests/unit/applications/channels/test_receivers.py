@@ -10,7 +10,6 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -27,6 +26,7 @@ from posemill.applications.channels.webhook import Webhook
 from posemill.applications.protocol import Event, Severity
 from posemill.delivery.receiver import Undeliverable, Undelivered
 from posemill.errors import InputError
+from waiting import until
 
 EVENT = Event(
     application="fall",
@@ -162,10 +162,7 @@ def broker(tmp_path: Path) -> Iterator[int]:
     port = free_port()
     (tmp_path / "broker.conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n")
     with subprocess.Popen([str(program), "-c", str(tmp_path / "broker.conf")], stderr=subprocess.DEVNULL) as running:
-        until = time.monotonic() + 20
-        while not answers(port):
-            assert time.monotonic() < until
-            time.sleep(0.05)
+        until(lambda: answers(port))
         yield port
         running.terminate()
 
@@ -192,9 +189,9 @@ def test_a_broker_gets_the_event(broker: int) -> None:
     listener.connect("127.0.0.1", broker)
     listener.loop_start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(60)
         Mqtt(name="q", host="127.0.0.1", port=broker, topic="home/{source}/{kind}").send(MESSAGE)
-        assert got.wait(20)
+        assert got.wait(60)
     finally:
         listener.disconnect()
         listener.loop_stop()

@@ -1,0 +1,1 @@
+"""Computing on several machines: Dask's scheduler and workers, imported on use, and nowhere else in the package."""
