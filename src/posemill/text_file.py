@@ -13,6 +13,9 @@ from typing import TypeVar
 from posemill.errors import InputError
 
 T = TypeVar("T")
+_INVISIBLE = dict.fromkeys(
+    (0x00AD, 0x200B, 0x2060, 0xFEFF)
+)  # soft hyphen, zero-width space, word joiner, byte order mark
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "|", "%")  # what spreadsheets take for the beginning of one
 
 # longer marks first: that of UTF-32 begins like that of UTF-16
@@ -56,6 +59,26 @@ def decode_text(content: bytes, name: str) -> str:
             f"{name} is no text in UTF-8 (it has zero bytes, as UTF-16 without a mark has): save it as UTF-8"
         )
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def one_name(text: str) -> str:
+    """Return a name (an activity, a subject) in one spelling, whatever program wrote it.
+
+    Names that look alike are alike: Unicode's composed form (NFC; macOS decomposes names of folders), one plain space
+    for any white space, nothing invisible. Capitals stay.
+
+    Errors: InputError for characters that are no text.
+
+    Examples:
+        >>> one_name("cafe\u0301\u00a0 corner\u200b ") == "caf\u00e9 corner"
+        True
+    """
+    import unicodedata
+
+    name = " ".join(unicodedata.normalize("NFC", text.translate(_INVISIBLE)).split())
+    if not name.isprintable():
+        raise InputError(f"{name!r} is no name: it has characters that are no text (another encoding?)")
+    return name
 
 
 def spreadsheet_safe(cell: T) -> T | str:

@@ -19,6 +19,7 @@ from posemill.atomic import atomic_folder
 from posemill.errors import InputError, PosemillError
 from posemill.formats.entry import Format, group_by_skeleton
 from posemill.pose.track import MediumTracks
+from posemill.pose.units import check_in_picture, check_pixels
 from posemill.untrusted import untrusted
 
 
@@ -77,7 +78,8 @@ def read_media(path: Path | str, format: str | None = None, **options: Any) -> l
         options: what the format does not hold: `width_px`, `height_px`, `fps` and perhaps `skeleton`, `medium`,
             `frames`, `duration_s` for openpose and openpifpaf; `skeleton` and `fps` for pyskl.
 
-    Errors: InputError for an unknown format or option, and for content that does not fit.
+    Errors: InputError for an unknown format or option, and for content that does not fit or is not in pixels of its
+    picture.
 
     Examples:
         >>> media = posemill.read_media("export/keypoints.json", "coco")    # doctest: +SKIP
@@ -93,7 +95,12 @@ def read_media(path: Path | str, format: str | None = None, **options: Any) -> l
         raise InputError(f"there is no {path}")
     known = _checked(entry.name, entry.read, options)
     with untrusted(str(path)):
-        return entry.read(path, **known)
+        media = entry.read(path, **known)
+        for tracks in media:
+            check_in_picture(tracks.medium, tracks)
+            for track in tracks.tracks if not tracks.is_3d else ():
+                check_pixels(tracks.medium, track.xy)
+        return media
 
 
 def read_tracks(path: Path | str, format: str | None = None, **options: Any) -> MediumTracks:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 from posemill.errors import InputError
 from posemill.formats.csv_file import read_csv
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 MANIFESTS = (".csv", ".parquet")
 COLUMNS = ("path", *CORRECTABLE)
+_NUMBERED = ("activity", "subject", "camera")  # where pandas writes 7.0 for a number 7, once a cell is empty
+_WHOLE = r"^\s*\d+\.0\s*$"
 SHOWN = 20  # faults in one message
 
 
@@ -36,11 +39,13 @@ def read_manifest(path: Path, fill: Mapping[str, str | None] | None = None) -> l
     faults: list[str] = []
     entries = []
     for number, row in enumerate(table.iter_rows(named=True), first):
+        if not any(row.values()):
+            continue  # spreadsheets end with empty rows
         clean = {name: (value or "").strip() or (fill or {}).get(name) for name, value in row.items()}
         entry, wrong = _entry(path.parent, {**(fill or {}), **clean})
         faults += [f"row {number}: {fault}" for fault in wrong]
         entries.append((number, entry))
-    faults += _contradictions([(n, e) for n, e in entries if e])
+    faults += _contradictions([(n, e) for n, e in entries if e]) + _by_capitals([(n, e) for n, e in entries if e])
     if not entries:
         faults = ["it has no rows"]
     if faults:
@@ -50,21 +55,36 @@ def read_manifest(path: Path, fill: Mapping[str, str | None] | None = None) -> l
 
 
 def _read(path: Path) -> pl.DataFrame:
-    import polars as pl
     from polars.exceptions import PolarsError
 
     try:
         table = read_parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path, only_text=True)
-        return table.rename({name: name.strip() for name in table.columns}).cast(pl.String)
+        return _as_text(table.rename({name: name.strip() for name in table.columns}))
     except (PolarsError, OSError) as exc:
         raise InputError(f"{path} is not a readable {path.suffix} table: {str(exc).splitlines()[0]}") from exc
+
+
+def _as_text(table: pl.DataFrame) -> pl.DataFrame:
+    """All columns as text. Whole numbers that became floats, since some cells are empty, are whole numbers again."""
+    import polars as pl
+
+    def text(column: pl.Series) -> pl.Series:
+        if isinstance(column.dtype, pl.Duration):
+            return (column.dt.total_microseconds() / 1e6).cast(pl.String)
+        if column.dtype.is_float() and bool((column.drop_nulls().drop_nans() % 1 == 0).all()):
+            return column.fill_nan(None).cast(pl.Int64, strict=False).cast(pl.String)
+        if column.dtype == pl.String and column.name in _NUMBERED and bool(column.str.contains(_WHOLE).all()):
+            return column.str.strip_suffix(".0")
+        return column.cast(pl.String)
+
+    return table.with_columns(text(table[name]) for name in table.columns)
 
 
 def _entry(folder: Path, row: Mapping[str, str | None]) -> tuple[Entry | None, list[str]]:
     """The entry of a row, or what is wrong with it."""
     faults = []
     name = row.get("path")
-    file = folder / name if name else None
+    file = _found(folder, name) if name else None
     if file is None:
         faults.append("no path")
     elif not _is_file(file):
@@ -76,6 +96,12 @@ def _entry(folder: Path, row: Mapping[str, str | None]) -> tuple[Entry | None, l
     if faults or file is None:
         return None, faults
     return Entry(file.resolve(), str(name), start_s or 0.0, end_s, **claims), []
+
+
+def _found(folder: Path, name: str) -> Path:
+    """The file of that name; in the other form of Unicode, or with the slashes of Windows, where only that exists."""
+    forms = (name, normalize("NFC", name), normalize("NFD", name), name.replace("\\", "/"))
+    return next((folder / form for form in forms if _is_file(folder / form)), folder / name)
 
 
 def _is_file(path: Path) -> bool:
@@ -120,3 +146,17 @@ def _contradictions(rows: list[tuple[int, Entry]]) -> list[str]:
         if earlier != entry:
             faults.append(f"rows {other} and {number} say different things about the same stretch of {entry.source}")
     return faults
+
+
+def _by_capitals(rows: list[tuple[int, Entry]]) -> list[str]:
+    """Names that differ by capitals only: one of them is a slip, and would become a class or person of its own."""
+    faults: dict[str, None] = {}
+    for claim in ("activity", "subject"):
+        seen: dict[str, tuple[int, str]] = {}
+        for number, entry in rows:
+            name = getattr(entry, claim) or ""
+            other, spelled = seen.setdefault(name.casefold(), (number, name))
+            if spelled != name:
+                both = f"{spelled!r} and {name!r}"
+                faults.setdefault(f"rows {other} and {number} have the {claim} {both}: spell them alike")
+    return list(faults)

@@ -14,7 +14,7 @@ from posemill.errors import InputError
 from posemill.pose.skeleton import SKELETONS, Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
 from posemill.pose.unseen import not_found
-from posemill.text_file import read_text
+from posemill.text_file import one_name, read_text
 
 LABELLER = "imported"
 
@@ -36,6 +36,10 @@ class Sequence:
     subject: str | None = None
     camera: str | None = None
     source: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.activity is not None:
+            object.__setattr__(self, "activity", one_name(self.activity) or None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ def named_group(pattern: str | None, name: str) -> str | None:
 
 def read_classes(path: Path) -> list[str]:
     """Read activities, one a line, in the order of labels. Errors: InputError for an empty list, or a name twice."""
-    names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    names = [name for line in read_text(path).splitlines() if (name := one_name(line))]
     twice = sorted({name for name in names if names.count(name) > 1})
     if not names or twice:
         raise InputError(f"{path}: expected one activity a line, each once; {', '.join(twice) or 'none'} came")

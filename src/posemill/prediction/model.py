@@ -14,10 +14,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from posemill.errors import InputError
 from posemill.features.main_subject import main_subject
 from posemill.onnx_file import read_network
 from posemill.pose.gaps import found_only
 from posemill.pose.track import MediumTracks, PoseTrack
+from posemill.pose.units import check_pixels
+from posemill.pose.unseen import not_found
 from posemill.prediction import timeline
 from posemill.prediction.classifier import CALIBRATION, FILES, Network, WindowClassifier, WindowProbabilities
 from posemill.prediction.locate import package_folder
@@ -115,7 +118,19 @@ class ActivityModel(WindowClassifier):
         )
 
     def predict_windows(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the probabilities (N, C) float32 of windows (N, T, K, 3) in pixels (NaN = not seen)."""
+        """Return the probabilities (N, C) float32 of windows (N, T, K, 3) in pixels.
+
+        Not seen is NaN, or what was not found by pose/unseen.py. A model that reads depth takes (N, T, K, 4).
+
+        Errors: InputError for another shape, and for what cannot be pixels.
+        """
+        wanted = self.features.shape
+        windows = np.array(windows, np.float32)
+        if windows.ndim != 4 or windows.shape[1:] != wanted:
+            raise InputError(f"windows should be (N, {', '.join(map(str, wanted))}) numbers, came as {windows.shape}")
+        windows[not_found(windows[..., :2], windows[..., 2])] = np.nan
+        if wanted[2] == 3:
+            check_pixels("windows", windows[..., :2])
         return self.probabilities(windows)
 
     def _verdict(self, probabilities: NDArray[np.float32]) -> Verdict | None:

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from posemill.errors import InputError
 from posemill.pose.skeleton import Skeleton, skeleton
 from posemill.pose.track import FrameTimes, MediumTracks, PoseTrack, State
+from posemill.pose.units import check_pixels
 from posemill.pose.unseen import not_found
 from posemill.serving.schemas.activity import TrackRequest
 from posemill.serving.schemas.applications import ApplicationRequest, PersonTrack
 
 LARGEST = 1e9  # pixels and seconds; larger numbers are slips
+EVERY_POSE = 8  # of a window is looked at for its unit: every one would cost a tenth of the answer
 LONGEST_S = 1800.0  # of a track: two poses a year apart would ask for a hundred million windows
 
 
@@ -32,6 +34,8 @@ def windows_array(given: Any, frames: int, body: Skeleton, channels: int = 3) ->
     out = np.array(windows, np.float32)
     out[not_found(out[..., :2], out[..., 2]) & ~np.isnan(out[..., :2]).any(-1)] = np.nan
     seen = _seen(out[..., :2], "windows")
+    if channels == 3:
+        check_pixels("windows", out[:, ::EVERY_POSE, :, :2])
     out[..., 2] = _confidence(out[..., 2], seen)
     if channels == 4 and (np.isnan(out[..., 3]) == seen).any():
         raise InputError("windows: a keypoint has z where it has x and y, and null elsewhere")
@@ -52,6 +56,8 @@ def track_of(request: TrackRequest) -> PoseTrack:
     seen = known & ~missing
     confidence = _confidence(seen.astype(np.float32) if given is None else given, seen)
     xy = np.where(seen[..., None], xy, np.nan)
+    if request.z is None:  # with depth any unit will do
+        check_pixels("xy", xy)
     z = None if request.z is None else _shaped(request.z, (t, k), "z", body).astype(np.float32)
     z = z if z is None else np.where(missing, np.float32(np.nan), z)
     if (np.diff(times) <= 0).any():

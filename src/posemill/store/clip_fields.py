@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
+from posemill.text_file import one_name
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -72,6 +74,12 @@ class ClipFields:
     split: str | None = _claim(
         "Official split, where there is one.", choices=("train", "test"), in_lineage=False, per_window=False
     )
+
+    def __post_init__(self) -> None:
+        """Texts in one spelling, see `one_name`; an empty one is not known."""
+        for name, value in vars(self).items():
+            if name in CLAIMS and isinstance(value, str):
+                object.__setattr__(self, name, one_name(value) or None)
 
 
 def _defined() -> dict[str, ClipField]:

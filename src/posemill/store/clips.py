@@ -19,6 +19,7 @@ from posemill.store import schema
 from posemill.store.clip_fields import CLAIMS, CORRECTABLE, FIELDS, HISTORY, ClipFields
 from posemill.store.postgres import copy_rows
 from posemill.store.pseudonyms import written_subject
+from posemill.text_file import one_name
 
 _SAME_INTERVAL = "{0}.start_s = i.start_s AND coalesce({0}.end_s, 'Infinity') = coalesce(i.end_s, 'Infinity')"
 
@@ -159,6 +160,7 @@ def correct_clip(connection: Connection, clip_id: int, annotated_by: str, **chan
     unknown = set(changes) - set(CORRECTABLE)
     if unknown:
         raise InputError(f"a clip has no {', '.join(sorted(unknown))}; it has {', '.join(CORRECTABLE)}")
+    changes |= {k: one_name(v) or None for k, v in changes.items() if k in CLAIMS and isinstance(v, str)}
     if "subject" in changes:
         changes["subject"] = written_subject(connection, changes["subject"])
     old = _current(connection, clip_id)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from posemill.errors import Unavailable
+from posemill.errors import InputError, Unavailable
 from posemill.store.os_user import OsUser, server_user
 from posemill.store.server_files import drop_stale_pid, free_port, is_free, last_line, locked, secret, socket_folder
 
@@ -82,8 +83,16 @@ class EmbeddedServer:
     def start(self) -> str:
         """Make it if need be, start it unless it runs, and return its address.
 
-        Errors: Unavailable with the reason and the place of the log.
+        Errors: Unavailable with the reason and the place of the log; InputError for a folder whose name is no text.
         """
+        try:
+            str(self.folder).encode()
+        except UnicodeEncodeError as exc:
+            shown = os.fsencode(self.folder).decode(errors="backslashreplace")
+            raise InputError(
+                f"{shown} has a name in another encoding than UTF-8, with which the database cannot work: rename that "
+                "folder, or let POSEMILL_HOME name another one"
+            ) from exc
         if not self.running():
             self.folder.mkdir(parents=True, exist_ok=True)
             with locked(self.folder / "lock"):

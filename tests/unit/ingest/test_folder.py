@@ -163,3 +163,42 @@ def test_a_manifest_with_a_name_that_no_file_can_have_is_refused(name: str, tmp_
     (tmp_path / "list.csv").write_text(f"path\n{name}\n")
     with pytest.raises(InputError, match=r"row 2: no file [xa]"):
         read_manifest(tmp_path / "list.csv")
+
+
+def manifest(folder: Path, text: str) -> list[Entry]:
+    touch(folder, "a.mp4", "b.mp4", "caf\u00e9.mp4", "sub/c.mp4")
+    (folder / "clips.csv").write_text(text)
+    return read_manifest(folder / "clips.csv")
+
+
+@pytest.mark.parametrize("written", ["cafe\u0301 corner", "caf\u00e9\u00a0corner", " caf\u00e9  corner\u200b"])
+def test_names_that_look_alike_are_alike(written: str, tmp_path: Path) -> None:
+    assert [e.activity for e in manifest(tmp_path, f"path,activity\na.mp4,{written}\n")] == ["caf\u00e9 corner"]
+    touch(tmp_path / "videos", f"{written}/d.mp4")
+    assert [e.activity for e in entries([tmp_path / "videos"], activity_from_folder=True)] == ["caf\u00e9 corner"]
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path / "videos", os.fsdecode(b"marche\xe9") + "/d.mp4")
+    with pytest.raises(InputError, match="characters that are no text"):
+        entries([tmp_path / "videos"], activity_from_folder=True)
+
+
+@pytest.mark.parametrize(("claim", "one", "other"), [("activity", "Walk", "walk"), ("subject", "anna", "Anna")])
+def test_names_that_differ_by_capitals_are_a_slip(claim: str, one: str, other: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"rows 2 and 3 have the {claim} '{one}' and '{other}': spell them alike"):
+        manifest(tmp_path, f"path,{claim}\na.mp4,{one}\nb.mp4,{other}\n")
+
+
+def test_numbers_that_became_floats_are_the_same_people(tmp_path: Path) -> None:
+    """pandas makes floats of whole numbers once a cell is empty: 7 and 7.0 are one person."""
+    found = manifest(tmp_path, "path,subject\na.mp4,7.0\nb.mp4,\n")
+    assert [e.subject for e in found] == ["7", None]
+    assert [e.subject for e in manifest(tmp_path, "path,subject\na.mp4,007\nb.mp4,1.5\n")] == ["007", "1.5"]
+    pl.DataFrame({"path": ["a.mp4", "b.mp4"], "subject": [7.0, None]}).write_parquet(tmp_path / "clips.parquet")
+    assert [e.subject for e in read_manifest(tmp_path / "clips.parquet")] == ["7", None]
+
+
+def test_files_by_other_spellings_of_their_path(tmp_path: Path) -> None:
+    found = manifest(tmp_path, "path,activity\ncafe\u0301.mp4,walk\nsub\\c.mp4,walk\n,\n")
+    assert [e.path.relative_to(tmp_path.resolve()).as_posix() for e in found] == ["caf\u00e9.mp4", "sub/c.mp4"]

@@ -16,8 +16,8 @@ from posemill.ingest.datasets import coco, pyskl, table
 from posemill.ingest.manifest import read_manifest
 from posemill.ingest.projection import VirtualCamera
 from posemill.ingest.sequence import Fault, Sequence, first_of_each_name, read_classes
-from posemill.ingest.units import check_metres, check_pixels
 from posemill.pose.skeleton import COCO_17, NTU_25
+from posemill.pose.units import check_metres, check_pixels
 
 READING = pyskl.ReadOptions("set", classes=["walk", "run"])
 

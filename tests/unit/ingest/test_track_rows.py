@@ -177,3 +177,21 @@ def test_blank_lines_are_passed_over_and_a_cut_row_is_refused(tmp_path: Path) ->
     (tmp_path / "t.csv").write_text(whole[: whole.rindex(",107.0")])
     with pytest.raises(InputError, match="cut off: its last row has 4 cells, and its header 26"):
         next(sequences(tmp_path / "t.csv", TOLD))
+
+
+def test_tracks_of_a_file_are_checked_as_imports_are(tmp_path: Path) -> None:
+    """read_media is for tracks that nothing imports: `posemill app`, notebooks."""
+    from dataclasses import replace
+
+    from made_up_tracks import made_up
+    from posemill import read_media, write_tracks
+
+    tracks = made_up(1)
+    shares = tuple(replace(t, xy=t.xy / np.nanmax(t.xy)) for t in tracks.tracks)
+    for moved, words in (
+        (replace(tracks, tracks=shares), "no pixels but shares of the picture"),
+        (replace(tracks, width_px=8, height_px=6), "outside of the picture of 8x6"),
+    ):
+        write_tracks(moved, tmp_path / "t.json", "coco")
+        with pytest.raises(InputError, match=words):
+            read_media(tmp_path / "t.json")

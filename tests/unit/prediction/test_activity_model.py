@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from packaged import ABSTAIN_BELOW, CLASSES, some_windows, walking_track
-from posemill.errors import CheckpointError
+from posemill.errors import CheckpointError, InputError
 from posemill.pose.skeleton import COCO_17, PENN_13
 from posemill.pose.track import MediumTracks
 from posemill.prediction.model import ActivityModel
@@ -137,3 +137,14 @@ def test_neither_torch_nor_bentoml_is_needed() -> None:
     script = f"import sys, posemill.prediction.model; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.strip() == "[]"
+
+
+def test_windows_of_a_user(model: ActivityModel) -> None:
+    """What was not found may be 0, 0 with confidence 0 or NaN; shares of the picture and other shapes are refused."""
+    windows = some_windows(3)
+    marked = np.where(np.isnan(windows), np.float32(0), windows)
+    np.testing.assert_array_equal(model.predict_windows(marked), model.predict_windows(windows))
+    with pytest.raises(InputError, match="these are no pixels but shares of the picture"):
+        model.predict_windows(windows / np.float32([1920, 1080, 1]))
+    with pytest.raises(InputError, match=r"windows should be \(N, .*\) numbers, came as"):
+        model.predict_windows(windows[:, :3])

@@ -39,7 +39,7 @@ from posemill.serving.schemas.activity import (
 @given(st.integers(1, 4), st.integers(0, 2**32 - 1))
 def test_windows_survive_json(n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    windows = rng.uniform(0, 1, (n, 5, 12, 3)).astype(np.float32)
+    windows = (rng.uniform(0, 1, (n, 5, 12, 3)) * (300, 300, 1)).astype(np.float32)
     windows[rng.random((n, 5, 12)) < 0.3] = (np.nan, np.nan, 0)
     back = windows_array(json.loads(json.dumps(with_nulls(windows), allow_nan=False)), 5, BODY_12)
     np.testing.assert_array_equal(back, windows)
@@ -186,3 +186,17 @@ def test_a_body_above_the_limit_is_refused(
     status, body = drive(guarded, [b"12345", b"678901"], headers + kind)
     assert status == 413
     assert "larger than" in json.loads(body)["error"]
+
+
+def test_shares_of_the_picture_are_no_pixels() -> None:
+    """A model centres and scales bodies: shares would be answered too, with the picture's sides taken as equal."""
+    track = walking_track(COCO_17)
+    request = TrackRequest(skeleton="coco-17", time_s=track.time_s.tolist(), xy=with_nulls(track.xy))
+    assert len(track_of(request)) == len(track)
+    shares = track.xy / np.float32([1920, 1080])
+    with pytest.raises(InputError, match=r"xy: bodies are .* these are no pixels but shares of the picture"):
+        track_of(request.model_copy(update={"xy": with_nulls(shares)}))
+    windows = np.full((2, 16, 17, 3), 0.5, np.float32)
+    windows[..., 0] = np.linspace(0.4, 0.6, 17)
+    with pytest.raises(InputError, match=r"windows: bodies are .* these are no pixels"):
+        windows_array(windows, 16, COCO_17)

@@ -22,7 +22,7 @@ import numpy as np
 from posemill.errors import InputError
 from posemill.formats.coco import read_coco
 from posemill.ingest.sequence import LABELLER, Fault, Sequence, SequenceStream, medium_tracks, skeleton_of
-from posemill.ingest.units import check_in_picture, check_pixels
+from posemill.pose.units import check_in_picture, check_pixels
 from posemill.pose.unseen import not_found
 from posemill.text_file import read_text
 from posemill.untrusted import untrusted, untrusted_stream

@@ -31,8 +31,8 @@ from posemill.errors import InputError
 from posemill.ingest.projection import VirtualCamera
 from posemill.ingest.protocol import SplitBy
 from posemill.ingest.sequence import Fault, Sequence, SequenceStream, medium_tracks
-from posemill.ingest.units import check_metres
 from posemill.pose.skeleton import NTU_25
+from posemill.pose.units import check_metres
 from posemill.pose.unseen import not_found
 from posemill.text_file import read_text
 from posemill.untrusted import untrusted, untrusted_stream

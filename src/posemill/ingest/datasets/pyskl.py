@@ -27,9 +27,9 @@ from posemill.ingest.datasets import ntu
 from posemill.ingest.datasets.split import official_split
 from posemill.ingest.projection import VirtualCamera
 from posemill.ingest.sequence import LABELLER, Fault, Sequence, SequenceStream, medium_tracks, named_group
-from posemill.ingest.units import check_confidence, check_in_picture, check_metres, check_pixels
 from posemill.pose.skeleton import COCO_17, H36M_17, JHMDB_15, KINECT_20, NTU_25, OPENNI_15, PENN_13, Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack
+from posemill.pose.units import check_confidence, check_in_picture, check_metres, check_pixels
 from posemill.pose.unseen import not_found
 from posemill.untrusted import untrusted, untrusted_stream
 

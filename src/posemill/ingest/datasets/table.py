@@ -32,9 +32,9 @@ from posemill.ingest.datasets.track_rows import (
 )
 from posemill.ingest.projection import Up, VirtualCamera
 from posemill.ingest.sequence import LABELLER, Fault, Sequence, SequenceStream, skeleton_of
-from posemill.ingest.units import check_in_picture, check_metres, check_pixels
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
+from posemill.pose.units import check_in_picture, check_metres, check_pixels
 from posemill.pose.unseen import not_found
 from posemill.store.clip_fields import CLAIMS, FIELDS
 from posemill.untrusted import untrusted, untrusted_stream

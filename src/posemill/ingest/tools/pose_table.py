@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from posemill.errors import InputError
 from posemill.ingest.sequence import LABELLER, Fault, named_group, skeleton_of
 from posemill.ingest.sequence import Sequence as Imported
-from posemill.ingest.units import check_confidence, check_in_picture, check_pixels
 from posemill.pose.skeleton import Skeleton
 from posemill.pose.track import MediumTracks, PoseTrack, State
+from posemill.pose.units import check_confidence, check_in_picture, check_pixels
 from posemill.pose.unseen import not_found
 from posemill.untrusted import untrusted
 
