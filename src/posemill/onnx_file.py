@@ -18,6 +18,7 @@ from posemill.untrusted import untrusted
 
 MAX_BYTES = 2**31 - 1  # of any message in Protocol Buffers
 MAX_NODES = 100_000
+MAX_FIELDS = 5_000_000  # of all messages; numbers are packed, so that a tensor has few
 MAX_DEPTH = 16  # of graphs in attributes of nodes
 MAX_DIMENSION = 2**31 - 1
 DOMAINS = frozenset(["", "ai.onnx", "com.microsoft"])  # operators that come with ONNX and ONNX Runtime
@@ -68,20 +69,20 @@ class _Check:
     """One walk over a model."""
 
     def __init__(self, path: Path, chosen: bool) -> None:
-        self.path, self.chosen, self.nodes = path, chosen, 0
+        self.path, self.chosen, self.nodes, self.fields = path, chosen, 0, 0
         self.domains = set(DOMAINS)
 
     def model(self, message: memoryview) -> None:
         """ModelProto: the graph (7), functions of its own (25), training (20)."""
-        fields = list(_fields(message))
+        fields = list(self._fields(message))
         functions = [field.content for field in fields if field.number == 25]
         if functions and not self.chosen:
             raise self._refused("it defines functions, which can grow without end, and no network here has one")
         for function in functions:  # nodes may have the domain of a function that is in the file
-            self.domains |= {field.text for field in _fields(function) if field.number == 10}
+            self.domains |= {field.text for field in self._fields(function) if field.number == 10}
         for function in functions:
-            self._nodes([field.content for field in _fields(function) if field.number == 7], 0)
-            for field in _fields(function):
+            self._nodes([field.content for field in self._fields(function) if field.number == 7], 0)
+            for field in self._fields(function):
                 if field.number == 11:
                     self._attribute(field.content, 0)
         graphs = [field.content for field in fields if field.number == 7]
@@ -95,7 +96,7 @@ class _Check:
         """GraphProto: nodes (1), tensors (5), sparse tensors (15), and declared values (11, 12, 13)."""
         if depth > MAX_DEPTH:
             raise self._refused(f"graphs lie within graphs more than {MAX_DEPTH} deep")
-        fields = list(_fields(message))
+        fields = list(self._fields(message))
         self._nodes([field.content for field in fields if field.number == 1], depth)
         for field in fields:
             if field.number == 5:
@@ -114,7 +115,7 @@ class _Check:
 
     def _node(self, message: memoryview, depth: int) -> None:
         """NodeProto: operator (4), attributes (5), domain (7)."""
-        fields = list(_fields(message))
+        fields = list(self._fields(message))
         operators = {field.text for field in fields if field.number == 4}
         shown = " ".join(sorted(operators))[:60]
         for domain in {field.text for field in fields if field.number == 7} - self.domains:
@@ -129,7 +130,7 @@ class _Check:
 
     def _attribute(self, message: memoryview, depth: int) -> None:
         """AttributeProto: a tensor (5, 10), a graph (6, 11), a sparse tensor (22, 23)."""
-        for field in _fields(message):
+        for field in self._fields(message):
             if field.number in (5, 10):
                 self._tensor(field.content)
             elif field.number in (6, 11):
@@ -139,7 +140,7 @@ class _Check:
 
     def _tensor(self, message: memoryview) -> None:
         """TensorProto: dimensions (1), name (8), external data (13), where its data are (14)."""
-        fields = list(_fields(message))
+        fields = list(self._fields(message))
         name = "".join(field.text for field in fields if field.number == 8)[:60]
         if any(field.number == 13 or (field.number == 14 and field.value == _EXTERNAL) for field in fields):
             self._external([field.content for field in fields if field.number == 13], name)
@@ -157,7 +158,7 @@ class _Check:
                 "into the one file (onnx.save_model with save_as_external_data=False)"
             )
         for entry in entries:
-            fields = list(_fields(entry))
+            fields = list(self._fields(entry))
             if "location" not in {field.text for field in fields if field.number == 1}:
                 continue
             for place in {field.text for field in fields if field.number == 2}:
@@ -169,7 +170,7 @@ class _Check:
 
     def _sparse(self, message: memoryview) -> None:
         """SparseTensorProto: values (1), indices (2), dimensions (3). It is made dense when it is read."""
-        fields = list(_fields(message))
+        fields = list(self._fields(message))
         for field in fields:
             if field.number in (1, 2):
                 self._tensor(field.content)
@@ -181,9 +182,9 @@ class _Check:
         """ValueInfoProto: type (2) → tensor (1) → shape (2) → dimensions (1) → value (1)."""
         parts = [message]
         for number in (2, 1, 2, 1):
-            parts = [field.content for part in parts for field in _fields(part) if field.number == number]
+            parts = [field.content for part in parts for field in self._fields(part) if field.number == number]
         for part in parts:
-            self._dimensions([field for field in _fields(part) if field.number == 1], "a declared value")
+            self._dimensions([field for field in self._fields(part) if field.number == 1], "a declared value")
 
     def _dimensions(self, fields: list[Field], name: str, number: int = 1) -> list[int]:
         """Repeated integers, packed or not."""
@@ -196,6 +197,14 @@ class _Check:
         if wrong := [each for each in found if not 0 <= each <= MAX_DIMENSION]:
             raise self._refused(f"{name!r} has a dimension of {_signed(wrong[0])}")
         return found
+
+    def _fields(self, message: memoryview) -> Iterator[Field]:
+        """Yield the fields of a message, as long as the file has no more of them than a network."""
+        for field in _fields(message):
+            self.fields += 1
+            if self.fields > MAX_FIELDS:
+                raise self._refused(f"it has more than {MAX_FIELDS:,} fields")
+            yield field
 
     def _refused(self, why: str) -> CheckpointError:
         return CheckpointError(f"{self.path} is not opened: {why}")

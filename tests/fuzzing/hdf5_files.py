@@ -122,7 +122,8 @@ def _cut(file: Any, name: str, value: Any, rng: random.Random) -> None:
 
 def _huge(file: Any, name: str, value: Any, rng: random.Random) -> None:
     shape = rng.choice(HUGE)
-    file.create_dataset(name, shape, rng.choice(("<f8", "<u1")), chunks=tuple(min(n, 64) for n in shape), fillvalue=1)
+    kind = "<u1" if rng.random() < 0.02 else "<f8"  # a gigabyte is filled for seconds, more is refused at once
+    file.create_dataset(name, shape, kind, chunks=tuple(min(n, 64) for n in shape), fillvalue=1)
 
 
 def _packed(file: Any, name: str, value: Any, rng: random.Random) -> None:

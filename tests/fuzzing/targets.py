@@ -479,7 +479,7 @@ def _onnx(folder: Path) -> Any:
         for name, file in (("model", "activity.onnx"), ("features", "features.json"), ("classes", "classes.json")):
             digests[name] = hashlib.sha256((folder / file).read_bytes()).hexdigest()
         path.write_text(json.dumps(digests))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         pass
     return ActivityModel.load(folder)
 
@@ -504,7 +504,7 @@ def _weights(folder: Path) -> Any:
         fields = json.loads(card.read_bytes())
         fields["sha256"] = hashlib.sha256((folder / "network.safetensors").read_bytes()).hexdigest()
         card.write_text(json.dumps(fields))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         pass
     return load(folder)
 

@@ -1,6 +1,6 @@
 """The short run of the fault injection: nothing acknowledged is lost or doubled, nothing is half there.
 
-Slow (a minute and a half): it kills processes, disks and databases under real work.
+Slow (two minutes on an idle machine): it kills processes, disks and databases under real work.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from dask_processes import scheduler, worker, worker_environment
+from dask_processes import STUCK, scheduler, worker, worker_environment
 from judged_workspace import judged_workspace
 from posemill.errors import InputError, Unavailable
 from posemill.params.prepare import PrepareParams
@@ -21,6 +19,7 @@ from posemill.stages import cut_windows, prepare
 from posemill.stages.workspace import Workspace
 from posemill.store.exchange import FOLDER
 from posemill.store.tracks import shard_paths
+from waiting import until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARAMS = PrepareParams.model_validate(
@@ -28,21 +27,6 @@ PARAMS = PrepareParams.model_validate(
 )
 WRITTEN = ("windows.npy", "index.parquet", "features.json", "classes.json", "dropped.parquet")
 SHARD_ROWS = 400  # 180 poses a person: two or three people a shard
-# the first worker that begins a shard says so and waits to be killed
-SITE = """
-import os, time
-from pathlib import Path
-import posemill.stages.cut_on_cluster as cutting
-really = cutting.cut_windows
-begun = Path(os.environ["BEGUN"])
-def slow(*args):
-    with begun.open("a") as file:
-        file.write(f"{os.getpid()}\\n")
-    if len(begun.read_text().split()) == 1:
-        time.sleep(600)
-    return really(*args)
-cutting.cut_windows = slow
-"""
 
 
 @pytest.fixture
@@ -71,13 +55,6 @@ def prepared(inputs: Workspace) -> dict[str, bytes]:
     return {name: (inputs.output("prepare") / name).read_bytes() for name in names}
 
 
-def wait_for(done: Callable[[], bool], limit_s: float = 60) -> None:
-    deadline = time.monotonic() + limit_s
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_a_killed_worker_costs_its_shard_a_second_time(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,7 +62,7 @@ def test_a_killed_worker_costs_its_shard_a_second_time(
     shards = len(shard_paths(workspace.output("label")))
     assert shards > 4
     (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(SITE)
+    (tmp_path / "site" / "sitecustomize.py").write_text(STUCK)
     begun = tmp_path / "begun"
     cut_here: list[str] = []
     monkeypatch.setattr(cut_windows, "clip_windows", lambda *args: cut_here.append("the stage cut a clip itself"))
@@ -98,14 +75,17 @@ def test_a_killed_worker_costs_its_shard_a_second_time(
             env = worker_environment(folder, str(tmp_path / "store"), site=str(tmp_path / "site"), BEGUN=str(begun))
             return folder, stack.enter_context(worker(address, name, folder, env))
 
-        _, first = start("first")
+        folder, first = start("first")
         run = stack.enter_context(ThreadPoolExecutor()).submit(prepared, workspace)
-        wait_for(lambda: run.done() or (begun.exists() and bool(begun.read_text())))
+        until(lambda: run.done() or (begun.exists() and bool(begun.read_text())))
         first.kill()  # type: ignore[attr-defined]
-        start("second")
+        (left,) = folder.rglob("posemill-cut-*")
+        assert list(left.rglob("tracks-*.parquet"))
+        start("first")  # on the same machine: what the killed one left there is removed
         start("third")
         assert run.result(100) == alone
     assert cut_here == []
+    assert not left.exists()
     pids = begun.read_text().split()
     assert pids[0] not in pids[1:]
     assert (
@@ -143,3 +123,21 @@ def test_no_worker_and_no_scheduler_end_with_a_sentence(
         compute(workspace, engine="dask", scheduler=address, wait_s=1)
         with pytest.raises(Unavailable, match="no Dask worker"):
             prepared(workspace)
+
+
+def test_a_lost_scheduler_ends_with_a_sentence(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(STUCK)
+    begun = tmp_path / "begun"
+    with ExitStack() as stack, ExitStack() as lost:
+        address = lost.enter_context(scheduler(tmp_path))
+        compute(workspace, engine="dask", scheduler=address)
+        folder = tmp_path / "worker"
+        env = worker_environment(folder, str(tmp_path / "store"), site=str(tmp_path / "site"), BEGUN=str(begun))
+        stuck = stack.enter_context(worker(address, "worker", folder, env))
+        run = stack.enter_context(ThreadPoolExecutor()).submit(prepared, workspace)
+        until(lambda: run.done() or begun.exists())
+        lost.close()
+        stuck.kill()
+        with pytest.raises(Unavailable, match=r"scheduler .*was lost"):
+            run.result(100)

@@ -10,14 +10,13 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import yaml
 
-from dask_processes import scheduler, worker, worker_environment
+from dask_processes import STUCK, scheduler, worker, worker_environment
 from judged_workspace import add_network, judged_workspace
 from network_hosts import Host, database, hosts, object_store
 from posemill.estimation.estimator import PoseEstimator
@@ -29,6 +28,7 @@ from posemill.stages.workspace import Workspace
 from posemill.store.media import digest_of
 from posemill.store.track_file import medium_bytes
 from stand_in_labeller import StandIn, write_video
+from waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -38,20 +38,6 @@ PREPARE = PrepareParams.model_validate({"window": {"duration_s": 1.0, "stride_s"
 EVALUATE = EvaluateParams(batch_size=4)
 LENGTHS = (104, 156)  # frames of videos of 10 frames a second: two and three chunks
 STORE = "s3://posemill"
-SITE = """
-import os, time
-from pathlib import Path
-import posemill.stages.cut_on_cluster as cutting
-really = cutting.cut_windows
-begun = Path(os.environ["BEGUN"])
-def slow(*args):
-    with begun.open("a") as file:
-        file.write(f"{os.getpid()}\\n")
-    if len(begun.read_text().split()) == 1:
-        time.sleep(600)
-    return really(*args)
-cutting.cut_windows = slow
-"""
 FETCH = "import fsspec, sys; fsspec.filesystem('s3').get('posemill/tracks', sys.argv[1], recursive=True)"
 
 
@@ -89,13 +75,6 @@ def alone(root: Path) -> dict[str, bytes]:
     return written(inputs)
 
 
-def wait_for(done: Callable[[], bool], limit_s: float = 60) -> None:
-    deadline = time.monotonic() + limit_s
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def label_on(host: Host, root: Path, env: dict[str, str], log: Path, delay_s: float) -> subprocess.Popen[bytes]:
     root.mkdir(exist_ok=True)
     (root / "params.yaml").write_text(yaml.safe_dump({"label": LABEL.model_dump(mode="json")}))
@@ -106,7 +85,7 @@ def label_on(host: Host, root: Path, env: dict[str, str], log: Path, delay_s: fl
 
 def test_hosts_find_what_one_machine_finds(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(SITE)
+    (tmp_path / "site" / "sitecustomize.py").write_text(STUCK)
     (tmp_path / "videos").mkdir()
     videos = [write_video(tmp_path / "videos" / f"{v}.mp4", v, frames) for v, frames in enumerate(LENGTHS)]
     tmp_path.chmod(0o755)
@@ -127,7 +106,7 @@ def test_hosts_find_what_one_machine_finds(tmp_path: Path) -> None:
         driver.python("-m", "posemill", "add", str(tmp_path / "videos"), "--dataset", "filmed", env=env)
         log = tmp_path / "looked-at"
         killed = label_on(two, tmp_path / "label-two", env, log, 0.5)
-        wait_for(lambda: log.exists() and len(log.read_text()) > 10)
+        until(lambda: log.exists() and len(log.read_text()) > 10)
         labelling = label_on(one, tmp_path / "label-one", env, log, 0.0)
         stack.callback(labelling.kill)
         time.sleep(1)
@@ -139,7 +118,7 @@ def test_hosts_find_what_one_machine_finds(tmp_path: Path) -> None:
         command = [*driver.inside, sys.executable, "-m", "posemill", "stage", "prepare"]
         preparing = subprocess.Popen(command, env=env, stderr=-1, stdout=-1, text=True)
         stack.callback(preparing.kill)
-        wait_for(lambda: (tmp_path / "begun").exists() or preparing.poll() is not None)
+        until(lambda: (tmp_path / "begun").exists() or preparing.poll() is not None)
         first.kill()
         work_on(two, "dask-two")
         work_on(one, "dask-three")

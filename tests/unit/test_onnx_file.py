@@ -15,6 +15,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from packaged import write_package
+from posemill import onnx_file
 from posemill.errors import CheckpointError
 from posemill.estimation.registry import find_backend
 from posemill.onnx_file import read_network
@@ -193,6 +194,14 @@ def test_a_field_that_comes_twice_hides_nothing(tmp_path: Path) -> None:
 def test_what_is_no_onnx_file_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.onnx").write_bytes(content)
     with pytest.raises(CheckpointError, match=r"x\.onnx is not"):
+        read_network(tmp_path / "x.onnx")
+
+
+def test_a_file_of_many_small_fields_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each would be an object of a hundred bytes."""
+    monkeypatch.setattr(onnx_file, "MAX_FIELDS", 1000)
+    (tmp_path / "x.onnx").write_bytes(b"\x08\x01" * 2000)
+    with pytest.raises(CheckpointError, match="it has more than 1,000 fields"):
         read_network(tmp_path / "x.onnx")
 
 

@@ -24,7 +24,9 @@ from posemill.ingest.datasets.mat_file import read_arrays
 from posemill.ingest.sequence import Fault
 from posemill.ingest.tools import sandboxed_hdf5, sleap
 from posemill.ingest.tools.pose_table import ToolOptions, sequences
+from posemill.operations.external_clips import _rows
 from posemill.pose.skeleton import COCO_17
+from posemill.prediction.taught import read_taught
 from posemill.review.inbound import read
 from posemill.serving import npz
 from posemill.store.track_file import medium_bytes, parse_medium
@@ -287,3 +289,13 @@ def test_what_the_walk_over_an_hdf5_file_misses_cannot_be_opened(
         sandboxed_hdf5.tables_of(answer, tmp_path / "clip.h5", "clip")
     assert b"abcd" not in answer
     (tmp_path / "a").write_text("files can be opened again")
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"a":' * 100_000])
+def test_json_that_is_too_deep_is_one_sentence(content: str, tmp_path: Path) -> None:
+    (tmp_path / "taught.json").write_text(content)
+    with pytest.raises(InputError, match=r"taught\.json is not as expected: RecursionError"):
+        read_taught(tmp_path / "taught.json")
+    (tmp_path / "labels.json").write_text(content)
+    with pytest.raises(InputError, match=r"labels\.json is no readable table of videos"):
+        _rows(tmp_path / "labels.json")

@@ -86,11 +86,21 @@ class DaskCluster:
 
     def _threads(self) -> int:
         """Threads of all workers that are there now."""
-        if self._client.status != "running":
-            raise Unavailable(f"the Dask scheduler {self._params.scheduler} was lost: run the stage again")
-        return sum(self._client.nthreads().values())
+        try:
+            if self._client.status == "running":
+                return sum(self._client.nthreads().values())
+        except OSError as exc:
+            raise self._lost() from exc
+        raise self._lost()
+
+    def _lost(self) -> Unavailable:
+        return Unavailable(
+            f"the Dask scheduler {self._params.scheduler or 'of this machine'} was lost: run the stage again"
+        )
 
     def _finished(self, futures: list[Any]) -> list[Any]:
+        from concurrent.futures import CancelledError
+
         import distributed
 
         dask: Any = distributed
@@ -99,6 +109,8 @@ class DaskCluster:
                 return list(dask.wait(futures, timeout=_LOOK_S, return_when="FIRST_COMPLETED").done)
         except TimeoutError:
             return []
+        except CancelledError as exc:
+            raise self._lost() from exc
 
     def _result(self, future: Any) -> Any:
         from concurrent.futures import CancelledError
@@ -113,7 +125,7 @@ class DaskCluster:
                 "or set compute.engine: local"
             ) from exc
         except CancelledError as exc:
-            raise Unavailable("the Dask scheduler was lost: run the stage again") from exc
+            raise self._lost() from exc
 
     def _stop_waiting(self, seen: float) -> None:
         if time.monotonic() - seen > self._params.wait_s:
@@ -125,3 +137,16 @@ class DaskCluster:
     def _close_local(self) -> None:
         if self._local is not None:
             self._local.close()
+
+
+def scratch_folder() -> str | None:
+    """Return a worker's own folder for scratch files; None elsewhere, for the machine's.
+
+    Dask removes what a worker that was killed left in it when the next one starts there.
+    """
+    from distributed import get_worker
+
+    try:
+        return str(get_worker().local_directory)
+    except ValueError:  # not on a worker
+        return None

@@ -91,7 +91,7 @@ def _rows(table: Path) -> list[dict[str, Any]]:
         else:
             rows = list(csv.DictReader(read_text(table).splitlines()))
         renamed = [{key: _cell(row, names) for key, names in COLUMNS.items()} for row in rows]
-    except (OSError, ValueError, AttributeError, TypeError, csv.Error) as exc:
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError, csv.Error) as exc:
         raise InputError(f"{table} is no readable table of videos: {exc}; {_EXPECTED}") from exc
     if not renamed or not all(row["path"] for row in renamed):
         raise InputError(f"{table} does not name a video in every row; {_EXPECTED}")

@@ -19,6 +19,7 @@ from posemill.errors import InputError
 from posemill.pose.skeleton import Skeleton, skeleton
 from posemill.pose.track import MediumTracks, PoseTrack
 from posemill.text_file import read_text
+from posemill.untrusted import untrusted
 
 FORMAT = "posemill-taught-1"
 LABELLER = "live-page"
@@ -108,7 +109,8 @@ class TaughtFile(_Strict):
 def read_taught(path: Path) -> TaughtFile:
     """Read a file of teach mode. Errors: InputError with the first field that is wrong."""
     try:
-        content = TaughtFile.model_validate(json.loads(read_text(path)))
+        with untrusted(str(path), passing=(json.JSONDecodeError, ValidationError, OSError)):
+            content = TaughtFile.model_validate(json.loads(read_text(path)))
     except json.JSONDecodeError as exc:
         raise InputError(f"{path} is not JSON ({exc}): expected a file that the live page's Download wrote") from exc
     except ValidationError as exc:

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from posemill.compute.dask_cluster import DaskCluster
+from posemill.compute.dask_cluster import DaskCluster, scratch_folder
 from posemill.errors import InputError, Unavailable
 from posemill.features.pipeline import FeaturePipeline
 from posemill.pose.near_duplicates import PerformanceStore
@@ -98,7 +98,7 @@ def cut_shard(task: ShardTask) -> None:
     Errors: InputError where this machine has another version of posemill or numpy, or another store.
     """
     exchange = Exchange(Settings.from_env().store_url, task.run)
-    with TemporaryDirectory(prefix="posemill-cut-") as name:
+    with TemporaryDirectory(prefix="posemill-cut-", dir=scratch_folder()) as name:
         folder = Path(name)
         cache, label = cut_cache(folder / "cut"), folder / "label"
         exchange.fetch(SHARD.format(task.key), label / SHARD.format(0))

@@ -20,7 +20,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from posemill.compute.dask_cluster import DaskCluster
+from posemill.compute.dask_cluster import DaskCluster, scratch_folder
 from posemill.errors import InputError
 from posemill.evaluation.predict_fn import NetworkPredictFn, PredictFn
 from posemill.evaluation.robustness.frame_rates import Change
@@ -34,6 +34,7 @@ from posemill.stages.rewindow import verdicts
 from posemill.store.exchange import Exchange
 
 BATCHES = 16  # of a task
+CHUNK = 1024  # windows in memory at a time
 NETWORK = ("network.safetensors", "network.json")
 FEATURES = "features.json"
 
@@ -86,7 +87,7 @@ class FrameRateTask:
 
 
 class RemoteEvaluation:
-    """Questions of the evaluation to a network, asked on workers.
+    """Predictions of a network for evaluation, made on workers.
 
     folder    of the network, as `evaluate.network` names it; features: the file of the feature pipeline.
     """
@@ -119,10 +120,14 @@ class RemoteEvaluation:
         return np.concatenate([parts[number] for number in sorted(parts)])
 
     def perturbed(
-        self, predict: PredictFn, windows: NDArray[np.float32], conditions: list[Condition]
+        self,
+        predict: PredictFn,
+        windows: NDArray[np.float32],
+        rows: NDArray[np.int64],
+        conditions: list[Condition],
     ) -> dict[Condition, NDArray[np.float32]]:
-        """Probabilities (N, C) of windows (N, T, K, 3) under every condition, by the network of `predict`."""
-        asked, name = _of_network(predict), self._put_windows(windows)
+        """Probabilities (len(rows), C) of these rows under every condition, by the network of `predict`."""
+        asked, name = _of_network(predict), self._put_windows(windows, rows)
         tasks = [
             PerturbationTask(self._network, name, condition, asked.temperature, asked.batch_size)
             for condition in conditions
@@ -163,13 +168,18 @@ class RemoteEvaluation:
         """Tasks of whole batches, put into the exchange when they are asked for."""
         size = BATCHES * batch_size
         for number, start in enumerate(range(0, len(rows), size)):
-            name = self._put_windows(np.asarray(windows[rows[start : start + size]]))
+            name = self._put_windows(windows, rows[start : start + size])
             yield LogitsTask(network, number, name, batch_size)
 
-    def _put_windows(self, windows: NDArray[np.float32]) -> str:
+    def _put_windows(self, windows: NDArray[np.float32], rows: NDArray[np.int64]) -> str:
+        """Put these rows into the exchange, a few in memory at a time; return their name there."""
         name = f"windows-{uuid4().hex}.npy"
         with TemporaryDirectory(prefix="posemill-windows-") as folder:
-            np.save(Path(folder) / name, windows)
+            shape = (len(rows), *windows.shape[1:])
+            out = np.lib.format.open_memmap(Path(folder) / name, "w+", np.float32, shape)
+            for start in range(0, len(rows), CHUNK):
+                out[start : start + CHUNK] = windows[rows[start : start + CHUNK]]
+            out.flush()
             self._exchange.put(name, Path(folder) / name)
         return name
 
@@ -206,7 +216,7 @@ def _loaded(ref: NetworkRef) -> tuple[Any, FeaturePipeline]:
     from posemill.models.open_set import OpenSetNetwork, OpenSetScore, with_features
 
     exchange = Exchange(Settings.from_env().store_url, ref.run)
-    with TemporaryDirectory(prefix="posemill-network-") as name:
+    with TemporaryDirectory(prefix="posemill-network-", dir=scratch_folder()) as name:
         folder = Path(name)
         for file in (*NETWORK, FEATURES, *([ref.score] if ref.score else [])):
             exchange.fetch(file, folder / file)
@@ -221,7 +231,7 @@ def _loaded(ref: NetworkRef) -> tuple[Any, FeaturePipeline]:
 @contextmanager
 def _fetched(run: str, name: str) -> Iterator[Path]:
     """A file of the exchange, as long as it is needed."""
-    with TemporaryDirectory(prefix="posemill-task-") as folder:
+    with TemporaryDirectory(prefix="posemill-task-", dir=scratch_folder()) as folder:
         Exchange(Settings.from_env().store_url, run).fetch(name, Path(folder) / name)
         yield Path(folder) / name
 

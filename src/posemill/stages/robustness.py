@@ -48,7 +48,7 @@ def run(
     index = results.windows.index[results.windows.index["clip"].isin(chosen)]
     budget = {"jitter": params.jitter, "dropout": params.dropout, "swaps": params.swaps}
     rows, clip = index["window"].to_numpy(np.int64), index["clip"].to_numpy(np.int64)
-    asked = remote.perturbed(ask, windows[rows], conditions(budget)) if remote else {}
+    asked = remote.perturbed(ask, windows, rows, conditions(budget)) if remote else {}
     perturbed = perturbation_accuracy(ask, windows, rows, clip, actual, features.skeleton, budget, probabilities=asked)
     if inputs is None or not (inputs.output("label") / "media.parquet").is_file():
         return RobustnessResults(budget, perturbed, of_clips=of_clips)
