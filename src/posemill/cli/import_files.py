@@ -180,6 +180,8 @@ def table(
     read = partial(data.sequences, path, defaults)
     source = SequenceSource(name, f"tracks of {path.name}", path, read, classes=activities(classes), split_by=split_by)
     run_import(source, None, **how)
+    if not how["as_json"]:
+        print_left_out(data.unread_columns(path, defaults))
 
 
 @click.command("taught")

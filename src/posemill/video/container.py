@@ -143,9 +143,13 @@ def _is_cover(stream: VideoStream) -> bool:
     return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
 
 
-def _rank(stream: VideoStream) -> tuple[int, bool]:
-    """The largest picture is the recording; smaller ones are its thumbnails, proxies and insets. Then the default."""
+def _rank(stream: VideoStream) -> tuple[bool, int, bool]:
+    """Key of a stream by which the recording is the greatest: of those that can be decoded the one of largest pictures,
+    since smaller ones are its thumbnails, proxies and insets; of equal ones the default.
+    """
     from av.stream import Disposition
 
     codec = stream.codec_context
-    return (0 if codec is None else codec.width * codec.height), bool(stream.disposition & Disposition.default)
+    if codec is None:
+        return False, 0, False
+    return codec.name in CODECS, codec.width * codec.height, bool(stream.disposition & Disposition.default)

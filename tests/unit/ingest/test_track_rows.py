@@ -8,8 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from made_up_tracks import made_up
 from posemill.errors import InputError
-from posemill.ingest.datasets.table import TableDefaults, sequences
+from posemill.formats.table import write_tables
+from posemill.ingest.datasets.table import TableDefaults, sequences, unread_columns
 from posemill.ingest.sequence import Fault, Sequence
 from posemill.pose.skeleton import BODY_12
 
@@ -183,7 +185,6 @@ def test_tracks_of_a_file_are_checked_as_imports_are(tmp_path: Path) -> None:
     """read_media is for tracks that nothing imports: `posemill app`, notebooks."""
     from dataclasses import replace
 
-    from made_up_tracks import made_up
     from posemill import read_media, write_tracks
 
     tracks = made_up(1)
@@ -195,3 +196,11 @@ def test_tracks_of_a_file_are_checked_as_imports_are(tmp_path: Path) -> None:
         write_tracks(moved, tmp_path / "t.json", "coco")
         with pytest.raises(InputError, match=words):
             read_media(tmp_path / "t.json")
+
+
+def test_columns_that_play_no_part_are_named(tmp_path: Path) -> None:
+    rows = table(nose_z=0.0, note="x", fps=25.0, activity="walk", time_ms=0, **confidences("score"))
+    rows.write_csv(tmp_path / "t.csv")
+    assert list(unread_columns(tmp_path / "t.csv", TOLD)) == ["column 'nose_z'", "column 'note'"]
+    write_tables(tmp_path / "exported", [made_up(1)], "csv")
+    assert unread_columns(tmp_path / "exported", TOLD) == {}

@@ -115,17 +115,29 @@ def test_a_gap_in_one_clock_stays(tmp_path: Path) -> None:
     assert [frame.time_s for frame in read_frames(still)] == pytest.approx([0, 0.04, 0.08, 20.08, 20.12], abs=1e-3)
 
 
-@pytest.mark.parametrize("ending", ["mp4", "mkv"])
-def test_thumbnails_before_the_recording_are_passed_over(ending: str, tmp_path: Path) -> None:
-    small, large = (film(tmp_path / f"{n}.{ending}", n, size=size) for n, size in ((5, (32, 24)), (30, (64, 48))))
-    both = tmp_path / f"both.{ending}"
-    with av.open(str(both), "w") as out:
-        for path in (small, large):
+def together(target: Path, *paths: Path) -> Path:
+    """The videos of these files as streams of one."""
+    with av.open(str(target), "w") as out:
+        for path in paths:
             out.add_stream_from_template(av.open(str(path)).streams.video[0])
-        for stream, path in zip(out.streams.video, (small, large), strict=True):
+        for stream, path in zip(out.streams.video, paths, strict=True):
             for packet in av.open(str(path)).demux(video=0):
                 if packet.size:
                     packet.stream = stream
                     out.mux(packet)
+    return target
+
+
+def test_a_larger_stream_that_cannot_be_decoded_is_passed_over(tmp_path: Path) -> None:
+    large = film(tmp_path / "large.mkv", 5, codec="snow", size=(128, 96))
+    small = film(tmp_path / "small.mkv", 30)
+    both = together(tmp_path / "both.mkv", large, small)
+    assert (probe(both).width_px, probe(both).frames) == (64, 30)
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_thumbnails_before_the_recording_are_passed_over(ending: str, tmp_path: Path) -> None:
+    small, large = (film(tmp_path / f"{n}.{ending}", n, size=size) for n, size in ((5, (32, 24)), (30, (64, 48))))
+    both = together(tmp_path / f"both.{ending}", small, large)
     assert (probe(both).width_px, probe(both).frames) == (64, 30)
     np.testing.assert_array_equal(pictures(both), pictures(large))

@@ -24,6 +24,8 @@ from posemill.errors import InputError, SkeletonError
 from posemill.formats.csv_file import read_csv
 from posemill.formats.parquet_file import read_parquet
 from posemill.ingest.datasets.track_rows import (
+    CONFIDENCE,
+    MILLISECONDS,
     check_times,
     columns_named,
     frame_numbers,
@@ -100,6 +102,21 @@ def sequences(path: Path, defaults: TableDefaults) -> SequenceStream:
                 about[str(name)] = _attributes(rows)
             yield _checked(str(name), about.pop(str(name)), rows, skeleton, defaults)
     yield from (Fault(name, "has no row in any table of tracks") for name in about)
+
+
+def unread_columns(path: Path, defaults: TableDefaults) -> dict[str, str]:
+    """Return why a column of keypoint tables plays no part, by its name: a column of another name than expected.
+
+    For a report after an import; `sequences` says what is wrong with the tables.
+    """
+    unread: dict[str, str] = {}
+    for table in _tables(path)[1]:
+        skeleton = defaults.skeleton or skeleton_of(n.removesuffix("_x") for n in table.columns if n.endswith("_x"))
+        axes = "xyz" if defaults.up else "xy"
+        known = {"medium", "frame", "person", "time_s", "state", *_TEXT, *_ABOUT, *MILLISECONDS}
+        known |= {f"{k}_{part}" for k in skeleton.keypoints for part in (*axes, *CONFIDENCE)}
+        unread |= {f"column {n!r}": "it has no meaning here" for n in table.columns if n.strip() and n not in known}
+    return unread
 
 
 def _checked(

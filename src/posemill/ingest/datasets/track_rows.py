@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 CONFIDENCE = ("confidence", "score", "likelihood", "conf", "visibility")  # endings of a keypoint's column
-_MILLISECONDS = ("time_ms", "timestamp_ms", "t_ms")
+MILLISECONDS = ("time_ms", "timestamp_ms", "t_ms")
 SLOWEST, FASTEST = 0.5, 2.0  # times may run so much slower or faster than the frame rate says
 LARGEST_OFFSET_S = 60.0  # of the first time from that of its frame number
 
@@ -40,7 +40,7 @@ def columns_named(table: pl.DataFrame, skeleton: Skeleton) -> pl.DataFrame:
     import polars as pl
 
     if "time_s" not in table.columns:
-        for name in _MILLISECONDS:
+        for name in MILLISECONDS:
             if name in table.columns:
                 table = table.with_columns((pl.col(name).cast(pl.Float64) / 1000).alias("time_s"))
                 break
