@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from posemill.errors import CheckpointError
-from posemill.untrusted import untrusted
+from posemill.untrusted import reason, untrusted
 
 MAX_BYTES = 2**31 - 1  # of any message in Protocol Buffers
 MAX_NODES = 100_000
@@ -61,7 +61,12 @@ def read_network(path: Path, *, chosen: bool = False) -> bytes:
         raise CheckpointError(f"{path} has {path.stat().st_size >> 20} MiB: an ONNX file has 2 GiB at most")
     content = path.read_bytes()
     with untrusted(str(path), CheckpointError):
-        _Check(path, chosen).model(memoryview(content))
+        try:
+            _Check(path, chosen).model(memoryview(content))
+        except CheckpointError:
+            raise
+        except (ValueError, IndexError) as exc:  # not even Protocol Buffers
+            raise CheckpointError(f"{path} is no ONNX file, or a damaged one: {reason(exc)}") from exc
     return content
 
 

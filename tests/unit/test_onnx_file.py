@@ -193,7 +193,7 @@ def test_a_field_that_comes_twice_hides_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"\x3a", b"\x3a\xff\xff\xff\xff\x0f", b"\x3b\x3c", b"\xff" * 11, b"\x38\x01"])
 def test_what_is_no_onnx_file_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.onnx").write_bytes(content)
-    with pytest.raises(CheckpointError, match=r"x\.onnx is not"):
+    with pytest.raises(CheckpointError, match=r"x\.onnx is no"):
         read_network(tmp_path / "x.onnx")
 
 

@@ -49,12 +49,14 @@ STOP = tuple(
         "estimation.fingerprint",
         "estimation.registry",
         "estimation.types",
+        "onnx_file",  # hands on the bytes of a file, or refuses it
         "params",
         "pose.layouts",
         "pose.sensors",
         "pose.skeleton",
         "settings",
         "text_file",
+        "untrusted",  # an exception becomes another
         "video.sandboxed",
     )
 )

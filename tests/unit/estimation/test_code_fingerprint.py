@@ -134,12 +134,14 @@ def test_what_is_left_out_computes_no_pose() -> None:
         "posemill.estimation.fingerprint",
         "posemill.estimation.registry",
         "posemill.estimation.types",
+        "posemill.onnx_file",
         "posemill.params",
         "posemill.pose.layouts",
         "posemill.pose.sensors",
         "posemill.pose.skeleton",
         "posemill.settings",
         "posemill.text_file",
+        "posemill.untrusted",
         "posemill.video.sandboxed",
     }
 

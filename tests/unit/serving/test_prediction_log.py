@@ -158,7 +158,7 @@ def test_a_service_that_is_told_to_end_writes_what_waits(monkeypatch: pytest.Mon
     log = PredictionLog("b", None, CLASSES, rows.extend)
     log.answered("x", *seen(1))
     service = ActivityService.inner.__new__(ActivityService.inner)
-    service.logs = [log]
+    service.logs, service.shared_metrics = [log], None
     assert getattr(ActivityService.inner.close_logs, "__bentoml_shutdown_hook__", False)
     service.close_logs()
     assert [row["endpoint"] for row in rows] == ["x"]
