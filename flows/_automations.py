@@ -28,6 +28,7 @@ ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancel
 _RUNS = ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]})
 _OURS = ResourceSpecification({"prefect.resource.role": "flow", "prefect.resource.name": list(WATCHED)})
 _REPORTING = ResourceSpecification({"prefect.resource.role": "flow", "prefect.resource.name": [*WATCHED, "notify"]})
+_ANY = ResourceSpecification({})
 _RUN = "{{ flow.name }} ({{ flow_run.name }})"
 _REASON = "{{ event.resource.get('prefect.state-message', '') }}"
 
@@ -39,34 +40,18 @@ def automations(notify: UUID, heartbeat_lost: timedelta = HEARTBEAT_LOST) -> lis
     heartbeat_lost  a run that was silent for so long is taken for killed.
     """
     return [
-        AutomationCore(
-            name="posemill: crash flow runs without heartbeat",
-            description="A killed process leaves its run in Running for ever; every flow reports once a minute.",
-            trigger=EventTrigger(
-                after={"prefect.flow-run.heartbeat"},
-                expect={"prefect.flow-run.heartbeat", *ENDS},
-                match=_RUNS,
-                for_each={"prefect.resource.id"},
-                posture=Posture.Proactive,
-                threshold=1,
-                within=heartbeat_lost,
-            ),
-            actions=[ChangeFlowRunState(state=StateType.CRASHED, message="No heartbeat: its process was killed.")],
+        _crash_silent(
+            "posemill: crash flow runs without heartbeat",
+            "A killed process leaves its run in Running for ever; every flow reports once a minute.",
+            after="prefect.flow-run.heartbeat",
+            within=heartbeat_lost,
         ),
-        AutomationCore(
-            name="posemill: crash flow runs that never had a heartbeat",
-            description="A process that was killed right after its run was Running, before its first report.",
-            trigger=EventTrigger(
-                after={"prefect.flow-run.Running"},
-                expect={"prefect.flow-run.heartbeat", *ENDS},
-                match=_RUNS,
-                match_related=_REPORTING,  # others may not report at all
-                for_each={"prefect.resource.id"},
-                posture=Posture.Proactive,
-                threshold=1,
-                within=heartbeat_lost,
-            ),
-            actions=[ChangeFlowRunState(state=StateType.CRASHED, message="No heartbeat: its process was killed.")],
+        _crash_silent(
+            "posemill: crash flow runs that never had a heartbeat",
+            "A process that was killed right after its run was Running, before its first report.",
+            after="prefect.flow-run.Running",
+            within=heartbeat_lost,
+            related=_REPORTING,  # others may not report at all
         ),
         AutomationCore(
             name="posemill: flow run failed",
@@ -117,6 +102,27 @@ def register_automations(client: SyncPrefectClient, wanted: Sequence[AutomationC
         for double in there[1:]:
             client.delete_automation(double.id)
     return [automation.name for automation in wanted]
+
+
+def _crash_silent(
+    name: str, description: str, after: str, within: timedelta, related: ResourceSpecification = _ANY
+) -> AutomationCore:
+    """Automation: a run that neither reports nor ends within so long after an event counts as killed."""
+    return AutomationCore(
+        name=name,
+        description=description,
+        trigger=EventTrigger(
+            after={after},
+            expect={"prefect.flow-run.heartbeat", *ENDS},
+            match=_RUNS,
+            match_related=related,
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=within,
+        ),
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message="No heartbeat: its process was killed.")],
+    )
 
 
 def _tell(notify: UUID, kind: str, message: str) -> RunDeployment:
